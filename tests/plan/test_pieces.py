@@ -4,8 +4,6 @@ import numpy as np
 import pytest
 
 import flowgraph as fg
-from benchmarks.peers import networks
-from flowgraph.plan.shards.box import InPieces
 from tests.plan.agreement import assert_agree
 from tests.plan.in_pieces import split_into
 

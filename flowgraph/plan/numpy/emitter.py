@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import ClassVar
 
 from flowgraph.box import Box
@@ -22,7 +23,7 @@ from flowgraph.plan.passes.lookups import keep_rows
 from flowgraph.plan.passes.simplify import simplify
 from flowgraph.plan.passes.sparse_rows import add_at_rows
 from flowgraph.plan.schedule import Buffer, FlatParameters, Schedule, schedule
-from flowgraph.plan.shards.box import InPieces
+from flowgraph.plan.shards.box import InPieces, Part
 from flowgraph.plan.shards.split import in_pieces
 from flowgraph.plan.store import Store
 
@@ -67,14 +68,17 @@ class NumPyEmitter:
         return plan
 
     def _make_programs(self, graph: Graph, request: Request) -> None:
-        """Compile what boxes compute in pieces, for products that run in one thread."""
+        """Compile what boxes compute in pieces."""
         for box in graph.boxes:
-            if not isinstance(box, InPieces):
-                continue
-            for rows, part in box.body.parts.items():
-                inner = Request(part.graph, Store({}), part.leaves, (), request.without | {"pieces"}, part.leaves)
+            if isinstance(box, InPieces):
+                box.body.program_of = functools.partial(self._program, request.without | {"pieces"})
                 with planned_for_one_thread():
-                    box.body.programs[rows] = self.emit(inner, self.schedule(inner))
+                    box.body.programs.update({rows: box.body.program_of(part) for rows, part in box.body.parts.items()})
+
+    def _program(self, without: frozenset[str], part: Part) -> Program:
+        """The program of a piece of the batch, which neither reads nor writes parameters of a store."""
+        request = Request(part.graph, Store({}), part.leaves, (), without, part.leaves)
+        return self.emit(request, self.schedule(request))
 
     def emit(self, request: Request, schedule: Schedule) -> Program:
         """The lines; the text is what runs."""

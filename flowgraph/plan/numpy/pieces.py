@@ -10,7 +10,7 @@ import numpy as np
 
 from flowgraph.box import Array
 from flowgraph.boxes.engine.output_of import Part as Output
-from flowgraph.plan.arena import aligned
+from flowgraph.plan.arena import aligned, aligned_bytes
 from flowgraph.plan.binding import Memory, bind_alone
 from flowgraph.plan.blas import one_thread
 from flowgraph.plan.numpy.rules import call_for
@@ -36,6 +36,7 @@ class Running:
         self.box = box
         self.pieces = box.body.pieces
         self.memory = memory
+        self.whole: Callable[..., Any] | None = None
         self._next = start
         self.functions = self._bound()
         self.results = [self._result(number) for number in range(len(box.outputs))]
@@ -45,14 +46,11 @@ class Running:
 
     def _bound(self) -> list[Callable[..., Any]]:
         sizes = [stop - start for start, stop in self.pieces]
-        made: list[Callable[..., Any]] = []
-        functions = {
-            size: iter(bind_alone(program, [self._bytes(program.bytes) for one in sizes if one == size], self.memory.store))
-            for size, program in self.box.body.programs.items()
-        }
-        for size in sizes:
-            made.append(next(functions[size]))
-        return made
+        made: dict[int, list[Callable[..., Any]]] = {}
+        for size, program in self.box.body.programs.items():
+            arenas = [self._bytes(program.bytes) for one in sizes if one == size]
+            made[size] = bind_alone(program, arenas, self.memory.store)
+        return [made[size].pop() for size in sizes]
 
     def _bytes(self, size: int) -> Array:
         start, self._next = self._next, self._next + aligned(size)
@@ -71,8 +69,8 @@ class Running:
     def __call__(self, *values: Any) -> tuple[Any, ...]:
         """The results for these values of the children.
 
-        Where a piece fails, the whole batch is computed box by box: it raises what a plan without pieces would raise, with
-        the shapes and places that the user knows.
+        Where a piece fails, the whole batch is computed at once, as without pieces: that raises the error which the
+        user knows, with its places and shapes.
         """
         try:
             with one_thread:
@@ -80,7 +78,16 @@ class Running:
             return self._summed()
         except Exception:
             self.found = [()] * len(self.pieces)
-            return tuple(self.box.fprop(*values))
+        return self._at_once(values)
+
+    def _at_once(self, values: Sequence[Any]) -> tuple[Any, ...]:
+        if self.whole is None:
+            body = self.box.body
+            assert body.program_of is not None
+            program = body.program_of(body.whole)
+            (self.whole,) = bind_alone(program, [aligned_bytes(program.bytes)], self.memory.store)
+        results: tuple[Any, ...] = self.whole(*values)
+        return results
 
     def _work(self, values: Sequence[Any], numbers: Sequence[int]) -> None:
         for number in numbers:
@@ -129,4 +136,3 @@ def text_of(box: InPieces) -> str:
         places = " and ".join(f"{start} to {stop - 1}" for start, stop in body.pieces if stop - start == rows)
         texts.append(f"\n# in_pieces, a thread for each piece: examples {places}\n{program.text}")
     return "".join(texts)
-

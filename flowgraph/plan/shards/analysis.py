@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from flowgraph.box import Box
 from flowgraph.graph import Graph
+from flowgraph.plan.rebuild import shape_of
 from flowgraph.plan.shards.rules import PARTIAL, Shard, Way, way_of
 
 
@@ -60,8 +61,8 @@ _NONE = Way(Shard(0), ())
 def batches(given: Sequence[Box], leaves: Sequence[Box]) -> Iterator[tuple[dict[Box, Shard], int]]:
     """Where the batch may lie in the leaves, and its size: along axes of one name, or along the first axes.
 
-    `given` are the leaves as the user has them, with names for sizes. Whatever the choice, pieces give the values of the
-    whole; it decides how much can be computed in pieces.
+    `given` are the leaves as the user has them, with names for sizes. Whatever the choice, pieces give the values of
+    the whole; it decides how much can be computed in pieces.
     """
     named = Counter(
         str(size) for box in given for size in box.shape if not isinstance(size, int) and str(size).isidentifier()
@@ -72,14 +73,13 @@ def batches(given: Sequence[Box], leaves: Sequence[Box]) -> Iterator[tuple[dict[
             axes = [axis for axis, size in enumerate(box.shape) if str(size) == name]
             if axes:
                 cuts[leaf] = Shard(axes[0])
-        sizes = {leaf.shape[cut.axis] for leaf, cut in cuts.items()}
+        sizes = {shape_of(leaf)[cut.axis] for leaf, cut in cuts.items()}
         if len(sizes) == 1 and min(sizes) > 1:
             yield cuts, sizes.pop()
-    first = Counter(leaf.shape[0] for leaf in leaves if leaf.shape and leaf.shape[0] > 1)
+    first = Counter(shape_of(leaf)[0] for leaf in leaves if leaf.shape and shape_of(leaf)[0] > 1)
     for size, _ in first.most_common(1) if not named else ():
         yield {leaf: Shard(0) for leaf in leaves if leaf.shape and leaf.shape[0] == size}, size
 
 
 _MOST_NAMES = 2
 """Names of sizes that are tried, the most frequent first."""
-

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -46,7 +47,7 @@ def _broadcast(box: BroadcastTo, cuts: Cuts, examples: int) -> Way | None:
     cut = cuts[0]
     assert cut is not None
     result = _behind(cut, box.children[0], box)
-    return Way(result, (cut,), lambda rows: _to(box, result, rows))
+    return Way(result, (cut,), partial(_to, box, result))
 
 
 def _to(box: Any, result: Shard, rows: int) -> Mapping[str, Any]:
@@ -68,7 +69,7 @@ def _reshape(box: Any, cuts: Cuts, examples: int) -> Way | None:
     for axis, size in enumerate(new):
         if product(new[:axis]) == before and size % examples == 0:
             result = Shard(axis, size // examples)
-            return Way(result, (cut,), (lambda rows: _to(box, result, rows)) if isinstance(box, Reshape) else None)
+            return Way(result, (cut,), partial(_to, box, result) if isinstance(box, Reshape) else None)
     return None
 
 

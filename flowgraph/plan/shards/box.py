@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,9 +31,9 @@ class Body:
     """What a box in pieces computes.
 
     `reads` says where each child is cut, None for one that all pieces read whole; `joins` where the pieces of each
-    output lie behind one another, None for an output that is the sum of theirs. `whole` is the graph of the whole batch,
-    `starts` the first example of each piece, `parts` the graphs of pieces by their number of examples, and `programs`
-    what a back end has made of these.
+    output lie behind one another, None for an output that is the sum of theirs. `whole` is the graph of the whole
+    batch, `starts` the first example of each piece, `parts` the graphs of pieces by their number of examples, and
+    `programs` what a back end has made of these; `program_of` makes one of another.
     """
 
     whole: Part
@@ -42,6 +42,7 @@ class Body:
     reads: Sequence[Shard | None]
     joins: Sequence[Shard | None]
     programs: dict[int, Any] = field(default_factory=dict)
+    program_of: Callable[[Part], Any] | None = None
 
     @property
     def pieces(self) -> list[tuple[int, int]]:

@@ -119,10 +119,7 @@ def is_repeated(box: Box) -> bool:
 
 def _rebuilt(box: Box, children: Sequence[Box], settings: dict[str, object]) -> Box:
     """The same operation on these children with some other settings, in the place of the box."""
-    if not settings:
-        made = on_children(box, children)
-    else:
-        made = type(box)(*children, **{**box.setting_values(), **settings})
+    made = type(box)(*children, **{**box.setting_values(), **settings}) if settings else on_children(box, children)
     if made is not box:
         built_for(made, box)
         named_after(made, box)

@@ -56,8 +56,8 @@ _rules: dict[type[Box], Rule] = {}
 def piece_rule(*classes: type[Box]) -> Callable[[AnyRule], AnyRule]:
     """Register the rule of classes and of their subclasses in flowgraph: a function of (box, cuts, examples).
 
-    It returns None where a piece of the value is not computed from pieces of the children. It is asked only where one of
-    the cuts is not None.
+    It returns None where a piece of the value is not computed from pieces of the children. It is asked only where one
+    of the cuts is not None.
     """
 
     def register(rule: AnyRule) -> AnyRule:

@@ -18,7 +18,7 @@ from flowgraph.plan.shards import network_rules as network_rules
 from flowgraph.plan.shards.analysis import Analysis, analysed, batches
 from flowgraph.plan.shards.box import Body, InPieces, Part
 from flowgraph.plan.shards.gain import pieces_of
-from flowgraph.plan.shards.pieces import Piece
+from flowgraph.plan.shards.pieces import Piece, Reading
 
 _VIEWS = (Transpose, Reshape, BroadcastTo, PlacesOf)
 """Boxes that are made again outside, where others read them; the places of a piece count from its own first example."""
@@ -99,7 +99,7 @@ class _Split:
         body = Body(whole, starts, parts, [cut for _, cut in read], joins)
         return InPieces(*[box for box, _ in read], body=body)
 
-    def _part(self, rows: int) -> tuple[Part, list[object]]:
+    def _part(self, rows: int) -> tuple[Part, list[Reading]]:
         piece = Piece(self.analysis, rows)
         for box in self.boxes:
             piece.make(box)
@@ -146,4 +146,3 @@ class _Split:
             for one in reversed(chain):
                 self.new[one] = self._on(one) if one in self.analysis.ways else one
         return self.new[box]
-
