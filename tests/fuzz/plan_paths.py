@@ -165,7 +165,7 @@ def plan_in_pieces(built: Built, rng: np.random.Generator) -> Path:
     """A plan that computes all it can in pieces of the batch, two of them or three, in threads."""
     split: list[int] = []
 
-    def pieces_of(boxes: Any, analysis: Any) -> int:
+    def pieces_of(boxes: Any, analysis: Any, joined: Any) -> int:
         count = min(int(rng.integers(2, 4)), analysis.examples) if boxes else 1
         split.extend([count] * (count > 1))
         return count

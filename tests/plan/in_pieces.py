@@ -10,7 +10,7 @@ from flowgraph.plan.shards import split
 def split_into(count=2):
     """Plans compiled inside compute all they can in so many pieces."""
 
-    def pieces_of(boxes, analysis):
+    def pieces_of(boxes, analysis, joined):
         return min(count, analysis.examples) if boxes else 1
 
     with mock.patch.object(split, "pieces_of", pieces_of):

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Box, Constant, Elementwise
+from flowgraph.boxes.engine.barrier import Barrier
 from flowgraph.boxes.indexing.index import Index, IndexAdd
 from flowgraph.boxes.linear_algebra.diagonal import Triangle
 from flowgraph.boxes.neural.label import PlacesOf
@@ -40,6 +41,12 @@ def _read(child: Box, result: Shard, box: Box) -> Shard | None:
     """Where a child that is broadcast to a value has to be cut; None where it is repeated along the batch."""
     axis = result.axis - (box.ndim - child.ndim)
     return Shard(axis, result.inner) if axis >= 0 and child.shape[axis] != 1 else None
+
+
+@piece_rule(Barrier)
+def _barrier(box: Barrier, cuts: Cuts, examples: int) -> Way | None:
+    """A piece waits for what is its own of the values before."""
+    return None if cuts[0] is None else Way(cuts[0], tuple(cuts))
 
 
 @piece_rule(BroadcastTo)

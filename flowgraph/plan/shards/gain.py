@@ -56,12 +56,13 @@ _CALLS: dict[type[Box], int] = {Convolving: 60, Pooling: 30}
 """Calls of NumPy inside a box; one in others."""
 
 
-def pieces_of(boxes: Sequence[Box], analysis: Analysis) -> int:
-    """The number of pieces; 1 where the batch is better computed whole."""
+def pieces_of(boxes: Sequence[Box], analysis: Analysis, joined: Sequence[Box]) -> int:
+    """The number of pieces; 1 where the batch is better computed whole. Values that are `joined` are copied."""
     count = min(count_threads(), analysis.examples // FEWEST)
     if count < 2 or not boxes or not holds_threads():
         return 1
     whole, split = predicted(boxes, count)
+    split += 2 * sum(elements(box) * box.dtype.itemsize for box in joined) / BYTES
     return count if split < (1 - LEAST) * whole else 1
 
 

@@ -12,6 +12,7 @@ from flowgraph.boxes.shape.arrangement import Transpose
 from flowgraph.boxes.shape.joining import Concatenate
 from flowgraph.boxes.shape.reshaping import BroadcastTo, Reshape
 from flowgraph.graph import Graph
+from flowgraph.plan.new_values import nearest_first
 from flowgraph.plan.provenance import built_for, named_after
 from flowgraph.plan.rebuild import elements, on_children, shape_of
 from flowgraph.plan.shards import network_rules as network_rules
@@ -33,7 +34,7 @@ def in_pieces(graph: Graph, given: Sequence[Box], leaves: Sequence[Box]) -> Grap
         analysis = analysed(graph, cuts, examples)
         wanted = _wanted(graph, analysis)
         boxes = _needed(wanted, analysis)
-        count = pieces_of(boxes, analysis)
+        count = pieces_of(boxes, analysis, [box for box in wanted if box in analysis.cuts])
         if count > 1:
             return _Split(graph, analysis, boxes, wanted, count).graph
     return graph
@@ -77,7 +78,8 @@ class _Split:
     ) -> None:
         self.analysis = analysis
         self.boxes = boxes
-        sums = [box for box in wanted if box not in analysis.cuts]
+        # The nearest first, as backpropagation comes to them: what they read can be dropped early.
+        sums = nearest_first(graph, [box for box in wanted if box not in analysis.cuts])
         self.numbers = [box for box in sums if not box.shape]
         self.dtypes = list(dict.fromkeys(box.dtype for box in sums if box.shape))
         self.arrays = [[box for box in sums if box.shape and box.dtype == dtype] for dtype in self.dtypes]
