@@ -15,11 +15,11 @@ from flowgraph.checking.check_target import check_target
 from flowgraph.checking.complex_parts import in_parts
 from flowgraph.checking.describe import combined
 from flowgraph.checking.gradient_target import gradient_target
-from flowgraph.checking.regimes_values import made_positive_definite
 from flowgraph.checking.report import Failure, Report, nothing, with_failures
 from flowgraph.checking.runner import parts
 from flowgraph.checking.scope import NORMAL, Asked
 from flowgraph.checking.target import Array
+from flowgraph.checking.values import made_positive_definite
 from flowgraph.errors import UsageError
 
 ROUNDING = 1e-6  # of a second derivative: what bprop cancels, of which the values of fprop show nothing

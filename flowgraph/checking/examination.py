@@ -12,15 +12,17 @@ import numpy as np
 
 from flowgraph.box.value import Value
 from flowgraph.checking.careful import overflows_on_the_way
+from flowgraph.checking.code_contents import sizes_in, words_in
 from flowgraph.checking.compare import FormFault, Gradients, Ruling, Suspicion, Tally, ask, compare, gaps, kept
 from flowgraph.checking.example_contract import ExampleContract
 from flowgraph.checking.notes import Notes
 from flowgraph.checking.point import Point, directions_for, grads_for
-from flowgraph.checking.regimes_values import Structure, structure_of
+from flowgraph.checking.regimes import Source
 from flowgraph.checking.runner import Illegal, OutOfTime, Runner, generator
 from flowgraph.checking.scope import EVERYTHING, Scope
 from flowgraph.checking.settle import settle
 from flowgraph.checking.target import Array, Inputs, Target, in_double
+from flowgraph.checking.values import Structure, structure_of
 
 MOST_SETTLED = 150  # suspicions: at 400 calls each they take the whole budget
 MOST_OF_ONE_POINT = 4  # suspicions: what one of the clearest does not show, the others seldom do
@@ -60,6 +62,12 @@ class Examination:
         runner = Runner(target, budget, seconds)
         contract = ExampleContract(inputs, target, active)
         return cls(target, runner, generator(seed), active, inputs, contract, scope, structures)
+
+    def source(self) -> Source:
+        """What regimes are derived from."""
+        code, constants = self.target.code, self.contract.constants
+        words, sizes = words_in(code, self.inputs), sizes_in(code)
+        return Source(self.inputs, self.active, self.target.names, self.structures, self.rng, constants, words, sizes)
 
     def point(self, regime: str, inputs: Inputs) -> Point | None:
         """The point, or None where the regime is not legal, which is counted."""

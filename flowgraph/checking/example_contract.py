@@ -17,10 +17,10 @@ import numpy as np
 from flowgraph.box.value import Value
 from flowgraph.checking.code_contents import numbers_in, reachable_values
 from flowgraph.checking.point import Point
-from flowgraph.checking.regimes_shapes import resampled
 from flowgraph.checking.runner import Illegal, generator, parts
 from flowgraph.checking.settings import alike, fits, is_of_range
 from flowgraph.checking.target import Inputs, Target, shown
+from flowgraph.checking.values import resampled
 
 PROBES = 4  # elements of each input that are moved to see which outputs follow
 MOVE = 0.0371  # of an element: far above rounding, and not a power of two

@@ -12,9 +12,9 @@ from flowgraph.checking.compare import FormFault, Gradients, are_finite, ask, re
 from flowgraph.checking.examination import Examination
 from flowgraph.checking.noise import jittered, rounded_otherwise, slope_rounding
 from flowgraph.checking.point import Point
-from flowgraph.checking.regimes_values import DRAWS, as_input
 from flowgraph.checking.runner import Illegal, flatten, parts, unflatten
 from flowgraph.checking.target import Array, Inputs
+from flowgraph.checking.values import DRAWS, as_input
 
 
 def _reversed(x: Array) -> Array:

@@ -15,7 +15,7 @@ from flowgraph.box.value import Value
 from flowgraph.checking.difference import STEP
 from flowgraph.checking.examination import Examination
 from flowgraph.checking.point import Point
-from flowgraph.checking.regimes_values import value_regimes
+from flowgraph.checking.regimes import values
 from flowgraph.checking.runner import flatten, unflatten
 from flowgraph.checking.target import Inputs, Target, without_first
 
@@ -40,8 +40,7 @@ def second_order(examination: Examination) -> None:
     seed, budget = int(examination.rng.integers(2**31)), examination.runner.budget
     inner = Examination.begin(target, seed, budget, 1.0, examination.scope)
     inner.visit("the example, second order", inner.inputs, coordinates=12, single=4)
-    regimes = value_regimes(inner.inputs, inner.active, target.names, inner.structures, inner.rng)
-    for k, (regime, inputs) in enumerate(regimes):
+    for k, (regime, inputs) in enumerate(values(inner.source())):
         if k >= REGIMES or inner.wrong or inner.runner.used() > 1:
             break
         inner.visit(f"{regime}, second order", inputs)

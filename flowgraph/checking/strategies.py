@@ -25,7 +25,7 @@ from flowgraph.box.interval import Interval
 from flowgraph.checking.cases import Case, child_labels, examples_of
 from flowgraph.checking.drawn_graphs import graphs, hypothesis_numpy, st
 from flowgraph.checking.layout import LAYOUTS
-from flowgraph.checking.regimes_settings import alternatives
+from flowgraph.checking.regimes import alternatives
 
 __all__ = ["arrays", "cases", "floats", "graphs", "settings", "shapes"]
 

@@ -8,7 +8,7 @@ import pytest
 import flowgraph as fg
 from flowgraph.checking.check_target import examined
 from flowgraph.checking.code_contents import words_in
-from flowgraph.checking.regimes_settings import alternatives
+from flowgraph.checking.regimes import alternatives
 from flowgraph.checking.scope import Stopwatch
 from flowgraph.checking.target import Target
 
