@@ -17,8 +17,7 @@ from flowgraph.checking.check_target import check_target, shielded
 from flowgraph.checking.frameworks.check_framework import check_framework
 from flowgraph.checking.frameworks.target import FrameworkName
 from flowgraph.checking.report import Report
-from flowgraph.checking.scope import EFFORTS, Asked, Words
-from flowgraph.checking.settings import with_settings
+from flowgraph.checking.scope import EFFORTS, Asked, Words, with_settings
 from flowgraph.checking.target import Target
 from flowgraph.errors import UsageError
 from flowgraph.graph import Graph

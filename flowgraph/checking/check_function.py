@@ -16,8 +16,7 @@ from flowgraph.checking.check_target import check_target
 from flowgraph.checking.describe import combined
 from flowgraph.checking.report import Report
 from flowgraph.checking.reproduce import definition_of
-from flowgraph.checking.scope import Asked
-from flowgraph.checking.settings import with_settings
+from flowgraph.checking.scope import Asked, with_settings
 from flowgraph.checking.target import Target, is_differentiable, name_of
 from flowgraph.errors import UsageError
 from flowgraph.graph import Graph

@@ -17,7 +17,8 @@ from flowgraph.checking.check_target import check_target
 from flowgraph.checking.complex_parts import leaves_in_parts, with_leaves
 from flowgraph.checking.describe import combined
 from flowgraph.checking.report import Report, with_failures
-from flowgraph.checking.scope import Asked, Scope, Stopwatch
+from flowgraph.checking.runner import Stopwatch
+from flowgraph.checking.scope import Asked, Scope
 from flowgraph.checking.target import Target
 from flowgraph.derivatives import gradient
 from flowgraph.errors import UsageError

@@ -16,10 +16,10 @@ from flowgraph.checking.describe import report_of
 from flowgraph.checking.difference import STEP
 from flowgraph.checking.examination import Examination
 from flowgraph.checking.example_contract import ExampleContract, broadcasts, is_elementwise
-from flowgraph.checking.layout import other_types
 from flowgraph.checking.point import Direction, Point, random_direction
 from flowgraph.checking.regimes import REGIMES, joint, settings, shapes
 from flowgraph.checking.report import Report
+from flowgraph.checking.representation import other_types
 from flowgraph.checking.runner import OutOfTime, generator
 from flowgraph.checking.scope import EVERYTHING, NORMAL, Scope
 from flowgraph.checking.second_order import second_order

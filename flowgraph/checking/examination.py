@@ -12,7 +12,6 @@ import numpy as np
 
 from flowgraph.box.value import Value
 from flowgraph.checking.careful import overflows_on_the_way
-from flowgraph.checking.code_contents import sizes_in, words_in
 from flowgraph.checking.compare import FormFault, Gradients, Ruling, Suspicion, Tally, ask, compare, gaps, kept
 from flowgraph.checking.example_contract import ExampleContract
 from flowgraph.checking.notes import Notes
@@ -65,8 +64,11 @@ class Examination:
 
     def source(self) -> Source:
         """What regimes are derived from."""
-        code, constants = self.target.code, self.contract.constants
-        words, sizes = words_in(code, self.inputs), sizes_in(code)
+        constants, words, sizes = (
+            self.contract.constants,
+            self.contract.code.words(self.inputs),
+            self.contract.code.sizes,
+        )
         return Source(self.inputs, self.active, self.target.names, self.structures, self.rng, constants, words, sizes)
 
     def point(self, regime: str, inputs: Inputs) -> Point | None:
@@ -123,7 +125,7 @@ class Examination:
         """Call bprop again at ties, which are rare in examples, to detect random tie-breaking."""
         again = ask(point, grad)[0]
         if again is not None and any(gap > 1e-9 * size for gap, size in gaps(first, again)):
-            self.fail("determinism", point, "bprop gives another gradient for the same arguments")
+            self.fail(FormFault("determinism", point, "bprop gives another gradient for the same arguments"))
 
     def pursue(self, suspicions: Sequence[Suspicion]) -> None:
         """Settles suspicions: of each child the clearest first, then those of several, and no more than a few.
@@ -228,9 +230,9 @@ class Examination:
         """Enter a warning; the first of a kind stays."""
         self.warnings.setdefault(kind, text)
 
-    def fail(self, kind: str, point: Point, note: str, child: int | None = None, loud: str = "") -> None:
-        """Enter a failure that is not one of values."""
-        self.enter(Ruling("wrong", FormFault(kind, point, note, child=child, loud=loud), note=note))
+    def fail(self, fault: FormFault) -> None:
+        """Enter a failure that needs no confirmation."""
+        self.enter(Ruling("wrong", fault, note=fault.note))
 
 
 def watched_point(

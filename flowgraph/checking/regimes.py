@@ -18,6 +18,7 @@ from flowgraph.checking.values import DRAWS, Draw, Structure, as_input, beside, 
 
 SIZES = (1, 2, 3, 5, 0, 7, 9, 40)  # edges, odd and prime ones, and one beyond the blocks of 8, 16, 32 of kernels
 LARGEST = 20_000  # elements of an array: a regime that takes longer costs more than it shows
+PAIRS: tuple[tuple[tuple[int, ...], tuple[int, ...]], ...] = (((2, 3), (3,)), ((2, 1), (1, 3)), ((4, 1, 3), (2, 1)))
 SETS = 12  # pairs, and triples, of groups of axes: all of five inputs would be hundreds
 JOINT = 60  # draws of everything at once, at 40 calls each
 MOST_MOVED = 6  # elements of an integer array, of four other values each
@@ -281,7 +282,7 @@ def _broadcasts(inputs: Inputs) -> Iterator[Shapes]:
             if j != i:
                 other = inputs[j].shape
                 yield from ({i: new} for new in (other, (2, *other), other[1:], (1,) * len(other)))
-                yield from ({i: one, j: two} for one, two in (((2, 3), (3,)), ((2, 1), (1, 3)), ((4, 1, 3), (2, 1))))
+                yield from ({i: one, j: two} for one, two in PAIRS)
 
 
 def crossed(source: Source) -> Iterator[Regime]:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box.value import Value
+from flowgraph.checking.compare import FormFault
 from flowgraph.checking.difference import STEP
 from flowgraph.checking.examination import Examination
 from flowgraph.checking.point import Point
@@ -114,4 +115,4 @@ def _symmetric(examination: Examination, point: Point) -> None:
     (a, b), (c, d) = pairs
     size = abs(c) + abs(d)
     if abs(c - d) > 1e-3 * size + 10 * (abs(a - c) + abs(b - d)) + 1e-6:
-        examination.fail("second", point, "the second derivative by way of bprop is not symmetric")
+        examination.fail(FormFault("second", point, "the second derivative by way of bprop is not symmetric"))

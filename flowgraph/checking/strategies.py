@@ -24,8 +24,8 @@ from flowgraph.box.example import Example
 from flowgraph.box.interval import Interval
 from flowgraph.checking.cases import Case, child_labels, examples_of
 from flowgraph.checking.drawn_graphs import graphs, hypothesis_numpy, st
-from flowgraph.checking.layout import LAYOUTS
 from flowgraph.checking.regimes import alternatives
+from flowgraph.checking.representation import LAYOUTS
 
 __all__ = ["arrays", "cases", "floats", "graphs", "settings", "shapes"]
 

@@ -175,7 +175,7 @@ def near(c: float) -> dict[str, Draw]:
         f"beside {c:g}": lambda x, rng: (
             c + width * 1e-3 * rng.choice([-1.0, 1.0], x.shape) * rng.uniform(0.2, 1.0, x.shape)
         ),
-        f"above {c:g}": lambda x, rng: c + width * rng.uniform(0.01, 0.8, x.shape),
+        f"above {c:g}": lambda x, rng: c + width * _log_uniform(x, rng, -2, -0.1),
         f"on {c:g}": lambda x, rng: _some(x, rng, c),
     }
 

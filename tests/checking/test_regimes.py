@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from flowgraph import Interval
+from flowgraph.checking.example_contract import fits
 from flowgraph.checking.regimes import (
     JOINT,
     MODES,
@@ -20,7 +21,6 @@ from flowgraph.checking.regimes import (
     shapes,
     values,
 )
-from flowgraph.checking.settings import fits
 from flowgraph.checking.values import DRAWS, as_input, resampled, structure_of
 
 X = np.random.default_rng(1).normal(size=(4, 3))
