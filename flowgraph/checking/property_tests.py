@@ -16,13 +16,13 @@ from flowgraph.checking.box_target import BoxCalls, differentiable, target_of
 from flowgraph.checking.cases import Case
 from flowgraph.checking.check_target import examined, shielded
 from flowgraph.checking.describe import report_of
-from flowgraph.checking.drawn_graphs import hypothesis, st
 from flowgraph.checking.examination import Examination
 from flowgraph.checking.frameworks.check_framework import in_words_of
 from flowgraph.checking.frameworks.target import KNOWN, FrameworkName, framework_code
 from flowgraph.checking.gradient_target import gradient_target
 from flowgraph.checking.report import GradientError, Report, nothing, with_failures
 from flowgraph.checking.second_order import second_order
+from flowgraph.checking.strategies import hypothesis, st
 from flowgraph.checking.target import Target
 from flowgraph.checking.values import structure_of
 from flowgraph.errors import UsageError
