@@ -121,13 +121,15 @@ def shielded() -> Iterator[None]:
 
 def _phases(examination: Examination, order: int, regimes: bool) -> None:
     target = examination.target
-    point = examination.watched_point("the example", examination.inputs)
+    point = examination.point("the example", examination.inputs)
     if point is None:
         reason = next(iter(examination.skipped))
         raise ValueError(
             f"check: {target.name} cannot be run on the example in float64 ({reason}); give inputs inside "
             "its domain, at which fprop is finite"
         )
+    _, faults = examination.first_answer(point, np.ones(point.value.shape))
+    examination.pursue([fault for fault in faults if fault.kind == "mutation"])
     _learn(examination, point)
     inputs = examination.inputs
     coordinates = 6 if point.slower_than(SLOW) else 24

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import functools
 import math
+import pickle
 import random
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -16,6 +17,7 @@ import numpy as np
 
 from flowgraph.checking.target import Inputs
 
+GLOBAL = (np.random.get_state.__self__, random.getstate.__self__)  # type: ignore[attr-defined]
 RANDOM_SOURCES = (np.random.Generator, np.random.RandomState, random.Random)
 MOST = 28  # numbers, each of which makes four regimes of some 40 calls: 4,500 of 60,000
 MOST_FUNCTIONS = 40  # that are read: what calls more than that has its numbers elsewhere
@@ -124,10 +126,18 @@ def reachable_values(function: Callable[..., Any]) -> Iterator[Any]:
             yield from list(vars(value).values())
 
 
-def random_sources(functions: tuple[Callable[..., Any], ...]) -> list[Any]:
-    """The generators that functions hold, each once; nothing can be put back of what has no state."""
+def random_states(functions: tuple[Callable[..., Any], ...], trial: Callable[[], object]) -> list[tuple[Any, Any]]:
+    """The generators that functions hold, and the global ones that a trial draws from, with where they stand before it.
+
+    Nothing can be put back of what has no state.
+    """
     found = {id(value): value for f in functions for value in reachable_values(f) if isinstance(value, RANDOM_SOURCES)}
-    return [source for source in found.values() if not isinstance(source, random.SystemRandom)]
+    held = [source for source in found.values() if not isinstance(source, random.SystemRandom)]
+    states = [(source, state_of(source)) for source in (*held, *GLOBAL)]
+    with suppress(Exception):
+        trial()
+    moved = [pickle.dumps(state_of(source)) != pickle.dumps(state) for source, state in states]
+    return [pair for k, pair in enumerate(states) if k < len(held) or moved[k]]
 
 
 def state_of(source: Any) -> Any:

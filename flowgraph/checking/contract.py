@@ -135,7 +135,7 @@ def linear(evidence: Evidence) -> Iterator[FormFault]:
             yield FormFault("linearity", point, f"bprop {words}", child=child)
 
 
-def independent(evidence: Evidence) -> Iterator[FormFault]:
+def remembers_nothing(evidence: Evidence) -> Iterator[FormFault]:
     """Results handed out stay as they are, and bprop depends on its arguments, not on the latest fprop."""
     point, grad = evidence.point, evidence.answer.grad
     handed_out, output = ask(point, grad)[0], flatten(point.output)
@@ -151,16 +151,15 @@ def independent(evidence: Evidence) -> Iterator[FormFault]:
     point.runner.restore_random_state()
 
 
-def rewritten(evidence: Evidence) -> Iterator[FormFault]:
+def reads_arrays_anew(evidence: Evidence) -> Iterator[FormFault]:
     """The same arrays with other numbers, as after an update in place, which reveals caches keyed by identity."""
     point, grad = evidence.point, evidence.answer.grad
+    arrays = {i: np.array(x) for i, x in enumerate(point.inputs) if i in point.active and isinstance(x, np.ndarray)}
     for other in evidence.other_points() if not evidence.draws else ():
-        if any(np.shape(point.inputs[i]) != np.shape(other.inputs[i]) for i in point.active):
-            continue
-        expected = evidence.answered(other, grad) if other.value.shape == point.value.shape else None
+        alike = all(np.shape(point.inputs[i]) == np.shape(other.inputs[i]) for i in point.active)
+        expected = evidence.answered(other, grad) if alike and other.value.shape == point.value.shape else None
         if expected is None:
             continue
-        arrays = {i: np.array(x) for i, x in enumerate(point.inputs) if i in point.active and isinstance(x, np.ndarray)}
         with suppress(Illegal):
             ask(_with(point, arrays), grad)
             for i, array in arrays.items():
@@ -169,7 +168,7 @@ def rewritten(evidence: Evidence) -> Iterator[FormFault]:
             if got is not None and (k := expected.differs(got)) is not None:
                 note = "bprop keeps what it found of an array, and is wrong when that is written over"
                 yield FormFault("stale", point, note, child=point.active[k])
-            return
+        return
 
 
 def _with(point: Point, arrays: dict[int, Any], regime: str = "") -> Point:
@@ -239,6 +238,6 @@ def _returned(point: Point, arriving: Value) -> tuple[Any, ...]:
 
 
 RULES: tuple[Callable[[Evidence], Iterator[FormFault]], ...] = (
-    *(same_value, same_gradient, linear, independent, rewritten, same_array_twice, none_of_constants),
-    *(layout, nothing_shared),
+    *(same_value, same_gradient, linear, remembers_nothing, reads_arrays_anew, same_array_twice),
+    *(none_of_constants, layout, nothing_shared),
 )

@@ -5,8 +5,6 @@ from __future__ import annotations
 import copy
 import hashlib
 import os
-import pickle
-import random
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -14,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box.value import Value
-from flowgraph.checking.code_contents import RANDOM_SOURCES, random_sources, restore, state_of
+from flowgraph.checking.code_contents import RANDOM_SOURCES, random_states, restore
 from flowgraph.checking.target import Array, Inputs, Target
 
 NUMBERS = (np.ndarray, np.generic, float, int)
@@ -27,8 +25,6 @@ PATIENCE = 10.0  # times longer by the clock on the wall, where code waits or th
 FRESH = 0.02  # seconds for which a reading of the processor's clock will do: it can cost as much as many small calls
 SPARING = 30  # times what the latest reading took
 NOT_FINITE = "fprop is not finite"
-GLOBAL = (np.random.get_state.__self__, random.getstate.__self__)  # type: ignore[attr-defined]
-"""The generators that are drawn from without being held."""
 
 
 class Stopwatch:
@@ -88,20 +84,9 @@ class Runner:
         self.tangents: dict[int, Callable[[Array, Array], Array]] = {}
         self.many = target.many
         self.refusals = 0  # of `many`, in a row
-        held = random_sources((target.fprop, target.bprop, *target.code))
-        self._states = [(source, state_of(source)) for source in held]
         self._copies_inputs = any(isinstance(value, RANDOM_SOURCES) for value in target.inputs)
-        self._states += self._global_states()
-
-    def _global_states(self) -> list[tuple[Any, Any]]:
-        """The global generators that fprop draws from, and where they stand."""
-        before = [state_of(source) for source in GLOBAL]
-        try:
-            _call(self.target.fprop, *copy.deepcopy(self.target.inputs))
-        except Exception:
-            return []
-        pairs = zip(GLOBAL, before, strict=True)
-        return [(source, one) for source, one in pairs if pickle.dumps(one) != pickle.dumps(state_of(source))]
+        functions = (target.fprop, target.bprop, *target.code)
+        self._states = random_states(functions, lambda: _call(target.fprop, *copy.deepcopy(target.inputs)))
 
     def _own(self, inputs: Inputs) -> Inputs:
         """Copies of what the code must not change, or must not find changed."""
@@ -230,18 +215,17 @@ def _recorded(name: str, bprop: Callable[..., Any]) -> Callable[..., Any]:
     if not place:
         return bprop
 
-    def add(asked: str, answer: Value) -> None:
-        with open(place, "a", encoding="ascii") as file:
-            file.write(f"{asked} {digest(answer)}\n")
-
     def call(grad: Value, output: Value, *inputs: Value) -> Any:
-        asked = digest((name, grad, inputs))
+        asked, said = digest((name, grad, inputs)), ""
         try:
             answer = bprop(grad, output, *inputs)
+            said = digest(answer)
         except Exception as error:
-            add(asked, type(error).__name__)
+            said = type(error).__name__
             raise
-        add(asked, answer)
+        finally:
+            with open(place, "a", encoding="ascii") as file:
+                file.write(f"{asked} {said}\n")
         return answer
 
     return call

@@ -1,15 +1,27 @@
-"""Other values of the differentiated inputs: signs, zeros, ties, magnitudes, near numbers in the code, structures."""
+"""Other values: of the differentiated inputs, with what structures they keep, and of settings."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import permutations
+from typing import Any
 
 import numpy as np
 
+from flowgraph.box.value import Value
 from flowgraph.checking.target import Array
 
 Draw = Callable[[Array, np.random.Generator], Array]
+
+MOST_MOVED = 6  # elements of an integer array, of four other values each
+MODES = (
+    ("constant", "edge", "reflect", "symmetric", "wrap", "nearest", "mirror"),
+    ("same", "valid", "full"),
+    ("mean", "sum", "none", "max", "min"),
+    ("C", "F"),
+    ("linear", "lower", "higher", "midpoint", "nearest"),
+)
 
 
 @dataclass(frozen=True)
@@ -201,3 +213,81 @@ def as_input(example: object, drawn: Array) -> object:
     if type(example) is float:
         return float(drawn)
     return np.ascontiguousarray(drawn, dtype=np.asarray(example).dtype).reshape(np.shape(drawn))
+
+
+def alternatives(value: Value, words: Sequence[str | int], rng: np.random.Generator) -> Iterator[Any]:
+    """Other values for a setting; `words` are those that the code may compare with."""
+    whole = [w for w in words if isinstance(w, int)]
+    if isinstance(value, bool | np.bool_):
+        yield not value
+    elif isinstance(value, int | np.integer):
+        yield from (n for n in dict.fromkeys([*range(-4, 6), *whole]) if n != value)
+        yield None
+        yield (int(value),)
+    elif isinstance(value, float):
+        yield from (v for v in (0.0, 1.0, -1.0, 2 * value, 0.5 * value, -value, 2.0, 3.0, 0.3) if v != value)
+    elif isinstance(value, str):
+        modes = next((modes for modes in MODES if value in modes), ())
+        yield from (s for s in dict.fromkeys([*words, *modes]) if isinstance(s, str) and s != value)
+    elif value is None:
+        yield from (0, -1, 1, -2, (0,), (0, 1), (-1,), (-2, -1), True)
+    elif isinstance(value, tuple | list):
+        yield from _tuples(value, rng)
+    elif isinstance(value, np.ndarray) and value.dtype.kind == "b":
+        drawn = (rng.uniform(size=value.shape) < share for share in (0.5, 0.9))
+        yield from (np.ones(value.shape, bool), np.zeros(value.shape, bool), ~value, *drawn)
+    elif isinstance(value, np.ndarray) and value.dtype.kind in "iu" and value.size:
+        yield from (np.asarray(one).astype(value.dtype) for one in _indices(value, whole, rng))
+
+
+def _tuples(value: Value, rng: np.random.Generator) -> Iterator[Any]:
+    make, count = type(value), len(value)
+    yield from (make(order) for order in list(permutations(value))[1:8])
+    if value and all(type(v) is int for v in value):
+        yield make(-v for v in value)
+        yield make(v - count for v in value)
+        yield make(v - count if k % 2 else v for k, v in enumerate(value))
+        yield make(~v for v in value)
+        for k in range(count):
+            yield from (make([*value[:k], other, *value[k + 1 :]]) for other in (-2, -1, 0, 1, 2, 3))
+        yield from (make(value[:-1]), make(value[1:]), make([*value, max(value) + 1]))
+        yield from (make(v + 1 for v in value), make(2 * v for v in value), value[0], None)
+        return
+    for k, member in enumerate(value):
+        yield from (make([*value[:k], other, *value[k + 1 :]]) for other in alternatives(member, [], rng))
+
+
+def _indices(value: Array, marks: Sequence[int], rng: np.random.Generator) -> Iterator[Array]:
+    """Repeats, negatives, reversed; small changes that keep permutations and offsets; a number that may be a mark."""
+    shape, low, high = value.shape, int(value.min()), int(value.max())
+    yield rng.integers(low, high + 1, shape)
+    yield from (np.full(shape, number) for number in (value.flat[0], high, 0))
+    yield np.flip(value).copy()
+    yield rng.permutation(value.ravel()).reshape(shape)
+    if value.dtype.kind == "i":
+        yield -1 - value
+        yield -np.ones(shape)
+        yield np.where(rng.uniform(size=shape) < 0.5, value, -1)
+        yield np.where(rng.uniform(size=shape) < 0.5, value - high - 1, value)
+    yield value + 1
+    yield np.arange(value.size).reshape(shape)
+    if value.size > 1:
+        yield from _small_moves(value, rng)
+        for mark in (m for m in dict.fromkeys([*marks, 0, -1]) if m >= 0 or value.dtype.kind == "i"):
+            chosen = np.arange(value.size).reshape(shape) == rng.integers(value.size)
+            yield np.where(chosen, mark, value)
+            yield np.where(chosen, value, mark)
+
+
+def _small_moves(value: Array, rng: np.random.Generator) -> Iterator[Array]:
+    """Changes that keep permutations, sorted offsets and valid indices, which new random values rarely are."""
+    flat = value.ravel()
+    yield np.roll(flat, 1).reshape(value.shape)
+    numbers, largest = flat.tolist(), int(np.iinfo(flat.dtype).max)  # a NumPy integer of 0 less 1 may be a large one
+    for k in rng.permutation(flat.size)[:MOST_MOVED]:
+        one = numbers[k]
+        others = (numbers[(k + 1) % flat.size], numbers[k - 1], min(one + 1, largest), max(one - 1, min(numbers)))
+        for other in dict.fromkeys(n for n in others if n != one):
+            moved = flat.copy()
+            moved[k] = other
+            yield moved.reshape(value.shape)
