@@ -24,6 +24,7 @@ from flowgraph.checking.target import Array, Inputs
 
 NOISE = 1e-14  # relative: what threads that add in another order may change is less
 VARIES = 1e-9  # relative: more from call to call is another value
+SUMS = 1e-6  # relative: the parts of a gradient may be larger than it is, and lose digits where they add up
 SCALES = (-1.0, 2.0**-10, 32.0, 2.0**20)  # powers of two, for exact products; the last shows a clipped gradient
 
 
@@ -131,7 +132,7 @@ def linear(evidence: Evidence) -> Iterator[FormFault]:
         if not np.any(one) and [g is None for g in first] != [g is None for g in evidence.answer.gradients]:
             yield FormFault("linearity", point, "bprop of zeros is None, which says that an input is a constant")
         total = [b if a is None else a if b is None else a + b for a, b in zip(first, second, strict=True)]
-        if (child := evidence.wrong(total, relative=1e-6, summands=(one, grad - one))) is not None:
+        if (child := evidence.wrong(total, relative=SUMS, summands=(one, grad - one))) is not None:
             yield FormFault("linearity", point, f"bprop {words}", child=child)
 
 

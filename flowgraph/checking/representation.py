@@ -23,6 +23,7 @@ FAR = ("large", "large negative", "×30")
 REPRESENTED = 1e30  # gradients that float32 has with room to spare
 WIDE = 0.01  # of the largest number of float32: larger gradients may overflow on their way
 SCATTERS = 6  # times that the inputs are moved by a few units in the last place
+WORST = 30  # times the largest scatter of six: the worst roundings are seldom among them
 UNIT = float(np.finfo(np.float32).eps)
 LOST = 1e3 * UNIT  # of the value: digits that float32 does not keep there
 ROOM = 3e4 * UNIT  # of the gradient: squares and sums lose some digits more than the value does
@@ -183,6 +184,6 @@ def _number(
             continue
         size = float(np.abs(right).max())
         narrow = g.dtype.kind == "f" and size > WIDE * float(np.finfo(g.dtype).max)
-        if not narrow and not np.all(np.abs(g.astype(float) - right) <= ROOM * size + 30 * scatter[k] + LEAST):
+        if not narrow and not np.all(np.abs(g.astype(float) - right) <= ROOM * size + WORST * scatter[k] + LEAST):
             return FormFault("dtype", small, "the gradient in float32 is not that in float64", child=small.active[k])
     return None
