@@ -20,7 +20,7 @@ from flowgraph.checking.drawn_graphs import hypothesis, st
 from flowgraph.checking.examination import Examination
 from flowgraph.checking.frameworks.check_framework import in_words_of
 from flowgraph.checking.frameworks.target import KNOWN, FrameworkName, framework_code
-from flowgraph.checking.gradient_target import gradient_target
+from flowgraph.checking.graph_target import gradient_target
 from flowgraph.checking.regimes_values import structure_of
 from flowgraph.checking.report import GradientError, Report, nothing, with_failures
 from flowgraph.checking.second_order import second_order

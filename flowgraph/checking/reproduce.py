@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import inspect
 import keyword
-import math
 import re
-import sys
-import textwrap
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Mapping
 
 import numpy as np
 
-from flowgraph.box.value import Value
 from flowgraph.checking.compare import Suspicion
+from flowgraph.checking.definitions import definition_of, literal
 from flowgraph.checking.point import Point
 from flowgraph.checking.runner import parts, unflatten
 from flowgraph.checking.target import Target
@@ -109,50 +104,3 @@ def _identifiers(names: tuple[str, ...]) -> list[str]:
         taken.add(variable)
         found.append(variable)
     return found
-
-
-def import_lines(module: str, qualname: str, name: str) -> list[str]:
-    """Python text that gives something of a module a name; a file such as my-boxes.py has no import statement."""
-    if not all(map(str.isidentifier, module.split("."))):
-        return ["import importlib", f"{name} = importlib.import_module({module!r}).{qualname}"]
-    outer, _, inner = qualname.partition(".")
-    if inner:
-        return [f"from {module} import {outer}", f"{name} = {qualname}"]
-    return [f"from {module} import {qualname}{'' if qualname == name else f' as {name}'}"]
-
-
-def definition_of(name: str, function: Callable[..., Any]) -> list[str]:
-    """An import where one works, the source where it stands alone, a comment otherwise."""
-    module, qualname = getattr(function, "__module__", None), getattr(function, "__qualname__", "")
-    found = getattr(sys.modules.get(module or ""), qualname, None) if module not in (None, "__main__") else None
-    if found is function:
-        return import_lines(str(module), qualname, name)
-    inner = getattr(function, "__code__", None)
-    if inner is not None and not inner.co_freevars and qualname.rpartition(".")[2].isidentifier():
-        try:
-            source = textwrap.dedent(inspect.getsource(function)).rstrip()
-        except (OSError, TypeError):
-            source = ""
-        if source.startswith("def "):
-            own = inner.co_name
-            return ["", *source.splitlines(), *([f"{name} = {own}"] if own != name else [])]
-    return [f"# {name}: your function {qualname}"]
-
-
-def literal(value: Value) -> str:
-    """An expression that gives the value back."""
-    if isinstance(value, tuple):
-        return "(" + ", ".join(literal(v) for v in value) + ("," if len(value) == 1 else "") + ")"
-    if type(value) is list:
-        return "[" + ", ".join(map(literal, value)) + "]"
-    if isinstance(value, np.ndarray):
-        if value.size == 0:
-            return f"np.zeros({value.shape}, dtype=np.{value.dtype.name})"
-        text = repr(value.tolist()).replace("nan", "np.nan").replace("inf", "np.inf")
-        kind = "" if value.dtype in (np.float64, np.int64, np.bool_) else f", dtype=np.{value.dtype.name}"
-        return f"np.array({text}{kind})"
-    if isinstance(value, np.generic):
-        return literal(value.item())
-    if type(value) is float and not math.isfinite(value):
-        return f'float("{value}")'
-    return repr(value)

@@ -7,10 +7,10 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from flowgraph.checking.definitions import definition_of, literal
 from flowgraph.checking.frameworks.adapter import Adapter
 from flowgraph.checking.frameworks.arguments import Arguments
 from flowgraph.checking.frameworks.torch_code import ModuleCopy
-from flowgraph.checking.reproduce import definition_of, literal
 from flowgraph.checking.target import name_of
 
 PUBLIC = (
