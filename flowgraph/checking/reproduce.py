@@ -17,7 +17,8 @@ from flowgraph.checking.target import Target
 MOST_ELEMENTS = 200  # of an array that is printed: a screen of numbers
 OWN_NAMES = (
     "np", "fprop", "bprop", "grad", "output", "gradients", "move", "step", "pairs",
-    "function", "forward", "backward", "vjp", "outputs", "tensors", "called", "torch", "jax", "mygrad", "make_vjp",
+    "function", "forward", "backward", "vjp", "outputs", "pulled", "tensors", "called", "torch", "jax", "mygrad",
+    "make_vjp",
 )  # fmt: skip
 
 

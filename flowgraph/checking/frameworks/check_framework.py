@@ -39,21 +39,15 @@ def check_framework(
     report = check_target(target, asked.order, asked.seed, asked.calls, asked.effort.framework, scope=scope)
     with shielded():
         report = with_failures(report, failures_of_needs(target, adapter, report))
-    return in_words_of(adapter.framework, report)
+    return in_words_of(adapter, report)
 
 
-WORDS = {
-    "torch": ("forward", "backward"),
-    "jax": ("forward", "vjp"),
-    "autograd": ("forward", "vjp"),
-    "mygrad": ("forward", "backward"),
-}
 SCALED = re.compile(r"×(-?[\d.e+-]+)")
 
 
-def in_words_of(framework: str, report: Report) -> Report:
+def in_words_of(adapter: Adapter, report: Report) -> Report:
     """The same report, which speaks of the framework's forward and backward pass instead of fprop and bprop."""
-    forward, backward = WORDS[framework]
+    forward, backward = adapter.words
 
     def said(text: str) -> str:
         text = re.sub(r"\bfprop\b", forward, re.sub(r"\bbprop\b", backward, text))

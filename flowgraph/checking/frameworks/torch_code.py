@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box.value import Value
-from flowgraph.checking.frameworks.adapter import Adapter, Pullback, wide_enough
-from flowgraph.checking.frameworks.arguments import Arguments, ArrayKind, Opened, arrays_in
-from flowgraph.checking.target import Inputs, is_float_array
+from flowgraph.checking.frameworks.adapter import Adapter, Pullback, is_of, wide_enough
+from flowgraph.checking.frameworks.arguments import ArrayKind, Opened, arrays_in
+from flowgraph.checking.target import Inputs
 
 WRITES_IN_PLACE = re.compile(r"leaf Variable.* in-?place operation|view of a leaf Variable", re.IGNORECASE)
 BACKWARD_ALONE = re.compile(r"(not |in)compatible with \.grad\(\)")  # of reentrant checkpoints
@@ -55,25 +55,17 @@ def opened(value: Value) -> Opened | None:
     return Opened([(".values", value.values())], build, fixed=True)
 
 
-TENSORS = ArrayKind(to_numpy, opened)
-
-
 class TorchCode(Adapter):
     """Gradients come from torch.autograd.grad."""
 
     framework = "torch"
+    kind = ArrayKind(to_numpy, opened)
+    words = ("forward", "backward")
 
-    def __init__(
-        self,
-        function: Callable[..., Any],
-        arguments: Arguments,
-        differentiated: tuple[int, ...],
-        module: ModuleCopy | None = None,
-    ) -> None:
-        super().__init__(function, arguments, differentiated)
+    def __init__(self, function: Callable[..., Any], given: Sequence[Any], keywords: Mapping[str, Any]) -> None:
         self.torch = sys.modules["torch"]
-        self.module = module
-        self.beside = () if module is None else module.frozen
+        self.module: ModuleCopy | None = None
+        super().__init__(function, given, keywords)
         self.function: Any = function.apply if inspect.isclass(function) else function  # type: ignore[attr-defined]
         self.writes_in_place = False
         self._random_state = None
@@ -82,6 +74,35 @@ class TorchCode(Adapter):
         if not self.torch.equal(before, self.torch.get_rng_state()):
             self._random_state = before
             self.torch.set_rng_state(before)
+
+    @classmethod
+    def recognises(cls, function: Any, leaves: Sequence[Any]) -> bool:
+        """By a tensor among the arguments, or by itself unless an argument is of another framework."""
+        torch = sys.modules["torch"]
+        custom = inspect.isclass(function) and issubclass(function, torch.autograd.Function)
+        if custom or isinstance(function, torch.nn.Module) or any(isinstance(x, torch.Tensor) for x in leaves):
+            return True
+        foreign = ("jax", "jaxlib", "mygrad")
+        return is_of(function, "torch") and not any(is_of(type(x), package) for x in leaves for package in foreign)
+
+    def own(self, given: Sequence[Any], keywords: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Those parameters of a module that require a gradient."""
+        if not isinstance(self.function, self.torch.nn.Module):
+            return {}
+        self.module = ModuleCopy(self.function, given, keywords)
+        self.beside = self.module.frozen
+        return self.module.parameters
+
+    def chosen(self) -> tuple[int, ...]:
+        """As torch's own gradcheck has it.
+
+        Of what is given those that require a gradient if any does, otherwise every tensor of floats; and all parameters
+        of a module, since frozen ones are none of its inputs.
+        """
+        arguments, floats = self.arguments, super().chosen()
+        given = [i for i in floats if i < arguments.first_own]
+        asked = [i for i in given if getattr(arguments.originals[i], "requires_grad", False)]
+        return (*(asked or given), *(i for i in floats if i >= arguments.first_own))
 
     def run(self, inputs: Inputs) -> tuple[list[Any], Pullback]:
         """The outputs, and the function that pulls gradients back through them."""
@@ -195,18 +216,6 @@ class TorchCode(Adapter):
             return value
         array = wide_enough(np.asarray(value))
         return self.torch.from_numpy(array.copy() if any(stride < 0 for stride in array.strides) else array)
-
-
-def differentiated_inputs(arguments: Arguments) -> tuple[int, ...]:
-    """The inputs that are differentiated, as torch's own gradcheck has it.
-
-    Of what is given those that require a gradient if any does, otherwise every tensor of floats; and all parameters
-    of a module, since frozen ones are none of its inputs.
-    """
-    floats = [i for i, x in enumerate(arguments.inputs) if is_float_array(x)]
-    given = [i for i in floats if i < arguments.first_own]
-    asked = [i for i in given if getattr(arguments.originals[i], "requires_grad", False)]
-    return (*(asked or given), *(i for i in floats if i >= arguments.first_own))
 
 
 class ModuleCopy:
