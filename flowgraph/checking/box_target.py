@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,7 +15,7 @@ from flowgraph.box.interval import Interval
 from flowgraph.box.leaves import Input
 from flowgraph.boxes.elementwise.complex_numbers import conjugate_if_complex
 from flowgraph.checking.cases import Case, child_labels
-from flowgraph.checking.complex_parts import OfParts
+from flowgraph.checking.complex_parts import OfParts, in_parts
 from flowgraph.checking.definitions import box_definition
 from flowgraph.checking.report import Failure
 from flowgraph.checking.target import Target, annotations_of, by_form
@@ -200,3 +200,26 @@ def _ends(interval: Interval) -> tuple[float, float]:
     if not interval.open:
         return interval.low, interval.high
     return math.nextafter(interval.low, math.inf), math.nextafter(interval.high, -math.inf)
+
+
+def complex_not_checked(found: Sequence[Case]) -> list[str]:
+    """The children of a class that may be complex, and in none of these examples are so in a way to compare.
+
+    They may where an example says so, and where fprop takes them, as a trial shows.
+    """
+    may, compared = dict[str, None](), set()
+    for case in found:
+        labels = child_labels(case.cls, len(case.children))
+        whole = {labels[i] for i in case.floats if case.children[i].dtype.kind == "c"}
+        may |= dict.fromkeys(labels[i] for i in case.floats if labels[i] in whole or _takes_complex(case, i))
+        compared |= whole if in_parts(case) is not case else set()
+    return [f"complex {name}" for name in may if name not in compared]
+
+
+def _takes_complex(case: Case, i: int) -> bool:
+    """Whether a trial returns; what fprop raises that takes real numbers alone is of any kind."""
+    try:
+        turned = case.replace(*(x * (1 + 0.5j) if k == i else x for k, x in enumerate(case.children)))
+        return turned.value is not None and turned.box.differentiable_wrt[i]
+    except Exception:
+        return False
