@@ -16,8 +16,8 @@ from flowgraph.box.leaves import Input
 from flowgraph.boxes.elementwise.complex_numbers import conjugate_if_complex
 from flowgraph.checking.cases import Case, child_labels
 from flowgraph.checking.complex_parts import OfParts, in_parts
-from flowgraph.checking.definitions import box_definition
 from flowgraph.checking.report import Failure
+from flowgraph.checking.reproduce import box_definition
 from flowgraph.checking.target import Target, annotations_of, by_form
 from flowgraph.errors import BpropError
 from flowgraph.graph.backward_steps import derived_bprop

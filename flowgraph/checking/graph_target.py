@@ -13,8 +13,8 @@ from flowgraph.box.leaves import Input
 from flowgraph.boxes import sum as sum_of
 from flowgraph.boxes.elementwise.complex_numbers import conjugate_if_complex, real_part
 from flowgraph.checking.box_target import BoxCalls
-from flowgraph.checking.definitions import function_definition, gradient_definition, graph_definition
 from flowgraph.checking.report import Report, nothing, with_failures
+from flowgraph.checking.reproduce import function_definition, gradient_definition, graph_definition
 from flowgraph.checking.runner import generator, parts
 from flowgraph.checking.settings import with_settings
 from flowgraph.checking.target import Inputs, Target, by_form, without_first

@@ -18,8 +18,7 @@ from flowgraph.checking.check_target import examined, shielded
 from flowgraph.checking.describe import report_of
 from flowgraph.checking.drawn_graphs import hypothesis, st
 from flowgraph.checking.examination import Examination
-from flowgraph.checking.frameworks.check_framework import in_words_of
-from flowgraph.checking.frameworks.target import ADAPTERS, FrameworkName, framework_code
+from flowgraph.checking.frameworks.check_framework import ADAPTERS, FrameworkName, framework_code, in_words_of
 from flowgraph.checking.graph_target import gradient_target
 from flowgraph.checking.regimes_values import structure_of
 from flowgraph.checking.report import GradientError, Report, nothing, with_failures

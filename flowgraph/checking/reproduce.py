@@ -1,15 +1,21 @@
-"""Python text that shows a mistake when it is run."""
+"""Python text that shows a mistake when it is run, and the definitions of fprop and bprop on which it rests."""
 
 from __future__ import annotations
 
+import inspect
 import keyword
+import math
 import re
-from collections.abc import Mapping
+import sys
+import textwrap
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
+from flowgraph.box import Box, Elementwise, registry
+from flowgraph.box.value import Value
 from flowgraph.checking.compare import Suspicion
-from flowgraph.checking.definitions import definition_of, literal
 from flowgraph.checking.point import Point
 from flowgraph.checking.runner import parts, unflatten
 from flowgraph.checking.target import Target
@@ -105,3 +111,137 @@ def _identifiers(names: tuple[str, ...]) -> list[str]:
         taken.add(variable)
         found.append(variable)
     return found
+
+
+def written(name: str, arguments: str, body: Sequence[str]) -> tuple[str, ...]:
+    """A function of these arguments by the lines of its body."""
+    return ("", f"def {name}({arguments}):", *(f"    {line}" for line in body))
+
+
+def traced(arguments: str, graph_of: Sequence[str]) -> tuple[str, ...]:
+    """The function that builds a graph and its leaves, and the bprop of that graph."""
+    bprop = [
+        f"graph, leaves = graph_of({arguments})",
+        "wrt = [x for x in leaves if isinstance(x, fg.Parameter) and x in graph]",
+        "grads = graph.fprop().bprop(grad, wrt=wrt, unused='zeros')",
+        "own = [isinstance(x, fg.Parameter) for x in leaves]",
+        "return [(grads[x] if x in grads else np.zeros(x.shape)) if k else None for x, k in zip(leaves, own)]",
+    ]
+    return (*written("graph_of", arguments, graph_of), *written("bprop", f"grad, output, {arguments}", bprop))
+
+
+def function_definition(function: Callable[..., Any], differentiated: Sequence[int]) -> tuple[str, ...]:
+    """The function, and the gradient of the graph that it builds on boxes."""
+    graph_of = [
+        f"leaves = [fg.Parameter(x) if i in {list(differentiated)} else x for i, x in enumerate(inputs)]",
+        "found = fprop(*leaves, **settings)",
+        "return fg.Graph(*(found if isinstance(found, tuple | list) else [found])), leaves",
+    ]
+    arguments = "*inputs, **settings"
+    return ("import flowgraph as fg", *definition_of("fprop", function), *traced(arguments, graph_of))
+
+
+def graph_definition(forward: str, names: Sequence[str], fed: Sequence[str], first: bool) -> tuple[str, ...]:
+    """A graph, which cannot be written out, as a function of the leaves of these names."""
+    beside = f" ({', '.join(map(repr, fed))})" if fed else ""
+    bprop = [
+        f"grads = {forward}.bprop(grad, wrt=names, unused='zeros')",
+        "return [grads[name] for name in names]",
+    ]
+    return (
+        f"# graph is your graph; feeds are its inputs by name{beside}",
+        f"names = {list(names)}",
+        *written("fprop", "*values", [f"return {forward}.outputs{'[0]' if first else ''}"]),
+        *written("bprop", "grad, output, *values", bprop),
+    )
+
+
+def box_definition(cls: type[Box], keywords: str, children: Sequence[str], settings: Sequence[str]) -> tuple[str, ...]:
+    """The class called directly where that shows the mistake, else through a run."""
+    given, arguments = ", ".join(children), ", ".join((*children, *settings))
+    box = f"{cls.__name__}({given}{keywords})"
+    bprop = [f"return {box}.bprop(grad, output, {given})"]
+    if not cls.has_bprop or (issubclass(cls, Elementwise) and len(children) > 1) or cls.signature is not None:
+        run = "grads = fg.Graph(box).fprop().bprop(grad, wrt=box.children, unused='zeros')"
+        bprop = [f"box = {box}", run, "return [grads[c] for c in box.children]"]
+    fprop = written("fprop", arguments, [f"return {box}.fprop({given})"])
+    return (*import_of(cls), *fprop, *written("bprop", f"grad, output, {arguments}", bprop))
+
+
+def gradient_definition(
+    cls: type[Box], keywords: str, names: Sequence[str], leaves: Sequence[str], wanted: Sequence[int], shift: int
+) -> tuple[str, ...]:
+    """The graph of the gradients of a box.
+
+    `names` are those of `shift` incoming gradients, the children and the settings, `leaves` the kinds of the first two.
+    """
+    arguments, wrt = ", ".join(names), ", ".join(f"leaves[{i + shift}]" for i in wanted)
+    gradients = f"fg.gradient(box, [{wrt}], leaves[0])"
+    if shift > 1:
+        gradients = f"fg.gradient(sum(fg.sum(part * grad) for part, grad in zip(box, leaves)), [{wrt}])"
+    graph_of = [
+        f"leaves = [{', '.join(f'fg.{kind}({name})' for kind, name in zip(leaves, names, strict=False))}]",
+        f"box = {cls.__name__}(*leaves[{shift}:]{keywords})",
+        f"return fg.Graph(*{gradients}), leaves",
+    ]
+    fprop = [f"return graph_of({arguments})[0].fprop().outputs{'' if len(wanted) > 1 else '[0]'}"]
+    return (*import_of(cls), *written("fprop", arguments, fprop), *traced(arguments, graph_of))
+
+
+def import_of(cls: type[Box]) -> tuple[str, ...]:
+    """Python text after which the class has its name, and flowgraph is fg."""
+    first = "import flowgraph as fg"
+    if getattr(sys.modules["flowgraph"], cls.__name__, None) is cls:
+        return first, f"from flowgraph import {cls.__name__}"
+    if registry.get(cls.__name__) is cls:
+        return first, f"{cls.__name__} = fg.registry[{cls.__name__!r}]"
+    if "<locals>" in cls.__qualname__:
+        return (first,)
+    return first, *import_lines(cls.__module__, cls.__qualname__, cls.__name__)
+
+
+def import_lines(module: str, qualname: str, name: str) -> list[str]:
+    """Python text that gives something of a module a name; a file such as my-boxes.py has no import statement."""
+    if not all(map(str.isidentifier, module.split("."))):
+        return ["import importlib", f"{name} = importlib.import_module({module!r}).{qualname}"]
+    outer, _, inner = qualname.partition(".")
+    if inner:
+        return [f"from {module} import {outer}", f"{name} = {qualname}"]
+    return [f"from {module} import {qualname}{'' if qualname == name else f' as {name}'}"]
+
+
+def definition_of(name: str, function: Callable[..., Any]) -> list[str]:
+    """An import where one works, the source where it stands alone, a comment otherwise."""
+    module, qualname = getattr(function, "__module__", None), getattr(function, "__qualname__", "")
+    found = getattr(sys.modules.get(module or ""), qualname, None) if module not in (None, "__main__") else None
+    if found is function:
+        return import_lines(str(module), qualname, name)
+    inner = getattr(function, "__code__", None)
+    if inner is not None and not inner.co_freevars and qualname.rpartition(".")[2].isidentifier():
+        try:
+            source = textwrap.dedent(inspect.getsource(function)).rstrip()
+        except (OSError, TypeError):
+            source = ""
+        if source.startswith("def "):
+            own = inner.co_name
+            return ["", *source.splitlines(), *([f"{name} = {own}"] if own != name else [])]
+    return [f"# {name}: your function {qualname}"]
+
+
+def literal(value: Value) -> str:
+    """An expression that gives the value back."""
+    if isinstance(value, tuple):
+        return "(" + ", ".join(literal(v) for v in value) + ("," if len(value) == 1 else "") + ")"
+    if type(value) is list:
+        return "[" + ", ".join(map(literal, value)) + "]"
+    if isinstance(value, np.ndarray):
+        if value.size == 0:
+            return f"np.zeros({value.shape}, dtype=np.{value.dtype.name})"
+        text = repr(value.tolist()).replace("nan", "np.nan").replace("inf", "np.inf")
+        kind = "" if value.dtype in (np.float64, np.int64, np.bool_) else f", dtype=np.{value.dtype.name}"
+        return f"np.array({text}{kind})"
+    if isinstance(value, np.generic):
+        return literal(value.item())
+    if type(value) is float and not math.isfinite(value):
+        return f'float("{value}")'
+    return repr(value)

@@ -12,7 +12,7 @@ import numpy as np
 
 from flowgraph.box.interval import Interval
 from flowgraph.box.value import Value
-from flowgraph.checking.definitions import definition_of
+from flowgraph.checking.reproduce import definition_of
 from flowgraph.checking.target import Target, annotations_of, is_float_array
 from flowgraph.errors import UsageError
 

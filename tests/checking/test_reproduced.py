@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from flowgraph.checking import check
-from flowgraph.checking.definitions import definition_of, literal
-from flowgraph.checking.reproduce import _identifiers
+from flowgraph.checking.reproduce import _identifiers, definition_of, literal
 
 VALUES = [
     np.array([0.1, -2.0]), np.array([[1.5]], np.float32), np.array(2.5), np.array([1, 2]), np.array([3], np.int32),

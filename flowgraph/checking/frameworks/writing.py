@@ -7,8 +7,8 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from flowgraph.checking.definitions import definition_of, literal
 from flowgraph.checking.frameworks.adapter import Adapter
+from flowgraph.checking.reproduce import definition_of, literal
 from flowgraph.checking.target import name_of
 
 PUBLIC = (
