@@ -13,7 +13,6 @@ from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
 
-from flowgraph.box.value import Value
 from flowgraph.checking.check_target import check_target, shielded
 from flowgraph.checking.frameworks.adapter import Adapter, AutogradCode, MygradCode
 from flowgraph.checking.frameworks.arguments import Arguments, arrays_in
@@ -204,20 +203,18 @@ CLOSE = 1e-7  # the same code on the same numbers, added in another order
 
 def failures_of_needs(target: Target, adapter: Adapter, report: Report) -> list[Failure]:
     """At the example, for subsets of the inputs: the gradients of each against those when all inputs need one."""
-    known = {failure.child for failure in report.failures}
+    found: dict[str | None, Failure] = {failure.child: failure for failure in report.failures}
+    known = found.copy()
     if len(target.differentiated) < 2 or None in known:
         return []
     try:
         whole = _gradients(adapter, target)
     except Exception:  # said by the report
         return []
-    failures = []
     for subset in _subsets(target.differentiated):
         for failure in _of_subset(target, adapter.of_subset(subset), subset, whole):
-            if failure.child not in known:
-                known.add(failure.child)
-                failures.append(failure)
-    return failures
+            found.setdefault(failure.child, failure)
+    return [failure for child, failure in found.items() if child not in known]
 
 
 def _subsets(differentiated: Sequence[int]) -> Iterator[tuple[int, ...]]:
@@ -235,43 +232,35 @@ def _subsets(differentiated: Sequence[int]) -> Iterator[tuple[int, ...]]:
 def _of_subset(target: Target, adapter: Adapter, subset: tuple[int, ...], whole: Sequence[Any]) -> Iterator[Failure]:
     needed = " and ".join(target.names[i] for i in subset) if len(subset) < ALL_SUBSETS else "some inputs"
     regime = f"the example, where only {needed} need{'s' if len(subset) == 1 else ''} a gradient"
+
+    def wrong(
+        i: int, message: str, index: tuple[int, ...] | None = None, one: Any = np.nan, other: Any = np.nan
+    ) -> Failure:
+        numbers = float(one), float(other), 0.0
+        looks_like = "what backward skips where an input needs no gradient is needed for another one"
+        return Failure(target.name, target.names[i], index, "needs", *numbers, regime, looks_like, message, "")
+
     try:
         found = _gradients(adapter, target)
     except NotImplementedError:
         return  # no output depends on these inputs, as the framework sees it
     except Exception as error:
-        yield _failure(
-            target, subset[0], None, (np.nan, np.nan), regime, f"bprop raised {type(error).__name__}: {error}"
-        )
+        yield wrong(subset[0], f"bprop raised {type(error).__name__}: {error}")
         return
     for i in subset:
-        one, other = _dense(found[i], target.inputs[i]), _dense(whole[i], target.inputs[i])
+        one, other = (
+            np.zeros(np.shape(target.inputs[i])) if g[i] is None else np.asarray(g[i]) for g in (found, whole)
+        )
         if one.shape != other.shape:
-            words = f"the gradient has shape {one.shape}, {target.names[i]} has shape {other.shape}"
-            yield _failure(target, i, None, (np.nan, np.nan), regime, words)
+            yield wrong(i, f"the gradient has shape {one.shape}, {target.names[i]} has shape {other.shape}")
             continue
         gap = np.abs(one - other)
         if gap.size and not gap.max() <= CLOSE * (np.abs(other).max() + np.finfo(float).tiny):
-            index = tuple(int(k) for k in np.unravel_index(int(np.argmax(gap)), gap.shape))
-            words = "the gradient is another one where other inputs need none"
-            yield _failure(target, i, index, (float(one[index]), float(other[index])), regime, words)
+            at = tuple(int(k) for k in np.unravel_index(int(np.argmax(gap)), gap.shape))
+            yield wrong(i, "the gradient is another one where other inputs need none", at, one[at], other[at])
 
 
 def _gradients(adapter: Adapter, target: Target) -> tuple[Any, ...]:
     output = adapter.fprop(*target.inputs)
     grad = generator(1).normal(size=flatten(output).shape)
     return adapter.bprop(unflatten(grad, output), output, *target.inputs)
-
-
-def _dense(gradient: object, value: Value) -> Any:
-    return np.zeros(np.shape(value)) if gradient is None else np.asarray(gradient)
-
-
-def _failure(
-    target: Target, place: int, index: tuple[int, ...] | None, numbers: tuple[float, float], regime: str, message: str
-) -> Failure:
-    analytic, numeric = numbers
-    diagnosis = "what backward skips where an input needs no gradient is needed for another one"
-    return Failure(
-        target.name, target.names[place], index, "needs", analytic, numeric, 0.0, regime, diagnosis, message, ""
-    )
