@@ -17,7 +17,7 @@ from flowgraph.box import Box, Elementwise, registry
 from flowgraph.box.value import Value
 from flowgraph.checking.compare import Suspicion
 from flowgraph.checking.point import Point
-from flowgraph.checking.runner import parts, unflatten
+from flowgraph.checking.runner import unflatten
 from flowgraph.checking.target import Target
 
 MOST_ELEMENTS = 200  # of an array that is printed: a screen of numbers
@@ -63,17 +63,12 @@ def _numeric(target: Target, names: list[str], point: Point, child: int, index: 
         f"step = {step!r}",
         f"move{at} = step" if at else "move = step",
     ]
-    if any(np.iscomplexobj(part) for part in parts(point.output)):
-        pairs = f"zip(grad, fprop({up}), fprop({down}))"
-        pairs = pairs if isinstance(point.output, tuple | list) else f"[(grad, fprop({up}), fprop({down}))]"
-        return [*lines, f'print("numeric", sum(np.vdot(g, up - down).real for g, up, down in {pairs}) / (2 * step))']
-    if not isinstance(point.output, tuple | list):
+    several = isinstance(point.output, tuple | list)
+    if not several and not np.iscomplexobj(point.output):
         return [*lines, f'print("numeric", np.sum(grad * (fprop({up}) - fprop({down}))) / (2 * step))']
-    return [
-        *lines,
-        f"pairs = zip(grad, fprop({up}), fprop({down}))",
-        'print("numeric", sum(np.sum(g * (up - down)) for g, up, down in pairs) / (2 * step))',
-    ]
+    pairs = f"zip(grad, fprop({up}), fprop({down}))" if several else f"[(grad, fprop({up}), fprop({down}))]"
+    numeric = "sum(np.vdot(g, up - down).real for g, up, down in pairs) / (2 * step)"
+    return [*lines, f"pairs = {pairs}", f'print("numeric", {numeric})']
 
 
 def _arguments(
