@@ -193,23 +193,19 @@ def check_function(
 
 def in_double(graph: Graph) -> tuple[Graph, dict[Box, Box]]:
     """The graph with float64 leaves, and its leaf for each old one; the graph itself where it is in float64."""
-    twins: dict[Box, Any] = {box: _leaf_in_double(box) for box in graph if not box.children and _narrow(box)}
+    narrow = (box for box in graph if not box.children and box.dtype.kind == "f" and box.dtype != np.float64)
+    twins: dict[Box, Any] = {box: _leaf_in_double(box) for box in narrow}
     return (with_leaves(graph, twins), twins) if twins else (graph, {})
 
 
-def _narrow(leaf: Box) -> bool:
-    return bool(leaf.dtype.kind == "f" and leaf.dtype != np.float64)
-
-
 def _leaf_in_double(leaf: Box) -> Box:
-    if isinstance(leaf, Input):
-        twin: Box = Input("x", shape=leaf.shape)
+    if isinstance(leaf, Parameter | Constant):
+        kind = Parameter if isinstance(leaf, Parameter) else Constant
+        twin: Box = kind(leaf.value.astype(np.float64))
     elif isinstance(leaf, Random):
         twin = Random(leaf.draw, shape=leaf.shape)
-    elif isinstance(leaf, Parameter):
-        twin = Parameter(leaf.value.astype(np.float64))
-    elif isinstance(leaf, Constant):
-        twin = Constant(leaf.value.astype(np.float64))
+    elif isinstance(leaf, Input):
+        twin = Input("x", shape=leaf.shape)
     else:
         return leaf
     twin._place(leaf.name, leaf.scope, leaf.built_at)

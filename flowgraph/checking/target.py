@@ -222,6 +222,8 @@ def form_of(inputs: Iterable[Any], moved: Collection[int]) -> Hashable:
 def _itself(x: Value) -> Hashable:
     if isinstance(x, np.ndarray):
         return x.shape, x.dtype, x.tobytes()
+    if isinstance(x, float | tuple):  # -0.0 is equal to 0.0, which a graph may tell apart
+        return type(x), repr(x)
     try:
         hash(x)
     except TypeError:  # such as a list
