@@ -202,16 +202,17 @@ def _ends(interval: Interval) -> tuple[float, float]:
     return math.nextafter(interval.low, math.inf), math.nextafter(interval.high, -math.inf)
 
 
-def complex_not_checked(found: Sequence[Case]) -> list[str]:
-    """The children of a class that may be complex, and in none of these examples are so in a way to compare.
+def complex_not_checked(found: Sequence[Case], built: bool) -> list[str]:
+    """The children that may be complex, and in none of these examples are so in a way to compare.
 
-    They may where an example says so, and where fprop takes them, as a trial shows.
+    They may where an example says so, and those of a class where fprop takes them, as a trial shows.
     """
     may, compared = dict[str, None](), set()
     for case in found:
         labels = child_labels(case.cls, len(case.children))
         whole = {labels[i] for i in case.floats if case.children[i].dtype.kind == "c"}
-        may |= dict.fromkeys(labels[i] for i in case.floats if labels[i] in whole or _takes_complex(case, i))
+        taken = whole if built else {labels[i] for i in case.floats if labels[i] in whole or _takes_complex(case, i)}
+        may |= dict.fromkeys(name for name in labels if name in taken)
         compared |= whole if in_parts(case) is not case else set()
     return [f"complex {name}" for name in may if name not in compared]
 

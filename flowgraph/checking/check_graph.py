@@ -69,7 +69,7 @@ def _check_cases(name: str, found: Sequence[Case], asked: Asked, vary: bool = Tr
     reports = [check_case(case, share, asked.effort.box / share_of, vary=vary, title=name) for case in usable]
     if len(usable) < len(found):
         reports[0].warnings.append(f"valid= refuses {len(found) - len(usable)} of {len(found)} examples")
-    return replace(combined(name, reports, asked.seed), not_checked=complex_not_checked(usable))
+    return replace(combined(name, reports, asked.seed), not_checked=complex_not_checked(usable, built=not vary))
 
 
 def _usable(case: Case, valid: Callable[..., Any] | None, vary: bool) -> Case | None:

@@ -192,6 +192,7 @@ def test_a_box_says_that_complex_values_were_not_checked():
     assert report.passed
     assert first_line(report) == "checked: a; not checked: complex a"
     assert report.as_dict()["not_checked"] == ["complex a"]
+    assert first_line(fg.check(Cubed(fg.Input("a", shape=(3,))), budget=500)) == "checked: a"  # built of real numbers
 
 
 def test_nothing_is_said_of_complex_values_that_fprop_refuses():
