@@ -216,7 +216,8 @@ def shown(value: Value) -> str:
 
 def form_of(inputs: Iterable[Any], moved: Collection[int]) -> Hashable:
     """What is the same for inputs of which those in `moved` differ in their values alone, and the others not at all."""
-    return tuple((np.shape(x), np.asarray(x).dtype) if i in moved else _itself(x) for i, x in enumerate(inputs))
+    arrays = (x if i not in moved or isinstance(x, np.ndarray) else np.asarray(x) for i, x in enumerate(inputs))
+    return tuple((x.shape, x.dtype) if i in moved else _itself(x) for i, x in enumerate(arrays))
 
 
 def _itself(x: Value) -> Hashable:

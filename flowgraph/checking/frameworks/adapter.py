@@ -16,7 +16,7 @@ import numpy as np
 from flowgraph.box.value import Value
 from flowgraph.checking.code_contents import reachable_values
 from flowgraph.checking.frameworks.arguments import Arguments, ArrayKind, Opened, arrays_in
-from flowgraph.checking.target import Inputs, form_of, is_float_array
+from flowgraph.checking.target import Inputs, is_float_array
 
 KEPT = 16  # runs whose graphs are kept; what is older is run again
 REFUSAL = re.compile(
@@ -122,7 +122,7 @@ class Adapter(ABC):
 
     def _refused(self, inputs: Inputs, parts: list[Any], pull: Pullback) -> None:
         """A gradient that the framework says it does not have is no mistake: such inputs are outside of the domain."""
-        key = form_of(inputs, {i for i, x in enumerate(inputs) if isinstance(x, np.ndarray)})
+        key = tuple((x.shape, x.dtype) if isinstance(x, np.ndarray) else repr(x) for x in inputs)
         if key not in self._refusals:
             self._refusals[key] = ""
             try:
