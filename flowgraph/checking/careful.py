@@ -1,14 +1,12 @@
-"""Robust directional derivatives: all step sizes, two noise models, long double, the complex step.
-
-F'd = Im F(x + i h d) / h, in which nothing is subtracted, so that h may be as small as 1e-30.
-Source: Squire, Trapp, "Using complex variables to estimate derivatives of real functions", SIAM Review 40 (1998).
-"""
+"""Slopes that settle a doubt: all step sizes, long double, the complex step, averages over longer stretches."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
-from flowgraph.checking.difference import SHRINK, STEP, Slopes, extrapolate, trusted_by_finer
+from flowgraph.checking.difference import STEP, Slopes
 from flowgraph.checking.point import Direction, Point
 from flowgraph.checking.runner import NOT_FINITE, Illegal, Runner, parts
 from flowgraph.checking.target import Array, Inputs
@@ -17,36 +15,28 @@ DEPTH = 20  # steps, down to STEP / 4^20 = 3e-14: below, x + h is x for an x nea
 TINY = 1e-30  # its square, the error of a complex step, is below any unit in the last place
 OBLIQUE = 1e-5 * (0.6 + 0.8j)  # h² of a central difference is then 1e-10, below AGREEMENT; no axis of the complex plane
 AGREEMENT = 1e-7  # an error of h² = 1e-10 with derivatives a thousand times the slope
+HAS_LONGDOUBLE = np.finfo(np.longdouble).eps < 1e-18
+NODES = 24  # of a stretch: a polynomial through 20 terms, with a residual left to tell that it fits
+DEGREE = 19  # of a function with its next singularity twice as far off as the stretch reaches, that is good to 1e-10
 
 
-def careful_slopes(point: Point, direction: Direction, noise: Array, start: float) -> Slopes | None:
-    """All steps 4^0 ... 4^-20; an estimate counts only if all finer steps agree, under both noise models."""
+def careful_slopes(
+    point: Point, direction: Direction, noise: Array | float = 0.0, start: float = STEP
+) -> Slopes | None:
+    """By all steps 4^0 ... 4^-20; an estimate counts only if all finer steps agree. None where no small one is legal."""
     stencil = point.stencil(direction, start)
     stencil.extend(DEPTH)
     narrower = np.finfo(point.value.dtype).eps / np.finfo(np.float64).eps
-    floor = np.maximum(point.rounding() * narrower, 2 * noise)
-    sides = stencil.central(floor)
-    ratio = SHRINK**2
-    one_sided = sides is None
-    if sides is None:
-        ratio = SHRINK
-        sides = stencil.one_sided(1, floor) or stencil.one_sided(-1, floor)
-    if sides is None:
-        return None
-    value, error = extrapolate(*sides, ratio=ratio, growth=ratio, trusted=trusted_by_finer(*sides))
-    return Slopes.plain(value, error, one_sided)
+    slopes = stencil.slopes(np.maximum(point.rounding() * narrower, 2 * noise), confirmed=True)
+    return None if stencil.stands_alone else slopes
 
 
-def wider_slopes(wide: Point, direction: Direction, noise: Array | float = 0.0) -> Slopes | None:
+def wider_slopes(wide: Point, direction: Direction) -> Slopes | None:
     """Slopes in the wider type, None where they are not conclusive."""
-    found = careful_slopes(wide, direction, np.zeros(wide.value.shape) + noise, STEP)
+    found = careful_slopes(wide, direction)
     if found is None or not np.all(np.isfinite(found.error)):
         return None
-    value, error = np.asarray(found.value, np.float64), np.asarray(found.error, np.float64)
-    return Slopes.plain(value, error, found.one_sided)
-
-
-HAS_LONGDOUBLE = np.finfo(np.longdouble).eps < 1e-18
+    return Slopes.plain(np.asarray(found.value, np.float64), np.asarray(found.error, np.float64), found.one_sided)
 
 
 def widened(point: Point) -> Point | None:
@@ -54,10 +44,8 @@ def widened(point: Point) -> Point | None:
     if not HAS_LONGDOUBLE:
         return None
     wide = point.beside(_in_long_double(point.inputs, point.active))
-    if wide is None:
-        return None
-    carried = all(
-        np.asarray(part).dtype in (np.longdouble, np.clongdouble) or np.asarray(part).dtype.kind in "iub"
+    carried = wide is not None and all(
+        (own := np.asarray(part).dtype) in (np.longdouble, np.clongdouble) or own.kind in "iub"
         for part in parts(wide.output)
     )
     return wide if carried else None
@@ -93,8 +81,11 @@ def disagrees(point: Point, wide: Point) -> bool:
 def complex_slopes(point: Point, direction: Direction, noise: Array) -> Array | None:
     """The slope of each output; None where fprop does not carry complex numbers through, or is not analytic here.
 
+    F'd = Im F(x + i h d) / h, in which nothing is subtracted, so that h may be as small as 1e-30.
+
     The difference quotient of an analytic function is the same in every direction of the complex plane. That of |x|,
     of a conjugate, and of what drops imaginary parts is not: along an oblique step it is far from the complex step.
+    Source: Squire, Trapp, "Using complex variables to estimate derivatives of real functions", SIAM Review 40 (1998).
     """
     tiny = _along(point, direction, 1j * TINY)
     up, down = (None if tiny is None else _along(point, direction, step) for step in (OBLIQUE, -OBLIQUE))
@@ -125,3 +116,34 @@ def _along(point: Point, direction: Direction, step: complex) -> Array | None:
     if not all(fits) or len(found) != len(own) or not all(np.all(np.isfinite(a)) for a in found):
         return None
     return point.project(np.concatenate([a.ravel() for a in found]))
+
+
+def missing_change(
+    point: Point, direction: Direction, grad: Array, reach: float, slope_at: Callable[[Point], float | None], gap: float
+) -> tuple[float, float] | None:
+    """How far the value moves otherwise than by the integral of what bprop says, and how much of that is no smooth curve.
+
+    ∫ F'(x + t d) d dt over a stretch is F at its end less F at its start
+
+    None where that is not to be told: the stretch leaves the domain, or what bprop says at its nodes and at the point
+    itself is not a smooth function to a tenth of the mismatch.
+    """
+    nodes = np.append(np.cos(np.pi * (np.arange(NODES) + 0.5) / NODES), 0.0)
+    slopes, values = [], []
+    for node in nodes:
+        near = point.beside(point.moved(direction, reach * float(node)))
+        slope = None if near is None else slope_at(near)
+        if near is None or slope is None or not np.isfinite(slope):
+            return None
+        slopes.append(slope)
+        values.append(float((grad * (near.value - point.value)).sum()))
+    fitted = _polynomial(nodes[:-1], np.array(slopes[:-1]), DEGREE)
+    if np.abs(fitted(nodes) - slopes).max() > 0.1 * gap:
+        return None
+    missing = np.array(values) - reach * fitted.integ(lbnd=0)(nodes)
+    rough = missing - _polynomial(nodes, missing, DEGREE // 2)(nodes)
+    return float(np.abs(missing).max()), float(np.abs(rough).max())
+
+
+def _polynomial(nodes: Array, values: Array, degree: int) -> np.polynomial.Chebyshev:
+    return np.polynomial.Chebyshev.fit(nodes, values, degree, domain=[-1, 1])

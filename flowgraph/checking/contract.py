@@ -12,8 +12,7 @@ from flowgraph.checking.compare import ask, kept, read_gradients
 from flowgraph.checking.examination import Examination
 from flowgraph.checking.layout import layouts
 from flowgraph.checking.noise import Answer, answer_at
-from flowgraph.checking.point import Point
-from flowgraph.checking.roughness import HALF
+from flowgraph.checking.point import HALF, Point
 from flowgraph.checking.runner import Illegal, flatten, parts
 from flowgraph.checking.target import Array, Inputs
 

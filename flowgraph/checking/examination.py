@@ -14,12 +14,12 @@ from flowgraph.box.value import Value
 from flowgraph.checking.careful import overflows_on_the_way
 from flowgraph.checking.compare import FormFault, Gradients, Ruling, Suspicion, Tally, ask, compare, gaps, kept
 from flowgraph.checking.example_contract import ExampleContract
+from flowgraph.checking.excuses import settle
 from flowgraph.checking.notes import Notes
 from flowgraph.checking.point import Point, directions_for, grads_for
 from flowgraph.checking.regimes_values import Structure, structure_of
 from flowgraph.checking.runner import Illegal, OutOfTime, Runner, generator
 from flowgraph.checking.scope import EVERYTHING, Scope
-from flowgraph.checking.settle import settle
 from flowgraph.checking.target import Array, Inputs, Target, in_double
 
 MOST_SETTLED = 150  # suspicions: at 400 calls each they take the whole budget

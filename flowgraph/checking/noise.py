@@ -10,6 +10,7 @@ import numpy as np
 
 from flowgraph.checking.compare import FormFault, Gradients, are_finite, ask, gaps, kept
 from flowgraph.checking.point import UNIT, Direction, Point, analytic_slope
+from flowgraph.checking.runner import generator
 from flowgraph.checking.target import Array
 
 SPACINGS = (1e-12, 1e-10, 1e-8, 1e-7, 1e-6, 1e-5, 1e-4)  # of an element: the scales that steps of differences have
@@ -19,7 +20,6 @@ ROUGHER = (1e-10, 1e-8)  # what an element of 1e-4 loses beside one of 100 chang
 BESIDE = 1.7e-3  # of an element: wider than half of the widest grid, so that none reaches back to the point
 DRAWS = 24  # a rounding that one draw in five shows is then missed once in 200 times
 HALF_ROUNDINGS = 16  # of the type that fprop computes in: of half precision that is more than what is asked for
-STAIRS = (5e-3, 2e-3, 7e-4, 2e-4, 7e-5, 2e-5)  # spacings, each about a third of the one before
 
 
 def measured_noise(point: Point, direction: Direction) -> Array:
@@ -48,37 +48,7 @@ def _measured(point: Point, direction: Direction) -> Array:
     for k, one in enumerate(known):  # a periodic noise may vanish on one spacing between two others
         for other in known[k + 1 : k + 3]:
             noise = np.maximum(noise, np.minimum(one, other))
-    return np.maximum(noise, _stairs(point, direction, beside))
-
-
-def _stairs(point: Point, direction: Direction, beside: float) -> Array:
-    """The height of the steps of an output that keeps its bits over fine spacings, else 0.
-
-    Over coarser spacings it climbs by equal steps: x - tanh(x) at 1e-6 climbs by an ulp of x, which is a large part of
-    its value.
-    """
-    height = np.zeros(point.value.shape)
-    near = [point.along(direction, beside + k * SPACINGS[-2]) for k in range(4)]
-    fine = np.stack([value for value in near if value is not None] or [point.value])
-    left = np.flatnonzero(np.any(fine[1:] == fine[:-1], axis=0))
-    for spacing in STAIRS:  # the coarsest first: most that keeps its bits is constant
-        if not left.size:
-            break
-        moved = [point.along(direction, spacing * offset) for offset in range(-8, 17)]
-        rows = np.stack([value for value in moved if value is not None] or [point.value])[:, left]
-        for k, column in zip(left, rows.T, strict=True):
-            height[k] = _step_height(column)
-        left = left[(height[left] == 0) & np.any(rows != rows[:1], axis=0)]
-    return height
-
-
-def _step_height(values: Array) -> float:
-    """The height of one step where at least three levels are kept for several values, all on one grid."""
-    levels, counts = np.unique(values, return_counts=True)
-    if (counts > 1).sum() < max(3, len(levels) / 3):
-        return 0.0
-    gaps = np.diff(levels) / np.diff(levels).min()
-    return float(np.diff(levels).min()) if np.all(np.abs(gaps - np.round(gaps)) < 1e-3) else 0.0
+    return noise
 
 
 def _level(point: Point, direction: Direction, spacing: float, beside: float) -> Array | None:
@@ -127,6 +97,17 @@ def ill_conditioned(point: Point, grad: Array, rng: np.random.Generator) -> bool
     return False
 
 
+def usual_size(point: Point) -> float:
+    """The largest value at other inputs of these shapes."""
+    rng = generator(0)
+    sizes = [float(np.abs(point.value).max(initial=0.0))]
+    for factor, shift in ((0.1, 0.0), (-1.0, 0.0), (0.0, 0.0), (0.0, 1.0)):
+        changed = point.changed(lambda _, x, a=factor, b=shift: a * x + b * rng.normal(size=x.shape))
+        other = point.beside(changed)
+        sizes += [] if other is None else [float(np.abs(other.value).max(initial=0.0))]
+    return max(sizes)
+
+
 def rounded_otherwise(grad: Array, rng: np.random.Generator, unit: float) -> Array:
     """An incoming gradient that differs in its last places, so that computations with it round differently."""
     return np.asarray(grad * (1.0 + unit * rng.uniform(-8, 8, grad.shape)).astype(grad.dtype))
@@ -134,8 +115,8 @@ def rounded_otherwise(grad: Array, rng: np.random.Generator, unit: float) -> Arr
 
 def analytic_noise(
     point: Point, grad: Array, direction: Direction, rng: np.random.Generator, relative: float, together: bool
-) -> tuple[float, float]:
-    """(middle, spread) of the analytic slope under jitter of inputs and incoming gradient, without the point itself."""
+) -> float:
+    """The spread of the analytic slope under jitter of inputs and incoming gradient, without the point itself."""
     seen = []
     for _ in range(8):
         near = jittered(point, rng, max(relative, 2 * UNIT), together)
@@ -143,9 +124,7 @@ def analytic_noise(
         if gradients is not None:
             slope, _ = analytic_slope(gradients, direction, point.active)
             seen += [slope] if np.isfinite(slope) else []
-    if len(seen) < 3:
-        return float("nan"), 0.0
-    return float(np.median(seen)), float(max(seen) - min(seen))
+    return float(max(seen) - min(seen)) if len(seen) > 2 else 0.0
 
 
 def analytic_roughness(

@@ -15,9 +15,9 @@ import numpy as np
 
 from flowgraph.checking.compare import Suspicion, ValueMismatch, ask
 from flowgraph.checking.example_contract import ExampleContract, Excess, is_stack
+from flowgraph.checking.kinks import beyond_guard
 from flowgraph.checking.point import Direction, Point, analytic_slope, coordinate
 from flowgraph.checking.regimes_shapes import resampled
-from flowgraph.checking.roughness import beyond_guard
 from flowgraph.checking.runner import Illegal, generator
 from flowgraph.checking.target import Array, Inputs
 

@@ -17,6 +17,8 @@ from flowgraph.checking.runner import Illegal, Runner, flatten, unflatten
 from flowgraph.checking.target import Array, Inputs
 
 UNIT = 2.0**-53  # rounding of float64
+NARROW = 1e-10  # the unit of a type in which steps that tell kinks apart say nothing
+HALF = 1e-4  # a unit of half precision is larger
 MANY_OUTPUTS = 4096  # beyond, a table of slopes at forty steps fills more than a megabyte
 SUMS = 8  # random sums of signs, each of which has every output in it
 LEAST_BATCH = 3  # evaluations for which a batch pays
