@@ -7,9 +7,8 @@ from functools import cached_property
 
 import numpy as np
 
-from flowgraph.checking.careful import careful_slopes, complex_slopes, missing_change, widened, wider_slopes
 from flowgraph.checking.compare import ValueMismatch, are_finite, ask, deviation
-from flowgraph.checking.difference import STEP, Slopes
+from flowgraph.checking.difference import STEP, Slopes, careful_slopes, complex_slopes, widened, wider_slopes
 from flowgraph.checking.kinks import hull, is_smooth, neighbour_slopes, own_slopes, winner_slopes
 from flowgraph.checking.noise import ROUGH, ROUGHER, analytic_noise, analytic_roughness, measured_noise
 from flowgraph.checking.point import NARROW, UNIT, Direction, Point, analytic_slope, random_direction
@@ -19,6 +18,8 @@ FINEST_MISMATCH = 1e-9  # below what a bprop in float32 shows
 SLOW = 0.02  # seconds of one fprop in the wider type, which has no BLAS: it is then asked for its value alone
 LONG = (4 * STEP, STEP)  # stretches that keep the sign of most elements, and are seen in half precision
 GROSS = 0.02  # of the slopes: more than a kink on the way makes of an integral by 24 nodes
+NODES = 24  # of a stretch: a polynomial through 20 terms, with a residual left to tell that it fits
+DEGREE = 19  # of a function with its next singularity twice as far off as the stretch reaches, that is good to 1e-10
 NEIGHBOURS = 64  # of a kink: each of four kinds of neighbours is seen many times
 
 Lines = list[tuple[Direction, Array]]
@@ -128,12 +129,30 @@ class Evidence:
         return self.point.runner.unit > NARROW
 
     def missing(self, reach: float, gap: float) -> tuple[float, float] | None:
-        """How far the value moves otherwise than bprop says on the way, and what of that is rough; None if not known."""
-        return missing_change(self.point, self.direction, self.grad, reach, self._slope_at, gap)
+        """How far the value moves otherwise than by the integral of what bprop says, and how much of that is rough.
 
-    def _slope_at(self, near: Point) -> float | None:
-        gradients, _ = ask(near, self.grad)
-        return None if gradients is None else analytic_slope(gradients, self.direction, near.active)[0]
+        ∫ F'(x + t d) d dt over a stretch is F at its end less F at its start
+
+        None where that is not to be told: the stretch leaves the domain, or what bprop says at its nodes and at the
+        point itself is not a smooth function to a tenth of the mismatch.
+        """
+        nodes = np.append(np.cos(np.pi * (np.arange(NODES) + 0.5) / NODES), 0.0)
+        slopes, values = [], []
+        for node in nodes:
+            near = self.point.beside(self.point.moved(self.direction, reach * float(node)))
+            gradients = None if near is None else ask(near, self.grad)[0]
+            if near is None or gradients is None:
+                return None
+            slopes.append(analytic_slope(gradients, self.direction, near.active)[0])
+            values.append(float((self.grad * (near.value - self.point.value)).sum()))
+        if not np.isfinite(slopes).all():
+            return None
+        fitted = _polynomial(nodes[:-1], np.array(slopes[:-1]), DEGREE)
+        if np.abs(fitted(nodes) - slopes).max() > 0.1 * gap:
+            return None
+        missing = np.array(values) - reach * fitted.integ(lbnd=0)(nodes)
+        rough = missing - _polynomial(nodes, missing, DEGREE // 2)(nodes)
+        return float(np.abs(missing).max()), float(np.abs(rough).max())
 
     @property
     def is_gross(self) -> bool:
@@ -185,6 +204,10 @@ class Evidence:
             if analytic is not None and max(low - analytic, analytic - high) > room:
                 return KinkHull(False, (high - low) / 2)
         return KinkHull(True)
+
+
+def _polynomial(nodes: Array, values: Array, degree: int) -> np.polynomial.Chebyshev:
+    return np.polynomial.Chebyshev.fit(nodes, values, degree, domain=[-1, 1])
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box.value import Value
-from flowgraph.checking.careful import overflows_on_the_way
 from flowgraph.checking.compare import FormFault, Gradients, Ruling, Suspicion, Tally, ask, compare, gaps, kept
+from flowgraph.checking.difference import overflows_on_the_way
 from flowgraph.checking.example_contract import ExampleContract
 from flowgraph.checking.excuses import settle
 from flowgraph.checking.notes import Notes

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from flowgraph.checking.careful import disagrees
 from flowgraph.checking.compare import FormFault, Ruling, Suspicion, ValueMismatch, are_finite, ask, deviation
-from flowgraph.checking.difference import STEP
+from flowgraph.checking.difference import STEP, disagrees
 from flowgraph.checking.evidence import Evidence
 from flowgraph.checking.kinks import is_singular, no_derivative, of_other_gradients
 from flowgraph.checking.noise import ill_conditioned, usual_size

@@ -6,9 +6,8 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from flowgraph.checking.careful import disagrees, widened
 from flowgraph.checking.compare import FormFault, ask
-from flowgraph.checking.difference import STEP, Stencil
+from flowgraph.checking.difference import STEP, Stencil, disagrees, widened
 from flowgraph.checking.point import Direction, Point, coordinate, random_direction
 from flowgraph.checking.target import Array, Inputs
 
@@ -167,25 +166,28 @@ def no_derivative(fault: FormFault, rng: np.random.Generator) -> str:
         return "fprop has no correct digits here"
     if _passes_through_infinity(point):
         return "fprop itself divides by 0 on its way to a finite value"
-    generic = of_other_gradients(point, rng)
+    return _no_slopes(fault, rng)
+
+
+def _no_slopes(fault: FormFault, rng: np.random.Generator) -> str:
+    """Why quotients of differences tell of no derivative at the point, "" where they do."""
+    point, generic = fault.point, of_other_gradients(fault.point, rng)
     if generic is None:
         return "another incoming gradient gives no finite value here"
     children = [fault.child] if fault.child is not None else list(point.active)
-    seen = 0
+    seen: list[bool | None] = []
     for child in children:
         directions = [{child: random_direction(point, child, rng)} for _ in range(2 if point.size(child) else 0)]
         for direction in (*directions, *_bad_coordinates(fault, child)):
-            bounded = _stay_bounded(point.stencil(direction))
-            if bounded is False or _stay_bounded(generic.stencil(direction)) is False:
+            seen += [_stay_bounded(point.stencil(direction)), _stay_bounded(generic.stencil(direction))]
+            if False in seen:
                 return "the derivative is infinite here"
-            seen += bounded is True
-    if seen == 0 and any(point.size(child) for child in children):
+    if not any(seen[::2]) and any(point.size(child) for child in children):
         return "no step is legal on either side"
     if is_singular(point, rng):
         return "the value jumps here"
-    if any(_stuck(point, i, rng) for i in point.active if i not in children):
-        return "another input can be moved to neither side here"
-    return ""
+    stuck = any(_stuck(point, i, rng) for i in point.active if i not in children)
+    return "another input can be moved to neither side here" if stuck else ""
 
 
 def _stay_bounded(stencil: Stencil) -> bool | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from math import comb
 
 import numpy as np
@@ -102,10 +103,13 @@ def usual_size(point: Point) -> float:
     rng = generator(0)
     sizes = [float(np.abs(point.value).max(initial=0.0))]
     for factor, shift in ((0.1, 0.0), (-1.0, 0.0), (0.0, 0.0), (0.0, 1.0)):
-        changed = point.changed(lambda _, x, a=factor, b=shift: a * x + b * rng.normal(size=x.shape))
-        other = point.beside(changed)
+        other = point.beside(point.changed(partial(_otherwise, rng, factor, shift)))
         sizes += [] if other is None else [float(np.abs(other.value).max(initial=0.0))]
     return max(sizes)
+
+
+def _otherwise(rng: np.random.Generator, factor: float, shift: float, _: int, x: Array) -> Array:
+    return np.asarray(factor * x + shift * rng.normal(size=x.shape))
 
 
 def rounded_otherwise(grad: Array, rng: np.random.Generator, unit: float) -> Array:
@@ -190,16 +194,14 @@ class Answer:
         for k, (one, two) in enumerate(zip(self.gradients, other, strict=True)):
             if one is None and two is None:
                 continue
-            a = np.zeros(()) if one is None else factor * np.asarray(one, dtype=float)
-            b = np.zeros(a.shape) if two is None else np.asarray(two, dtype=float)
-            a = np.zeros(b.shape) if one is None else a
+            a, b = (
+                np.zeros(np.shape(y)) if x is None else np.asarray(x, dtype=float) for x, y in ((one, two), (two, one))
+            )
             if a.shape != b.shape:
                 return k
-            if not a.size:
-                continue
-            size = abs(factor) * float(np.abs(one if one is not None else b).max(initial=0.0))
-            room = relative * size + 64 * abs(factor) * (self.noise[k] + UNIT * largest) + 1e-290
-            gap = np.abs(a - b)
+            size = float(np.abs(b if one is None else a).max(initial=0.0))
+            room = abs(factor) * (relative * size + 64 * (self.noise[k] + UNIT * largest)) + 1e-290
+            gap = np.abs(factor * a - b)
             if np.any(np.isfinite(a) != np.isfinite(b)) or np.any(gap[np.isfinite(gap)] > room):
                 return k
         return None

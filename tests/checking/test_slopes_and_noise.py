@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from flowgraph.checking.careful import careful_slopes, missing_change
-from flowgraph.checking.difference import SHRINK, STEP, Stencil, extrapolate, trusted_by_finer
+from flowgraph.checking.compare import ValueMismatch
+from flowgraph.checking.difference import SHRINK, STEP, Stencil, careful_slopes, extrapolate, trusted_by_finer
+from flowgraph.checking.evidence import Evidence
 from flowgraph.checking.noise import (
     SPACINGS,
     _of_differences,
@@ -246,8 +247,8 @@ X, ONE = np.array([0.7]), np.ones(1)
 
 def missing(function, slope, reach=0.3, gap=1e-3):
     """How far a function of one number moves otherwise than the integral of a slope, around 0.7."""
-    point = point_of(function, X)
-    return missing_change(point, {0: X}, ONE, reach, lambda near: float(slope(near.inputs[0])[0] * X[0]), gap)
+    point = point_of(function, X, bprop=lambda g, y, x: (g * slope(x),))
+    return Evidence(ValueMismatch(point, ONE, {0: X}, 0.0, 0.0, 0.0), np.random.default_rng(0)).missing(reach, gap)
 
 
 def test_the_integral_of_a_right_slope_is_the_change_of_the_value():
