@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from flowgraph.checking.runner import NOT_FINITE, Illegal, Runner, parts
+from flowgraph.checking.runner import parts
 from flowgraph.checking.target import Array, Inputs
 
 if TYPE_CHECKING:
@@ -237,7 +237,7 @@ def widened(point: Point) -> Point | None:
     """The point in long double; None where this machine or fprop does not carry it through."""
     if not HAS_LONGDOUBLE:
         return None
-    wide = point.beside(_in_long_double(point.inputs, point.active))
+    wide = point.beside(in_long_double(point.inputs, point.active))
     carried = wide is not None and all(
         (own := np.asarray(part).dtype) in (np.longdouble, np.clongdouble) or own.kind in "iub"
         for part in parts(wide.output)
@@ -245,31 +245,11 @@ def widened(point: Point) -> Point | None:
     return wide if carried else None
 
 
-def _in_long_double(inputs: Inputs, active: tuple[int, ...]) -> Inputs:
+def in_long_double(inputs: Inputs, active: tuple[int, ...]) -> Inputs:
+    """The inputs with those that are differentiated in long double."""
     kind = np.longdouble
     wide = {i: kind(x) if type(x := inputs[i]) is float else np.asarray(x).astype(kind) for i in active}
     return tuple(wide.get(i, x) for i, x in enumerate(inputs))
-
-
-def overflows_on_the_way(runner: Runner, inputs: Inputs, active: tuple[int, ...], reason: Illegal) -> bool:
-    """Whether a value that is not finite is finite in long double, and fits into float64: a stable form gives it."""
-    doubles = all(np.asarray(inputs[i]).dtype == np.float64 for i in active)
-    if not HAS_LONGDOUBLE or not doubles or str(reason) != NOT_FINITE:
-        return False
-    try:
-        found = [np.asarray(part) for part in parts(runner.legal(_in_long_double(inputs, active)))]
-    except Illegal:
-        return False
-    carried = all(part.dtype == np.longdouble for part in found)
-    return carried and all(bool(np.all(np.abs(part) < np.finfo(np.float64).max)) for part in found)
-
-
-def disagrees(point: Point, wide: Point) -> bool:
-    """Whether fprop itself has lost its digits here, so that the point says nothing."""
-    difference = np.abs(point.value - wide.value.astype(np.float64))
-    scale = np.abs(wide.value).astype(np.float64)
-    scale = np.maximum(scale, 1e-3 * (scale.max() if scale.size else 0.0))
-    return bool(np.any(difference > 1e-7 * scale))
 
 
 def complex_slopes(point: Point, direction: Direction, noise: Array) -> Array | None:

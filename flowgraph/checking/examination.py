@@ -12,9 +12,9 @@ import numpy as np
 
 from flowgraph.box.value import Value
 from flowgraph.checking.compare import FormFault, Gradients, Ruling, Suspicion, Tally, ask, compare, gaps, kept
-from flowgraph.checking.difference import overflows_on_the_way
 from flowgraph.checking.example_contract import ExampleContract
 from flowgraph.checking.excuses import settle
+from flowgraph.checking.noise import overflows_on_the_way
 from flowgraph.checking.notes import Notes
 from flowgraph.checking.point import Point, directions_for, grads_for
 from flowgraph.checking.regimes_values import Structure, structure_of

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from flowgraph.checking.compare import FormFault, Ruling, Suspicion, ValueMismatch, are_finite, ask, deviation
-from flowgraph.checking.difference import STEP, disagrees
+from flowgraph.checking.difference import STEP
 from flowgraph.checking.evidence import Evidence
 from flowgraph.checking.kinks import is_singular, no_derivative, of_other_gradients
-from flowgraph.checking.noise import ill_conditioned, usual_size
+from flowgraph.checking.noise import disagrees, ill_conditioned, usual_size
 from flowgraph.checking.point import UNIT, analytic_slope
 from flowgraph.checking.runner import generator
 

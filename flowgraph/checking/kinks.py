@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from flowgraph.checking.compare import FormFault, ask
-from flowgraph.checking.difference import STEP, Stencil, disagrees, widened
+from flowgraph.checking.difference import STEP, Stencil, widened
+from flowgraph.checking.noise import disagrees
 from flowgraph.checking.point import Direction, Point, coordinate, random_direction
 from flowgraph.checking.target import Array, Inputs
 

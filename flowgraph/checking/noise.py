@@ -10,9 +10,10 @@ from math import comb
 import numpy as np
 
 from flowgraph.checking.compare import FormFault, Gradients, are_finite, ask, gaps, kept
+from flowgraph.checking.difference import HAS_LONGDOUBLE, in_long_double
 from flowgraph.checking.point import UNIT, Direction, Point, analytic_slope
-from flowgraph.checking.runner import generator
-from flowgraph.checking.target import Array
+from flowgraph.checking.runner import NOT_FINITE, Illegal, Runner, generator, parts
+from flowgraph.checking.target import Array, Inputs
 
 SPACINGS = (1e-12, 1e-10, 1e-8, 1e-7, 1e-6, 1e-5, 1e-4)  # of an element: the scales that steps of differences have
 GRID = 9  # points, of which differences of order 4 to 6 leave three at least
@@ -71,6 +72,27 @@ def _of_differences(difference: Array) -> Array:
             estimate = np.sqrt((difference**2).mean(axis=0) / comb(2 * order, order))
             level = estimate if order == 4 else np.minimum(level, estimate)
     return level
+
+
+def overflows_on_the_way(runner: Runner, inputs: Inputs, active: tuple[int, ...], reason: Illegal) -> bool:
+    """Whether a value that is not finite is finite in long double, and fits into float64: a stable form gives it."""
+    doubles = all(np.asarray(inputs[i]).dtype == np.float64 for i in active)
+    if not HAS_LONGDOUBLE or not doubles or str(reason) != NOT_FINITE:
+        return False
+    try:
+        found = [np.asarray(part) for part in parts(runner.legal(in_long_double(inputs, active)))]
+    except Illegal:
+        return False
+    carried = all(part.dtype == np.longdouble for part in found)
+    return carried and all(bool(np.all(np.abs(part) < np.finfo(np.float64).max)) for part in found)
+
+
+def disagrees(point: Point, wide: Point) -> bool:
+    """Whether fprop itself has lost its digits here, so that the point says nothing."""
+    difference = np.abs(point.value - wide.value.astype(np.float64))
+    scale = np.abs(wide.value).astype(np.float64)
+    scale = np.maximum(scale, 1e-3 * (scale.max() if scale.size else 0.0))
+    return bool(np.any(difference > 1e-7 * scale))
 
 
 def jittered(point: Point, rng: np.random.Generator, relative: float, together: bool) -> Point | None:
@@ -192,11 +214,10 @@ class Answer:
         largest = max(largest, self.point.runner.slope * float(np.abs(self.grad).max(initial=0.0)))
         relative = max(relative, HALF_ROUNDINGS * self.point.runner.unit)
         for k, (one, two) in enumerate(zip(self.gradients, other, strict=True)):
-            if one is None and two is None:
+            given = [x for x in (one, two) if x is not None]
+            if not given:
                 continue
-            a, b = (
-                np.zeros(np.shape(y)) if x is None else np.asarray(x, dtype=float) for x, y in ((one, two), (two, one))
-            )
+            a, b = (np.zeros(given[0].shape) if x is None else np.asarray(x, dtype=float) for x in (one, two))
             if a.shape != b.shape:
                 return k
             size = float(np.abs(b if one is None else a).max(initial=0.0))

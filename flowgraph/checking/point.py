@@ -22,7 +22,6 @@ HALF = 1e-4  # a unit of half precision is larger
 MANY_OUTPUTS = 4096  # beyond, a table of slopes at forty steps fills more than a megabyte
 SUMS = 8  # random sums of signs, each of which has every output in it
 LEAST_BATCH = 3  # evaluations for which a batch pays
-
 SAME = 2.0  # roundings of a value that is computed well: a stack may be summed up in another order than one array
 
 Direction = dict[int, Array]
