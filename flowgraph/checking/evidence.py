@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
@@ -10,8 +10,8 @@ import numpy as np
 from flowgraph.checking.compare import ValueMismatch, are_finite, ask, deviation
 from flowgraph.checking.difference import STEP, Slopes, careful_slopes, complex_slopes, widened, wider_slopes
 from flowgraph.checking.kinks import hull, is_smooth, neighbour_slopes, own_slopes, winner_slopes
-from flowgraph.checking.noise import ROUGH, ROUGHER, analytic_noise, analytic_roughness, measured_noise
-from flowgraph.checking.point import NARROW, UNIT, Direction, Point, analytic_slope, random_direction
+from flowgraph.checking.noise import ROUGH, ROUGHER, analytic_roughness, measured_noise
+from flowgraph.checking.point import NARROW, Direction, Point, analytic_slope, random_direction
 from flowgraph.checking.target import Array
 
 FINEST_MISMATCH = 1e-9  # below what a bprop in float32 shows
@@ -117,11 +117,7 @@ class Evidence:
         point, grad, direction = self.point, self.grad, self.direction
         spacings = (*ROUGH, *ROUGHER) if self.excess < FINEST_MISMATCH * abs(self.analytic) else ROUGH
         roughness = analytic_roughness(point, grad, direction, self.rng, spacings)
-        return self.against(self.best)[1] + 12 * max(self.scatter(UNIT, together=True), roughness)
-
-    def scatter(self, relative: float, together: bool) -> float:
-        """The spread of the analytic slope when inputs move by as much, all by one factor or each by its own."""
-        return analytic_noise(self.point, self.grad, self.direction, self.rng, relative, together)
+        return self.against(self.best)[1] + 12 * roughness
 
     @property
     def narrow(self) -> bool:
@@ -166,18 +162,8 @@ class Evidence:
         """Slopes at neighbours, along the direction and along a dense one."""
         point, grad, rng = self.point, self.grad, self.rng
         dense = {i: np.abs(random_direction(point, i, rng)) for i in point.active}
-        return [
-            (
-                line,
-                np.concatenate(
-                    [
-                        neighbour_slopes(point, line, rng, NEIGHBOURS),
-                        winner_slopes(point, line, grad, rng),
-                    ]
-                ),
-            )
-            for line in (self.direction, dense)
-        ]
+        around = [(line, neighbour_slopes(point, line, rng, NEIGHBOURS)) for line in (self.direction, dense)]
+        return [(line, np.concatenate([rows, winner_slopes(point, line, grad, rng)])) for line, rows in around]
 
     @cached_property
     def smooth(self) -> bool:
@@ -187,8 +173,8 @@ class Evidence:
         )
 
     @cached_property
-    def hull(self) -> KinkHull:
-        """Whether the analytic slope is within the slopes around a kink: wrong only outside of their hull.
+    def hull(self) -> tuple[bool, float]:
+        """Whether the analytic slope is within the slopes around a kink, wrong only outside, and half of their width.
 
         Along a sparse direction few neighbours move the outputs, so that their hull is known only for few elements;
         along a dense one every neighbour shows it.
@@ -202,20 +188,12 @@ class Evidence:
             analytic = None if gradients is None else analytic_slope(gradients, line, point.active)[0]
             room = self.tolerance + 0.3 * (high - low)
             if analytic is not None and max(low - analytic, analytic - high) > room:
-                return KinkHull(False, (high - low) / 2)
-        return KinkHull(True)
+                return False, (high - low) / 2
+        return True, 0.0
 
 
 def _polynomial(nodes: Array, values: Array, degree: int) -> np.polynomial.Chebyshev:
     return np.polynomial.Chebyshev.fit(nodes, values, degree, domain=[-1, 1])
-
-
-@dataclass(frozen=True)
-class KinkHull:
-    """Whether the analytic slope is within the slopes around a kink, and half of their width."""
-
-    contains: bool
-    half_width: float = 0.0
 
 
 def fewer_outputs(mismatch: ValueMismatch) -> ValueMismatch:

@@ -12,7 +12,7 @@ from flowgraph.checking.compare import FormFault, Ruling, Suspicion, ValueMismat
 from flowgraph.checking.difference import STEP
 from flowgraph.checking.evidence import Evidence
 from flowgraph.checking.kinks import is_singular, no_derivative, of_other_gradients
-from flowgraph.checking.noise import disagrees, ill_conditioned, usual_size
+from flowgraph.checking.noise import analytic_noise, disagrees, ill_conditioned, usual_size
 from flowgraph.checking.point import UNIT, analytic_slope
 from flowgraph.checking.runner import generator
 
@@ -67,7 +67,7 @@ def _of_values(mismatch: ValueMismatch, rng: np.random.Generator, off: Collectio
             return Ruling(excuse.verdict, evidence.mismatch, note=excuse.words, excuse=excuse.name)
     error, note = evidence.tolerance / 4, ""
     if not evidence.smooth:
-        error, note = evidence.hull.half_width, "not within the slopes around this kink"
+        error, note = evidence.hull[1], "not within the slopes around this kink"
     return Ruling("wrong", evidence.mismatch, evidence.numeric, error, note, oracle=evidence.oracle)
 
 
@@ -169,12 +169,8 @@ def _quantised(evidence: Evidence) -> bool:
         return False
     stencil, weight = evidence.point.stencil(evidence.direction, COARSEST), float(np.abs(evidence.grad).max())
     stencil.extend(DOWN)
-    moves = np.array(
-        [
-            [0.0 if value is None else abs(float(evidence.grad @ (value - stencil.base))) for value in side]
-            for side in (stencil.plus[:DOWN], stencil.minus[:DOWN])
-        ]
-    )
+    steps = [stencil.base if value is None else value for value in (*stencil.plus[:DOWN], *stencil.minus[:DOWN])]
+    moves = np.abs((np.array(steps) - stencil.base) @ evidence.grad).reshape(2, DOWN)
     height = moves.min(initial=np.inf, where=moves > 0)
     return not moves[:, -3:].any() and bool(height < STAIR * weight * evidence.point.runner.size)
 
@@ -212,7 +208,7 @@ def _rough_bprop(evidence: Evidence) -> bool:
 
 @_excuse("narrow type", 50, "fprop computes in a narrow type")
 def _narrow_type(evidence: Evidence) -> bool:
-    """fprop computes in float32 or float16: only a mismatch of 0.3 of the slope, over long steps too, counts."""
+    """fprop computes in float32 or float16: only a mismatch over long stretches counts, of 0.02 of the slopes."""
     if not evidence.narrow:
         return False
     return evidence.length <= evidence.point.runner.least or not evidence.is_gross
@@ -247,7 +243,7 @@ def _at_kink(evidence: Evidence) -> bool:
     So is it where bprop gives no gradient for a loss that has none here, and says so by OpenChoiceError.
     Source: Clarke, Optimization and nonsmooth analysis (1983).
     """
-    return not evidence.smooth and evidence.hull.contains
+    return not evidence.smooth and evidence.hull[0]
 
 
 @_excuse("scatter of bprop", 8, "bprop loses these digits to rounding", "rounding")
@@ -258,5 +254,7 @@ def _jittered_bprop(evidence: Evidence) -> bool:
     """
     size = np.maximum(np.abs(evidence.point.value), 1e-300)
     lost = float((evidence.noise / size).max(initial=UNIT, where=evidence.grad != 0))
-    spread = evidence.scatter(min(lost, MOST_LOST), together=False)
-    return not evidence.narrow and evidence.smooth and evidence.excess <= evidence.tolerance + 12 * spread
+    if evidence.narrow or not evidence.smooth:
+        return False
+    spread = analytic_noise(evidence.point, evidence.grad, evidence.direction, evidence.rng, min(lost, MOST_LOST))
+    return evidence.excess <= evidence.tolerance + 12 * spread

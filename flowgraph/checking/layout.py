@@ -220,7 +220,7 @@ def _numbers(
     """Too far apart for the type, and for the scatter of its own results under a few ulps of the inputs."""
     scatter = [0.0] * len(found)
     for _ in range(6):
-        near = jittered(small, examination.rng, unit, together=False)
+        near = jittered(small, examination.rng, unit)
         other = rounded_otherwise(grad, examination.rng, unit)
         moved = ask(near, other)[0] if near is not None else None
         for k, (g, m) in enumerate(zip(found, moved or found, strict=True)):

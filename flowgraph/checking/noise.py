@@ -95,12 +95,11 @@ def disagrees(point: Point, wide: Point) -> bool:
     return bool(np.any(difference > 1e-7 * scale))
 
 
-def jittered(point: Point, rng: np.random.Generator, relative: float, together: bool) -> Point | None:
-    """The point moved by a few units in the last place: each element by its own, or all by one factor."""
-    common = 1.0 + relative * rng.uniform(1, 4) * rng.choice([-1.0, 1.0])
+def jittered(point: Point, rng: np.random.Generator, relative: float) -> Point | None:
+    """The point with each element moved by a few times as much."""
 
     def moved(_: int, x: Array) -> Array:
-        factor = common if together else 1.0 + relative * rng.uniform(1, 4, x.shape) * rng.choice([-1.0, 1.0], x.shape)
+        factor = 1.0 + relative * rng.uniform(1, 4, x.shape) * rng.choice([-1.0, 1.0], x.shape)
         return np.asarray(x * np.asarray(factor, dtype=x.dtype))
 
     return point.beside(point.changed(moved))
@@ -114,7 +113,7 @@ def ill_conditioned(point: Point, grad: Array, rng: np.random.Generator) -> bool
     size = np.abs(point.value)
     room = 1e-7 * np.maximum(size, 1e-3 * size.max(initial=0.0))
     for _ in range(3):
-        near = jittered(point, rng, 2 * UNIT, together=False)
+        near = jittered(point, rng, 2 * UNIT)
         if near is not None and np.any((np.abs(near.value - point.value) > room)[grad != 0]):
             return True
     return False
@@ -139,13 +138,11 @@ def rounded_otherwise(grad: Array, rng: np.random.Generator, unit: float) -> Arr
     return np.asarray(grad * (1.0 + unit * rng.uniform(-8, 8, grad.shape)).astype(grad.dtype))
 
 
-def analytic_noise(
-    point: Point, grad: Array, direction: Direction, rng: np.random.Generator, relative: float, together: bool
-) -> float:
+def analytic_noise(point: Point, grad: Array, direction: Direction, rng: np.random.Generator, relative: float) -> float:
     """The spread of the analytic slope under jitter of inputs and incoming gradient, without the point itself."""
     seen = []
     for _ in range(8):
-        near = jittered(point, rng, max(relative, 2 * UNIT), together)
+        near = jittered(point, rng, max(relative, 2 * UNIT))
         gradients = None if near is None else ask(near, rounded_otherwise(grad, rng, 2 * UNIT))[0]
         if gradients is not None:
             slope, _ = analytic_slope(gradients, direction, point.active)
@@ -166,7 +163,7 @@ def analytic_roughness(
         slopes = []
         for k in range(1, GRID + 1):
             near = point.beside(point.moved(ray, k * spacing))
-            gradients = None if near is None else ask(near, grad)[0]
+            gradients = None if near is None else ask(near, rounded_otherwise(grad, rng, 2 * UNIT))[0]
             if gradients is None:
                 break
             slopes.append(analytic_slope(gradients, direction, point.active)[0])
@@ -250,7 +247,7 @@ def answer_at(
     gradients = kept(gradients) or []
     noise = slope_rounding(point, grad)
     for _ in range(2):
-        near = jittered(point, rng, UNIT, together=False)
+        near = jittered(point, rng, UNIT)
         moved = ask(near, grad)[0] if near is not None else None
         for k, (gap, size) in enumerate(gaps(gradients, moved)):
             # a branch that flips at a tie is no rounding
