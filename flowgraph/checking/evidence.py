@@ -18,6 +18,7 @@ FINEST_MISMATCH = 1e-9  # below what a bprop in float32 shows
 SLOW = 0.02  # seconds of one fprop in the wider type, which has no BLAS: it is then asked for its value alone
 LONG = (4 * STEP, STEP)  # stretches that keep the sign of most elements, and are seen in half precision
 GROSS = 0.02  # of the slopes: more than a kink on the way makes of an integral by 24 nodes
+NEARBY = 1e-3  # of an element: the value has nearly the same slope there
 NODES = 24  # of a stretch: a polynomial through 20 terms, with a residual left to tell that it fits
 DEGREE = 19  # of a function with its next singularity twice as far off as the stretch reaches, that is good to 1e-10
 NEIGHBOURS = 64  # of a kink: each of four kinds of neighbours is seen many times
@@ -29,10 +30,9 @@ class Evidence:
     """`excess` is the distance of the analytic slope from the best numeric interval, `tolerance` what is allowed."""
 
     def __init__(self, mismatch: ValueMismatch, rng: np.random.Generator) -> None:
-        self.mismatch = fewer_outputs(mismatch)
-        self.rng = rng
-        self.point, self.grad = self.mismatch.point, self.mismatch.grad
-        self.direction, self.analytic = self.mismatch.direction, self.mismatch.analytic
+        self.mismatch, self.rng = mismatch, rng
+        self.point, self.grad = mismatch.point, mismatch.grad
+        self.direction, self.analytic = mismatch.direction, mismatch.analytic
 
     @cached_property
     def wide(self) -> Point | None:
@@ -156,6 +156,19 @@ class Evidence:
         slopes, rounding = abs(self.numeric) + abs(self.analytic), 8 * self.point.runner.unit * self.size
         missing = {reach: self.missing(reach, 10 * slopes) for reach in LONG}
         return all(one is not None and one[0] > GROSS * slopes * reach + rounding for reach, one in missing.items())
+
+    @property
+    def persists(self) -> bool:
+        """Whether a mismatch is also seen at one of three generic points nearby."""
+        for _ in range(3):
+            moved = {i: random_direction(self.point, i, self.rng) for i in self.point.active}
+            near = self.point.beside(self.point.moved(moved, NEARBY))
+            if near is not None:
+                beside = Evidence(replace(self.mismatch, point=near), self.rng)
+                excess, tolerance, _ = beside.against(beside.careful)
+                if excess > tolerance:
+                    return True
+        return False
 
     @cached_property
     def lines(self) -> Lines:

@@ -10,7 +10,7 @@ import numpy as np
 
 from flowgraph.checking.compare import FormFault, Ruling, Suspicion, ValueMismatch, are_finite, ask, deviation
 from flowgraph.checking.difference import STEP
-from flowgraph.checking.evidence import Evidence
+from flowgraph.checking.evidence import Evidence, fewer_outputs
 from flowgraph.checking.kinks import is_singular, no_derivative, of_other_gradients
 from flowgraph.checking.noise import analytic_noise, disagrees, ill_conditioned, usual_size
 from flowgraph.checking.point import UNIT, analytic_slope
@@ -20,6 +20,7 @@ UNSEEN = 1e-11  # of the slope and of the value: an iteration within fprop or bp
 EXACT = 1e-9  # of the slope: how near to a complex step, which has no rounding of its own, a right bprop comes
 FEW = 8  # units in the last place
 COARSEST, DOWN = STEP * 4.0**5, 17  # 17 steps from 38 times an element, down to 9e-9 of it, where x² is no rounding yet
+SMALL_MISMATCH = 3e-3  # of the slope: below, it must persist at neighbours, which takes 120 calls
 STAIR = 1e-7  # of the value at the example: steps of rounding are no higher
 REACHES = (16 * STEP, 4 * STEP, STEP, STEP / 4)  # of an element: 0.6 of it keeps its sign, below 0.01 noise is left
 AMPLITUDE = 1e-6  # of the value: the most that is taken for noise, or for the jump of an iteration
@@ -61,7 +62,7 @@ def settle(suspicion: Suspicion, rng: np.random.Generator, off: Collection[str] 
 
 
 def _of_values(mismatch: ValueMismatch, rng: np.random.Generator, off: Collection[str]) -> Ruling:
-    evidence = Evidence(mismatch, rng)
+    evidence = Evidence(fewer_outputs(mismatch), rng)
     for excuse in EXCUSES:
         if excuse.name not in off and excuse.holds(evidence):
             return Ruling(excuse.verdict, evidence.mismatch, note=excuse.words, excuse=excuse.name)
@@ -244,6 +245,13 @@ def _at_kink(evidence: Evidence) -> bool:
     Source: Clarke, Optimization and nonsmooth analysis (1983).
     """
     return not evidence.smooth and evidence.hull[0]
+
+
+@_excuse("not nearby", 120, "a small mismatch that is not there at nearby points")
+def _not_nearby(evidence: Evidence) -> bool:
+    """A mismatch below 0.3 % of the slope that is not there at generic points nearby, as next to a kink."""
+    small = evidence.excess < SMALL_MISMATCH * (abs(evidence.numeric) + abs(evidence.analytic))
+    return not evidence.narrow and evidence.smooth and small and not evidence.persists
 
 
 @_excuse("scatter of bprop", 8, "bprop loses these digits to rounding", "rounding")
