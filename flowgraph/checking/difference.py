@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 STEP = 0.0371  # not a power of two, so that x ± h falls on no grid the code may have
 SHRINK = 4.0  # the factor between steps: three of them cover what six halvings do, with half of the calls
 SETTLING = 8  # steps, down to 2e-6: finer ones are rounded where the value is larger than its change
+CLEAR = 30  # roundings of two quotients: a move that is as large is none of them
 DEPTH = 20  # steps, down to STEP / 4^20 = 3e-14: below, x + h is x for an x near 1
 TINY = 1e-30  # its square, the error of a complex step, is below any unit in the last place
 OBLIQUE = 1e-5 * (0.6 + 0.8j)  # h² of a central difference is then 1e-10, below AGREEMENT; no axis of the complex plane
@@ -149,22 +150,25 @@ class Stencil:
         h = self.start * SHRINK**-k
         return (self.plus[k] - self.base) / h, (self.base - self.minus[k]) / h
 
-    def settles(self, side: int) -> Array | None:
+    def settles(self, side: int, noise: Array | float = 0.0) -> Array | None:
         """Per output, whether the quotients of one side settle as the step shrinks; None of fewer than five steps.
+
+        Those of which a move is not clear of the noise are taken to settle.
 
         Each move is then less than half of that three steps before, as of x^1.5 and what is smoother. Where the
         derivative is infinite the quotients grow, like h^(-a), or by as much per step for a logarithm; of x^1.1 and
         x log x they have not settled before rounding takes over.
         """
         self.extend(SETTLING + 4)
-        found = self.quotients(side)
+        found = self.quotients(side, noise)
         if found is None or len(found[0]) < 5:
             return None
-        rows = found[0][:SETTLING]
+        rows, floors = found[0][:SETTLING], found[1][:SETTLING]
         moves = np.abs(np.diff(rows, axis=0))
         size = np.abs(rows).max(axis=0) + 1e-300
         late, early = moves[-1], moves[len(moves) // 2]
-        return np.asarray((late < 0.5 * early) | (late < 1e-5 * size))
+        clear = np.all(moves > CLEAR * (floors[1:] + floors[:-1]), axis=0)
+        return np.asarray((late < 0.5 * early) | (late < 1e-5 * size) | ~clear)
 
 
 def _input_rounding(quotients: Array) -> Array:

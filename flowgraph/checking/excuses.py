@@ -180,7 +180,7 @@ def _quantised(evidence: Evidence) -> bool:
 def _still_moving(evidence: Evidence) -> bool:
     """A one-sided slope that has not converged before rounding dominates, as of x^1.1 or x log x at 0."""
     stencil, used = evidence.point.stencil(evidence.direction), evidence.grad != 0
-    sides = (stencil.settles(side) for side in (1, -1))
+    sides = (stencil.settles(side, evidence.point.rounding()) for side in (1, -1))
     return any(side is not None and not side[used].all() for side in sides)
 
 
