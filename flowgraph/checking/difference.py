@@ -1,4 +1,4 @@
-"""A slope with its own error bar: central differences, extrapolated; in long double; the complex step.
+"""A slope with its own error bar: central differences, Richardson's extrapolation.
 
 D(h) = (F(x + h d) - F(x - h d)) / 2h = F'd + c2 h² + c4 h⁴ + ...
 
@@ -11,25 +11,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from flowgraph.checking.runner import parts
-from flowgraph.checking.target import Array, Inputs
-
-if TYPE_CHECKING:
-    from flowgraph.checking.point import Direction, Point
+from flowgraph.checking.target import Array
 
 STEP = 0.0371  # not a power of two, so that x ± h falls on no grid the code may have
 SHRINK = 4.0  # the factor between steps: three of them cover what six halvings do, with half of the calls
 SETTLING = 8  # steps, down to 2e-6: finer ones are rounded where the value is larger than its change
 CLEAR = 30  # roundings of two quotients: a move that is as large is none of them
-DEPTH = 20  # steps, down to STEP / 4^20 = 3e-14: below, x + h is x for an x near 1
-TINY = 1e-30  # its square, the error of a complex step, is below any unit in the last place
-OBLIQUE = 1e-5 * (0.6 + 0.8j)  # h² of a central difference is then 1e-10, below AGREEMENT; no axis of the complex plane
-AGREEMENT = 1e-7  # an error of h² = 1e-10 with derivatives a thousand times the slope
-HAS_LONGDOUBLE = np.finfo(np.longdouble).eps < 1e-18
 
 
 @dataclass
@@ -216,79 +206,3 @@ def trusted_by_finer(quotients: Array, floors: Array) -> Callable[[Array, Array,
         return agrees
 
     return trusted
-
-
-def careful_slopes(
-    point: Point, direction: Direction, noise: Array | float = 0.0, start: float = STEP
-) -> Slopes | None:
-    """By all steps 4^0 ... 4^-20; an estimate counts only if all finer steps agree. None where no fine one is legal."""
-    stencil = point.stencil(direction, start)
-    stencil.extend(DEPTH)
-    narrower = np.finfo(point.value.dtype).eps / np.finfo(np.float64).eps
-    slopes = stencil.slopes(np.maximum(point.rounding() * narrower, 2 * noise), confirmed=True)
-    return None if stencil.stands_alone else slopes
-
-
-def wider_slopes(wide: Point, direction: Direction) -> Slopes | None:
-    """Slopes in the wider type, None where they are not conclusive."""
-    found = careful_slopes(wide, direction)
-    if found is None or not np.all(np.isfinite(found.error)):
-        return None
-    return Slopes.plain(np.asarray(found.value, np.float64), np.asarray(found.error, np.float64), found.one_sided)
-
-
-def widened(point: Point) -> Point | None:
-    """The point in long double; None where this machine or fprop does not carry it through."""
-    if not HAS_LONGDOUBLE:
-        return None
-    wide = point.beside(in_long_double(point.inputs, point.active))
-    carried = wide is not None and all(
-        (own := np.asarray(part).dtype) in (np.longdouble, np.clongdouble) or own.kind in "iub"
-        for part in parts(wide.output)
-    )
-    return wide if carried else None
-
-
-def in_long_double(inputs: Inputs, active: tuple[int, ...]) -> Inputs:
-    """The inputs with those that are differentiated in long double."""
-    kind = np.longdouble
-    wide = {i: kind(x) if type(x := inputs[i]) is float else np.asarray(x).astype(kind) for i in active}
-    return tuple(wide.get(i, x) for i, x in enumerate(inputs))
-
-
-def complex_slopes(point: Point, direction: Direction, noise: Array) -> Array | None:
-    """The slope of each output; None where fprop does not carry complex numbers through, or is not analytic here.
-
-    F'd = Im F(x + i h d) / h, in which nothing is subtracted, so that h may be as small as 1e-30.
-
-    The difference quotient of an analytic function is the same in every direction of the complex plane. That of |x|,
-    of a conjugate, and of what drops imaginary parts is not: along an oblique step it is far from the complex step.
-    Source: Squire, Trapp, "Using complex variables to estimate derivatives of real functions", SIAM Review 40 (1998).
-    """
-    tiny = _along(point, direction, 1j * TINY)
-    up, down = (None if tiny is None else _along(point, direction, step) for step in (OBLIQUE, -OBLIQUE))
-    if tiny is None or up is None or down is None:
-        return None
-    slope = tiny.imag / TINY
-    size = float(np.abs(point.value).max(initial=0.0))
-    room = AGREEMENT * (np.abs(slope) + size) + 8 * noise / abs(OBLIQUE)
-    oblique = np.abs((up - down) / (2 * OBLIQUE) - slope) <= room
-    same_value = np.abs(tiny.real - point.value) <= AGREEMENT * size + 8 * noise
-    return np.asarray(slope) if np.all(oblique & same_value) else None
-
-
-def _along(point: Point, direction: Direction, step: complex) -> Array | None:
-    """F(x + step d) as complex numbers; None where fprop refuses them, or answers with real ones."""
-    inputs = list(point.inputs)
-    for i, d in direction.items():
-        moved = inputs[i] + step * d
-        inputs[i] = complex(moved) if type(inputs[i]) is float else moved
-    try:
-        found = [np.asarray(part) for part in parts(point.runner.fprop(tuple(inputs)))]
-        own = [np.asarray(part) for part in parts(point.output)]
-    except Exception:  # whatever code raises that was written for real numbers
-        return None
-    fits = [(a.dtype.kind, a.shape) for a in found] == [("c", b.shape) for b in own if b.dtype.kind == "f"]
-    if len(found) != len(own) or not fits or not all(np.all(np.isfinite(a)) for a in found):
-        return None
-    return point.project(np.concatenate([a.ravel() for a in found]))

@@ -8,10 +8,11 @@ from functools import cached_property
 import numpy as np
 
 from flowgraph.checking.compare import ValueMismatch, are_finite, ask, deviation
-from flowgraph.checking.difference import STEP, Slopes, careful_slopes, complex_slopes, widened, wider_slopes
+from flowgraph.checking.difference import STEP, Slopes
 from flowgraph.checking.kinks import hull, is_smooth, neighbour_slopes, own_slopes, winner_slopes
-from flowgraph.checking.noise import ROUGH, ROUGHER, analytic_roughness, measured_noise
+from flowgraph.checking.noise import ROUGH, ROUGHER, analytic_roughness, measured_noise, widened
 from flowgraph.checking.point import NARROW, Direction, Point, analytic_slope, random_direction
+from flowgraph.checking.runner import parts
 from flowgraph.checking.target import Array
 
 FINEST_MISMATCH = 1e-9  # below what a bprop in float32 shows
@@ -19,6 +20,10 @@ SLOW = 0.02  # seconds of one fprop in the wider type, which has no BLAS: it is 
 LONG = (4 * STEP, STEP)  # stretches that keep the sign of most elements, and are seen in half precision
 GROSS = 0.02  # of the slopes: more than a kink on the way makes of an integral by 24 nodes
 NEARBY = 1e-3  # of an element: the value has nearly the same slope there
+DEPTH = 20  # steps, down to STEP / 4^20 = 3e-14: below, x + h is x for an x near 1
+TINY = 1e-30  # its square, the error of a complex step, is below any unit in the last place
+OBLIQUE = 1e-5 * (0.6 + 0.8j)  # h² of a central difference is then 1e-10, below AGREEMENT; no axis of the complex plane
+AGREEMENT = 1e-7  # an error of h² = 1e-10 with derivatives a thousand times the slope
 NODES = 24  # of a stretch: a polynomial through 20 terms, with a residual left to tell that it fits
 DEGREE = 19  # of a function with its next singularity twice as far off as the stretch reaches, that is good to 1e-10
 NEIGHBOURS = 64  # of a kink: each of four kinds of neighbours is seen many times
@@ -203,6 +208,63 @@ class Evidence:
             if analytic is not None and max(low - analytic, analytic - high) > room:
                 return False, (high - low) / 2
         return True, 0.0
+
+
+def careful_slopes(
+    point: Point, direction: Direction, noise: Array | float = 0.0, start: float = STEP
+) -> Slopes | None:
+    """By all steps 4^0 ... 4^-20; an estimate counts only if all finer steps agree. None where no fine one is legal."""
+    stencil = point.stencil(direction, start)
+    stencil.extend(DEPTH)
+    narrower = np.finfo(point.value.dtype).eps / np.finfo(np.float64).eps
+    slopes = stencil.slopes(np.maximum(point.rounding() * narrower, 2 * noise), confirmed=True)
+    return None if stencil.stands_alone else slopes
+
+
+def wider_slopes(wide: Point, direction: Direction) -> Slopes | None:
+    """Slopes in the wider type, None where they are not conclusive."""
+    found = careful_slopes(wide, direction)
+    if found is None or not np.all(np.isfinite(found.error)):
+        return None
+    return Slopes.plain(np.asarray(found.value, np.float64), np.asarray(found.error, np.float64), found.one_sided)
+
+
+def complex_slopes(point: Point, direction: Direction, noise: Array) -> Array | None:
+    """The slope of each output; None where fprop does not carry complex numbers through, or is not analytic here.
+
+    F'd = Im F(x + i h d) / h, in which nothing is subtracted, so that h may be as small as 1e-30.
+
+    The difference quotient of an analytic function is the same in every direction of the complex plane. That of |x|,
+    of a conjugate, and of what drops imaginary parts is not: along an oblique step it is far from the complex step.
+    Source: Squire, Trapp, "Using complex variables to estimate derivatives of real functions", SIAM Review 40 (1998).
+    """
+    tiny = _along(point, direction, 1j * TINY)
+    up, down = (None if tiny is None else _along(point, direction, step) for step in (OBLIQUE, -OBLIQUE))
+    if tiny is None or up is None or down is None:
+        return None
+    slope = tiny.imag / TINY
+    size = float(np.abs(point.value).max(initial=0.0))
+    room = AGREEMENT * (np.abs(slope) + size) + 8 * noise / abs(OBLIQUE)
+    oblique = np.abs((up - down) / (2 * OBLIQUE) - slope) <= room
+    same_value = np.abs(tiny.real - point.value) <= AGREEMENT * size + 8 * noise
+    return np.asarray(slope) if np.all(oblique & same_value) else None
+
+
+def _along(point: Point, direction: Direction, step: complex) -> Array | None:
+    """F(x + step d) as complex numbers; None where fprop refuses them, or answers with real ones."""
+    inputs = list(point.inputs)
+    for i, d in direction.items():
+        moved = inputs[i] + step * d
+        inputs[i] = complex(moved) if type(inputs[i]) is float else moved
+    try:
+        found = [np.asarray(part) for part in parts(point.runner.fprop(tuple(inputs)))]
+        own = [np.asarray(part) for part in parts(point.output)]
+    except Exception:  # whatever code raises that was written for real numbers
+        return None
+    fits = [(a.dtype.kind, a.shape) for a in found] == [("c", b.shape) for b in own if b.dtype.kind == "f"]
+    if len(found) != len(own) or not fits or not all(np.all(np.isfinite(a)) for a in found):
+        return None
+    return point.project(np.concatenate([a.ravel() for a in found]))
 
 
 def _polynomial(nodes: Array, values: Array, degree: int) -> np.polynomial.Chebyshev:

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from flowgraph.checking.compare import FormFault, ask
-from flowgraph.checking.difference import STEP, Stencil, widened
-from flowgraph.checking.noise import disagrees
+from flowgraph.checking.difference import STEP, Stencil
+from flowgraph.checking.noise import disagrees, widened
 from flowgraph.checking.point import Direction, Point, coordinate, random_direction
 from flowgraph.checking.target import Array, Inputs
 

@@ -10,7 +10,6 @@ from math import comb
 import numpy as np
 
 from flowgraph.checking.compare import FormFault, Gradients, are_finite, ask, gaps, kept
-from flowgraph.checking.difference import HAS_LONGDOUBLE, in_long_double
 from flowgraph.checking.point import UNIT, Direction, Point, analytic_slope
 from flowgraph.checking.runner import NOT_FINITE, Illegal, Runner, generator, parts
 from flowgraph.checking.target import Array, Inputs
@@ -21,6 +20,7 @@ ROUGH = (4 * UNIT, 128 * UNIT, 4096 * UNIT)  # a few units in the last place, hu
 ROUGHER = (1e-10, 1e-8)  # what an element of 1e-4 loses beside one of 100 changes only over such distances
 BESIDE = 1.7e-3  # of an element: wider than half of the widest grid, so that none reaches back to the point
 DRAWS = 24  # a rounding that one draw in five shows is then missed once in 200 times
+HAS_LONGDOUBLE = np.finfo(np.longdouble).eps < 1e-18
 HALF_ROUNDINGS = 16  # of the type that fprop computes in: of half precision that is more than what is asked for
 
 
@@ -85,6 +85,25 @@ def overflows_on_the_way(runner: Runner, inputs: Inputs, active: tuple[int, ...]
         return False
     carried = all(part.dtype == np.longdouble for part in found)
     return carried and all(bool(np.all(np.abs(part) < np.finfo(np.float64).max)) for part in found)
+
+
+def widened(point: Point) -> Point | None:
+    """The point in long double; None where this machine or fprop does not carry it through."""
+    if not HAS_LONGDOUBLE:
+        return None
+    wide = point.beside(in_long_double(point.inputs, point.active))
+    carried = wide is not None and all(
+        (own := np.asarray(part).dtype) in (np.longdouble, np.clongdouble) or own.kind in "iub"
+        for part in parts(wide.output)
+    )
+    return wide if carried else None
+
+
+def in_long_double(inputs: Inputs, active: tuple[int, ...]) -> Inputs:
+    """The inputs with those that are differentiated in long double."""
+    kind = np.longdouble
+    wide = {i: kind(x) if type(x := inputs[i]) is float else np.asarray(x).astype(kind) for i in active}
+    return tuple(wide.get(i, x) for i, x in enumerate(inputs))
 
 
 def disagrees(point: Point, wide: Point) -> bool:

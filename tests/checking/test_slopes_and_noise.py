@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from flowgraph.checking.compare import ValueMismatch
-from flowgraph.checking.difference import SHRINK, STEP, Stencil, careful_slopes, extrapolate, trusted_by_finer
-from flowgraph.checking.evidence import Evidence
+from flowgraph.checking.difference import SHRINK, STEP, Stencil, extrapolate, trusted_by_finer
+from flowgraph.checking.evidence import Evidence, careful_slopes
 from flowgraph.checking.noise import (
     SPACINGS,
     _of_differences,
