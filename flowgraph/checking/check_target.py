@@ -16,7 +16,7 @@ from flowgraph.checking.describe import report_of
 from flowgraph.checking.difference import STEP
 from flowgraph.checking.examination import Examination
 from flowgraph.checking.example_contract import ExampleContract, broadcasts, is_elementwise
-from flowgraph.checking.point import Direction, Point, random_direction
+from flowgraph.checking.point import Point, random_direction
 from flowgraph.checking.regimes import REGIMES, joint, settings, shapes
 from flowgraph.checking.report import Report
 from flowgraph.checking.representation import other_types
@@ -25,7 +25,6 @@ from flowgraph.checking.scope import EVERYTHING, NORMAL, Scope
 from flowgraph.checking.second_order import second_order
 from flowgraph.checking.target import Array, Inputs, Target
 
-FINEST = 1e-8  # a step that moves what is no rounding, and less than a stair is wide
 LEFT = 64 * 2.0**-52  # of an input: what is left where terms cancel, which is a power of 2 and fits into any type
 SLOW = 2e-3  # seconds of one fprop
 
@@ -180,12 +179,6 @@ def find_slope(examination: Examination, point: Point) -> None:
     sizes = [np.abs(g[np.isfinite(g)]).max(initial=0.0) for g in gradients or [] if g is not None]
     examination.runner.slope = float(max(sizes, default=0.0))
     examination.runner.size = float(np.abs(point.value).max(initial=0.0))
-    beside = point.along(_through_all(examination, point, generator(0)), FINEST)
-    examination.runner.stairs = beside is not None and np.array_equal(beside, point.value)
-
-
-def _through_all(examination: Examination, point: Point, rng: np.random.Generator) -> Direction:
-    return {i: random_direction(point, i, rng) for i in examination.active}
 
 
 def find_unit(examination: Examination, point: Point) -> None:

@@ -11,15 +11,15 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box.value import Value
-from flowgraph.checking.careful import overflows_on_the_way
 from flowgraph.checking.compare import FormFault, Gradients, Ruling, Suspicion, Tally, ask, compare, gaps, kept
 from flowgraph.checking.example_contract import ExampleContract
+from flowgraph.checking.excuses import settle
+from flowgraph.checking.noise import overflows_on_the_way
 from flowgraph.checking.notes import Notes
 from flowgraph.checking.point import Point, directions_for, grads_for
 from flowgraph.checking.regimes import Source
 from flowgraph.checking.runner import Illegal, OutOfTime, Runner, generator
 from flowgraph.checking.scope import EVERYTHING, Scope
-from flowgraph.checking.settle import settle
 from flowgraph.checking.target import Array, Inputs, Target, in_double
 from flowgraph.checking.values import Structure, structure_of
 

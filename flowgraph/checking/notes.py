@@ -16,8 +16,8 @@ import numpy as np
 from flowgraph.box.value import Value
 from flowgraph.checking.compare import Suspicion, ValueMismatch, ask
 from flowgraph.checking.example_contract import ExampleContract, Excess
+from flowgraph.checking.kinks import beyond_guard
 from flowgraph.checking.point import Direction, Point, analytic_slope, coordinate
-from flowgraph.checking.roughness import beyond_guard
 from flowgraph.checking.runner import Illegal, generator, parts
 from flowgraph.checking.target import Array, Inputs
 from flowgraph.checking.values import resampled

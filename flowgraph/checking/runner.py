@@ -79,8 +79,7 @@ class Runner:
         self.least = 0.0  # the least number of that type that has all its digits
         self.slope = 0.0  # the largest at the example
         self.size = 0.0  # of the largest output there
-        self.stairs = False  # whether the value keeps its bits there over the finest steps
-        self.jump: float | None = None  # the largest of the value around the example; None before it is measured
+        self.jump = 0.0  # the largest of the value that has been seen
         self.tangents: dict[int, Callable[[Array, Array], Array]] = {}
         self.many = target.many
         self.refusals = 0  # of `many`, in a row
