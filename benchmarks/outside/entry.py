@@ -46,10 +46,13 @@ class Entry:
 class Package:
     """The entries of one distribution; `right` and `wrong` are decorators of functions that make a case."""
 
-    def __init__(self, name: str, framework: Framework, *, held_out: bool = False, own: bool = False) -> None:
+    def __init__(
+        self, name: str, framework: Framework, *, held_out: bool = False, second: bool = False, own: bool = False
+    ) -> None:
         self.name = name
         self.framework = framework
         self.held_out = held_out
+        self.second = second
         self.own = own
         self.entries: list[Entry] = []
 
