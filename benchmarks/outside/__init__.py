@@ -5,8 +5,8 @@
     /tmp/outside/bin/python -m benchmarks outside                       what is not held out
     /tmp/outside/bin/python -m benchmarks outside --package statsmodels one package
     /tmp/outside/bin/python -m benchmarks outside --held-out            what is held out
-    /tmp/outside/bin/python -m benchmarks outside --both                both of these
     /tmp/outside/bin/python -m benchmarks outside --second              what is held out a second time
+    /tmp/outside/bin/python -m benchmarks outside --all                 all, as docs/checking.md quotes it
     ... --jobs 2                                                        two entries at a time
     ... --keep FILE                                                     a run that was stopped goes on where it was
 

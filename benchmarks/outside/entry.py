@@ -80,6 +80,11 @@ class Package:
 
         return added
 
+    @property
+    def half(self) -> str:
+        """Whether it may be looked at while the checker is changed, or is held out, or is so since a later day."""
+        return "held out later" if self.second else "held out" if self.held_out else "open"
+
     def installed(self) -> bool:
         """Whether the distribution is there; what is written in this folder always is."""
         if self.own:
