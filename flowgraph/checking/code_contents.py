@@ -5,7 +5,9 @@ from __future__ import annotations
 import copy
 import math
 import random
+import sys
 from collections.abc import Callable, Iterator
+from importlib.machinery import EXTENSION_SUFFIXES
 from types import CodeType
 from typing import Any
 
@@ -127,6 +129,19 @@ def reachable_values(function: Callable[..., Any]) -> Iterator[Any]:
             yield from value
         elif hasattr(value, "__dict__") and not isinstance(value, type) and not inspect_module(value):
             yield from list(vars(value).values())
+
+
+def whole_numbers_of(value: Value) -> list[int]:
+    """The whole numbers of an object that also holds one of a type of compiled code; of others none."""
+    held = list(vars(value).values()) if hasattr(value, "__dict__") and not isinstance(value, type) else []
+    return [one for one in held if type(one) is int] if any(map(_is_compiled, held)) else []
+
+
+def _is_compiled(value: Value) -> bool:
+    """Whether the type of a value comes from an extension module, NumPy's aside."""
+    name = type(value).__module__
+    file = getattr(sys.modules.get(name), "__file__", None) or ""
+    return file.endswith(tuple(EXTENSION_SUFFIXES)) and name.partition(".")[0] != "numpy"
 
 
 def _filled(cells: tuple[Any, ...]) -> Iterator[Any]:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from flowgraph.box.value import Value
-from flowgraph.checking.code_contents import numbers_in, reachable_values
+from flowgraph.checking.code_contents import numbers_in, reachable_values, whole_numbers_of
 from flowgraph.checking.point import Point
 from flowgraph.checking.regimes_shapes import resampled
 from flowgraph.checking.runner import Illegal, generator, parts
@@ -101,10 +101,15 @@ class ExampleContract:
 
     @functools.cached_property
     def held(self) -> frozenset[int]:
-        """The sizes of the arrays that the functions hold in closures, defaults, globals and objects, but 1."""
+        """The sizes that the functions hold in closures, defaults, globals and objects, but 1.
+
+        They are those of arrays, and the whole numbers of an object that hands its arrays to compiled code: it was made
+        for so many classes or columns, and that code does not count them again.
+        """
         code = (self.target.fprop, self.target.bprop, *self.target.code)
-        found = (value for function in code for value in reachable_values(function))
-        return frozenset(n for value in found if isinstance(value, np.ndarray) for n in value.shape) - {1}
+        found = [value for function in code for value in reachable_values(function)]
+        sizes = {n for value in found if isinstance(value, np.ndarray) for n in value.shape}
+        return frozenset(sizes | {n for value in found for n in whole_numbers_of(value) if n > 0}) - {1}
 
     @functools.cached_property
     def constants(self) -> list[float]:
@@ -161,6 +166,11 @@ class ExampleContract:
                 sizes.setdefault(old, set()).add(new)
         return sizes
 
+    def has_other_settings(self, inputs: Inputs) -> bool:
+        """Whether a setting has another value than in the example, be it alike or not."""
+        pairs = [pair for i, pair in enumerate(zip(self.example, inputs, strict=True)) if i not in self.active]
+        return any(one is not other and not isinstance(one, np.ndarray) and one != other for one, other in pairs)
+
     def _other_settings(self, inputs: Inputs) -> Iterator[int]:
         for i, (one, other) in enumerate(zip(self.example, inputs, strict=True)):
             if i not in self.active and one is not other and not alike(one, other):
@@ -193,8 +203,11 @@ class ExampleContract:
 
 
 def is_elementwise(point: Point, rng: np.random.Generator) -> bool:
-    """Whether every element of the inputs moves at most the outputs at its own place, as broadcasting aligns them."""
-    outputs = parts(point.output)
+    """Whether every element of the inputs moves the outputs at its own place alone, as broadcasting aligns them.
+
+    Where none moves any, as those of a projection to a corner do not, nothing is known of what belongs to what.
+    """
+    outputs, seen = parts(point.output), False
     shape = _broadcast(point.inputs, point.active)
     if not shape or np.prod(shape) < 2 or any(np.shape(part) != shape for part in outputs):
         return False
@@ -210,7 +223,8 @@ def is_elementwise(point: Point, rng: np.random.Generator) -> bool:
             for one, other in zip(outputs, parts(found), strict=True):
                 if np.shape(other) != shape or np.any((one != other) & ~own):
                     return False
-    return True
+                seen = seen or bool(np.any(one != other))
+    return seen
 
 
 def broadcasts(point: Point) -> bool:
@@ -273,8 +287,8 @@ def is_stack(contract: ExampleContract, point: Point) -> bool:
                 return False
             if not all(_close(one[k], other) for one, other in zip(outputs, parts(found), strict=True)):
                 return False
-    except Illegal:  # a setting that no slice takes, as the last of three axes: nothing is known, so numbers count
-        return True
+    except Illegal:  # with a setting that no slice takes, as the last of three axes, nothing is known: numbers count
+        return contract.has_other_settings(whole)
     except (IndexError, TypeError, ValueError):
         return False
     return True
