@@ -61,6 +61,7 @@ class Runner:
         self.refusals = 0  # of `many`, in a row
         self._states = [(source, state_of(source)) for source in random_sources(target)]
         self._global_state: tuple[Any, Any] | None = None
+        self.drawn_from = ""  # whose global generator
         self._copies_inputs = any(isinstance(value, RANDOM_SOURCES) for value in target.inputs)
         self._watch_global_state(target)
 
@@ -71,11 +72,10 @@ class Runner:
         except Exception:
             return
         after = (np.random.get_state(legacy=False), random.getstate())  # noqa: NPY002
-        moved = (
-            before[1] != after[1] or repr(before[0]) != repr(after[0]) or _position(before[0]) != _position(after[0])
-        )
-        if moved:
+        of_numpy = repr(before[0]) != repr(after[0]) or _position(before[0]) != _position(after[0])
+        if of_numpy or before[1] != after[1]:
             self._global_state = before
+            self.drawn_from = "np.random" if of_numpy else "random"
 
     def _own(self, inputs: Inputs) -> Inputs:
         """Copies of what the code must not change, or must not find changed."""
