@@ -7,8 +7,8 @@ from benchmarks.outside.examples import normal, tensor
 
 PACKAGE = Package("roma", "torch", held_out=True)
 DAMPED = (
-    "seen by fg.check: 1 / x is x / (x² + 1e-10), of sums and differences of singular values. The value does not depend "
-    "on the scale of the matrix, so that the gradient goes as its inverse: at a scale of 1e-6 it is a fiftieth of that"
+    "seen by fg.check: 1 / x is x / (x² + 1e-10), of sums and differences of singular values. The value does not "
+    "depend on the scale of the matrix, so that the gradient goes as its inverse: at 1e-6 it is a fiftieth of that"
 )
 
 

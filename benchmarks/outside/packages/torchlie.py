@@ -19,8 +19,8 @@ PACKAGE.add(
     "SE3.exp",
     lambda: _exponential("SE3", 6),
     "wrong",
-    "seen by fg.check: below an angle of 5e-3 the value is not that of the matrix exponential (by mpmath off by 6.5e-11 "
-    "at an angle of 8e-4 and a length of 1.3e-3), while the gradient is",
+    "seen by fg.check: below an angle of 5e-3 the value is not that of the matrix exponential (by mpmath off by "
+    "6.5e-11 at an angle of 8e-4 and a length of 1.3e-3), while the gradient is",
 )
 
 

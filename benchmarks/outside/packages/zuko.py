@@ -19,8 +19,7 @@ def _bisection() -> Case:
 
 @PACKAGE.wrong(
     "gauss_legendre",
-    "seen by fg.check: where a limit requires a gradient and a parameter does not, backward raises; else three nodes are "
-    "exact for a polynomial of degree 2 otherwise",
+    "seen by fg.check: where a limit requires a gradient and a parameter does not, backward raises",
 )
 def _quadrature() -> Case:
     from zuko.utils import gauss_legendre
