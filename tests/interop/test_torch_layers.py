@@ -253,3 +253,11 @@ def test_a_backward_of_ones_own_that_the_export_forgets_is_said():
         with pytest.warns(UserWarning, match="call of Reversed, a torch.autograd.Function"):
             graph_of(target, torch.ones(2, 2))
     agrees(nn.Linear(2, 2).double(), double(3, 2))  # no warning, which would be an error
+
+
+def test_a_query_that_a_mask_lets_read_nothing():
+    mask = torch.rand(5, 5) > 0.3
+    mask[2] = False
+    added = torch.zeros(5, 5, dtype=torch.float64).masked_fill(~mask, -torch.inf)
+    for one in (mask, added):
+        agrees(lambda q, one=one: F.scaled_dot_product_attention(q, q * 2, q + 1, attn_mask=one), double(2, 5, 8))
