@@ -58,7 +58,9 @@ def _read(cls: type[Node], given: dict[str, Any]) -> dict[str, Any]:
 def _unchanging(setting: Any) -> Any:
     """The setting; of an array, or one in a tuple, a read-only copy: what the user writes to it later changes no box."""
     if type(setting) is tuple:
-        return tuple(map(_unchanging, setting)) if any(isinstance(one, np.ndarray | tuple) for one in setting) else setting
+        return (
+            tuple(map(_unchanging, setting)) if any(isinstance(one, np.ndarray | tuple) for one in setting) else setting
+        )
     if not isinstance(setting, np.ndarray) or (setting.base is None and not setting.flags.writeable):
         return setting
     copy = setting.copy()

@@ -207,7 +207,9 @@ def _as_numbers(name: str, array: Array, box: Box) -> str:
     except (TypeError, ValueError, OverflowError):
         if box.dtype.kind in "iu":
             return f"classes by name become numbers with np.unique({name}, return_inverse=True)"
-        return f"of a table with words, flowgraph.data.preparation makes columns of numbers, or leave {name}'s words out"
+        return (
+            f"of a table with words, flowgraph.data.preparation makes columns of numbers, or leave {name}'s words out"
+        )
     return f"all of them can be converted, np.asarray({name}, {dtype})"
 
 

@@ -14,7 +14,7 @@ SMALLER = "try a smaller learning rate"
 def cause_in(arrays: Mapping[Box, Array], step: int) -> str:
     """What to do about the first objective or gradient that is not finite, of the batch of a step of an epoch."""
     for box, array in arrays.items():
-        bad = np.argwhere(~np.isfinite(array)) if array.dtype.kind in "fc" else ()
+        bad = np.argwhere(~np.isfinite(array)) if array.dtype.kind in "fc" else np.empty((0, 0), int)
         if len(bad):
             place = tuple(int(i) for i in bad[0])
             return (

@@ -299,7 +299,7 @@ def test_a_number_beyond_its_integers_asks_the_ufunc_that_takes_so_many_arrays()
 
 
 def _contradictory():
-    """Boxes whose inference and fprop contradict each other: in shape, dtype, number of outputs, and no value at all."""
+    """Boxes whose inference and fprop contradict each other: in shape, dtype, number of outputs; and no value."""
 
     class OtherShape(fg.Box):
         def infer(self, a):
@@ -360,5 +360,5 @@ def test_what_no_spec_can_be_made_of_is_refused_where_the_box_is_built():
         def fprop(self, a):
             return a
 
-    with pytest.raises(fg.FlowgraphError, match="infer returned .* needs fg.Spec"):
+    with pytest.raises(fg.FlowgraphError, match=r"infer returned .* needs fg\.Spec"):
         Shaped(fg.Input("x"))

@@ -221,8 +221,11 @@ def test_linear_algebra_whose_errors_pytorch_checks():
     def solved(a, x):
         s = a(x) @ a(x).mT + torch.eye(3, dtype=torch.float64)
         factors = torch.linalg.cholesky(s), torch.linalg.cholesky(s, upper=True)
-        return *factors, torch.linalg.inv(s), *(torch.linalg.solve(s, b) for b in (x, x[0])), torch.linalg.solve(
-            s, x, left=False
+        return (
+            *factors,
+            torch.linalg.inv(s),
+            *(torch.linalg.solve(s, b) for b in (x, x[0])),
+            torch.linalg.solve(s, x, left=False),
         )
 
     agrees(Called(nn.Linear(3, 3).double(), solved), double(3, 3))

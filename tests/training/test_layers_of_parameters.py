@@ -265,7 +265,7 @@ def test_what_holds_of_every_layer(name):
 @pytest.mark.parametrize("name", ["RNN", "LSTM", "GRU"])
 @pytest.mark.parametrize("steps", [1, 2])
 def test_every_parameter_has_a_gradient_from_the_first_step_on(name, steps):
-    """Of U it is 0 where no step has a state behind it; it must not depend on the length of a sequence whether it is."""
+    """Of U it is 0 where no step has a state behind it, and not missing."""
     layer = LAYERS[name][0]()
     h = layer(fg.Input("x", shape=("N", steps, D)))
     values = RNG.normal(size=(N, steps, D))

@@ -162,8 +162,10 @@ class LogRatio(Ratio):
             return np.where(zero, 1, special().log1p(a) / np.where(zero, 1, a))
         k, far = self.order, a > 1000  # where the series that SciPy sums loses its digits
         close = np.where(far, 1, a)
-        near = _high_slope(close, k) if k > MOST_BY_SCIPY else special().hyp2f1(k + 1, k + 1, k + 2, -close) * (
-            (-1) ** k * math.factorial(k) / (k + 1)
+        near = (
+            _high_slope(close, k)
+            if k > MOST_BY_SCIPY
+            else special().hyp2f1(k + 1, k + 1, k + 2, -close) * ((-1) ** k * math.factorial(k) / (k + 1))
         )
         return np.where(far, _far_slope(np.where(far, a, 1000.0), k), near).astype(np.result_type(a.dtype, 1.0))
 
