@@ -56,7 +56,7 @@ def _read(cls: type[Node], given: dict[str, Any]) -> dict[str, Any]:
 
 
 def _unchanging(setting: Any) -> Any:
-    """The setting; of an array, or one in a tuple, a read-only copy: what the user writes to it later changes no box."""
+    """The setting; of an array, or one in a tuple, a read-only copy, so that writing to the array changes no box."""
     if type(setting) is tuple:
         return (
             tuple(map(_unchanging, setting)) if any(isinstance(one, np.ndarray | tuple) for one in setting) else setting

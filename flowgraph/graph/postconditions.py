@@ -40,8 +40,9 @@ def assert_values(graph: Topology, values: Sequence[Any], sizes: dict[str, int])
 def _unlike(box: Box, found: str, needed: object, sizes: dict[str, int]) -> BoxContractError:
     where = f" for {', '.join(f'{name} = {size}' for name, size in sizes.items())}" if sizes else ""
     return BoxContractError(
-        f"{box.title}: fprop gave {found}, but the box was built with {needed}{where}; its infer, or signature, and its "
-        f"fprop contradict each other; mend one of them, and fg.check({type(box).__name__})\n  built at {box.built_at}"
+        f"{box.title}: fprop gave {found}, but the box was built with {needed}{where}; its inference and its "
+        f"fprop contradict each other; mend one of them, and call fg.check({type(box).__name__})\n"
+        f"  built at {box.built_at}"
     )
 
 

@@ -93,7 +93,7 @@ class MultiHeadAttention(Layer):
 
 
 def _weights(scores: Any, mask: Any) -> Any:
-    """How much each query reads of each place: the softmax of the scores, 0 in rows in which the mask is nowhere true."""
+    """How much each query reads of each place: the softmax of the scores, 0 in rows where the mask is nowhere true."""
     if mask is None:
         return softmax(scores, axis=-1)
     some = np.any(mask, axis=-1, keepdims=True)
