@@ -344,6 +344,16 @@ def test_debug_mode_names_the_box_whose_inference_contradicts_its_fprop(cls):
             assert cls.__name__ in "".join([str(caught.value), *getattr(caught.value, "__notes__", ())])
 
 
+def test_debug_mode_names_the_box_at_fault_and_not_the_one_that_fails_because_of_it():
+    other_shape, *_ = _contradictory()
+    h = other_shape(fg.Parameter([1.0, 2.0], name="a")) @ fg.Constant(np.ones(3))
+    with pytest.raises(ValueError, match="mismatch") as caught:
+        fg.Graph(h).fprop()
+    assert not isinstance(caught.value, BoxContractError)
+    with fg.debug(), pytest.raises(BoxContractError, match="OtherShape: fprop gave shape"):
+        fg.Graph(h).fprop()
+
+
 def test_a_part_of_one_array_and_no_value_are_refused_outside_of_debug_mode():
     *_, one_output, no_value = _contradictory()
     a = fg.Parameter([1.0, 2.0], name="a")
