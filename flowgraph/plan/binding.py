@@ -13,11 +13,14 @@ from typing import Any, NamedTuple
 
 from flowgraph.box import Array, Box
 from flowgraph.box.leaves import Parameter
-from flowgraph.plan.arena import aligned_bytes
+from flowgraph.plan.arena import WORTH_RETURNING, aligned_bytes, return_free_memory
 from flowgraph.plan.rebuild import elements, shape_of
 from flowgraph.plan.store import Store
 
 _numbers = itertools.count(1)
+
+_BYTES_OF_PARSER = 64
+"""What Python takes to compile a function, for each character of it: measured on the step of an LSTM."""
 
 
 class Memory:
@@ -78,6 +81,8 @@ class Program:
 def bind(program: Program, store: Store) -> tuple[Callable[..., Any], ...]:
     """The functions of a program: one for either of the two places in which the store has its parameters."""
     code = _compiled(program)
+    if len(program.call) * _BYTES_OF_PARSER > WORTH_RETURNING:
+        return_free_memory()
     arena = aligned_bytes(program.bytes)
     sides = [dict(zip(store.parameters, buffers, strict=True)) for buffers in store.buffers]
     return tuple(_function(program, code, Memory(arena, sides[now], sides[1 - now], store)) for now in (0, 1))

@@ -263,3 +263,12 @@ def test_an_array_that_is_a_setting_is_copied():
         for one in (box.weights, *box.others, box.free):
             with pytest.raises(ValueError, match="read-only"):
                 one[0] = 5.0
+
+
+def test_what_was_read_once_is_no_answer_for_equal_values_of_other_types():
+    """1 == True == 1.0: settings that were read are remembered by type, also within tuples."""
+    a = fg.Constant(np.ones((2, 3)))
+    assert fg.Index(a, index=(1,)).shape == (3,)
+    for other in (True, 1.0):
+        with pytest.raises(fg.FlowgraphError):
+            fg.Index(a, index=(other,))

