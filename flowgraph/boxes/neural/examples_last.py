@@ -40,7 +40,7 @@ def convolved(x: Array, w: Array, sliding: Sliding, groups: int, count: Sequence
     h = np.empty((count[0], len(w), *count[1:], len(x)), np.result_type(x.dtype, w.dtype))
     for part in _parts(x.shape, sliding, count):
         places = math.prod(count[1:]) * (part.stop - part.start)
-        pieces = _pieces(places, filters.size // groups)
+        pieces = pieces_of(places, filters.size // groups)
         whole = part.stop - part.start == len(x)
         rows = h if whole else np.empty((*h.shape[:-1], part.stop - part.start), h.dtype)
         rows = rows.reshape(count[0], groups, -1, pieces, places // pieces).swapaxes(2, 3)
@@ -67,15 +67,26 @@ def of_filters(g: Array, x: Array, w: Array, sliding: Sliding, groups: int) -> A
 def of_input(g: Array, w: Array, shape: tuple[int, ...], sliding: Sliding, groups: int) -> Array:
     """The gradient of an input of this shape: every place of the window adds its filter times the gradient g there."""
     h = _zeros(shape, sliding, np.result_type(g.dtype, w.dtype))
-    wide = shape[1] * math.prod(sliding.size[1:]) >= _FEWEST_ROWS
-    by_rows = wide and sliding.stride[0] == sliding.dilation[0] == groups == 1
+    by_rows = adds_by_rows(shape, sliding, groups)
     for part in _parts(shape, sliding, g.shape[2:]):
         sent, some = _rows_of(g[part], groups), h[..., part]
         if by_rows:
             _add_by_rows(some, sent[:, 0], w, sliding, g.shape[2:])
         else:
             _add_by_places(some, sent, w, sliding, groups, g.shape[2:])
-    return examples_first(h[_inside(shape[2:], sliding)])
+    return examples_first(h[inside_of(shape[2:], sliding)])
+
+
+def adds_by_rows(shape: Sequence[int], sliding: Sliding, groups: int) -> bool:
+    """Whether products of the gradient of an input of this shape sum over the rows of the window."""
+    wide = shape[1] * math.prod(sliding.size[1:]) >= _FEWEST_ROWS
+    return wide and sliding.stride[0] == sliding.dilation[0] == groups == 1
+
+
+def is_whole(shape: Sequence[int], sliding: Sliding, count: Sequence[int]) -> bool:
+    """Whether the matrices of all rows of places, of all examples of an input of this shape, are made at once."""
+    step = _rows_at_once(shape, sliding, count, shape[0]) * (sliding.size[0] if sliding.dilation[0] == 1 else 1)
+    return step >= count[0] and shape[0] <= max(1, _MOST // max(1, _numbers(shape, sliding, count)))
 
 
 def _add_by_places(h: Array, sent: Array, w: Array, sliding: Sliding, groups: int, count: Sequence[int]) -> None:
@@ -87,7 +98,7 @@ def _add_by_places(h: Array, sent: Array, w: Array, sliding: Sliding, groups: in
         some = slice(start, min(start + step, count[0]))
         columns = (filters @ sent[some]).reshape(some.stop - start, channels, *sliding.size, *count[1:], examples)
         for offsets in itertools.product(*map(range, sliding.size)):
-            first, *others = _places(sliding, offsets, (some, *map(slice, count[1:])))
+            first, *others = places_of(sliding, offsets, (some, *map(slice, count[1:])))
             to: tuple[Any, ...] = (first, slice(None), *others)
             read: tuple[Any, ...] = (slice(None), slice(None), *offsets)
             h[to] += columns[read]
@@ -113,20 +124,23 @@ def _add_by_rows(h: Array, sent: Array, w: Array, sliding: Sliding, count: Seque
         rows = range(start, min(start + step, len(h)))
         shape = (len(rows), len(filters), places)
         lines = memory[: math.prod(shape)].reshape(shape)
-        _multiply_rows(filters, sent, rows, lines)
+        for matrix, block, target in products_of_rows(filters, sent, rows, lines):
+            np.matmul(matrix, block, out=target)
         lines = lines.reshape(len(rows), channels, *others.size, *count[1:], examples)
         for offsets in itertools.product(*map(range, others.size)):
-            places_there = _places(others, offsets, tuple(map(slice, count[1:])))
+            places_there = places_of(others, offsets, tuple(map(slice, count[1:])))
             to: tuple[Any, ...] = (slice(start, rows.stop), slice(None), *places_there)
             read: tuple[Any, ...] = (slice(None), slice(None), *offsets)
             h[to] += lines[read]
 
 
-def _multiply_rows(filters: Array, sent: Array, rows: range, out: Array) -> None:
-    """Products of the filters with the rows of places that hold each of these rows, in `out`."""
+def products_of_rows(
+    filters: Array, sent: Array, rows: range, out: Array
+) -> Iterator[tuple[Array, Array, Array]]:
+    """Products of the filters with the rows of places that hold each of these rows: factors, and where in `out`."""
     last, (number, places) = len(sent) - 1, sent.shape[1:]
     size = filters.shape[1] // number
-    pieces = _pieces(places, filters.size)
+    pieces = pieces_of(places, filters.size)
     strides = [one * sent.itemsize for one in (number * places, places // pieces, places, 1)]
     spans = [(max(0, row - size + 1), min(last, row)) for row in rows]
     for held, same in itertools.groupby(range(len(rows)), lambda i: (spans[i][1] - spans[i][0], rows[i] - spans[i][1])):
@@ -137,7 +151,7 @@ def _multiply_rows(filters: Array, sent: Array, rows: range, out: Array) -> None
         begin = size - 1 - rows[some[0]] + first
         matrix = filters[:, begin * number : (begin + final - first + 1) * number]
         target = out[some[0] : some[-1] + 1].reshape(len(some), len(filters), pieces, -1).swapaxes(1, 2)
-        np.matmul(matrix, block, out=target)
+        yield matrix, block, target
 
 
 def examples_first(a: Array) -> Array:
@@ -164,7 +178,7 @@ def _parts(shape: Sequence[int], sliding: Sliding, count: Sequence[int]) -> Iter
         yield slice(start, min(start + step, examples))
 
 
-def _pieces(places: int, each: int) -> int:
+def pieces_of(places: int, each: int) -> int:
     """Equal pieces of the columns of a product, of `each` multiplications a column, that fit BLAS's small kernels.
 
     1 where such pieces would be too narrow.
@@ -190,7 +204,7 @@ def _columns(
     What the filter reads stands in its rows, a row of the window after the other, in each the channels; its other
     places in all examples stand in its columns. The matrices of two rows have the rows of the input in common.
     """
-    lines = _lines(_padded(x, sliding), sliding, groups, count)
+    lines = lines_of(_padded(x, sliding), sliding, groups, count)
     (size, *_), (stride, *_), (gap, *_) = sliding.size, sliding.stride, sliding.dilation
     length = math.prod(lines.shape[2:])
     places, step = math.prod(count[1:]) * len(x), _rows_at_once(x.shape, sliding, count, len(x))
@@ -219,8 +233,8 @@ def _zeros(shape: Sequence[int], sliding: Sliding, dtype: Any) -> Array:
     return np.zeros((first, shape[1], *others, shape[0]), dtype)
 
 
-def _inside(sizes: Sequence[int], sliding: Sliding) -> tuple[slice, ...]:
-    """The index of the unpadded part."""
+def inside_of(sizes: Sequence[int], sliding: Sliding) -> tuple[slice, ...]:
+    """The index of the unpadded part, the examples last."""
     first, *others = [slice(a, a + size) for size, (a, _) in zip(sizes, sliding.padding, strict=True)]
     return (first, slice(None), *others)
 
@@ -231,11 +245,11 @@ def _padded(x: Array, sliding: Sliding) -> Array:
     if not any(map(any, sliding.padding)):
         return np.ascontiguousarray(turned)
     padded = _zeros(x.shape, sliding, x.dtype)
-    padded[_inside(x.shape[2:], sliding)] = turned
+    padded[inside_of(x.shape[2:], sliding)] = turned
     return padded
 
 
-def _lines(a: Array, sliding: Sliding, groups: int, count: Sequence[int]) -> Array:
+def lines_of(a: Array, sliding: Sliding, groups: int, count: Sequence[int]) -> Array:
     """What the windows read of each row, as a view.
 
     Groups, rows, the channels of a group, the elements of the window but for its rows, its other places, examples.
@@ -248,7 +262,7 @@ def _lines(a: Array, sliding: Sliding, groups: int, count: Sequence[int]) -> Arr
     return as_strided(a, shape, (each * channels, a.strides[0], channels, *gaps, *steps, examples), writeable=False)
 
 
-def _places(sliding: Sliding, offsets: tuple[int, ...], some: tuple[slice, ...]) -> list[slice]:
+def places_of(sliding: Sliding, offsets: tuple[int, ...], some: tuple[slice, ...]) -> list[slice]:
     """The indices of one element of the window in a padded array, for some positions along each axis."""
     found = []
     for offset, dilation, stride, part in zip(offsets, sliding.dilation, sliding.stride, some, strict=True):

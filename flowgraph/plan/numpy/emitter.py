@@ -13,10 +13,12 @@ from flowgraph.plan.binding import Program
 from flowgraph.plan.blas import planned_for_one_thread
 from flowgraph.plan.emitter import Request
 from flowgraph.plan.new_values import nearest_first, with_new_values
+from flowgraph.plan.numpy import convolution as convolution
 from flowgraph.plan.numpy import pieces
 from flowgraph.plan.numpy import pooling as pooling
 from flowgraph.plan.numpy import sparse_rows as sparse_rows
 from flowgraph.plan.numpy.emit import emit
+from flowgraph.plan.numpy.scratch import give_scratch
 from flowgraph.plan.numpy.lines import is_written
 from flowgraph.plan.passes.flat_parameters import flatten_parameters
 from flowgraph.plan.passes.lookups import keep_rows
@@ -65,6 +67,7 @@ class NumPyEmitter:
         for line, box in enumerate(graph.boxes):
             if isinstance(box, InPieces):
                 plan.buffers[box] = Buffer(pieces.bytes_of(box), line, plan.last[box])
+        give_scratch(plan)
         return plan
 
     def _make_programs(self, graph: Graph, request: Request) -> None:
@@ -85,6 +88,7 @@ class NumPyEmitter:
         kept = schedule.graph.outputs[: request.returned]
         source = emit(schedule, [*request.leaves, *request.reads], kept)
         buffers = {id(buffer): buffer for buffer in schedule.buffers.values() if buffer.is_own and not buffer.tile}
+        buffers.update({id(buffer): buffer for buffer in schedule.scratch.values()})
         copied = tuple([schedule.kinds[box] != "number" for box in kept])
         inside = "".join(pieces.text_of(box) for box in schedule.graph.boxes if isinstance(box, InPieces))
         return Program(source.text + inside, source.text, source.bindings, lay_out(buffers.values()), copied)

@@ -31,7 +31,8 @@ class Fill(NamedTuple):
     `lines(box, names, out)` are the lines, of which the last is an expression whose value is the buffer `out`;
     `in_place` are the places of children whose buffer `out` may be, `functions` what the lines call, by name.
     `operands` binds what else the lines name, and says what they read in place of the children; `takes_numbers` tells
-    whether they read children without axes as Python's numbers.
+    whether they read children without axes as Python's numbers; `scratch` says how many bytes of memory of the plan
+    they use beside the buffer, of which nothing stays.
     """
 
     lines: Lines
@@ -40,6 +41,7 @@ class Fill(NamedTuple):
     operands: Operands | None = None
     takes_numbers: Condition = never
     when: Condition = always
+    scratch: Callable[[Any], int] | None = None
 
 
 class View(NamedTuple):
@@ -82,18 +84,19 @@ def rule_for(
     operands: Operands | None = None,
     takes_numbers: Condition = never,
     when: Condition = always,
+    scratch: Callable[[Any], int] | None = None,
 ) -> Callable[[AnyLines], AnyLines]:
     """Register how a buffer is filled with the value of boxes of these classes: a function of (box, names, out).
 
     It returns lines of Python, in which `names` are the children and `out` is the buffer, an array of the shape and
     dtype of the box; the last line is an expression whose value is `out`, as that of a ufunc called with `out=`.
     `in_place` are the places of children, of the shape and dtype of the box, over which the lines may write.
-    `functions` are called in the lines by their `__name__`. A box whose value has no axes stays a call of its fprop.
+    `functions` are called in the lines by their `__name__`, `scratch` are bytes that they use beside the buffer. A box whose value has no axes stays a call of its fprop.
     """
     named = _named(functions)
 
     def register(lines: AnyLines) -> AnyLines:
-        FILLS.add(classes, Fill(lines, in_place, named, operands, takes_numbers, when))
+        FILLS.add(classes, Fill(lines, in_place, named, operands, takes_numbers, when, scratch))
         return lines
 
     return register
