@@ -134,9 +134,7 @@ def _add_by_rows(h: Array, sent: Array, w: Array, sliding: Sliding, count: Seque
             h[to] += lines[read]
 
 
-def products_of_rows(
-    filters: Array, sent: Array, rows: range, out: Array
-) -> Iterator[tuple[Array, Array, Array]]:
+def products_of_rows(filters: Array, sent: Array, rows: range, out: Array) -> Iterator[tuple[Array, Array, Array]]:
     """Products of the filters with the rows of places that hold each of these rows: factors, and where in `out`."""
     last, (number, places) = len(sent) - 1, sent.shape[1:]
     size = filters.shape[1] // number

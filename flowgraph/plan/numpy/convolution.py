@@ -202,9 +202,7 @@ class OfFilters:
         """Arrays beside the buffer."""
         total = (layout.read, layout.w[0])
         products = (layout.count[0], *total)
-        return _typed(
-            layout, x=layout.padded, lines=layout.lines, sent=layout.sent, products=products, total=total
-        )
+        return _typed(layout, x=layout.padded, lines=layout.lines, sent=layout.sent, products=products, total=total)
 
 
 class OfInput:

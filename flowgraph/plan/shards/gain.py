@@ -10,8 +10,9 @@ from collections.abc import Sequence
 
 from flowgraph.box import Box, Elementwise
 from flowgraph.boxes.linear_algebra.products import MatMul
-from flowgraph.boxes.neural.convolution import Convolving
-from flowgraph.boxes.neural.pooling import Pooling
+from flowgraph.boxes.neural.convolution import ConvInput, Convolving
+from flowgraph.boxes.neural.pooling import MaxPool, Pooling
+from flowgraph.boxes.neural.rectified_pooling import SpreadToRectified
 from flowgraph.boxes.shape.arrangement import Transpose
 from flowgraph.boxes.shape.reshaping import BroadcastTo, Reshape
 from flowgraph.graph.flops import flops_of
@@ -52,8 +53,8 @@ LEAST = 0.1
 FEWEST = 4
 """Examples of a piece."""
 
-_CALLS: dict[type[Box], int] = {Convolving: 60, Pooling: 30}
-"""Calls of NumPy inside a box; one in others."""
+_CALLS: dict[type[Box], int] = {ConvInput: 17, Convolving: 5, SpreadToRectified: 18, MaxPool: 4, Pooling: 30}
+"""Calls of NumPy inside a box, of windows of 5 by 5 and 2 by 2; one in others."""
 
 
 def pieces_of(boxes: Sequence[Box], analysis: Analysis, joined: Sequence[Box]) -> int:
