@@ -70,7 +70,7 @@ class Schedule:
     """The lines of a plan in their order, and where the value of each box is.
 
     `kinds` says how a value comes, of what kind it is; `orders` are those of values that do not lie in rows. `scratch`
-    is the memory that the lines of a box use beside its buffer, which another box may go on to read.
+    is the memory that the lines of a box use beside its buffer.
     """
 
     graph: Graph
@@ -85,7 +85,6 @@ class Schedule:
     sections: dict[Box, Section] = field(default_factory=dict)
     orders: dict[Box, Order] = field(default_factory=dict)
     scratch: dict[Box, Buffer] = field(default_factory=dict)
-    shared: dict[Box, Box] = field(default_factory=dict)
 
     def is_fixed(self, box: Box) -> bool:
         """Whether the value is at the same place in memory in every run, so that views of it are made once."""

@@ -121,7 +121,7 @@ def _spatial(last: Array) -> Sequence[int]:
 
 
 class Target:
-    """The buffer of a value whose examples come last: the array in which it is made, and the copy where it needs one."""
+    """The buffer of a value whose examples come last: the array in which it is made, copied where needed."""
 
     def __init__(self, out: Array) -> None:
         self.out = out
@@ -166,6 +166,7 @@ class Convolved:
         self.rows = self.target.made.reshape(shape).swapaxes(1, 2)
 
     def __call__(self, x: Array, w: Array) -> Array:
+        """Fill the buffer."""
         self.x.load(x)
         np.copyto(self.given, w)
         np.matmul(self.filters, self.x.columns, self.rows)
@@ -190,10 +191,11 @@ class OfFilters:
         self.result = _by_rows(self.total.T, layout).swapaxes(1, 2)
 
     def __call__(self, g: Array, x: Array, like: Array) -> Array:
+        """Fill the buffer."""
         self.x.load(x)
         self.g.load(g)
         np.matmul(self.columns, self.sent, self.products)
-        np.add.reduce(self.products, 0, None, self.total)
+        np.add.reduce(self.products, axis=0, out=self.total)
         np.copyto(self.out, self.result)
         return self.out
 
@@ -225,9 +227,11 @@ class OfInput:
         offsets = [*itertools.product(*map(range, others.size))]
         places = [examples_last.places_of(others, one, tuple(map(slice, layout.count[1:]))) for one in offsets]
         self.to = [self.h[(slice(None), slice(None), *place)] for place in places]
-        self.read = [rows[(slice(None), slice(None), *one)] for one in offsets]
+        ends: list[tuple[Any, ...]] = [(slice(None), slice(None), *one) for one in offsets]
+        self.read = [rows[one] for one in ends]
 
     def __call__(self, g: Array, w: Array, like: Array) -> Array:
+        """Fill the buffer."""
         self.g.load(g)
         np.copyto(self.given, w)
         for matrix, block, target in self.products:

@@ -45,6 +45,7 @@ class Largest:
         self.out = out
 
     def __call__(self, a: Array) -> Array:
+        """Fill the buffer."""
         found, *others = self.windows.of(a)
         out = self.out
         if not others:
@@ -75,6 +76,7 @@ class SpreadRectified:
         self.divided = box.dtype.type(0.5 * box.half)
 
     def __call__(self, g: Array, source: Array, largest: Array) -> Array:
+        """Fill the buffer."""
         share, ties, test = self.share, self.ties, self.test
         np.copyto(share, g)
         if not np.isfinite(share, test).all():

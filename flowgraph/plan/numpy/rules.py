@@ -91,7 +91,8 @@ def rule_for(
     It returns lines of Python, in which `names` are the children and `out` is the buffer, an array of the shape and
     dtype of the box; the last line is an expression whose value is `out`, as that of a ufunc called with `out=`.
     `in_place` are the places of children, of the shape and dtype of the box, over which the lines may write.
-    `functions` are called in the lines by their `__name__`, `scratch` are bytes that they use beside the buffer. A box whose value has no axes stays a call of its fprop.
+    `functions` are called in the lines by their `__name__`; `scratch` are bytes beside the buffer.
+    A box whose value has no axes stays a call of its fprop.
     """
     named = _named(functions)
 
