@@ -28,18 +28,18 @@ if TYPE_CHECKING:
 
 
 class Layout(NamedTuple):
-    """The sizes of a convolution of x (N, C, ...) with filters w (F, C, ...) whose window has `count` places."""
+    """The sizes of a convolution of x (N, C, ...) with filters w (F, C, ...) whose window has `counts` places."""
 
     x: tuple[int, ...]
     w: tuple[int, ...]
-    count: tuple[int, ...]
+    counts: tuple[int, ...]
     sliding: Sliding
     dtype: Any
 
     @property
     def places(self) -> int:
         """Columns of the matrix of a row of places."""
-        return math.prod(self.count[1:]) * self.x[0]
+        return math.prod(self.counts[1:]) * self.x[0]
 
     @property
     def padded(self) -> tuple[int, ...]:
@@ -50,12 +50,12 @@ class Layout(NamedTuple):
     @property
     def lines(self) -> tuple[int, ...]:
         """Of each row of x what the windows read, beside each other."""
-        return (self.padded[0], self.x[1], *self.w[3:], *self.count[1:], self.x[0])
+        return (self.padded[0], self.x[1], *self.w[3:], *self.counts[1:], self.x[0])
 
     @property
     def sent(self) -> tuple[int, ...]:
         """The value of the convolution, the examples last."""
-        return (self.count[0], self.w[0], *self.count[1:], self.x[0])
+        return (self.counts[0], self.w[0], *self.counts[1:], self.x[0])
 
     @property
     def read(self) -> int:
@@ -82,7 +82,7 @@ def _is_prepared(box: Convolving) -> bool:
     if not known or any(one.dtype != box.dtype or not elements(one) for one in both) or box.dtype.kind != "f":
         return False
     layout = layout_of(box)
-    if not examples_last.is_whole(layout.x, layout.sliding, layout.count):
+    if not examples_last.is_whole(layout.x, layout.sliding, layout.counts):
         return False
     if isinstance(box, ConvInput):
         return examples_last.adds_by_rows(layout.x, layout.sliding, 1)
@@ -141,11 +141,11 @@ class Lines:
 
     def __init__(self, layout: Layout, x: Turned, lines: Array, pieces: int = 1) -> None:
         self.x, self.lines = x, lines
-        self.windows = examples_last.lines_of(x.last, layout.sliding, 1, layout.count)[0]
+        self.windows = examples_last.lines_of(x.last, layout.sliding, 1, layout.counts)[0]
         places = layout.places
         piece, row = places // pieces, lines[0].size * layout.sliding.stride[0]
         strides = [one * lines.itemsize for one in (row, piece, places, 1)]
-        self.columns = as_strided(lines, (layout.count[0], pieces, layout.read, piece), strides, writeable=False)
+        self.columns = as_strided(lines, (layout.counts[0], pieces, layout.read, piece), strides, writeable=False)
 
     def load(self, value: Array) -> None:
         """Copy what the windows read."""
@@ -162,7 +162,7 @@ class Convolved:
         self.filters = arrays["filters"]
         self.given = _by_rows(self.filters, layout).swapaxes(1, 2)
         self.target = Target(out)
-        shape = (layout.count[0], layout.w[0], pieces, layout.places // pieces)
+        shape = (layout.counts[0], layout.w[0], pieces, layout.places // pieces)
         self.rows = self.target.made.reshape(shape).swapaxes(1, 2)
 
     def __call__(self, x: Array, w: Array) -> Array:
@@ -185,7 +185,7 @@ class OfFilters:
         self.x = Lines(layout, Turned(x, arrays["x"], layout.sliding), arrays["lines"])
         self.g = Turned(g, arrays["sent"])
         self.columns = self.x.columns[:, 0]
-        self.sent = self.g.last.reshape(layout.count[0], layout.w[0], -1).mT
+        self.sent = self.g.last.reshape(layout.counts[0], layout.w[0], -1).mT
         self.products, self.total = arrays["products"], arrays["total"]
         self.out = out
         self.result = _by_rows(self.total.T, layout).swapaxes(1, 2)
@@ -203,7 +203,7 @@ class OfFilters:
     def shapes(layout: Layout) -> Shapes:
         """Arrays beside the buffer."""
         total = (layout.read, layout.w[0])
-        products = (layout.count[0], *total)
+        products = (layout.counts[0], *total)
         return _typed(layout, x=layout.padded, lines=layout.lines, sent=layout.sent, products=products, total=total)
 
 
@@ -216,7 +216,7 @@ class OfInput:
         filters, size = arrays["filters"], sliding.size[0]
         turned = filters.reshape(layout.x[1], *sliding.size[1:], size, layout.w[0])
         self.given = np.moveaxis(turned, (-2, -1), (2, 0))[:, :, ::-1]
-        sent = self.g.last.reshape(layout.count[0], layout.w[0], -1)
+        sent = self.g.last.reshape(layout.counts[0], layout.w[0], -1)
         flat = rows.reshape(len(rows), len(filters), -1)
         self.products = [*examples_last.products_of_rows(filters, sent, range(len(rows)), flat)]
         self.target = Target(out)
@@ -225,7 +225,7 @@ class OfInput:
         self.inside = self.h[examples_last.inside_of(layout.x[2:], sliding)] if padded else None
         others = Sliding(sliding.size[1:], sliding.stride[1:], sliding.padding[1:], sliding.dilation[1:])
         offsets = [*itertools.product(*map(range, others.size))]
-        places = [examples_last.places_of(others, one, tuple(map(slice, layout.count[1:]))) for one in offsets]
+        places = [examples_last.places_of(others, one, tuple(map(slice, layout.counts[1:]))) for one in offsets]
         self.to = [self.h[(slice(None), slice(None), *place)] for place in places]
         ends: list[tuple[Any, ...]] = [(slice(None), slice(None), *one) for one in offsets]
         self.read = [rows[one] for one in ends]
