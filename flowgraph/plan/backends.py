@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, TypeAlias, cast
@@ -81,6 +82,10 @@ class Backend:
         except RefusedError as reason:
             if self.standalone:
                 raise PlanError(f'compile(backend="{self.name}"): {reason}') from None
+            instead: Emitter | None = getattr(self._emitter, "instead", None)
+            if instead is not None:
+                with contextlib.suppress(RefusedError):
+                    return Specialised(instead, graph, store, leaves, reads, without)
             self._fall_back(str(reason))
         return Specialised(self._emitter, graph, store, leaves, reads, without)
 

@@ -9,7 +9,7 @@ from flowgraph.boxes.elementwise.cast import Cast
 from flowgraph.boxes.engine.barrier import Barrier
 from flowgraph.graph import Graph
 from flowgraph.plan.binding import Program
-from flowgraph.plan.emitter import RefusedError, Request
+from flowgraph.plan.emitter import Emitter, RefusedError, Request
 from flowgraph.plan.kinds import Kinds
 from flowgraph.plan.new_values import nearest_first, with_new_values
 from flowgraph.plan.numba.bind import program
@@ -17,6 +17,7 @@ from flowgraph.plan.numba.checks import CHECKS, checked_child
 from flowgraph.plan.numba.emit import emit
 from flowgraph.plan.numba.loops import find_loops
 from flowgraph.plan.numba.machine import has_blas, refuse_dtypes, why_missing
+from flowgraph.plan.numba.mixed import MixedEmitter
 from flowgraph.plan.numba.places import find_places, is_view
 from flowgraph.plan.numba.rewriting import add_products, in_parts
 from flowgraph.plan.numba.rules import RULES
@@ -37,6 +38,7 @@ class NumbaEmitter:
 
     name: ClassVar[str] = "numba"
     standalone: ClassVar[bool] = False
+    instead: ClassVar[Emitter] = MixedEmitter()
 
     def why_missing(self) -> str | None:
         """Whether Numba can be imported."""

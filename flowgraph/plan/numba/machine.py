@@ -1,11 +1,9 @@
-"""Numba: what it needs to compile the source of a native plan, and the function that it makes of it."""
+"""Numba: whether it is there, its types, and instructions that it does not offer by itself."""
 
 from __future__ import annotations
 
 import functools
 import importlib.util
-import itertools
-import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -14,16 +12,10 @@ import numpy as np
 from flowgraph.box import Box
 from flowgraph.errors import install_hint
 from flowgraph.plan.emitter import RefusedError
-from flowgraph.plan.numba.cache import file_of
-from flowgraph.plan.numba.emit import Native
-from flowgraph.plan.numba.exponentials import exponentials
 from flowgraph.plan.numba.numbers import NUMBERS, number_name
-from flowgraph.plan.numba.products import products
 
 ALWAYS = (np.maximum, np.minimum, np.exp, np.log1p)
 """Functions that lines call for boxes of other names."""
-
-_numbers = itertools.count(1)
 
 
 def why_missing() -> str | None:
@@ -42,27 +34,8 @@ def has_blas() -> bool:
     return importlib.util.find_spec("scipy") is not None
 
 
-def compiled(native: Native) -> Callable[..., int]:
-    """The function of the address of the table, and of the arguments."""
-    file = file_of(native.text)
-    code = compile(native.text, f"<native plan {next(_numbers)}>" if file is None else str(file), "exec")
-    numba: Any = importlib.import_module("numba")
-    space: dict[str, Any] = {"inf": math.inf, "nan": math.nan, "erf": math.erf, "erfc": math.erfc, "dot": np.dot}
-    space |= {("bool_" if name == "bool" else name): np.dtype(name).type for name in NUMBERS}
-    space |= {ufunc.__name__: ufunc for ufunc in {*native.functions, *ALWAYS}}
-    space |= {"carray": numba.carray, "__name__": __name__, **_instructions(), **products(), **exponentials()}
-    exec(code, space)
-    signature = numba.int64(numba.int64, *[_type(box) for box in native.arguments])
-    for kept in (True, False) if file is not None else (False,):
-        try:
-            function: Callable[..., int] = numba.njit(signature, error_model="numpy", cache=kept)(space["step"])
-            return function
-        except Exception as error:  # whatever is wrong with a file on the disk, or with Numba
-            reason = f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"
-    raise RefusedError(f"Numba does not compile the plan ({reason})")
-
-
-def _type(box: Box) -> Any:
+def type_of(box: Box) -> Any:
+    """The type that Numba has for a value: of a number, or of an array in rows."""
     numba: Any = importlib.import_module("numba")
     number_name(box.dtype, box)
     scalar = numba.from_dtype(box.dtype)
@@ -70,7 +43,7 @@ def _type(box: Box) -> Any:
 
 
 @functools.cache
-def _instructions() -> dict[str, Any]:
+def instructions() -> dict[str, Any]:
     """Instructions that Numba does not offer.
 
     Sums may be added up in any order, and a product may be added without being rounded before, as in every BLAS; all

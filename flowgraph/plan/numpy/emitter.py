@@ -13,13 +13,13 @@ from flowgraph.plan.emitter import Request
 from flowgraph.plan.new_values import nearest_first, with_new_values
 from flowgraph.plan.numpy import pooling as pooling
 from flowgraph.plan.numpy import sparse_rows as sparse_rows
-from flowgraph.plan.numpy.emit import emit
+from flowgraph.plan.numpy.emit import Writer, emit
 from flowgraph.plan.numpy.lines import is_written
 from flowgraph.plan.passes.flat_parameters import flatten_parameters
 from flowgraph.plan.passes.lookups import keep_rows
 from flowgraph.plan.passes.simplify import simplify
 from flowgraph.plan.passes.sparse_rows import add_at_rows
-from flowgraph.plan.schedule import FlatParameters, Schedule, schedule
+from flowgraph.plan.schedule import FindChains, FlatParameters, Schedule, schedule
 
 
 class NumPyEmitter:
@@ -27,6 +27,8 @@ class NumPyEmitter:
 
     name: ClassVar[str] = "numpy"
     standalone: ClassVar[bool] = False
+    writer: ClassVar[type[Writer]] = Writer
+    fused: FindChains | None = None
 
     def why_missing(self) -> None:
         """NumPy is always there."""
@@ -51,12 +53,13 @@ class NumPyEmitter:
         parts = [child for box in whole.boxes if isinstance(box, Concatenate) for child in box.children]
         early = nearest_first(whole, [*new, *parts])
         graph = Graph(*kept, *nearest_first(whole, new), along=(*nearest_first(whole, kept), *early))
-        return schedule(graph, dict(zip(parameters, new, strict=True)), "tiling" not in without, flat, ordered=True)
+        tiles, updated = "tiling" not in without, dict(zip(parameters, new, strict=True))
+        return schedule(graph, updated, tiles, flat, ordered=True, fused=self.fused)
 
     def emit(self, request: Request, schedule: Schedule) -> Program:
         """The lines; the text is what runs."""
         kept = schedule.graph.outputs[: request.returned]
-        source = emit(schedule, [*request.leaves, *request.reads], kept)
+        source = emit(schedule, [*request.leaves, *request.reads], kept, self.writer)
         buffers = {id(buffer): buffer for buffer in schedule.buffers.values() if buffer.is_own and not buffer.tile}
         copied = tuple([schedule.kinds[box] != "number" for box in kept])
         return Program(source.text, source.text, source.bindings, lay_out(buffers.values()), copied)

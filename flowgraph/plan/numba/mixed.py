@@ -1,0 +1,79 @@
+"""NumPy's plan with kernels in it: what Numba has no rule for stays a call of NumPy, the rest of the lines are fused."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+from flowgraph.box import Array, Box
+from flowgraph.plan.binding import Program, constant
+from flowgraph.plan.emitter import RefusedError, Request
+from flowgraph.plan.numba import compiling
+from flowgraph.plan.numba.fusing import Fused, find_kernels, used_ufuncs
+from flowgraph.plan.numba.kernels import FUNCTIONS, Addressed, addresses, kernel_of, signature_of, text_of
+from flowgraph.plan.numba.machine import why_missing
+from flowgraph.plan.numpy.emit import Source, Writer
+from flowgraph.plan.numpy.emitter import NumPyEmitter
+from flowgraph.plan.numpy.tiling import Chain
+from flowgraph.plan.rebuild import shape_of
+from flowgraph.plan.schedule import Schedule
+from flowgraph.printable import printable
+from flowgraph.shapes.spec import shape_text
+
+
+class MixedWriter(Writer):
+    """Writes calls of kernels in place of lines that a kernel computes."""
+
+    def __init__(self, plan: Schedule, source: Source) -> None:
+        super().__init__(plan, source)
+        self.kernels: dict[tuple[str, tuple[str, ...]], str] = {}
+
+    def chain(self, chain: Chain) -> None:
+        """Write the call of a kernel."""
+        if not isinstance(chain, Fused):
+            super().chain(chain)
+            return
+        kernel = kernel_of(self, chain)
+        text = text_of(kernel)
+        key = text, signature_of(kernel)
+        if key not in self.kernels:
+            function = compiling.compiled_kernel(*key, frozenset(used_ufuncs(chain.boxes)))
+            self.kernels[key] = self.source.bind_new("kernel", lambda memory: function)
+        table = self.source.bind_new("arrays", functools.partial(addresses, kernel.fixed))
+        at = self.source.bind_new("at", lambda memory: memory[table].__array_interface__["data"][0])
+        for name in FUNCTIONS:
+            self.source.bind(name, constant(name, FUNCTIONS[name]).make)
+        names = self.source.names
+        first, last = names[chain.boxes[0]], names[chain.boxes[-1]]
+        note = printable(f"{first} to {last} {shape_text(shape_of(chain.boxes[0]))}")
+        self.lines.append((f"    {self.kernels[key]}({', '.join([at, *kernel.given])})", note))
+        for box in chain.boxes:
+            self.texts[box] = self.out(box) if box in kernel.written else names[box]
+
+    def address(self, box: Box, text: str, layout: Array) -> str:
+        """The text of the address of an array that is not always at one place, which stays alive beside it."""
+        if not text.isidentifier():
+            held = self.source.taken.free(f"{self.source.names[box]}_read")
+            self.lines.append((f"    {held} = {text}", ""))
+            text = held
+        find = self.source.bind_new("address", lambda memory: Addressed(layout))
+        return f"{find}({text})"
+
+
+class MixedEmitter(NumPyEmitter):
+    """Takes every graph that has lines for a kernel, and refuses the others, which NumPy runs as fast."""
+
+    name: ClassVar[str] = "numba"
+    writer: ClassVar[type[Writer]] = MixedWriter
+    fused: Callable[[Schedule], Any] | None = staticmethod(find_kernels)
+
+    def why_missing(self) -> Any:
+        """Whether Numba can be imported."""
+        return why_missing()
+
+    def emit(self, request: Request, schedule: Schedule) -> Program:
+        """The lines of Python, with the kernels that they call before them in the text."""
+        if not any(isinstance(chain, Fused) for chain in schedule.chains.values()):
+            raise RefusedError("has no lines that a kernel could compute")
+        return super().emit(request, schedule)
