@@ -94,10 +94,15 @@ def _read(writer: MixedWriter, kernel: Kernel, child: Box) -> None:
         number = _pointer(kernel, key, writer.out(child) if in_buffer else text, child)
     else:
         number = len(kernel.pointers)
-        kernel.pointers.append(f"    p{number} = pointer(g{len(kernel.given)}, {number_name(child.dtype)})")
+        kernel.pointers.append(f"    p{number} = pointer(g{len(kernel.given)}, {in_memory(child.dtype)})")
         kernel.given.append(writer.address(child, text, layout))
         kernel.types.append("int64")
     kernel.read[child] = Operand(number, child.dtype, _strides(kernel, layout))
+
+
+def in_memory(dtype: np.dtype[Any]) -> str:
+    """The type of an element in memory, where Numba has a byte for what is true or false."""
+    return "uint8" if dtype.kind == "b" else number_name(dtype)
 
 
 def _pointer(kernel: Kernel, key: object, name: str, box: Box) -> int:
@@ -106,7 +111,7 @@ def _pointer(kernel: Kernel, key: object, name: str, box: Box) -> int:
     if known not in kernel.numbers:
         kernel.numbers[known] = len(kernel.pointers)
         kernel.pointers.append(
-            f"    p{len(kernel.pointers)} = pointer(addresses[{len(kernel.fixed)}], {number_name(box.dtype)})"
+            f"    p{len(kernel.pointers)} = pointer(addresses[{len(kernel.fixed)}], {in_memory(box.dtype)})"
         )
         kernel.fixed.append(name)
     return kernel.numbers[known]
@@ -144,13 +149,15 @@ def text_of(kernel: Kernel) -> str:
         indent = "    " * (depth + 1)
         for box, place, at in zip(kernel.read, places, depths, strict=False):
             if at == depth:
-                lines.append(f"{indent}{values[box]} = p{kernel.read[box].number}[{place}]")
+                element = f"p{kernel.read[box].number}[{place}]"
+                lines.append(f"{indent}{values[box]} = {f'{element} != 0' if box.dtype.kind == 'b' else element}")
         if depth < len(sizes):
             lines.append(f"{indent}for {letters[depth]} in range({sizes[depth]}):")
     indent = "    " * (len(sizes) + 1)
     lines += [f"{indent}{line}" for line in _body(kernel, values)]
     for (box, one), place in zip(kernel.written.items(), places[len(kernel.read) :], strict=True):
-        lines.append(f"{indent}p{one.number}[{place}] = {values[box]}")
+        value = f"uint8({values[box]})" if box.dtype.kind == "b" else values[box]
+        lines.append(f"{indent}p{one.number}[{place}] = {value}")
     return "\n".join([*lines, "    return 0"]) + "\n"
 
 

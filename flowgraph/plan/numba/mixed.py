@@ -13,6 +13,7 @@ from flowgraph.plan.numba import compiling
 from flowgraph.plan.numba.fusing import Fused, find_kernels, used_ufuncs
 from flowgraph.plan.numba.kernels import FUNCTIONS, Addressed, addresses, kernel_of, signature_of, text_of
 from flowgraph.plan.numba.machine import why_missing
+from flowgraph.plan.numba.pooling import filling_for, function_for
 from flowgraph.plan.numpy.emit import Source, Writer
 from flowgraph.plan.numpy.emitter import NumPyEmitter
 from flowgraph.plan.numpy.tiling import Chain
@@ -50,6 +51,18 @@ class MixedWriter(Writer):
         self.lines.append((f"    {self.kernels[key]}({', '.join([at, *kernel.given])})", note))
         for box in chain.boxes:
             self.texts[box] = self.out(box) if box in kernel.written else names[box]
+
+    def function_of(self, box: Box) -> Callable[..., Any]:
+        """What is called for a box without lines."""
+        return function_for(self.plan, box) or super().function_of(box)
+
+    def _fill(self, box: Box, name: str, texts: list[str]) -> None:
+        filling = filling_for(self.plan, box)
+        if filling is None:
+            super()._fill(box, name, texts)
+            return
+        called = self.source.bind_new(type(box).__name__, lambda memory: filling)
+        self.line(box, f"{name} = {called}({', '.join([*texts, self.out(box)])})")
 
     def address(self, box: Box, text: str, layout: Array) -> str:
         """The text of the address of an array that is not always at one place, which stays alive beside it."""
