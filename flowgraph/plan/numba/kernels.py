@@ -138,7 +138,7 @@ def _strides(kernel: Kernel, layout: Array) -> tuple[int, ...]:
 def text_of(kernel: Kernel) -> str:
     """The source of the function, which names nothing of the plan."""
     operands = [*kernel.read.values(), *kernel.written.values()]
-    sizes, strides = _joined([kernel.shape[axis] for axis in kernel.axes], [one.strides for one in operands])
+    sizes, strides = joined([kernel.shape[axis] for axis in kernel.axes], [one.strides for one in operands])
     letters = LETTERS[: len(sizes)]
     places = [flat_text(0, along, letters) for along in strides]
     depths = [max([depth for depth, step in enumerate(along, 1) if step], default=0) for along in strides]
@@ -169,7 +169,7 @@ def _body(kernel: Kernel, values: dict[Box, str]) -> list[str]:
     return lines
 
 
-def _joined(sizes: Sequence[int], strides: Sequence[Sequence[int]]) -> tuple[list[int], list[list[int]]]:
+def joined(sizes: Sequence[int], strides: Sequence[Sequence[int]]) -> tuple[list[int], list[list[int]]]:
     """The loops of which none could be one with the next, for all arrays; those over one element are left out."""
     kept: list[int] = []
     found: list[list[int]] = [[] for _ in strides]

@@ -10,10 +10,13 @@ from flowgraph.box import Array, Box
 from flowgraph.plan.binding import Program, constant
 from flowgraph.plan.emitter import RefusedError, Request
 from flowgraph.plan.numba import compiling
+from flowgraph.plan.numba import pooling as pooling
+from flowgraph.plan.numba import sums_in_order as sums_in_order
+from flowgraph.plan.numba import table_rows as table_rows
+from flowgraph.plan.numba.compiled_calls import compiled_call
 from flowgraph.plan.numba.fusing import Fused, find_kernels, used_ufuncs
 from flowgraph.plan.numba.kernels import FUNCTIONS, Addressed, addresses, kernel_of, signature_of, text_of
 from flowgraph.plan.numba.machine import why_missing
-from flowgraph.plan.numba.pooling import filling_for, function_for
 from flowgraph.plan.numpy.emit import Source, Writer
 from flowgraph.plan.numpy.emitter import NumPyEmitter
 from flowgraph.plan.numpy.tiling import Chain
@@ -54,10 +57,11 @@ class MixedWriter(Writer):
 
     def function_of(self, box: Box) -> Callable[..., Any]:
         """What is called for a box without lines."""
-        return function_for(self.plan, box) or super().function_of(box)
+        return compiled_call(self.plan, box, fills=False) or super().function_of(box)
 
     def _fill(self, box: Box, name: str, texts: list[str]) -> None:
-        filling = filling_for(self.plan, box)
+        table_rows.bind_changer(self, box)
+        filling = compiled_call(self.plan, box, fills=True)
         if filling is None:
             super()._fill(box, name, texts)
             return

@@ -40,8 +40,3 @@ def cast(text: str, old: np.dtype[Any], new: np.dtype[Any]) -> str:
     if old.kind == "c" and new.kind != "c":
         text = f"({text}).real"
     return f"{number_name(new)}({text})"
-
-
-def literal_number(value: float) -> str:
-    """A real number as it is written: `inf` and `nan` are names in what Numba compiles."""
-    return repr(float(value))

@@ -8,13 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.box import Array, Box
+from flowgraph.box import Array
 from flowgraph.boxes.neural.pooling import MaxPool, Pooling
 from flowgraph.boxes.neural.rectified_pooling import SpreadToRectified
 from flowgraph.plan.memory_order import empty
+from flowgraph.plan.numba.compiled_calls import compiled_for
 from flowgraph.plan.numba.compiling import compiled_kernel
 from flowgraph.plan.numba.kernels import Addressed, layout_of
-from flowgraph.plan.numba.numbers import literal_number, number_name
+from flowgraph.plan.numba.numbers import number_name
 from flowgraph.plan.numba.places import LETTERS, flat_text
 from flowgraph.plan.rebuild import elements, shape_of
 from flowgraph.plan.schedule import Schedule
@@ -23,7 +24,7 @@ LARGEST_WINDOW = 16
 """Elements of a window whose comparisons are written out, one line each: a bound on the text, not tuned."""
 
 
-def is_plain(plan: Schedule, box: Pooling) -> bool:
+def is_plain(box: Pooling) -> bool:
     """Whether windows are small, not padded, and of floats that lie without gaps."""
     floats = box.dtype in (np.float32, np.float64) and all(one.dtype == box.dtype for one in box.children)
     known = floats and bool(elements(box)) and all(map(elements, box.children))
@@ -31,6 +32,7 @@ def is_plain(plan: Schedule, box: Pooling) -> bool:
     return known and not any(map(any, sliding.padding)) and np.prod(sliding.size) <= LARGEST_WINDOW
 
 
+@compiled_for(MaxPool, when=lambda box: is_plain(box))
 def largest_of_windows(plan: Schedule, box: MaxPool) -> Callable[[Array], Array]:
     """What computes the pooling of an array."""
     order = plan.orders.get(box)
@@ -50,6 +52,7 @@ def largest_of_windows(plan: Schedule, box: MaxPool) -> Callable[[Array], Array]
     return largest
 
 
+@compiled_for(SpreadToRectified, fills=True, when=lambda box: is_plain(box) and box.sliding.apart)
 def spread_to_rectified(plan: Schedule, box: SpreadToRectified) -> Callable[..., Array]:
     """What fills an array with the gradient: (g, source, largest, out). Where g is not finite, the box says it."""
     g, source, largest = (layout_of(plan, child) for child in box.children)
@@ -66,7 +69,7 @@ def spread_to_rectified(plan: Schedule, box: SpreadToRectified) -> Callable[...,
     ties = " + ".join(f"t{i}" for i in range(count))
     body = [
         "m = p2[{2}]", *taken, f"ties = {ties}", "share = p0[{0}]",
-        f"low = m == {number(literal_number(box.floor))} and ties > {number('0.0')}",
+        f"low = m == {number(repr(float(box.floor)))} and ties > {number('0.0')}",
         f"share = share * {number(0.5 * box.half)} if low else share",
         f"ties = {number(float(count))} if low else ties",
         f"share = share / (ties if ties > {number('1.0')} else {number('1.0')})",
@@ -143,18 +146,3 @@ class Windows:
             lines.append(f"{indent}for {letter} in range({self.pooled.shape[axis]}):")
             indent += "    "
         return lines, indent
-
-
-def function_for(plan: Schedule, box: Box) -> Callable[..., Any] | None:
-    """What Numba has compiled for a box that is a call, None where there is nothing."""
-    if isinstance(box, MaxPool) and type(box) is MaxPool and is_plain(plan, box):
-        return largest_of_windows(plan, box)
-    return None
-
-
-def filling_for(plan: Schedule, box: Box) -> Callable[..., Any] | None:
-    """What Numba has compiled to fill a buffer with the value of a box, None where there is nothing."""
-    if type(box) is SpreadToRectified and isinstance(box, SpreadToRectified):
-        if is_plain(plan, box) and box.sliding.apart:
-            return spread_to_rectified(plan, box)
-    return None

@@ -1,0 +1,70 @@
+"""Sums over some axes of an array, in the order in which its elements lie in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from flowgraph.box import Array
+from flowgraph.boxes.reduction.sums import Sum
+from flowgraph.plan.numba.compiled_calls import compiled_for
+from flowgraph.plan.numba.compiling import compiled_kernel
+from flowgraph.plan.numba.kernels import Addressed, joined, layout_of
+from flowgraph.plan.numba.numbers import number_name
+from flowgraph.plan.numba.places import LETTERS, flat_text
+from flowgraph.plan.rebuild import elements
+from flowgraph.plan.schedule import Schedule
+
+FEWEST = 4096
+"""Elements from which a sum is a kernel: NumPy adds up fewer in about the time in which an address is found."""
+
+
+def _is_plain(box: Sum) -> bool:
+    (child,) = box.children
+    return box.dtype in (np.float32, np.float64) and child.dtype == box.dtype and elements(child) >= FEWEST
+
+
+@compiled_for(Sum, fills=True, when=_is_plain)
+def sum_in_order(plan: Schedule, box: Sum) -> Callable[..., Array] | None:
+    """What fills an array with the sums of another: (array, out)."""
+    (child,) = box.children
+    layout, out = layout_of(plan, child), layout_of(plan, box)
+    if any(stride % layout.itemsize for stride in layout.strides):
+        return None
+    kernel = compiled_kernel(_text(box, layout, out), ("int64",) * 2, frozenset())
+    find = Addressed(layout)
+
+    def add_up(a: Array, h: Array) -> Array:
+        kernel(find(a), h.__array_interface__["data"][0])
+        return h
+
+    return add_up
+
+
+def _text(box: Sum, layout: Array, out: Array) -> str:
+    """Loops in the order of the array; the innermost ones that are summed over have a variable of their own."""
+    summed, kind = set(box.axes(layout.ndim)), number_name(box.dtype)
+    kept = [axis for axis in range(layout.ndim) if box.keepdims or axis not in summed]
+    steps = dict(zip(kept, [stride // out.itemsize for stride in out.strides], strict=True))
+    axes = sorted(range(layout.ndim), key=lambda axis: (-abs(layout.strides[axis]), axis))
+    along = [layout.strides[axis] // layout.itemsize for axis in axes]
+    to = [0 if axis in summed else steps[axis] for axis in axes]
+    sizes, (along, to) = joined([layout.shape[axis] for axis in axes], [along, to])
+    letters = LETTERS[: len(sizes)]
+    read, place = flat_text(0, along, letters), flat_text(0, to, letters)
+    inner = max([depth for depth, step in enumerate(to, 1) if step], default=0)
+    lines = ["def kernel(g0, g1):", f"    a = pointer(g0, {kind})", f"    h = pointer(g1, {kind})"]
+    lines += [f"    for z in range({elements(box)}):", f"        h[z] = {kind}(0)"]
+    for depth, (letter, size) in enumerate(zip(letters, sizes, strict=True)):
+        if depth == inner:
+            lines.append(f"{'    ' * (depth + 1)}total = {kind}(0)")
+        lines.append(f"{'    ' * (depth + 1)}for {letter} in range({size}):")
+    indent = "    " * (len(sizes) + 1)
+    if inner < len(sizes):
+        lines.append(f"{indent}total = plus(total, a[{read}])")
+        lines.append(f"{'    ' * (inner + 1)}h[{place}] = plus(h[{place}], total)")
+    else:
+        lines.append(f"{indent}h[{place}] = plus(h[{place}], a[{read}])")
+    return "\n".join([*lines, "    return 0"]) + "\n"
