@@ -12,8 +12,8 @@ from flowgraph.box import Array
 from flowgraph.boxes.neural.pooling import MaxPool, Pooling
 from flowgraph.boxes.neural.rectified_pooling import SpreadToRectified
 from flowgraph.plan.memory_order import empty
+from flowgraph.plan.numba import compiling
 from flowgraph.plan.numba.compiled_calls import compiled_for
-from flowgraph.plan.numba.compiling import compiled_kernel
 from flowgraph.plan.numba.kernels import Addressed, layout_of
 from flowgraph.plan.numba.numbers import number_name
 from flowgraph.plan.numba.places import LETTERS, flat_text
@@ -40,7 +40,7 @@ def largest_of_windows(plan: Schedule, box: MaxPool) -> Callable[[Array], Array]
     name = number_name(box.dtype)
     body = ["h = p0[{0}]", *[f"h = maximum(h, p0[{{0}} + {one}])" for one in windows.offsets[1:]], "p1[{1}] = h"]
     text = windows.text([("p0", name), ("p1", name)], [windows.inside, windows.place(windows.pooled)], body)
-    kernel = compiled_kernel(text, ("int64",) * 2, frozenset())
+    kernel = compiling.compiled_kernel(text, ("int64",) * 2, frozenset())
     find = Addressed(windows.layout)
     shape, dtype = shape_of(box), box.dtype
 
@@ -77,7 +77,7 @@ def spread_to_rectified(plan: Schedule, box: SpreadToRectified) -> Callable[...,
     ]  # fmt: skip
     arrays = [("p0", name), ("p1", name), ("p2", name), ("p3", name)]
     text = windows.text(arrays, places, body, finite=0)
-    kernel = compiled_kernel(text, ("int64",) * 4, frozenset())
+    kernel = compiling.compiled_kernel(text, ("int64",) * 4, frozenset())
     found = [Addressed(one) for one in (g, source, largest)]
     covered = box.sliding.covers(shape_of(box))
 

@@ -9,8 +9,8 @@ import numpy as np
 
 from flowgraph.box import Array
 from flowgraph.boxes.reduction.sums import Sum
+from flowgraph.plan.numba import compiling
 from flowgraph.plan.numba.compiled_calls import compiled_for
-from flowgraph.plan.numba.compiling import compiled_kernel
 from flowgraph.plan.numba.kernels import Addressed, joined, layout_of
 from flowgraph.plan.numba.numbers import number_name
 from flowgraph.plan.numba.places import LETTERS, flat_text
@@ -33,7 +33,7 @@ def sum_in_order(plan: Schedule, box: Sum) -> Callable[..., Array] | None:
     layout, out = layout_of(plan, child), layout_of(plan, box)
     if any(stride % layout.itemsize for stride in layout.strides):
         return None
-    kernel = compiled_kernel(_text(box, layout, out), ("int64",) * 2, frozenset())
+    kernel = compiling.compiled_kernel(_text(box, layout, out), ("int64",) * 2, frozenset())
     find = Addressed(layout)
 
     def add_up(a: Array, h: Array) -> Array:

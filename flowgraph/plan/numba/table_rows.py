@@ -10,7 +10,7 @@ import numpy as np
 from flowgraph.box import Array, Box
 from flowgraph.boxes.indexing.scatter import AddAtRows
 from flowgraph.plan.binding import Memory
-from flowgraph.plan.numba.compiling import compiled_kernel
+from flowgraph.plan.numba import compiling
 from flowgraph.plan.numba.numbers import number_name
 from flowgraph.plan.numpy.sparse_rows import NewRows
 from flowgraph.plan.rebuild import elements, shape_of
@@ -110,7 +110,7 @@ def bind_changer(writer: MixedWriter, box: Box) -> None:
     parameter, out = box.children[0], writer.out(box)
     rows, *rest = shape_of(parameter)
     text = _ADD.format(name=number_name(box.dtype), rows=rows, width=int(np.prod(rest, dtype=int)))
-    kernel = compiled_kernel(text, ("int64",) * 8, frozenset())
+    kernel = compiling.compiled_kernel(text, ("int64",) * 8, frozenset())
     writer.source.bind(f"add_rows_{out}", lambda memory: StampedRows(memory, parameter, memory[out], kernel).add)
 
 
