@@ -108,6 +108,9 @@ _FUNCTIONS = {
 }  # fmt: skip
 """Functions of `math` by the names that NumPy has for them."""
 
+OF_MATH = ("fabs", "pow", *_FUNCTIONS.values())
+"""What the lines of a loop call."""
+
 
 class Tape:
     """The operations of one step, each once."""
@@ -135,14 +138,16 @@ class Tape:
 class Numbers:
     """The function of all steps."""
 
-    def __init__(self, text: str, body: Body) -> None:
-        space: dict[str, Any] = {name: getattr(math, name) for name in ("fabs", "pow", *_FUNCTIONS.values())}
+    def __init__(self, body: Body, slots: Sequence[Any], results: Sequence[Any]) -> None:
+        text = _text(body, slots, results)
+        space: dict[str, Any] = {name: getattr(math, name) for name in OF_MATH}
         exec(compile(text, "<steps of a loop>", "exec"), space)
         self.text = text
         self.function: Callable[..., Any] = space["loop"]
         self.carries = body.carries
         self.elements = body.elements
         self.shapes = [shape_of(one) for one in body.results]
+        self._written = body, slots, results
 
     def __call__(self, arrays: Sequence[Array], length: int, reverse: bool) -> tuple[Any, ...] | None:
         """The last carries and what was stacked; None where NumPy is to say what comes of it."""
@@ -169,6 +174,11 @@ class Numbers:
         return tuple(results)
 
 
+    def compiled_text(self) -> str:
+        """The source of the same loop for Numba: `kernel` reads what is given, and fills rows, at addresses."""
+        return _kernel_text(*self._written)
+
+
 def in_numbers(body: Body) -> Numbers | None:
     """The function of a body of few numbers, None where it has many, or what is not written in Python's floats."""
     specs = [one.spec for one in (*body.leaves, *body.results)]
@@ -181,7 +191,7 @@ def in_numbers(body: Body) -> Numbers | None:
     slots = {slot: _slots_of(tape, place, slot.shape) for place, slot in enumerate(body.leaves)}
     try:
         results = _evaluated(simplify(open_composites(Graph(*body.results))), slots)
-        return Numbers(_text(body, list(slots.values()), results), body)
+        return Numbers(body, list(slots.values()), results)
     except Exception:  # whatever a fprop raises on expressions, on arrays it runs
         return None
 
@@ -236,6 +246,27 @@ def _text(body: Body, slots: Sequence[Any], results: Sequence[Any]) -> str:
             f"    return [{', '.join(state)}], [{', '.join(stacks)}]",
         ]
     )
+
+
+def _kernel_text(body: Body, slots: Sequence[Any], results: Sequence[Any]) -> str:
+    """The source for Numba: what is given are the carries and what is read from outside, after one number for none."""
+    inner = body.carries + body.elements
+    state, given = _names(slots[: body.carries]), _names(slots[inner:])
+    columns = _names(slots[body.carries : inner])
+    writer = _Lines()
+    new = [writer.read(one) for array in results[: body.carries] for one in array.flat]
+    stacked = [writer.read(one) for array in results[body.carries :] for one in array.flat]
+    names = ("given", "columns", "last", "rows")
+    head = [f"{name} = pointer(g{place}, float64)" for place, name in enumerate(names)]
+    head += [f"{name} = given[{place}]" for place, name in enumerate([*state, *given], 1)]
+    step = ["t = length - 1 - n if reverse else n"]
+    step += [f"{name} = columns[{len(columns)} * t + {place}]" for place, name in enumerate(columns)]
+    step += [*writer.lines, *[f"rows[{len(stacked)} * t + {i}] = {text}" for i, text in enumerate(stacked)]]
+    changed = [(name, text) for name, text in zip(state, new, strict=True) if name != text]
+    step += [f"{', '.join(n for n, _ in changed)} = {', '.join(t for _, t in changed)}"] if changed else []
+    tail = [f"last[{place}] = {name}" for place, name in enumerate(state)]
+    lines = [*head, "for n in range(length):", *(f"    {line}" for line in step), *tail, "return 0"]
+    return "\n".join(["def kernel(g0, g1, g2, g3, length, reverse):", *(f"    {line}" for line in lines)]) + "\n"
 
 
 def _names(slots: Sequence[Any]) -> list[str]:

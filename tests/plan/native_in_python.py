@@ -15,14 +15,14 @@ def in_python(native):
     return run_by_python(native.text, "step", native.functions)
 
 
-def kernel_in_python(text, types, ufuncs):
+def kernel_in_python(text, types, ufuncs=(), of_math=()):
     """Stands for `flowgraph.plan.numba.compiling.compiled_kernel`."""
-    kernel = run_by_python(text, "kernel", ufuncs)
+    kernel = run_by_python(text, "kernel", ufuncs, of_math)
     kinds = [np.dtype(one.rstrip("_")).type for one in types]
     return lambda *given: kernel(*[kind(one) for kind, one in zip(kinds, given, strict=True)])
 
 
-def run_by_python(text, name, ufuncs):
+def run_by_python(text, name, ufuncs, of_math=()):
     """The function of that name in a text, with what it calls in Python."""
     space = {"inf": math.inf, "nan": math.nan, "erf": math.erf, "erfc": math.erfc, "dot": np.dot}
     space |= {("bool_" if name == "bool" else name): np.dtype(name).type for name in NUMBERS}
@@ -35,6 +35,7 @@ def run_by_python(text, name, ufuncs):
         "product_at": product_at,
     }
     space["call_loop"] = lambda *numbers: call_loop(*map(int, numbers))
+    space |= {one: getattr(math, one) for one in of_math}
     exec(text, space)
 
     def step(*arguments):

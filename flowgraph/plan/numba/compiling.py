@@ -22,7 +22,14 @@ from flowgraph.plan.numba.products import products
 _numbers = itertools.count(1)
 
 
-def compiled_text(text: str, name: str, arguments: Iterable[Any], ufuncs: Iterable[np.ufunc], **options: Any) -> Any:
+def compiled_text(
+    text: str,
+    name: str,
+    arguments: Iterable[Any],
+    ufuncs: Iterable[np.ufunc],
+    of_math: Iterable[str] = (),
+    **options: Any,
+) -> Any:
     """The function of that name in a text: it returns an int64, and takes arguments of these types of Numba."""
     file = file_of(text)
     code = compile(text, f"<native plan {next(_numbers)}>" if file is None else str(file), "exec")
@@ -31,6 +38,7 @@ def compiled_text(text: str, name: str, arguments: Iterable[Any], ufuncs: Iterab
     space |= {("bool_" if one == "bool" else one): np.dtype(one).type for one in NUMBERS}
     space |= {ufunc.__name__: ufunc for ufunc in {*ufuncs, *ALWAYS}}
     space |= {"carray": numba.carray, "__name__": __name__, **instructions(), **products(), **exponentials()}
+    space |= {one: getattr(math, one) for one in of_math}
     exec(code, space)
     signature = numba.int64(*arguments)
     for kept in (True, False) if file is not None else (False,):
@@ -48,8 +56,10 @@ def compiled(native: Native) -> Callable[..., int]:
 
 
 @functools.lru_cache(256)
-def compiled_kernel(text: str, types: tuple[str, ...], ufuncs: frozenset[np.ufunc]) -> Callable[..., int]:
-    """The function of a kernel; other threads run while it does."""
+def compiled_kernel(
+    text: str, types: tuple[str, ...], ufuncs: frozenset[np.ufunc] = frozenset(), of_math: tuple[str, ...] = ()
+) -> Callable[..., int]:
+    """The function of a kernel, which calls these ufuncs, and functions of `math`; other threads run while it does."""
     numba: Any = importlib.import_module("numba")
     arguments = [numba.from_dtype(np.dtype(one.rstrip("_"))) for one in types]
-    return compiled_text(text, "kernel", arguments, ufuncs, nogil=True)  # type: ignore[no-any-return]
+    return compiled_text(text, "kernel", arguments, ufuncs, of_math, nogil=True)  # type: ignore[no-any-return]

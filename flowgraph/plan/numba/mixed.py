@@ -21,7 +21,7 @@ from flowgraph.plan.numpy.emit import Source, Writer
 from flowgraph.plan.numpy.emitter import NumPyEmitter
 from flowgraph.plan.numpy.tiling import Chain
 from flowgraph.plan.rebuild import shape_of
-from flowgraph.plan.schedule import Schedule
+from flowgraph.plan.schedule import FindChains, Schedule
 from flowgraph.printable import printable
 from flowgraph.shapes.spec import shape_text
 
@@ -32,6 +32,7 @@ class MixedWriter(Writer):
     def __init__(self, plan: Schedule, source: Source) -> None:
         super().__init__(plan, source)
         self.kernels: dict[tuple[str, tuple[str, ...]], str] = {}
+        self.compiled = 0
 
     def chain(self, chain: Chain) -> None:
         """Write the call of a kernel."""
@@ -52,19 +53,23 @@ class MixedWriter(Writer):
         first, last = names[chain.boxes[0]], names[chain.boxes[-1]]
         note = printable(f"{first} to {last} {shape_text(shape_of(chain.boxes[0]))}")
         self.lines.append((f"    {self.kernels[key]}({', '.join([at, *kernel.given])})", note))
+        self.compiled += len(chain.boxes)
         for box in chain.boxes:
             self.texts[box] = self.out(box) if box in kernel.written else names[box]
 
     def function_of(self, box: Box) -> Callable[..., Any]:
         """What is called for a box without lines."""
-        return compiled_call(self.plan, box, fills=False) or super().function_of(box)
+        found = compiled_call(self.plan, box, fills=False)
+        self.compiled += found is not None
+        return found or super().function_of(box)
 
     def _fill(self, box: Box, name: str, texts: list[str]) -> None:
-        table_rows.bind_changer(self, box)
+        self.compiled += table_rows.bind_changer(self, box)
         filling = compiled_call(self.plan, box, fills=True)
         if filling is None:
             super()._fill(box, name, texts)
             return
+        self.compiled += 1
         called = self.source.bind_new(type(box).__name__, lambda memory: filling)
         self.line(box, f"{name} = {called}({', '.join([*texts, self.out(box)])})")
 
@@ -82,15 +87,21 @@ class MixedEmitter(NumPyEmitter):
     """Takes every graph that has lines for a kernel, and refuses the others, which NumPy runs as fast."""
 
     name: ClassVar[str] = "numba"
-    writer: ClassVar[type[Writer]] = MixedWriter
-    fused: Callable[[Schedule], Any] | None = staticmethod(find_kernels)
+    fused: FindChains | None = staticmethod(find_kernels)
 
     def why_missing(self) -> Any:
         """Whether Numba can be imported."""
         return why_missing()
 
-    def emit(self, request: Request, schedule: Schedule) -> Program:
-        """The lines of Python, with the kernels that they call before them in the text."""
-        if not any(isinstance(chain, Fused) for chain in schedule.chains.values()):
-            raise RefusedError("has no lines that a kernel could compute")
-        return super().emit(request, schedule)
+    def emit(self, request: Request, schedule: Schedule, writer: Any = MixedWriter) -> Program:
+        """The lines of Python, which call kernels."""
+        made: list[MixedWriter] = []
+
+        def noted(plan: Schedule, source: Source) -> Writer:
+            made.append(writer(plan, source))
+            return made[0]
+
+        program = super().emit(request, schedule, noted)
+        if not made[0].compiled:
+            raise RefusedError("has no lines that Numba would make faster")
+        return program

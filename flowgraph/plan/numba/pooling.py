@@ -40,7 +40,7 @@ def largest_of_windows(plan: Schedule, box: MaxPool) -> Callable[[Array], Array]
     name = number_name(box.dtype)
     body = ["h = p0[{0}]", *[f"h = maximum(h, p0[{{0}} + {one}])" for one in windows.offsets[1:]], "p1[{1}] = h"]
     text = windows.text([("p0", name), ("p1", name)], [windows.inside, windows.place(windows.pooled)], body)
-    kernel = compiling.compiled_kernel(text, ("int64",) * 2, frozenset())
+    kernel = compiling.compiled_kernel(text, ("int64",) * 2)
     find = Addressed(windows.layout)
     shape, dtype = shape_of(box), box.dtype
 
@@ -77,7 +77,7 @@ def spread_to_rectified(plan: Schedule, box: SpreadToRectified) -> Callable[...,
     ]  # fmt: skip
     arrays = [("p0", name), ("p1", name), ("p2", name), ("p3", name)]
     text = windows.text(arrays, places, body, finite=0)
-    kernel = compiling.compiled_kernel(text, ("int64",) * 4, frozenset())
+    kernel = compiling.compiled_kernel(text, ("int64",) * 4)
     found = [Addressed(one) for one in (g, source, largest)]
     covered = box.sliding.covers(shape_of(box))
 

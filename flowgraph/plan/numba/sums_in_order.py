@@ -33,7 +33,7 @@ def sum_in_order(plan: Schedule, box: Sum) -> Callable[..., Array] | None:
     layout, out = layout_of(plan, child), layout_of(plan, box)
     if any(stride % layout.itemsize for stride in layout.strides):
         return None
-    kernel = compiling.compiled_kernel(_text(box, layout, out), ("int64",) * 2, frozenset())
+    kernel = compiling.compiled_kernel(_text(box, layout, out), ("int64",) * 2)
     find = Addressed(layout)
 
     def add_up(a: Array, h: Array) -> Array:

@@ -103,15 +103,16 @@ def _address(a: Array) -> int:
     return place
 
 
-def bind_changer(writer: MixedWriter, box: Box) -> None:
-    """Bind the name by which the line of NumPy's plan calls what adds rows."""
+def bind_changer(writer: MixedWriter, box: Box) -> bool:
+    """Bind the name by which the line of NumPy's plan calls what adds rows; whether the box has such a line."""
     if not isinstance(box, AddAtRows) or not is_table(writer, box):
-        return
+        return False
     parameter, out = box.children[0], writer.out(box)
     rows, *rest = shape_of(parameter)
     text = _ADD.format(name=number_name(box.dtype), rows=rows, width=int(np.prod(rest, dtype=int)))
-    kernel = compiling.compiled_kernel(text, ("int64",) * 8, frozenset())
+    kernel = compiling.compiled_kernel(text, ("int64",) * 8)
     writer.source.bind(f"add_rows_{out}", lambda memory: StampedRows(memory, parameter, memory[out], kernel).add)
+    return True
 
 
 def is_table(writer: MixedWriter, box: AddAtRows) -> bool:

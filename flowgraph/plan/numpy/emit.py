@@ -64,7 +64,10 @@ class Source:
 
 
 def emit(
-    plan: Schedule, arguments: Sequence[Box], results: Sequence[Box], writer: type[Writer] | None = None
+    plan: Schedule,
+    arguments: Sequence[Box],
+    results: Sequence[Box],
+    writer: Callable[[Schedule, Source], Writer] | None = None,
 ) -> Source:
     """The source of a function of the arguments that computes the schedule and returns the results."""
     functions = {ufunc.__name__: ufunc for box in plan.graph.boxes if (ufunc := ufunc_of(box)) is not None}

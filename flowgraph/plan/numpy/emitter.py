@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import ClassVar
 
 from flowgraph.box import Box
@@ -13,7 +14,7 @@ from flowgraph.plan.emitter import Request
 from flowgraph.plan.new_values import nearest_first, with_new_values
 from flowgraph.plan.numpy import pooling as pooling
 from flowgraph.plan.numpy import sparse_rows as sparse_rows
-from flowgraph.plan.numpy.emit import Writer, emit
+from flowgraph.plan.numpy.emit import Source, Writer, emit
 from flowgraph.plan.numpy.lines import is_written
 from flowgraph.plan.passes.flat_parameters import flatten_parameters
 from flowgraph.plan.passes.lookups import keep_rows
@@ -27,7 +28,6 @@ class NumPyEmitter:
 
     name: ClassVar[str] = "numpy"
     standalone: ClassVar[bool] = False
-    writer: ClassVar[type[Writer]] = Writer
     fused: FindChains | None = None
 
     def why_missing(self) -> None:
@@ -56,10 +56,12 @@ class NumPyEmitter:
         tiles, updated = "tiling" not in without, dict(zip(parameters, new, strict=True))
         return schedule(graph, updated, tiles, flat, ordered=True, fused=self.fused)
 
-    def emit(self, request: Request, schedule: Schedule) -> Program:
+    def emit(
+        self, request: Request, schedule: Schedule, writer: Callable[[Schedule, Source], Writer] = Writer
+    ) -> Program:
         """The lines; the text is what runs."""
         kept = schedule.graph.outputs[: request.returned]
-        source = emit(schedule, [*request.leaves, *request.reads], kept, self.writer)
+        source = emit(schedule, [*request.leaves, *request.reads], kept, writer)
         buffers = {id(buffer): buffer for buffer in schedule.buffers.values() if buffer.is_own and not buffer.tile}
         copied = tuple([schedule.kinds[box] != "number" for box in kept])
         return Program(source.text, source.text, source.bindings, lay_out(buffers.values()), copied)
