@@ -13,7 +13,7 @@ import flowgraph as fg
 from flowgraph.errors import PlanError
 from flowgraph.plan import PASSES
 from flowgraph.plan.javascript.node import node_program
-from flowgraph.plan.numba import bind, compiling, emitter, fusing, sums_in_order
+from flowgraph.plan.numba import bind, compiling, emitter, fusing, reductions
 from flowgraph.plan.numpy import tiling
 from flowgraph.plan.passes import accumulation, sparse_rows
 from tests.fuzz.agreement import Rounding, disagreement
@@ -164,7 +164,7 @@ IN_PYTHON = {(bind, "compiled"): in_python, (compiling, "compiled_kernel"): kern
 """Python runs what Numba would compile."""
 
 IN_KERNELS = {
-    (emitter, "LARGEST"): 0, (fusing, "FEWEST"): 1, (sums_in_order, "FEWEST"): 0,
+    (emitter, "LARGEST"): 0, (fusing, "FEWEST"): 1, (reductions, "FEWEST"): 0,
     (sparse_rows, "SMALLEST"): 0, (sparse_rows, "FEWER"): 0,
 }  # fmt: skip
 """No graph is taken whole, and kernels are made of the smallest groups of lines."""

@@ -28,6 +28,7 @@ def run_by_python(text, name, ufuncs, of_math=()):
     space |= {("bool_" if name == "bool" else name): np.dtype(name).type for name in NUMBERS}
     space |= {ufunc.__name__: ufunc for ufunc in {*ufuncs, *ALWAYS}}
     space |= {"pointer": Pointer, "carray": array_at}
+    space |= {"largest": np.maximum, "smallest": np.minimum, "hidden": int}
     space |= {"plus": lambda a, b: a + b, "plus_product": lambda total, a, b: total + a * b}
     space |= {
         "product": lambda _, a, b, out: np.dot(a, b, out),

@@ -16,6 +16,7 @@ from flowgraph.plan.binding import Memory
 from flowgraph.plan.memory_order import empty
 from flowgraph.plan.numba.lines import expression
 from flowgraph.plan.numba.loops import is_literal
+from flowgraph.plan.numba.machine import steps
 from flowgraph.plan.numba.numbers import literal, number_name
 from flowgraph.plan.numba.places import LETTERS, flat_text
 from flowgraph.plan.numpy.tiling import Chain, local_boxes
@@ -152,7 +153,7 @@ def text_of(kernel: Kernel) -> str:
                 element = f"p{kernel.read[box].number}[{place}]"
                 lines.append(f"{indent}{values[box]} = {f'{element} != 0' if box.dtype.kind == 'b' else element}")
         if depth < len(sizes):
-            lines.append(f"{indent}for {letters[depth]} in range({sizes[depth]}):")
+            lines.append(f"{indent}for {letters[depth]} in range({steps(sizes[depth], depth + 1 == len(sizes))}):")
     indent = "    " * (len(sizes) + 1)
     lines += [f"{indent}{line}" for line in _body(kernel, values)]
     for (box, one), place in zip(kernel.written.items(), places[len(kernel.read) :], strict=True):

@@ -76,7 +76,44 @@ def instructions() -> dict[str, Any]:
     def call_loop(context: Any, function: Any, data: Any, source: Any, target: Any, count: Any, size: Any) -> Any:
         return types.int64(*[types.int64] * 6), _write_call
 
-    return {function.__name__: intrinsic(function) for function in (pointer, plus, plus_product, call_loop)}
+    def largest(context: Any, a: Any, b: Any) -> Any:
+        return a(a, a), functools.partial(_write_extreme, name="llvm.maximum")
+
+    def smallest(context: Any, a: Any, b: Any) -> Any:
+        return a(a, a), functools.partial(_write_extreme, name="llvm.minimum")
+
+    def hidden(context: Any, size: Any) -> Any:
+        return types.int64(types.int64), _write_hidden
+
+    written = (pointer, plus, plus_product, call_loop, largest, smallest, hidden)
+    return {function.__name__: intrinsic(function) for function in written}
+
+
+def _write_extreme(context: Any, builder: Any, signature: Any, given: Sequence[Any], name: str) -> Any:
+    """The larger or the smaller of two floats, NaN where one is: an instruction that LLVM makes vectors of."""
+    kind = given[0].type
+    ir: Any = importlib.import_module("llvmlite.ir")
+    written = ir.FunctionType(kind, [kind, kind])
+    return builder.call(builder.module.declare_intrinsic(name, [kind], written), given)
+
+
+def _write_hidden(context: Any, builder: Any, signature: Any, given: Sequence[Any]) -> Any:
+    """The number, of which LLVM does not know that it is a constant."""
+    ir: Any = importlib.import_module("llvmlite.ir")
+    whole = ir.IntType(64)
+    return builder.call(ir.InlineAsm(ir.FunctionType(whole, [whole]), "", "=r,0"), given)
+
+
+SHORT = 256
+"""Steps of an innermost loop up to which LLVM may write them out one by one, before it looks for vectors in a loop.
+
+A loop over 8,192 rows of 32 numbers took 195 microseconds so, and 21 where it did not know the number of steps.
+"""
+
+
+def steps(size: int, innermost: bool) -> str:
+    """The number of steps of a loop as it is written."""
+    return f"hidden({size})" if innermost and size <= SHORT else str(size)
 
 
 def _write_call(context: Any, builder: Any, signature: Any, given: Sequence[Any]) -> Any:

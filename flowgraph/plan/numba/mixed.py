@@ -11,7 +11,7 @@ from flowgraph.plan.binding import Program, constant
 from flowgraph.plan.emitter import RefusedError, Request
 from flowgraph.plan.numba import compiling
 from flowgraph.plan.numba import pooling as pooling
-from flowgraph.plan.numba import sums_in_order as sums_in_order
+from flowgraph.plan.numba import reductions as reductions
 from flowgraph.plan.numba import table_rows as table_rows
 from flowgraph.plan.numba.compiled_calls import compiled_call
 from flowgraph.plan.numba.fusing import Fused, find_kernels, used_ufuncs

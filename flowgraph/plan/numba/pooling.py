@@ -15,6 +15,7 @@ from flowgraph.plan.memory_order import empty
 from flowgraph.plan.numba import compiling
 from flowgraph.plan.numba.compiled_calls import compiled_for
 from flowgraph.plan.numba.kernels import Addressed, layout_of
+from flowgraph.plan.numba.machine import steps
 from flowgraph.plan.numba.numbers import number_name
 from flowgraph.plan.numba.places import LETTERS, flat_text
 from flowgraph.plan.rebuild import elements, shape_of
@@ -38,7 +39,7 @@ def largest_of_windows(plan: Schedule, box: MaxPool) -> Callable[[Array], Array]
     order = plan.orders.get(box)
     windows = Windows(box, layout_of(plan, box.children[0]), empty(shape_of(box), box.dtype, order))
     name = number_name(box.dtype)
-    body = ["h = p0[{0}]", *[f"h = maximum(h, p0[{{0}} + {one}])" for one in windows.offsets[1:]], "p1[{1}] = h"]
+    body = ["h = p0[{0}]", *[f"h = largest(h, p0[{{0}} + {one}])" for one in windows.offsets[1:]], "p1[{1}] = h"]
     text = windows.text([("p0", name), ("p1", name)], [windows.inside, windows.place(windows.pooled)], body)
     kernel = compiling.compiled_kernel(text, ("int64",) * 2)
     find = Addressed(windows.layout)
@@ -143,6 +144,7 @@ class Windows:
     def _heads(self) -> tuple[list[str], str]:
         indent, lines = "    ", []
         for letter, axis in zip(LETTERS, self.axes, strict=False):
-            lines.append(f"{indent}for {letter} in range({self.pooled.shape[axis]}):")
+            count = steps(self.pooled.shape[axis], axis == self.axes[-1])
+            lines.append(f"{indent}for {letter} in range({count}):")
             indent += "    "
         return lines, indent
