@@ -10,7 +10,7 @@ import numpy as np
 
 from flowgraph.box import Array
 from flowgraph.loops.body import Body, fitted, known_of
-from flowgraph.loops.numbers import OF_MATH, in_numbers
+from flowgraph.loops.numbers import OF_MATH, Lines, in_numbers, names_of
 from flowgraph.loops.scan_box import Scan
 from flowgraph.plan.numba import compiling
 from flowgraph.plan.numba.compiled_calls import compiled_for
@@ -25,7 +25,7 @@ def _scan(plan: Schedule, box: Scan) -> Callable[..., Any] | None:
     numbers = known_of(body, "numbers", lambda: in_numbers(body))
     if numbers is None:
         return None
-    loop = CompiledNumbers(numbers.compiled_text(), body)
+    loop = CompiledNumbers(_kernel_text(body, numbers.slots, numbers.results), body)
 
     def run(*values: Any) -> Any:
         arrays = [np.asarray(value) for value in values]
@@ -49,9 +49,7 @@ class CompiledNumbers:
         self.ends = [math.prod(shape) for shape in (*self.carries, *self.stacks)]
         self.count = body.carries
 
-    def __call__(
-        self, arrays: Sequence[Array], length: int, reverse: bool, inner: int
-    ) -> tuple[Any, ...] | None:
+    def __call__(self, arrays: Sequence[Array], length: int, reverse: bool, inner: int) -> tuple[Any, ...] | None:
         """The last carries and what was stacked; None where they are not all finite, and NumPy is to warn."""
         given = np.concatenate([[0.0], *[a.ravel() for a in (*arrays[: self.count], *arrays[inner:])]])
         columns = [a.reshape(length, -1) for a in arrays[self.count : inner]]
@@ -71,3 +69,24 @@ class CompiledNumbers:
             results.append(rows[:, place : place + size].reshape(length, *shape))
             place += size
         return tuple(results)
+
+
+def _kernel_text(body: Body, slots: Sequence[Any], results: Sequence[Any]) -> str:
+    """The source for Numba: what is given are the carries and what is read from outside, after one number for none."""
+    inner = body.carries + body.elements
+    state, given = names_of(slots[: body.carries]), names_of(slots[inner:])
+    columns = names_of(slots[body.carries : inner])
+    writer = Lines()
+    new = [writer.read(one) for array in results[: body.carries] for one in array.flat]
+    stacked = [writer.read(one) for array in results[body.carries :] for one in array.flat]
+    names = ("given", "columns", "last", "rows")
+    head = [f"{name} = pointer(g{place}, float64)" for place, name in enumerate(names)]
+    head += [f"{name} = given[{place}]" for place, name in enumerate([*state, *given], 1)]
+    step = ["t = length - 1 - n if reverse else n"]
+    step += [f"{name} = columns[{len(columns)} * t + {place}]" for place, name in enumerate(columns)]
+    step += [*writer.lines, *[f"rows[{len(stacked)} * t + {i}] = {text}" for i, text in enumerate(stacked)]]
+    changed = [(name, text) for name, text in zip(state, new, strict=True) if name != text]
+    step += [f"{', '.join(n for n, _ in changed)} = {', '.join(t for _, t in changed)}"] if changed else []
+    tail = [f"last[{place}] = {name}" for place, name in enumerate(state)]
+    lines = [*head, "for n in range(length):", *(f"    {line}" for line in step), *tail, "return 0"]
+    return "\n".join(["def kernel(g0, g1, g2, g3, length, reverse):", *(f"    {line}" for line in lines)]) + "\n"

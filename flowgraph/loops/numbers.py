@@ -147,7 +147,7 @@ class Numbers:
         self.carries = body.carries
         self.elements = body.elements
         self.shapes = [shape_of(one) for one in body.results]
-        self._written = body, slots, results
+        self.slots, self.results = slots, results
 
     def __call__(self, arrays: Sequence[Array], length: int, reverse: bool) -> tuple[Any, ...] | None:
         """The last carries and what was stacked; None where NumPy is to say what comes of it."""
@@ -172,11 +172,6 @@ class Numbers:
             place += len(stack)
             results.append((stack[:, ::-1] if reverse else stack).T.reshape(length, *shape))
         return tuple(results)
-
-
-    def compiled_text(self) -> str:
-        """The source of the same loop for Numba: `kernel` reads what is given, and fills rows, at addresses."""
-        return _kernel_text(*self._written)
 
 
 def in_numbers(body: Body) -> Numbers | None:
@@ -222,9 +217,9 @@ def _evaluated(graph: Graph, slots: dict[Box, Any]) -> list[Any]:
 def _text(body: Body, slots: Sequence[Any], results: Sequence[Any]) -> str:
     """The source of the loop: one assignment for each number that is read more than once."""
     carries, inner = slots[: body.carries], body.carries + body.elements
-    state, given = _names(carries), _names(slots[inner:])
-    columns = _names(slots[body.carries : inner])
-    writer = _Lines()
+    state, given = names_of(carries), names_of(slots[inner:])
+    columns = names_of(slots[body.carries : inner])
+    writer = Lines()
     new = [writer.read(one) for array in results[: body.carries] for one in array.flat]
     stacked = [writer.read(one) for array in results[body.carries :] for one in array.flat]
     stacks = [f"y{i}" for i in range(len(stacked))]
@@ -248,32 +243,12 @@ def _text(body: Body, slots: Sequence[Any], results: Sequence[Any]) -> str:
     )
 
 
-def _kernel_text(body: Body, slots: Sequence[Any], results: Sequence[Any]) -> str:
-    """The source for Numba: what is given are the carries and what is read from outside, after one number for none."""
-    inner = body.carries + body.elements
-    state, given = _names(slots[: body.carries]), _names(slots[inner:])
-    columns = _names(slots[body.carries : inner])
-    writer = _Lines()
-    new = [writer.read(one) for array in results[: body.carries] for one in array.flat]
-    stacked = [writer.read(one) for array in results[body.carries :] for one in array.flat]
-    names = ("given", "columns", "last", "rows")
-    head = [f"{name} = pointer(g{place}, float64)" for place, name in enumerate(names)]
-    head += [f"{name} = given[{place}]" for place, name in enumerate([*state, *given], 1)]
-    step = ["t = length - 1 - n if reverse else n"]
-    step += [f"{name} = columns[{len(columns)} * t + {place}]" for place, name in enumerate(columns)]
-    step += [*writer.lines, *[f"rows[{len(stacked)} * t + {i}] = {text}" for i, text in enumerate(stacked)]]
-    changed = [(name, text) for name, text in zip(state, new, strict=True) if name != text]
-    step += [f"{', '.join(n for n, _ in changed)} = {', '.join(t for _, t in changed)}"] if changed else []
-    tail = [f"last[{place}] = {name}" for place, name in enumerate(state)]
-    lines = [*head, "for n in range(length):", *(f"    {line}" for line in step), *tail, "return 0"]
-    return "\n".join(["def kernel(g0, g1, g2, g3, length, reverse):", *(f"    {line}" for line in lines)]) + "\n"
-
-
-def _names(slots: Sequence[Any]) -> list[str]:
+def names_of(slots: Sequence[Any]) -> list[str]:
+    """The names of the numbers that slots hold."""
     return [one.operation for array in slots for one in array.flat]
 
 
-class _Lines:
+class Lines:
     """The lines that compute the numbers of one step, each before it is read."""
 
     def __init__(self) -> None:

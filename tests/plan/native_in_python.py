@@ -36,7 +36,7 @@ def run_by_python(text, name, ufuncs, of_math=()):
         "product_at": product_at,
     }
     space["call_loop"] = lambda *numbers: call_loop(*map(int, numbers))
-    space |= {one: getattr(math, one) for one in of_math}
+    space |= {one: getattr(np, one) for one in of_math}  # where Python raises an error, Numba gives what NumPy does
     exec(text, space)
 
     def step(*arguments):

@@ -27,9 +27,7 @@ class Compiled(NamedTuple):
 COMPILED: Rules[Compiled] = Rules()
 
 
-def compiled_for(
-    *classes: type[Box], fills: bool = False, when: Condition = always
-) -> Callable[[AnyMade], AnyMade]:
+def compiled_for(*classes: type[Box], fills: bool = False, when: Condition = always) -> Callable[[AnyMade], AnyMade]:
     """Register what makes the function of boxes of these classes: of the schedule, and of the box."""
 
     def register(make: AnyMade) -> AnyMade:

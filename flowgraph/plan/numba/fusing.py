@@ -1,4 +1,4 @@
-"""Which lines of a NumPy plan become one kernel: consecutive ones that go over arrays of one shape, element by element."""
+"""Which lines of a NumPy plan become one kernel: consecutive ones, element by element over arrays of one shape."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def _has_place(plan: Schedule, box: Box) -> bool:
 
 
 def _joins(plan: Schedule, box: Box, members: Sequence[Box]) -> bool:
-    """Whether a box goes on with the loop of others: in the same order, and no element of theirs but at its own place."""
+    """Whether a box goes on with the loop of others: in their order, and reading of them only its own element."""
     if not members:
         return True
     inside = set(members)

@@ -196,6 +196,7 @@ class Addressed:
         self.copy: Array | None = None
 
     def __call__(self, a: Array) -> int:
+        """The address of the first element."""
         self.copy = None
         place: int = a.__array_interface__["data"][0]
         as_expected = a.dtype == self.dtype and a.strides == self.strides and a.shape == self.shape

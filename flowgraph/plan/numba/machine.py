@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import importlib.util
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -76,6 +76,15 @@ def instructions() -> dict[str, Any]:
     def call_loop(context: Any, function: Any, data: Any, source: Any, target: Any, count: Any, size: Any) -> Any:
         return types.int64(*[types.int64] * 6), _write_call
 
+    written = (pointer, plus, plus_product, call_loop)
+    return {function.__name__: intrinsic(function) for function in written} | _for_vectors()
+
+
+def _for_vectors() -> dict[str, Any]:
+    """`largest` and `smallest` of two floats, of which LLVM makes vector instructions, and `hidden` of a number."""
+    types: Any = importlib.import_module("numba").types
+    intrinsic: Any = importlib.import_module("numba.extending").intrinsic
+
     def largest(context: Any, a: Any, b: Any) -> Any:
         return a(a, a), functools.partial(_write_extreme, name="llvm.maximum")
 
@@ -85,8 +94,7 @@ def instructions() -> dict[str, Any]:
     def hidden(context: Any, size: Any) -> Any:
         return types.int64(types.int64), _write_hidden
 
-    written = (pointer, plus, plus_product, call_loop, largest, smallest, hidden)
-    return {function.__name__: intrinsic(function) for function in written}
+    return {function.__name__: intrinsic(function) for function in (largest, smallest, hidden)}
 
 
 def _write_extreme(context: Any, builder: Any, signature: Any, given: Sequence[Any], name: str) -> Any:

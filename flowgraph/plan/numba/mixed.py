@@ -1,4 +1,4 @@
-"""NumPy's plan with kernels in it: what Numba has no rule for stays a call of NumPy, the rest of the lines are fused."""
+"""NumPy's plan with kernels in it: what Numba has no rule for stays a call of NumPy, other lines are fused."""
 
 from __future__ import annotations
 
@@ -51,7 +51,8 @@ class MixedWriter(Writer):
             self.source.bind(name, constant(name, FUNCTIONS[name]).make)
         names = self.source.names
         first, last = names[chain.boxes[0]], names[chain.boxes[-1]]
-        note = printable(f"{first} to {last} {shape_text(shape_of(chain.boxes[0]))}")
+        which = first if first == last else f"{first} to {last}"
+        note = printable(f"{which} {shape_text(shape_of(chain.boxes[0]))}")
         self.lines.append((f"    {self.kernels[key]}({', '.join([at, *kernel.given])})", note))
         self.compiled += len(chain.boxes)
         for box in chain.boxes:
@@ -104,4 +105,5 @@ class MixedEmitter(NumPyEmitter):
         program = super().emit(request, schedule, noted)
         if not made[0].compiled:
             raise RefusedError("has no lines that Numba would make faster")
+        program.note = f"NumPy's plan, {made[0].compiled} of its values from Numba"
         return program

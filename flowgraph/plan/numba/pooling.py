@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import numpy as np
 
@@ -30,7 +30,7 @@ def is_plain(box: Pooling) -> bool:
     floats = box.dtype in (np.float32, np.float64) and all(one.dtype == box.dtype for one in box.children)
     known = floats and bool(elements(box)) and all(map(elements, box.children))
     sliding = box.sliding
-    return known and not any(map(any, sliding.padding)) and np.prod(sliding.size) <= LARGEST_WINDOW
+    return known and not any(map(any, sliding.padding)) and math.prod(sliding.size) <= LARGEST_WINDOW
 
 
 @compiled_for(MaxPool, when=lambda box: is_plain(box))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
@@ -19,7 +18,11 @@ from flowgraph.plan.numba.places import LETTERS, flat_text
 from flowgraph.plan.rebuild import elements
 from flowgraph.plan.schedule import Schedule
 
-_FUNCTIONS = {Sum: ("plus", "0"), Max: ("largest", "-inf"), Min: ("smallest", "inf")}
+_FUNCTIONS: dict[type[Reduction], tuple[str, str]] = {
+    Sum: ("plus", "0"),
+    Max: ("largest", "-inf"),
+    Min: ("smallest", "inf"),
+}
 """What adds one more element, and what changes nothing."""
 
 FEWEST = 4096

@@ -35,7 +35,8 @@ def write_loop(writer: Writer, loop: Loop) -> None:
         for one in _starting(sums, axis):
             writer.lines.append(f"{indent}{writer.variable(one)} = {_identity(one)}")
         if axis < len(loop.sizes):
-            writer.lines.append(f"{indent}for {LETTERS[axis]} in range({steps(loop.sizes[axis], axis + 1 == len(loop.sizes))}):")
+            count = steps(loop.sizes[axis], axis + 1 == len(loop.sizes))
+            writer.lines.append(f"{indent}for {LETTERS[axis]} in range({count}):")
     for box in loop.boxes:
         _write_body(writer, box, "    " * (len(loop.sizes) + 1))
     for axis in range(len(loop.sizes), -1, -1):
