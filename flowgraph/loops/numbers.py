@@ -139,13 +139,11 @@ class Numbers:
     """The function of all steps."""
 
     def __init__(self, body: Body, slots: Sequence[Any], results: Sequence[Any]) -> None:
-        text = _text(body, slots, results)
+        self.text = _text(body, slots, results)
         space: dict[str, Any] = {name: getattr(math, name) for name in OF_MATH}
-        exec(compile(text, "<steps of a loop>", "exec"), space)
-        self.text = text
+        exec(compile(self.text, "<steps of a loop>", "exec"), space)
         self.function: Callable[..., Any] = space["loop"]
-        self.carries = body.carries
-        self.elements = body.elements
+        self.carries, self.elements = body.carries, body.elements
         self.shapes = [shape_of(one) for one in body.results]
         self.slots, self.results = slots, results
 
