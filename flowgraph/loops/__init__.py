@@ -21,4 +21,5 @@ def _rules_of_jax() -> None:
 
 @rules_of("numba")
 def _rules_of_numba() -> None:
-    import flowgraph.loops.in_numba  # noqa: F401
+    import flowgraph.loops.in_numba
+    import flowgraph.loops.while_in_numba  # noqa: F401

@@ -59,16 +59,17 @@ class CompiledNumbers:
         self.kernel(*[a.__array_interface__["data"][0] for a in (given, elements, last, rows)], length, reverse)
         if not (np.isfinite(last[:-1]).all() and np.isfinite(rows).all()):
             return None
-        results: list[Any] = []
-        place = 0
-        for shape, size in zip(self.carries, self.ends, strict=False):
-            results.append(last[place : place + size].reshape(shape)[()])
-            place += size
-        place = 0
-        for shape, size in zip(self.stacks, self.ends[self.count :], strict=True):
-            results.append(rows[:, place : place + size].reshape(length, *shape))
-            place += size
-        return tuple(results)
+        return (*parted(last[:-1], self.carries, ()), *parted(rows, self.stacks, (length,)))
+
+
+def parted(numbers: Array, shapes: Sequence[tuple[int, ...]], steps: tuple[int, ...]) -> list[Any]:
+    """Arrays of these shapes, one for each step, of numbers one after another along the last axis."""
+    found, place = [], 0
+    for shape in shapes:
+        size = math.prod(shape)
+        found.append(numbers[..., place : place + size].reshape((*steps, *shape))[()])
+        place += size
+    return found
 
 
 def _kernel_text(body: Body, slots: Sequence[Any], results: Sequence[Any]) -> str:

@@ -127,3 +127,24 @@ def test_what_ran_is_said():
     plan = fg.compile(np.tanh(x) * 2, backend="numba").prepare(np.ones(3))
     assert repr(plan).endswith("NumPy's plan, 2 of its values from Numba: the plan has 4 boxes, more than the 0 that "
                                "are compiled at once>")  # fmt: skip
+
+
+@pytest.mark.parametrize("steps", [0, 3, 700])
+def test_a_loop_of_few_numbers_that_a_condition_ends_and_its_gradient(steps):
+    a, z = fg.Input("a"), fg.Input("z", shape=(2,))
+    n, last = fg.while_loop(
+        lambda c: c[0] < steps - 0.5, lambda c: (c[0] + 1.0, np.sin(c[1] * a)), (fg.Constant(0.0), z)
+    )
+    loss = fg.sum(last * last) + n
+    feeds = {a: 1.01, z: [0.3, -0.2]}
+    assert_is_graph([n, last, loss, *fg.gradient(loss, [a, z])], feeds, "While(")
+
+
+def test_a_loop_that_does_not_end_is_refused_by_name():
+    a = fg.Input("a")
+    last = fg.while_loop(lambda c: c > 0.0, lambda c: c * 1.0 + a, fg.Constant(1.0), max_steps=5)
+    plan = fg.compile(last * 2, backend="numba")
+    with pytest.raises(fg.FlowgraphError, match="found the condition true after 5 steps"):
+        plan(a=1.0)
+    assert plan(a=-0.25) == 0  # after 4 steps; and 5 are not too many
+    assert plan(a=-0.24) < 0
