@@ -78,7 +78,9 @@ def _is_compiled(box: Box) -> bool:
 
 
 def _has_place(plan: Schedule, box: Box) -> bool:
-    """Whether the elements of a child can be found by its strides."""
+    """Whether the elements of a child can be found by its strides, which are known before a run."""
+    if len(box.outputs) != 1 or not sizes_known(box):
+        return False
     return not isinstance(box, Constant) or all(stride % box.dtype.itemsize == 0 for stride in box.value.strides)
 
 

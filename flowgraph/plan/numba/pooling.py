@@ -18,7 +18,7 @@ from flowgraph.plan.numba.kernels import Addressed, layout_of
 from flowgraph.plan.numba.machine import steps
 from flowgraph.plan.numba.numbers import number_name
 from flowgraph.plan.numba.places import LETTERS, flat_text
-from flowgraph.plan.rebuild import elements, shape_of
+from flowgraph.plan.rebuild import elements, shape_of, sizes_known
 from flowgraph.plan.schedule import Schedule
 
 LARGEST_WINDOW = 16
@@ -28,7 +28,12 @@ LARGEST_WINDOW = 16
 def is_plain(box: Pooling) -> bool:
     """Whether windows are small, not padded, and of floats that lie without gaps."""
     floats = box.dtype in (np.float32, np.float64) and all(one.dtype == box.dtype for one in box.children)
-    known = floats and bool(elements(box)) and all(map(elements, box.children))
+    known = (
+        floats
+        and all(map(sizes_known, (box, *box.children)))
+        and bool(elements(box))
+        and all(map(elements, box.children))
+    )
     sliding = box.sliding
     return known and not any(map(any, sliding.padding)) and math.prod(sliding.size) <= LARGEST_WINDOW
 

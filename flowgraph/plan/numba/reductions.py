@@ -15,7 +15,7 @@ from flowgraph.plan.numba.kernels import Addressed, joined, layout_of
 from flowgraph.plan.numba.machine import steps
 from flowgraph.plan.numba.numbers import number_name
 from flowgraph.plan.numba.places import LETTERS, flat_text
-from flowgraph.plan.rebuild import elements
+from flowgraph.plan.rebuild import elements, sizes_known
 from flowgraph.plan.schedule import Schedule
 
 _FUNCTIONS: dict[type[Reduction], tuple[str, str]] = {
@@ -31,7 +31,8 @@ FEWEST = 4096
 
 def _is_plain(box: Reduction) -> bool:
     (child,) = box.children
-    return box.dtype in (np.float32, np.float64) and child.dtype == box.dtype and elements(child) >= FEWEST
+    floats = box.dtype in (np.float32, np.float64) and child.dtype == box.dtype
+    return floats and sizes_known(box) and sizes_known(child) and elements(child) >= FEWEST
 
 
 @compiled_for(Sum, Max, Min, fills=True, when=_is_plain)

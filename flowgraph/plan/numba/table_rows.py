@@ -13,7 +13,7 @@ from flowgraph.plan.binding import Memory
 from flowgraph.plan.numba import compiling
 from flowgraph.plan.numba.numbers import number_name
 from flowgraph.plan.numpy.sparse_rows import NewRows
-from flowgraph.plan.rebuild import elements, shape_of
+from flowgraph.plan.rebuild import elements, shape_of, sizes_known
 
 if TYPE_CHECKING:
     from flowgraph.plan.numba.mixed import MixedWriter
@@ -119,5 +119,6 @@ def is_table(writer: MixedWriter, box: AddAtRows) -> bool:
     """Whether the box adds rows of floats to a parameter, which lies in rows."""
     a, change, rows = box.children
     floats = box.dtype in (np.float32, np.float64) and a.dtype == change.dtype == box.dtype
+    known = all(map(sizes_known, (box, *box.children)))
     indices = rows.dtype.kind == "i" or rows.dtype in (np.uint8, np.uint16, np.uint32)
-    return a in writer.plan.updated and floats and indices and bool(elements(a)) and bool(elements(change))
+    return a in writer.plan.updated and floats and indices and known and bool(elements(a)) and bool(elements(change))
