@@ -24,8 +24,7 @@ from benchmarks.kept import Kept
 from flowgraph.checking import Target
 from flowgraph.checking.check_target import examined
 from flowgraph.checking.excuses import EXCUSES
-from flowgraph.checking.scope import Scope
-from flowgraph.checking.settings import with_settings
+from flowgraph.checking.scope import Scope, with_settings
 
 GROUPS = ("catalogue", "textbook", "outside")
 

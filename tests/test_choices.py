@@ -11,7 +11,7 @@ import pytest
 
 import flowgraph as fg
 from flowgraph import functional as F
-from flowgraph.checking.frameworks.target import FrameworkName
+from flowgraph.checking.frameworks.check_framework import FrameworkName
 
 x = fg.Parameter([0.5, -1.0], name="x")
 loss = fg.sum(x**3)

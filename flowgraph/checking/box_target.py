@@ -4,45 +4,25 @@ from __future__ import annotations
 
 import inspect
 import math
-import sys
-from collections.abc import Callable, Hashable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any, TypeVar
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
-from flowgraph.box import Box, Elementwise, Value, registry
+from flowgraph.box import Box, Value
 from flowgraph.box.interval import Interval
 from flowgraph.box.leaves import Input
 from flowgraph.boxes.elementwise.complex_numbers import conjugate_if_complex
 from flowgraph.checking.cases import Case, child_labels
-from flowgraph.checking.complex_parts import OfParts
+from flowgraph.checking.complex_parts import OfParts, in_parts
 from flowgraph.checking.report import Failure
-from flowgraph.checking.reproduce import import_lines
-from flowgraph.checking.target import Target, annotations_of
+from flowgraph.checking.reproduce import box_definition
+from flowgraph.checking.target import Target, annotations_of, by_form
 from flowgraph.errors import BpropError
 from flowgraph.graph.backward_steps import derived_bprop
 from flowgraph.graph.forward import as_values
 from flowgraph.graph.sweep import check_and_unbroadcast
-
-Made = TypeVar("Made")
-LARGEST_CACHE = 256  # boxes kept for the shapes and settings that regimes repeat; beyond, memory grows for nothing
-
-
-def by_form(
-    kept: dict[Hashable, Made], arrays: Iterable[Any], settings: Iterable[Any], make: Callable[[], Made]
-) -> Made:
-    """What was made for arrays of these shapes and dtypes and for these settings; it is made where that is new."""
-    key = tuple((np.shape(x), np.asarray(x).dtype) for x in arrays), tuple((type(v), v) for v in settings)
-    try:
-        hash(key)
-    except TypeError:  # a setting that cannot be hashed, such as an array
-        return make()
-    if key not in kept:
-        if len(kept) >= LARGEST_CACHE:
-            kept.clear()
-        kept[key] = make()
-    return kept[key]
 
 
 @dataclass
@@ -61,6 +41,12 @@ class BoxCalls:
     findings: dict[str, Failure] = field(default_factory=dict)
     _boxes: dict[Hashable, Box] = field(default_factory=dict)
 
+    @property
+    def keywords(self) -> str:
+        """The settings as they are written after the children."""
+        varied = (f", {name}={name}" for name in self.setting_names)
+        return "".join([*varied, *(f", {name}={value!r}" for name, value in self.fixed.items())])
+
     def split(self, inputs: tuple[Any, ...]) -> tuple[list[Any], dict[str, Any]]:
         """The values of the children, as a run holds them, and the settings by name."""
         children = [np.asarray(x)[()] for x in inputs[: self.count]]
@@ -74,7 +60,7 @@ class BoxCalls:
             leaves = [Input(name, shape=x.shape, dtype=x.dtype) for name, x in zip(names, children, strict=True)]
             return self.cls(*leaves, **settings)
 
-        return by_form(self._boxes, children, settings.values(), built)
+        return by_form(self._boxes, [*children, *settings.values()], range(self.count), built)
 
     def fprop(self, *inputs: Value) -> Value:
         """The value; raises where the box cannot be built on these children with these settings."""
@@ -174,8 +160,9 @@ def target_of(case: Case, *, vary: bool = True, title: str = "") -> tuple[Target
         may_share=True,
         annotations=annotations_of(cls),
         has_more_examples=True,
+        definition=box_definition(cls, calls.keywords, names, calls.setting_names),
     )
-    return replace(target, definition=_definition(case, names, tuple(settings), vary)), calls
+    return target, calls
 
 
 def conditions_of(calls: BoxCalls, valid: Callable[..., Any] | None) -> Callable[..., Any] | None:
@@ -215,31 +202,25 @@ def _ends(interval: Interval) -> tuple[float, float]:
     return math.nextafter(interval.low, math.inf), math.nextafter(interval.high, -math.inf)
 
 
-def import_of(cls: type[Box]) -> tuple[str, ...]:
-    """Python text after which the class has its name, and flowgraph is fg."""
-    first = "import flowgraph as fg"
-    if getattr(sys.modules["flowgraph"], cls.__name__, None) is cls:
-        return first, f"from flowgraph import {cls.__name__}"
-    if registry.get(cls.__name__) is cls:
-        return first, f"{cls.__name__} = fg.registry[{cls.__name__!r}]"
-    if "<locals>" in cls.__qualname__:
-        return (first,)
-    return first, *import_lines(cls.__module__, cls.__qualname__, cls.__name__)
+def complex_not_checked(found: Sequence[Case], built: bool) -> list[str]:
+    """The children that may be complex, and in none of these examples are so in a way to compare.
+
+    They may where an example says so, and those of a class where fprop takes them, as a trial shows.
+    """
+    may, compared = dict[str, None](), set()
+    for case in found:
+        labels = child_labels(case.cls, len(case.children))
+        whole = {labels[i] for i in case.floats if case.children[i].dtype.kind == "c"}
+        taken = whole if built else {labels[i] for i in case.floats if labels[i] in whole or _takes_complex(case, i)}
+        may |= dict.fromkeys(name for name in labels if name in taken)
+        compared |= whole if in_parts(case) is not case else set()
+    return [f"complex {name}" for name in may if name not in compared]
 
 
-def _definition(case: Case, names: tuple[str, ...], settings: tuple[str, ...], vary: bool) -> tuple[str, ...]:
-    """Python text of fprop and bprop: the class called directly where that shows the mistake, else through a run."""
-    cls = case.cls
-    given = settings if vary else tuple(f"{name}={value!r}" for name, value in case.box.setting_values().items())
-    keywords = "".join(f", {name}={name}" if vary else f", {name}" for name in given)
-    children = ", ".join(names)
-    arguments = ", ".join((*names, *(settings if vary else ())))
-    plain = cls.has_bprop and not (issubclass(cls, Elementwise) and len(names) > 1) and cls.signature is None
-    lines = list(import_of(cls))
-    box = f"{cls.__name__}({children}{keywords})"
-    lines += ["", f"def fprop({arguments}):", f"    return {box}.fprop({children})", ""]
-    lines += [f"def bprop(grad, output, {arguments}):"]
-    if plain:
-        return (*lines, f"    return {box}.bprop(grad, output, {children})")
-    run = "    grads = fg.Graph(box).fprop().bprop(grad, wrt=box.children, unused='zeros')"
-    return (*lines, f"    box = {box}", run, "    return [grads[c] for c in box.children]")
+def _takes_complex(case: Case, i: int) -> bool:
+    """Whether a trial returns; what fprop raises that takes real numbers alone is of any kind."""
+    try:
+        turned = case.replace(*(x * (1 + 0.5j) if k == i else x for k, x in enumerate(case.children)))
+        return turned.value is not None and turned.box.differentiable_wrt[i]
+    except Exception:
+        return False

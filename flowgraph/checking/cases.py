@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +17,6 @@ from flowgraph.box.interval import Interval
 from flowgraph.checking.runner import generator
 from flowgraph.checking.target import Array
 from flowgraph.shapes.size import Shape, evaluate
-from flowgraph.shapes.spec import Spec
 
 NAMED_SIZES = (4, 3, 5, 2, 6)  # of the names of a signature in their order: all differ, so that no transposition fits
 
@@ -124,16 +123,66 @@ def cases(cls: type[Box]) -> list[Case]:
 
 def _cases(cls: type[Box]) -> Iterator[Case]:
     rng = np.random.default_rng(zlib.crc32(cls.__name__.encode()))
-    for one in examples_of(cls):
-        yield _drawn(cls, one, rng)
-    if issubclass(cls, Elementwise) and not cls.variadic:
-        for one in examples_of(cls)[:2]:
-            numbers = tuple(() if isinstance(child, tuple) else child.reshape(-1)[0] for child in one.children)
-            yield _drawn(cls, Example(numbers, one.settings), rng)
-            if len(one.children) > 1 and all(isinstance(c, tuple) for c in one.children):
-                for i in range(len(one.children)):
-                    smaller = [(4,) if j == i else c for j, c in enumerate(one.children)]
-                    yield _drawn(cls, Example(tuple(smaller), one.settings), rng)
+    found = list(examples_of(cls))
+    for one in examples_of(cls)[:2] if issubclass(cls, Elementwise) and not cls.variadic else ():
+        shapes = [child if isinstance(child, tuple) else None for child in one.children]
+        numbers = tuple(() if isinstance(child, tuple) else child.reshape(-1)[0] for child in one.children)
+        found.append(Example(numbers, one.settings))
+        for i in range(len(shapes) if len(shapes) > 1 and None not in shapes else 0):
+            found.append(Example((*shapes[:i], (4,), *shapes[i + 1 :]), one.settings))
+    for one in found:
+        yield Case(cls, tuple(child.drawn(rng) for child in children_of(cls, one)), dict(one.settings))
+
+
+@dataclass(frozen=True)
+class Child:
+    """What is declared of a child in an example: a shape, for numbers of a domain off the kinks, or an array as it is.
+
+    Seeded examples and Hypothesis strategies are both made from it.
+    """
+
+    given: Any
+    domain: Interval
+    kinks: tuple[float, ...]
+
+    @property
+    def is_free(self) -> bool:
+        """Whether its numbers are drawn."""
+        return isinstance(self.given, tuple)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Its shape in the example."""
+        return self.given if isinstance(self.given, tuple) else np.shape(self.given)
+
+    def drawn(self, rng: np.random.Generator) -> Array:
+        """Normal values, moved into the domain and away from its ends and from kinks."""
+        if not self.is_free:
+            return np.array(self.given)
+        values = rng.normal(size=self.shape)
+        low, high = self.domain.low, self.domain.high
+        if np.isfinite(low) and np.isfinite(high):
+            values = low + (high - low) * rng.uniform(0.05, 0.95, size=self.shape)
+        elif np.isfinite(low):
+            values = low + 0.1 + np.abs(values)
+        elif np.isfinite(high):
+            values = high - 0.1 - np.abs(values)
+        for kink in self.kinks:
+            values = np.where(np.abs(values - kink) < 0.02, values + 0.05, values)
+        return np.asarray(values)
+
+
+def children_of(cls: type[Box], one: Example) -> list[Child]:
+    """What is declared of each child in an example."""
+    labels = child_labels(cls, len(one.children))
+    pairs = zip(labels, one.children, strict=True)
+    return [Child(given, cls.domain.get(label, Interval()), cls.kinks) for label, given in pairs]
+
+
+def child_labels(cls: type[Box], count: int) -> list[str]:
+    """The name in fprop of each of `count` children; the last one repeated where it takes any number."""
+    names = list(cls.child_names)
+    return names[:count] + [names[-1]] * (count - len(names)) if cls.variadic else names
 
 
 def examples_of(cls: type[Box]) -> tuple[Example, ...]:
@@ -163,59 +212,25 @@ def _shapes_of_signature(cls: type[Box]) -> tuple[Shape, ...]:
 
 def case_of(box: Box, seed: int = 0) -> Case:
     """A built box with its settings, on new values: constants stay, a named size becomes a small number."""
-    rng = generator(seed)
+    rng, cls = generator(seed), type(box)
     names = sorted({n for c in box.children for s in c.shape if not isinstance(s, int) for n in s.names})
     sizes = {name: NAMED_SIZES[i % len(NAMED_SIZES)] for i, name in enumerate(names)}
     labels = [name.partition("[")[0] for name in box.names_of_children()]
     children = []
-    for position, (child, label) in enumerate(zip(box.children, labels, strict=True)):
+    for i, (child, label) in enumerate(zip(box.children, labels, strict=True)):
+        shape = tuple(int(evaluate(size, sizes)) for size in child.shape)
         if isinstance(child, Constant):
             children.append(child.value.copy())
-            continue
-        spec = Spec(tuple(int(evaluate(size, sizes)) for size in child.shape), child.dtype)
-        children.append(_values(type(box), label, position, spec, rng))
-    return Case(type(box), tuple(children), box.setting_values())
+        elif child.dtype.kind in "fc":
+            declared = Child(shape, cls.domain.get(label, Interval()), cls.kinks)
+            children.append(declared.drawn(rng).astype(child.dtype))
+        else:
+            whole = np.zeros(1) if child.dtype.kind != "b" else np.arange(2)
+            shown = [np.ravel(x) for one in examples_of(cls) for x in one.children[i : i + 1] if _has_numbers(x)]
+            children.append(rng.choice([*shown, whole][0], shape).astype(child.dtype))
+    return Case(cls, tuple(children), box.setting_values())
 
 
-def _values(cls: type[Box], label: str, position: int, spec: Spec, rng: np.random.Generator) -> Array:
-    """Floats from the domain; labels, indices and masks from those of the examples."""
-    shape = tuple(int(size) for size in spec.shape)
-    if spec.dtype.kind in "fc":
-        return draw(rng, shape, cls.domain.get(label, Interval()), cls.kinks).astype(spec.dtype)
-    if spec.dtype.kind == "b":
-        return np.asarray(rng.uniform(size=shape) < 0.5)
-    for one in examples_of(cls):
-        child = one.children[position] if position < len(one.children) else ()
-        if not isinstance(child, tuple) and np.asarray(child).dtype.kind in "iu" and np.size(child):
-            return np.asarray(rng.choice(np.ravel(child), shape)).astype(spec.dtype)
-    return np.zeros(shape, spec.dtype)
-
-
-def _drawn(cls: type[Box], one: Example, rng: np.random.Generator) -> Case:
-    children = tuple(
-        draw(rng, child, cls.domain.get(name, Interval()), cls.kinks) if isinstance(child, tuple) else np.array(child)
-        for name, child in zip(child_labels(cls, len(one.children)), one.children, strict=True)
-    )
-    settings: Mapping[str, Any] = one.settings
-    return Case(cls, children, dict(settings))
-
-
-def child_labels(cls: type[Box], count: int) -> list[str]:
-    """The name in fprop of each of `count` children; the last one repeated where it takes any number."""
-    names = list(cls.child_names)
-    return names[:count] + [names[-1]] * (count - len(names)) if cls.variadic else names
-
-
-def draw(rng: np.random.Generator, shape: tuple[int, ...], domain: Interval, kinks: tuple[float, ...]) -> Array:
-    """Normal values, moved into the domain and away from its ends and from kinks."""
-    values = rng.normal(size=shape)
-    low, high = domain.low, domain.high
-    if np.isfinite(low) and np.isfinite(high):
-        values = low + (high - low) * rng.uniform(0.05, 0.95, size=shape)
-    elif np.isfinite(low):
-        values = low + 0.1 + np.abs(values)
-    elif np.isfinite(high):
-        values = high - 0.1 - np.abs(values)
-    for kink in kinks:
-        values = np.where(np.abs(values - kink) < 0.02, values + 0.05, values)
-    return np.asarray(values)
+def _has_numbers(child: Any) -> bool:
+    """Whether a child of an example is an array of labels or indices."""
+    return not isinstance(child, tuple) and np.asarray(child).dtype.kind in "iu" and np.size(child) > 0

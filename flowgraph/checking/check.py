@@ -10,15 +10,11 @@ from typing import Any, Literal
 
 from flowgraph.box import Box, Leaf, registry
 from flowgraph.checking.cases import Case
-from flowgraph.checking.check_box import check_built, check_case, check_class
-from flowgraph.checking.check_function import check_function
-from flowgraph.checking.check_graph import check_graph
+from flowgraph.checking.check_graph import check_built, check_case, check_class, check_function, check_graph
 from flowgraph.checking.check_target import check_target, shielded
-from flowgraph.checking.frameworks.check_framework import check_framework
-from flowgraph.checking.frameworks.target import FrameworkName
+from flowgraph.checking.frameworks.check_framework import FrameworkName, check_framework
 from flowgraph.checking.report import Report
-from flowgraph.checking.scope import EFFORTS, Asked, Words
-from flowgraph.checking.settings import with_settings
+from flowgraph.checking.scope import EFFORTS, Asked, Words, with_settings
 from flowgraph.checking.target import Target
 from flowgraph.errors import UsageError
 from flowgraph.graph import Graph

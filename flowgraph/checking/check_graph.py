@@ -1,4 +1,8 @@
-"""fg.check of a graph: each box in place, then end to end on the parameters."""
+"""fg.check of boxes, of graphs and of functions written in NumPy.
+
+A box is checked on every example of its class, in many regimes; a graph and a function box by box at one run, and then
+end to end.
+"""
 
 from __future__ import annotations
 
@@ -8,24 +12,124 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.box import Box, Constant, Value
+from flowgraph.box import Box, Constant, Leaf
 from flowgraph.box.leaves import Input, Parameter, Random
 from flowgraph.boxes import sum as sum_of
-from flowgraph.checking.box_target import differentiable, target_of
-from flowgraph.checking.cases import Case
+from flowgraph.checking.box_target import complex_not_checked, conditions_of, differentiable, target_of
+from flowgraph.checking.cases import Case, case_of, cases
 from flowgraph.checking.check_target import check_target
-from flowgraph.checking.complex_parts import leaves_in_parts, with_leaves
+from flowgraph.checking.complex_parts import in_parts, leaves_in_parts, with_leaves
 from flowgraph.checking.describe import combined
-from flowgraph.checking.report import Report, with_failures
-from flowgraph.checking.scope import Asked, Scope, Stopwatch
-from flowgraph.checking.target import Target
+from flowgraph.checking.graph_target import function_target, gradient_target, graph_target
+from flowgraph.checking.report import Failure, Report, nothing, with_failures
+from flowgraph.checking.runner import Stopwatch, parts
+from flowgraph.checking.scope import NORMAL, Asked, Scope
+from flowgraph.checking.target import Array, Target
+from flowgraph.checking.values import made_positive_definite
 from flowgraph.derivatives import gradient
 from flowgraph.errors import UsageError
 from flowgraph.graph import Graph
 from flowgraph.graph.graph import Run
 
+ROUNDING = 1e-6  # of a second derivative: what bprop cancels, of which the values of fprop show nothing
 IN_PLACE = 2 / 3  # of the seconds of a graph, for its boxes; the rest is for it as a whole
 BUDGET_OF_A_BOX = 6_000  # a tenth of that of a target: ten boxes of a graph take as long as one function
+IN_PLACE_OF_FUNCTION = 2  # times the seconds of a function, for the boxes of its graph
+REDRAWS: tuple[Callable[[Array], Array], ...] = (
+    lambda x: x,
+    np.abs,
+    lambda x: x / (1 + np.abs(x)) / 2 + 0.5,  # between 0 and 1
+    lambda x: -np.abs(x),
+    made_positive_definite,
+    lambda x: made_positive_definite(np.abs(x)),
+)
+
+
+def check_class(cls: type[Box], asked: Asked) -> Report:
+    """The class on each of its examples, with all its settings varied."""
+    if issubclass(cls, Leaf) or cls.examples is None:
+        return nothing(cls.__name__, "is no operation of its own: nothing was compared", asked.seed)
+    return _check_cases(cls.__name__, cases(cls), asked)
+
+
+def check_built(box: Box, asked: Asked) -> Report:
+    """A built box with its settings, on values drawn from its declarations and in the shapes of its children."""
+    if not box.children:
+        return nothing(box.title, "is a leaf: nothing was compared", asked.seed)
+    return _check_cases(box.title, [case_of(box, asked.seed)], asked, vary=False)
+
+
+def _check_cases(name: str, found: Sequence[Case], asked: Asked, vary: bool = True) -> Report:
+    asked.refuse("the children of a box have the names of its fprop", "names")
+    usable = [one for case in found if (one := _usable(case, asked.valid, vary)) is not None]
+    if not usable:
+        raise UsageError(f"check: valid= refuses every example of {name}; declare one that it accepts, or a domain")
+    share_of = len(usable) * asked.order
+    share = replace(asked, budget=asked.calls // share_of)
+    reports = [check_case(case, share, asked.effort.box / share_of, vary=vary, title=name) for case in usable]
+    if len(usable) < len(found):
+        reports[0].warnings.append(f"valid= refuses {len(found) - len(usable)} of {len(found)} examples")
+    return replace(combined(name, reports, asked.seed), not_checked=complex_not_checked(usable, built=not vary))
+
+
+def _usable(case: Case, valid: Callable[..., Any] | None, vary: bool) -> Case | None:
+    """The case, with other values where fprop does not take those that were drawn, or `valid` refuses them."""
+    for redraw in REDRAWS:
+        tried = case.replace(*(redraw(a) if a.dtype.kind == "f" else a for a in case.children))
+        if _is_legal(tried, valid, vary):
+            return tried
+    return case if valid is None else None
+
+
+def _is_legal(case: Case, valid: Callable[..., Any] | None, vary: bool) -> bool:
+    try:
+        plain = in_parts(case)
+        target, calls = target_of(plain, vary=vary and plain is case)
+        accepts = conditions_of(calls, valid)
+        finite = all(np.all(np.isfinite(part)) for part in parts(target.fprop(*target.inputs)))
+        return finite and (accepts is None or bool(np.all(accepts(*target.inputs))))
+    except Exception:  # whatever a fprop raises that does not take these values
+        return False
+
+
+def check_case(
+    case: Case, asked: Asked, seconds: float = NORMAL.box, *, vary: bool = True, regimes: bool = True, title: str = ""
+) -> Report:
+    """One example; at order 2 its gradient graph too. Without `regimes` at its own values only."""
+    plain, seed, scope = in_parts(case), asked.seed, asked.scope(strict=True)
+    target, calls = target_of(plain, vary=vary and plain is case, title=title)
+    target = replace(target, valid=conditions_of(calls, asked.valid))
+    if not differentiable(plain):
+        calls.fprop(*target.inputs)
+        report = nothing(target.name, "has no gradient here: only the form was looked at", seed)
+        return with_failures(report, calls.findings.values())
+    report = check_target(target, 1, seed, asked.budget, seconds, regimes, scope)
+    if report.verdict == "pass" and any(child.dtype.kind == "c" for child in plain.children):
+        report = replace(report, verdict="undecided")  # its real children are right, which says nothing of the others
+    report = with_failures(report, calls.findings.values())
+    if asked.order < 2 or report.verdict == "fail":
+        return report
+    second = gradient_target(target, calls)
+    if isinstance(second, Report):
+        both = combined(target.name, [report, second], seed)
+        return both if both.verdict == "fail" else replace(both, verdict="undecided")
+    inner = without_rounding(check_target(second, 1, seed, asked.budget, seconds, regimes, scope))
+    return replace(combined(target.name, [report, inner], seed), checked=report.checked)
+
+
+def without_rounding(report: Report) -> Report:
+    """Second derivatives are compared with differences of bprop, whose own cancellation the values do not show."""
+    kept: list[Failure] = []
+    small: list[Failure] = []
+    for failure in report.failures:
+        size = max(abs(failure.analytic), abs(failure.numeric))
+        close = failure.kind == "value" and abs(failure.analytic - failure.numeric) <= ROUNDING * size
+        (small if close else kept).append(failure)
+    if not small:
+        return report
+    warnings = [f"{failure.box}: the second derivative by {failure.child} loses digits" for failure in small]
+    verdict = report.verdict if kept else "pass"
+    return replace(report, failures=kept, warnings=[*report.warnings, *warnings], verdict=verdict)
 
 
 def check_graph(graph: Graph, feeds: Mapping[Any, Any], asked: Asked) -> Report:
@@ -45,8 +149,8 @@ def _check(graph: Graph, feeds: Mapping[Any, Any], name: str, asked: Asked) -> R
         raise UsageError("check: the graph has no parameters and no float inputs; there is nothing to differentiate")
     seconds = asked.effort.graph / order * asked.calls / asked.effort.budget
     scope = replace(asked.scope(strict=True), strict=True)
-    reports = boxes_in_place(graph, run, wrt, seed, seconds * IN_PLACE)
-    target = graph_target(graph, run, wrt, name)
+    reports = boxes_in_place(run, wrt, seed, seconds * IN_PLACE)
+    target = graph_target(run, wrt, name)
     whole = check_target(target, 1, seed, asked.calls, seconds * (1 - IN_PLACE), regimes=False, scope=scope)
     report = joined(name, reports, whole, seed)
     if order < 2 or report.verdict == "fail":
@@ -66,82 +170,42 @@ def joined(name: str, boxes: Sequence[Report], whole: Report, seed: int) -> Repo
     return replace(report, checked=whole.checked, role=whole.role, not_differentiated=whole.not_differentiated)
 
 
-def graph_target(graph: Graph, run: Run, wrt: Sequence[Box], name: str) -> Target:
-    """The outputs as a function of the leaves in `wrt`; only what descends from a changed leaf is computed again."""
-    fprop, bprop = _calls(graph, run, wrt)
-    names = tuple(graph.names[leaf] for leaf in wrt)
-    fed = ", ".join(repr(graph.names[leaf]) for leaf in graph.inputs if leaf not in set(wrt))
-    wanted = ", ".join(repr(one) for one in names)
-    same = f", seed={run.seed!r}" if graph.randoms else ""
-    definition = (
-        f"# graph is your graph; feeds are its inputs by name{f' ({fed})' if fed else ''}",
-        f"names = [{wanted}]",
-        "",
-        "def fprop(*values):",
-        f"    return graph.fprop({{**feeds, **dict(zip(names, values))}}{same}).outputs"
-        + ("" if len(graph.outputs) > 1 else "[0]"),
-        "",
-        "def bprop(grad, output, *values):",
-        f"    run = graph.fprop({{**feeds, **dict(zip(names, values))}}{same})",
-        "    grads = run.bprop(grad, wrt=names, unused='zeros')",
-        "    return [grads[name] for name in names]",
-    )
-    values = tuple(np.array(run[leaf]) for leaf in wrt)
-    return Target(
-        fprop,
-        bprop,
-        values,
-        names,
-        name,
-        tuple(range(len(wrt))),
-        definition=definition,
-        may_share=True,
-        role="parameters" if graph.parameters else "inputs",
-        beside=tuple(graph.names[leaf] for leaf in graph.inputs if leaf not in set(wrt)),
-    )
-
-
-def _calls(graph: Graph, run: Run, wrt: Sequence[Box]) -> tuple[Callable[..., Any], Callable[..., Any]]:
-    base = [run[leaf] for leaf in wrt]
-
-    def at(values: Sequence[Any]) -> Run:
-        moved = {
-            leaf: value
-            for leaf, value, old in zip(wrt, values, base, strict=True)
-            if value is not old and not np.array_equal(value, old)
-        }
-        return run.update(moved) if moved else run
-
-    def fprop(*values: Value) -> Value:
-        outputs = at(values).outputs
-        return outputs if len(outputs) > 1 else outputs[0]
-
-    def bprop(grad: Value, output: Value, *values: Value) -> tuple[Value, ...]:
-        grads = at(values).bprop(grad, wrt=wrt, unused="zeros")
-        return tuple(grads[leaf] for leaf in wrt)
-
-    return fprop, bprop
+def check_function(
+    function: Callable[..., Any], inputs: tuple[Any, ...], keywords: Mapping[str, Any], asked: Asked
+) -> Report:
+    """Box by box at the example, then end to end in many regimes, the function on arrays against its graph."""
+    plain = Target.of_functions(function, lambda *_: None, inputs, asked.names, asked.valid)  # bprop comes below
+    target, traced = function_target(plain, keywords)
+    run, leaves = traced.run(*target.inputs)
+    read = [leaf for leaf in leaves if leaf is not None and leaf in run.graph]
+    seed, seconds = asked.seed, IN_PLACE_OF_FUNCTION * asked.effort.function
+    boxes = boxes_in_place(run, read, seed, seconds)
+    whole = check_target(target, 1, seed, asked.calls, asked.effort.function, scope=asked.scope(strict=False))
+    if whole.verdict == "fail" and not any(report.failures for report in boxes):
+        boxes = boxes_in_place(run, read, seed, seconds, regimes=True)
+    report = joined(target.name, boxes, whole, seed)
+    if asked.order < 2 or report.verdict == "fail":
+        return report
+    fed = {leaf: run[leaf] for leaf in read}
+    second = check_graph(run.graph, fed, Asked(asked.order, seed, asked.budget, effort=asked.effort))
+    return combined(target.name, [report, second], seed)
 
 
 def in_double(graph: Graph) -> tuple[Graph, dict[Box, Box]]:
     """The graph with float64 leaves, and its leaf for each old one; the graph itself where it is in float64."""
-    twins: dict[Box, Any] = {box: _leaf_in_double(box) for box in graph if not box.children and _narrow(box)}
+    narrow = (box for box in graph if not box.children and box.dtype.kind == "f" and box.dtype != np.float64)
+    twins: dict[Box, Any] = {box: _leaf_in_double(box) for box in narrow}
     return (with_leaves(graph, twins), twins) if twins else (graph, {})
 
 
-def _narrow(leaf: Box) -> bool:
-    return bool(leaf.dtype.kind == "f" and leaf.dtype != np.float64)
-
-
 def _leaf_in_double(leaf: Box) -> Box:
-    if isinstance(leaf, Input):
-        twin: Box = Input("x", shape=leaf.shape)
+    if isinstance(leaf, Parameter | Constant):
+        kind = Parameter if isinstance(leaf, Parameter) else Constant
+        twin: Box = kind(leaf.value.astype(np.float64))
     elif isinstance(leaf, Random):
         twin = Random(leaf.draw, shape=leaf.shape)
-    elif isinstance(leaf, Parameter):
-        twin = Parameter(leaf.value.astype(np.float64))
-    elif isinstance(leaf, Constant):
-        twin = Constant(leaf.value.astype(np.float64))
+    elif isinstance(leaf, Input):
+        twin = Input("x", shape=leaf.shape)
     else:
         return leaf
     twin._place(leaf.name, leaf.scope, leaf.built_at)
@@ -158,19 +222,17 @@ def _total(graph: Graph) -> Any:
     return total
 
 
-def boxes_in_place(
-    graph: Graph, run: Run, wrt: Sequence[Box], seed: int, seconds: float, regimes: bool = False
-) -> list[Report]:
+def boxes_in_place(run: Run, wrt: Sequence[Box], seed: int, seconds: float, regimes: bool = False) -> list[Report]:
     """One report per box that leads to `wrt`, in topological order; with `regimes` also near these values."""
     watch = Stopwatch()
-    boxes = [step.box for step in reversed(graph.bsteps(tuple(wrt)))]
+    boxes = [step.box for step in reversed(run.graph.bsteps(tuple(wrt)))]
     reports: dict[Box, Report] = {}
     left = 0
     for box in _new_kinds_first(boxes):
         if watch.seconds() > seconds:
             left += 1
             continue
-        report = _box_in_place(graph, run, box, seed, regimes, min(2.0, max(seconds - watch.seconds(), 0.1)))
+        report = _box_in_place(run, box, seed, regimes, min(2.0, max(seconds - watch.seconds(), 0.1)))
         if report is not None:
             reports[box] = report
     found = [reports[box] for box in boxes if box in reports]
@@ -184,13 +246,13 @@ def boxes_in_place(
     return found
 
 
-def _box_in_place(graph: Graph, run: Run, box: Box, seed: int, regimes: bool, seconds: float) -> Report | None:
+def _box_in_place(run: Run, box: Box, seed: int, regimes: bool, seconds: float) -> Report | None:
     """None for a box that has no gradient or reads several outputs; a tuple has no perturbation of its own."""
     values = [run[child] for child in box.children]
     if any(isinstance(value, tuple) for value in values):
         return None
     case = Case(type(box), tuple(np.array(value) for value in values), box.setting_values())
-    title = f"{type(box).__name__} {graph.names[box]!r}"
+    title = f"{type(box).__name__} {run.graph.names[box]!r}"
     if not differentiable(case):
         return None
     target, calls = target_of(case, vary=False, title=title)

@@ -10,19 +10,16 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.checking.code_contents import sizes_in, words_in
 from flowgraph.checking.compare import ask
 from flowgraph.checking.contract import contract
 from flowgraph.checking.describe import report_of
 from flowgraph.checking.difference import STEP
 from flowgraph.checking.examination import Examination
 from flowgraph.checking.example_contract import ExampleContract, broadcasts, is_elementwise
-from flowgraph.checking.layout import other_types
 from flowgraph.checking.point import Direction, Point, random_direction
-from flowgraph.checking.regimes_settings import crossed_regimes, joint_regimes, setting_regimes
-from flowgraph.checking.regimes_shapes import shape_regimes
-from flowgraph.checking.regimes_values import constant_regimes, value_regimes
+from flowgraph.checking.regimes import REGIMES, joint, settings, shapes
 from flowgraph.checking.report import Report
+from flowgraph.checking.representation import other_types
 from flowgraph.checking.runner import OutOfTime, generator
 from flowgraph.checking.scope import EVERYTHING, NORMAL, Scope
 from flowgraph.checking.second_order import second_order
@@ -123,16 +120,18 @@ def shielded() -> Iterator[None]:
 
 
 def _phases(examination: Examination, order: int, regimes: bool) -> None:
-    target, rng = examination.target, examination.rng
-    point = examination.watched_point("the example", examination.inputs)
+    target = examination.target
+    point = examination.point("the example", examination.inputs)
     if point is None:
         reason = next(iter(examination.skipped))
         raise ValueError(
             f"check: {target.name} cannot be run on the example in float64 ({reason}); give inputs inside "
             "its domain, at which fprop is finite"
         )
+    _, faults = examination.first_answer(point, np.ones(point.value.shape))
+    examination.pursue([fault for fault in faults if fault.kind == "mutation"])
     _learn(examination, point)
-    inputs, active = examination.inputs, examination.active
+    inputs = examination.inputs
     coordinates = 6 if point.slower_than(SLOW) else 24
     examination.visit("the example", inputs, coordinates=coordinates, single=4)
     contract(examination, "the example", inputs)
@@ -140,19 +139,13 @@ def _phases(examination: Examination, order: int, regimes: bool) -> None:
         return
     if examination.scope.varies("dtypes"):
         other_types(examination)
-    structures = examination.structures
-    _visit(examination, value_regimes(inputs, active, target.names, structures, rng), 0.4)
-    constants = examination.contract.constants
-    _visit(examination, constant_regimes(inputs, active, constants, rng), 0.52)
-    words = words_in(target.code, inputs)
-    settings = _visit(examination, setting_regimes(inputs, active, target.names, words, rng), 0.65)
-    shapes = _visit(examination, shape_regimes(inputs, structures, sizes_in(target.code), rng), 0.78)
-    _visit(examination, crossed_regimes([inputs, *shapes], active, target.names, words, rng), 0.88)
-    changed = [*shapes, *settings]
-    for k in examination.rng.permutation(len(changed))[: 6 if examination.runner.used() < 0.9 else 0]:
-        contract(examination, "another regime", changed[k])
-    joint = joint_regimes(shapes, settings, active, structures, inputs, rng, 60)
-    _visit(examination, joint, 0.95)
+    source = examination.source()
+    for family, share in REGIMES.items():
+        if family is joint:
+            changed = [*source.legal[shapes], *source.legal[settings]]
+            for k in examination.rng.permutation(len(changed))[: 6 if examination.runner.used() < 0.9 else 0]:
+                contract(examination, "another regime", changed[k])
+        source.legal[family] = _visit(examination, family(source), share)
     if order >= 2:
         second_order(examination)
 

@@ -1,37 +1,95 @@
-"""What the code under test holds: generators of random numbers, and what is written in it and in what it calls."""
+"""What the code under test holds: what is written in it and in what it calls, and generators of random numbers."""
 
 from __future__ import annotations
 
 import copy
+import functools
 import math
+import pickle
 import random
 from collections.abc import Callable, Iterator
-from types import CodeType
+from contextlib import suppress
+from dataclasses import dataclass
+from types import CodeType, ModuleType
 from typing import Any
 
 import numpy as np
 
-from flowgraph.box.value import Value
-from flowgraph.checking.target import Inputs, Target
+from flowgraph.checking.target import Inputs
 
+GLOBAL = (np.random.get_state.__self__, random.getstate.__self__)  # type: ignore[attr-defined]
 RANDOM_SOURCES = (np.random.Generator, np.random.RandomState, random.Random)
 MOST = 28  # numbers, each of which makes four regimes of some 40 calls: 4,500 of 60,000
+MOST_FUNCTIONS = 40  # that are read: what calls more than that has its numbers elsewhere
+MOST_SIZES = 16  # each of which makes a regime for every group of axes
+MOST_WORDS = 12  # modes, and whole numbers: each is tried for every setting
+LARGEST_WHOLE = 2000  # a year, a length; larger ones are masks and seeds
 
 
-def functions_of(functions: tuple[Callable[..., Any], ...]) -> list[Callable[..., Any]]:
-    """The functions and those of the same modules that they reach."""
-    found: list[Callable[..., Any]] = []
-    waiting = list(functions)
-    modules = {getattr(function, "__module__", None) for function in functions}
-    while waiting and len(found) < 40:
-        function = waiting.pop(0)
-        if any(function is known for known in found):
-            continue
-        found.append(function)
-        for value in reachable_values(function):
-            if hasattr(value, "__code__") and getattr(value, "__module__", None) in modules:
-                waiting.append(value)
-    return found
+@dataclass(frozen=True)
+class Code:
+    """Functions, with those of the same modules that they reach."""
+
+    given: tuple[Callable[..., Any], ...]
+
+    @functools.cached_property
+    def functions(self) -> list[Callable[..., Any]]:
+        """Themselves and what they reach."""
+        found: list[Callable[..., Any]] = []
+        waiting = list(self.given)
+        modules = {getattr(function, "__module__", None) for function in waiting}
+        while waiting and len(found) < MOST_FUNCTIONS:
+            function = waiting.pop(0)
+            if any(function is known for known in found):
+                continue
+            found.append(function)
+            reached = (value for value in reachable_values(function) if hasattr(value, "__code__"))
+            waiting += [value for value in reached if getattr(value, "__module__", None) in modules]
+        return found
+
+    @functools.cached_property
+    def values(self) -> list[Any]:
+        """What is written in them, and what they reach."""
+        found: list[Any] = []
+        for function in self.functions:
+            code = code_of(function)
+            found += [*(_written(code) if code is not None else ()), *reachable_values(function)]
+        return found
+
+    @functools.cached_property
+    def numbers(self) -> list[float]:
+        """Distinct finite numbers, the floats first, and their negatives: a test may be of |x|."""
+        floats = [v for v in self.values if type(v) is float and math.isfinite(v) and 1e-13 < abs(v) < 1e7]
+        whole = [float(v) for v in self.values if type(v) is int and 0 < abs(v) <= LARGEST_WHOLE]
+        return list(dict.fromkeys(signed for v in (*floats, *whole) for signed in (v, -v)))[:MOST]
+
+    @property
+    def sizes(self) -> list[int]:
+        """Sizes on both sides of the whole numbers: a branch may be on a length."""
+        whole = [v for v in self.values if type(v) is int and 2 <= v <= 64]
+        return list(dict.fromkeys(near for v in whole for near in (v, v + 1, v - 1)))[:MOST_SIZES]
+
+    def words(self, inputs: Inputs) -> list[str | int]:
+        """Values to try for a setting: short strings that may be modes, and whole numbers.
+
+        A whole number may mark an element of an integer array, as -1 or 255 does labels that are left out.
+        """
+        modes = [v for v in self.values if type(v) is str and 0 < len(v) <= 12 and v.isidentifier()]
+        whole = [v for v in (*inputs, *self.values) if type(v) is int and abs(v) <= LARGEST_WHOLE]
+        return [*list(dict.fromkeys(modes))[:MOST_WORDS], *list(dict.fromkeys(whole))[:MOST_WORDS]]
+
+    @functools.cached_property
+    def draws(self) -> bool:
+        """Whether a name in it says that it draws at random."""
+        codes = [code for function in self.functions if (code := code_of(function)) is not None]
+        names = [name for code in codes for name in (*code.co_names, *code.co_freevars)]
+        return any("random" in name or "rng" in name for name in names)
+
+
+def code_of(function: Callable[..., Any]) -> CodeType | None:
+    """The code of a function or method; None of what is not written in Python."""
+    code = getattr(getattr(function, "__func__", function), "__code__", None)
+    return code if isinstance(code, CodeType) else None
 
 
 def _written(code: CodeType) -> Iterator[Any]:
@@ -44,103 +102,42 @@ def _written(code: CodeType) -> Iterator[Any]:
             yield value
 
 
-def _values(functions: tuple[Callable[..., Any], ...]) -> Iterator[Any]:
-    for function in functions_of(functions):
-        inner = getattr(function, "__func__", function)
-        code = getattr(inner, "__code__", None)
-        if isinstance(code, CodeType):
-            yield from _written(code)
-        yield from reachable_values(function)
-
-
-def numbers_in(functions: tuple[Callable[..., Any], ...]) -> list[float]:
-    """Distinct finite numbers, and the negatives of the floats: a test may be of |x|."""
-    found: dict[float, None] = {}
-    whole: dict[float, None] = {}
-    for value in _values(functions):
-        if type(value) is float and math.isfinite(value) and 1e-13 < abs(value) < 1e7:
-            found[value] = None
-            found[-value] = None
-        elif type(value) is int and 0 < abs(value) <= 2000:
-            whole[float(value)] = None
-            whole[float(-value)] = None
-    return list({**found, **whole})[:MOST]
-
-
-def sizes_in(functions: tuple[Callable[..., Any], ...]) -> list[int]:
-    """Sizes on both sides of the whole numbers in the code: a branch may be on a length."""
-    sizes: dict[int, None] = {}
-    for value in _values(functions):
-        if type(value) is int and 2 <= value <= 64:
-            for near in (value, value + 1, value - 1):
-                sizes[near] = None
-    return list(sizes)[:16]
-
-
-def words_in(functions: tuple[Callable[..., Any], ...], inputs: Inputs) -> list[str | int]:
-    """Values to try for a setting: short strings in the code that may be modes, and integers.
-
-    A whole number may mark an element of an integer array, as -1 or 255 does labels that are left out.
-    """
-    known = list(_values(functions))
-    modes = {v: None for v in known if type(v) is str and 0 < len(v) <= 12 and v.isidentifier()}
-    given = [v for v in inputs if type(v) is int]
-    whole = {v: None for v in [*given, *known] if type(v) is int and abs(v) <= 2000}
-    return [*list(modes)[:12], *list(whole)[:12]]
-
-
-def draws(functions: tuple[Callable[..., Any], ...]) -> bool:
-    """Whether a name in the code says that it draws at random."""
-    codes = [getattr(getattr(f, "__func__", f), "__code__", None) for f in functions_of(functions)]
-    names = [name for code in codes if code is not None for name in (*code.co_names, *code.co_freevars)]
-    return any("random" in name or "rng" in name for name in names)
-
-
-def random_sources(target: Target) -> Iterator[Any]:
-    """The generators that the functions of a target hold, each once."""
-    seen: set[int] = set()
-    for function in (target.fprop, target.bprop, *target.code):
-        for value in reachable_values(function):
-            stateless = isinstance(value, random.SystemRandom)  # nothing can be put back
-            if isinstance(value, RANDOM_SOURCES) and not stateless and id(value) not in seen:
-                seen.add(id(value))
-                yield value
-
-
 def reachable_values(function: Callable[..., Any]) -> Iterator[Any]:
     """Closure cells, defaults, globals named in the code, and the contents of dicts, lists and objects among them."""
     inner = getattr(function, "__func__", function)
     inner = getattr(inner, "func", inner)
-    code = getattr(inner, "__code__", None)
+    code = code_of(inner)
     values: list[Any] = [getattr(function, "__self__", None)]
-    if code is not None:
-        values += [getattr(cell, "cell_contents", None) for cell in _filled(inner.__closure__ or ())]
-        values += list(inner.__defaults__ or ()) + list((inner.__kwdefaults__ or {}).values())
-        values += [inner.__globals__[name] for name in code.co_names if name in inner.__globals__]
-    else:
+    if code is None:
         values.append(function)
+    else:
+        for cell in inner.__closure__ or ():
+            with suppress(ValueError):  # of a name that is not bound yet
+                values.append(cell.cell_contents)
+        values += [*(inner.__defaults__ or ()), *(inner.__kwdefaults__ or {}).values()]
+        values += [inner.__globals__[name] for name in code.co_names if name in inner.__globals__]
     for value in values:
         yield value
         if isinstance(value, dict):
             yield from list(value.values())
         elif isinstance(value, list | tuple):
             yield from value
-        elif hasattr(value, "__dict__") and not isinstance(value, type) and not inspect_module(value):
+        elif hasattr(value, "__dict__") and not isinstance(value, type | ModuleType):
             yield from list(vars(value).values())
 
 
-def _filled(cells: tuple[Any, ...]) -> Iterator[Any]:
-    for cell in cells:
-        try:
-            cell.cell_contents  # noqa: B018
-        except ValueError:
-            continue
-        yield cell
+def random_states(functions: tuple[Callable[..., Any], ...], trial: Callable[[], object]) -> list[tuple[Any, Any]]:
+    """The generators that functions hold, and the global ones that a trial draws from, with where they stand before it.
 
-
-def inspect_module(value: Value) -> bool:
-    """Whether a value is a module."""
-    return type(value).__name__ == "module"
+    Nothing can be put back of what has no state.
+    """
+    found = {id(value): value for f in functions for value in reachable_values(f) if isinstance(value, RANDOM_SOURCES)}
+    held = [source for source in found.values() if not isinstance(source, random.SystemRandom)]
+    states = [(source, state_of(source)) for source in (*held, *GLOBAL)]
+    with suppress(Exception):
+        trial()
+    moved = [pickle.dumps(state_of(source)) != pickle.dumps(state) for source, state in states]
+    return [pair for k, pair in enumerate(states) if k < len(held) or moved[k]]
 
 
 def state_of(source: Any) -> Any:

@@ -16,7 +16,7 @@ from flowgraph.checking.diagnosis import diagnose
 from flowgraph.checking.evidence import NARROW
 from flowgraph.checking.examination import Examination
 from flowgraph.checking.point import Point, coordinate, directions_for, grads_for
-from flowgraph.checking.regimes_shapes import axis_groups
+from flowgraph.checking.regimes import axis_groups
 from flowgraph.checking.report import Failure, Report, distinct, nothing
 from flowgraph.checking.reproduce import reproducing_code
 from flowgraph.checking.runner import Illegal, generator

@@ -16,11 +16,12 @@ from flowgraph.checking.compare import FormFault, Gradients, Ruling, Suspicion, 
 from flowgraph.checking.example_contract import ExampleContract
 from flowgraph.checking.notes import Notes
 from flowgraph.checking.point import Point, directions_for, grads_for
-from flowgraph.checking.regimes_values import Structure, structure_of
+from flowgraph.checking.regimes import Source
 from flowgraph.checking.runner import Illegal, OutOfTime, Runner, generator
 from flowgraph.checking.scope import EVERYTHING, Scope
 from flowgraph.checking.settle import settle
 from flowgraph.checking.target import Array, Inputs, Target, in_double
+from flowgraph.checking.values import Structure, structure_of
 
 MOST_SETTLED = 150  # suspicions: at 400 calls each they take the whole budget
 MOST_OF_ONE_POINT = 4  # suspicions: what one of the clearest does not show, the others seldom do
@@ -61,37 +62,57 @@ class Examination:
         contract = ExampleContract(inputs, target, active)
         return cls(target, runner, generator(seed), active, inputs, contract, scope, structures)
 
+    def source(self) -> Source:
+        """What regimes are derived from."""
+        code, names = self.contract.code, self.target.names
+        written = (self.contract.constants, code.words(self.inputs), code.sizes)
+        return Source(self.inputs, self.active, names, self.structures, self.rng, *written)
+
     def point(self, regime: str, inputs: Inputs) -> Point | None:
         """The point, or None where the regime is not legal, which is counted."""
+        runner, active = self.runner, self.active
         if not self.within_domain(inputs):
             self.skipped["outside the declared domain"] += 1
             return None
+        own = inputs if runner.shields else _copied(inputs)
         try:
-            point, fault = watched_point(self.runner, inputs, regime, self.active)
+            point = Point.at(runner, own, regime, active)
+            if (changed := self._changed(inputs, own)) and not runner.shields:
+                runner.shields = True
+                fault = FormFault("mutation", point, f"fprop changes {changed} in place")
+                point = Point.at(runner, inputs, regime, active)
+                self.pursue([fault])
         except Illegal as reason:
             self.skipped[str(reason).split(":")[0]] += 1
-            if "overflow" not in self.warnings and overflows_on_the_way(self.runner, inputs, self.active, reason):
+            if "overflow" not in self.warnings and overflows_on_the_way(runner, inputs, active, reason):
                 self.warn("overflow", f"fprop overflows on its way ({regime}), though its value fits into float64")
             return None
-        if fault is not None:
-            self.pursue([fault])
         return point
 
-    def watched_point(self, regime: str, inputs: Inputs) -> Point | None:
-        """A point where bprop was called once on watched arguments; if it writes to them, later calls get copies."""
-        point = self.point(regime, inputs)
-        if point is not None:
-            _, faults = watched_answer(point, np.ones(point.value.shape))
-            self.pursue([fault for fault in faults if fault.kind == "mutation"])
-        return point
+    def _changed(self, before: Value, after: Value) -> str:
+        """What was written to, of inputs or of inputs, output and incoming gradient."""
+        labels = (*self.target.names, "the output of fprop", "the incoming gradient")
+        pairs = zip(labels, before, after, strict=False)
+        return ", ".join(label for label, one, other in pairs if one is not other and _bits(one) != _bits(other))
+
+    def first_answer(self, point: Point, grad: Array) -> tuple[Gradients | None, list[FormFault]]:
+        """The answer to the first incoming gradient at a point; once bprop writes to its arguments, it gets copies."""
+        arriving = point.arriving(grad)
+        given = (*point.inputs, point.output, arriving)
+        before = _copied(given) if not self.runner.shields else given
+        gradients, faults = ask(point, grad, arriving)
+        changed = self._changed(before, given)
+        if not changed:
+            return gradients, faults
+        gradients = kept(gradients)
+        self.runner.shields = True
+        point.inputs = before[: len(point.inputs)]
+        point.output = Point.at(self.runner, point.inputs, point.regime, point.active).output
+        return gradients, [FormFault("mutation", point, f"bprop changes {changed} in place"), *faults]
 
     def within_domain(self, inputs: Inputs) -> bool:
         """Whether inputs are inside the declared domain."""
-        for i, (low, high) in self.target.domain.items():
-            x = np.asarray(inputs[i])
-            if x.size and not (x.min() >= low and x.max() <= high):
-                return False
-        return True
+        return all(np.all((inputs[i] >= low) & (inputs[i] <= high)) for i, (low, high) in self.target.domain.items())
 
     def visit(self, regime: str, inputs: Inputs, coordinates: int = 1, single: int = 1) -> Point | None:
         """Compare the gradients in some directions at a point; None where the inputs are not legal."""
@@ -104,7 +125,7 @@ class Examination:
         self.visited += 1
         directions = directions_for(point, self.rng, coordinates)
         grads = grads_for(point, self.rng, single)
-        gradients, faults = watched_answer(point, grads[0])
+        gradients, faults = self.first_answer(point, grads[0])
         gradients = kept(gradients)
         self.pursue(compare(point, grads, directions, self.tally, (gradients, faults)))
         if gradients is not None:
@@ -115,7 +136,7 @@ class Examination:
         """Call bprop again at ties, which are rare in examples, to detect random tie-breaking."""
         again = ask(point, grad)[0]
         if again is not None and any(gap > 1e-9 * size for gap, size in gaps(first, again)):
-            self.fail("determinism", point, "bprop gives another gradient for the same arguments")
+            self.fail(FormFault("determinism", point, "bprop gives another gradient for the same arguments"))
 
     def pursue(self, suspicions: Sequence[Suspicion]) -> None:
         """Settles suspicions: of each child the clearest first, then those of several, and no more than a few.
@@ -134,15 +155,13 @@ class Examination:
             self.runner.deadline = deadline
 
     def _settle_each(self, suspicions: Sequence[Suspicion]) -> None:
-        ranked: dict[int | None, int] = {}
-        order: list[tuple[int, bool, int]] = []
-        suspicions = sorted(suspicions, key=lambda s: -s.clarity)
-        for k, suspicion in enumerate(suspicions):
-            child = suspicion.child
-            ranked[child] = ranked.get(child, 0) + 1
-            order.append((ranked[child], child is None, k))
-        for _, _, k in sorted(order)[: max(MOST_OF_ONE_POINT, len(self.active))]:
-            suspicion = suspicions[k]
+        seen: Counter[int | None] = Counter()
+        order: list[tuple[int, bool, Suspicion]] = []
+        for suspicion in sorted(suspicions, key=lambda one: -one.clarity):
+            seen[suspicion.child] += 1
+            order.append((seen[suspicion.child], suspicion.child is None, suspicion))
+        order.sort(key=lambda one: one[:2])
+        for *_, suspicion in order[: max(MOST_OF_ONE_POINT, len(self.active))]:
             if self.settled > MOST_SETTLED or self.known(suspicion):
                 continue
             if not self.scope.strict and self.notes.spares(suspicion, self.contract):
@@ -158,13 +177,11 @@ class Examination:
 
     def allows(self, inputs: Inputs) -> bool:
         """Whether derived inputs are among those that were asked for."""
-        if not self.target.keeps_shapes(inputs):
+        contract = self.contract
+        if not self.target.keeps_shapes(inputs) or contract.contradicts_annotation(inputs):
             return False
-        if self.contract.contradicts_annotation(inputs):
-            return False
-        if not self.scope.strict and (self.contract.separates(inputs) or self.contract.leaves_held(inputs)):
-            return False
-        return self.scope.allows(self.target, self.inputs, inputs)
+        parted = not self.scope.strict and (contract.separates(inputs) or contract.leaves_held(inputs))
+        return not parted and self.scope.allows(self.target, self.inputs, inputs)
 
     def known(self, suspicion: Suspicion) -> bool:
         """Whether a mistake of this kind, in this child, has been found before."""
@@ -220,48 +237,9 @@ class Examination:
         """Enter a warning; the first of a kind stays."""
         self.warnings.setdefault(kind, text)
 
-    def fail(self, kind: str, point: Point, note: str, child: int | None = None, loud: str = "") -> None:
-        """Enter a failure that is not one of values."""
-        self.enter(Ruling("wrong", FormFault(kind, point, note, child=child, loud=loud), note=note))
-
-
-def watched_point(
-    runner: Runner, inputs: Inputs, regime: str, active: tuple[int, ...]
-) -> tuple[Point, FormFault | None]:
-    """The point, on copies of the inputs; where fprop writes into them it is run again on copies, as from then on."""
-    if runner.shields:
-        return Point.at(runner, inputs, regime, active), None
-    own = _copied(inputs)
-    point = Point.at(runner, own, regime, active)
-    changed = _changed(point, _bits(inputs))
-    if not changed:
-        return point, None
-    runner.shields = True
-    fault = FormFault("mutation", point, f"fprop changes {changed} in place")
-    return Point.at(runner, inputs, regime, active), fault
-
-
-def watched_answer(point: Point, grad: Array) -> tuple[Gradients | None, list[FormFault]]:
-    """The answer to the first incoming gradient at a point, and whether bprop writes to its arguments."""
-    runner = point.runner
-    if runner.shields:
-        return ask(point, grad)
-    inputs, output, arriving = _copied(point.inputs), point.output, point.arriving(grad)
-    before = _bits(point.inputs), _bits(output), _bits(arriving)
-    gradients, faults = ask(point, grad, arriving)
-    found = [
-        (f"bprop changes {_changed(point, before[0])} in place", _bits(point.inputs) == before[0]),
-        ("bprop changes the output of fprop in place", _bits(output) == before[1]),
-        ("bprop changes the incoming gradient in place", _bits(arriving) == before[2]),
-    ]
-    written = [FormFault("mutation", point, note) for note, same in found if not same]
-    if not written:
-        return gradients, faults
-    gradients = kept(gradients)
-    runner.shields = True
-    again = Point.at(runner, inputs, point.regime, point.active)
-    point.inputs, point.output = inputs, again.output
-    return gradients, [*written, *faults]
+    def fail(self, fault: FormFault) -> None:
+        """Enter a failure that needs no confirmation."""
+        self.enter(Ruling("wrong", fault, note=fault.note))
 
 
 def _copied(value: Value) -> Any:
@@ -275,8 +253,3 @@ def _bits(value: Value) -> Any:
     if isinstance(value, np.ndarray):
         return value.tobytes() if value.dtype.kind != "O" else None
     return [_bits(one) for one in value] if isinstance(value, tuple | list) else None
-
-
-def _changed(point: Point, before: list[Any]) -> str:
-    names = point.runner.target.names
-    return ", ".join(name for name, a, x in zip(names, before, point.inputs, strict=True) if a != _bits(x))

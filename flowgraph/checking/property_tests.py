@@ -16,15 +16,14 @@ from flowgraph.checking.box_target import BoxCalls, differentiable, target_of
 from flowgraph.checking.cases import Case
 from flowgraph.checking.check_target import examined, shielded
 from flowgraph.checking.describe import report_of
-from flowgraph.checking.drawn_graphs import hypothesis, st
 from flowgraph.checking.examination import Examination
-from flowgraph.checking.frameworks.check_framework import in_words_of
-from flowgraph.checking.frameworks.target import KNOWN, FrameworkName, framework_code
-from flowgraph.checking.gradient_target import gradient_target
-from flowgraph.checking.regimes_values import structure_of
+from flowgraph.checking.frameworks.check_framework import ADAPTERS, FrameworkName, framework_code, in_words_of
+from flowgraph.checking.graph_target import gradient_target
 from flowgraph.checking.report import GradientError, Report, nothing, with_failures
 from flowgraph.checking.second_order import second_order
+from flowgraph.checking.strategies import hypothesis, st
 from flowgraph.checking.target import Target
+from flowgraph.checking.values import structure_of
 from flowgraph.errors import UsageError
 
 
@@ -129,7 +128,7 @@ def _target(
         if framework is not None:
             raise UsageError(
                 f"property_test: found bprop= and framework={framework!r}; needs bprop= alone, for a pair in NumPy, or "
-                f"framework= alone, one of {', '.join(KNOWN)}"
+                f"framework= alone, one of {', '.join(ADAPTERS)}"
             )
         if keywords:
             raise UsageError(f"property_test: found {next(iter(keywords))}=; with bprop= arguments go by place")
@@ -141,7 +140,7 @@ def _target(
             "JAX, autograd or MyGrad, as its arguments say"
         )
     target, adapter = found
-    return target, lambda report: in_words_of(adapter.framework, report)
+    return target, lambda report: in_words_of(adapter, report)
 
 
 @dataclass(frozen=True)

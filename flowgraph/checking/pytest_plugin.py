@@ -112,19 +112,14 @@ def items_of(session: pytest.Session, place: str, order: int) -> list[pytest.Ite
         found = {name: _named(next(_modules(where, directory)), name, place)}
     else:
         for module in _modules(place, directory):
-            found |= {key if key not in found else f"{module.__name__}:{key}": one for key, one in _sorted(module)}
+            own = targets_of(module).items()
+            found |= {key if key not in found else f"{module.__name__}:{key}": one for key, one in own}
     if not found:
         raise pytest.UsageError(
             f"--check-boxes={place}: found no Box subclass there, and no example of a function; needs {NEEDED}"
         )
     parent = BoxModule.from_parent(session, name=place, nodeid=place)
     return [TargetItem.from_parent(parent, name=key, target=one, order=order) for key, one in found.items()]
-
-
-def _sorted(module: ModuleType) -> list[tuple[str, Any]]:
-    """The targets of a module, box classes in the order in which they are written."""
-    found = targets_of(module)
-    return sorted(found.items(), key=lambda one: _line(one[1]))
 
 
 def _named(module: ModuleType, name: str, place: str) -> Any:
@@ -166,11 +161,3 @@ def _from_file(path: Path) -> ModuleType:
     sys.modules.setdefault(name, module)
     spec.loader.exec_module(module)
     return module
-
-
-def _line(target: Any) -> int:
-    """The line on which a class begins; after all of them for an example."""
-    try:
-        return inspect.getsourcelines(target)[1] if inspect.isclass(target) else sys.maxsize
-    except (OSError, TypeError):
-        return 0

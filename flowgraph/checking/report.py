@@ -138,8 +138,9 @@ class Report:
         Derivatives that were compared, those that could not show an error of that size, and those left undecided.
     kinks, regimes, evaluations, bprop_calls, seed : int
         Points where no derivative exists, sets of values, shapes and settings that were tried, calls, the seed.
-    checked, not_differentiated, words : sequence of str
-        What was varied, the inputs whose gradient was not asked for, and what forward and backward pass are called.
+    checked, not_differentiated, not_checked, words : sequence of str
+        What was varied, the inputs whose gradient was not asked for, what else was not looked at, as complex values of
+        a box, and what forward and backward pass are called.
 
     Examples
     --------
@@ -167,6 +168,7 @@ class Report:
     checked: list[str] = field(default_factory=list)
     role: str = ""
     not_differentiated: list[str] = field(default_factory=list)
+    not_checked: list[str] = field(default_factory=list)
     words: tuple[str, str] = ("fprop", "bprop")
 
     @property
@@ -223,7 +225,8 @@ class Report:
         checked = f"checked: {', '.join(self.checked) or 'nothing'}"
         role = f" ({self.role})" if self.role and self.checked else ""
         others = f"; not differentiated: {', '.join(self.not_differentiated)}" if self.not_differentiated else ""
-        return f"{checked}{role}{others}"
+        left = f"; not checked: {', '.join(self.not_checked)}" if self.not_checked else ""
+        return f"{checked}{role}{others}{left}"
 
     def _facts(self) -> list[str]:
         facts = [

@@ -1,4 +1,4 @@
-"""Python text that shows a mistake when it is run."""
+"""Python text that shows a mistake when it is run, and the definitions of fprop and bprop on which it rests."""
 
 from __future__ import annotations
 
@@ -8,21 +8,23 @@ import math
 import re
 import sys
 import textwrap
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from flowgraph.box import Box, Elementwise, registry
 from flowgraph.box.value import Value
 from flowgraph.checking.compare import Suspicion
 from flowgraph.checking.point import Point
-from flowgraph.checking.runner import parts, unflatten
+from flowgraph.checking.runner import unflatten
 from flowgraph.checking.target import Target
 
 MOST_ELEMENTS = 200  # of an array that is printed: a screen of numbers
 OWN_NAMES = (
     "np", "fprop", "bprop", "grad", "output", "gradients", "move", "step", "pairs",
-    "function", "forward", "backward", "vjp", "outputs", "tensors", "called", "torch", "jax", "mygrad", "make_vjp",
+    "function", "forward", "backward", "vjp", "outputs", "pulled", "tensors", "called", "torch", "jax", "mygrad",
+    "make_vjp",
 )  # fmt: skip
 
 
@@ -61,17 +63,12 @@ def _numeric(target: Target, names: list[str], point: Point, child: int, index: 
         f"step = {step!r}",
         f"move{at} = step" if at else "move = step",
     ]
-    if any(np.iscomplexobj(part) for part in parts(point.output)):
-        pairs = f"zip(grad, fprop({up}), fprop({down}))"
-        pairs = pairs if isinstance(point.output, tuple | list) else f"[(grad, fprop({up}), fprop({down}))]"
-        return [*lines, f'print("numeric", sum(np.vdot(g, up - down).real for g, up, down in {pairs}) / (2 * step))']
-    if not isinstance(point.output, tuple | list):
+    several = isinstance(point.output, tuple | list)
+    if not several and not np.iscomplexobj(point.output):
         return [*lines, f'print("numeric", np.sum(grad * (fprop({up}) - fprop({down}))) / (2 * step))']
-    return [
-        *lines,
-        f"pairs = zip(grad, fprop({up}), fprop({down}))",
-        'print("numeric", sum(np.sum(g * (up - down)) for g, up, down in pairs) / (2 * step))',
-    ]
+    pairs = f"zip(grad, fprop({up}), fprop({down}))" if several else f"[(grad, fprop({up}), fprop({down}))]"
+    numeric = "sum(np.vdot(g, up - down).real for g, up, down in pairs) / (2 * step)"
+    return [*lines, f"pairs = {pairs}", f'print("numeric", {numeric})']
 
 
 def _arguments(
@@ -109,6 +106,93 @@ def _identifiers(names: tuple[str, ...]) -> list[str]:
         taken.add(variable)
         found.append(variable)
     return found
+
+
+def written(name: str, arguments: str, body: Sequence[str]) -> tuple[str, ...]:
+    """A function of these arguments by the lines of its body."""
+    return ("", f"def {name}({arguments}):", *(f"    {line}" for line in body))
+
+
+def traced(arguments: str, graph_of: Sequence[str]) -> tuple[str, ...]:
+    """The function that builds a graph and its leaves, and the bprop of that graph."""
+    bprop = [
+        f"graph, leaves = graph_of({arguments})",
+        "wrt = [x for x in leaves if isinstance(x, fg.Parameter) and x in graph]",
+        "grads = graph.fprop().bprop(grad, wrt=wrt, unused='zeros')",
+        "own = [isinstance(x, fg.Parameter) for x in leaves]",
+        "return [(grads[x] if x in grads else np.zeros(x.shape)) if k else None for x, k in zip(leaves, own)]",
+    ]
+    return (*written("graph_of", arguments, graph_of), *written("bprop", f"grad, output, {arguments}", bprop))
+
+
+def function_definition(function: Callable[..., Any], differentiated: Sequence[int]) -> tuple[str, ...]:
+    """The function, and the gradient of the graph that it builds on boxes."""
+    graph_of = [
+        f"leaves = [fg.Parameter(x) if i in {list(differentiated)} else x for i, x in enumerate(inputs)]",
+        "found = fprop(*leaves, **settings)",
+        "return fg.Graph(*(found if isinstance(found, tuple | list) else [found])), leaves",
+    ]
+    arguments = "*inputs, **settings"
+    return ("import flowgraph as fg", *definition_of("fprop", function), *traced(arguments, graph_of))
+
+
+def graph_definition(forward: str, names: Sequence[str], fed: Sequence[str], first: bool) -> tuple[str, ...]:
+    """A graph, which cannot be written out, as a function of the leaves of these names."""
+    beside = f" ({', '.join(map(repr, fed))})" if fed else ""
+    bprop = [
+        f"grads = {forward}.bprop(grad, wrt=names, unused='zeros')",
+        "return [grads[name] for name in names]",
+    ]
+    return (
+        f"# graph is your graph; feeds are its inputs by name{beside}",
+        f"names = {list(names)}",
+        *written("fprop", "*values", [f"return {forward}.outputs{'[0]' if first else ''}"]),
+        *written("bprop", "grad, output, *values", bprop),
+    )
+
+
+def box_definition(cls: type[Box], keywords: str, children: Sequence[str], settings: Sequence[str]) -> tuple[str, ...]:
+    """The class called directly where that shows the mistake, else through a run."""
+    given, arguments = ", ".join(children), ", ".join((*children, *settings))
+    box = f"{cls.__name__}({given}{keywords})"
+    bprop = [f"return {box}.bprop(grad, output, {given})"]
+    if not cls.has_bprop or (issubclass(cls, Elementwise) and len(children) > 1) or cls.signature is not None:
+        run = "grads = fg.Graph(box).fprop().bprop(grad, wrt=box.children, unused='zeros')"
+        bprop = [f"box = {box}", run, "return [grads[c] for c in box.children]"]
+    fprop = written("fprop", arguments, [f"return {box}.fprop({given})"])
+    return (*import_of(cls), *fprop, *written("bprop", f"grad, output, {arguments}", bprop))
+
+
+def gradient_definition(
+    cls: type[Box], keywords: str, names: Sequence[str], leaves: Sequence[str], wanted: Sequence[int], shift: int
+) -> tuple[str, ...]:
+    """The graph of the gradients of a box.
+
+    `names` are those of `shift` incoming gradients, the children and the settings, `leaves` the kinds of the first two.
+    """
+    arguments, wrt = ", ".join(names), ", ".join(f"leaves[{i + shift}]" for i in wanted)
+    gradients = f"fg.gradient(box, [{wrt}], leaves[0])"
+    if shift > 1:
+        gradients = f"fg.gradient(sum(fg.sum(part * grad) for part, grad in zip(box, leaves)), [{wrt}])"
+    graph_of = [
+        f"leaves = [{', '.join(f'fg.{kind}({name})' for kind, name in zip(leaves, names, strict=False))}]",
+        f"box = {cls.__name__}(*leaves[{shift}:]{keywords})",
+        f"return fg.Graph(*{gradients}), leaves",
+    ]
+    fprop = [f"return graph_of({arguments})[0].fprop().outputs{'' if len(wanted) > 1 else '[0]'}"]
+    return (*import_of(cls), *written("fprop", arguments, fprop), *traced(arguments, graph_of))
+
+
+def import_of(cls: type[Box]) -> tuple[str, ...]:
+    """Python text after which the class has its name, and flowgraph is fg."""
+    first = "import flowgraph as fg"
+    if getattr(sys.modules["flowgraph"], cls.__name__, None) is cls:
+        return first, f"from flowgraph import {cls.__name__}"
+    if registry.get(cls.__name__) is cls:
+        return first, f"{cls.__name__} = fg.registry[{cls.__name__!r}]"
+    if "<locals>" in cls.__qualname__:
+        return (first,)
+    return first, *import_lines(cls.__module__, cls.__qualname__, cls.__name__)
 
 
 def import_lines(module: str, qualname: str, name: str) -> list[str]:

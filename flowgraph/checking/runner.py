@@ -5,15 +5,14 @@ from __future__ import annotations
 import copy
 import hashlib
 import os
-import random
-from collections.abc import Callable, Iterator, Sequence
+import time
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from flowgraph.box.value import Value
-from flowgraph.checking.code_contents import RANDOM_SOURCES, random_sources, restore, state_of
-from flowgraph.checking.scope import Stopwatch
+from flowgraph.checking.code_contents import RANDOM_SOURCES, random_states, restore
 from flowgraph.checking.target import Array, Inputs, Target
 
 NUMBERS = (np.ndarray, np.generic, float, int)
@@ -22,7 +21,33 @@ BYTES = 8  # of a digest: two answers of a million have the same with a chance o
 LATE = 1.1  # times the seconds: what is at work then may not end by itself
 MOST_REFUSALS = 3  # in a row: what vmap refuses once it mostly refuses again, at the cost of a call
 OWN = 20_317  # any number that nobody seeds with
+PATIENCE = 10.0  # times longer by the clock on the wall, where code waits or the machine is given to others
+FRESH = 0.02  # seconds for which a reading of the processor's clock will do: it can cost as much as many small calls
+SPARING = 30  # times what the latest reading took
 NOT_FINITE = "fprop is not finite"
+
+
+class Stopwatch:
+    """Runs from when it is made."""
+
+    def __init__(self) -> None:
+        self._wall = time.perf_counter()
+        self._processor = time.process_time()
+        self._next = 0.0
+        self._read = 0.0
+
+    def wall(self) -> float:
+        """Seconds by the clock on the wall."""
+        return time.perf_counter() - self._wall
+
+    def seconds(self) -> float:
+        """Seconds of the processor, which counts each thread: never more than on the wall, nor much less."""
+        wall = self.wall()
+        if wall > self._next:
+            self._read = max(min(time.process_time() - self._processor, wall), wall / PATIENCE)
+            after = self.wall()
+            self._next = after + max(FRESH, SPARING * (after - wall))
+        return self._read
 
 
 class Illegal(Exception):
@@ -59,23 +84,9 @@ class Runner:
         self.tangents: dict[int, Callable[[Array, Array], Array]] = {}
         self.many = target.many
         self.refusals = 0  # of `many`, in a row
-        self._states = [(source, state_of(source)) for source in random_sources(target)]
-        self._global_state: tuple[Any, Any] | None = None
         self._copies_inputs = any(isinstance(value, RANDOM_SOURCES) for value in target.inputs)
-        self._watch_global_state(target)
-
-    def _watch_global_state(self, target: Target) -> None:
-        before = (np.random.get_state(legacy=False), random.getstate())  # noqa: NPY002
-        try:
-            _call(target.fprop, *copy.deepcopy(target.inputs))
-        except Exception:
-            return
-        after = (np.random.get_state(legacy=False), random.getstate())  # noqa: NPY002
-        moved = (
-            before[1] != after[1] or repr(before[0]) != repr(after[0]) or _position(before[0]) != _position(after[0])
-        )
-        if moved:
-            self._global_state = before
+        functions = (target.fprop, target.bprop, *target.code)
+        self._states = random_states(functions, lambda: _call(target.fprop, *copy.deepcopy(target.inputs)))
 
     def _own(self, inputs: Inputs) -> Inputs:
         """Copies of what the code must not change, or must not find changed."""
@@ -89,14 +100,11 @@ class Runner:
         """Set every source of randomness back to where it stood at the start."""
         for source, state in self._states:
             restore(source, state)
-        if self._global_state is not None:
-            np.random.set_state(self._global_state[0])  # noqa: NPY002
-            random.setstate(self._global_state[1])
 
     @property
     def draws(self) -> bool:
         """Whether fprop uses a random state, so that its draws must be kept for bprop."""
-        return bool(self._states) or self._global_state is not None
+        return bool(self._states)
 
     def elapsed(self) -> float:
         """Seconds of the processor since the start."""
@@ -207,18 +215,17 @@ def _recorded(name: str, bprop: Callable[..., Any]) -> Callable[..., Any]:
     if not place:
         return bprop
 
-    def add(asked: str, answer: Value) -> None:
-        with open(place, "a", encoding="ascii") as file:
-            file.write(f"{asked} {digest(answer)}\n")
-
     def call(grad: Value, output: Value, *inputs: Value) -> Any:
-        asked = digest((name, grad, inputs))
+        asked, said = digest((name, grad, inputs)), ""
         try:
             answer = bprop(grad, output, *inputs)
+            said = digest(answer)
         except Exception as error:
-            add(asked, type(error).__name__)
+            said = type(error).__name__
             raise
-        add(asked, answer)
+        finally:
+            with open(place, "a", encoding="ascii") as file:
+                file.write(f"{asked} {said}\n")
         return answer
 
     return call
@@ -226,21 +233,17 @@ def _recorded(name: str, bprop: Callable[..., Any]) -> Callable[..., Any]:
 
 def digest(value: Value) -> str:
     """A checksum: of arrays by shape, dtype and bytes, with -0.0 as 0.0; of other values by their repr."""
-    return hashlib.blake2b(b"".join(_bytes_of(value)), digest_size=BYTES).hexdigest()
+    return hashlib.blake2b(repr(_plain(value)).encode(), digest_size=BYTES).hexdigest()
 
 
-def _bytes_of(value: Value) -> Iterator[bytes]:
+def _plain(value: Value) -> Any:
     if isinstance(value, tuple | list):
-        yield b"("
-        for one in value:
-            yield from _bytes_of(one)
-        yield b")"
-    elif isinstance(value, np.ndarray | np.generic | float) and np.asarray(value).dtype.kind in "fciub":
-        array = np.asarray(value)
-        array = array + array.dtype.type(0) if array.dtype.kind in "fc" else array
-        yield from (f"{array.shape}{array.dtype}".encode(), array.tobytes())
-    else:
-        yield f"{type(value).__name__}{value!r}".encode()
+        return [_plain(one) for one in value]
+    array = np.asarray(value) if isinstance(value, np.ndarray | np.generic | float) else np.zeros(0, object)
+    if array.dtype.kind in "fc":
+        array = array + array.dtype.type(0)
+    numbers = array.dtype.kind in "fciub"
+    return (array.shape, str(array.dtype), array.tobytes()) if numbers else (type(value).__name__, repr(value))
 
 
 def parts(output: Value) -> tuple[Any, ...]:
@@ -289,8 +292,3 @@ def generator(seed: int) -> np.random.Generator:
     Examples are often drawn like that, and an incoming gradient equal to the example sees nothing of a normalisation.
     """
     return np.random.default_rng([OWN, seed])
-
-
-def _position(state: Any) -> Any:
-    inner = state["state"]
-    return (inner["pos"], inner["key"].tobytes())

@@ -1,16 +1,17 @@
-"""What a check varies, its time limit, and whether refusals of bprop beyond the example are failures."""
+"""What was asked of a check: its options, what it varies, its time limit, and the arguments that were given by name."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+import inspect
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from flowgraph.box.value import Value
-from flowgraph.checking.target import Inputs, Target, is_float_array
+from flowgraph.checking.reproduce import definition_of
+from flowgraph.checking.target import Inputs, Target, annotations_of, is_float_array
 from flowgraph.errors import UsageError
 
 
@@ -35,9 +36,6 @@ EFFORTS = {
     "thorough": Effort(300_000, 15.0, 60.0, 30.0, 150.0, 3.0),
 }
 NORMAL = EFFORTS["normal"]
-PATIENCE = 10.0  # times longer by the clock on the wall, where code waits or the machine is given to others
-FRESH = 0.02  # seconds for which a reading of the processor's clock will do: it can cost as much as many small calls
-SPARING = 30  # times what the latest reading took
 KINDS = ("values", "shapes", "settings", "dtypes")
 Words = str | Iterable[str] | None
 
@@ -67,28 +65,32 @@ class Scope:
                         f"needs a name of these, or one of {known}"
                     )
 
-    def varies(self, kind: str) -> bool:
-        """Whether inputs may be changed in this way."""
-        chosen = [word for word in self.vary if word in KINDS]
-        return (not chosen or kind in chosen) and kind not in self.fixed
-
-    def moves(self, name: str) -> bool:
-        """Whether this input may be another one than in the example."""
-        chosen = [word for word in self.vary if word not in KINDS]
-        return (not chosen or name in chosen) and name not in self.fixed
+    def varies(self, word: str) -> bool:
+        """Whether inputs may be changed in this way, or the input of this name may be another one."""
+        chosen = [other for other in self.vary if (other in KINDS) is (word in KINDS)]
+        return (not chosen or word in chosen) and word not in self.fixed
 
     def allows(self, target: Target, example: Inputs, inputs: Inputs) -> bool:
         """Whether derived inputs differ from the example in nothing but what may be varied."""
         if not self.vary and not self.fixed:
             return True
-        for name, one, other in zip(target.names, example, inputs, strict=True):
-            kind = _change(one, other)
-            if kind and not (self.moves(name) and self.varies(kind)):
-                return False
-        return True
+        kinds = map(_change, example, inputs)
+        changed = [(name, kind) for name, kind in zip(target.names, kinds, strict=True) if kind]
+        return all(self.varies(name) and self.varies(kind) for name, kind in changed)
 
 
 EVERYTHING = Scope()
+
+
+def _change(one: Value, other: Value) -> str:
+    """The kind of change that makes one input of the other; "" where they are equal."""
+    arrays = isinstance(one, np.ndarray) and isinstance(other, np.ndarray)
+    if arrays and one.shape != other.shape:
+        return "shapes"
+    if one is other or (np.array_equal(one, other) if arrays else type(one) is type(other) and one == other):
+        return ""
+    floats = is_float_array(one) if arrays else type(one) is type(other) is float
+    return "values" if floats else "settings"
 
 
 @dataclass(frozen=True)
@@ -113,7 +115,8 @@ class Asked:
     def scope(self, strict: bool) -> Scope:
         """With what holds for this kind of target where `strict` was not given."""
         chosen = strict if self.strict is None else self.strict
-        return Scope(chosen, _words(self.vary), _words(self.fixed), explaining=self.effort.explaining)
+        vary, fixed = ((words,) if isinstance(words, str) else tuple(words or ()) for words in (self.vary, self.fixed))
+        return Scope(chosen, vary, fixed, explaining=self.effort.explaining)
 
     def refuse(self, what: str, *options: str) -> None:
         """Refuse an option that has no meaning for this target, since ignoring it would suggest a check not made."""
@@ -122,43 +125,81 @@ class Asked:
                 raise UsageError(f"check: found {option}=, but {what}; leave it out")
 
 
-def _words(words: Words) -> tuple[str, ...]:
-    return () if words is None else (words,) if isinstance(words, str) else tuple(words)
+@dataclass(frozen=True)
+class WithSettings:
+    """A function whose last arguments go by name, those alone that it takes."""
+
+    function: Callable[..., Any]
+    names: tuple[str, ...]
+    taken: frozenset[str]
+
+    def __call__(self, *arguments: Any) -> Any:
+        """The function's value, given those of its last arguments by name that it takes."""
+        count = len(arguments) - len(self.names)
+        settings = zip(self.names, arguments[count:], strict=True)
+        return self.function(*arguments[:count], **{name: x for name, x in settings if name in self.taken})
 
 
-def _change(one: Value, other: Value) -> str:
-    """The kind of change that makes one input of the other; "" where they are equal."""
-    if one is other:
-        return ""
-    if isinstance(one, np.ndarray) and isinstance(other, np.ndarray):
-        if one.shape != other.shape:
-            return "shapes"
-        if np.array_equal(one, other, equal_nan=one.dtype.kind == "f"):
-            return ""
-        return "values" if is_float_array(one) else "settings"
-    if type(one) is type(other) and one == other:
-        return ""
-    return "values" if type(one) is float and type(other) is float else "settings"
+def with_settings(target: Target, keywords: Mapping[str, Any], defaults: bool = False) -> Target:
+    """The target with keyword arguments as further inputs, which are settings; itself if there are none.
+
+    With `defaults` also the floats that fprop and bprop both have as a default. bprop is given what it takes, and
+    returns no gradient for any of them.
+    """
+    for name, value in keywords.items():
+        if is_float_array(value) and np.ndim(value):
+            raise UsageError(
+                f"check: {target.name} was given the float array {name}= by name, but what is given by name is a "
+                f"setting; give {name} by its position, to be differentiated"
+            )
+    settings = {**keywords, **(_shared_defaults(target, keywords) if defaults else {})}
+    if not settings:
+        return target
+    if target.second is not None:
+        raise UsageError(f"check: found {next(iter(settings))}= beside second=; give it by its position")
+    names, hints = tuple(settings), annotations_of(target.fprop)
+    return replace(
+        target,
+        fprop=WithSettings(target.fprop, names, frozenset(names)),
+        bprop=_given_by_name(target.bprop, names),
+        inputs=(*target.inputs, *settings.values()),
+        names=(*target.names, *names),
+        defaulted=len(names),
+        valid=None if target.valid is None else _given_by_name(target.valid, names),
+        annotations={**target.annotations, **{name: hints[name] for name in keywords if name in hints}},
+        definition=(*definition_of("fprop", target.fprop), *definition_of("bprop", target.bprop)),
+    )
 
 
-class Stopwatch:
-    """Runs from when it is made."""
+def _given_by_name(function: Callable[..., Any], names: tuple[str, ...]) -> WithSettings:
+    parameters = _parameters(function)
+    taken = {p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)}
+    any_name = any(p.kind is p.VAR_KEYWORD for p in parameters)
+    return WithSettings(function, names, frozenset(names) if any_name else frozenset(names) & taken)
 
-    def __init__(self) -> None:
-        self._wall = time.perf_counter()
-        self._processor = time.process_time()
-        self._next = 0.0
-        self._read = 0.0
 
-    def wall(self) -> float:
-        """Seconds by the clock on the wall."""
-        return time.perf_counter() - self._wall
+def _shared_defaults(target: Target, keywords: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The floats that fprop and bprop have as the same default."""
+    count = len(target.inputs)
+    of_fprop, of_bprop = _defaults(target.fprop, count), _defaults(target.bprop, count + 2)
+    if target.second is not None or not set(of_bprop) <= set(of_fprop):
+        return {}  # `lambda g, y, x, k2=k * k` would not follow k
+    given = {name: x for name, x in of_bprop.items() if name not in keywords}
+    same = {name: x for name, x in given.items() if type(x) is float and of_fprop[name] == x}
+    return {} if set(same) & set(target.names) else same
 
-    def seconds(self) -> float:
-        """Seconds of the processor, which counts each thread: never more than on the wall, nor much less."""
-        wall = self.wall()
-        if wall > self._next:
-            self._read = max(min(time.process_time() - self._processor, wall), wall / PATIENCE)
-            after = self.wall()
-            self._next = after + max(FRESH, SPARING * (after - wall))
-        return self._read
+
+def _defaults(function: Callable[..., Any], given: int) -> Mapping[str, Any]:
+    """The parameters that have a default and can be given by name, beyond the first `given` positions."""
+    parameters = _parameters(function)
+    positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    left = [p for p in parameters if p not in positional[:given] and p.kind is not p.POSITIONAL_ONLY]
+    return {p.name: p.default for p in left if p.default is not p.empty}
+
+
+def _parameters(function: Callable[..., Any]) -> list[inspect.Parameter]:
+    """None where a function does not tell."""
+    try:
+        return list(inspect.signature(function).parameters.values())
+    except (TypeError, ValueError):
+        return []

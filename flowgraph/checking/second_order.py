@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box.value import Value
+from flowgraph.checking.compare import FormFault
 from flowgraph.checking.difference import STEP
 from flowgraph.checking.examination import Examination
 from flowgraph.checking.point import Point
-from flowgraph.checking.regimes_values import value_regimes
+from flowgraph.checking.regimes import values
 from flowgraph.checking.runner import flatten, unflatten
 from flowgraph.checking.target import Inputs, Target, without_first
 
@@ -40,8 +41,7 @@ def second_order(examination: Examination) -> None:
     seed, budget = int(examination.rng.integers(2**31)), examination.runner.budget
     inner = Examination.begin(target, seed, budget, 1.0, examination.scope)
     inner.visit("the example, second order", inner.inputs, coordinates=12, single=4)
-    regimes = value_regimes(inner.inputs, inner.active, target.names, inner.structures, inner.rng)
-    for k, (regime, inputs) in enumerate(regimes):
+    for k, (regime, inputs) in enumerate(values(inner.source())):
         if k >= REGIMES or inner.wrong or inner.runner.used() > 1:
             break
         inner.visit(f"{regime}, second order", inputs)
@@ -115,4 +115,4 @@ def _symmetric(examination: Examination, point: Point) -> None:
     (a, b), (c, d) = pairs
     size = abs(c) + abs(d)
     if abs(c - d) > 1e-3 * size + 10 * (abs(a - c) + abs(b - d)) + 1e-6:
-        examination.fail("second", point, "the second derivative by way of bprop is not symmetric")
+        examination.fail(FormFault("second", point, "the second derivative by way of bprop is not symmetric"))

@@ -13,25 +13,51 @@ All numbers and shapes are drawn by Hypothesis, so failures shrink, are kept in 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+import importlib
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import DTypeLike
 
-from flowgraph.box import Box, Elementwise
+from flowgraph.box import Box, Elementwise, registry
 from flowgraph.box.example import Example
 from flowgraph.box.interval import Interval
-from flowgraph.checking.cases import Case, child_labels, examples_of
-from flowgraph.checking.drawn_graphs import graphs, hypothesis_numpy, st
-from flowgraph.checking.layout import LAYOUTS
-from flowgraph.checking.regimes_settings import alternatives
+from flowgraph.box.leaves import Parameter
+from flowgraph.boxes import sum as sum_of
+from flowgraph.checking.cases import Case, children_of, examples_of
+from flowgraph.checking.regimes import RANKS, axis_groups
+from flowgraph.checking.representation import LAYOUTS
+from flowgraph.checking.values import alternatives
+from flowgraph.errors import FlowgraphError, install_hint
+from flowgraph.graph import Graph
 
 __all__ = ["arrays", "cases", "floats", "graphs", "settings", "shapes"]
 
 SMALLEST, LARGEST = 1e-6, 1e4  # sizes of drawn numbers, 1e10 apart: differences resolve the least beside the largest
 KINK_WIDTH = 1e-3  # beside a declared kink: more than the finest steps
 MOST_ELEMENTS = 300  # of a drawn case, each of which Hypothesis shrinks
+MODERATE = 30.0  # exp(30) is 1e13: what comes of another exp is no float64
+SHAPES = [(3,), (), (1,), (2, 3), (2, 1), (3, 2), (4, 2, 3)]  # of the parameters of a graph: those that broadcast
+STRUCTURAL = ("Sum", "Mean", "MatMul", "Transpose", "LogSumExp", "Var", "Softmax", "LogSoftmax", "CumSum", "Flip")
+MEET = ("FloorDivide", "Fmod", "Remainder", "Maximum", "Minimum", "Fmax", "Fmin", "AbsoluteError", "Huber")
+"""Boxes with a jump or a kink where their children meet, which no declared number says."""
+
+
+def hypothesis(module: str = "hypothesis") -> Any:
+    """The package, or a module of it."""
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise ImportError(
+            f"flowgraph.checking.strategies: needs hypothesis, which is not installed; {install_hint('hypothesis')}"
+        ) from error
+
+
+def st() -> Any:
+    """Its strategies."""
+    return hypothesis("hypothesis.strategies")
 
 
 def floats(domain: Interval | None = None, kinks: Sequence[float] = (), dtype: Any = np.float64) -> Any:
@@ -39,22 +65,21 @@ def floats(domain: Interval | None = None, kinks: Sequence[float] = (), dtype: A
 
     Near 0 and far out rounding drowns any difference, so nothing could be seen there.
     """
-    domain = domain or Interval()
-    low, high = _inner(domain.low, domain.open, np.inf), _inner(domain.high, domain.open, -np.inf)
-    width = 8 * np.dtype(dtype).itemsize
-    ranges = [(-LARGEST, -SMALLEST), (0.0, 0.0), (SMALLEST, LARGEST), (max(low, -LARGEST), min(high, LARGEST))]
+    domain, kind = domain or Interval(), np.dtype(dtype).type
+    low, high = max(domain.low, -LARGEST), min(domain.high, LARGEST)
+    if domain.open:  # far enough inside that a difference fits in between
+        low, high = low + KINK_WIDTH * max(1.0, abs(low)), high - KINK_WIDTH * max(1.0, abs(high))
+    ranges = [(-LARGEST, -SMALLEST), (0.0, 0.0), (SMALLEST, LARGEST), (-LARGEST, LARGEST)]
     bounds = [(max(low, a), min(high, b)) for a, b in ranges]
-    choices = [
-        st().floats(_rounded(a, width, np.inf), _rounded(b, width, -np.inf), width=width) for a, b in bounds if a <= b
-    ]
-    near = [k + side * 3 * KINK_WIDTH for k in kinks for side in (1, -1) if k + side * 3 * KINK_WIDTH in domain]
-    if near:
-        choices.append(st().sampled_from([float(np.dtype(dtype).type(value)) for value in near]))
+    beside = [k + side * 3 * KINK_WIDTH for k in kinks for side in (1, -1)]
+    choices = [st().floats(a, b) for a, b in bounds if a <= b]
+    choices += [st().sampled_from(beside)] if beside else []
 
-    def apart(value: float) -> bool:
-        return all(abs(value - kink) >= KINK_WIDTH for kink in kinks) and not 0 < abs(value) < SMALLEST
+    def told(value: float) -> bool:
+        off = all(abs(value - kink) >= KINK_WIDTH for kink in kinks)
+        return low <= value <= high and off and not 0 < abs(value) < 0.9 * SMALLEST
 
-    return st().one_of(*choices).filter(apart)
+    return st().one_of(*choices).map(lambda value: float(kind(value))).filter(told)
 
 
 def arrays(
@@ -68,7 +93,8 @@ def arrays(
     elements = floats(domain, kinks, dtype)
 
     def of(pool: object) -> Any:
-        return hypothesis_numpy().arrays(dtype, shape, elements=pool, fill=st().nothing())
+        extra = hypothesis("hypothesis.extra.numpy")
+        return extra.arrays(dtype, shape, elements=pool, fill=st().nothing())
 
     tied = st().lists(elements, min_size=1, max_size=3).flatmap(lambda few: of(st().sampled_from(few)))
     plain = st().one_of(of(elements), tied)
@@ -81,19 +107,43 @@ def arrays(
 def shapes(cls: type[Box], one: Example | None = None) -> Any:
     """Shapes for the children: by the signature, broadcast pairs, else those of an example with other sizes."""
     one = one or examples_of(cls)[0]
-    count = len(one.children)
-    numpy = hypothesis_numpy()
     free = all(isinstance(child, tuple) for child in one.children)
+    drawn = hypothesis("hypothesis.extra.numpy").mutually_broadcastable_shapes
     if cls.signature is not None and free:
-        text = cls.signature.text
-        return numpy.mutually_broadcastable_shapes(signature=text, max_dims=2, max_side=4).map(
-            lambda drawn: tuple(drawn.input_shapes)
-        )
-    if issubclass(cls, Elementwise) and free:
-        return numpy.mutually_broadcastable_shapes(num_shapes=count, max_dims=3, max_side=4, min_side=0).map(
-            lambda drawn: tuple(drawn.input_shapes)
-        )
-    return _resized(one)
+        drawn = drawn(signature=cls.signature.text, max_dims=2, max_side=4)
+    elif issubclass(cls, Elementwise) and free:
+        drawn = drawn(num_shapes=len(one.children), max_dims=3, max_side=4, min_side=0)
+    else:
+        return _resized(one)
+    return drawn.map(lambda found: tuple(found.input_shapes))
+
+
+def _resized(one: Example) -> Any:
+    """The shapes of an example with other sizes, each group of axes of one size as one, and one child of another rank.
+
+    Sizes of arrays that are taken as they are, and of settings, stay.
+    """
+    old = [child if isinstance(child, tuple) else np.shape(child) for child in one.children]
+    free = {i: np.zeros(child) for i, child in enumerate(one.children) if isinstance(child, tuple)}
+    if not free:
+        return st().just(tuple(old))
+    fixed = {size for i, shape in enumerate(old) if i not in free for size in shape}
+    fixed |= {n for value in one.settings.values() if isinstance(value, tuple) for n in value if isinstance(n, int)}
+    groups = axis_groups(tuple(free.get(i) for i in range(len(old))))
+    groups = [group for group in groups if old[group[0][0]][group[0][1]] not in fixed]
+
+    def made(sizes: list[Any], ranks: list[Any]) -> tuple[Any, ...]:
+        new = [list(shape) for shape in old]
+        for group, size in sizes:
+            for i, axis in group:
+                new[i][axis] = size
+        for i, other in ranks:
+            new[i] = list(other(tuple(new[i])))
+        return tuple(map(tuple, new))
+
+    resized = st().lists(st().tuples(st().sampled_from(groups), st().integers(0, 5)), max_size=3 if groups else 0)
+    ranked = st().lists(st().tuples(st().sampled_from(list(free)), st().sampled_from(RANKS[:7])), max_size=1)
+    return st().builds(made, resized if groups else st().just([]), ranked)
 
 
 def settings(cls: type[Box]) -> Any:
@@ -106,8 +156,7 @@ def settings(cls: type[Box]) -> Any:
         options: list[dict[str, Any]] = [given]
         for name, field in cls.settings.items():
             value = given.get(name, field.default)
-            others = list(alternatives(value, [], np.random.default_rng(0)))
-            options += [{**given, name: other} for other in others]
+            options += [{**given, name: other} for other in alternatives(value, [], np.random.default_rng(0))]
         return st().sampled_from(options)
 
     return st().sampled_from([dict(one.settings) for one in examples_of(cls)]).flatmap(changed)
@@ -121,91 +170,123 @@ def cases(cls: type[Box], dtypes: Sequence[Any] = (np.float64, np.float32), layo
     return strategy.filter(_legal)
 
 
-def _case(draw: Any, cls: type[Box], dtypes: tuple[Any, ...], layouts: bool) -> Case:
+def _case(draw: Callable[[Any], Any], cls: type[Box], dtypes: tuple[Any, ...], layouts: bool) -> Case:
     one = draw(st().sampled_from(list(examples_of(cls))))
     given = dict(one.settings) if not cls.settings or draw(st().booleans()) else draw(settings(cls))
-    drawn = _shapes_of(one) if draw(st().integers(0, 3)) == 1 else draw(shapes(cls, one))
+    declared = children_of(cls, one)
+    drawn = [child.shape for child in declared] if draw(st().integers(0, 3)) == 1 else draw(shapes(cls, one))
     dtype = draw(st().sampled_from(dtypes))
-    children = []
-    for label, child, shape in zip(child_labels(cls, len(drawn)), one.children, drawn, strict=True):
-        if isinstance(child, tuple):
-            domain = cls.domain.get(label)
-            children.append(draw(arrays(shape, dtype, domain, cls.kinks, layouts)))
-        else:
-            children.append(np.array(child))
-    return Case(cls, tuple(children), given)
-
-
-def _shapes_of(one: Example) -> tuple[Any, ...]:
-    return tuple(child if isinstance(child, tuple) else np.shape(child) for child in one.children)
+    children = tuple(
+        draw(arrays(shape, dtype, child.domain, child.kinks, layouts)) if child.is_free else np.array(child.given)
+        for child, shape in zip(declared, drawn, strict=True)
+    )
+    return Case(cls, children, given)
 
 
 def _legal(case: Case) -> bool:
     """Whether the box can be built and has a finite value."""
     try:
         with np.errstate(all="ignore"):
-            box = case.box
-            value = box.fprop(*(child[()] for child in case.children))
+            value = case.value
     except Exception:  # whatever a box raises where it is not meant to be used
         return False
     parts = value if isinstance(value, tuple) else (value,)
     return all(np.all(np.isfinite(part)) and np.size(part) <= MOST_ELEMENTS for part in parts)
 
 
-def _resized(one: Example) -> Any:
-    """The shapes of an example, each of its sizes replaced by one drawn; sizes of arrays taken as they are stay."""
-    fixed = {size for child in one.children if not isinstance(child, tuple) for size in np.shape(child)}
-    fixed |= {size for value in one.settings.values() if isinstance(value, tuple) for size in _numbers(value)}
-    sizes = sorted({size for child in one.children if isinstance(child, tuple) for size in child} - fixed)
-    drawn = st().fixed_dictionaries({size: st().integers(0, 5) for size in sizes})
-    whole = drawn.map(
-        lambda new: tuple(
-            tuple(new.get(size, size) for size in child) if isinstance(child, tuple) else np.shape(child)
-            for child in one.children
-        )
-    )
-    free = [i for i, child in enumerate(one.children) if isinstance(child, tuple)]
-    if not free:
-        return whole
-    change = st().tuples(st().sampled_from(free), st().sampled_from(CHANGES), st().integers(0, 3))
-    return st().tuples(whole, st().lists(change, max_size=1)).map(lambda pair: _changed(*pair))
+class _Step(NamedTuple):
+    """One box to add: its class, its children counted from the latest box, an axis, which example's settings."""
+
+    cls: type[Box]
+    children: tuple[int, ...]
+    axis: int | None
+    flag: bool
+    example: int
 
 
-CHANGES = ("one", "front", "drop", "end")
+def graphs(
+    boxes: Sequence[type[Box]] = (), *, dtypes: Sequence[Any] = (np.float64,), longest: int = 12, only: bool = False
+) -> Any:
+    """Graphs with one scalar output and one to three parameters; every value and slope is finite and moderate.
+
+    Made of the registered boxes that are smooth, and of `boxes`, at least one of which is in every graph if any is
+    given; `only=True` takes no others. Each step is drawn by itself, so that a failure shrinks to the boxes that show
+    it.
+    """
+    own = list(boxes)
+    classes = own if only else [*own, *_smooth_boxes()]
+    if not classes:
+        raise ValueError("strategies.graphs: found only=True and no boxes, needs one box class or more")
+    return st().composite(_graph)(classes, own, tuple(dtypes), longest)
 
 
-def _changed(shapes: tuple[Any, ...], changes: list[tuple[int, str, int]]) -> tuple[Any, ...]:
-    """One child with an axis of size 1, an axis more in front or at the end, or the first one less."""
-    new = list(shapes)
-    for i, kind, axis in changes:
-        shape = new[i]
-        at = axis % max(len(shape), 1)
-        new[i] = {
-            "one": (*shape[:at], 1, *shape[at + 1 :]) if shape else shape,
-            "front": (2, *shape),
-            "drop": shape[1:],
-            "end": (*shape, 2),
-        }[kind]
-    return tuple(new)
+def _smooth_boxes() -> list[type[Box]]:
+    """The registered elementwise boxes that have a derivative wherever they have a value, simple ones first."""
+    found = [
+        cls
+        for cls in registry.values()
+        if issubclass(cls, Elementwise)
+        and cls.__module__.startswith("flowgraph.")
+        and cls.has_bprop
+        and cls.__name__ not in MEET
+        and not (cls.kinks or cls.constant_children or cls.variadic)
+        and all(field.default is not None for field in cls.settings.values())
+    ]
+    structural = [registry[name] for name in STRUCTURAL if name in registry]
+    return [*sorted(found, key=lambda cls: (len(cls.child_names), cls.__name__)), *structural]
 
 
-def _numbers(value: tuple[Any, ...]) -> list[int]:
-    return [one for one in value if isinstance(one, int)]
+def _graph(draw: Any, classes: list[type[Box]], own: list[type[Box]], dtypes: tuple[Any, ...], longest: int) -> Graph:
+    form = st().tuples(st().sampled_from(dtypes), st().sampled_from(SHAPES))
+    numbers, place = st().floats(0.25, 0.875, width=16), st().integers(0, 5)
+    arrays_of = hypothesis("hypothesis.extra.numpy").arrays
+    value = form.flatmap(lambda drawn: arrays_of(*drawn, elements=numbers))
+    pool: list[Box] = [Parameter(draw(value), name=n) for n in "pqr"[: draw(st().integers(1, 3))]]
+    axis = st().sampled_from([None, 0, -1, 1])
+    places = st().tuples(place, place, place)
+    step = st().builds(_Step, st().sampled_from(classes), places, axis, st().booleans(), st().integers(0, 3))
+    for one in draw(st().lists(step, min_size=1, max_size=longest)):
+        box = _built(one, pool)
+        pool += [box] if box is not None and _is_moderate(box) else []
+    made = [box for box in pool if box.children]
+    if not made or (own and not any(isinstance(box, tuple(own)) for box in made)):
+        hypothesis().reject()
+    read = {child for box in made for child in box.children}
+    parts = [box if box.shape == () else sum_of(np.tanh(box)) for box in made if box not in read]
+    total = parts[0]
+    for part in parts[1:]:
+        total = total + part
+    return Graph(total)
 
 
-def _inner(end: float, is_open: bool, toward: float) -> float:
-    """The last number inside an open end, far enough from it that a difference fits in between."""
-    if not np.isfinite(end):
-        return end
-    if not is_open:
-        return end
-    return float(end + np.copysign(KINK_WIDTH * max(1.0, abs(end)), toward))
+def _built(step: _Step, pool: list[Box]) -> Box | None:
+    """The box on boxes of the pool, None where they do not fit."""
+    cls = step.cls
+    count = len(cls.child_names) + cls.variadic
+    children = [pool[-1 - place % len(pool)] for place in (*step.children, *step.children)[:count]]
+    found = examples_of(cls)
+    given = dict(found[step.example % len(found)].settings)
+    if "axis" in cls.settings:
+        given["axis"] = step.axis if cls.settings["axis"].default is None else step.axis or 0
+    if "keepdims" in cls.settings:
+        given["keepdims"] = step.flag
+    if cls.__name__ == "MatMul" and step.flag and children[1].ndim == 2:
+        children[1] = children[1].T
+    try:
+        return cls(*children, **given)
+    except (FlowgraphError, ValueError, IndexError, TypeError):
+        return None
 
 
-def _rounded(value: float, width: int, toward: float) -> float:
-    """The number as a float of that width, moved inside where it had to be rounded."""
-    kind: Any = {16: np.float16, 32: np.float32, 64: np.float64}[width]
-    with np.errstate(under="ignore"):
-        rounded = kind(value)
-        outside = float(rounded) < value if toward > 0 else float(rounded) > value
-        return float(np.nextafter(rounded, kind(toward))) if outside else float(rounded)
+def _is_moderate(box: Box) -> bool:
+    """Whether the value, and the slope that its own bprop gives, is finite and not large."""
+    if any(spec.dtype.kind != "f" for spec in box.outputs) or len(box.outputs) > 1:
+        return False
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        run = Graph(box).fprop()
+        found = [run[box]]
+        if found[0].size and np.all(np.abs(found[0]) < MODERATE):
+            children = list(dict.fromkeys(box.children))
+            found += run.bprop(grad=np.ones_like(run[box]), wrt=children, unused="zeros").values()
+    return bool(len(found) > 1 and all(np.all(np.abs(one) < MODERATE) for one in found))

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias, get_type_hints
+from typing import Any, TypeAlias, TypeVar, get_type_hints
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,8 @@ from flowgraph.box.value import Value
 
 Array: TypeAlias = NDArray[Any]
 Inputs: TypeAlias = tuple[Any, ...]
+Made = TypeVar("Made")
+LARGEST_CACHE = 256  # what is made for the shapes and settings that regimes repeat; beyond, memory grows for nothing
 
 
 def is_float_array(value: Value) -> bool:
@@ -210,6 +212,36 @@ def shown(value: Value) -> str:
     """A value in a few words."""
     text = str(value.tolist()) if isinstance(value, np.ndarray) else repr(value)
     return text if len(text) < 40 else text[:37] + "..."
+
+
+def form_of(inputs: Iterable[Any], moved: Collection[int]) -> Hashable:
+    """What is the same for inputs of which those in `moved` differ in their values alone, and the others not at all."""
+    arrays = (x if i not in moved or isinstance(x, np.ndarray) else np.asarray(x) for i, x in enumerate(inputs))
+    return tuple((x.shape, x.dtype) if i in moved else _itself(x) for i, x in enumerate(arrays))
+
+
+def _itself(x: Value) -> Hashable:
+    if isinstance(x, np.ndarray):
+        return x.shape, x.dtype, x.tobytes()
+    if isinstance(x, float | tuple):  # -0.0 is equal to 0.0, which a graph may tell apart
+        return type(x), repr(x)
+    try:
+        hash(x)
+    except TypeError:  # such as a list
+        return type(x), repr(x)
+    return type(x), x
+
+
+def by_form(
+    made: dict[Hashable, Made], inputs: Iterable[Any], moved: Collection[int], make: Callable[[], Made]
+) -> Made:
+    """What was made for inputs of this form; it is made where the form is new."""
+    key = form_of(inputs, moved)
+    if key not in made:
+        if len(made) >= LARGEST_CACHE:
+            made.clear()
+        made[key] = make()
+    return made[key]
 
 
 def without_first(valid: Callable[..., Any] | None, count: int) -> Callable[..., Any] | None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from flowgraph.checking.difference import STEP
-from flowgraph.checking.frameworks.target import framework_target
+from flowgraph.checking.frameworks.check_framework import framework_target
 from flowgraph.checking.point import Point, stacked
 from flowgraph.checking.runner import MOST_REFUSALS, Runner
 from flowgraph.checking.target import Target

@@ -7,10 +7,10 @@ import pytest
 
 import flowgraph as fg
 from flowgraph.checking.check_target import examined
-from flowgraph.checking.code_contents import words_in
-from flowgraph.checking.regimes_settings import alternatives
-from flowgraph.checking.scope import Stopwatch
+from flowgraph.checking.code_contents import Code
+from flowgraph.checking.runner import Stopwatch
 from flowgraph.checking.target import Target
+from flowgraph.checking.values import alternatives
 
 rng = np.random.default_rng(5)
 
@@ -107,7 +107,7 @@ def test_what_the_code_looks_for_is_put_into_integer_arrays():
     def picked(scores, labels, left_out=-100):
         return np.where(labels == left_out, 0.0, scores[labels]).sum()
 
-    words = words_in((picked,), ())
+    words = Code((picked,)).words(())
     assert -100 in words
     drawn = [np.count_nonzero(one == -100) for one in alternatives(np.array([1, 0, 2, 1]), words, rng)]
     assert {1, 3} <= set(drawn)

@@ -13,7 +13,7 @@ from flowgraph.checking.box_target import target_of
 from flowgraph.checking.cases import cases
 from flowgraph.checking.compare import ValueMismatch
 from flowgraph.checking.examination import Examination
-from flowgraph.checking.gradient_target import gradient_target
+from flowgraph.checking.graph_target import gradient_target
 from flowgraph.checking.kinks import winner_slopes
 from flowgraph.checking.noise import measured_noise
 from flowgraph.checking.point import Point

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import flowgraph as fg
-from flowgraph.checking.frameworks.target import framework_target
+from flowgraph.checking.frameworks.check_framework import framework_target
 
 torch = pytest.importorskip("torch", reason="torch is not installed")
 nn = torch.nn

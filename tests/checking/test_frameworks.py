@@ -10,7 +10,7 @@ import pytest
 from autograd.extend import defvjp, primitive
 
 import flowgraph as fg
-from flowgraph.checking.frameworks.target import framework_target
+from flowgraph.checking.frameworks.check_framework import framework_target
 
 X = np.random.default_rng(0).normal(size=(3, 4))
 W = np.random.default_rng(1).normal(size=(4, 2))

@@ -5,6 +5,8 @@ import sys
 
 import pytest
 
+import flowgraph.checking.check  # noqa: F401  now, since what pytester forgets is imported again, with another fg.check
+
 for framework in ("torch", "jax"):  # now, since pytester forgets what is imported while it runs, and C code bears no
     with contextlib.suppress(ImportError):  # second import
         __import__(framework)

@@ -6,10 +6,19 @@ import numpy as np
 import pytest
 
 from flowgraph import Interval
-from flowgraph.checking.regimes_settings import MODES, alternatives, crossed_regimes, joint_regimes, setting_regimes
-from flowgraph.checking.regimes_shapes import SIZES, axis_groups, resampled, shape_regimes
-from flowgraph.checking.regimes_values import DRAWS, as_input, constant_regimes, structure_of, value_regimes
-from flowgraph.checking.settings import fits
+from flowgraph.checking.example_contract import fits
+from flowgraph.checking.regimes import (
+    JOINT,
+    SIZES,
+    Source,
+    axis_groups,
+    joint,
+    near_numbers,
+    settings,
+    shapes,
+    values,
+)
+from flowgraph.checking.values import DRAWS, MODES, alternatives, as_input, resampled, structure_of
 
 X = np.random.default_rng(1).normal(size=(4, 3))
 ROWS, COLUMNS = np.random.default_rng(2).normal(size=(4, 3)), np.random.default_rng(3).normal(size=3)
@@ -17,6 +26,10 @@ ROWS, COLUMNS = np.random.default_rng(2).normal(size=(4, 3)), np.random.default_
 
 def rng(seed=0):
     return np.random.default_rng(seed)
+
+
+def source(inputs, active, names, structures=None, legal=None, seed=0, **known):
+    return Source(inputs, active, names, structures or {}, rng(seed), legal=legal or {}, **known)
 
 
 def count(drawn, value):
@@ -96,7 +109,7 @@ def test_inputs_are_drawn_together_then_one_at_a_time_then_equal_to_one_another(
     inputs = (symmetric, COLUMNS, 3, np.arange(2))
     structures = {0: structure_of(symmetric)}
     assert structures[0] is not None
-    found = dict(value_regimes(inputs, (0, 1), ("p", "q", "n", "i"), structures, rng()))
+    found = dict(values(source(inputs, (0, 1), ("p", "q", "n", "i"), structures)))
     wanted = [f"{first}{label}{last}" for label in DRAWS for first, last in
               (("", ""), ("", ", keeping structure"), ("p ", ""), ("q ", ""))]  # fmt: skip
     wanted += [f"{x} {how} {y}" for x, y in ("pq", "qp") for how in ("equal to", "partly equal to")]
@@ -114,14 +127,14 @@ def test_inputs_are_drawn_together_then_one_at_a_time_then_equal_to_one_another(
     np.testing.assert_array_equal(found["p equal to q"][0], np.broadcast_to(COLUMNS, (3, 3)))
     mixed = found["p partly equal to q"][0]
     assert np.all((mixed == symmetric) | (mixed == COLUMNS))
-    assert list(value_regimes((COLUMNS,), (0,), ("a",), {}, rng()))[-1][0] == list(DRAWS)[-1]
+    assert list(values(source((COLUMNS,), (0,), ("a",))))[-1][0] == list(DRAWS)[-1]
 
 
 @pytest.mark.parametrize("c", [0.37, -5.0, 0.0])
 def test_values_on_both_sides_of_a_number_in_the_code(c):
     width = abs(c) or 0.1
     inputs = (np.linspace(7, 9, 60), COLUMNS, 2)
-    found = {label: (x - c) / width for label, (x, _, n) in constant_regimes(inputs, (0,), [c], rng())}
+    found = {label: (x - c) / width for label, (x, *_) in near_numbers(source(inputs, (0,), "xyn", constants=[c]))}
     around, beside, above, on = (found[f"{label} {c:g}"] for label in ("around", "beside", "above", "on"))
     assert -0.6 <= around.min() < -0.4
     assert 0.4 < around.max() <= 0.6
@@ -201,13 +214,13 @@ def test_masks_and_indices_keep_their_shape_and_kind():
 
 def test_one_setting_at_a_time_then_two():
     inputs = (X, 2, "same", COLUMNS, 0.5)
-    found = list(setting_regimes(inputs, (0, 4), ("x", "axis", "mode", "held", "f"), [], rng()))
+    found = list(settings(source(inputs, (0, 4), ("x", "axis", "mode", "held", "f"))))
     moved = [tuple(k for k in range(5) if drawn[k] is not inputs[k]) for _, drawn in found]
     assert set(moved) == {(1,), (2,), (1, 2)}
     assert moved.count((1, 2)) > 10
     for (label, drawn), which in zip(found, moved, strict=True):
         assert all(f"{('axis', 'mode')[k - 1]} = {drawn[k]!r}" in label for k in which)
-    one = list(setting_regimes((X, 2), (0,), ("x", "axis"), [], rng()))
+    one = list(settings(source((X, 2), (0,), ("x", "axis"))))
     assert {label for label, _ in one} == {f"axis = {v!r}" for v in (*range(-4, 2), *range(3, 6), None, (2,))}
 
 
@@ -222,18 +235,18 @@ def test_axes_of_one_size_belong_together():
 
 def test_shapes_are_tried_once_each_and_are_not_too_large():
     inputs = (X, np.array([1.0, 2.0, 4.0]), "n")
-    found = list(shape_regimes(inputs, {}, [11], rng()))
-    shapes = [(x.shape, y.shape) for _, (x, y, _) in found]
-    assert len(set(shapes)) == len(shapes)
-    assert (X.shape, (3,)) not in shapes
-    assert all(np.prod(s, dtype=float) <= 20000 for pair in shapes for s in pair)
+    found = list(shapes(source(inputs, (0, 1), "xyn", sizes=[11])))
+    seen = [(x.shape, y.shape) for _, (x, y, _) in found]
+    assert len(set(seen)) == len(seen)
+    assert (X.shape, (3,)) not in seen
+    assert all(np.prod(s, dtype=float) <= 20000 for pair in seen for s in pair)
     for size in (*(n for n in SIZES if n != 3), 11):
-        assert ((4, size), (size,)) in shapes
-        assert (X.shape, (size,)) in shapes
+        assert ((4, size), (size,)) in seen
+        assert (X.shape, (size,)) in seen
     for pair in (((3,), ()), ((2, 4, 3), (2, 3)), ((3, 4), (3,)), ((1, 3), (3,)), ((4, 1), (3,)), ((4, 3), (4, 3)),
                  ((4, 3), (2, 4, 3)), ((4, 3), (1, 1)), ((4, 1, 3), (2, 1)), ((2, 1), (1, 3)), ((), ()),
                  ((2, 3, 2, 3), (2, 3, 2, 3)), ((4, 3, 3), (3, 3)), ((4, 3, 1), (3, 1)), ((4,), ())):  # fmt: skip
-        assert pair in shapes, pair
+        assert pair in seen, pair
 
 
 def test_what_is_drawn_for_another_shape_stays_within_the_example():
@@ -253,44 +266,32 @@ def test_what_is_drawn_for_another_shape_stays_within_the_example():
         narrow = resampled(np.ones(3, np.float32), (2, 2), rng(seed))
         assert narrow.dtype == np.float32
     matrix = structure_of(ROWS.T @ ROWS)
-    drawn = resampled(ROWS.T @ ROWS, (5, 5), rng(), matrix)
-    np.testing.assert_allclose(drawn, drawn.T)
+    other = dict(shapes(source((ROWS.T @ ROWS,), (0,), ("x",), {0: matrix})))["shape (5,5)"][0]
+    np.testing.assert_allclose(other, other.T)
 
 
-def test_settings_are_crossed_with_a_square_and_with_more_and_fewer_axes():
+def test_settings_are_crossed_with_the_example_a_square_and_more_and_fewer_axes():
     def given(*shape):
         return rng().normal(size=shape), 1, np.arange(3)
 
-    bases = [
-        given(2, 3),
-        given(2, 4),
-        given(3, 3),
-        given(5, 5),
-        given(1, 2, 3),
-        given(2, 2, 2),
-        given(4, 2, 3),
-        given(3),
-    ]
-    found = list(crossed_regimes(bases, (0,), ("x", "axis", "i"), [], rng()))
-    assert list(dict.fromkeys(drawn[0].shape for _, drawn in found)) == [(3, 3), (1, 2, 3), (2, 2, 2), (3,)]
-    assert {label for label, _ in found} >= {"(3,3), axis = -4", "(3,), axis = None"}
+    others = [given(2, 4), given(3, 3), given(5, 5), given(1, 2, 3), given(2, 2, 2), given(4, 2, 3), given(3)]
+    found = list(joint(source(given(2, 3), (0,), ("x", "axis", "i"), legal={shapes: others})))
+    assert list(dict.fromkeys(drawn[0].shape for _, drawn in found)) == [(2, 3), (3, 3), (1, 2, 3), (2, 2, 2), (3,)]
+    for shape in ("(2,3)", "(3,3)", "(3,)"):
+        assert {f"{shape}, axis = {other}" for other in (*range(-4, 1), 2, 3, 4, 5, None)} <= {
+            ", ".join(label.split(", ")[:2]) for label, _ in found
+        }
     assert all(drawn[1] != 1 for _, drawn in found)
-    assert list(crossed_regimes([], (0,), ("x",), [], rng())) == []
 
 
-def test_shapes_settings_and_values_are_drawn_jointly():
-    example = (X, 1, COLUMNS)
-    bases = [(np.ones((2, 2)), 1, np.ones(2)), (np.ones((5, 1)), 1, np.ones(1))]
-    changed = [(X, 0, COLUMNS), (X, 7, COLUMNS)]
-    found = list(joint_regimes(bases, changed, (0, 2), {}, example, rng(), 200))
-    assert len(found) == 200
-    assert {drawn[0].shape for _, drawn in found} == {(2, 2), (5, 1)}
-    settings = [drawn[1] for _, drawn in found]
-    assert set(settings) == {0, 1, 7}
-    assert 50 < settings.count(1) < 110
-    drawn_anew = [bool(np.any(drawn[0] != 1)) for _, drawn in found]
-    assert 100 < sum(drawn_anew) < 160
-    for label, drawn in found:
-        assert label.startswith(f"joint: {str(drawn[0].shape).replace(' ', '')} ")
-    alone = list(joint_regimes([], [], (0, 2), {}, example, rng(), 5))
-    assert all(drawn[0].shape == X.shape and drawn[1] == 1 for _, drawn in alone)
+def test_values_are_drawn_with_other_shapes_and_settings():
+    example, legal = (X, 1, COLUMNS), {shapes: [(np.ones((2, 2)), 1, np.ones(2)), (np.ones((5, 1)), 1, np.ones(1))]}
+    found = [one for seed in range(4) for one in joint(source(example, (0, 2), "xny", legal=legal, seed=seed))]
+    assert {drawn[0].shape for _, drawn in found} == {(4, 3), (2, 2)}
+    for shape, old in (((4, 3), X), ((2, 2), np.ones((2, 2)))):
+        anew = [not np.array_equal(drawn[0], old) for _, drawn in found if drawn[0].shape == shape]
+        assert 0.3 * len(anew) < sum(anew) < 0.7 * len(anew)
+    assert all(label.startswith(f"{str(drawn[0].shape).replace(' ', '')} ") for label, drawn in found)
+    alone = list(joint(source((X, COLUMNS), (0, 1), "xy")))
+    assert len(alone) == JOINT
+    assert all(drawn[0].shape == X.shape for _, drawn in alone)

@@ -7,6 +7,7 @@ import pytest
 
 import flowgraph as fg
 from flowgraph.errors import UsageError
+from tests.registry import unregister
 
 x = np.array([[0.3, -1.2, 0.8], [1.5, 0.4, -0.7]])
 
@@ -164,3 +165,63 @@ def test_warnings_that_a_user_makes_errors_do_not_reach_the_check(checked):
     with np.errstate(all="raise"):
         strict = checked().verdict
     assert strict == checked().verdict
+
+
+class Cubed(fg.Elementwise):
+    """h = a^3, with a gradient that is right for real numbers alone"""
+
+    def fprop(self, a):
+        return a**3
+
+    def bprop(self, grad, h, a):
+        return (3 * grad * np.abs(a) ** 2,)
+
+
+class OfReal(fg.Elementwise):
+    def fprop(self, a):
+        if np.iscomplexobj(a):
+            raise TypeError("takes real numbers")
+        return a * a
+
+    def bprop(self, grad, h, a):
+        return (2 * grad * a,)
+
+
+def test_a_box_says_that_complex_values_were_not_checked():
+    report = fg.check(Cubed, budget=2000)
+    assert report.passed
+    assert first_line(report) == "checked: a; not checked: complex a"
+    assert report.as_dict()["not_checked"] == ["complex a"]
+    assert first_line(fg.check(Cubed(fg.Input("a", shape=(3,))), budget=500)) == "checked: a"  # built of real numbers
+
+
+def test_nothing_is_said_of_complex_values_that_fprop_refuses():
+    assert first_line(fg.check(OfReal, budget=2000)) == "checked: a"
+
+
+def test_what_an_example_has_complex_is_checked():
+    class Declared(Cubed):
+        examples = (fg.example((3,)), fg.example(np.array([1 + 2j, 0.5 - 1j])))
+
+    report = fg.check(Declared, budget=2000)
+    assert report.verdict == "fail"
+    assert "not checked" not in first_line(report)
+
+
+@unregister
+class Beside(fg.Elementwise):
+    """h = z a, not in the registry, by which a complex child is taken apart"""
+
+    examples = (fg.example(np.array([1 + 2j, 0.5 - 1j]), (2,)),)
+
+    def fprop(self, z, a):
+        return np.real(z) * a
+
+    def bprop(self, grad, h, z, a):
+        return (7 * grad * a + 0j, grad * np.real(z))
+
+
+def test_a_complex_child_that_cannot_be_compared_is_no_pass():
+    report = fg.check(Beside, budget=2000)
+    assert report.verdict == "undecided"
+    assert first_line(report) == "checked: a; not differentiated: z; not checked: complex z, complex a"

@@ -8,12 +8,13 @@ import re
 import sys
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
 
 from flowgraph.box.value import Value
+from flowgraph.checking.code_contents import reachable_values
 from flowgraph.checking.frameworks.arguments import Arguments, ArrayKind, Opened, arrays_in
 from flowgraph.checking.target import Inputs, is_float_array
 
@@ -34,20 +35,39 @@ class Adapter(ABC):
     """
 
     framework: str
+    kind: ArrayKind
+    words: tuple[str, str]  # for the forward and the backward pass
     beside: tuple[str, ...] = ()  # what the function reads of its own and no gradient is asked of
 
-    def __init__(self, function: Callable[..., Any], arguments: Arguments, differentiated: tuple[int, ...]) -> None:
+    def __init__(self, function: Callable[..., Any], given: Sequence[Any], keywords: Mapping[str, Any]) -> None:
         self.function = function
-        self.arguments = arguments
-        self.differentiated = differentiated
+        self.arguments = Arguments.of(function, given, keywords, self.kind, self.own(given, keywords))
+        self.differentiated = self.chosen()
+        self.start()
+
+    @classmethod
+    @abstractmethod
+    def recognises(cls, function: Any, leaves: Sequence[Any]) -> bool:
+        """Whether the function or one of its arguments belongs to the framework, which has been imported."""
+
+    def own(self, given: Sequence[Any], keywords: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The parameters of the function itself, by name."""
+        return {}
+
+    def chosen(self) -> tuple[int, ...]:
+        """The inputs that are differentiated: every array of floats."""
+        return tuple(i for i, x in enumerate(self.arguments.inputs) if is_float_array(x))
+
+    def start(self) -> None:
+        """Forget what was kept of runs."""
         self._runs: deque[tuple[Any, Pullback]] = deque(maxlen=KEPT)
-        self._refusals: dict[tuple[Any, ...], str] = {}
+        self._refusals: dict[Hashable, str] = {}
 
     def of_subset(self, differentiated: tuple[int, ...]) -> Self:
         """The same function where only some of the inputs need a gradient."""
         made = copy.copy(self)
         made.differentiated = differentiated
-        made._runs, made._refusals = deque(maxlen=KEPT), {}
+        made.start()
         return made
 
     def called(self, leaves: Sequence[Any]) -> Any:
@@ -129,13 +149,33 @@ def opened(value: Value) -> Opened | None:
     return Opened(parts, lambda found: found[0] + 1j * found[1], "({} + 1j * {})".format)
 
 
-ARRAYS = ArrayKind(lambda value: value, opened)
+def is_of(function: Any, package: str) -> bool:
+    """Whether a function or class is defined in a package."""
+    return (getattr(function, "__module__", None) or "").partition(".")[0] == package
+
+
+def names(function: Callable[..., Any], package: str, is_primitive: Callable[[Any], bool]) -> bool:
+    """A primitive or function of the package, or one whose code names its modules, functions or primitives."""
+    if is_of(function, package) or is_primitive(function):
+        return True
+    for value in reachable_values(function):
+        named = getattr(value, "__name__", None) if type(value).__name__ == "module" else None
+        if (isinstance(named, str) and named.partition(".")[0] == package) or is_primitive(value):
+            return True
+    return False
 
 
 class AutogradCode(Adapter):
     """Gradients come from autograd's make_vjp."""
 
     framework = "autograd"
+    kind = ArrayKind(lambda value: value, opened)
+    words = ("forward", "vjp")
+
+    @classmethod
+    def recognises(cls, function: Any, leaves: Sequence[Any]) -> bool:
+        """By what the code names: its arguments are NumPy's."""
+        return names(function, "autograd", lambda value: bool(getattr(value, "_is_autograd_primitive", False)))
 
     def run(self, inputs: Inputs) -> tuple[list[Any], Pullback]:
         """The outputs, and the function that pulls gradients back through them."""
@@ -144,9 +184,8 @@ class AutogradCode(Adapter):
 
         def pull(grads: tuple[Any, ...]) -> Any:
             if not kept:
-                kept.append(self._pullback(inputs, len(outputs)))
-            arriving = tuple(np.conj(g) for g in grads)
-            return kept[0](arriving if len(outputs) > 1 else arriving[0])
+                kept.append(_pullback(*self._of_active(inputs)))
+            return kept[0](tuple(np.conj(g) for g in grads))
 
         return outputs, pull
 
@@ -154,34 +193,25 @@ class AutogradCode(Adapter):
         self, grads: Sequence[Value], gradients: object, grad: Value, output: Value, *inputs: Any
     ) -> tuple[Any, ...]:
         """The bprop of bprop, by make_vjp twice."""
-        core = importlib.import_module("autograd").make_vjp
         together = importlib.import_module("autograd.builtins").tuple
-        active, function = self._of_active(inputs, 1)
-        numbers = tuple(range(len(active)))
-        of_each = tuple(
+        function, active = self._of_active(inputs)
+        of_each = [
             np.zeros_like(x) if grads[i] is None else grads[i] for i, x in zip(self.differentiated, active, strict=True)
-        )
+        ]
 
         def first(arriving: Value, *values: Value) -> Any:
-            return together(core(function, numbers)(*values)[0](arriving))
+            return together(_pullback(function, values)(together((arriving,))))
 
-        pull, _ = core(first, (0, *(n + 1 for n in numbers)))(grad, *active)
-        by_grad, *by_active = pull(of_each)
+        by_grad, *by_active = _pullback(first, [grad, *active])(tuple(of_each))
         return (by_grad, None, *self._each(by_active, inputs))
 
-    def _pullback(self, inputs: Inputs, count: int) -> Callable[[Any], Any]:
-        active, function = self._of_active(inputs, count)
-        make_vjp = importlib.import_module("autograd").make_vjp
-        return make_vjp(function, tuple(range(len(active))))(*active)[0]  # type: ignore[no-any-return]
-
-    def _of_active(self, inputs: Inputs, count: int) -> tuple[list[Any], Callable[..., Any]]:
+    def _of_active(self, inputs: Inputs) -> tuple[Callable[..., Any], list[Any]]:
         together = importlib.import_module("autograd.builtins").tuple
 
         def function(*active: Any) -> Any:
-            found = self._values(self._with_active(inputs, active))
-            return together(tuple(found)) if count > 1 else found[0]
+            return together(tuple(self._values(self._with_active(inputs, active))))
 
-        return [inputs[i] for i in self.differentiated], function
+        return function, [inputs[i] for i in self.differentiated]
 
     def _values(self, inputs: Sequence[Any]) -> list[Any]:
         result = self.called(inputs)
@@ -190,18 +220,27 @@ class AutogradCode(Adapter):
         return [y for y in arrays_in(result) if getattr(y, "dtype", np.asarray(0.0).dtype).kind in "fc"]
 
 
+def _pullback(function: Callable[..., Any], values: Sequence[Any]) -> Callable[[Any], Any]:
+    make_vjp = importlib.import_module("autograd").make_vjp
+    return make_vjp(function, tuple(range(len(values))))(*values)[0]  # type: ignore[no-any-return]
+
+
 def to_numpy(value: Value) -> Any:
     """The array of a tensor."""
     return np.array(value.data) if isinstance(value, sys.modules["mygrad"].Tensor) else value
-
-
-MYGRAD_TENSORS = ArrayKind(to_numpy)
 
 
 class MygradCode(Adapter):
     """Gradients come from Tensor.backward, which forgets the graph: every bprop runs the function again."""
 
     framework = "mygrad"
+    kind = ArrayKind(to_numpy)
+    words = ("forward", "backward")
+
+    @classmethod
+    def recognises(cls, function: Any, leaves: Sequence[Any]) -> bool:
+        """By a tensor among the arguments."""
+        return is_of(function, "mygrad") or any(isinstance(x, sys.modules["mygrad"].Tensor) for x in leaves)
 
     def run(self, inputs: Inputs) -> tuple[list[Any], Pullback]:
         """The outputs, and the function that pulls gradients back through them."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import functools
 import inspect
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -45,66 +46,62 @@ class _Leaf(NamedTuple):
     fixed: bool
 
 
+Nest: TypeAlias = Callable[[Iterator[Any], bool], Any]
+"""The value of its next leaves, or its expression of theirs, where there is one."""
+
+
 @dataclass(frozen=True)
 class Arguments:
     """`inputs` are NumPy arrays and settings, one name each, `originals` what they were in the framework.
 
     A list, tuple, dict or dataclass that holds an array is taken apart, and so is what the framework knows to take
-    apart; everything else is passed as it is; `nests` say how, the last of them for `keywords`. `fixed` are the
-    positions whose shape cannot be another one. The inputs from `first_own` on are no arguments but parameters of the
-    function itself, `own` of them before they were taken apart.
+    apart; everything else is passed as it is; `nests` put it together, the last but `own` of them for `keywords`.
+    `fixed` are the positions whose shape cannot be another one. The inputs from `first_own` on are no arguments but
+    parameters of the function itself, `own` of them before they were taken apart.
     """
 
     inputs: Inputs
     originals: Inputs
     names: tuple[str, ...]
-    nests: tuple[Any, ...]
-    keywords: tuple[str, ...] = ()
-    fixed: frozenset[int] = frozenset()
-    own: int = 0
-    first_own: int = 0
+    nests: tuple[Nest, ...]
+    keywords: tuple[str, ...]
+    fixed: frozenset[int]
+    own: int
+    first_own: int
 
     @classmethod
     def of(
-        cls, function: Callable[..., Any], given: Sequence[Any], keywords: Mapping[str, Any], kind: ArrayKind
+        cls,
+        function: Callable[..., Any],
+        given: Sequence[Any],
+        keywords: Mapping[str, Any],
+        kind: ArrayKind,
+        own: Mapping[str, Any],
     ) -> Arguments:
-        """The positional arguments of a call and those by name, taken apart."""
-        named = [*zip(parameter_names(_inspected(function), len(given)), given, strict=True), *keywords.items()]
+        """The positional arguments of a call, those by name, and the function's own parameters, taken apart."""
         leaves: list[_Leaf] = []
-        nests = []
-        for name, value in named:
-            nest, found = _taken_apart(value, name, kind, False)
-            nests.append(nest)
-            leaves += found
-        return cls._of_leaves(leaves, kind, nests=tuple(nests), keywords=tuple(keywords), first_own=len(leaves))
-
-    @classmethod
-    def _of_leaves(cls, leaves: Sequence[_Leaf], kind: ArrayKind, **rest: Any) -> Arguments:
+        named = [*zip(parameter_names(_inspected(function), len(given)), given, strict=True), *keywords.items()]
+        nests = [_taken_apart(value, name, kind, False, leaves) for name, value in named]
+        first_own = len(leaves)
+        nests += [_taken_apart(value, name, kind, True, leaves) for name, value in own.items()]
         return cls(
             tuple(kind.to_numpy(leaf.value) for leaf in leaves),
             tuple(leaf.value for leaf in leaves),
             tuple(leaf.name for leaf in leaves),
-            fixed=frozenset(place for place, leaf in enumerate(leaves) if leaf.fixed),
-            **rest,
+            tuple(nests),
+            tuple(keywords),
+            frozenset(place for place, leaf in enumerate(leaves) if leaf.fixed),
+            len(own),
+            first_own,
         )
 
-    def with_own(self, parameters: Mapping[str, Any], kind: ArrayKind) -> Arguments:
-        """The arguments followed by the function's own parameters, whose shapes are fixed."""
-        fixed = (place in self.fixed for place in range(len(self.inputs)))
-        leaves = [_Leaf(*one) for one in zip(self.names, self.originals, fixed, strict=True)]
-        nests, first_own = list(self.nests), len(leaves)
-        for name, value in parameters.items():
-            nest, found = _taken_apart(value, name, kind, True)
-            nests.append(nest)
-            leaves += found
-        return Arguments._of_leaves(
-            leaves, kind, nests=tuple(nests), keywords=self.keywords, own=len(parameters), first_own=first_own
-        )
+    def put_together(self, values: Iterable[Any], written: bool = False) -> tuple[list[Any], dict[str, Any], list[Any]]:
+        """The arguments of the call, those by name, and the function's own, with `values` where `inputs` were.
 
-    def put_together(self, values: Sequence[Any]) -> tuple[list[Any], dict[str, Any], list[Any]]:
-        """The arguments of the call, those by name, and the function's own, with `values` where `inputs` were."""
+        With `written` of expressions the expressions, None where there is none.
+        """
         iterator = iter(values)
-        whole = [_put_together(nest, iterator) for nest in self.nests]
+        whole = [nest(iterator, written) for nest in self.nests]
         given = len(whole) - self.own
         positional = given - len(self.keywords)
         by_name = dict(zip(self.keywords, whole[positional:given], strict=True))
@@ -126,28 +123,26 @@ def _inspected(function: Any) -> Callable[..., Any]:
     forward = getattr(function, "forward", None)
     if forward is None:
         return getattr(function, "fun", function)  # type: ignore[no-any-return]
-    if inspect.isclass(function) and next(iter(inspect.signature(forward).parameters), "") in ("ctx", "context"):
-        return _without_first(forward)
-    return forward  # type: ignore[no-any-return]
+    with_context = inspect.isclass(function) and next(iter(inspect.signature(forward).parameters), "")
+    return functools.partial(forward, None) if with_context in ("ctx", "context") else forward
 
 
-def _without_first(forward: Callable[..., Any]) -> Callable[..., Any]:
-    def call(*inputs: Any) -> Any:
-        return forward(None, *inputs)
-
-    signature = inspect.signature(forward)
-    call.__signature__ = signature.replace(parameters=list(signature.parameters.values())[1:])  # type: ignore[attr-defined]
-    return call
-
-
-def _taken_apart(value: Value, name: str, kind: ArrayKind, fixed: bool) -> tuple[Any, list[_Leaf]]:
-    """A nest and the leaves. The nest is None for a leaf, else (how to build it, its text, its nests)."""
+def _taken_apart(value: Value, name: str, kind: ArrayKind, fixed: bool, leaves: list[_Leaf]) -> Nest:
+    """What puts the value together again; its leaves are added to the others."""
     opened = kind.opened(value) or (_opened(value) if _holds_arrays(value, kind) else None)
     if opened is None:
-        return None, [_Leaf(name.lstrip("."), value, fixed)]
-    apart = [_taken_apart(member, name + label, kind, fixed or opened.fixed) for label, member in opened.members]
-    leaves = [leaf for _, found in apart for leaf in found]
-    return (opened.build, opened.text, [nest for nest, _ in apart]), leaves
+        leaves.append(_Leaf(name.lstrip("."), value, fixed))
+        return lambda values, written: next(values)
+    build, text, fixed = opened.build, opened.text, fixed or opened.fixed
+    nests = [_taken_apart(member, name + label, kind, fixed, leaves) for label, member in opened.members]
+
+    def together(values: Iterator[Any], written: bool) -> Any:
+        members = [nest(values, written) for nest in nests]
+        if not written:
+            return build(members)
+        return None if text is None or None in members else text(*members)
+
+    return together
 
 
 def _holds_arrays(value: Value, kind: ArrayKind) -> bool:
@@ -183,10 +178,3 @@ def _with_fields(value: Value, names: Sequence[str], members: Sequence[Any]) -> 
     for name, member in zip(names, members, strict=True):
         object.__setattr__(made, name, member)
     return made
-
-
-def _put_together(nest: Any, values: Iterator[Any]) -> Any:
-    if nest is None:
-        return next(values)
-    build, _, nests = nest
-    return build([_put_together(inner, values) for inner in nests])

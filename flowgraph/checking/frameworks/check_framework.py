@@ -1,24 +1,146 @@
-"""fg.check of a function that a framework differentiates: in its words, and for every subset of inputs."""
+"""fg.check of a function that a framework differentiates: its target, its words, and every subset of its inputs."""
 
 from __future__ import annotations
 
+import inspect
 import re
+import sys
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import combinations
-from typing import Any
+from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
 
-from flowgraph.box.value import Value
 from flowgraph.checking.check_target import check_target, shielded
-from flowgraph.checking.frameworks.adapter import Adapter
-from flowgraph.checking.frameworks.target import framework_code
-from flowgraph.checking.frameworks.writing import title
+from flowgraph.checking.frameworks.adapter import Adapter, AutogradCode, MygradCode
+from flowgraph.checking.frameworks.arguments import Arguments, arrays_in
+from flowgraph.checking.frameworks.jax_code import JaxCode
+from flowgraph.checking.frameworks.torch_code import TorchCode
+from flowgraph.checking.frameworks.writing import definition, title
 from flowgraph.checking.report import Failure, Report, nothing, with_failures
 from flowgraph.checking.runner import flatten, generator, unflatten
 from flowgraph.checking.scope import Asked
-from flowgraph.checking.target import Target
+from flowgraph.checking.target import Target, annotations_of
+from flowgraph.errors import UsageError
+
+FrameworkName: TypeAlias = Literal["torch", "jax", "mygrad", "autograd"]
+ADAPTERS: dict[FrameworkName, type[Adapter]] = {
+    "torch": TorchCode, "mygrad": MygradCode, "jax": JaxCode, "autograd": AutogradCode,
+}  # fmt: skip
+
+
+def framework_of(function: Callable[..., Any], given: Sequence[Any]) -> str | None:
+    """By the arguments, by the function itself, or by what its code names."""
+    leaves = list(arrays_in(list(given)))
+    ours = (name for name, code in ADAPTERS.items() if name in sys.modules and code.recognises(function, leaves))
+    return next(ours, None)
+
+
+def framework_target(function: Callable[..., Any], given: Sequence[Any], **options: Any) -> Target | None:
+    """The target of `framework_code` alone."""
+    found = framework_code(function, given, **options)
+    return None if found is None else found[0]
+
+
+def framework_code(
+    function: Any,
+    given: Sequence[Any],
+    keywords: Mapping[str, Any] | None = None,
+    framework: str | None = None,
+    names: Sequence[str] | None = None,
+    valid: Callable[..., Any] | None = None,
+) -> tuple[Target, Adapter] | None:
+    """The target and what runs it, or None where `function` and its arguments belong to no imported framework.
+
+    Arrays of floats are differentiated, in torch those that require a gradient if any that is given does; everything
+    else is a setting, Python floats too. `names` are of the flat inputs: nested containers are taken apart, complex
+    arrays are two inputs, the parameters of a module come last.
+    """
+    if framework is not None and framework not in ADAPTERS:
+        raise ValueError(f"check: found framework={framework!r}, needs one of {', '.join(get_args(FrameworkName))}")
+    keywords = keywords or {}
+    framework = framework or framework_of(function, [*given, *keywords.values()])
+    if framework is None:
+        return None
+    if framework not in sys.modules:
+        raise ImportError(
+            f"check: found framework={framework!r}, but {framework} has not been imported; import it first"
+        )
+    name, function = title(function), _of_apply(function)
+    try:
+        adapter = ADAPTERS[framework](function, given, keywords)  # type: ignore[index]
+        if adapter.differentiated:
+            _run_example(adapter)
+    except Exception as error:
+        raise _with_way_out(error, name) from error
+    arguments = adapter.arguments
+    if not adapter.differentiated:
+        kinds = ", ".join(type(value).__name__ for value in given) or "nothing"
+        raise TypeError(
+            f"check: {name} was given {kinds}; at least one {framework} array of floats is needed to differentiate"
+        )
+    chosen = tuple(names) if names is not None else arguments.names
+    if len(chosen) != len(arguments.inputs):
+        count = len(arguments.inputs)
+        raise ValueError(f"check: {len(chosen)} names were given for {count} inputs; give one name each")
+    target = Target(
+        adapter.fprop,
+        adapter.bprop,
+        arguments.inputs,
+        chosen,
+        name,
+        adapter.differentiated,
+        valid=valid,
+        code=_code(function),
+        definition=definition(function, adapter),
+        fixed_shapes=arguments.fixed,
+        annotations=annotations_of(getattr(function, "forward", None) or getattr(function, "fun", function)),
+        role=_role(arguments, adapter.differentiated),
+        beside=adapter.beside,
+        many=adapter.many,
+    )
+    return (target if framework == "mygrad" else replace(target, second=adapter.second)), adapter
+
+
+def _of_apply(function: Callable[..., Any]) -> Any:
+    """The class where its `apply` is given: the class tells the names of its inputs, and its backward."""
+    owner = getattr(function, "__self__", None)
+    if getattr(function, "__name__", "") == "apply" and inspect.isclass(owner) and hasattr(owner, "backward"):
+        return owner
+    return function
+
+
+def _role(arguments: Arguments, differentiated: Sequence[int]) -> str:
+    """The name of the differentiated inputs together, if the function has parameters of its own."""
+    own = [i >= arguments.first_own for i in differentiated]
+    return "parameters" if all(own) else "inputs and parameters" if any(own) else ""
+
+
+def _run_example(adapter: Adapter) -> None:
+    """Run the example, so that its errors are raised here."""
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        adapter.fprop(*adapter.arguments.inputs)
+
+
+def _with_way_out(error: Exception, name: str) -> Exception:
+    """A hint if a float32 array from outside of the arguments is combined with float64; else the error itself."""
+    text = str(error).lower()
+    if isinstance(error, RuntimeError) and "double" in text and "float" in text:
+        return UsageError(
+            f"check: {name} mixes float32 with the float64 of the check ({error}): a tensor or a module that it finds "
+            "outside of its arguments is float32; .double() your module, or give the tensor as an argument"
+        )
+    return error
+
+
+def _code(function: Callable[..., Any]) -> tuple[Callable[..., Any], ...]:
+    """The functions in which numbers and branches are looked for."""
+    parts = [getattr(function, name, None) for name in ("forward", "backward", "fun", "fwd", "bwd", "__wrapped__")]
+    found = tuple(part for part in parts if inspect.isroutine(part))
+    return found or (function,)
 
 
 def check_framework(
@@ -39,21 +161,15 @@ def check_framework(
     report = check_target(target, asked.order, asked.seed, asked.calls, asked.effort.framework, scope=scope)
     with shielded():
         report = with_failures(report, failures_of_needs(target, adapter, report))
-    return in_words_of(adapter.framework, report)
+    return in_words_of(adapter, report)
 
 
-WORDS = {
-    "torch": ("forward", "backward"),
-    "jax": ("forward", "vjp"),
-    "autograd": ("forward", "vjp"),
-    "mygrad": ("forward", "backward"),
-}
 SCALED = re.compile(r"×(-?[\d.e+-]+)")
 
 
-def in_words_of(framework: str, report: Report) -> Report:
+def in_words_of(adapter: Adapter, report: Report) -> Report:
     """The same report, which speaks of the framework's forward and backward pass instead of fprop and bprop."""
-    forward, backward = WORDS[framework]
+    forward, backward = adapter.words
 
     def said(text: str) -> str:
         text = re.sub(r"\bfprop\b", forward, re.sub(r"\bbprop\b", backward, text))
@@ -87,20 +203,18 @@ CLOSE = 1e-7  # the same code on the same numbers, added in another order
 
 def failures_of_needs(target: Target, adapter: Adapter, report: Report) -> list[Failure]:
     """At the example, for subsets of the inputs: the gradients of each against those when all inputs need one."""
-    known = {failure.child for failure in report.failures}
+    found: dict[str | None, Failure] = {failure.child: failure for failure in report.failures}
+    known = found.copy()
     if len(target.differentiated) < 2 or None in known:
         return []
     try:
         whole = _gradients(adapter, target)
     except Exception:  # said by the report
         return []
-    failures = []
     for subset in _subsets(target.differentiated):
         for failure in _of_subset(target, adapter.of_subset(subset), subset, whole):
-            if failure.child not in known:
-                known.add(failure.child)
-                failures.append(failure)
-    return failures
+            found.setdefault(failure.child, failure)
+    return [failure for child, failure in found.items() if child not in known]
 
 
 def _subsets(differentiated: Sequence[int]) -> Iterator[tuple[int, ...]]:
@@ -118,43 +232,35 @@ def _subsets(differentiated: Sequence[int]) -> Iterator[tuple[int, ...]]:
 def _of_subset(target: Target, adapter: Adapter, subset: tuple[int, ...], whole: Sequence[Any]) -> Iterator[Failure]:
     needed = " and ".join(target.names[i] for i in subset) if len(subset) < ALL_SUBSETS else "some inputs"
     regime = f"the example, where only {needed} need{'s' if len(subset) == 1 else ''} a gradient"
+
+    def wrong(
+        i: int, message: str, index: tuple[int, ...] | None = None, one: Any = np.nan, other: Any = np.nan
+    ) -> Failure:
+        numbers = float(one), float(other), 0.0
+        looks_like = "what backward skips where an input needs no gradient is needed for another one"
+        return Failure(target.name, target.names[i], index, "needs", *numbers, regime, looks_like, message, "")
+
     try:
         found = _gradients(adapter, target)
     except NotImplementedError:
         return  # no output depends on these inputs, as the framework sees it
     except Exception as error:
-        yield _failure(
-            target, subset[0], None, (np.nan, np.nan), regime, f"bprop raised {type(error).__name__}: {error}"
-        )
+        yield wrong(subset[0], f"bprop raised {type(error).__name__}: {error}")
         return
     for i in subset:
-        one, other = _dense(found[i], target.inputs[i]), _dense(whole[i], target.inputs[i])
+        one, other = (
+            np.zeros(np.shape(target.inputs[i])) if g[i] is None else np.asarray(g[i]) for g in (found, whole)
+        )
         if one.shape != other.shape:
-            words = f"the gradient has shape {one.shape}, {target.names[i]} has shape {other.shape}"
-            yield _failure(target, i, None, (np.nan, np.nan), regime, words)
+            yield wrong(i, f"the gradient has shape {one.shape}, {target.names[i]} has shape {other.shape}")
             continue
         gap = np.abs(one - other)
         if gap.size and not gap.max() <= CLOSE * (np.abs(other).max() + np.finfo(float).tiny):
-            index = tuple(int(k) for k in np.unravel_index(int(np.argmax(gap)), gap.shape))
-            words = "the gradient is another one where other inputs need none"
-            yield _failure(target, i, index, (float(one[index]), float(other[index])), regime, words)
+            at = tuple(int(k) for k in np.unravel_index(int(np.argmax(gap)), gap.shape))
+            yield wrong(i, "the gradient is another one where other inputs need none", at, one[at], other[at])
 
 
 def _gradients(adapter: Adapter, target: Target) -> tuple[Any, ...]:
     output = adapter.fprop(*target.inputs)
     grad = generator(1).normal(size=flatten(output).shape)
     return adapter.bprop(unflatten(grad, output), output, *target.inputs)
-
-
-def _dense(gradient: object, value: Value) -> Any:
-    return np.zeros(np.shape(value)) if gradient is None else np.asarray(gradient)
-
-
-def _failure(
-    target: Target, place: int, index: tuple[int, ...] | None, numbers: tuple[float, float], regime: str, message: str
-) -> Failure:
-    analytic, numeric = numbers
-    diagnosis = "what backward skips where an input needs no gradient is needed for another one"
-    return Failure(
-        target.name, target.names[place], index, "needs", analytic, numeric, 0.0, regime, diagnosis, message, ""
-    )

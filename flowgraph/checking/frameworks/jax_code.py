@@ -5,17 +5,17 @@ from __future__ import annotations
 import contextlib
 import re
 import sys
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from flowgraph.box.value import Value
-from flowgraph.checking.frameworks.adapter import Adapter, Pullback, wide_enough
-from flowgraph.checking.frameworks.arguments import Arguments, ArrayKind, Opened
+from flowgraph.checking.frameworks.adapter import Adapter, Pullback, is_of, names, wide_enough
+from flowgraph.checking.frameworks.arguments import ArrayKind, Opened
 from flowgraph.checking.frameworks.jax_program import Program
 from flowgraph.checking.runner import generator
-from flowgraph.checking.target import Inputs
+from flowgraph.checking.target import Inputs, form_of
 
 QUICK = {"xla_backend_optimization_level": 0}
 STACK = 32  # rows of one run: a regime needs 8 for each of three or four directions
@@ -58,6 +58,11 @@ def opened(value: Value) -> Opened | None:
     return Opened([(label, leaves[place]) for label, place in zip(labels, moved, strict=True)], build, fixed=True)
 
 
+def _is_compiled(value: Value) -> bool:
+    """Compiled and custom functions: callables that JAX has wrapped."""
+    return callable(value) and (is_of(type(value), "jax") or is_of(type(value), "jaxlib"))
+
+
 def _is_inexact(leaf: object) -> bool:
     jax = sys.modules["jax"]
     return isinstance(leaf, jax.Array | np.ndarray) and bool(jax.numpy.issubdtype(leaf.dtype, np.inexact))
@@ -84,25 +89,30 @@ def _close(one: Any, other: Any) -> bool:
     return bool(np.allclose(one, other, rtol=CLOSE, atol=CLOSE * np.abs(one).max(initial=0.0), equal_nan=True))
 
 
-JAX_ARRAYS = ArrayKind(to_numpy, opened)
-
-
 class JaxCode(Adapter):
     """Gradients come from jax.vjp, in 64 bits for as long as a call lasts."""
 
     framework = "jax"
+    kind = ArrayKind(to_numpy, opened)
+    words = ("forward", "vjp")
 
-    def __init__(self, function: Callable[..., Any], arguments: Arguments, differentiated: tuple[int, ...]) -> None:
-        super().__init__(function, arguments, differentiated)
+    @classmethod
+    def recognises(cls, function: Any, leaves: Sequence[Any]) -> bool:
+        """By an array among the arguments or in itself, by itself, or by what the code names."""
+        jax = sys.modules["jax"]
+        arrays = any(isinstance(x, jax.Array) for x in jax.tree_util.tree_leaves([function, *leaves]))
+        return arrays or is_of(function, "jaxlib") or names(function, "jax", _is_compiled)
+
+    def own(self, given: Sequence[Any], keywords: Mapping[str, Any]) -> Mapping[str, Any]:
+        """The arrays of a callable pytree."""
+        return {} if opened(self.function) is None else {"": self.function}
+
+    def start(self) -> None:
+        """Forget the compilations too."""
+        super().start()
         self._programs: dict[Hashable, Any] = {}
         self._stacked: Any = None
         self._by_numpy = False
-
-    def of_subset(self, differentiated: tuple[int, ...]) -> JaxCode:
-        """The same code, with a compilation of its own."""
-        made = super().of_subset(differentiated)
-        made._programs, made._stacked, made._by_numpy = {}, None, False
-        return made
 
     def called(self, leaves: Sequence[Any]) -> Any:
         """A callable pytree is called with the arrays of this run in it."""
@@ -139,7 +149,7 @@ class JaxCode(Adapter):
         the same numbers for the example, which saves a compilation for each. None where the function cannot be traced:
         it is then run as it stands, and what fails shows itself.
         """
-        key = self._key(inputs)
+        key = form_of(inputs, self.differentiated)
         if key not in self._programs:
             with _plain_tracebacks():
                 self._programs[key] = self._traced(inputs) if self._by_numpy else self._compiled(inputs)
@@ -148,13 +158,6 @@ class JaxCode(Adapter):
         if isinstance(self._programs[key], Exception):
             raise self._programs[key]
         return self._programs[key]
-
-    def _key(self, inputs: Inputs) -> Hashable:
-        return tuple(
-            (x.shape, x.dtype) if i in self.differentiated else (x.shape, x.dtype, x.tobytes())
-            if isinstance(x, np.ndarray) else repr(x)
-            for i, x in enumerate(inputs)
-        )  # fmt: skip
 
     def _compiled(self, inputs: Inputs) -> Any:
         jax = sys.modules["jax"]
@@ -215,7 +218,7 @@ class JaxCode(Adapter):
     def many(self, inputs: Inputs, stacks: dict[int, Any]) -> list[Any] | None:
         """By jax.vmap under one jit, in stacks of one size, for the form of the example alone."""
         jax = sys.modules["jax"]
-        if self._key(inputs) != next(iter(self._programs)):
+        if form_of(inputs, self.differentiated) != next(iter(self._programs)):
             return None
         count = len(next(iter(stacks.values())))
         whole = [stacks.get(i, np.broadcast_to(inputs[i], (count, *inputs[i].shape))) for i in self.differentiated]

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box.value import Value
-from flowgraph.checking.frameworks.adapter import Adapter, Pullback, wide_enough
-from flowgraph.checking.frameworks.arguments import Arguments, ArrayKind, Opened, arrays_in
-from flowgraph.checking.target import Inputs, is_float_array
+from flowgraph.checking.frameworks.adapter import Adapter, Pullback, is_of, wide_enough
+from flowgraph.checking.frameworks.arguments import ArrayKind, Opened, arrays_in
+from flowgraph.checking.target import Inputs
 
 WRITES_IN_PLACE = re.compile(r"leaf Variable.* in-?place operation|view of a leaf Variable", re.IGNORECASE)
 BACKWARD_ALONE = re.compile(r"(not |in)compatible with \.grad\(\)")  # of reentrant checkpoints
@@ -55,25 +55,17 @@ def opened(value: Value) -> Opened | None:
     return Opened([(".values", value.values())], build, fixed=True)
 
 
-TENSORS = ArrayKind(to_numpy, opened)
-
-
 class TorchCode(Adapter):
     """Gradients come from torch.autograd.grad."""
 
     framework = "torch"
+    kind = ArrayKind(to_numpy, opened)
+    words = ("forward", "backward")
 
-    def __init__(
-        self,
-        function: Callable[..., Any],
-        arguments: Arguments,
-        differentiated: tuple[int, ...],
-        module: ModuleCopy | None = None,
-    ) -> None:
-        super().__init__(function, arguments, differentiated)
+    def __init__(self, function: Callable[..., Any], given: Sequence[Any], keywords: Mapping[str, Any]) -> None:
         self.torch = sys.modules["torch"]
-        self.module = module
-        self.beside = () if module is None else module.frozen
+        self.module: ModuleCopy | None = None
+        super().__init__(function, given, keywords)
         self.function: Any = function.apply if inspect.isclass(function) else function  # type: ignore[attr-defined]
         self.writes_in_place = False
         self._random_state = None
@@ -82,6 +74,35 @@ class TorchCode(Adapter):
         if not self.torch.equal(before, self.torch.get_rng_state()):
             self._random_state = before
             self.torch.set_rng_state(before)
+
+    @classmethod
+    def recognises(cls, function: Any, leaves: Sequence[Any]) -> bool:
+        """By a tensor among the arguments, or by itself unless an argument is of another framework."""
+        torch = sys.modules["torch"]
+        custom = inspect.isclass(function) and issubclass(function, torch.autograd.Function)
+        if custom or isinstance(function, torch.nn.Module) or any(isinstance(x, torch.Tensor) for x in leaves):
+            return True
+        others = (is_of(type(x), package) for x in leaves for package in ("jax", "jaxlib", "mygrad"))
+        return is_of(function, "torch") and not any(others)
+
+    def own(self, given: Sequence[Any], keywords: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Those parameters of a module that require a gradient."""
+        if not isinstance(self.function, self.torch.nn.Module):
+            return {}
+        self.module = ModuleCopy(self.function, given, keywords)
+        self.beside = self.module.frozen
+        return self.module.parameters
+
+    def chosen(self) -> tuple[int, ...]:
+        """As torch's own gradcheck has it.
+
+        Of what is given those that require a gradient if any does, otherwise every tensor of floats; and all parameters
+        of a module, since frozen ones are none of its inputs.
+        """
+        arguments, floats = self.arguments, super().chosen()
+        given = [i for i in floats if i < arguments.first_own]
+        asked = [i for i in given if getattr(arguments.originals[i], "requires_grad", False)]
+        return (*(asked or given), *(i for i in floats if i >= arguments.first_own))
 
     def run(self, inputs: Inputs) -> tuple[list[Any], Pullback]:
         """The outputs, and the function that pulls gradients back through them."""
@@ -93,7 +114,8 @@ class TorchCode(Adapter):
 
         def pull(grads: tuple[Any, ...]) -> list[Any]:
             chosen = [(y, self._tensor(g)) for y, g in zip(outputs, grads, strict=True) if y.requires_grad]
-            self._put_in(leaves)
+            if self.module is not None:  # what runs forward again during backward finds the parameters of its own run
+                self.module.put_in(self.arguments.put_together(leaves)[2])
             found = self._pulled([y for y, _ in chosen], active, [g for _, g in chosen])
             return [None if g is None else g.to_dense().numpy(force=True) for g in found]
 
@@ -104,10 +126,8 @@ class TorchCode(Adapter):
         leaves = self._leaves(inputs)
 
         def one(*rows: Any) -> tuple[Any, ...]:
-            values = list(leaves)
-            for i, row in zip(stacks, rows, strict=True):
-                values[i] = row
-            return tuple(self._values(values))
+            places = dict(zip(stacks, rows, strict=True))
+            return tuple(self._values([places.get(i, x) for i, x in enumerate(leaves)]))
 
         with self.torch.no_grad():
             found = self.torch.func.vmap(one)(*(self._tensor(stack) for stack in stacks.values()))
@@ -167,11 +187,6 @@ class TorchCode(Adapter):
             outputs, inputs, grads, retain_graph=True, allow_unused=True, create_graph=create_graph
         )
 
-    def _put_in(self, leaves: list[Any]) -> None:
-        """What runs the forward pass again during the backward pass finds the parameters of its own run."""
-        if self.module is not None:
-            self.module.put_in(self.arguments.put_together(leaves)[2])
-
     def _values(self, leaves: list[Any]) -> list[Any]:
         if self.writes_in_place:
             given = range(self.arguments.first_own)
@@ -185,8 +200,8 @@ class TorchCode(Adapter):
                 result = self.function(*positional, **keywords)
             else:
                 result = self.module.run(own, positional, keywords)
-        found = [y for y in arrays_in(result) if isinstance(y, self.torch.Tensor)]
-        dense = [y if y.layout is self.torch.strided else y.to_dense() for y in found]
+        tensors = (y for y in arrays_in(result) if isinstance(y, self.torch.Tensor))
+        dense = [y if y.layout is self.torch.strided else y.to_dense() for y in tensors]
         return [y for y in dense if y.is_floating_point() or y.is_complex()]
 
     def _tensor(self, value: Value) -> Any:
@@ -195,18 +210,6 @@ class TorchCode(Adapter):
             return value
         array = wide_enough(np.asarray(value))
         return self.torch.from_numpy(array.copy() if any(stride < 0 for stride in array.strides) else array)
-
-
-def differentiated_inputs(arguments: Arguments) -> tuple[int, ...]:
-    """The inputs that are differentiated, as torch's own gradcheck has it.
-
-    Of what is given those that require a gradient if any does, otherwise every tensor of floats; and all parameters
-    of a module, since frozen ones are none of its inputs.
-    """
-    floats = [i for i, x in enumerate(arguments.inputs) if is_float_array(x)]
-    given = [i for i in floats if i < arguments.first_own]
-    asked = [i for i in given if getattr(arguments.originals[i], "requires_grad", False)]
-    return (*(asked or given), *(i for i in floats if i >= arguments.first_own))
 
 
 class ModuleCopy:
@@ -220,9 +223,8 @@ class ModuleCopy:
     def __init__(self, module: Any, given: Sequence[Any], keywords: Mapping[str, Any]) -> None:
         self.module = _in_double(_copied(module))
         self._run_once(given, keywords)
-        named = dict(self.module.named_parameters())
-        self.parameters = {name: one for name, one in named.items() if one.requires_grad}
-        self.frozen = tuple(name for name, one in named.items() if not one.requires_grad)
+        self.parameters = {name: one for name, one in self.module.named_parameters() if one.requires_grad}
+        self.frozen = tuple(name for name, one in self.module.named_parameters() if not one.requires_grad)
         held = [(inner, name, one) for inner in self.module.modules() for name, one in inner._parameters.items()]
         self._places = [
             [(inner, name) for inner, name, one in held if one is parameter] for parameter in self.parameters.values()
@@ -238,8 +240,7 @@ class ModuleCopy:
         """Gives lazy modules their parameters, which are then converted as the others are."""
         lazy = sys.modules["torch"].nn.parameter.is_lazy
         if any(lazy(parameter) for parameter in self.module.parameters()):
-            wide = [_wide(value) for value in given]
-            self.module(*wide, **{name: _wide(value) for name, value in keywords.items()})
+            self.module(*map(_wide, given), **{name: _wide(value) for name, value in keywords.items()})
             _in_double(self.module)
 
     def put_in(self, parameters: Sequence[Any]) -> None:
