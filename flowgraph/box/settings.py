@@ -13,14 +13,18 @@ from flowgraph.errors import UsageError
 _PLAIN = frozenset({int, bool, str, type(None)})
 _MOST = 4096
 _known: dict[tuple[Any, ...], dict[str, Any]] = {}
-"""Settings that were read: most boxes of a class are given the same few, and these four types never change."""
+"""Settings that were read: most boxes of a class are given the same few, and these four types never change, nor do
+tuples of them."""
 
 
 def read_settings(cls: type[Node], given: dict[str, Any]) -> dict[str, Any]:
     """Every setting of a box: what is given, of the kind that its annotation says, else the default."""
-    types = tuple(map(type, given.values()))
+    types: tuple[Any, ...] = tuple(map(type, given.values()))
     if not _PLAIN.issuperset(types):
-        return _read(cls, given)
+        types = tuple([tuple(map(type, one)) if type(one) is tuple else type(one) for one in given.values()])
+        for one in types:
+            if not (_PLAIN.issuperset(one) if type(one) is tuple else one in _PLAIN):
+                return _read(cls, given)
     key = (cls, types, *given.items())
     found = _known.get(key)
     if found is None:

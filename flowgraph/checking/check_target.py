@@ -16,7 +16,7 @@ from flowgraph.checking.describe import report_of
 from flowgraph.checking.difference import STEP
 from flowgraph.checking.examination import Examination
 from flowgraph.checking.example_contract import ExampleContract, broadcasts, is_elementwise
-from flowgraph.checking.point import Direction, Point, random_direction
+from flowgraph.checking.point import Point, random_direction
 from flowgraph.checking.regimes import REGIMES, joint, settings, shapes
 from flowgraph.checking.report import Report
 from flowgraph.checking.representation import other_types
@@ -25,9 +25,12 @@ from flowgraph.checking.scope import EVERYTHING, NORMAL, Scope
 from flowgraph.checking.second_order import second_order
 from flowgraph.checking.target import Array, Inputs, Target
 
-FINEST = 1e-8  # a step that moves what is no rounding, and less than a stair is wide
 LEFT = 64 * 2.0**-52  # of an input: what is left where terms cancel, which is a power of 2 and fits into any type
 SLOW = 2e-3  # seconds of one fprop
+RANDOM = (
+    "values vary from call to call by noise from {}'s global generator; its state was put back before each call, and "
+    "what holds for other draws is not known"
+)
 
 
 def check_target(
@@ -92,8 +95,11 @@ def examined(
     scope.demand_known(target)
     with shielded():
         examination = Examination.begin(target, seed, budget or NORMAL.budget, seconds, scope)
+        if examination.runner.drawn_from:
+            examination.warn("random", RANDOM.format(examination.runner.drawn_from))
         try:
             _phases(examination, order, regimes)
+            examination.settle_postponed()
         except OutOfTime:
             examination.warn("budget", "the time was used up before all regimes were visited")
             if not examination.visited:
@@ -180,12 +186,6 @@ def find_slope(examination: Examination, point: Point) -> None:
     sizes = [np.abs(g[np.isfinite(g)]).max(initial=0.0) for g in gradients or [] if g is not None]
     examination.runner.slope = float(max(sizes, default=0.0))
     examination.runner.size = float(np.abs(point.value).max(initial=0.0))
-    beside = point.along(_through_all(examination, point, generator(0)), FINEST)
-    examination.runner.stairs = beside is not None and np.array_equal(beside, point.value)
-
-
-def _through_all(examination: Examination, point: Point, rng: np.random.Generator) -> Direction:
-    return {i: random_direction(point, i, rng) for i in examination.active}
 
 
 def find_unit(examination: Examination, point: Point) -> None:

@@ -16,9 +16,8 @@ from flowgraph.box.value import Value
 from flowgraph.checking.compare import FormFault, Gradients, ask, kept
 from flowgraph.checking.examination import Examination
 from flowgraph.checking.noise import Answer, answer_at
-from flowgraph.checking.point import Point
+from flowgraph.checking.point import HALF, Point
 from flowgraph.checking.representation import other_layouts
-from flowgraph.checking.roughness import HALF
 from flowgraph.checking.runner import Illegal, flatten, parts
 from flowgraph.checking.target import Array, Inputs
 

@@ -13,14 +13,13 @@ import numpy as np
 
 from flowgraph.checking.compare import Ruling, Suspicion, Tally, ValueMismatch, ask, compare, judge
 from flowgraph.checking.diagnosis import diagnose
-from flowgraph.checking.evidence import NARROW
 from flowgraph.checking.examination import Examination
-from flowgraph.checking.point import Point, coordinate, directions_for, grads_for
+from flowgraph.checking.excuses import settle
+from flowgraph.checking.point import NARROW, Point, coordinate, directions_for, grads_for
 from flowgraph.checking.regimes import axis_groups
 from flowgraph.checking.report import Failure, Report, distinct, nothing
 from flowgraph.checking.reproduce import reproducing_code
 from flowgraph.checking.runner import Illegal, generator
-from flowgraph.checking.settle import settle
 from flowgraph.checking.target import Array, Inputs
 
 MOST_DESCRIBED = 6  # what a screen holds

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import combinations
 
 import numpy as np
@@ -30,7 +30,8 @@ def diagnose(point: Point, suspicion: Suspicion, child: int | None) -> str:
         return ""
     analytic = np.zeros(numeric.shape) if g is None else np.asarray(g, dtype=float)
     if _alike(analytic, numeric):
-        return _only_with(suspicion)
+        few = np.count_nonzero(suspicion.grad) < suspicion.grad.size
+        return "it is right for a dense incoming gradient and wrong for one with zeros" if few else ""
     for words, candidate in _candidates(point, grad, gradients, analytic, numeric, child):
         if candidate.shape == numeric.shape and _alike(candidate, numeric):
             return words
@@ -55,98 +56,77 @@ def _alike(one: Array, other: Array) -> bool:
     return bool(size > 0 and np.all(np.isfinite(one)) and np.abs(one - other).max(initial=0.0) <= 1e-6 * size)
 
 
-def _only_with(suspicion: ValueMismatch) -> str:
-    """Right for a generic incoming gradient, wrong for the suspected one."""
-    few = np.count_nonzero(suspicion.grad) < suspicion.grad.size
-    return "it is right for a dense incoming gradient and wrong for one with zeros" if few else ""
-
-
 def _candidates(
     point: Point, grad: Array, gradients: Gradients, analytic: Array, numeric: Array, child: int
 ) -> Iterator[tuple[str, Array]]:
+    """Gradients that are right if the mistake is the one that the words name, the likely ones first."""
     yield "the sign is wrong", -analytic
     if not np.any(analytic):
         yield "the gradient is 0 or None although the output depends on this input", numeric
-    for words, factor in _factors(point, child):
+    for words, factor in _factors(point, child).items():
         yield f"a factor: it should be {words} times as large", factor * analytic
         yield f"a factor: it should be -{words} times as large", -factor * analytic
     if analytic.ndim == 2 and analytic.shape[0] == analytic.shape[1]:
         yield "transposed", analytic.T
     for i, other in zip(point.active, gradients, strict=True):
         if i != child and other is not None:
-            name = point.runner.target.names[i]
-            yield f"children swapped: this is the gradient of {name}", np.asarray(other, dtype=float)
-            yield f"children swapped: this is minus the gradient of {name}", -np.asarray(other, dtype=float)
-    yield from _incoming(point, grad, analytic)
-    yield from _sums(analytic, numeric)
-    yield from _activations(point, grad, analytic, numeric)
-    scale = float((analytic * numeric).sum() / max(float((analytic * analytic).sum()), 1e-300))
-    yield f"a constant factor: it should be {scale:.6g} times as large", scale * analytic
-
-
-def _factors(point: Point, child: int) -> Iterator[tuple[str, float]]:
-    yield "2", 2.0
-    yield "1/2", 0.5
-    shape = np.shape(point.inputs[child])
-    sizes = {"the number of elements": float(np.prod(shape)), "the number of outputs": float(point.value.size)}
-    sizes |= {f"the size of axis {k}" + (" (the batch size?)" if k == 0 else ""): float(n) for k, n in enumerate(shape)}
-    for words, n in sizes.items():
-        if n > 1:
-            yield f"{words} ({n:g})", n
-            yield f"1 / {words} ({n:g})", 1 / n
-
-
-def _incoming(point: Point, grad: Array, analytic: Array) -> Iterator[tuple[str, Array]]:
-    """Dropped or applied twice, where it has the shape of the input."""
+            name, its = point.runner.target.names[i], np.asarray(other, dtype=float)
+            yield f"children swapped: this is the gradient of {name}", its
+            yield f"children swapped: this is minus the gradient of {name}", -its
     if point.projection is None and grad.size == analytic.size:
         incoming = grad.reshape(analytic.shape)
         yield "the incoming gradient is dropped", analytic * incoming
         yield "the incoming gradient is applied twice", analytic / incoming
+    yield from _along_axes(analytic, numeric)
+    if point.projection is None and grad.size == analytic.size and len(point.active) == 1:
+        yield from _activations(point, grad.reshape(analytic.shape), analytic, numeric)
+    scale = float((analytic * numeric).sum() / max(float((analytic * analytic).sum()), 1e-300))
+    yield f"a constant factor: it should be {scale:.6g} times as large", scale * analytic
 
 
-def _sums(analytic: Array, numeric: Array) -> Iterator[tuple[str, Array]]:
-    for count in (1, 2):
-        for axes in combinations(range(analytic.ndim), count):
-            total = analytic.sum(axis=axes, keepdims=True)
-            yield f"a sum over axis {', '.join(map(str, axes))} is missing", np.broadcast_to(total, numeric.shape)
-    for axis in range(analytic.ndim):
+def _factors(point: Point, child: int) -> dict[str, float]:
+    shape = np.shape(point.inputs[child])
+    sizes = {"the number of elements": int(np.prod(shape)), "the number of outputs": point.value.size}
+    sizes |= {f"the size of axis {k}" + (" (the batch size?)" if k == 0 else ""): n for k, n in enumerate(shape)}
+    found = {"2": 2.0, "1/2": 0.5}
+    for words, n in sizes.items():
+        found |= {f"{words} ({n})": float(n), f"1 / {words} ({n})": 1 / n} if n > 1 else {}
+    return found
+
+
+def _along_axes(analytic: Array, numeric: Array) -> Iterator[tuple[str, Array]]:
+    axes = range(analytic.ndim)
+    for chosen in (*combinations(axes, 1), *combinations(axes, 2)):
+        total = analytic.sum(axis=chosen, keepdims=True)
+        yield f"a sum over axis {', '.join(map(str, chosen))} is missing", np.broadcast_to(total, numeric.shape)
+    for axis in axes:
         yield f"reversed along axis {axis}", np.flip(analytic, axis)
-        yield f"accumulated from the wrong end of axis {axis}", _other_end(analytic, axis)
+        steps = np.flip(np.diff(analytic, axis=axis, prepend=0), axis)
+        yield f"accumulated from the wrong end of axis {axis}", np.flip(np.cumsum(steps, axis=axis), axis)
 
 
-def _other_end(x: Array, axis: int) -> Array:
-    """Undoes a cumulative sum along an axis and does it from the other end."""
-    steps = np.diff(x, axis=axis, prepend=0)
-    return np.flip(np.cumsum(np.flip(steps, axis), axis=axis), axis)
+FORMULAS: dict[str, Callable[[Array], Array]] = {
+    "1 - v²": lambda v: 1 - v * v,
+    "v (1 - v)": lambda v: v * (1 - v),
+    "exp(v)": np.exp,
+    "cos(v)": np.cos,
+    "sin(v)": np.sin,
+    "1 / v": lambda v: 1 / v,
+    "v > 0": lambda v: 1.0 * (v > 0),
+    "the value": lambda v: v,
+    "1": np.ones_like,
+    "1 / (1 + v²)": lambda v: 1 / (1 + v * v),
+}
 
 
-def _activations(point: Point, grad: Array, analytic: Array, numeric: Array) -> Iterator[tuple[str, Array]]:
+def _activations(point: Point, incoming: Array, analytic: Array, numeric: Array) -> Iterator[tuple[str, Array]]:
     """Elementwise boxes: names the formula that bprop has used in place of the right one."""
-    if point.projection is not None or grad.size != analytic.size or len(point.active) != 1:
-        return
-    used = analytic / grad.reshape(analytic.shape)
     x = np.asarray(point.inputs[point.active[0]], dtype=float)
-    y = point.value.reshape(analytic.shape)
-    formulas = {
-        f"{words} of the {where}": rule(v)
-        for where, v in (("output", y), ("input", x))
-        for words, rule in (
-            ("1 - v²", lambda v: 1 - v * v),
-            ("v (1 - v)", lambda v: v * (1 - v)),
-            ("exp(v)", np.exp),
-            ("cos(v)", np.cos),
-            ("sin(v)", np.sin),
-            ("1 / v", lambda v: 1 / v),
-            ("v > 0", lambda v: 1.0 * (v > 0)),
-            ("the value", lambda v: v),
-            ("1", np.ones_like),
-            ("1 / (1 + v²)", lambda v: 1 / (1 + v * v)),
-        )
-    }
-    right = numeric / grad.reshape(analytic.shape)
-    needed = next((words for words, v in formulas.items() if _alike(v, right)), None)
+    places = {"output": point.value.reshape(analytic.shape), "input": x}
+    formulas = {f"{words} of the {where}": rule(v) for where, v in places.items() for words, rule in FORMULAS.items()}
+    needed = next((words for words, v in formulas.items() if _alike(v, numeric / incoming)), None)
     for words, value in formulas.items():
-        if _alike(value, used):
+        if _alike(value, analytic / incoming):
             tail = f"; it should be {needed}" if needed else ""
             yield f"the derivative of another activation: it is {words}{tail}", numeric
 

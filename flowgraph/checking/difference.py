@@ -18,6 +18,8 @@ from flowgraph.checking.target import Array
 
 STEP = 0.0371  # not a power of two, so that x ± h falls on no grid the code may have
 SHRINK = 4.0  # the factor between steps: three of them cover what six halvings do, with half of the calls
+SETTLING = 8  # steps, down to 2e-6: finer ones are rounded where the value is larger than its change
+CLEAR = 30  # roundings of two quotients: a move that is as large is none of them
 
 
 @dataclass
@@ -68,7 +70,7 @@ class Stencil:
     @property
     def is_whole(self) -> bool:
         """Whether every step is legal, to both sides."""
-        return all(value is not None for value in self.plus) and all(value is not None for value in self.minus)
+        return all(value is not None for value in (*self.plus, *self.minus))
 
     def missing(self, depth: int) -> list[float]:
         """The steps up to this depth that have not been evaluated, each to the right and to the left."""
@@ -88,55 +90,43 @@ class Stencil:
         """Whether the finest steps are all refused, though coarser ones may be legal: a domain with a hole around x."""
         return all(value is None for value in (*self.plus[-3:], *self.minus[-3:]))
 
-    def rows(self, plus: bool, minus: bool) -> tuple[Array, list[int]]:
-        """The steps at which the asked sides are all legal."""
-        usable = [
-            k
-            for k in range(len(self.plus))
-            if (not plus or self.plus[k] is not None) and (not minus or self.minus[k] is not None)
-        ]
-        return np.array([self.start * SHRINK**-k for k in usable]), usable
+    def quotients(self, side: int, noise: Array | float = 0.0) -> tuple[Array, Array, Array] | None:
+        """(Quotients, their rounding floors, steps × outputs each; the steps) of one side, of both where `side` is 0.
 
-    def central(self, noise: Array) -> tuple[Array, Array] | None:
-        """Quotients (steps × outputs) and their rounding floors."""
-        h, usable = self.rows(True, True)
+        None of fewer than two legal steps.
+        """
+        right = self.plus if side >= 0 else [self.base] * len(self.plus)
+        left = self.minus if side <= 0 else [self.base] * len(self.minus)
+        pairs = [(k, up, down) for k, (up, down) in enumerate(zip(right, left, strict=True))]
+        usable = [(k, up, down) for k, up, down in pairs if up is not None and down is not None]
         if len(usable) < 2:
             return None
-        up = np.stack([self.plus[k] for k in usable])  # type: ignore[misc]
-        down = np.stack([self.minus[k] for k in usable])  # type: ignore[misc]
-        quotients = (up - down) / (2 * h[:, None])
-        return quotients, (noise + _input_rounding(quotients)) / h[:, None]
+        h = np.array([self.start * SHRINK**-k for k, _, _ in usable])
+        width = (h if side else 2 * h)[:, None]
+        slopes = (np.stack([up for _, up, _ in usable]) - np.stack([down for _, _, down in usable])) / width
+        return slopes, 2 * (noise + _input_rounding(slopes)) / width, h
 
-    def one_sided(self, side: int, noise: Array) -> tuple[Array, Array] | None:
-        """Quotients of one side (steps × outputs) and their rounding floors; None of fewer than two legal steps."""
-        h, usable = self.rows(side > 0, side < 0)
-        if len(usable) < 2:
-            return None
-        values = self.plus if side > 0 else self.minus
-        moved = np.stack([values[k] for k in usable])  # type: ignore[misc]
-        quotients = side * (moved - self.base) / h[:, None]
-        return quotients, 2 * (noise + _input_rounding(quotients)) / h[:, None]
+    def slopes(self, noise: Array, confirmed: bool = False) -> Slopes | None:
+        """The extrapolated slopes: central where both sides are legal, else of one side, None where neither is.
 
-    def slopes(self, noise: Array) -> Slopes | None:
-        """The extrapolated slopes: central where both sides are legal, else of one side, None where neither is."""
-        central = self.central(noise)
-        if central is not None:
-            value, error = extrapolate(*central, ratio=SHRINK**2, growth=SHRINK**2)
-            return self._with_kinks(value, error, noise)
-        right, left = self.one_sided(1, noise), self.one_sided(-1, noise)
-        side = right if right is not None else left
-        if side is None:
-            return None
-        value, error = extrapolate(*side, ratio=SHRINK, growth=SHRINK)
-        return Slopes.plain(value, error, one_sided=True)
+        Those that are `confirmed` count only if every finer step agrees, and tell of no kinks.
+        """
+        for side in (0, 1, -1):
+            found = self.quotients(side, noise)
+            if found is not None:
+                ratio = SHRINK if side else SHRINK**2
+                value, error = extrapolate(*found[:2], ratio, trusted_by_finer(*found[:2]) if confirmed else None)
+                plain = side or confirmed
+                return Slopes.plain(value, error, bool(side)) if plain else self._with_kinks(value, error, noise)
+        return None
 
     def _with_kinks(self, value: Array, error: Array, noise: Array) -> Slopes:
         """Where the one-sided slopes do not converge to each other, any slope between them is a subgradient."""
-        h, usable = self.rows(True, True)
+        usable = [k for k in range(len(self.plus)) if self.plus[k] is not None and self.minus[k] is not None]
         coarse, fine = (self._both_sides(k) for k in usable[-2:])
         jump = np.abs(fine[0] - fine[1])
         typical = np.abs(fine[0]) + np.abs(fine[1])
-        floor = 2 * (2 * noise + float(np.finfo(value.dtype).eps) * typical) / h[-1]
+        floor = 2 * (2 * noise + float(np.finfo(value.dtype).eps) * typical) / (self.start * SHRINK ** -usable[-1])
         kinked = (jump > 0.4 * np.abs(coarse[0] - coarse[1])) & (jump > 8 * floor + 1e-7 * typical)
         if not kinked.any():
             return Slopes(value, error, value, value, kinked)
@@ -150,6 +140,26 @@ class Stencil:
         h = self.start * SHRINK**-k
         return (self.plus[k] - self.base) / h, (self.base - self.minus[k]) / h
 
+    def settles(self, side: int, noise: Array | float = 0.0) -> Array | None:
+        """Per output, whether the quotients of one side settle as the step shrinks; None of fewer than five steps.
+
+        Those of which a move is not clear of the noise are taken to settle.
+
+        Each move is then less than half of that three steps before, as of x^1.5 and what is smoother. Where the
+        derivative is infinite the quotients grow, like h^(-a), or by as much per step for a logarithm; of x^1.1 and
+        x log x they have not settled before rounding takes over.
+        """
+        self.extend(SETTLING + 4)
+        found = self.quotients(side, noise)
+        if found is None or len(found[0]) < 5:
+            return None
+        rows, floors = found[0][:SETTLING], found[1][:SETTLING]
+        moves = np.abs(np.diff(rows, axis=0))
+        size = np.abs(rows).max(axis=0) + 1e-300
+        late, early = moves[-1], moves[len(moves) // 2]
+        clear = np.all(moves > CLEAR * (floors[1:] + floors[:-1]), axis=0)
+        return np.asarray((late < 0.5 * early) | (late < 1e-5 * size) | ~clear)
+
 
 def _input_rounding(quotients: Array) -> Array:
     """x + h d is itself rounded, by a unit of x, and F carries that on with its slope (|d| is about |x|)."""
@@ -159,11 +169,11 @@ def _input_rounding(quotients: Array) -> Array:
 
 
 def extrapolate(
-    quotients: Array, floors: Array, ratio: float, growth: float, trusted: Callable[..., Array] | None = None
+    quotients: Array, floors: Array, ratio: float, trusted: Callable[..., Array] | None = None
 ) -> tuple[Array, Array]:
     """The best entry of the tableau per output and its bar.
 
-    T[k, j] = (r_j T[k, j-1] - T[k-1, j-1]) / (r_j - 1),  r_j = ratio · growth^(j-1)
+    T[k, j] = (r^j T[k, j-1] - T[k-1, j-1]) / (r^j - 1),  r = SHRINK² of central quotients, SHRINK of those of one side
     """
     column, floor, power = quotients, floors, ratio
     values = [column[1:]]
@@ -175,7 +185,7 @@ def extrapolate(
         bars.append(np.maximum(np.abs(higher - column[1:]), np.abs(higher - column[:-1])) + floor)
         values.append(higher)
         rows.append(np.arange(order, len(quotients)))
-        column, power = higher, power * growth
+        column, power = higher, power * ratio
     value, bar = np.concatenate(values), np.concatenate(bars)
     bar = np.where(np.isfinite(bar), bar, np.inf)
     if trusted is not None:

@@ -1,35 +1,31 @@
-"""The excuses for a mismatch, in the order in which they are asked: each relies on what those before have ruled out."""
+"""Settles a mismatch: the excuses for it, asked in order, each of which relies on what those before have ruled out."""
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 import numpy as np
 
-from flowgraph.checking import roughness
-from flowgraph.checking.careful import DEPTH, careful_slopes, disagrees, wider_slopes
-from flowgraph.checking.compare import are_finite, ask, deviation
+from flowgraph.checking.compare import FormFault, Ruling, Suspicion, ValueMismatch, are_finite, ask, deviation
 from flowgraph.checking.difference import STEP
-from flowgraph.checking.evidence import Evidence
-from flowgraph.checking.kinks import (
-    is_singular,
-    of_other_gradients,
-    shrinks_with_the_step,
-    stands_at_every_step,
-    still_moving,
-)
-from flowgraph.checking.noise import analytic_noise, ill_conditioned, measured_noise
+from flowgraph.checking.evidence import Evidence, fewer_outputs
+from flowgraph.checking.kinks import is_singular, no_derivative, of_other_gradients
+from flowgraph.checking.noise import analytic_noise, disagrees, ill_conditioned, usual_size
 from flowgraph.checking.point import UNIT, analytic_slope
 from flowgraph.checking.runner import generator
 
 UNSEEN = 1e-11  # of the slope and of the value: an iteration within fprop or bprop stops at some tolerance too
 EXACT = 1e-9  # of the slope: how near to a complex step, which has no rounding of its own, a right bprop comes
+FEW = 8  # units in the last place
+COARSEST, DOWN = STEP * 4.0**5, 17  # 17 steps from 38 times an element, down to 9e-9 of it, where x² is no rounding yet
 SMALL_MISMATCH = 3e-3  # of the slope: below, it must persist at neighbours, which takes 120 calls
+STAIR = 1e-7  # of the value at the example: steps of rounding are no higher
+REACHES = (16 * STEP, 4 * STEP, STEP, STEP / 4)  # of an element: 0.6 of it keeps its sign, below 0.01 noise is left
+AMPLITUDE = 1e-6  # of the value: the most that is taken for noise, or for the jump of an iteration
+MOST_LOST = 1e-4  # of an input: a slope further away is another one
 TURNS = 400.0  # times a jump: hundreds of turns are off by as much in their slope, each by as much as the last moves
-JUMPS = "the value has small jumps around here, as one found by iteration"
-ROUNDS = "bprop loses these digits to rounding"
 Rule = Callable[[Evidence], bool]
 
 
@@ -56,31 +52,51 @@ class Excuse:
 EXCUSES: list[Excuse] = []
 
 
+def settle(suspicion: Suspicion, rng: np.random.Generator, off: Collection[str] = ()) -> Ruling:
+    """The result of confirming a suspicion; the excuses named in `off` are skipped."""
+    if isinstance(suspicion, ValueMismatch):
+        return _of_values(suspicion, rng, off)
+    if suspicion.kind in ("nonfinite", "raised"):
+        return no_number(suspicion, rng)
+    return Ruling("wrong", suspicion, note=suspicion.note)
+
+
+def _of_values(mismatch: ValueMismatch, rng: np.random.Generator, off: Collection[str]) -> Ruling:
+    evidence = Evidence(fewer_outputs(mismatch), rng)
+    for excuse in EXCUSES:
+        if excuse.name not in off and excuse.holds(evidence):
+            return Ruling(excuse.verdict, evidence.mismatch, note=excuse.words, excuse=excuse.name)
+    error, note = evidence.tolerance / 4, ""
+    if not evidence.smooth:
+        error, note = evidence.hull[1], "not within the slopes around this kink"
+    return Ruling("wrong", evidence.mismatch, evidence.numeric, error, note, oracle=evidence.oracle)
+
+
+def no_number(fault: FormFault, rng: np.random.Generator) -> Ruling:
+    """A NaN, an infinity or an exception is wrong only where every available quotient stays bounded."""
+    why = no_derivative(fault, rng)
+    if why:
+        return Ruling("undecided", fault, note=why)
+    return Ruling("wrong", fault, note=fault.note or "bprop gives a NaN or infinity where the slopes are finite")
+
+
 def _excuse(name: str, cost: int, words: str, verdict: str = "undecided") -> Callable[[Rule], None]:
     """Adds a rule to the excuses; `words` are for the report."""
     return lambda rule: EXCUSES.append(Excuse(name, cost, words, verdict, rule))
 
 
-@_excuse("both zero", 0, "both slopes are 0 beside those of the example")
-def _both_zero(evidence: Evidence) -> bool:
-    """A mismatch far below the rounding of the slope at the example is none."""
-    length = max(float(np.abs(d).max(initial=0.0)) for d in evidence.direction.values())
-    least = 8 * UNIT * evidence.point.runner.slope * length * float(np.abs(evidence.grad).max(initial=0.0))
-    return abs(evidence.analytic - evidence.mismatch.numeric) <= least
-
-
-@_excuse("below rounding", 9, "neither slope moves the value by more than inputs are rounded")
+@_excuse("below rounding", 4, "the mismatch moves the value by less than rounding does")
 def _below_rounding(evidence: Evidence) -> bool:
-    """In tails such as 1 - erf(x) beyond 6, a large step moves the value by a few ulps of the inputs at most."""
-    return roughness.below_rounding(evidence.mismatch)
+    """A mismatch far below the rounding of the slope at the example, or of the value at other inputs of these shapes.
 
-
-@_excuse("known small jumps", 0, JUMPS)
-def _known_jumps(evidence: Evidence) -> bool:
-    """As small jumps below, where those at the example have been measured before: nothing else need be asked."""
-    jump = float(np.abs(evidence.grad).max()) * (evidence.point.runner.jump or 0.0)
-    gap, room = abs(evidence.analytic - evidence.mismatch.numeric), evidence.room_of_jumps
-    return gap < TURNS * jump and max(gap, jump) < room and not evidence.narrow
+    In tails such as 1 - erf(x) beyond 6, and of x - tanh(x) at 1e-7, a long step moves the value by a few units of the
+    inputs at most. An operation that is small everywhere is measured by its own values.
+    """
+    gap = abs(evidence.analytic - evidence.mismatch.numeric)
+    unit = FEW * UNIT * float(np.abs(evidence.grad).max(initial=0.0))
+    if gap <= unit * evidence.point.runner.slope * evidence.length:
+        return True
+    return gap * STEP <= unit * evidence.length and gap * STEP <= unit * usual_size(evidence.point)
 
 
 @_excuse("no correct digits", 1, "fprop has no correct digits here")
@@ -97,21 +113,14 @@ def _ill_conditioned(evidence: Evidence) -> bool:
 
 @_excuse("jump", 6, "the value jumps here")
 def _value_jumps(evidence: Evidence) -> bool:
-    """The value changes as much under steps of 1e-10 as under 1e-3, like log |det| next to a singular matrix."""
-    return is_singular(evidence.point, evidence.rng)
+    """The value changes as much under steps of 1e-10 as under 1e-3, like log |det| next to a singular matrix.
 
-
-@_excuse("jump of other gradients", 6, "the value jumps here for other incoming gradients")
-def _jumps_for_other_gradients(evidence: Evidence) -> bool:
-    """A bprop jumps for every incoming gradient but that of 0 here, as np.where(a == 0, grad, 0) does at a = 0."""
+    A bprop that is checked as an operation may jump for every incoming gradient but that of 0, as np.where(a == 0,
+    grad, 0) does at a = 0.
+    """
     generic = of_other_gradients(evidence.point, generator(0))
-    return generic is not None and generic is not evidence.point and is_singular(generic, generator(0))
-
-
-@_excuse("no small step", 2 * DEPTH, "no small step is legal on either side")
-def _no_small_step(evidence: Evidence) -> bool:
-    """Every small step leaves the domain, though larger ones may be legal: a width of 0 that means none."""
-    return evidence.careful is None or evidence.point.stencil(evidence.direction).stands_alone
+    others = [generic] if generic is not None and generic is not evidence.point else []
+    return any(is_singular(one, evidence.rng) for one in (evidence.point, *others))
 
 
 @_excuse("complex step", 3, "the complex step says what bprop says", "fine")
@@ -124,52 +133,55 @@ def _complex_step_agrees(evidence: Evidence) -> bool:
     return exact is not None and abs(exact - evidence.analytic) <= EXACT * abs(exact)
 
 
-@_excuse("quantised", 4, "the value moves by steps here")
-def _quantised(evidence: Evidence) -> bool:
-    """The value keeps its bits over the finest steps and climbs over coarser ones as bprop says: (x + 1e8) - 1e8."""
-    flat = not evidence.numeric_by(evidence.first)
-    return flat and roughness.on_a_stair(evidence.point, evidence.grad, evidence.direction, evidence.analytic)
-
-
-@_excuse("within the error bar", 0, "within the error bar of all steps", "fine")
+@_excuse("within the error bar", 40, "within the error bar of all steps", "fine")
 def _within_error_bar(evidence: Evidence) -> bool:
     """With all steps and the measured noise the slopes agree, and the bar is narrow enough to tell.
 
     Source: Richardson (1911); Ridders (1982); Moré, Wild, "Estimating computational noise" (2011).
     """
-    excess, tolerance, size = evidence.against(evidence.first)
+    excess, tolerance, size = evidence.against(evidence.careful)
     return excess <= tolerance <= 1e-3 * size
 
 
 @_excuse("wide error bar", 0, "no step gives a slope that finer steps confirm")
 def _wide_error_bar(evidence: Evidence) -> bool:
-    """The bar of the best step is so wide that it says nothing."""
-    excess, tolerance, _ = evidence.against(evidence.first)
+    """The bar of the best step is so wide that it says nothing, or every small step leaves the domain.
+
+    A width of 0 that means none has no small steps, though larger ones may be legal.
+    """
+    excess, tolerance, _ = evidence.against(evidence.careful)
     return excess <= tolerance
 
 
 @_excuse("tolerance of an iteration", 0, "what is iterated can leave as much", "rounding")
 def _iterated(evidence: Evidence) -> bool:
     """An iterative method is accurate to its tolerance only, and that is seldom below 1e-11 of slope and value."""
-    excess, _, _ = evidence.against(evidence.first)
-    room = abs(evidence.analytic) + abs(evidence.numeric_by(evidence.first)) + evidence.size
-    return excess < UNSEEN * room
+    excess, _, _ = evidence.against(evidence.careful)
+    return excess < UNSEEN * (abs(evidence.analytic) + abs(evidence.numeric_by(evidence.careful)) + evidence.size)
 
 
-@_excuse("shrinks with the step", 8, "the mismatch shrinks as the step grows: it is noise of the value")
-def _shrinks_with_the_step(evidence: Evidence) -> bool:
-    """A wrong gradient is as wrong at every step; a mismatch that falls like 1 / h as the step grows is noise.
+@_excuse("quantised", 2 * DOWN, "the value moves by steps here")
+def _quantised(evidence: Evidence) -> bool:
+    """The value keeps its bits over the finest steps, and moves by units of rounding over coarser ones.
 
-    D(h) = F' + O(h²) + ε / h, of which extrapolation takes the h²
+    So do (x + 1e8) - 1e8, the logarithm of a number below 1e-308, bisection to 1e-9.
     """
-    own = abs(evidence.numeric_by(evidence.first) - evidence.analytic)
-    return shrinks_with_the_step(evidence.point, evidence.direction, evidence.grad, evidence.analytic, own)
+    if evidence.numeric_by(evidence.careful):
+        return False
+    stencil, weight = evidence.point.stencil(evidence.direction, COARSEST), float(np.abs(evidence.grad).max())
+    stencil.extend(DOWN)
+    steps = [stencil.base if value is None else value for value in (*stencil.plus[:DOWN], *stencil.minus[:DOWN])]
+    moves = np.abs((np.array(steps) - stencil.base) @ evidence.grad).reshape(2, DOWN)
+    height = moves.min(initial=np.inf, where=moves > 0)
+    return not moves[:, -3:].any() and bool(height < STAIR * weight * evidence.point.runner.size)
 
 
-@_excuse("still moving", 8, "the slopes have not settled before rounding takes over")
+@_excuse("still moving", 0, "the slopes have not settled before rounding takes over")
 def _still_moving(evidence: Evidence) -> bool:
     """A one-sided slope that has not converged before rounding dominates, as of x^1.1 or x log x at 0."""
-    return still_moving(evidence.point, evidence.direction, evidence.grad)
+    stencil, used = evidence.point.stencil(evidence.direction), evidence.grad != 0
+    sides = (stencil.settles(side, evidence.point.rounding()) for side in (1, -1))
+    return any(side is not None and not side[used].all() for side in sides)
 
 
 @_excuse("right in a wider type", 2, "right in a wider type: bprop loses digits here", "rounding")
@@ -186,24 +198,7 @@ def _right_in_wider_type(evidence: Evidence) -> bool:
     return excess <= tolerance < np.inf
 
 
-@_excuse("finer steps disagree", 2, "finer steps do not confirm it")
-def _finer_steps_disagree(evidence: Evidence) -> bool:
-    """The mismatch does not stand where fprop is taken to have no noise but its rounding.
-
-    Where that has no estimate at all, a gross mismatch still stands if no single step comes near the analytic slope:
-    what looks like noise may be the function itself, seen too coarsely.
-    """
-    if evidence.wider is not None or evidence.strict is None:
-        return False
-    excess, tolerance, _ = evidence.against(evidence.strict)
-    if np.isfinite(tolerance):
-        return excess <= tolerance
-    (excess, _, _), numeric = evidence.against(evidence.first), evidence.numeric_by(evidence.first)
-    gross = excess >= 0.01 * (abs(numeric) + abs(evidence.analytic))
-    return not (gross and stands_at_every_step(evidence.point, evidence.direction, evidence.grad, evidence.analytic))
-
-
-@_excuse("rounding of bprop", 0, ROUNDS, "rounding")
+@_excuse("rounding of bprop", 0, "bprop loses these digits to rounding", "rounding")
 def _rough_bprop(evidence: Evidence) -> bool:
     """bprop is itself as rough as the mismatch is large, on grids of a few to some thousand units in the last place.
 
@@ -212,87 +207,62 @@ def _rough_bprop(evidence: Evidence) -> bool:
     return evidence.excess <= evidence.tolerance
 
 
-@_excuse("narrow type", 8, "fprop computes in a narrow type")
+@_excuse("narrow type", 50, "fprop computes in a narrow type")
 def _narrow_type(evidence: Evidence) -> bool:
-    """fprop computes in float32 or float16: only a mismatch of 0.3 of the slope, by coarse steps too, counts."""
+    """fprop computes in float32 or float16: only a mismatch over long stretches counts, of 0.02 of the slopes."""
     if not evidence.narrow:
         return False
-    point, direction, grad, analytic = evidence.point, evidence.direction, evidence.grad, evidence.analytic
-    coarse = point.slopes(direction)
-    seen = evidence.numeric if coarse is None else evidence.numeric_by(coarse)
-    moved = max(float(np.abs(d).max(initial=0.0)) for d in direction.values())
-    if moved <= point.runner.least or not roughness.is_resolved(point, direction, grad, max(abs(seen), abs(analytic))):
-        return True
-    far = min(evidence.excess, abs(seen - analytic)) > 0.3 * (abs(seen) + abs(analytic))
-    return not far and not roughness.contradicts_coarse_slopes(point, direction, grad, analytic)
+    return evidence.length <= evidence.point.runner.least or not evidence.is_gross
 
 
-@_excuse("kink", 200, "within the slopes around this kink", "kink")
+@_excuse("right on average", 27 * len(REACHES), "over longer steps the value moves as bprop says")
+def _right_on_average(evidence: Evidence) -> bool:
+    """The integral of what bprop says is the change of the value: what differs at the point is noise, or a jump.
+
+    A wrong gradient is wrong over every stretch. The ripples of noise average out; an iteration that stops at a
+    tolerance has the slope of so many turns at the point, jumps where it takes one turn more, and moves over many
+    such jumps as what it converges to, of which bprop is the derivative. So do steps of rounding.
+    """
+    gap, runner = abs(evidence.analytic - evidence.numeric), evidence.point.runner
+    weight = float(np.abs(evidence.grad).max())
+    if gap < TURNS * runner.jump * weight:
+        return True  # seen before: of inputs as small as its tolerance an iteration makes no jumps
+    rounding = FEW * UNIT * weight * evidence.length
+    room = max(AMPLITUDE * evidence.size, AMPLITUDE * runner.size * weight, rounding)
+    for reach in REACHES:
+        missing, rough = evidence.missing(reach, gap) or (np.inf, 0.0)
+        if missing <= room and (missing <= gap * reach / 4 or rough >= missing / 8):
+            runner.jump = max(runner.jump, missing / weight)
+            return True
+    return False
+
+
+@_excuse("kink", 400, "within the slopes around this kink", "kink")
 def _at_kink(evidence: Evidence) -> bool:
     """At a point where the slope jumps every number within the hull of the slopes around is a subgradient.
 
+    So is it where bprop gives no gradient for a loss that has none here, and says so by OpenChoiceError.
     Source: Clarke, Optimization and nonsmooth analysis (1983).
     """
-    return not evidence.smooth and bool(evidence.hull.contains)
-
-
-@_excuse("no answer at a kink", 0, "bprop gives no gradient at this kink")
-def _no_answer_at_kink(evidence: Evidence) -> bool:
-    """bprop gives no gradient for a loss that has none here, and says so by OpenChoiceError."""
-    return not evidence.smooth and evidence.hull.contains is None
-
-
-@_excuse("scatter of bprop", 8, ROUNDS, "rounding")
-def _jittered_bprop(evidence: Evidence) -> bool:
-    """The mismatch is within the scatter of bprop when inputs move by what fprop has lost, and its middle is unsure."""
-    if evidence.narrow or not evidence.smooth:
-        return False
-    point, grad = evidence.point, evidence.grad
-    lost = float((evidence.noise / np.maximum(np.abs(point.value), 1e-300))[grad != 0].max(initial=0.0))
-    jitter = max(UNIT, min(lost, 1e-4))
-    middle, spread = analytic_noise(point, grad, evidence.direction, evidence.rng, jitter, together=False)
-    steady = abs(evidence.analytic - middle) > 2 * spread
-    right = steady and abs(middle - evidence.numeric) <= 0.1 * evidence.excess
-    return evidence.excess <= evidence.tolerance + 12 * spread and not right
-
-
-@_excuse("noise in a wider type", 63, "the value is rough in a wider type too")
-def _noisy_in_wider_type(evidence: Evidence) -> bool:
-    """Long double takes the rounding of fprop, and leaves what a tolerance makes of the value, as in bisection."""
-    if evidence.wide is None or evidence.wider is None:
-        return False
-    noisy = wider_slopes(evidence.wide, evidence.direction, measured_noise(evidence.wide, evidence.direction))
-    return evidence.agrees(noisy)
-
-
-@_excuse("other steps", 40, "other steps do not confirm it")
-def _other_steps(evidence: Evidence) -> bool:
-    """Steps that are incommensurate with the first do not show it."""
-    if evidence.narrow or not evidence.smooth:
-        return False
-    point, direction = evidence.point, evidence.direction
-    return evidence.agrees(careful_slopes(point, direction, measured_noise(point, direction), STEP * 0.7310585))
+    return not evidence.smooth and evidence.hull[0]
 
 
 @_excuse("not nearby", 120, "a small mismatch that is not there at nearby points")
 def _not_nearby(evidence: Evidence) -> bool:
-    """A mismatch below 0.3 % of the slope that is not there at generic points nearby."""
+    """A mismatch below 0.3 % of the slope that is not there at generic points nearby, as next to a kink."""
     small = evidence.excess < SMALL_MISMATCH * (abs(evidence.numeric) + abs(evidence.analytic))
-    return not evidence.narrow and evidence.smooth and small and not evidence.persists()
+    return not evidence.narrow and evidence.smooth and small and not evidence.persists
 
 
-@_excuse("small jumps", 540, JUMPS)
-def _small_jumps(evidence: Evidence) -> bool:
-    """An iteration that stops at a tolerance is smooth between jumps, with the slope of a fixed number of turns.
+@_excuse("scatter of bprop", 8, "bprop loses these digits to rounding", "rounding")
+def _jittered_bprop(evidence: Evidence) -> bool:
+    """The mismatch is within the scatter of bprop when inputs move by as much as fprop has lost.
 
-    bprop has the slope of what it converges to. Jumps at the example count too: of inputs as small as its tolerance an
-    iteration makes none.
+    Asked last: where elements are tied, bprop scatters by moving one of them.
     """
-    room = evidence.room_of_jumps
-    if evidence.narrow or not evidence.smooth or evidence.excess >= room:
+    size = np.maximum(np.abs(evidence.point.value), 1e-300)
+    lost = float((evidence.noise / size).max(initial=UNIT, where=evidence.grad != 0))
+    if evidence.narrow or not evidence.smooth:
         return False
-    point, grad, rng = evidence.point, evidence.grad, evidence.rng
-    jump = float(np.abs(grad).max()) * roughness.jump_at_example(point.runner, point.active, rng)
-    if TURNS * jump <= evidence.excess:
-        jump = roughness.small_jump(point, grad, evidence.direction, rng, evidence.excess / TURNS)
-    return evidence.excess < TURNS * jump and jump < room
+    spread = analytic_noise(evidence.point, evidence.grad, evidence.direction, evidence.rng, min(lost, MOST_LOST))
+    return evidence.excess <= evidence.tolerance + 12 * spread

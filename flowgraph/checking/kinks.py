@@ -2,65 +2,44 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+
 import numpy as np
 
-from flowgraph.checking.careful import DEPTH
-from flowgraph.checking.compare import ask
+from flowgraph.checking.compare import FormFault, ask
 from flowgraph.checking.difference import STEP, Stencil
-from flowgraph.checking.point import Direction, Point, random_direction
-from flowgraph.checking.target import Array
+from flowgraph.checking.noise import disagrees, widened
+from flowgraph.checking.point import Direction, Point, coordinate, random_direction
+from flowgraph.checking.target import Array, Inputs
 
 COARSE, FINE = 3e-4, 3e-6  # distances of neighbours, a hundred apart: slopes of a smooth function come as much closer
-SETTLING = 12  # steps, down to 2e-9, where rounding takes over
 MOST_WINNERS = 32  # elements, of four neighbours each
-COARSEST = 16.0 * STEP  # 0.6 of the size of an element, the largest step that keeps its sign
-SCALES = 14  # steps, down to 9e-9
-FALL = 100.0  # times, to which a mismatch must shrink before it is called noise
-LEAST_SPAN = 3  # steps, each four times the one before, over which it must do so
-AMPLITUDE = 1e-6  # of the value: the most that is taken for noise
 SPAN = 1e-2  # of a neighbour's stencil, against its distance from the point: it must stay on one side of a kink
+NODES = 41  # on the way to a point: of what falls without end only near its singularity, the steepest is next to it
+HALVINGS = 36  # of a stretch between two nodes, to 1e-12 of the way
+PAST = (1.1, 1.0, 0.3, 0.1, 0.03)  # times the way to a point, which may lie at the guard itself, or far beyond it
+CLIFFS = 2  # that are looked at: a jump elsewhere may be higher
+CLOSER = (1e-3, 1e-5, 1e-7, 1e-9)  # of the way: wider than what HALVINGS leave
 
 
 def neighbour_slopes(
     point: Point, direction: Direction, rng: np.random.Generator, count: int, radius: float = FINE
 ) -> Array:
-    """Slopes along `direction` at points around this one (rows × outputs)."""
-    rows: list[Array] = []
+    """Slopes along `direction` at points around this one (rows × outputs): above, below, ahead, behind, anywhere."""
+    rows: list[Array | None] = []
     for k in range(count):
         distance = radius * 10.0 ** rng.uniform(-0.5, 0.5)
-        near = _beside(point, rng, distance, k, direction)
-        slope = None if near is None else _local_slope(near, direction, distance * SPAN)
-        if slope is not None:
-            rows.append(slope)
+        offsets: Direction = {}
+        for i in point.active:
+            scales = point.scales(i)
+            if k < 2:
+                offsets[i] = (1 - 2 * k) * np.abs(scales)
+            elif k < 4:
+                offsets[i] = (5 - 2 * k) * direction[i] if i in direction else 0.0 * scales
+            else:
+                offsets[i] = scales * rng.normal(size=scales.shape)
+        rows.append(_slope_beside(point, offsets, direction, distance))
     return _stacked(point, rows)
-
-
-def _stacked(point: Point, rows: list[Array]) -> Array:
-    return np.stack(rows) if rows else np.zeros((0, point.value.size))
-
-
-def own_slopes(point: Point, direction: Direction) -> Array:
-    """The one-sided slopes at the point itself."""
-    stencil = point.stencil(direction, start=STEP / 256)
-    stencil.extend(3)
-    sides = (stencil.one_sided(side, np.zeros(point.value.shape)) for side in (1, -1))
-    return _stacked(point, [quotient[0][-1] for quotient in sides if quotient is not None])
-
-
-def _beside(point: Point, rng: np.random.Generator, radius: float, k: int, direction: Direction) -> Point | None:
-    offsets: Direction = {}
-    for i in point.active:
-        scales = point.scales(i)
-        if k == 0:
-            offset = np.abs(scales)
-        elif k == 1:
-            offset = -np.abs(scales)
-        elif k in (2, 3):
-            offset = (5 - 2 * k) * direction[i] if i in direction else 0.0 * scales
-        else:
-            offset = scales * rng.normal(size=scales.shape)
-        offsets[i] = radius * offset
-    return point.beside(point.moved(offsets, 1.0))
 
 
 def winner_slopes(point: Point, direction: Direction, grad: Array, rng: np.random.Generator) -> Array:
@@ -77,7 +56,7 @@ def winner_slopes(point: Point, direction: Direction, grad: Array, rng: np.rando
         g = None if gradients is None else gradients[point.active.index(i)]
         weight[n] = moved * (1 + (g is not None and np.ravel(g)[k] != 0))
     shuffled = rng.permutation(len(elements))
-    rows: list[Array] = []
+    rows: list[Array | None] = []
     for n in shuffled[np.argsort(-weight[shuffled], kind="stable")][:MOST_WINNERS]:
         i, k = elements[n]
         around = rng.choice([-1.0, 1.0], (2, point.size(i)))
@@ -85,21 +64,34 @@ def winner_slopes(point: Point, direction: Direction, grad: Array, rng: np.rando
         above = np.zeros((2, point.size(i)))
         above[:, k] = 1.0, -1.0
         for offset in (*above, *around):
-            raised = {i: FINE * point.scales(i) * offset.reshape(np.shape(point.inputs[i]))}
-            near = point.beside(point.moved(raised, 1.0))
-            slope = None if near is None else _local_slope(near, direction, FINE * SPAN)
-            rows += [] if slope is None else [slope]
+            raised = {i: point.scales(i) * offset.reshape(np.shape(point.inputs[i]))}
+            rows.append(_slope_beside(point, raised, direction, FINE))
     return _stacked(point, rows)
 
 
-def _local_slope(near: Point, direction: Direction, h: float) -> Array | None:
+def own_slopes(point: Point, direction: Direction) -> Array:
+    """The one-sided slopes at the point itself."""
+    stencil = point.stencil(direction, start=STEP / 256)
+    stencil.extend(3)
+    sides = (stencil.quotients(side) for side in (1, -1))
+    return _stacked(point, [side[0][-1] for side in sides if side is not None])
+
+
+def _slope_beside(point: Point, offsets: Direction, direction: Direction, distance: float) -> Array | None:
     """The slope over a span much shorter than the distance to the point, so that the stencil stays on one side."""
+    near = point.beside(point.moved(offsets, distance))
+    if near is None:
+        return None
+    h = distance * SPAN
     up, down = near.along(direction, h), near.along(direction, -h)
-    if up is not None and down is not None:
-        return (up - down) / (2 * h)
-    if up is not None:
-        return (up - near.value) / h
-    return None if down is None else (near.value - down) / h
+    if up is None and down is None:
+        return None
+    both = up is not None and down is not None
+    return ((near.value if up is None else up) - (near.value if down is None else down)) / (2 * h if both else h)
+
+
+def _stacked(point: Point, rows: list[Array | None]) -> Array:
+    return np.array([row for row in rows if row is not None]).reshape(-1, point.value.size)
 
 
 def is_smooth(
@@ -124,11 +116,8 @@ def is_smooth(
 
 def has_ties(point: Point) -> bool:
     """Whether elements of an input are 0 or equal, where kinks are to be expected."""
-    for i in point.active:
-        x = np.ravel(point.inputs[i])
-        if not np.all(x) or np.unique(x).size < x.size:
-            return True
-    return False
+    inputs = [np.ravel(point.inputs[i]) for i in point.active]
+    return any(not np.all(x) or np.unique(x).size < x.size for x in inputs)
 
 
 def hull(rows: Array, grad: Array) -> tuple[float, float]:
@@ -168,80 +157,132 @@ def of_other_gradients(point: Point, rng: np.random.Generator) -> Point | None:
     return point.beside(point.moved(arriving, 1.0)) if arriving else point
 
 
-def quotients_stay_bounded(stencil: Stencil) -> bool | None:
-    """Whether one-sided quotients settle as the step shrinks, on every side that is legal; None if no side is.
+def no_derivative(fault: FormFault, rng: np.random.Generator) -> str:
+    """Why a point where bprop gives no number may have no derivative, "" where every available quotient settles."""
+    point = fault.point
+    if fault.kind == "raised" and "LinAlgError" in fault.note:
+        return fault.note
+    wide = widened(point)
+    if wide is not None and disagrees(point, wide):
+        return "fprop has no correct digits here"
+    if _passes_through_infinity(point):
+        return "fprop itself divides by 0 on its way to a finite value"
+    return _no_slopes(fault, rng)
+
+
+def _no_slopes(fault: FormFault, rng: np.random.Generator) -> str:
+    """Why quotients of differences tell of no derivative at the point, "" where they do."""
+    point, generic = fault.point, of_other_gradients(fault.point, rng)
+    if generic is None:
+        return "another incoming gradient gives no finite value here"
+    children = [fault.child] if fault.child is not None else list(point.active)
+    seen: list[bool | None] = []
+    for child in children:
+        directions = [{child: random_direction(point, child, rng)} for _ in range(2 if point.size(child) else 0)]
+        for direction in (*directions, *_bad_coordinates(fault, child)):
+            seen += [_stay_bounded(point.stencil(direction)), _stay_bounded(generic.stencil(direction))]
+            if False in seen:
+                return "the derivative is infinite here"
+    if not any(seen[::2]) and any(point.size(child) for child in children):
+        return "no step is legal on either side"
+    if is_singular(point, rng):
+        return "the value jumps here"
+    stuck = any(_stuck(point, i, rng) for i in point.active if i not in children)
+    return "another input can be moved to neither side here" if stuck else ""
+
+
+def _stay_bounded(stencil: Stencil) -> bool | None:
+    """Whether one-sided quotients settle on every side that is legal; None if no side is.
 
     All outputs count, also those whose incoming gradient is 0: 0 times an infinite slope is NaN in any code.
-    Where a derivative is infinite the quotients grow: like h^(-a), or by a constant amount per step for a logarithm.
     """
-    bounded: list[bool] = []
-    stencil.extend(12)
-    for side in (1, -1):
-        quotient = stencil.one_sided(side, np.zeros(stencil.base.shape))
-        if quotient is None or len(quotient[0]) < 5:
-            continue
-        rows = quotient[0]
-        steps = np.abs(np.diff(rows[:8], axis=0))
-        size = np.abs(rows[:8]).max(axis=0) + 1e-300
-        late, early = steps[-1], steps[len(steps) // 2]
-        settles = (late < 0.5 * early) | (late < 1e-5 * size)
-        bounded.append(bool(np.all(settles)))
-    return all(bounded) if bounded else None
+    sides = [side for side in (stencil.settles(1), stencil.settles(-1)) if side is not None]
+    return all(bool(side.all()) for side in sides) if sides else None
 
 
-def still_moving(point: Point, direction: Direction, grad: Array) -> bool:
-    """Whether a one-sided slope has not converged before rounding dominates, as of x^1.1 or x log x at 0.
-
-    Each step is a quarter of the one before: a slope that settles like the root of h or faster moves by half as much.
-    """
-    stencil = point.stencil(direction)
-    stencil.extend(SETTLING)
-    for side in (1, -1):
-        found = stencil.one_sided(side, point.rounding())
-        if found is None:
-            continue
-        moves = np.abs(np.diff((found[0] * grad).sum(axis=1)))
-        floors = (found[1] * np.abs(grad)).sum(axis=1)
-        unclear = np.flatnonzero(moves <= 30 * (floors[1:] + floors[:-1]))
-        seen = moves[: unclear[0]] if unclear.size else moves
-        if seen.size >= 4 and bool(np.all(seen[-3:] > 0.6 * seen[-4:-1])):
+def _passes_through_infinity(point: Point) -> bool:
+    """1 / sum(1 / x) is finite at 0, but no rule of calculus was meant to be used there."""
+    of_nothing = not point.value.size  # the mean of no elements is NaN, but no element of the output shows it
+    with np.errstate(divide="raise", invalid="raise" if of_nothing else "ignore"):
+        try:
+            point.runner.fprop(point.inputs)
+        except FloatingPointError:
             return True
+        except Exception:
+            return False
     return False
 
 
-def shrinks_with_the_step(point: Point, direction: Direction, grad: Array, analytic: float, own: float) -> bool:
-    """Whether the gap to the analytic slope falls like 1 / h from fine steps, where it is `own`, to coarse ones.
+def _stuck(point: Point, i: int, rng: np.random.Generator) -> bool:
+    """Whether an input can be moved to neither side, though it can where the others take values close by.
 
-    Fitted at all scales, for a noise that is small beside the value.
+    x log(x / y) is defined at (0, 0), but beside it for no x at this y: slopes along the edge of a domain are those of
+    no function around the point.
     """
-    stencil = point.stencil(direction, COARSEST)
-    stencil.extend(SCALES)
-    central = stencil.central(point.rounding())
-    if central is None:
+    if not point.size(i):
         return False
-    steps, usable = stencil.rows(True, True)
-    kept = np.array(usable) < SCALES
-    steps, seen = steps[kept][1:], np.asarray((central[0][kept] * grad).sum(axis=1))
-    gaps = np.abs((16 * seen[1:] - seen[:-1]) / 15 - analytic)
-    short = np.flatnonzero(gaps <= 0.25 * own)
-    settled = int(short[-1]) + 1 if short.size else 0  # from here on every finer step shows the mismatch
-    if settled == len(gaps):
-        return False
-    amplitude = own * steps[settled]
-    if amplitude > AMPLITUDE * float((np.abs(grad) * np.abs(point.value)).sum()):
-        return False
-    return any(
-        gaps[k] <= own / FALL and np.all(gaps[k:settled] * steps[k:settled] <= 5 * amplitude)
-        for k in range(settled - LEAST_SPAN)
-    )
+    others = {k: np.abs(random_direction(point, k, rng)) for k in point.active if k != i}
+
+    def moves(side: float) -> bool:
+        aside = {k: side * d for k, d in others.items()} if side else {}
+        own = random_direction(point, i, rng)
+        return any(point.along(aside | {i: h * own}, 1.0) is not None for h in (1e-3, -1e-3))
+
+    return not moves(0.0) and (moves(1e-2) or moves(-1e-2))
 
 
-def stands_at_every_step(point: Point, direction: Direction, grad: Array, analytic: float) -> bool:
-    """Whether the central quotient of no single step comes near the analytic slope."""
-    stencil = point.stencil(direction)
-    stencil.extend(DEPTH)
-    central = stencil.central(point.rounding())
-    if central is None:
-        return False
-    seen, floor = (central[0] * grad).sum(axis=1), (central[1] * np.abs(grad)).sum(axis=1)
-    return not np.any(np.abs(seen - analytic) <= 0.03 * abs(analytic) + 4 * floor)
+def _bad_coordinates(fault: FormFault, child: int) -> list[Direction]:
+    """Along elements whose gradient is a NaN or an infinity; along the first where bprop gave none at all."""
+    point = fault.point
+    if fault.kind != "nonfinite" or fault.grad is None:
+        return [coordinate(point, child, 0)] if point.size(child) else []
+    gradients, _ = ask(point, fault.grad)
+    g = gradients[point.active.index(child)] if gradients is not None else None
+    return [] if g is None else [coordinate(point, child, int(k)) for k in np.flatnonzero(~np.isfinite(g))[:4]]
+
+
+def beyond_guard(point: Point, start: Inputs, grad: Array) -> bool:
+    """Whether a guard of a singularity lies between other inputs of these shapes and the point.
+
+    log(max(s, 1e-20)) falls without end as s goes to 0, by as much for each power of ten, and stays where it is beyond.
+    A logarithm of |s| falls from both sides, a jump from neither, and what begins anew elsewhere does not stay.
+    """
+
+    def value(t: float) -> float:
+        near = point.beside(point.changed(lambda i, x: start[i] + t * (x - start[i])))
+        return float("nan") if near is None else float((grad * near.value).sum())
+
+    for reach in PAST:
+        for place in _cliffs(value, reach):
+            if place > 1 + CLOSER[-1]:
+                continue  # past the point, which is still on the side of the example
+            near, beyond = (np.array([value(place + side * h * reach) for h in CLOSER]) for side in (-0.5, 0.5))
+            if _falls_and_stays(near, beyond):
+                return True
+    return False
+
+
+def _cliffs(value: Callable[[float], float], reach: float) -> Iterator[float]:
+    """Where between 0 and `reach` a function moves most within little, by halving the stretch between two nodes."""
+    nodes = reach * (1 - np.cos(np.pi * (np.arange(NODES) + 0.5) / NODES)) / 2
+    seen = np.array([value(float(node)) for node in nodes])
+    if not np.isfinite(seen).all():
+        return
+    for k in np.argsort(-np.abs(np.diff(seen)))[:CLIFFS]:
+        (low, high), (at_low, at_high) = nodes[k : k + 2], seen[k : k + 2]
+        for _ in range(HALVINGS):
+            middle = (low + high) / 2
+            at_middle = value(float(middle))
+            if abs(at_middle - at_low) > abs(at_high - at_middle):
+                high, at_high = middle, at_middle
+            else:
+                low, at_low = middle, at_middle
+        yield float(low)
+
+
+def _falls_and_stays(near: Array, beyond: Array) -> bool:
+    """Whether values ever closer to a place go on moving by as much on one side, and settle on the other, no nearer."""
+    falls, moves, floor = np.diff(near), np.diff(beyond), 1e-12 * float(np.abs(beyond).max())
+    endless = np.all(np.abs(falls[1:]) > 0.5 * np.abs(falls[:-1])) and abs(np.sign(falls).sum()) == len(falls)
+    stays = np.all(np.abs(moves[1:]) < 0.2 * np.abs(moves[:-1]) + floor)
+    return bool(endless and stays and (beyond[-1] - near[-1]) * falls[-1] >= 0)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from math import comb
 
 import numpy as np
 
 from flowgraph.checking.compare import FormFault, Gradients, are_finite, ask, gaps, kept
 from flowgraph.checking.point import UNIT, Direction, Point, analytic_slope
-from flowgraph.checking.target import Array
+from flowgraph.checking.runner import NOT_FINITE, Illegal, Runner, generator, parts
+from flowgraph.checking.target import Array, Inputs
 
 SPACINGS = (1e-12, 1e-10, 1e-8, 1e-7, 1e-6, 1e-5, 1e-4)  # of an element: the scales that steps of differences have
 GRID = 9  # points, of which differences of order 4 to 6 leave three at least
@@ -18,8 +20,8 @@ ROUGH = (4 * UNIT, 128 * UNIT, 4096 * UNIT)  # a few units in the last place, hu
 ROUGHER = (1e-10, 1e-8)  # what an element of 1e-4 loses beside one of 100 changes only over such distances
 BESIDE = 1.7e-3  # of an element: wider than half of the widest grid, so that none reaches back to the point
 DRAWS = 24  # a rounding that one draw in five shows is then missed once in 200 times
+HAS_LONGDOUBLE = np.finfo(np.longdouble).eps < 1e-18
 HALF_ROUNDINGS = 16  # of the type that fprop computes in: of half precision that is more than what is asked for
-STAIRS = (5e-3, 2e-3, 7e-4, 2e-4, 7e-5, 2e-5)  # spacings, each about a third of the one before
 
 
 def measured_noise(point: Point, direction: Direction) -> Array:
@@ -48,37 +50,7 @@ def _measured(point: Point, direction: Direction) -> Array:
     for k, one in enumerate(known):  # a periodic noise may vanish on one spacing between two others
         for other in known[k + 1 : k + 3]:
             noise = np.maximum(noise, np.minimum(one, other))
-    return np.maximum(noise, _stairs(point, direction, beside))
-
-
-def _stairs(point: Point, direction: Direction, beside: float) -> Array:
-    """The height of the steps of an output that keeps its bits over fine spacings, else 0.
-
-    Over coarser spacings it climbs by equal steps: x - tanh(x) at 1e-6 climbs by an ulp of x, which is a large part of
-    its value.
-    """
-    height = np.zeros(point.value.shape)
-    near = [point.along(direction, beside + k * SPACINGS[-2]) for k in range(4)]
-    fine = np.stack([value for value in near if value is not None] or [point.value])
-    left = np.flatnonzero(np.any(fine[1:] == fine[:-1], axis=0))
-    for spacing in STAIRS:  # the coarsest first: most that keeps its bits is constant
-        if not left.size:
-            break
-        moved = [point.along(direction, spacing * offset) for offset in range(-8, 17)]
-        rows = np.stack([value for value in moved if value is not None] or [point.value])[:, left]
-        for k, column in zip(left, rows.T, strict=True):
-            height[k] = _step_height(column)
-        left = left[(height[left] == 0) & np.any(rows != rows[:1], axis=0)]
-    return height
-
-
-def _step_height(values: Array) -> float:
-    """The height of one step where at least three levels are kept for several values, all on one grid."""
-    levels, counts = np.unique(values, return_counts=True)
-    if (counts > 1).sum() < max(3, len(levels) / 3):
-        return 0.0
-    gaps = np.diff(levels) / np.diff(levels).min()
-    return float(np.diff(levels).min()) if np.all(np.abs(gaps - np.round(gaps)) < 1e-3) else 0.0
+    return noise
 
 
 def _level(point: Point, direction: Direction, spacing: float, beside: float) -> Array | None:
@@ -102,12 +74,51 @@ def _of_differences(difference: Array) -> Array:
     return level
 
 
-def jittered(point: Point, rng: np.random.Generator, relative: float, together: bool) -> Point | None:
-    """The point moved by a few units in the last place: each element by its own, or all by one factor."""
-    common = 1.0 + relative * rng.uniform(1, 4) * rng.choice([-1.0, 1.0])
+def overflows_on_the_way(runner: Runner, inputs: Inputs, active: tuple[int, ...], reason: Illegal) -> bool:
+    """Whether a value that is not finite is finite in long double, and fits into float64: a stable form gives it."""
+    doubles = all(np.asarray(inputs[i]).dtype == np.float64 for i in active)
+    if not HAS_LONGDOUBLE or not doubles or str(reason) != NOT_FINITE:
+        return False
+    try:
+        found = [np.asarray(part) for part in parts(runner.legal(in_long_double(inputs, active)))]
+    except Illegal:
+        return False
+    carried = all(part.dtype == np.longdouble for part in found)
+    return carried and all(bool(np.all(np.abs(part) < np.finfo(np.float64).max)) for part in found)
+
+
+def widened(point: Point) -> Point | None:
+    """The point in long double; None where this machine or fprop does not carry it through."""
+    if not HAS_LONGDOUBLE:
+        return None
+    wide = point.beside(in_long_double(point.inputs, point.active))
+    carried = wide is not None and all(
+        (own := np.asarray(part).dtype) in (np.longdouble, np.clongdouble) or own.kind in "iub"
+        for part in parts(wide.output)
+    )
+    return wide if carried else None
+
+
+def in_long_double(inputs: Inputs, active: tuple[int, ...]) -> Inputs:
+    """The inputs with those that are differentiated in long double."""
+    kind = np.longdouble
+    wide = {i: kind(x) if type(x := inputs[i]) is float else np.asarray(x).astype(kind) for i in active}
+    return tuple(wide.get(i, x) for i, x in enumerate(inputs))
+
+
+def disagrees(point: Point, wide: Point) -> bool:
+    """Whether fprop itself has lost its digits here, so that the point says nothing."""
+    difference = np.abs(point.value - wide.value.astype(np.float64))
+    scale = np.abs(wide.value).astype(np.float64)
+    scale = np.maximum(scale, 1e-3 * (scale.max() if scale.size else 0.0))
+    return bool(np.any(difference > 1e-7 * scale))
+
+
+def jittered(point: Point, rng: np.random.Generator, relative: float) -> Point | None:
+    """The point with each element moved by a few times as much."""
 
     def moved(_: int, x: Array) -> Array:
-        factor = common if together else 1.0 + relative * rng.uniform(1, 4, x.shape) * rng.choice([-1.0, 1.0], x.shape)
+        factor = 1.0 + relative * rng.uniform(1, 4, x.shape) * rng.choice([-1.0, 1.0], x.shape)
         return np.asarray(x * np.asarray(factor, dtype=x.dtype))
 
     return point.beside(point.changed(moved))
@@ -121,10 +132,24 @@ def ill_conditioned(point: Point, grad: Array, rng: np.random.Generator) -> bool
     size = np.abs(point.value)
     room = 1e-7 * np.maximum(size, 1e-3 * size.max(initial=0.0))
     for _ in range(3):
-        near = jittered(point, rng, 2 * UNIT, together=False)
+        near = jittered(point, rng, 2 * UNIT)
         if near is not None and np.any((np.abs(near.value - point.value) > room)[grad != 0]):
             return True
     return False
+
+
+def usual_size(point: Point) -> float:
+    """The largest value at other inputs of these shapes."""
+    rng = generator(0)
+    sizes = [float(np.abs(point.value).max(initial=0.0))]
+    for factor, shift in ((0.1, 0.0), (-1.0, 0.0), (0.0, 0.0), (0.0, 1.0)):
+        other = point.beside(point.changed(partial(_otherwise, rng, factor, shift)))
+        sizes += [] if other is None else [float(np.abs(other.value).max(initial=0.0))]
+    return max(sizes)
+
+
+def _otherwise(rng: np.random.Generator, factor: float, shift: float, _: int, x: Array) -> Array:
+    return np.asarray(factor * x + shift * rng.normal(size=x.shape))
 
 
 def rounded_otherwise(grad: Array, rng: np.random.Generator, unit: float) -> Array:
@@ -132,20 +157,16 @@ def rounded_otherwise(grad: Array, rng: np.random.Generator, unit: float) -> Arr
     return np.asarray(grad * (1.0 + unit * rng.uniform(-8, 8, grad.shape)).astype(grad.dtype))
 
 
-def analytic_noise(
-    point: Point, grad: Array, direction: Direction, rng: np.random.Generator, relative: float, together: bool
-) -> tuple[float, float]:
-    """(middle, spread) of the analytic slope under jitter of inputs and incoming gradient, without the point itself."""
+def analytic_noise(point: Point, grad: Array, direction: Direction, rng: np.random.Generator, relative: float) -> float:
+    """The spread of the analytic slope under jitter of inputs and incoming gradient, without the point itself."""
     seen = []
     for _ in range(8):
-        near = jittered(point, rng, max(relative, 2 * UNIT), together)
+        near = jittered(point, rng, max(relative, 2 * UNIT))
         gradients = None if near is None else ask(near, rounded_otherwise(grad, rng, 2 * UNIT))[0]
         if gradients is not None:
             slope, _ = analytic_slope(gradients, direction, point.active)
             seen += [slope] if np.isfinite(slope) else []
-    if len(seen) < 3:
-        return float("nan"), 0.0
-    return float(np.median(seen)), float(max(seen) - min(seen))
+    return float(max(seen) - min(seen)) if len(seen) > 2 else 0.0
 
 
 def analytic_roughness(
@@ -161,7 +182,7 @@ def analytic_roughness(
         slopes = []
         for k in range(1, GRID + 1):
             near = point.beside(point.moved(ray, k * spacing))
-            gradients = None if near is None else ask(near, grad)[0]
+            gradients = None if near is None else ask(near, rounded_otherwise(grad, rng, 2 * UNIT))[0]
             if gradients is None:
                 break
             slopes.append(analytic_slope(gradients, direction, point.active)[0])
@@ -209,18 +230,15 @@ class Answer:
         largest = max(largest, self.point.runner.slope * float(np.abs(self.grad).max(initial=0.0)))
         relative = max(relative, HALF_ROUNDINGS * self.point.runner.unit)
         for k, (one, two) in enumerate(zip(self.gradients, other, strict=True)):
-            if one is None and two is None:
+            given = [x for x in (one, two) if x is not None]
+            if not given:
                 continue
-            a = np.zeros(()) if one is None else factor * np.asarray(one, dtype=float)
-            b = np.zeros(a.shape) if two is None else np.asarray(two, dtype=float)
-            a = np.zeros(b.shape) if one is None else a
+            a, b = (np.zeros(given[0].shape) if x is None else np.asarray(x, dtype=float) for x in (one, two))
             if a.shape != b.shape:
                 return k
-            if not a.size:
-                continue
-            size = abs(factor) * float(np.abs(one if one is not None else b).max(initial=0.0))
-            room = relative * size + 64 * abs(factor) * (self.noise[k] + UNIT * largest) + 1e-290
-            gap = np.abs(a - b)
+            size = float(np.abs(b if one is None else a).max(initial=0.0))
+            room = abs(factor) * (relative * size + 64 * (self.noise[k] + UNIT * largest)) + 1e-290
+            gap = np.abs(factor * a - b)
             if np.any(np.isfinite(a) != np.isfinite(b)) or np.any(gap[np.isfinite(gap)] > room):
                 return k
         return None
@@ -248,7 +266,7 @@ def answer_at(
     gradients = kept(gradients) or []
     noise = slope_rounding(point, grad)
     for _ in range(2):
-        near = jittered(point, rng, UNIT, together=False)
+        near = jittered(point, rng, UNIT)
         moved = ask(near, grad)[0] if near is not None else None
         for k, (gap, size) in enumerate(gaps(gradients, moved)):
             # a branch that flips at a tie is no rounding

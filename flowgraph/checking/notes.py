@@ -16,8 +16,8 @@ import numpy as np
 from flowgraph.box.value import Value
 from flowgraph.checking.compare import Suspicion, ValueMismatch, ask
 from flowgraph.checking.example_contract import ExampleContract, Excess
+from flowgraph.checking.kinks import beyond_guard
 from flowgraph.checking.point import Direction, Point, analytic_slope, coordinate
-from flowgraph.checking.roughness import beyond_guard
 from flowgraph.checking.runner import Illegal, generator, parts
 from flowgraph.checking.target import Array, Inputs
 from flowgraph.checking.values import resampled
@@ -255,8 +255,8 @@ def is_stack(contract: ExampleContract, point: Point) -> bool:
                 return False
             if not all(_close(one[k], other) for one, other in zip(outputs, parts(found), strict=True)):
                 return False
-    except Illegal:  # a setting that no slice takes, as the last of three axes: nothing is known, so numbers count
-        return True
+    except Illegal:  # with a setting that no slice takes, as the last of three axes, nothing is known: numbers count
+        return contract.has_other_settings(whole)
     except (IndexError, TypeError, ValueError):
         return False
     return True

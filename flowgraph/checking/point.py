@@ -17,10 +17,11 @@ from flowgraph.checking.runner import Illegal, Runner, flatten, unflatten
 from flowgraph.checking.target import Array, Inputs
 
 UNIT = 2.0**-53  # rounding of float64
+NARROW = 1e-10  # the unit of a type in which steps that tell kinks apart say nothing
+HALF = 1e-4  # a unit of half precision is larger
 MANY_OUTPUTS = 4096  # beyond, a table of slopes at forty steps fills more than a megabyte
 SUMS = 8  # random sums of signs, each of which has every output in it
 LEAST_BATCH = 3  # evaluations for which a batch pays
-
 SAME = 2.0  # roundings of a value that is computed well: a stack may be summed up in another order than one array
 
 Direction = dict[int, Array]
@@ -161,31 +162,30 @@ class Point:
 
     def slopes(self, direction: Direction, depth: int = 4) -> Slopes | None:
         """The slopes of the value along a direction."""
-        stencil = self.stencil(direction)
-        stencil.extend(depth)
+        return self.slopes_of([direction], depth)[0]
+
+    def slopes_of(self, directions: Sequence[Direction], depth: int = 4) -> list[Slopes | None]:
+        """The slopes along several directions, evaluated together, with one tableau for all that are smooth to see."""
+        stencils = [self.stencil(direction) for direction in directions]
+        lines = [(d, stencil.missing(depth)) for d, stencil in zip(directions, stencils, strict=True)]
+        if any(missing for _, missing in lines):
+            for stencil, values in zip(stencils, self.along_all(lines), strict=True):
+                stencil.take(values)
+        whole = [stencil for stencil in stencils if stencil.is_whole and len(stencil.plus) == depth]
+        joint = Stencil.side_by_side(whole).slopes(np.tile(self.rounding(), len(whole))) if len(whole) > 1 else None
+        of_each = iter(joint.split(len(whole)) if joint is not None else ())
+        return [
+            next(of_each) if joint is not None and stencil in whole else self._slopes_by(stencil, depth)
+            for stencil in stencils
+        ]
+
+    def _slopes_by(self, stencil: Stencil, depth: int) -> Slopes | None:
+        """By more steps where not both sides are legal."""
         slopes = stencil.slopes(self.rounding())
         if slopes is None or slopes.one_sided:
             stencil.extend(depth + 5)
             slopes = stencil.slopes(self.rounding())
         return slopes
-
-    def slopes_of(self, directions: Sequence[Direction], depth: int = 4) -> list[Slopes | None]:
-        """The slopes along several directions, evaluated together, with one tableau for all that are smooth to see."""
-        stencils = [self.stencil(direction) for direction in directions]
-        missing = [stencil.missing(depth) for stencil in stencils]
-        if any(missing):
-            lines = list(zip(directions, missing, strict=True))
-            for stencil, values in zip(stencils, self.along_all(lines), strict=True):
-                stencil.take(values)
-        whole = [stencil for stencil in stencils if stencil.is_whole and len(stencil.plus) == depth]
-        joint = None
-        if len(whole) > 1:
-            joint = Stencil.side_by_side(whole).slopes(np.tile(self.rounding(), len(whole)))
-        of_each = iter(joint.split(len(whole)) if joint is not None else ())
-        return [
-            next(of_each) if joint is not None and stencil in whole else self.slopes(direction, depth)
-            for stencil, direction in zip(stencils, directions, strict=True)
-        ]
 
     def _of_others(self) -> float:
         """The step scale for an input of zeros: min(1, typical size of the other inputs)."""

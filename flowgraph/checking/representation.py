@@ -162,7 +162,7 @@ def _wrong(
         return None
     scatter = np.zeros(len(found))
     for _ in range(0 if far else SCATTERS):
-        near = jittered(small, examination.rng, UNIT, together=False)
+        near = jittered(small, examination.rng, UNIT)
         moved = ask(near, rounded_otherwise(grad, examination.rng, UNIT))[0] if near is not None else None
         scatter = np.maximum(scatter, [gap for gap, _ in gaps(found, moved)])
     for k, (g, right) in enumerate(zip(found, expected, strict=True)):

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box.value import Value
-from flowgraph.checking.code_contents import RANDOM_SOURCES, random_states, restore
+from flowgraph.checking.code_contents import GLOBAL, RANDOM_SOURCES, random_states, restore
 from flowgraph.checking.target import Array, Inputs, Target
 
 NUMBERS = (np.ndarray, np.generic, float, int)
@@ -79,14 +79,15 @@ class Runner:
         self.least = 0.0  # the least number of that type that has all its digits
         self.slope = 0.0  # the largest at the example
         self.size = 0.0  # of the largest output there
-        self.stairs = False  # whether the value keeps its bits there over the finest steps
-        self.jump: float | None = None  # the largest of the value around the example; None before it is measured
+        self.jump = 0.0  # the largest of the value that has been seen
         self.tangents: dict[int, Callable[[Array, Array], Array]] = {}
         self.many = target.many
         self.refusals = 0  # of `many`, in a row
         self._copies_inputs = any(isinstance(value, RANDOM_SOURCES) for value in target.inputs)
         functions = (target.fprop, target.bprop, *target.code)
         self._states = random_states(functions, lambda: _call(target.fprop, *copy.deepcopy(target.inputs)))
+        globally = [source for source, _ in self._states if source in GLOBAL]
+        self.drawn_from = "" if not globally else "np.random" if globally[0] is GLOBAL[0] else "random"
 
     def _own(self, inputs: Inputs) -> Inputs:
         """Copies of what the code must not change, or must not find changed."""

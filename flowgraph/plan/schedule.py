@@ -119,6 +119,7 @@ def schedule(
         plan.chains.update(dict.fromkeys(chain.boxes, chain))
     find_sections(plan)
     _give_buffers(plan)
+    kinds.forget_layouts()
     return plan
 
 

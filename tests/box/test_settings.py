@@ -235,3 +235,12 @@ class TestUsersBoxes:
             with pytest.raises(UsageError, match="Scaled: found factor="):
                 Scaled(fg.Constant(1.0), factor=inexact)
         assert Scaled(fg.Constant(1.0), factor=np.array(3)).factor == 3.0
+
+
+def test_what_was_read_once_is_no_answer_for_equal_values_of_other_types():
+    """1 == True == 1.0: settings that were read are remembered by type, also within tuples."""
+    a = fg.Constant(np.ones((2, 3)))
+    assert fg.Index(a, index=(1,)).shape == (3,)
+    for other in (True, 1.0):
+        with pytest.raises(fg.FlowgraphError):
+            fg.Index(a, index=(other,))

@@ -15,7 +15,6 @@ from flowgraph.checking.compare import ValueMismatch
 from flowgraph.checking.examination import Examination
 from flowgraph.checking.graph_target import gradient_target
 from flowgraph.checking.kinks import winner_slopes
-from flowgraph.checking.noise import measured_noise
 from flowgraph.checking.point import Point
 from flowgraph.checking.reproduce import reproducing_code
 from flowgraph.checking.runner import Runner
@@ -59,13 +58,6 @@ def test_tails_that_rounding_swallows_are_no_mistake(fprop, bprop, x, in_float64
         return fprop(np.asarray(x, np.float64))
 
     assert check(narrow if in_float64 else fprop, x, bprop=bprop).verdict != "fail"
-
-
-def test_steps_of_rounding_are_measured():
-    x = np.array([1.17e-6])
-    noise = measured_noise(point_at(lambda x: np.float64(x) - np.tanh(np.float64(x)), x), {0: x})
-    assert 0.5 <= noise[0] / np.spacing(1.17e-6) <= 2
-    assert not measured_noise(point_at(lambda x: np.maximum(x, 2e-6), x), {0: x})
 
 
 def layer_norm(x):

@@ -8,11 +8,10 @@ import pytest
 from flowgraph.checking.check_target import check_target, examined, find_slope, find_unit
 from flowgraph.checking.compare import compare
 from flowgraph.checking.examination import Examination
-from flowgraph.checking.excuses import EXCUSES
+from flowgraph.checking.excuses import EXCUSES, settle
 from flowgraph.checking.point import directions_for
 from flowgraph.checking.runner import generator
 from flowgraph.checking.scope import Scope
-from flowgraph.checking.settle import settle
 from flowgraph.checking.target import Target
 
 NAMES = [excuse.name for excuse in EXCUSES]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import flowgraph as fg
-from flowgraph.checking.careful import complex_slopes
+from flowgraph.checking.evidence import complex_slopes
 from flowgraph.checking.point import Point
 from flowgraph.checking.runner import Runner
 from flowgraph.checking.target import Target

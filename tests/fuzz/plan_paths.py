@@ -16,6 +16,7 @@ from flowgraph.plan.javascript.node import node_program
 from flowgraph.plan.numba import bind, compiling, emitter, fusing, reductions
 from flowgraph.plan.numpy import tiling
 from flowgraph.plan.passes import accumulation, sparse_rows
+from flowgraph.plan.shards import split as shards
 from tests.fuzz.agreement import Rounding, disagreement
 from tests.fuzz.attempts import attempt
 from tests.fuzz.built import SKIPPED, Built, Path
@@ -158,6 +159,20 @@ def plan_of_large(built: Built, rng: np.random.Generator) -> Path:
     """What plans do to large arrays, done to small ones."""
     with _changed(SMALL):
         return (yield from plan(built, rng))
+
+
+def plan_in_pieces(built: Built, rng: np.random.Generator) -> Path:
+    """A plan that computes all it can in pieces of the batch, two of them or three, in threads."""
+    split: list[int] = []
+
+    def pieces_of(boxes: Any, analysis: Any, joined: Any) -> int:
+        count = min(int(rng.integers(2, 4)), analysis.examples) if boxes else 1
+        split.extend([count] * (count > 1))
+        return count
+
+    with _changed({(shards, "pieces_of"): pieces_of}):
+        compared = yield from plan(built, rng)
+    return compared if split else SKIPPED
 
 
 IN_PYTHON = {(bind, "compiled"): in_python, (compiling, "compiled_kernel"): kernel_in_python}

@@ -5,6 +5,7 @@ Kernels of equal text are one function. A kernel knows sizes and strides; where 
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -193,18 +194,17 @@ class Addressed:
 
     def __init__(self, layout: Array) -> None:
         self.shape, self.dtype, self.strides = layout.shape, layout.dtype, layout.strides
-        self.copy: Array | None = None
+        self.held = threading.local()  # of each thread: pieces of a batch run at the same time
 
     def __call__(self, a: Array) -> int:
         """The address of the first element."""
-        self.copy = None
         place: int = a.__array_interface__["data"][0]
         as_expected = a.dtype == self.dtype and a.strides == self.strides and a.shape == self.shape
         if as_expected and place % self.dtype.itemsize == 0:
             return place
-        self.copy = _like(self.shape, self.dtype, self.strides)
-        np.copyto(self.copy, a, casting="unsafe")
-        return int(self.copy.__array_interface__["data"][0])
+        copy = self.held.copy = _like(self.shape, self.dtype, self.strides)
+        np.copyto(copy, a, casting="unsafe")
+        return int(copy.__array_interface__["data"][0])
 
 
 def _like(shape: tuple[int, ...], dtype: np.dtype[Any], strides: tuple[int, ...]) -> Array:

@@ -22,6 +22,8 @@ from flowgraph.plan.numpy.emitter import NumPyEmitter
 from flowgraph.plan.numpy.tiling import Chain
 from flowgraph.plan.rebuild import shape_of
 from flowgraph.plan.schedule import FindChains, Schedule
+from flowgraph.plan.shards.box import InPieces, Part
+from flowgraph.plan.store import Store
 from flowgraph.printable import printable
 from flowgraph.shapes.spec import shape_text
 
@@ -96,6 +98,19 @@ class MixedEmitter(NumPyEmitter):
 
     def emit(self, request: Request, schedule: Schedule, writer: Any = MixedWriter) -> Program:
         """The lines of Python, which call kernels."""
+        program = self._with_kernels(request, schedule, writer)
+        if not program.compiled:
+            raise RefusedError("has no lines that Numba would make faster")
+        program.note = f"NumPy's plan, {program.compiled} of its values from Numba"
+        return program
+
+    def _program(self, without: frozenset[str], part: Part) -> Program:
+        """The program of a piece of the batch, which may be all NumPy's."""
+        request = Request(part.graph, Store({}), part.leaves, (), without, part.leaves)
+        return self._with_kernels(request, self.schedule(request), MixedWriter)
+
+    def _with_kernels(self, request: Request, schedule: Schedule, writer: Any) -> Program:
+        """The program, and how many values Numba computes in it and in its pieces."""
         made: list[MixedWriter] = []
 
         def noted(plan: Schedule, source: Source) -> Writer:
@@ -103,7 +118,6 @@ class MixedEmitter(NumPyEmitter):
             return made[0]
 
         program = super().emit(request, schedule, noted)
-        if not made[0].compiled:
-            raise RefusedError("has no lines that Numba would make faster")
-        program.note = f"NumPy's plan, {made[0].compiled} of its values from Numba"
+        pieces = [box.body.programs.values() for box in schedule.graph.boxes if isinstance(box, InPieces)]
+        program.compiled = made[0].compiled + sum(max((one.compiled for one in some), default=0) for some in pieces)
         return program
