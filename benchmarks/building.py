@@ -40,6 +40,8 @@ def builders() -> dict[str, Callable[[], Any]]:
         "2.0 * h, two boxes": lambda: 2.0 * h,
         "np.sum(x)": lambda: np.sum(x),  # type: ignore[call-overload]
         "x[0]": lambda: x[0],
+        "np.reshape(x, (N, 8))": lambda: np.reshape(x, (x.shape[0], 8)),  # type: ignore[call-overload]
+        "np.concatenate([x, x])": lambda: np.concatenate([x, x]),  # type: ignore[arg-type]
     }
 
 

@@ -8,13 +8,16 @@ computes in what its user loads, usually float64.
 "fit" compares the calls to fit, from beginning to end; "to accuracy" the time until the accuracy on the test examples
 first reaches the mean that scikit-learn ends with, less one standard error, measured epoch by epoch without the
 measuring, over the seeds at which both reach it; "products" is how much faster than scikit-learn's fit the matrix
-products of all steps would be alone, the most that is possible; "first" is what a first training of 2 epochs took.
+products of all steps would be alone, the most that is possible; "and plans" counts what a training of one epoch takes
+too, in which the plans are made: the most that is possible while that takes as long; "first" is what a first training
+of 2 epochs took.
 
     python -m benchmarks training
     python -m benchmarks training --quick                   3 seeds
     python -m benchmarks training --threads 1 --cpu         time of the processor, for a machine that has more to do
     python -m benchmarks training --sets digits --dtypes float32/float32 --seeds 5
     python -m benchmarks training --backend numba           the step as machine code
+    python -m benchmarks training --sgd                     gradient descent example by example, without momentum
 
 Machine code takes seconds to be made, once for a network and its shapes; it is kept on the disk, from where the timed
 trainings load it, as those of another process do. What the first training took, from an empty disk, is printed too.
@@ -40,13 +43,25 @@ from threadpoolctl import threadpool_limits
 import flowgraph as fg
 from flowgraph import data
 
-HIDDEN, BATCH, RATE, ALPHA = 100, 200, 1e-3, 1e-4
-EPOCHS = {"digits": 200, "mnist": 50, "breast_cancer": 200}
+HIDDEN, ALPHA = 100, 1e-4
 SCALES = {"digits": 16.0, "mnist": 255.0}
 
 
+class Descent(NamedTuple):
+    """An update rule, the examples of a step, the learning rate, and the epochs by set."""
+
+    rule: str
+    batch: int
+    rate: float
+    epochs: dict[str, int]
+
+
+ADAM = Descent("adam", 200, 1e-3, {"digits": 200, "mnist": 50, "breast_cancer": 200})
+SGD = Descent("sgd", 1, 1e-2, {"digits": 10, "mnist": 3, "breast_cancer": 20})
+
 clock = time.perf_counter
 backend = "numpy"
+descent = ADAM
 
 
 class Training(NamedTuple):
@@ -77,13 +92,14 @@ def parts(name: str, dtype: str, seed: int) -> Parts:
 
 def settings_of_scikit_learn(seed: int) -> dict[str, Any]:
     """The settings; all others are the defaults."""
-    return {"hidden_layer_sizes": (HIDDEN,), "batch_size": BATCH, "alpha": ALPHA, "random_state": seed}
+    settings = {"hidden_layer_sizes": (HIDDEN,), "batch_size": descent.batch, "alpha": ALPHA, "random_state": seed}
+    return settings | {"solver": descent.rule, "learning_rate_init": descent.rate, "momentum": 0.0}
 
 
 def first_values(split: Parts, seed: int) -> list[np.ndarray]:
     """Weights and biases from which scikit-learn starts with this seed: those after an epoch of no learning rate."""
     x, y, _, _ = split
-    untrained = MLPClassifier(**settings_of_scikit_learn(seed), learning_rate_init=1e-30)
+    untrained = MLPClassifier(**settings_of_scikit_learn(seed) | {"learning_rate_init": 1e-30})
     untrained.partial_fit(x, y, classes=np.unique(y))
     return [array for pair in zip(untrained.coefs_, untrained.intercepts_, strict=True) for array in pair]
 
@@ -113,15 +129,15 @@ def by_flowgraph(split: Parts, seed: int, epochs: int) -> Training:
     examples = (x, y.astype(x.dtype) if two else y)
     first = first_values(split, seed)
     # scikit-learn adds alpha / 2 times the squared weights, divided by the size of the batch.
-    settings = {"epochs": epochs, "batch_size": BATCH, "l2": ALPHA / 2 / BATCH, "seed": seed, "progress": False}
-    settings["backend"] = backend
+    settings = {"epochs": epochs, "batch_size": descent.batch, "l2": ALPHA / 2 / descent.batch, "seed": seed}
+    settings |= {"rule": descent.rule, "learning_rate": descent.rate, "backend": backend, "progress": False}
 
     def fit(*callbacks: Any) -> tuple[float, fg.MLP]:
         start = clock()
         mlp = fg.MLP(**outputs, hidden="relu", dtype=x.dtype)
         for parameter, value in zip(mlp.parameters, first, strict=True):
             parameter.value = value
-        fg.fit(mlp, examples, rule="adam", learning_rate=RATE, callbacks=[one(mlp) for one in callbacks], **settings)
+        fg.fit(mlp, examples, callbacks=[one(mlp) for one in callbacks], **settings)
         return clock() - start, mlp
 
     curve: list[tuple[float, float]] = []
@@ -152,7 +168,7 @@ PEERS = {"scikit-learn": by_scikit_learn, "flowgraph": by_flowgraph}
 
 def seconds_of_products(split: Parts, epochs: int) -> float:
     """How long the matrix products of all steps take, the best of some for each step."""
-    x, y = split[0][:BATCH], split[1]
+    x, y = split[0][: descent.batch], split[1]
     outputs = 1 if y.max() == 1 else int(y.max()) + 1
     W1, W2 = np.ones((x.shape[1], HIDDEN), x.dtype), np.ones((HIDDEN, outputs), x.dtype)
     h, a = np.ones((len(x), HIDDEN), x.dtype), np.ones((len(x), outputs), x.dtype)
@@ -161,7 +177,7 @@ def seconds_of_products(split: Parts, epochs: int) -> float:
         start = clock()
         x @ W1, h @ W2, h.T @ a, a @ W2.T, x.T @ h
         best = min(best, clock() - start)
-    return best * epochs * len(split[0]) / BATCH
+    return best * epochs * len(split[0]) / descent.batch
 
 
 def compare(name: str, dtypes: str, seeds: int) -> dict[str, Any]:
@@ -171,9 +187,11 @@ def compare(name: str, dtypes: str, seeds: int) -> dict[str, Any]:
     first = {peer: train(parts(name, chosen[peer], 0), 0, 2) for peer, train in PEERS.items()}
     for seed in range(seeds):
         for peer, train in PEERS.items():
-            found[peer].append(train(parts(name, chosen[peer], seed), seed, EPOCHS[name]))
+            found[peer].append(train(parts(name, chosen[peer], seed), seed, descent.epochs[name]))
+    split = parts(name, chosen["flowgraph"], 0)
     return summary(name, dtypes, found) | {
-        "products": seconds_of_products(parts(name, chosen["flowgraph"], 0), EPOCHS[name]),
+        "products": seconds_of_products(split, descent.epochs[name]),
+        "plans": min(by_flowgraph(split, 0, 1).seconds for _ in range(5)),
         "first": first["flowgraph"].seconds,
     }
 
@@ -206,30 +224,32 @@ def line(row: dict[str, Any]) -> str:
         f"{row['set']:15}{row['dtypes']:17}{accuracy['scikit-learn']:>7.2%} ± {row['standard error']:.2%}"
         f"{accuracy['flowgraph']:>9.2%}{seconds['scikit-learn']:>11.3f} s{seconds['flowgraph']:>8.3f} s"
         f"{row['faster']:>8.2f}x{row['faster to accuracy']:>12.2f}x{seconds['scikit-learn'] / row['products']:>10.1f}x"
-        f"{row['first']:>8.2f} s{'' if row['as accurate'] else '   LESS ACCURATE'}"
+        f"{seconds['scikit-learn'] / (row['products'] + row['plans']):>10.1f}x{row['first']:>8.2f} s"
+        f"{'' if row['as accurate'] else '   LESS ACCURATE'}"
     )
 
 
 def main() -> None:
     """Print a line per set and dtype, and write them as JSON into out/."""
     parser = argparse.ArgumentParser(prog="benchmarks training")
-    parser.add_argument("--sets", default=",".join(EPOCHS))
+    parser.add_argument("--sets", default=",".join(ADAM.epochs))
     parser.add_argument("--dtypes", default="float32/float32,float64/float64,float64/float32")
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--quick", action="store_true", help="3 seeds")
     parser.add_argument("--backend", choices=("numpy", "numba"), default="numpy", help="what runs flowgraph's plans")
+    parser.add_argument("--sgd", action="store_true", help="example by example, in place of Adam by batches")
     parser.add_argument("--threads", type=int, default=None, help="threads of matrix products, for both")
     parser.add_argument("--cpu", action="store_true", help="time of the processor in place of the clock's")
     parser.add_argument("--out", type=Path, default=Path("out"))
     arguments = sys.argv[1:]
     chosen = parser.parse_args(arguments[arguments[:1] == ["training"] :])
     warnings.simplefilter("ignore", ConvergenceWarning)
-    global clock, backend
-    backend = chosen.backend
+    global clock, backend, descent
+    backend, descent = chosen.backend, SGD if chosen.sgd else ADAM
     clock = time.process_time if chosen.cpu else time.perf_counter
     print(f"{'':32}{'accuracy on test examples':^26}{'time of fit':^21}{'flowgraph is faster':^24}")
     head = f"{'set':15}{'dtypes':17}{'scikit-learn':>15}{'flowgraph':>10}{'theirs':>12}{'ours':>9}"
-    print(f"{head}{'fit':>10}{'to accuracy':>14}{'products':>10}{'first':>10}")
+    print(f"{head}{'fit':>10}{'to accuracy':>14}{'products':>11}{'and plans':>11}{'first':>9}")
     rows = []
     with tempfile.TemporaryDirectory() as disk, threadpool_limits(chosen.threads):
         os.environ["FLOWGRAPH_CACHE"] = disk

@@ -35,6 +35,7 @@ THROUGH_OTHERS = (
     "SlopeOfBprop",
     "TransposedBprop",
     "PerRow",
+    "InPieces",
     "Recomputed",
     "Scan",
     "While",

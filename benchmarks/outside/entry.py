@@ -46,10 +46,13 @@ class Entry:
 class Package:
     """The entries of one distribution; `right` and `wrong` are decorators of functions that make a case."""
 
-    def __init__(self, name: str, framework: Framework, *, held_out: bool = False, own: bool = False) -> None:
+    def __init__(
+        self, name: str, framework: Framework, *, held_out: bool = False, second: bool = False, own: bool = False
+    ) -> None:
         self.name = name
         self.framework = framework
         self.held_out = held_out
+        self.second = second
         self.own = own
         self.entries: list[Entry] = []
 
@@ -76,6 +79,11 @@ class Package:
             return make
 
         return added
+
+    @property
+    def half(self) -> str:
+        """Whether it may be looked at while the checker is changed, or is held out, or is so since a later day."""
+        return "held out later" if self.second else "held out" if self.held_out else "open"
 
     def installed(self) -> bool:
         """Whether the distribution is there; what is written in this folder always is."""

@@ -45,14 +45,15 @@ def answers(entries: list[Entry], checker: str) -> Iterator[tuple[str, dict[str,
 
 
 def chosen(options: list[str]) -> list[Package]:
-    """The packages to be run: those that are not held out, or those that are, or both, or the one of this name."""
+    """The packages to be run: those that are not held out, or those that are, or all, or the one of this name."""
     name = options[options.index("--package") + 1] if "--package" in options else None
-    held_out, both = "--held-out" in options, "--both" in options
-    found = [one for one in packages() if (both or one.held_out == held_out) and name in (None, one.name)]
+    half = "held out" if "--held-out" in options else "held out later" if "--second" in options else "open"
+    every = "--all" in options
+    found = [one for one in packages() if (every or one.half == half) and name in (None, one.name)]
     if not found:
-        raise SystemExit(f"no package is called {name!r} {'among' if held_out else 'but among'} those held out")
-    if both and not all(one.installed() for one in found):
-        raise SystemExit("--both scores all packages: install benchmarks/outside/requirements.txt")
+        raise SystemExit(f"no package is called {name!r} among those that are {half}: see --held-out, --second, --all")
+    if every and not all(one.installed() for one in found):
+        raise SystemExit("--all scores all packages: install benchmarks/outside/requirements.txt")
     for package in [one for one in found if not one.installed()]:
         print(f"{package.name}: left out, not installed")
     return [one for one in found if one.installed()]

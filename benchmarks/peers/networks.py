@@ -167,6 +167,7 @@ STEPS: dict[str, Callable[..., Step]] = {
     "LeNet ReLU": lambda dtype, **options: sgd(lenet(dtype, rectified=True), **options),
     "LSTM": lambda dtype, **options: sgd(lstm(dtype), **options),
     "attention": lambda dtype, **options: sgd(attention(dtype), **options),
+    "attention 64x32x64": lambda dtype, **options: sgd(attention(dtype, 64, 32, 64), **options),
     "lookups 10000x32": lambda dtype, **options: sgd(lookups(dtype), **options),
     "elementwise 4096x512": lambda dtype, **options: sgd(long_rows(dtype), **options),
 }

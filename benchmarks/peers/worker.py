@@ -93,31 +93,42 @@ class Worker:
     def memory(self, case: Any) -> dict[str, float | None]:
         """Bytes above those before it was built: of the process at most, and of NumPy's arrays at most.
 
-        It is built once before, and forgotten: what compilers and pools keep for themselves is not counted.
+        It is built once before, and forgotten: what compilers and pools keep for themselves is not counted. The two are
+        found one after the other, because the tables of tracemalloc, an entry for each object of Python, would count as
+        memory of the process.
         """
         self.prepare(case)
-        x, y = case.data()
-        self.step = self.arguments = None
-        gc.collect()
-        with contextlib.suppress(OSError, AttributeError):
-            ctypes.CDLL(None).malloc_trim(0)
-        before = _resident("VmRSS")
-        tracemalloc.start()
-        self.step = self.build(case)
-        self.arguments = (*getattr(self.step, "arrays", lambda *arrays: arrays)(x, y), RATE)
-        del x, y
-        for _ in range(STEPS):
-            self.step(*self.arguments)
-        tracemalloc.reset_peak()
-        self.step(*self.arguments)
-        traced = tracemalloc.get_traced_memory()[1]
-        tracemalloc.stop()
+        before = self._forgotten()
+        self._built(case)
         with contextlib.suppress(OSError):
             Path("/proc/self/clear_refs").write_text("5")  # the high-water mark starts again
         for _ in range(STEPS):
             self.step(*self.arguments)
         resident = _resident("VmHWM")
+        self._forgotten()
+        tracemalloc.start()
+        self._built(case)
+        tracemalloc.reset_peak()
+        self.step(*self.arguments)
+        traced = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
         return {"process": None if resident is None or before is None else resident - before, "arrays": float(traced)}
+
+    def _built(self, case: Any) -> None:
+        """Build the step, and do the first ones."""
+        x, y = case.data()
+        self.step = self.build(case)
+        self.arguments = (*getattr(self.step, "arrays", lambda *arrays: arrays)(x, y), RATE)
+        for _ in range(STEPS):
+            self.step(*self.arguments)
+
+    def _forgotten(self) -> float | None:
+        """Bytes of the process without the step, once all free memory has been given back."""
+        self.step = self.arguments = None
+        gc.collect()
+        with contextlib.suppress(OSError, AttributeError):
+            ctypes.CDLL(None).malloc_trim(0)
+        return _resident("VmRSS")
 
 
 def _resident(entry: str) -> float | None:

@@ -55,7 +55,7 @@ QUOTES: dict[str, Quoted] = {
     "rendering": Quoted("docs/rendering.md", ("rendering",), texts.rendering, ("--quick",)),
     "page_frames": Quoted("docs/rendering.md", ("page_frames",), texts.page_frames),
     "checking": Quoted("README.md", ("checking",), texts.checking, keep=texts.condensed),
-    "outside": Quoted("docs/checking.md", ("outside", "--both"), texts.outside, keep=texts.counted, apart=True),
+    "outside": Quoted("docs/checking.md", ("outside", "--all"), texts.outside, keep=texts.counted, apart=True),
 }
 """By name, in the order in which they are measured."""
 

@@ -229,9 +229,9 @@ def counted(found: Numbers) -> Numbers:
     """How often each outcome came, by half, framework and checker, in place of the answers to every entry."""
     from benchmarks.outside.entry import packages
 
-    counts: Numbers = {"open": {}, "held out": {}}
+    counts: Numbers = {"open": {}, "held out": {}, "held out later": {}}
     for package in packages():
-        rows = counts["held out" if package.held_out else "open"].setdefault(package.framework, {})
+        rows = counts[package.half].setdefault(package.framework, {})
         for entry in package.entries:
             for checker, answers in found.items():
                 row = rows.setdefault(checker, {})

@@ -23,6 +23,8 @@ def axes_of(box: Box, axis: Any, ndim: int) -> tuple[int, ...]:
 
 def axis_of(box: Box, axis: Any, ndim: int) -> int:
     """One axis of an array of `ndim` axes, from the front."""
+    if type(axis) is int and -ndim <= axis < ndim:
+        return axis % ndim
     (one,) = axes_of(box, (axis,), ndim)
     return one
 

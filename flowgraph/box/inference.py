@@ -104,10 +104,27 @@ class Inference(Node):
         state = self.__dict__
         outputs = self.infer_from_children()
         if type(outputs) is Spec:
+            if not isinstance(outputs[1], np.dtype):
+                outputs = _read_spec(self, outputs)
             state["outputs"] = (outputs,)
             state["shape"], state["dtype"] = outputs
+        elif not isinstance(outputs, tuple | list):
+            _read_spec(self, outputs)
         else:
-            state["outputs"] = tuple(outputs)
+            state["outputs"] = tuple([_read_spec(self, one) for one in outputs])
+
+
+def _read_spec(box: Node, found: object) -> Spec:
+    """What an `infer` returned as a Spec, whose dtype may be given as a type, np.float32."""
+    if isinstance(found, Spec):
+        try:
+            return found._replace(dtype=np.dtype(found.dtype))
+        except TypeError:
+            pass
+    raise UsageError(
+        f"{box.title}: infer returned {found!r}, needs fg.Spec(shape, dtype), or a tuple of as many as it has outputs\n"
+        f"  built at {box.built_at}"
+    )
 
 
 def small_shape(ndim: int) -> Shape:

@@ -148,6 +148,7 @@ class Parameter(Leaf):
 
     @value.setter
     def value(self, value: object) -> None:
+        refuse_masked(self.title, value)
         array = np.asarray(value)
         if array.dtype.kind in "iub" and not isinstance(value, np.ndarray):
             array = array.astype(self.dtype)

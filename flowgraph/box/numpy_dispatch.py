@@ -96,8 +96,12 @@ def call_function(function: Callable[..., Any], args: Sequence[Any], keywords: M
     if trace is not None and trace.steps is not None:
         return trace.steps.call(_call_function, function, "__call__", args, keywords)
     builder = _builders.get(function)
-    if builder is not None and not keywords and len(args) == 1:
-        return builder(args[0])
+    if (
+        builder is not None
+        and not keywords
+        and (len(args) == 1 or _first_out_of_place(function, builder, len(args)) is None)
+    ):
+        return builder(*args)
     return _call_function(function, "__call__", args, keywords)
 
 
@@ -182,9 +186,10 @@ def _in_place(
     What NumPy's function has by default is left out.
     """
     first = _first_out_of_place(function, builder, len(args))
-    signature = _signature(function)
-    if first is None or signature is None:
+    if first is None:
         return args, keywords
+    signature = _signature(function)
+    assert signature is not None
     rest = zip(list(signature.parameters.values())[first:], args[first:], strict=False)
     return args[:first], {p.name: v for p, v in rest if not _is_default(v, p.default)} | dict(keywords)
 

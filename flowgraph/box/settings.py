@@ -6,6 +6,8 @@ import dataclasses
 import inspect
 from typing import Any
 
+import numpy as np
+
 from flowgraph.box.node import Node
 from flowgraph.box.setting_kinds import UNFIT, Kind, kind_of, resolved
 from flowgraph.errors import UsageError
@@ -13,14 +15,18 @@ from flowgraph.errors import UsageError
 _PLAIN = frozenset({int, bool, str, type(None)})
 _MOST = 4096
 _known: dict[tuple[Any, ...], dict[str, Any]] = {}
-"""Settings that were read: most boxes of a class are given the same few, and these four types never change."""
+"""Settings that were read: most boxes of a class are given the same few, and these four types never change, nor do
+tuples of them."""
 
 
 def read_settings(cls: type[Node], given: dict[str, Any]) -> dict[str, Any]:
     """Every setting of a box: what is given, of the kind that its annotation says, else the default."""
-    types = tuple(map(type, given.values()))
+    types: tuple[Any, ...] = tuple(map(type, given.values()))
     if not _PLAIN.issuperset(types):
-        return _read(cls, given)
+        types = tuple([tuple(map(type, one)) if type(one) is tuple else type(one) for one in given.values()])
+        for one in types:
+            if not (_PLAIN.issuperset(one) if type(one) is tuple else one in _PLAIN):
+                return _read(cls, given)
     key = (cls, types, *given.items())
     found = _known.get(key)
     if found is None:
@@ -47,9 +53,23 @@ def _read(cls: type[Node], given: dict[str, Any]) -> dict[str, Any]:
         if read[name] is UNFIT and kind is not None:
             way_out = _way_out(cls, cls.settings[name])
             raise UsageError(f"{cls.__name__}: found {name}={_short(value)}, needs {kind.needed}{way_out}")
+        read[name] = _unchanging(read[name])
     if len(read) < len(cls.settings):
         read |= {name: _default(cls, field) for name, field in cls.settings.items() if name not in read}
     return read
+
+
+def _unchanging(setting: Any) -> Any:
+    """The setting; of an array, or one in a tuple, a read-only copy, so that writing to the array changes no box."""
+    if type(setting) is tuple:
+        return (
+            tuple(map(_unchanging, setting)) if any(isinstance(one, np.ndarray | tuple) for one in setting) else setting
+        )
+    if not isinstance(setting, np.ndarray) or (setting.base is None and not setting.flags.writeable):
+        return setting
+    copy = setting.copy()
+    copy.setflags(write=False)
+    return copy
 
 
 def kinds_of(cls: type[Node]) -> dict[str, Kind | None]:

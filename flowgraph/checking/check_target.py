@@ -27,6 +27,10 @@ from flowgraph.checking.target import Array, Inputs, Target
 
 LEFT = 64 * 2.0**-52  # of an input: what is left where terms cancel, which is a power of 2 and fits into any type
 SLOW = 2e-3  # seconds of one fprop
+RANDOM = (
+    "values vary from call to call by noise from {}'s global generator; its state was put back before each call, and "
+    "what holds for other draws is not known"
+)
 
 
 def check_target(
@@ -91,8 +95,11 @@ def examined(
     scope.demand_known(target)
     with shielded():
         examination = Examination.begin(target, seed, budget or NORMAL.budget, seconds, scope)
+        if examination.runner.drawn_from:
+            examination.warn("random", RANDOM.format(examination.runner.drawn_from))
         try:
             _phases(examination, order, regimes)
+            examination.settle_postponed()
         except OutOfTime:
             examination.warn("budget", "the time was used up before all regimes were visited")
             if not examination.visited:

@@ -7,14 +7,17 @@ import functools
 import math
 import pickle
 import random
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from importlib.machinery import EXTENSION_SUFFIXES
 from types import CodeType, ModuleType
 from typing import Any
 
 import numpy as np
 
+from flowgraph.box.value import Value
 from flowgraph.checking.target import Inputs
 
 GLOBAL = (np.random.get_state.__self__, random.getstate.__self__)  # type: ignore[attr-defined]
@@ -124,6 +127,19 @@ def reachable_values(function: Callable[..., Any]) -> Iterator[Any]:
             yield from value
         elif hasattr(value, "__dict__") and not isinstance(value, type | ModuleType):
             yield from list(vars(value).values())
+
+
+def whole_numbers_of(value: Value) -> list[int]:
+    """The whole numbers of an object that also holds one of a type of compiled code; of others none."""
+    held = list(vars(value).values()) if hasattr(value, "__dict__") and not isinstance(value, type) else []
+    return [one for one in held if type(one) is int] if any(map(_is_compiled, held)) else []
+
+
+def _is_compiled(value: Value) -> bool:
+    """Whether the type of a value comes from an extension module, NumPy's aside."""
+    name = type(value).__module__
+    file = getattr(sys.modules.get(name), "__file__", None) or ""
+    return file.endswith(tuple(EXTENSION_SUFFIXES)) and name.partition(".")[0] != "numpy"
 
 
 def random_states(functions: tuple[Callable[..., Any], ...], trial: Callable[[], object]) -> list[tuple[Any, Any]]:

@@ -14,6 +14,7 @@ from flowgraph.box.value import Value
 from flowgraph.checking.compare import FormFault, Gradients, Ruling, Suspicion, Tally, ask, compare, gaps, kept
 from flowgraph.checking.example_contract import ExampleContract
 from flowgraph.checking.excuses import settle
+from flowgraph.checking.intended import intended, to_half_the_digits
 from flowgraph.checking.noise import overflows_on_the_way
 from flowgraph.checking.notes import Notes
 from flowgraph.checking.point import Point, directions_for, grads_for
@@ -47,6 +48,7 @@ class Examination:
     skipped: Counter[str] = field(default_factory=Counter)  # regimes that are not legal, by reason
     excused: Counter[str] = field(default_factory=Counter)  # how often each excuse explained a mismatch
     settled: int = 0  # suspicions
+    postponed: dict[int | None, Suspicion] = field(default_factory=dict)  # that agree to half of their digits
     inner: Examination | None = None  # of the bprop as an operation of its own
     deadline: float = float("inf")  # for making what was found small and explaining it
     visited: int = 0
@@ -166,10 +168,19 @@ class Examination:
                 continue
             if not self.scope.strict and self.notes.spares(suspicion, self.contract):
                 continue
+            if not self.scope.strict and to_half_the_digits(suspicion):
+                self.postponed.setdefault(suspicion.child, suspicion)
+                continue
             if self.wrong and self.runner.elapsed() > self.runner.seconds:
                 break
             self.settled += 1
             self.enter(settle(suspicion, self.rng, self.scope.without))
+
+    def settle_postponed(self) -> None:
+        """Settle what would be a warning at most, of each child the first, after all that may be a failure."""
+        for suspicion in self.postponed.values():
+            if not self.known(suspicion):
+                self.enter(settle(suspicion, self.rng, self.scope.without))
 
     def beyond(self, point: Point) -> str:
         """How a point goes beyond the example, for the text of a failure."""
@@ -194,6 +205,12 @@ class Examination:
         if ruling.excuse:
             self.excused[ruling.excuse] += 1
         if ruling.kind == "wrong" and not self.scope.strict and self.notes.takes(suspicion, self.contract):
+            return
+        if ruling.kind == "wrong" and not self.scope.strict and (words := intended(ruling)):
+            self.warn(
+                "digits" if suspicion.kind == "value" else "intended",
+                f"{words} ({suspicion.point.regime}); strict=True makes a failure of it",
+            )
             return
         if ruling.kind == "wrong" and self._lost_structure(suspicion.point):
             ruling = Ruling("undecided", suspicion, note=self._lost_structure(suspicion.point))

@@ -16,7 +16,7 @@ import numpy as np
 
 from flowgraph.box.interval import Interval
 from flowgraph.box.value import Value
-from flowgraph.checking.code_contents import Code, reachable_values
+from flowgraph.checking.code_contents import Code, reachable_values, whole_numbers_of
 from flowgraph.checking.point import Point
 from flowgraph.checking.runner import generator, parts
 from flowgraph.checking.target import Inputs, Target, shown
@@ -104,10 +104,15 @@ class ExampleContract:
 
     @functools.cached_property
     def held(self) -> frozenset[int]:
-        """The sizes of the arrays that the functions hold in closures, defaults, globals and objects, but 1."""
+        """The sizes that the functions hold in closures, defaults, globals and objects, but 1.
+
+        They are those of arrays, and the whole numbers of an object that hands its arrays to compiled code: it was made
+        for so many classes or columns, and that code does not count them again.
+        """
         code = (self.target.fprop, self.target.bprop, *self.target.code)
-        found = (value for function in code for value in reachable_values(function))
-        return frozenset(n for value in found if isinstance(value, np.ndarray) for n in value.shape) - {1}
+        found = [value for function in code for value in reachable_values(function)]
+        sizes = {n for value in found if isinstance(value, np.ndarray) for n in value.shape}
+        return frozenset(sizes | {n for value in found for n in whole_numbers_of(value) if n > 0}) - {1}
 
     def contradicts_annotation(self, inputs: Inputs) -> bool:
         """Whether a setting is not of the type that is declared for it."""
@@ -148,6 +153,11 @@ class ExampleContract:
             return True
         of = {i: self._sizes(inputs, [i]) or {} for i in arrays}
         return any(of[i][n] - of[k][n] for i in chosen for k in floats for n in of[i].keys() & of[k].keys())
+
+    def has_other_settings(self, inputs: Inputs) -> bool:
+        """Whether a setting has another value than in the example, be it alike or not."""
+        pairs = [pair for i, pair in enumerate(zip(self.example, inputs, strict=True)) if i not in self.active]
+        return any(one is not other and not isinstance(one, np.ndarray) and one != other for one, other in pairs)
 
     def arrays(self, inputs: Inputs) -> list[int]:
         """Those whose shape may be another one: a size that only happens to be that of a layer ties nothing."""
@@ -239,8 +249,11 @@ def _broadcast(shapes: Iterable[Shape]) -> Shape | None:
 
 
 def is_elementwise(point: Point, rng: np.random.Generator) -> bool:
-    """Whether every element of the inputs moves at most the outputs at its own place, as broadcasting aligns them."""
-    outputs = parts(point.output)
+    """Whether every element of the inputs moves the outputs at its own place alone, as broadcasting aligns them.
+
+    Where none moves any, as those of a projection to a corner do not, nothing is known of what belongs to what.
+    """
+    outputs, seen = parts(point.output), False
     shape = _broadcast(np.shape(point.inputs[i]) for i in point.active)
     if not shape or np.prod(shape) < 2 or any(np.shape(part) != shape for part in outputs):
         return False
@@ -255,7 +268,8 @@ def is_elementwise(point: Point, rng: np.random.Generator) -> bool:
             for one, other in zip(outputs, parts(near.output), strict=True):
                 if np.shape(other) != shape or np.any((one != other) & ~own):
                     return False
-    return True
+                seen = seen or bool(np.any(one != other))
+    return seen
 
 
 def broadcasts(point: Point) -> bool:

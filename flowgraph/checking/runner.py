@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box.value import Value
-from flowgraph.checking.code_contents import RANDOM_SOURCES, random_states, restore
+from flowgraph.checking.code_contents import GLOBAL, RANDOM_SOURCES, random_states, restore
 from flowgraph.checking.target import Array, Inputs, Target
 
 NUMBERS = (np.ndarray, np.generic, float, int)
@@ -86,6 +86,8 @@ class Runner:
         self._copies_inputs = any(isinstance(value, RANDOM_SOURCES) for value in target.inputs)
         functions = (target.fprop, target.bprop, *target.code)
         self._states = random_states(functions, lambda: _call(target.fprop, *copy.deepcopy(target.inputs)))
+        globally = [source for source, _ in self._states if source in GLOBAL]
+        self.drawn_from = "" if not globally else "np.random" if globally[0] is GLOBAL[0] else "random"
 
     def _own(self, inputs: Inputs) -> Inputs:
         """Copies of what the code must not change, or must not find changed."""

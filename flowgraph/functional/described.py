@@ -70,7 +70,8 @@ def read_argnums(who: str, argnums: Any, unknown: Mapping[str, Any]) -> Any:
     """The places that are differentiated by, also under autograd's name; any other keyword is refused."""
     for name in unknown:
         if name != "argnum":
-            raise UsageError(f"{who}: found {name}=, needs argnums=, fallback=, seed= or cache=")
+            way_out = "; what else the function returns is kept by grad_and_aux(f)" if name == "has_aux" else ""
+            raise UsageError(f"{who}: found {name}=, needs argnums=, fallback=, seed= or cache={way_out}")
     if "argnum" not in unknown:
         return argnums
     if argnums != 0:

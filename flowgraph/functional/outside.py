@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import functools
+import logging
 import random
 import sys
 import weakref
@@ -237,6 +238,8 @@ class Outside:
             self._waiting.append(derived)  # a derivative, whose own memory is no part of what it reads
         elif root in steady.OF_STEADY_TYPES:
             self._add_names(BY_TEXT if root == "operator" else ())
+            if isinstance(one, logging.Logger):
+                self._holders.append(steady.LoggerState(one))
         elif isinstance(one, functools._lru_cache_wrapper):
             self._waiting.append(one.__wrapped__)
             self._holders.append(steady.CacheState(one))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import logging
 import threading
 from collections import OrderedDict, defaultdict, deque, namedtuple
 from collections.abc import Iterable, Iterator, Mapping
@@ -47,7 +48,7 @@ CLOCKS = frozenset({"time", "os", "secrets", "socket", "subprocess", "urllib", "
 
 READERS = frozenset({
     "open", "input", "load", "loadtxt", "genfromtxt", "fromfile", "memmap", "now", "today", "uuid4", "getcontext",
-    "localcontext", "geterr", "getEffectiveLevel",
+    "localcontext", "geterr", "getEffectiveLevel", "isEnabledFor",
 })  # fmt: skip
 """Names of functions that read a file, a clock, a keyboard, or what a library keeps for the whole process."""
 
@@ -97,6 +98,20 @@ _OPEN_LAYOUT = (*CONTAINERS, SimpleNamespace, np.ndarray, BaseException, object)
 
 _HEAP_TYPE = 1 << 9
 """Set in the flags of a class that a class statement made: Py_TPFLAGS_HEAPTYPE of Python's C API."""
+
+
+class LoggerState:
+    """The levels of a logger and of those above it, by which a function may take a branch."""
+
+    def __init__(self, logger: logging.Logger) -> None:
+        self._logger = logger
+
+    def __iter__(self) -> Iterator[object]:
+        one: logging.Logger | None = self._logger
+        yield self._logger.manager.disable
+        while one is not None:
+            yield from (one.level, one.disabled)
+            one = one.parent if one.propagate else None
 
 
 class CacheState:

@@ -38,9 +38,11 @@ def read_feeds(graph: Topology, feeds: Mapping[Any, Any] | None, named: Mapping[
     if not isinstance(feeds, Mapping | None):
         first = f", {graph.names[graph.inputs[0]]}=..." if graph.inputs else ""
         raise FeedError(f"fprop: found a {type(feeds).__name__} by position, needs inputs by name{first}, or a dict")
-    given = {}
-    for key, value in {**(feeds or {}), **named}.items():
+    given: dict[Box, Any] = {}
+    for key, value in (*(feeds or {}).items(), *named.items()):
         box = graph.box(key)
+        if box in given:
+            raise FeedError(f"fprop: found two values for {graph.names[box]!r}, needs one{_line(box)}")
         if box.children or isinstance(box, Constant):
             raise FeedError(
                 f"fprop: found a value for {graph.names[box]!r}, which is a {type(box).__name__}; "
@@ -76,17 +78,32 @@ def read_array(name: str, leaf: Box, value: Value) -> Any:
     refuse_masked(name, value)
     try:
         array = np.asarray(value)
-    except ValueError as error:
+    except (ValueError, RuntimeError) as error:  # ragged lists; tensors of PyTorch that require a gradient
         raise FeedError(f"{name}: found what is no array ({error}), needs {leaf.spec}{_line(leaf)}") from None
     if array.dtype.kind not in "biufc" or not np.can_cast(array.dtype, leaf.dtype, "same_kind"):
         raise DtypeError(f"{name}: {_strange(value, array, leaf)}{_line(leaf)}")
     if array.ndim != len(leaf.shape):
         raise _wrong_shape(name, array.shape, leaf)
+    if array.dtype.kind in "iu" and array.size and not np.can_cast(array.dtype, leaf.dtype):
+        refuse_overflow(name, array, leaf.dtype, leaf)
     copy = np.array(array, leaf.dtype)
     copy.setflags(write=False)
     if not isinstance(leaf, Input) and copy.shape != leaf.shape and all(isinstance(s, int) for s in leaf.shape):
         raise _wrong_shape(name, copy.shape, leaf)
     return copy[()]
+
+
+def refuse_overflow(name: str, array: Value, dtype: np.dtype[Any], leaf: Box) -> None:
+    """Refuse whole numbers that a dtype cannot hold, which a conversion would reduce modulo its size."""
+    if dtype.kind not in "iu":
+        return
+    bounds = np.iinfo(dtype)
+    for extreme in (int(array.min()), int(array.max())):
+        if not bounds.min <= extreme <= bounds.max:
+            raise DtypeError(
+                f"{name}: found {extreme}, needs {dtype}, from {bounds.min} to {bounds.max}; correct the values, or "
+                f"declare a wider dtype, dtype={str(array.dtype)!r}{_line(leaf)}"
+            )
 
 
 def _strange(value: Value, array: Value, leaf: Box) -> str:
@@ -116,6 +133,8 @@ def _to_numbers(array: Value, needed: np.dtype[Any]) -> str:
     """How an array of another dtype can be converted to numbers, if it can."""
     try:
         array.astype(needed)
+    except OverflowError:
+        return "some of its numbers are too large"
     except (TypeError, ValueError):
         if array.dtype.kind in "US" and needed.kind in "iu" and array.ndim:
             return "number the classes, np.unique(labels, return_inverse=True)[1]"

@@ -10,6 +10,9 @@ import numpy as np
 
 from flowgraph.box.underflow import is_underflow
 from flowgraph.box.value import Value
+from flowgraph.errors import BoxContractError
+from flowgraph.graph.debug_mode import debugging
+from flowgraph.graph.postconditions import assert_values
 from flowgraph.graph.steps import Fstep, guarded, reader
 from flowgraph.graph.topology import Topology
 
@@ -55,6 +58,8 @@ def forward(graph: Topology, steps: Sequence[Fstep], values: list[Any]) -> None:
             rest = tuple(itertools.dropwhile(lambda step: step.slot != slot, steps))
             with np.errstate(under="ignore"):
                 return forward(graph, rest, values)
+        if debugging():
+            assert_values(graph, values, {})  # the box that fails may not be the one at fault
         box = graph.boxes[slot]
         error.add_note(f"in fprop of {type(box).__name__} {graph.names[box]!r}, built at {box.built_at}")
         raise
@@ -64,4 +69,6 @@ def as_values(value: Value) -> Any:
     """The result of an fprop as an array or a tuple of arrays."""
     if isinstance(value, tuple):
         return tuple(np.asarray(part)[()] for part in value)
+    if value is None:
+        raise BoxContractError("fprop returned None, needs an array; does it end without return?")
     return np.asarray(value)[()]

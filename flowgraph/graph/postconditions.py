@@ -10,7 +10,7 @@ import numpy as np
 from flowgraph.box import Box, Value
 from flowgraph.box.arrays import read_only
 from flowgraph.box.inference import refuse_writing
-from flowgraph.errors import BpropError
+from flowgraph.errors import BoxContractError, BpropError
 from flowgraph.graph.steps import Step
 from flowgraph.graph.sweep import sweep
 from flowgraph.graph.topology import Topology
@@ -19,20 +19,31 @@ from flowgraph.shapes.size import Size, evaluate
 
 
 def assert_values(graph: Topology, values: Sequence[Any], sizes: dict[str, int]) -> None:
-    """Every value has the shape and the dtype that its box was built with."""
+    """Every value has the shape and the dtype that its box was built with; of values that are there."""
     for box, value in zip(graph.boxes, values, strict=True):
         parts = value if isinstance(value, tuple) else (value,)
         if value is None:
             continue
-        assert len(parts) == len(box.outputs), f"{box.title}: {len(parts)} outputs, built with {len(box.outputs)}"
+        if len(parts) != len(box.outputs):
+            raise _unlike(box, f"{len(parts)} outputs", len(box.outputs), sizes)
         for spec, part in zip(box.outputs, parts, strict=True):
-            assert part.dtype == spec.dtype, f"{box.title}: dtype {part.dtype}, built with {spec.dtype}"
-            assert part.ndim == len(spec.shape), f"{box.title}: shape {part.shape}, built with {spec.shape}"
-            for found, size in zip(part.shape, spec.shape, strict=True):
+            if part.dtype != spec.dtype:
+                raise _unlike(box, f"dtype {part.dtype}", spec.dtype, sizes)
+            same = part.ndim == len(spec.shape)
+            for found, size in zip(part.shape, spec.shape, strict=False):
                 known = not (isinstance(size, Size) and size.names - sizes.keys())
-                assert not known or evaluate(size, sizes) == found, (
-                    f"{box.title}: shape {part.shape}, built with {spec.shape} where {sizes}"
-                )
+                same &= not known or evaluate(size, sizes) == found
+            if not same:
+                raise _unlike(box, f"shape {part.shape}", spec.shape, sizes)
+
+
+def _unlike(box: Box, found: str, needed: object, sizes: dict[str, int]) -> BoxContractError:
+    where = f" for {', '.join(f'{name} = {size}' for name, size in sizes.items())}" if sizes else ""
+    return BoxContractError(
+        f"{box.title}: fprop gave {found}, but the box was built with {needed}{where}; its inference and its "
+        f"fprop contradict each other; mend one of them, and call fg.check({type(box).__name__})\n"
+        f"  built at {box.built_at}"
+    )
 
 
 def checked_sweep(graph: Topology, steps: Sequence[Step], values: Sequence[Any], grads: list[Any]) -> None:

@@ -7,17 +7,20 @@ import itertools
 import linecache
 import types
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from flowgraph.box import Array, Box
 from flowgraph.box.leaves import Parameter
-from flowgraph.plan.arena import aligned_bytes
+from flowgraph.plan.arena import WORTH_RETURNING, aligned_bytes, return_free_memory
 from flowgraph.plan.rebuild import elements, shape_of
 from flowgraph.plan.store import Store
 
 _numbers = itertools.count(1)
+
+_BYTES_OF_PARSER = 64
+"""What Python takes to compile a function, for each character of it: measured on the step of an LSTM."""
 
 
 class Memory:
@@ -65,7 +68,8 @@ class Program:
     `text` is what `plan.source` shows. `call` is the Python source of the function `step` that a call of the plan runs;
     its global names are what `bindings` makes, in their order. Its arguments are the leaves and parameters of the
     request, its results a tuple. `bytes` is the size of the memory that the bindings may use. A result marked in
-    `copied` lies in that memory or with the parameters: the next call overwrites it, unless it is copied.
+    `copied` lies in that memory or with the parameters: the next call overwrites it, unless it is copied. `note` is
+    what the back end says of it, `compiled` the number of values that Numba computes in a program of Python.
     """
 
     text: str
@@ -73,14 +77,24 @@ class Program:
     bindings: list[Binding] = field(default_factory=list)
     bytes: int = 0
     copied: tuple[bool, ...] = ()
+    note: str = ""
+    compiled: int = 0
 
 
 def bind(program: Program, store: Store) -> tuple[Callable[..., Any], ...]:
     """The functions of a program: one for either of the two places in which the store has its parameters."""
     code = _compiled(program)
+    if len(program.call) * _BYTES_OF_PARSER > WORTH_RETURNING:
+        return_free_memory()
     arena = aligned_bytes(program.bytes)
     sides = [dict(zip(store.parameters, buffers, strict=True)) for buffers in store.buffers]
     return tuple(_function(program, code, Memory(arena, sides[now], sides[1 - now], store)) for now in (0, 1))
+
+
+def bind_alone(program: Program, arenas: Sequence[Array], store: Store) -> list[Callable[..., Any]]:
+    """Functions of a program that neither reads nor writes parameters of the store: one for each of these arenas."""
+    code = _compiled(program)
+    return [_function(program, code, Memory(arena, {}, {}, store)) for arena in arenas]
 
 
 def _function(program: Program, code: types.CodeType, memory: Memory) -> Callable[..., Any]:

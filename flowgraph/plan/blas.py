@@ -1,16 +1,20 @@
-"""The one routine of BLAS that NumPy does not offer: a matrix product added to what a buffer holds."""
+"""What NumPy does not offer of its BLAS: a matrix product added to what a buffer holds, and the number of threads."""
 
 from __future__ import annotations
 
+import contextlib
+import contextvars
 import ctypes
 import functools
 import importlib
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
 from flowgraph.box import Array
+from flowgraph.box.locks import new_lock
 
 ROWS, PLAIN, TRANSPOSED = 101, 111, 112
 """What BLAS calls the layout of all matrices, and whether one is transposed."""
@@ -57,24 +61,89 @@ def routine(dtype: np.dtype[Any]) -> Routine | None:
 
 
 @functools.cache
-def _thread_counter() -> Callable[[], int] | None:
-    """What the library says of its threads; None where it is not asked for as OpenBLAS is."""
+def _thread_functions() -> tuple[Callable[[], int], Callable[[int], None]] | None:
+    """How the library is asked for its number of threads, and told it; None where it is not OpenBLAS."""
     try:
         library = ctypes.CDLL(importlib.import_module("numpy._core._multiarray_umath").__file__)
     except (OSError, ImportError, AttributeError):
         return None
-    for name in ("scipy_openblas_get_num_threads64_", "openblas_get_num_threads64_", "openblas_get_num_threads"):
-        found = getattr(library, name, None)
-        if found is not None:
-            found.restype = ctypes.c_int
-            return found  # type: ignore[no-any-return]
+    for name in ("scipy_openblas_{}_num_threads64_", "openblas_{}_num_threads64_", "openblas_{}_num_threads"):
+        count, change = getattr(library, name.format("get"), None), getattr(library, name.format("set"), None)
+        if count is not None and change is not None:
+            count.restype, count.argtypes = ctypes.c_int, []
+            change.restype, change.argtypes = None, [ctypes.c_int]
+            return count, change
     return None
 
 
+_planned_for_one: contextvars.ContextVar[bool] = contextvars.ContextVar("products of one thread", default=False)
+
+
+@contextlib.contextmanager
+def planned_for_one_thread() -> Iterator[None]:
+    """Plans made inside are those of products that will run in one thread."""
+    token = _planned_for_one.set(True)
+    try:
+        yield
+    finally:
+        _planned_for_one.reset(token)
+
+
 def count_threads() -> int:
-    """Threads that a product may use now; 1 where the library does not say."""
-    counter = _thread_counter()
-    return 1 if counter is None else counter()
+    """Threads that a product of the plan that is made may use; 1 where the library does not say."""
+    functions = None if _planned_for_one.get() else _thread_functions()
+    return 1 if functions is None else functions[0]()
+
+
+class _OneThread:
+    """Holds products at one thread while any thread is inside: the number belongs to the whole process.
+
+    Who comes in first keeps the number that there was, and who leaves last sets it again.
+    """
+
+    def __init__(self) -> None:
+        self.lock = new_lock()
+        self.inside = 0
+        self.before = 1
+
+    def __enter__(self) -> None:
+        functions = _thread_functions()
+        with self.lock:
+            if not self.inside and functions is not None:
+                self.before = functions[0]()
+                if self.before != 1:
+                    functions[1](1)
+            self.inside += 1
+
+    def __exit__(self, *error: object) -> None:
+        with self.lock:
+            self.inside -= 1
+            if not self.inside:
+                self._restore()
+
+    def _restore(self) -> None:
+        functions = _thread_functions()
+        if functions is not None and self.before != 1:
+            functions[1](self.before)
+
+    def leave_in_child(self) -> None:
+        """In a process forked meanwhile, nobody is inside."""
+        self.lock = new_lock()
+        if self.inside:
+            self.inside = 0
+            self._restore()
+
+
+one_thread = _OneThread()
+"""Around lines whose products run beside those of other threads of the plan: each in one thread of BLAS."""
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=one_thread.leave_in_child)
+
+
+def holds_threads() -> bool:
+    """Whether the library lets itself be held at one thread."""
+    return _thread_functions() is not None
 
 
 def integer_bits(dtype: np.dtype[Any]) -> int:

@@ -7,10 +7,10 @@ from collections.abc import Container
 import numpy as np
 
 from flowgraph.box import Array, Box, Constant, Leaf
-from flowgraph.plan.memory_order import Order, empty, order_of
+from flowgraph.plan.memory_order import Order, in_order, order_of
 from flowgraph.plan.numpy.lines import fill_of, number_of, view_of
 from flowgraph.plan.numpy.rules import VIEWS
-from flowgraph.plan.rebuild import shape_of, sizes_known
+from flowgraph.plan.rebuild import elements, shape_of, sizes_known
 
 
 class Kinds(dict[Box, str]):
@@ -30,6 +30,7 @@ class Kinds(dict[Box, str]):
         self._joined = joined
         self._copied_constants = copied_constants
         self._layouts: dict[Box, Array] = {}
+        self._block = np.empty(0, np.uint8)
 
     def __missing__(self, box: Box) -> str:
         chain = [box]
@@ -44,8 +45,14 @@ class Kinds(dict[Box, str]):
         order = order_of(box, self.orders) if _is_array(box) else None
         kind = self[box]
         if order is not None and kind in ("fill", "call"):
-            self.orders[box], self._layouts[box] = order, empty(shape_of(box), box.dtype, order)
+            self.orders[box] = order
+            self._layouts.pop(box, None)
         return kind
+
+    def forget_layouts(self) -> None:
+        """Let go of the arrays by which views were found out; they are made again if another kind is asked for."""
+        self._layouts.clear()
+        self._block = np.empty(0, np.uint8)
 
     def _found(self, box: Box) -> str:
         if isinstance(box, Leaf):
@@ -64,9 +71,9 @@ class Kinds(dict[Box, str]):
         """Whether the value is a view of the child, as that lies in memory."""
         child = box.children[0]
         layout = self._layout(child)
-        if view_of(box, np.zeros(shape_of(child)) if layout is None else layout) is None:
+        if view_of(box, self._unread(child) if layout is None else layout) is None:
             return False
-        self._layouts[box] = np.empty(shape_of(box), box.dtype) if layout is None else np.asarray(box.fprop(layout))
+        self._layouts[box] = self._unread(box) if layout is None else np.asarray(box.fprop(layout))
         return True
 
     def _layout(self, box: Box) -> Array | None:
@@ -75,10 +82,18 @@ class Kinds(dict[Box, str]):
             constant = isinstance(box, Constant)
             plain = constant and self._copied_constants
             plain = plain or (isinstance(box, Leaf) and not constant and box.shape != ())
-            if not plain and (isinstance(box, Leaf) or self[box] != "fill"):
+            if not plain and box not in self.orders and (isinstance(box, Leaf) or self[box] != "fill"):
                 return None
-            self._layouts[box] = np.empty(shape_of(box), box.dtype)
+            self._layouts[box] = self._unread(box)
         return self._layouts[box]
+
+    def _unread(self, box: Box) -> Array:
+        """An array in the order of the value, whose numbers nobody reads: all lie in one block of memory."""
+        count = elements(box)
+        needed = count * box.dtype.itemsize
+        if needed > self._block.size:
+            self._block = np.empty(2 * needed, np.uint8)
+        return in_order(self._block[:needed].view(box.dtype), shape_of(box), self.orders.get(box))
 
 
 def _may_view(box: Box) -> bool:

@@ -48,5 +48,5 @@ def in_order(flat: Array, shape: tuple[int, ...], order: Order | None) -> Array:
 
 
 def empty(shape: tuple[int, ...], dtype: DTypeLike, order: Order | None) -> Any:
-    """An array of no account in this order."""
+    """An array in this order, whose numbers are still to be written."""
     return in_order(np.empty(int(np.prod(shape)), dtype), shape, order)

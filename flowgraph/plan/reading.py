@@ -68,7 +68,10 @@ class Inputs:
         by_place = dict(zip(self.names, given, strict=False))
         for name in by_place.keys() & (values.keys() | unknown.keys()):
             raise FeedError(f"plan: found the input {name!r} by position and by name, needs it once")
-        return {**of_feeds, **by_place, **values, **unknown}
+        named_too = {**by_place, **values, **unknown}
+        for name in of_feeds.keys() & named_too.keys():
+            raise FeedError(f"plan: found the input {name!r} in the dict and by itself, needs it once")
+        return {**of_feeds, **named_too}
 
     def _values(self, named: dict[str, Any]) -> list[Any]:
         """The inputs in their order, as arrays and numbers of their dtypes."""

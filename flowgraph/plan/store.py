@@ -14,7 +14,7 @@ from flowgraph.box import Array, Box
 from flowgraph.box.leaves import Parameter, moving
 from flowgraph.box.locks import new_lock
 from flowgraph.errors import PlanError
-from flowgraph.plan.arena import aligned_bytes
+from flowgraph.plan.arena import WORTH_RETURNING, aligned_bytes, return_free_memory
 from flowgraph.plan.passes.parameter_layout import bytes_of, layout_of
 
 _stores: WeakSet[Store] = WeakSet()
@@ -106,6 +106,7 @@ class Store:
         held: list[Any] = []
         with moving:
             away = [i for i, p in enumerate(self.parameters) if p.home is None or p.home[0] is not self]
+            freed = sum(bytes_of(self.parameters[place]) for place in away if self.parameters[place].home is None)
             try:
                 for place in away:
                     busy = self._hold(self.parameters[place], held)
@@ -116,10 +117,12 @@ class Store:
                     self._read.pop(place, None)
                     self.parameters[place].move((self, place))
                 self.complete = True
-                return None
             finally:
                 for lock in held:
                     lock.release()
+        if freed > WORTH_RETURNING:
+            return_free_memory()
+        return None
 
     def _hold(self, parameter: Parameter, held: list[Any]) -> Any:
         """Hold the lock of the store where a parameter lives, or return it where another thread does."""

@@ -29,7 +29,7 @@ SEPARATE_UP_TO = 40
 
 def compose(
     subject: Subject, *, direction: str = "right", detail: str = "auto", collapse: Any = "auto",
-    wrap: int | None = None, stubs: bool = True,
+    wrap: int | None = None, stubs: bool = True, **unknown: Any,
 ) -> Picture:  # fmt: skip
     """The picture of a subject.
 
@@ -38,6 +38,11 @@ def compose(
     picture after so many columns, 0 never, None where it would be far wider than high; `stubs` puts a child that is
     far away beside its reader once more.
     """
+    if unknown:
+        raise UsageError(
+            f"render: found {next(iter(unknown))}=, needs view=, run=, grads=, direction=, detail=, collapse=, wrap=, "
+            f"theme=, engine= or timeout="
+        )
     if detail not in DETAILS:
         raise UsageError(f"render: found detail={detail!r}, needs one of {', '.join(DETAILS)}")
     if direction not in DIRECTIONS:

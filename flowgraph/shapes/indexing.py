@@ -80,7 +80,8 @@ def _plainly_indexed(shape: Shape, index: Sequence[Any]) -> Shape | None:
         if type(item) is slice:
             result.append(sliced_size(size, item))
         elif type(item) is int:
-            _check_range(item, item, size)
+            if type(size) is not int or not -size <= item < size:
+                _check_range(item, item, size)
         else:
             return None
     return (*result, *shape[len(index) :])

@@ -19,6 +19,7 @@ from flowgraph.saving.archive import read_archive, write_archive
 from flowgraph.saving.json_values import MALFORMED, Reader, Writer
 from flowgraph.saving.limits import excerpt
 from flowgraph.saving.lock import Lock
+from flowgraph.saving.replacing import remove_leftovers
 from flowgraph.training.callbacks import Callback
 from flowgraph.training.devices import agreed, is_writer
 from flowgraph.training.keywords import strict_settings
@@ -80,6 +81,7 @@ class Checkpoint(Callback):
         """Take the lock of the file."""
         if self._lock is not None and is_writer(trainer.placement):
             self._lock.acquire()
+            remove_leftovers(self.path)
 
     def on_end(self, trainer: Trainer) -> None:
         """Release the lock of the file."""

@@ -162,7 +162,12 @@ def parted(train: object, valid: object) -> tuple[Any, Any]:
     """Training and validation data, also where both were given as one: a pair of data, or a split."""
     if valid is None and hasattr(train, "train") and hasattr(train, "valid"):
         return train.train, train.valid
-    if valid is None and isinstance(train, tuple | list) and len(train) == 2 and all(map(_is_data, train)):
+    if isinstance(train, list) and train and all(map(_is_data, train)):
+        raise FeedError(
+            f"fit: found a list of {len(train)} pairs or dicts; a list of batches is given by a function, "
+            f"lambda: iter(batches), and training and validation data as a tuple, (train, valid)"
+        )
+    if valid is None and isinstance(train, tuple) and len(train) == 2 and all(map(_is_data, train)):
         return train[0], train[1]
     return train, valid
 
@@ -194,12 +199,26 @@ def _pair(problem: Problem, data: object, what: str) -> dict[str, Any]:
     return dict(zip(("x", "y"), data, strict=True))
 
 
+def _as_numbers(name: str, array: Array, box: Box) -> str:
+    """How values that are no numbers, though they may look like some, become numbers."""
+    dtype = "int" if box.dtype.kind in "iu" else "float"
+    try:
+        array.astype(dtype)
+    except (TypeError, ValueError, OverflowError):
+        if box.dtype.kind in "iu":
+            return f"classes by name become numbers with np.unique({name}, return_inverse=True)"
+        return (
+            f"of a table with words, flowgraph.data.preparation makes columns of numbers, or leave {name}'s words out"
+        )
+    return f"all of them can be converted, np.asarray({name}, {dtype})"
+
+
 def _read(name: str, box: Box, value: Value) -> Array:
     array = rectangular(value, f"fit: {name!r}")
     if array.dtype.kind in "OUS":
         raise FeedError(
             f"fit: found {array.dtype} values such as {array.reshape(-1)[:1].tolist()} for {name!r}, needs numbers; "
-            f"classes by name become numbers with np.unique({name}, return_inverse=True)"
+            f"{_as_numbers(name, array, box)}"
         )
     if array.dtype.kind == "f" and box.dtype.kind in "iu":
         raise FeedError(

@@ -23,6 +23,7 @@ from flowgraph.training.interrupt import interruption
 from flowgraph.training.keywords import strict_settings
 from flowgraph.training.metrics import Metrics
 from flowgraph.training.model_problem import problem_of, weighted_problem
+from flowgraph.training.not_finite import SMALLER, cause_in
 from flowgraph.training.rule import Rule
 from flowgraph.training.rules import RuleName, find_rule
 from flowgraph.training.schedules import Schedule, find_schedule
@@ -100,6 +101,7 @@ class Trainer(Resumable):
         data = training_data(
             self.problem, train, valid, batch_size=self.batch_size, seed=self.seed, sample_weight=sample_weight
         )
+        self._cause: str | None = None
         self.batches: Shuffled | Stream | Nothing = data.batches
         self.train, self.valid = data.train, data.valid
         self.batch_size = data.batches.size
@@ -187,6 +189,8 @@ class Trainer(Resumable):
         measured, norms = self._step.run(batch.arrays, self.schedule(self.updates), seed)
         for name, value in measured.items():
             self._sums[name] += value * batch.size
+        if self._cause is None and not math.isfinite(measured["objective"] + sum(norms.values())):
+            self._cause = cause_in(batch.arrays, self.batches.steps)
         for layer, norm in norms.items():
             self._norms[layer] += norm
         self.position += batch.size
@@ -227,9 +231,7 @@ class Trainer(Resumable):
         self.lookout.see(epoch, self.values)
         self.stopped = self.stopped or self.lookout.verdict()
         if not math.isfinite(epoch.train_objective):
-            self.stopped = (
-                f"the objective is {epoch.train_objective} in epoch {epoch.number}; try a smaller learning rate"
-            )
+            self.stopped = f"the objective is {epoch.train_objective} in epoch {epoch.number}; {self._cause or SMALLER}"
         return epoch
 
     def _measured(self) -> dict[str, Any]:

@@ -133,3 +133,14 @@ def test_whole_numbers_in_a_function_are_numbers(name):
 
 def test_python_rounds_a_box_as_a_number():
     assert grad(lambda x: round(x) + round(x, 1) + x)(1.26) == 1.0
+
+
+def test_a_parameter_takes_no_masked_array_for_its_value():
+    """NumPy's conversion would bring to light the numbers that the mask hides."""
+    p, hidden = fg.Parameter([0.0, 0.0], name="p"), np.ma.masked_array([1.0, 2.0], [True, False])
+    for take in (lambda: setattr(p, "value", hidden), lambda: fg.Parameter(hidden), lambda: fg.Constant(hidden)):
+        with pytest.raises(fg.FlowgraphError, match="hides 1 of its 2 numbers"):
+            take()
+    assert p.value.tolist() == [0.0, 0.0]
+    p.value = np.ma.masked_array([1.0, 2.0])
+    assert p.value.tolist() == [1.0, 2.0]

@@ -198,7 +198,7 @@ class TestUsersBoxes:
         box = self.build(
             table=table, rate=np.float32(0.25), mode=np.int64(3), pairs=[[1, np.int8(2)]], later=later, unknown={}
         )
-        assert box.table is table
+        assert np.array_equal(box.table, table)
         assert box.later is later
         assert (box.rate, box.pairs, box.unknown) == (0.25, ((1, 2.0),), {})
         assert type(box.rate) is float
@@ -235,3 +235,40 @@ class TestUsersBoxes:
             with pytest.raises(UsageError, match="Scaled: found factor="):
                 Scaled(fg.Constant(1.0), factor=inexact)
         assert Scaled(fg.Constant(1.0), factor=np.array(3)).factor == 3.0
+
+
+def test_an_array_that_is_a_setting_is_copied():
+    """A box never changes: not when the caller writes to the array, to its base, or to one in a tuple."""
+
+    @unregister
+    class Weighted(fg.Elementwise):
+        weights: np.ndarray
+        others: tuple[Any, ...] = ()
+        free: Any = None
+
+        def fprop(self, a):
+            return a * self.weights * self.others[0] * self.free
+
+    given = [np.ones(2) for _ in range(3)]
+    views = [one[:] for one in given]
+    for one in views:
+        one.setflags(write=False)
+    for weights, other, free in (given, views):
+        box = Weighted(fg.Constant([1.0, 2.0]), weights=weights, others=(other,), free=free)
+        for one in given:
+            one[...] = 5.0
+        assert fg.Graph(box).fprop().outputs[0].tolist() == [1.0, 2.0]
+        for one in given:
+            one[...] = 1.0
+        for one in (box.weights, *box.others, box.free):
+            with pytest.raises(ValueError, match="read-only"):
+                one[0] = 5.0
+
+
+def test_what_was_read_once_is_no_answer_for_equal_values_of_other_types():
+    """1 == True == 1.0: settings that were read are remembered by type, also within tuples."""
+    a = fg.Constant(np.ones((2, 3)))
+    assert fg.Index(a, index=(1,)).shape == (3,)
+    for other in (True, 1.0):
+        with pytest.raises(fg.FlowgraphError):
+            fg.Index(a, index=(other,))

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import sys
+from importlib.machinery import EXTENSION_SUFFIXES
+from types import ModuleType
+
 import numpy as np
 import pytest
 
@@ -147,3 +151,63 @@ def test_a_value_that_float64_has_no_place_for_is_no_overflow_on_the_way(size):
 def test_outside_of_a_domain_nothing_overflows():
     report = fg.check(np.log, np.abs(x), bprop=lambda g, y, x: (g / x,))
     assert not any("overflows" in warning for warning in report.warnings)
+
+
+def scores(centre, vectors):
+    score = vectors @ centre
+    p = np.exp(score - score.max(axis=-1, keepdims=True))
+    return -np.log((p / p.sum(axis=-1, keepdims=True))[2]).sum()
+
+
+def scores_backward(grad, loss, centre, vectors):
+    score = (vectors @ centre).ravel()
+    p = np.exp(score - score.max())
+    p = p / p.sum() - (np.arange(len(p)) == 2)
+    return (grad * vectors.T @ p).reshape(centre.shape), grad * np.outer(p, centre)
+
+
+def test_a_column_that_no_slice_of_means_anything_is_no_stack():
+    """Softmax along the axis of length 1 is 1: the function was written for one word's vector, not for its column."""
+    rng = np.random.default_rng(0)
+    report = fg.check(scores, rng.normal(size=3), rng.normal(size=(5, 3)), bprop=scores_backward)
+    assert report.passed, str(report)
+    assert any("centre of shape (3, 1), bprop gives wrong numbers there" in note for note in report.notes)
+
+
+def corner(x):
+    return np.sign(x) * (np.abs(x) == np.abs(x).max())
+
+
+def corner_backward(grad, y, x):
+    return (np.zeros((5, 5)) @ grad if grad.ndim == 1 else grad @ x,)  # no rule for matrices
+
+
+def test_a_value_that_does_not_move_says_nothing_of_being_elementwise():
+    report = fg.check(corner, np.array([0.3, -1.7, 0.2, 0.9, -0.1]), bprop=corner_backward)
+    assert report.passed, str(report)
+    assert any("bprop does not (ValueError)" in note for note in report.notes)
+
+
+class Made:
+    """For so many classes; `table` is of an extension type, whose code does not count the columns it is given."""
+
+    def __init__(self, classes, table):
+        self.classes, self.table = classes, table
+        self.seen = set()
+
+    def loss(self, raw):
+        self.seen.add(raw.shape[1])
+        return np.log(np.exp(raw).sum(axis=1))
+
+    def backward(self, grad, out, raw):
+        return (grad[:, None] * np.exp(raw - out[:, None]),)
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+def test_columns_stay_as_many_as_compiled_code_was_made_for(compiled, monkeypatch):
+    module = ModuleType("made_elsewhere")
+    module.__file__ = "made_elsewhere" + (EXTENSION_SUFFIXES[0] if compiled else ".py")
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    made = Made(3, type("Table", (), {"__module__": module.__name__})())
+    assert fg.check(made.loss, np.random.default_rng(0).normal(size=(4, 3)), bprop=made.backward).passed
+    assert (made.seen == {3}) == compiled

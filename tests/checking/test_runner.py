@@ -6,6 +6,7 @@ import sys
 import numpy as np
 import pytest
 
+from flowgraph.checking import check
 from flowgraph.checking.code_contents import reachable_values
 from flowgraph.checking.examination import Examination
 from flowgraph.checking.runner import Exited, Illegal, Runner, flatten, parts, unflatten
@@ -79,6 +80,17 @@ def test_draws_of_global_state_are_repeated(name):
     runner.restore_random_state()
     np.testing.assert_array_equal(DRAWS[name](X), one)
     assert np.any(moved != one)
+
+
+@pytest.mark.parametrize(
+    ("name", "whose"), [("NumPy", "np.random"), ("Python", "random"), ("a generator of Python", "")]
+)
+def test_that_a_global_generator_was_put_back_is_said(name, whose):
+    """Whoever takes draws of their own from it has seeded nothing: what holds for one draw was checked, and no more."""
+    report = check(DRAWS[name], X, bprop=lambda grad, y, x: (grad,))
+    assert report.passed, str(report)
+    said = [one for one in report.warnings if "vary from call to call" in one]
+    assert [f"from {whose}'s global generator" in one for one in said] == [True] * bool(whose)
 
 
 def test_what_does_not_draw_leaves_the_global_state_alone():

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 import flowgraph as fg
 from flowgraph.functional import grad, hessian, jacobian, value_and_grad
 from flowgraph.functional.programs import Programs
+from tests.registry import unregister
 
 X = np.array([[0.3, -0.7, 1.2, 0.1], [-0.4, 0.9, 0.5, -1.1], [1.4, 0.2, -0.6, 0.8]])
 
@@ -29,6 +30,7 @@ class Shifted(fg.Elementwise):
         return (grad,)
 
 
+@unregister
 class Scaled(fg.Elementwise):
     """h = s a, with a number that nobody declared"""
 

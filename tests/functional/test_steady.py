@@ -31,7 +31,7 @@ STEADY = """
 UNSTEADY = ("time", "os", "secrets", "socket", "subprocess", "sys", "urllib.request", "io", "tempfile")
 IMPORTED = ("time", "os", "secrets", "socket", "subprocess", "urllib", "sys")
 READERS = ("open", "input", "load", "loadtxt", "genfromtxt", "fromfile", "memmap", "now", "today", "uuid4",
-           "getcontext", "localcontext", "geterr", "getEffectiveLevel")  # fmt: skip
+           "getcontext", "localcontext", "geterr", "getEffectiveLevel", "isEnabledFor")  # fmt: skip
 INSTANCES = (
     re.compile("a"), fractions.Fraction(1, 2), decimal.Decimal(1), pathlib.PurePosixPath("a"), datetime.timedelta(1),
     datetime.date(2000, 1, 1), uuid.UUID(int=1), operator.itemgetter(0), typing.Any, typing.List[int],  # noqa: UP006
@@ -256,3 +256,26 @@ def test_arguments_may_be_read_by_text(name):
     exec(f"def f(x, count, source=None):\n    return x, source.{name}()\ndef g(x, count):\n    return x", space)
     assert unread_in(space["f"].__code__) == frozenset()
     assert unread_in(space["g"].__code__) == {1}
+
+
+def test_the_level_of_a_logger_is_watched_through_those_above_it():
+    """Loggers are steady for all that is logged, but a function may take a branch by their levels."""
+    above = logging.getLogger("flowgraph.tests.above")
+    logger = logging.getLogger("flowgraph.tests.above.below")
+    readers = (
+        lambda x: np.sum(x if logger.level > 20 else x * x),
+        lambda x: np.sum(x if logger.isEnabledFor(logging.INFO) else x * x),
+        lambda x: np.sum(x if logger.parent.level > 20 else x * x),
+        lambda x: np.sum(x if logger.disabled else x * x),
+    )
+    cached = [grad(f) for f in readers]
+    try:
+        for step in (0, 0, 0, 1, 1, 2, 0, 3, 3, 0):
+            logger.setLevel(30 if step == 1 else logging.NOTSET)
+            above.setLevel(30 if step == 2 else 10)
+            logger.disabled = step == 3
+            for f, call in zip(readers, cached, strict=True):
+                x = np.array([3.0, 4.0])
+                assert call(x).tolist() == grad(f, cache=False)(x).tolist()
+    finally:
+        logger.disabled = False

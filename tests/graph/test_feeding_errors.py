@@ -1,8 +1,10 @@
 """What is fed to a graph, and asked of a run, is checked against what it has."""
 
 import numpy as np
+import pytest
 
 import flowgraph as fg
+from flowgraph.errors import DtypeError, FeedError
 from tests.test_errors import refused
 
 
@@ -59,3 +61,26 @@ def test_a_parameter_fed_with_another_shape():
         fg.Graph(w * 2.0).fprop(w=np.ones(2))
     with refused(ValueError, "w: found the shape (), needs (3,)"):
         fg.Graph(w * 2.0).fprop(w=1.0)
+
+
+@pytest.mark.parametrize("dtype", [np.int8, np.uint8, np.int32, np.int64])
+def test_whole_numbers_that_do_not_fit_are_refused_and_never_reduced(dtype):
+    """A conversion of whole numbers by NumPy is modulo the size of the dtype: labels would become other labels."""
+    i = fg.Input("i", shape=(2,), dtype=dtype)
+    graph, plan, bounds = fg.Graph(i * 1), fg.compile(i * 1), np.iinfo(dtype)
+    for good in ([bounds.min, bounds.max], [0, 1]):
+        wide = np.array(good, np.uint64 if min(good) >= 0 else np.int64)
+        if np.can_cast(wide.dtype, dtype, "same_kind"):
+            assert graph.fprop(i=wide).outputs[0].tolist() == plan(i=wide).tolist() == good
+    for bad in (bounds.max + 1, bounds.min - 1, 2**70):
+        for run in (graph.fprop, plan):
+            with pytest.raises(DtypeError, match="i: found"):
+                run(i=[0, bad])
+
+
+def test_an_input_is_given_once():
+    x = fg.Input("x", shape=(2,))
+    for run in (fg.Graph(x * 1).fprop, fg.compile(x * 1)):
+        for key in (x, "x"):
+            with pytest.raises(FeedError, match="'x'"):
+                run({key: [1.0, 2.0]}, x=[3.0, 4.0])

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import flowgraph as fg
-from flowgraph.errors import ReadOnlyError
+from flowgraph.errors import BoxContractError, ReadOnlyError
 from flowgraph.graph.order import Boxes, assert_topological, topological_order
 
 
@@ -296,3 +296,79 @@ def test_the_place_of_a_box_is_that_of_tuple_index(start, stop):
 def test_a_number_beyond_its_integers_asks_the_ufunc_that_takes_so_many_arrays():
     several = types.SimpleNamespace(numpy=(np.negative, np.true_divide))
     assert fg.Elementwise._dtype_beyond(several, -1, [np.dtype(np.uint8)]) == np.float64
+
+
+def _contradictory():
+    """Boxes whose inference and fprop contradict each other: in shape, dtype, number of outputs; and no value."""
+
+    class OtherShape(fg.Box):
+        def infer(self, a):
+            return fg.Spec((3,), a.dtype)
+
+        def fprop(self, a):
+            return a
+
+    class OtherDtype(fg.Box):
+        def infer(self, a):
+            return fg.Spec(a.shape, np.float32)  # a type, as NumPy's functions take it
+
+        def fprop(self, a):
+            return a
+
+    class OneOutput(fg.Box):
+        def infer(self, a):
+            return a, a
+
+        def fprop(self, a):
+            return np.stack([a, a])
+
+    class NoValue(fg.Box):
+        def infer(self, a):
+            return a
+
+        def fprop(self, a):
+            pass
+
+    return OtherShape, OtherDtype, OneOutput, NoValue
+
+
+@pytest.mark.parametrize("cls", _contradictory(), ids=lambda cls: cls.__name__)
+def test_debug_mode_names_the_box_whose_inference_contradicts_its_fprop(cls):
+    """By an error that `python -O` raises too, also where another box fails first because of it."""
+    whole = cls(fg.Parameter([1.0, 2.0], name="a"))
+    h = fg.sum(whole if len(whole.outputs) == 1 else whole[0])
+    with fg.debug():
+        for run in (fg.Graph(h).fprop, fg.compile(h)):
+            with pytest.raises(BoxContractError) as caught:
+                run()
+            assert cls.__name__ in "".join([str(caught.value), *getattr(caught.value, "__notes__", ())])
+
+
+def test_debug_mode_names_the_box_at_fault_and_not_the_one_that_fails_because_of_it():
+    other_shape, *_ = _contradictory()
+    h = other_shape(fg.Parameter([1.0, 2.0], name="a")) @ fg.Constant(np.ones(3))
+    with pytest.raises(ValueError, match="mismatch") as caught:
+        fg.Graph(h).fprop()
+    assert not isinstance(caught.value, BoxContractError)
+    with fg.debug(), pytest.raises(BoxContractError, match="OtherShape: fprop gave shape"):
+        fg.Graph(h).fprop()
+
+
+def test_a_part_of_one_array_and_no_value_are_refused_outside_of_debug_mode():
+    *_, one_output, no_value = _contradictory()
+    a = fg.Parameter([1.0, 2.0], name="a")
+    for box, words in ((one_output(a)[0], "needs a tuple of 2"), (no_value(a), "returned None")):
+        with pytest.raises(BoxContractError, match=words):
+            fg.Graph(box).fprop()
+
+
+def test_what_no_spec_can_be_made_of_is_refused_where_the_box_is_built():
+    class Shaped(fg.Box):
+        def infer(self, a):
+            return fg.Spec(a.shape, "nothing")
+
+        def fprop(self, a):
+            return a
+
+    with pytest.raises(fg.FlowgraphError, match=r"infer returned .* needs fg\.Spec"):
+        Shaped(fg.Input("x"))

@@ -90,6 +90,7 @@ FUNCTIONS = {
     "batches of products": lambda x: jax.vmap(lambda a: jnp.outer(a, a) @ a)(x) + jnp.tensordot(x, jnp.eye(5), 1),
     "triangles": lambda x: jnp.tril(x) + jnp.triu(x, 1) * 2 + jnp.trace(x) + jnp.eye(4, 5),
     "whole numbers": lambda x: [(x * 10).astype(int) // 3, (x > 0) & (x < 1) | ~(x > -1), jnp.round(x), x % 0.3],
+    "by platform": lambda x: jnp.diagonal(x[:, :4]) * 2,
     "stopped": lambda x: x * jax.lax.stop_gradient(x),
     "remembered less": jax.checkpoint(lambda x: jnp.sin(jnp.sin(x))),
 }  # fmt: skip

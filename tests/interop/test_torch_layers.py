@@ -8,6 +8,7 @@ torch = pytest.importorskip("torch")
 from torch import nn  # noqa: E402
 from torch.nn import functional as F  # noqa: E402
 
+from flowgraph.interop.torch import graph_of  # noqa: E402
 from tests.interop.torch_agreement import Called, agrees, double, side_by_side  # noqa: E402
 
 
@@ -177,3 +178,89 @@ FUNCTIONS = {
 def test_functions():
     graph = agrees(lambda x: [f(x) for f in FUNCTIONS.values()], double(4, 5), opaque=["sort", "_cdist_forward"])
     assert {type(box) for box in graph.boxes} >= {fg.Einsum, fg.CumSum, fg.Erf, fg.Where}
+
+
+def test_what_has_no_gradient_in_pytorch_has_none_in_the_graph():
+    """Blocks under no_grad, detached values and rows for padding: a graph of the values alone has other gradients."""
+
+    class Scaled(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.a = nn.Linear(3, 3)
+
+        @torch.no_grad()
+        def largest(self, x):
+            return self.a(x).abs().max()
+
+        def forward(self, x):
+            with torch.no_grad():
+                fixed, place = self.a(x), self.a(x).argmax(1)
+            picked = self.a(x)[torch.arange(2), place]
+            return self.a(x) / self.largest(x), fixed * self.a(x), picked, self.a(x).detach() * x
+
+    agrees(Scaled().double(), double(2, 3))
+    words = torch.tensor([[0, 1, 2], [3, 0, 0]])
+    agrees(nn.Embedding(5, 3, padding_idx=0).double(), words)
+    by_frequency = nn.Embedding(5, 3, scale_grad_by_freq=True).double()
+    agrees(by_frequency, words, opaque=["embedding"])
+
+
+def test_assignments_to_elements():
+    def assigned(a, x):
+        y = a(x)
+        y[:, 0] = y[:, 1] * 2
+        y[1].mul_(3)
+        z = torch.zeros(2, 3, dtype=torch.float64)
+        z[1:] = a(x)[1:]
+        return y, z
+
+    agrees(Called(nn.Linear(3, 3).double(), assigned), double(2, 3), opaque=["slice_scatter"])
+
+
+def test_linear_algebra_whose_errors_pytorch_checks():
+    def solved(a, x):
+        s = a(x) @ a(x).mT + torch.eye(3, dtype=torch.float64)
+        factors = torch.linalg.cholesky(s), torch.linalg.cholesky(s, upper=True)
+        return (
+            *factors,
+            torch.linalg.inv(s),
+            *(torch.linalg.solve(s, b) for b in (x, x[0])),
+            torch.linalg.solve(s, x, left=False),
+        )
+
+    agrees(Called(nn.Linear(3, 3).double(), solved), double(3, 3))
+
+
+def test_an_opaque_box_differentiates_only_what_needs_it():
+    """PyTorch refuses a gradient by the weights of the classes, which nobody asks for."""
+    classes, weight = torch.tensor([0, 2, 1]), torch.tensor([1.0, 2.0, 3.0], dtype=torch.float64)
+    agrees(
+        lambda a: F.cross_entropy(a, classes, label_smoothing=0.1, weight=weight),
+        double(3, 3),
+        opaque=["cross_entropy_loss"],
+    )
+
+
+def test_a_backward_of_ones_own_that_the_export_forgets_is_said():
+    class Reversed(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            return x * 2
+
+        @staticmethod
+        def backward(ctx, grad):
+            return -grad
+
+    apply = Reversed.apply
+    for target in (lambda x: apply(x), Called(nn.Linear(2, 2), lambda a, x: apply(a(x)))):
+        with pytest.warns(UserWarning, match="call of Reversed, a torch.autograd.Function"):
+            graph_of(target, torch.ones(2, 2))
+    agrees(nn.Linear(2, 2).double(), double(3, 2))  # no warning, which would be an error
+
+
+def test_a_query_that_a_mask_lets_read_nothing():
+    mask = torch.rand(5, 5) > 0.3
+    mask[2] = False
+    added = torch.zeros(5, 5, dtype=torch.float64).masked_fill(~mask, -torch.inf)
+    for one in (mask, added):
+        agrees(lambda q, one=one: F.scaled_dot_product_attention(q, q * 2, q + 1, attn_mask=one), double(2, 5, 8))

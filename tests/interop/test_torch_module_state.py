@@ -220,3 +220,14 @@ def test_without_a_gradient_nothing_is_kept():
     made = module(mlp()[0])
     with torch.no_grad():
         assert not made(torch.tensor(normal(4, 3)), torch.arange(4)).requires_grad
+
+
+def test_a_module_without_parameters_follows_to():
+    """`.to` with nothing to move must not leave the inputs behind, since errors advise it."""
+    tanh = module(np.tanh(fg.Input("a", shape=("N", 3))))
+    net = torch.nn.Sequential(torch.nn.Linear(3, 3), tanh.to(torch.float32), torch.nn.Linear(3, 1))
+    net(torch.ones(4, 3)).sum().backward()
+    assert net[0].weight.grad.abs().sum() > 0
+    assert tanh.double()(torch.ones(1, 3, dtype=torch.float64)).dtype == torch.float64
+    with pytest.raises(fg.FlowgraphError, match="meta"):
+        tanh.to("meta")

@@ -5,7 +5,8 @@ import pytest
 
 import flowgraph as fg
 from flowgraph.plan import PASSES
-from flowgraph.plan.blas import routine
+from flowgraph.plan.blas import holds_threads, routine
+from flowgraph.plan.numpy.threads import count_threads
 
 
 def programs():
@@ -46,6 +47,8 @@ def programs():
     yield [], {table: table - rate * fg.gradient(fg.sum(table[y] ** 2), [table])[0]}
     images = fg.Input("images", shape=(2, 4, 4))
     yield fg.gradient(fg.sum(fg.MaxPool(np.maximum(images, 0)) ** 2), [images]), {}
+    batch = fg.Input("batch", shape=(64, 48, 48))
+    yield [fg.sum(np.exp(np.tanh(batch)), axis=0)], {}
     yield [np.where(y[:, None] == np.arange(4), x, 0.0), x[np.arange(6), y]], {}
 
 
@@ -62,7 +65,9 @@ def sources(without):
 
 
 NEEDS_OPENBLAS = pytest.mark.skipif(routine(np.dtype(np.float64)) is None, reason="NumPy is built on another BLAS")
-EACH = [pytest.param(name, marks=[NEEDS_OPENBLAS] * (name == "accumulation")) for name in PASSES]
+NEEDS_THREADS = pytest.mark.skipif(count_threads() < 2 or not holds_threads(), reason="there is one thread only")
+NEEDS = {"accumulation": [NEEDS_OPENBLAS], "pieces": [NEEDS_THREADS]}
+EACH = [pytest.param(name, marks=NEEDS.get(name, [])) for name in PASSES]
 
 WHOLE, BARE = sources(()), sources(PASSES)
 

@@ -146,6 +146,7 @@ def test_long_links_end_in_a_stub() -> None:
         ({"direction": "up"}, "direction"),
         ({"theme": "pink"}, "theme"),
         ({"collapse": "some"}, "collapse"),
+        ({"directon": "down"}, "found directon=, needs .*direction="),
     ],
 )
 def test_settings_that_do_not_exist_are_refused(settings: dict[str, str], said: str) -> None:

@@ -5,6 +5,7 @@ import dataclasses
 import errno
 import os
 import pickle
+import signal
 import threading
 from pathlib import Path
 
@@ -241,3 +242,21 @@ def test_the_record_of_an_opened_test_set_is_whole(tmp_path, monkeypatch):
     assert len(test.open()) == 2
     with pytest.raises(fg.FlowgraphError, match="opened before"):
         TestSet(Examples([[0.0]], [0.0]), tmp_path / "record.json").open()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_what_a_killed_writer_left_is_removed_by_the_next_one_of_a_checkpoint(tmp_path):
+    """A process killed between writing and renaming leaves the old file and a .part, which does not stay forever."""
+    path = tmp_path / "checkpoint.safetensors"
+    checkpoint(path)
+    old = path.read_bytes()
+    child = os.fork()
+    if child == 0:  # killed in the moment before the new file takes its place
+        os.replace = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+        replace_file(path, b"new")
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+    assert path.read_bytes() == old
+    assert [one.suffix for one in tmp_path.iterdir() if one != path] == [".part"]
+    checkpoint(path)
+    assert list(tmp_path.iterdir()) == [path]

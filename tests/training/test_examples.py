@@ -69,3 +69,32 @@ def test_rows_of_other_lengths_are_named():
     ]:
         with pytest.raises(DataError, match=found):
             fg.fit(fg.MLP([2, 2], rng=0), data, epochs=1, progress=False)
+
+
+@pytest.mark.parametrize(
+    ("values", "dtype", "advice"),
+    [
+        (np.array([[1.5, 2]], object), float, r"np.asarray\(x, float\)"),
+        (np.array([["1.5", "2"]]), float, r"np.asarray\(x, float\)"),
+        (np.array([["red", "2"]]), float, "flowgraph.data.preparation"),
+        (np.array([["red", "blue"]]), int, r"np.unique\(x, return_inverse=True\)"),
+        (np.array([["1", "2"]]), int, r"np.asarray\(x, int\)"),
+        (np.array([[1, None]], object), float, r"np.asarray\(x, float\)"),
+    ],
+)
+def test_the_advice_for_values_that_are_no_numbers_can_be_followed(values, dtype, advice):
+    x, p = fg.Input("x", shape=("N", 2), dtype=dtype), fg.Parameter(1.0, name="p")
+    with pytest.raises(FeedError, match=advice):
+        fg.fit(fg.mean(x * p), {"x": values}, epochs=1, progress=False, checks=False)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_a_list_of_batches_is_no_training_and_validation_data(count):
+    """Of a list of two pairs one would be trained on, and the other one be taken for validation data."""
+    X, y = np.ones((4, 2)), np.array([0, 1, 0, 1])
+    batches = [(X, y)] * count
+    mlp, settings = fg.MLP([2, 2], rng=0), {"epochs": 1, "progress": False, "checks": False}
+    with pytest.raises(FeedError, match=r"lambda: iter\(batches\).* as a tuple, \(train, valid\)"):
+        fg.fit(mlp, batches, **settings)
+    assert fg.fit(mlp, lambda: iter(batches), **settings).best.updates == count
+    assert fg.fit(mlp, ((X, y), (X, y)), **settings).best.valid_loss is not None

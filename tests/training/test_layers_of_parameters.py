@@ -262,9 +262,62 @@ def test_what_holds_of_every_layer(name):
         layer(np.ones(shape))
 
 
+@pytest.mark.parametrize("name", ["RNN", "LSTM", "GRU"])
+@pytest.mark.parametrize("steps", [1, 2])
+def test_every_parameter_has_a_gradient_from_the_first_step_on(name, steps):
+    """Of U it is 0 where no step has a state behind it, and not missing."""
+    layer = LAYERS[name][0]()
+    h = layer(fg.Input("x", shape=("N", steps, D)))
+    values = RNG.normal(size=(N, steps, D))
+    run = fg.Graph(fg.sum(h**2)).fprop(x=values)
+    built = fg.Graph(*fg.gradient(fg.sum(h**2), layer.parameters)).fprop(x=values).outputs
+    for parameter, other in zip(layer.parameters, built, strict=True):
+        assert run.bprop()[parameter].any() == (parameter is not layer.U or steps > 1)
+        np.testing.assert_allclose(run.bprop()[parameter], other)
+    zeros = np.zeros((N, H))
+    begun = layer(fg.Input("x", shape=(N, steps, D)), (zeros, zeros) if name == "LSTM" else zeros)
+    np.testing.assert_allclose(fg.Graph(begun).fprop(x=values).outputs[0], run[h])
+
+
+@pytest.mark.parametrize("as_box", [False, True])
+def test_a_query_that_may_read_no_place_reads_nothing(as_box):
+    """As in PyTorch's scaled_dot_product_attention: 0, of which no gradient comes, and other rows as without it."""
+    layer = drawn(fg.MultiHeadAttention(8, 2))
+    x, values = fg.Input("x", shape=("N", T, 8)), RNG.normal(size=(N, T, 8))
+    mask = RNG.random((T, T)) < 0.6
+    mask[:, 0] = True
+    whole, mask = mask.copy(), np.where(np.arange(T)[:, None] == 2, False, mask)
+    given = fg.Input("mask", shape=(T, T), dtype=bool) if as_box else mask
+    h = layer(x, mask=given)
+    feeds = {"x": values, **({"mask": mask} if as_box else {})}
+    run = fg.Graph(h).fprop(feeds)
+    without = fg.Graph(layer(x, mask=whole)).fprop(x=values).outputs[0]
+    others = np.arange(T) != 2
+    np.testing.assert_allclose(run[h][:, others], without[:, others])
+    np.testing.assert_allclose(run[h][:, 2], np.broadcast_to(layer.bo.value, (N, 8)))
+    grads = run.bprop(np.where(others[:, None], 0.0, np.ones((N, T, 8))), wrt=layer.parameters)
+    assert {name for name, one in vars(layer).items() if name[:1] in "Wb" and grads[one].any()} == {"bo"}
+
+
 @pytest.mark.parametrize(
     ("build", "error", "text"),
     [
+        (lambda: fg.RNN(D, H)(fg.Input("x", shape=("N", 0, D))), ShapeError, "a sequence of 0 steps, needs 1 or more"),
+        (
+            lambda: fg.GRU(D, H)(fg.Input("x", shape=("N", T, D)), np.zeros((N, H + 1))),
+            ShapeError,
+            r"GRU: found the state h_0 of shape \(\d+, \d+\), needs \(N, ",
+        ),
+        (
+            lambda: fg.LSTM(D, H)(fg.Input("x", shape=("N", T, D)), (np.zeros((N, H)), np.zeros((N, H + 1)))),
+            ShapeError,
+            "LSTM: found the state c_0 of shape",
+        ),
+        (
+            lambda: fg.LSTM(D, H)(fg.Input("x", shape=("N", T, D)), np.zeros((2, H))),
+            ShapeError,
+            r"LSTM: found shape \(2, \d+\) as the state, needs a pair \(h_0, c_0\)",
+        ),
         (lambda: fg.BatchNorm(D)(fg.Input("x", shape=("N", D + 1))), ShapeError, r"BatchNorm: found .*needs \(N, 6"),
         (lambda: fg.LayerNorm(D)(fg.Input("x", shape=("N", D + 1))), ShapeError, r"LayerNorm: found .*needs"),
         (lambda: fg.Embedding(3, 2)(fg.Input("x", shape=("N",))), DtypeError, "Embedding: found .* whole numbers"),

@@ -153,3 +153,21 @@ def test_a_mapped_file_trains_as_an_array_does(mapped):
         both.append(fg.fit(model, (data, y), 0.2, epochs=2, **QUIET))
     for column in ("train_objective", "valid_objective"):
         assert both[0][column] == both[1][column]
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+@pytest.mark.parametrize("streamed", [True, False])
+def test_a_number_that_is_not_finite_is_named_and_not_the_learning_rate(streamed, value):
+    X, y = np.ones((12, 2)), np.arange(12) % 2
+    X[7, 1] = value
+    data = (lambda: iter([(X[:6], y[:6]), (X[6:], y[6:])])) if streamed else (X, y)
+    settings = {"epochs": 3, "progress": False, "checks": False, "batch_size": None if streamed else 12}
+    with np.errstate(all="ignore"):
+        history = fg.fit(fg.MLP([2, 3, 2], rng=0), data, **settings)
+        X[7, 1] = 1.0
+        x, t, w = fg.Input("x", shape=("N", 2)), fg.Input("y", shape=("N",)), fg.Parameter([0.0, 0.0], name="w")
+        too_fast = fg.fit(fg.mean((x @ w - t) ** 2), {x: X, t: y}, learning_rate=1e200, rule="sgd", **settings)
+    step, place = (2, [1, 1]) if streamed else (1, [7, 1])
+    assert f"'x' are not finite in the batch of step {step}, such as {value} at {place}" in history.ended
+    assert "learning rate" not in history.ended
+    assert "try a smaller learning rate" in too_fast.ended

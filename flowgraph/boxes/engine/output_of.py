@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
+import numpy as np
+
 from flowgraph.box import Box, Value
 from flowgraph.box.interval import Interval
-from flowgraph.errors import UsageError
+from flowgraph.errors import BoxContractError, UsageError
 from flowgraph.shapes.spec import Spec
 
 
@@ -25,6 +27,12 @@ class Part(Box):
     examples = None  # its child has several outputs: it is tested with the boxes that have them
 
     def fprop(self, whole: Value) -> Value:
+        if isinstance(whole, np.ndarray):  # of which an element would be taken for an output
+            box = self.children[0]
+            raise BoxContractError(
+                f"{box.title}: fprop returned an array, needs a tuple of {len(box.outputs)}, as the box has as many "
+                f"outputs\n  built at {box.built_at}"
+            )
         return whole[self.index]
 
     def bprop(self, grad: Value, h: Value, whole: Value) -> tuple[Value, ...]:

@@ -171,6 +171,8 @@ def get(box: Box, index: object) -> Any:
     """box[index]: an Index box; of a box with several outputs, one of them."""
     if len(box.outputs) != 1:
         return part(box, index)
+    if type(index) is int:
+        return Index(box, index=(index,))
     items = index if isinstance(index, tuple) else (index,)
     if all(map(_is_settled, items)):
         return Index(box, index=items)
@@ -241,6 +243,8 @@ def check_index(box: Box) -> None:
     """Refuse an index that holds anything but slices, integers, None, Ellipsis and places of arrays."""
     known = (slice, int, np.integer, Size, type(None), type(Ellipsis))
     for item in box.index if isinstance(box.index, tuple) else (box.index,):
+        if type(item) is int or type(item) is slice:
+            continue
         plain = isinstance(item, known) and not isinstance(item, bool)
         if not (plain or (isinstance(item, str) and item == ARRAY)):
             raise IndexingError(

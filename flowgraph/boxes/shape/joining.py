@@ -64,8 +64,11 @@ class Concatenate(Box):
             raise self.shape_error("needs one array or more, each with one axis or more; np.stack joins numbers")
         axis = axis_of(self, self.axis, len(arrays[0].shape))
         shape = _common(self, arrays, axis)
-        total = sum_of(a.shape[axis] for a in arrays)
-        return Spec((*shape[:axis], total, *shape[axis + 1 :]), np.result_type(*(a.dtype for a in arrays)))
+        total = sum_of([a.shape[axis] for a in arrays])
+        dtypes = {a.dtype for a in arrays}
+        alike = len(dtypes) == 1 and arrays[0].dtype.isnative
+        dtype = arrays[0].dtype if alike else np.result_type(*[a.dtype for a in arrays])
+        return Spec((*shape[:axis], total, *shape[axis + 1 :]), dtype)
 
 
 class SplitLike(Box):
@@ -248,13 +251,14 @@ def _cast(arrays: Value, dtype: Any, casting: Any) -> list[Any]:
 def _common(box: Box, arrays: Sequence[Spec], axis: int | None) -> list[int | Size]:
     """The sizes that the arrays share, all but that of the axis along which they are joined."""
     first = list(arrays[0].shape)
-    for name, a in zip(box.names_of_children(), arrays, strict=True):
+    for place, a in enumerate(arrays):
         if a.shape == tuple(first):
             continue
         differ = len(a.shape) != len(first) or any(
             i != axis and not same(one, other) for i, (one, other) in enumerate(zip(first, a.shape, strict=True))
         )
         if differ:
+            name = box.names_of_children()[place]
             but = "" if axis is None else f" but for axis {axis}"
             raise box.shape_error(f"child {name!r} has the shape {shape_text(a.shape)}, needs {shape_text(first)}{but}")
         first = [other if isinstance(one, Size) else one for one, other in zip(first, a.shape, strict=True)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import operator
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -70,7 +71,7 @@ class Reshape(Box):
 
     def _numbers(self, shape: Shape) -> Shape:
         """The sizes, with ranges of axes looked up."""
-        return tuple(product(shape[s.start : s.stop]) if isinstance(s, range) else s for s in self.to)
+        return tuple([product(shape[s.start : s.stop]) if isinstance(s, range) else s for s in self.to])
 
 
 class ExpandDims(Box):
@@ -253,23 +254,31 @@ def _each(function: Callable[..., Any], arrays: Sequence[Any]) -> Any:
 
 def _targets(a: Value, sizes: Sequence[Any]) -> tuple[Any, ...]:
     """The sizes as the setting holds them: numbers, -1 for the only one that follows the batch, else ranges of axes."""
-    plain = tuple(size if isinstance(size, Size) else operator.index(size) for size in sizes)
-    shape = _filled_up(a.shape, plain)
-    if shape is None:
+    plain = tuple([size if isinstance(size, Size) else int(operator.index(size)) for size in sizes])
+    targets, lost = _found_targets(a.shape, plain)
+    if targets is None:
         raise ShapeError(f"np.reshape: {a.title} {shape_text(a.shape)} does not fit into {shape_text(plain)}")
-    symbolic = [size for size in shape if isinstance(size, Size)]
-    if len(symbolic) == 1 and 0 not in shape:
-        return tuple(-1 if isinstance(size, Size) else size for size in shape)
-    targets = [_range_of(a.shape, size) if isinstance(size, Size) else size for size in shape]
-    lost = [i for i, target in enumerate(targets) if target is None]
     if len(lost) > 1:
-        one, two = (shape[i] for i in lost[:2])
+        one, two = lost[:2]
         raise ShapeError(
             f"np.reshape: {a.title} {shape_text(a.shape)} to {shape_text(plain)}: {one} and {two} are no products of "
             f"neighbouring axes of the child, so a run cannot tell them; use reshape_like(box, like) "
             f"with a box of that shape"
         )
-    return tuple(-1 if target is None else target for target in targets)
+    return targets
+
+
+@functools.lru_cache(4096)
+def _found_targets(shape: Shape, sizes: Shape) -> tuple[tuple[Any, ...] | None, list[Any]]:
+    """The same, None where the elements do not fit; and the sizes that are no products of neighbouring axes."""
+    found = _filled_up(shape, sizes)
+    if found is None:
+        return None, []
+    if sum(isinstance(size, Size) for size in found) == 1 and 0 not in found:
+        return tuple([-1 if isinstance(size, Size) else size for size in found]), []
+    targets = [_range_of(shape, size) if isinstance(size, Size) else size for size in found]
+    lost = [size for size, target in zip(found, targets, strict=True) if target is None]
+    return tuple([-1 if target is None else target for target in targets]), lost
 
 
 def _range_of(shape: Shape, size: Size) -> range | None:
@@ -283,6 +292,13 @@ def _range_of(shape: Shape, size: Size) -> range | None:
 
 def _filled_up(shape: Shape, to: Shape) -> Shape | None:
     """The new shape with -1 replaced by the remaining size, or None if the elements do not fit."""
+    found = _fitted(shape, to)
+    return tuple([unknown() if size is None else size for size in found]) if found and None in found else found
+
+
+@functools.lru_cache(4096)
+def _fitted(shape: Shape, to: Shape) -> Any:
+    """The same, with None for a remaining size that is known in a run only."""
     total = product(shape)
     negative = [i for i, size in enumerate(to) if isinstance(size, int) and size < 0]
     if not negative:
@@ -293,5 +309,4 @@ def _filled_up(shape: Shape, to: Shape) -> Shape | None:
     rest = divide(total, given)
     if rest is None and isinstance(total, int) and isinstance(given, int):
         return None
-    rest = unknown() if rest is None else rest
-    return tuple(rest if i in negative else size for i, size in enumerate(to))
+    return tuple([rest if i in negative else size for i, size in enumerate(to)])

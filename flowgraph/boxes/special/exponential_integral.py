@@ -98,6 +98,10 @@ class Spence(Special):
         return (-grad * LogRatio.apply(a - 1),)
 
 
+MOST_BY_SCIPY = 20
+"""The highest order of derivatives that SciPy's series give to the last digits."""
+
+
 class Ratio(Special, abstract=True):
     """A quotient that is smooth through 0, or its derivative of the whole order `order`."""
 
@@ -126,10 +130,10 @@ class Exprel(Ratio):
             return special().exprel(a)
         k, a = self.order + 1, a * 1.0
         low = a < -1
-        size = np.where(low, -a, 1)
-        below = special().gammainc(a.dtype.type(k), size) * math.factorial(k - 1) * (1 / size) ** k
+        size = np.where(low, -a, 1).astype(np.result_type(a.dtype, float))
+        below = special().gammainc(size.dtype.type(k), size) * _factorial_over_power(k - 1, size) / size
         above = np.where(low, 0, np.minimum(a, 1000))  # it is infinite there; hyp1f1 takes minutes at 1e100
-        return np.where(low, below, special().hyp1f1(k, k + 1, above) / k).astype(size.dtype)
+        return np.where(low, below, special().hyp1f1(k, k + 1, above) / k).astype(a.dtype)
 
     def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         return (grad * Exprel.apply(a, order=self.order + 1),)
@@ -157,8 +161,12 @@ class LogRatio(Ratio):
             zero = a == 0
             return np.where(zero, 1, special().log1p(a) / np.where(zero, 1, a))
         k, far = self.order, a > 1000  # where the series that SciPy sums loses its digits
-        scale = (-1) ** k * math.factorial(k) / (k + 1)
-        near = special().hyp2f1(k + 1, k + 1, k + 2, -np.where(far, 1, a)) * scale
+        close = np.where(far, 1, a)
+        near = (
+            _high_slope(close, k)
+            if k > MOST_BY_SCIPY
+            else special().hyp2f1(k + 1, k + 1, k + 2, -close) * ((-1) ** k * math.factorial(k) / (k + 1))
+        )
         return np.where(far, _far_slope(np.where(far, a, 1000.0), k), near).astype(np.result_type(a.dtype, 1.0))
 
     def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
@@ -168,10 +176,34 @@ class LogRatio(Ratio):
 def _far_slope(a: Value, order: int) -> Any:
     """The derivative of f = ln(1 + a) / a of that order, by (a f)⁽ᵏ⁾ = a f⁽ᵏ⁾ + k f⁽ᵏ⁻¹⁾, for large numbers."""
     a = np.minimum(a, np.finfo(a.dtype).max)
-    slope = np.log1p(a) / a
+    slope, term = np.log1p(a) / a, 1 / (1 + a)
     for k in range(1, order + 1):
-        slope = ((-1) ** (k - 1) * math.factorial(k - 1) * (1 + a) ** float(-k) - k * slope) / a
+        slope = (term - k * slope) / a
+        term = term * (-k / (1 + a))
     return slope
+
+
+def _high_slope(a: Value, order: int) -> Any:
+    """The derivative of ln(1 + a) / a of a high order: (−1)ᵏ k! / ((k + 1) (1 + a)ᵏ) F(1, 1; k + 2; −a).
+
+    F is Gauss's continued fraction, of which 600 parts are enough up to a = 1000; SciPy's series lose digits there,
+    or overflow.
+    """
+    a, c = a.astype(np.result_type(a.dtype, float)), order + 2
+    fraction = np.ones_like(a)
+    for n in range(600, 0, -1):
+        m = n // 2
+        part = m * (c + m - 2) if n % 2 == 0 else (c + m - 1) * (1 + m) if m else (c - 1)
+        fraction = 1 + part / ((c + n - 2) * (c + n - 1)) * a / fraction
+    return (-1) ** order * _factorial_over_power(order, 1 + a) / ((order + 1) * fraction)
+
+
+def _factorial_over_power(k: int, a: Value) -> Any:
+    """k! / aᵏ, factor by factor: neither k! nor aᵏ need be a number."""
+    found = np.ones_like(a)
+    for j in range(1, k + 1):
+        found = found * (j / a)
+    return found
 
 
 class BoxCox(Special):

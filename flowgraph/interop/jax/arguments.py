@@ -13,6 +13,7 @@ from flowgraph.box import Box
 from flowgraph.box.value import Value
 from flowgraph.errors import DtypeError, FeedError, ShapeError
 from flowgraph.graph import Graph
+from flowgraph.graph.feeding import refuse_overflow
 from flowgraph.shapes.spec import shape_text
 
 
@@ -60,4 +61,6 @@ def _read(name: str, leaf: Box, value: Value, exact: bool) -> Any:
             f"{name}: found the shape {shape_text(array.shape)}, needs {shape_text(leaf.shape)}\n"
             f"  built at {leaf.built_at}"
         )
+    if isinstance(array, np.ndarray) and found.kind in "iu" and array.size and not np.can_cast(found, wanted):
+        refuse_overflow(name, array, wanted, leaf)
     return jnp.asarray(array, wanted)

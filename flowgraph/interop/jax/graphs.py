@@ -157,6 +157,10 @@ class _Translation:
             if whole is not None:
                 return [_fitted(name, whole(*given), equation.outvars[0].aval)]
             return self._inlined(inner, given, self._scope_of(path, settings.get("name"), inner))
+        if name == "platform_index":
+            return [np.int32(_of_the_cpu(settings["platforms"]))]
+        if name == "cond" and settings.get("branches_platforms"):
+            return self._inlined(settings["branches"][_of_the_cpu(settings["branches_platforms"])], given[1:], path)
         if name == "scan" and settings["length"] * len(inner.jaxpr.eqns) <= MOST_UNROLLED:
             return self._unrolled(settings, given, path)
         rule = PRIMITIVES.of([name])
@@ -195,6 +199,11 @@ class _Translation:
         steps = steps[::-1] if settings["reverse"] else steps
         stacked = [np.stack(column) for column in zip(*steps, strict=True)]
         return [*carry, *stacked]
+
+
+def _of_the_cpu(platforms: Sequence[Any]) -> int:
+    """Which of the branches for platforms the CPU takes: one that names it, or that of all others, None."""
+    return next(place for place, names in enumerate(platforms) if names is None or "cpu" in names)
 
 
 def _fitted(name: str, made: Foreign, aval: Foreign) -> Box:

@@ -15,6 +15,7 @@ from torch.utils import _pytree as pytree
 
 from flowgraph.box.value import Foreign
 from flowgraph.errors import UsageError
+from flowgraph.interop.torch.own_backwards import warn_of_own_backwards
 from flowgraph.interop.torch.rules import has_rule
 
 ITS_OWN = ("isinstance.treespec, LeafSpec.", "The tensor attributes self.*assigned during export")
@@ -29,6 +30,7 @@ def exported(
     `batch_axis` lets the size of the first axis of every tensor vary, together.
     """
     called = target if isinstance(target, nn.Module) else _Called(target)
+    warn_of_own_backwards(called, examples, named)
     with _quiet():
         try:
             sizes = None if batch_axis is None else _first_axes(called, examples, named, Dim(batch_axis))
@@ -38,10 +40,27 @@ def exported(
                 f"graph_of: torch.export cannot export {_name(target)} on these examples: "
                 f"{str(error).splitlines()[0] if str(error) else type(error).__name__}"
             ) from error
+        _detach_what_has_no_gradient(program.graph_module)
         table = default_decompositions()
         for operation in [one for one in table if has_rule(one)]:
             table.pop(operation)  # type: ignore[no-untyped-call]
         return cast(ExportedProgram, program.run_decompositions(table))
+
+
+def _detach_what_has_no_gradient(program: torch.fx.GraphModule) -> None:
+    """Put a `detach` behind each result of a block under `torch.no_grad`, which decomposition would forget."""
+    graph = program.graph
+    for node in list(graph.nodes):
+        if node.target is not torch.ops.higher_order.wrap_with_set_grad_enabled or node.args[0]:
+            continue
+        for result in list(node.users):
+            if not isinstance(result.meta.get("val"), torch.Tensor):
+                continue
+            with graph.inserting_after(result):
+                cut = graph.call_function(torch.ops.aten.detach.default, (result,))
+            cut.meta = dict(result.meta)
+            result.replace_all_uses_with(cut, delete_user_cb=lambda user, cut=cut: user is not cut)
+    program.recompile()
 
 
 def argument_names(target: Foreign, examples: Sequence[Any]) -> list[str]:

@@ -213,8 +213,9 @@ class GraphModule(nn.Module):
 
     def _apply(self, fn: Callable[[torch.Tensor], torch.Tensor], recurse: bool = True) -> Any:
         """What `.to` calls: before anything moves, devices and dtypes that NumPy does not have are refused."""
-        probes = [torch.empty(0, dtype=dtype) for dtype in {self._parameter(path).dtype for path in self._paths}]
-        for probe in probes:
+        dtypes = {self._parameter(path).dtype for path in self._paths}
+        dtypes |= {torch_dtype(self._cast(box).dtype) for box in self.graph.inputs if box.dtype.kind == "f"}
+        for probe in [torch.empty(0, dtype=dtype) for dtype in dtypes]:
             moved = fn(probe)
             check_device("module", moved.device)
             floats = numpy_dtype(moved.dtype, "module")

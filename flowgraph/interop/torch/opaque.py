@@ -38,10 +38,11 @@ class TorchOperation(Box):
         arrays = tuple(one.numpy()[()] for one in found)
         return arrays if len(self.outputs) > 1 else arrays[0]
 
-    def bprop(self, grad: Value, h: Value, *tensors: Value) -> tuple[Value, ...]:
-        """What PyTorch sends back to each tensor of floats."""
+    def bprop(self, grad: Value, h: Value, *tensors: Value, needs: Sequence[bool] = ()) -> tuple[Value, ...]:
+        """What PyTorch sends back to each tensor of floats that needs it; PyTorch refuses some of those that do not."""
         leaves = [tensor_of(one) for one in tensors]
-        wanted = [i for i, one in enumerate(leaves) if one.is_floating_point() or one.is_complex()]
+        asked = needs or (True,) * len(leaves)
+        wanted = [i for i, one in enumerate(leaves) if asked[i] and (one.is_floating_point() or one.is_complex())]
         for place in wanted:
             leaves[place].requires_grad_()
         with torch.enable_grad():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from typing import ClassVar
 
 from flowgraph.box import Box
@@ -9,17 +11,22 @@ from flowgraph.boxes.shape.joining import Concatenate
 from flowgraph.graph import Graph
 from flowgraph.plan.arena import lay_out
 from flowgraph.plan.binding import Program
+from flowgraph.plan.blas import planned_for_one_thread
 from flowgraph.plan.emitter import Request
 from flowgraph.plan.new_values import nearest_first, with_new_values
+from flowgraph.plan.numpy import pieces
 from flowgraph.plan.numpy import pooling as pooling
 from flowgraph.plan.numpy import sparse_rows as sparse_rows
-from flowgraph.plan.numpy.emit import emit
+from flowgraph.plan.numpy.emit import Source, Writer, emit
 from flowgraph.plan.numpy.lines import is_written
 from flowgraph.plan.passes.flat_parameters import flatten_parameters
 from flowgraph.plan.passes.lookups import keep_rows
 from flowgraph.plan.passes.simplify import simplify
 from flowgraph.plan.passes.sparse_rows import add_at_rows
-from flowgraph.plan.schedule import FlatParameters, Schedule, schedule
+from flowgraph.plan.schedule import Buffer, FindChains, FlatParameters, Schedule, schedule
+from flowgraph.plan.shards.box import InPieces, Part
+from flowgraph.plan.shards.split import in_pieces
+from flowgraph.plan.store import Store
 
 
 class NumPyEmitter:
@@ -27,6 +34,7 @@ class NumPyEmitter:
 
     name: ClassVar[str] = "numpy"
     standalone: ClassVar[bool] = False
+    fused: FindChains | None = None
 
     def why_missing(self) -> None:
         """NumPy is always there."""
@@ -38,7 +46,11 @@ class NumPyEmitter:
     def schedule(self, request: Request) -> Schedule:
         """All passes; the boxes that new values, and joined arrays, are computed from come as early as they can."""
         without, parameters = request.without, request.store.parameters
-        small = simplify(request.graph, without, len(parameters))
+        graph = request.graph
+        if "pieces" not in without:
+            graph = in_pieces(graph, request.given, request.leaves)
+            self._make_programs(graph, request)
+        small = simplify(graph, without, len(parameters))
         if "sparse_rows" not in without:
             small = keep_rows(small, "common" not in without)
         small, flat = (
@@ -51,12 +63,33 @@ class NumPyEmitter:
         parts = [child for box in whole.boxes if isinstance(box, Concatenate) for child in box.children]
         early = nearest_first(whole, [*new, *parts])
         graph = Graph(*kept, *nearest_first(whole, new), along=(*nearest_first(whole, kept), *early))
-        return schedule(graph, dict(zip(parameters, new, strict=True)), "tiling" not in without, flat, ordered=True)
+        tiles, updated = "tiling" not in without, dict(zip(parameters, new, strict=True))
+        plan = schedule(graph, updated, tiles, flat, ordered=True, fused=self.fused)
+        for line, box in enumerate(graph.boxes):
+            if isinstance(box, InPieces):
+                plan.buffers[box] = Buffer(pieces.bytes_of(box), line, plan.last[box])
+        return plan
 
-    def emit(self, request: Request, schedule: Schedule) -> Program:
+    def _make_programs(self, graph: Graph, request: Request) -> None:
+        """Compile what boxes compute in pieces."""
+        for box in graph.boxes:
+            if isinstance(box, InPieces):
+                box.body.program_of = functools.partial(self._program, request.without | {"pieces"})
+                with planned_for_one_thread():
+                    box.body.programs.update({rows: box.body.program_of(part) for rows, part in box.body.parts.items()})
+
+    def _program(self, without: frozenset[str], part: Part) -> Program:
+        """The program of a piece of the batch, which neither reads nor writes parameters of a store."""
+        request = Request(part.graph, Store({}), part.leaves, (), without, part.leaves)
+        return self.emit(request, self.schedule(request))
+
+    def emit(
+        self, request: Request, schedule: Schedule, writer: Callable[[Schedule, Source], Writer] = Writer
+    ) -> Program:
         """The lines; the text is what runs."""
         kept = schedule.graph.outputs[: request.returned]
-        source = emit(schedule, [*request.leaves, *request.reads], kept)
+        source = emit(schedule, [*request.leaves, *request.reads], kept, writer)
         buffers = {id(buffer): buffer for buffer in schedule.buffers.values() if buffer.is_own and not buffer.tile}
         copied = tuple([schedule.kinds[box] != "number" for box in kept])
-        return Program(source.text, source.text, source.bindings, lay_out(buffers.values()), copied)
+        inside = "".join(pieces.text_of(box) for box in schedule.graph.boxes if isinstance(box, InPieces))
+        return Program(source.text + inside, source.text, source.bindings, lay_out(buffers.values()), copied)

@@ -15,6 +15,7 @@ Tile = TypeVar("Tile")
 
 _pool: ThreadPoolExecutor | None = None
 _making = new_lock()
+_working: contextvars.ContextVar[bool] = contextvars.ContextVar("working in threads", default=False)
 
 
 def count_threads() -> int:
@@ -35,13 +36,22 @@ def shared(tiles: Sequence[Tile]) -> list[Sequence[Tile]]:
 def in_threads(work: Callable[[Sequence[Any]], None], shares: Sequence[Sequence[Any]]) -> None:
     """Call `work` on all shares at the same time, on the first of them in this thread.
 
-    It returns, or raises, only when no thread works any more: nothing is written behind the caller's back.
+    It returns, or raises, only when no thread works any more: nothing is written behind the caller's back. Called by
+    such work itself, it does one share after the other, as all threads are busy.
     """
+    if _working.get():
+        for share in shares:
+            work(share)
+        return
     first, *others = shares
-    futures = [_threads().submit(contextvars.copy_context().run, work, share) for share in others]
+    token = _working.set(True)
+    futures: list[Future[None]] = []
     try:
+        for share in others:
+            futures.append(_threads().submit(contextvars.copy_context().run, work, share))
         work(first)
     finally:
+        _working.reset(token)
         _finish(futures)
     for future in futures:
         future.result()

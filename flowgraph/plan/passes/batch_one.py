@@ -16,7 +16,8 @@ from flowgraph.plan.rebuild import elements, sizes_known
 from flowgraph.shapes.indexing import ARRAY
 
 
-def _is_single(box: Box) -> bool:
+def is_single(box: Box) -> bool:
+    """Whether the value is an array of one element."""
     return len(box.outputs) == 1 and box.ndim > 0 and sizes_known(box) and elements(box) == 1
 
 
@@ -37,9 +38,9 @@ def elementwise(make: Builder, box: Box) -> Box | None:
     """Element by element, of one element, is arithmetic of numbers."""
     if ufunc_of(box) is None or box.dtype.kind != "f":
         return None
-    if not _is_single(box):
+    if not is_single(box):
         return _beside_numbers(make, box)
-    if not all(child.ndim == 0 or _is_single(child) for child in box.children):
+    if not all(child.ndim == 0 or is_single(child) for child in box.children):
         return None
     number = make.reduced(box.with_children(*[_number(make, child) for child in box.children]))
     return make.make(Reshape, number, to=box.shape)
@@ -56,13 +57,13 @@ def _beside_numbers(make: Builder, box: Box) -> Box | None:
 
 
 def _is_reshaped_number(box: Box) -> bool:
-    return isinstance(box, Reshape) and _is_single(box) and box.children[0].ndim == 0
+    return isinstance(box, Reshape) and is_single(box) and box.children[0].ndim == 0
 
 
 def extreme(make: Builder, box: Box) -> Box | None:
     """The largest or smallest of a single row is a number."""
     (a,) = box.children
-    if not _is_single(box) or not sizes_known(a) or box.keepdims:
+    if not is_single(box) or not sizes_known(a) or box.keepdims:
         return None
     row = make.make(Reshape, a, to=(elements(a),))
     return make.make(Reshape, make.make(type(box), row, axis=None), to=box.shape)
@@ -71,7 +72,7 @@ def extreme(make: Builder, box: Box) -> Box | None:
 def product(make: Builder, box: Box) -> Box | None:
     """A product with one element is an inner product of rows."""
     left, right = box.children
-    if not _is_single(box) or box.ndim == 0 or max(left.ndim, right.ndim) > 2 or elements(left) != elements(right):
+    if not is_single(box) or box.ndim == 0 or max(left.ndim, right.ndim) > 2 or elements(left) != elements(right):
         return None
     flat = [make.make(Reshape, child, to=(elements(child),)) for child in (left, right)]
     return make.make(Reshape, make.make(MatMul, *flat), to=box.shape)
@@ -79,7 +80,7 @@ def product(make: Builder, box: Box) -> Box | None:
 
 def place(make: Builder, box: Box) -> Box | None:
     """The place of the only label is a number, of the row as of the column."""
-    return make.make(Reshape, make.make(PlaceOf, *box.children), to=(1,)) if _is_single(box) else None
+    return make.make(Reshape, make.make(PlaceOf, *box.children), to=(1,)) if is_single(box) else None
 
 
 def index(make: Builder, box: Any) -> Box | None:

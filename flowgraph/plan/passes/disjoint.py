@@ -31,6 +31,8 @@ def join_slices(graph: Graph, make: Builder) -> Graph:
 
     Gradients of parts of an array come as such sums: of the gates of a recurrent cell, of the steps of a sequence.
     """
+    if sum(isinstance(box, IndexAdd) for box in graph.boxes) < 2:
+        return graph
     inner = inner_sums(graph, _alike)
     new: dict[Box, Box] = {}
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from flowgraph.box import Box, Constant, Elementwise, registry
 from flowgraph.boxes.elementwise.cast import Cast
+from flowgraph.boxes.neural.pooling import MaxPool
 from flowgraph.boxes.shape.reshaping import BroadcastTo
 from flowgraph.graph import Graph
 from flowgraph.plan.builder import Builder
@@ -38,6 +39,7 @@ PASSES = (
     "flat_parameters",
     "sparse_rows",
     "tiling",
+    "pieces",
 )
 """What `fg.compile(..., without=[...])` can leave out."""
 
@@ -55,7 +57,7 @@ def simplify(graph: Graph, without: frozenset[str] = frozenset(), updated: int =
     if "slices" not in without:
         graph = join_slices(graph, builder(without))
     graph = reduce(graph, builder(without))
-    if "pooling" not in without:
+    if "pooling" not in without and any(isinstance(box, MaxPool) for box in graph.boxes):
         graph = reduce(graph, Builder(rectified_pooling.RULES, "common" not in without))
     if "scales" not in without:
         graph = move_scales(graph, builder(without, of_changes=True), updated)
@@ -64,7 +66,7 @@ def simplify(graph: Graph, without: frozenset[str] = frozenset(), updated: int =
         graph = transpose_layout.transpose_scores(graph, Builder(_late_rules("transpose_layout", _classes()), share))
     if "products" not in without:
         graph = reduce(graph, Builder(_late_rules("products", _classes()), share))
-    if "batch_one" not in without:
+    if "batch_one" not in without and any(map(batch_one.is_single, graph.boxes)):
         graph = reduce(graph, Builder(_late_rules("batch_one", _classes()), share))
     if "common" not in without:
         graph = share_copies(graph)

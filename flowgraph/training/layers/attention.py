@@ -22,7 +22,9 @@ class MultiHeadAttention(Layer):
 
     Called as `attention(x)` a sequence attends to itself, as `attention(x, memory)` to another, as
     `attention(x, keys, values)` to one by the keys of another. `mask` is an array or box of booleans that is
-    broadcast to (N, heads, T, S): True where a place may be read. At least one must be true in each row.
+    broadcast to (N, heads, T, S): True where a place may be read. A query that may read no place reads 0, so that its
+    output is bo, and no gradient comes from it; PyTorch's `scaled_dot_product_attention` does the same, while its
+    `MultiheadAttention` gives NaN.
 
     The parameters are Wq, Wk, Wv (size, heads, d), Wo (heads, d, size), bq, bk, bv (heads, 1, d) and bo (size).
 
@@ -77,9 +79,7 @@ class MultiHeadAttention(Layer):
         with self._built(x, 3):
             q, k, v = (self._part(name, box) for name, box in (("q", x), ("k", keys), ("v", values)))
             scores = q @ np.swapaxes(k, -1, -2) / math.sqrt(self.size // self.heads)
-            if mask is not None:
-                scores = np.where(_booleans(mask), scores, -np.inf)
-            read = softmax(scores, axis=-1).named("attention") @ v
+            read = _weights(scores, None if mask is None else _booleans(mask)).named("attention") @ v
             return (np.einsum("nhtd,hds->nts", read, self.Wo) + self.bo).named("h")
 
     def _check(self, x: Any) -> None:
@@ -90,6 +90,16 @@ class MultiHeadAttention(Layer):
     def _part(self, name: str, x: Value) -> Any:
         """The queries, keys or values of all heads, (N, heads, T, d)."""
         return np.einsum("nts,shd->nhtd", x, getattr(self, f"W{name}")) + getattr(self, f"b{name}")
+
+
+def _weights(scores: Any, mask: Any) -> Any:
+    """How much each query reads of each place: the softmax of the scores, 0 in rows where the mask is nowhere true."""
+    if mask is None:
+        return softmax(scores, axis=-1)
+    some = np.any(mask, axis=-1, keepdims=True)
+    if not isinstance(some, Box) and some.all():
+        return softmax(np.where(mask, scores, -np.inf), axis=-1)
+    return np.where(some, softmax(np.where(mask | ~some, scores, -np.inf), axis=-1), 0.0)
 
 
 def _booleans(mask: Any) -> Any:

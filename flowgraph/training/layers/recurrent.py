@@ -8,10 +8,11 @@ from typing import Any, Literal
 
 import numpy as np
 
-from flowgraph.box import Value
+from flowgraph.box import Box, Value
 from flowgraph.box.leaves import Parameter
 from flowgraph.boxes.neural.activation_functions import relu, sigmoid
 from flowgraph.errors import ShapeError, UsageError
+from flowgraph.shapes.spec import shape_text
 from flowgraph.training.keywords import strict_settings
 from flowgraph.training.layers.layer import Layer, uniform
 from flowgraph.training.settings import Rng, read_count, read_generator
@@ -46,13 +47,19 @@ class _Recurrent(Layer):
             steps = x.shape[1]
             if x.shape[2] != self.inputs:
                 raise ShapeError(f"{who}: found {x.title} of shape {x.shape}, needs (N, T, {self.inputs})")
-            if not isinstance(steps, int) or steps < 1:
+            if not isinstance(steps, int):
                 raise ShapeError(
                     f"{who}: found {x.title} of shape {x.shape}, whose number of steps is no number; a sequence is "
                     f"unrolled, so that its graph needs one, shape=('N', 20, {self.inputs})"
                 )
+            if steps < 1:
+                raise ShapeError(f"{who}: found {x.title} of shape {x.shape}, a sequence of 0 steps, needs 1 or more")
             own: Any = self
             a, states = x @ own.W + own.b, []
+            if state is not None:
+                self._check_state(state)
+            elif steps == 1:  # else no step reads U, which would have no gradient
+                state = self._zeros(np.zeros_like(a[:, 0, : self.hidden]))
             for t in range(steps):
                 state = self._step(a[:, t], state)
                 states.append(self._shown(state))
@@ -62,6 +69,21 @@ class _Recurrent(Layer):
     def _shown(self, state: Value) -> Any:
         """What of a state is the output of the layer."""
         return state
+
+    def _zeros(self, h: Value) -> Any:
+        """The state that is zero, from one array of zeros."""
+        return h
+
+    def _check_state(self, state: Value) -> None:
+        """Refuse what cannot be the state before the first step."""
+        self._check_part("h_0", state)
+
+    def _check_part(self, name: str, part: Value) -> None:
+        shape = np.shape(part)
+        if len(shape) not in (1, 2) or shape[-1] != self.hidden:
+            raise ShapeError(
+                f"{type(self).__name__}: found the state {name} of shape {shape_text(shape)}, needs (N, {self.hidden})"
+            )
 
     def _gates(self, a: Value) -> list[Any]:
         """The blocks of columns."""
@@ -159,6 +181,18 @@ class LSTM(_Recurrent):
 
     def _shown(self, state: Value) -> Any:
         return state[0]
+
+    def _zeros(self, h: Value) -> Any:
+        return h, h
+
+    def _check_state(self, state: Value) -> None:
+        if not isinstance(state, tuple | list) or len(state) != 2:
+            found = (
+                f"shape {shape_text(np.shape(state))}" if isinstance(state, Box | np.ndarray) else type(state).__name__
+            )
+            raise ShapeError(f"LSTM: found {found} as the state, needs a pair (h_0, c_0), each (N, {self.hidden})")
+        for name, part in zip(("h_0", "c_0"), state, strict=True):
+            self._check_part(name, part)
 
     def _step(self, a: Value, state: Value) -> Any:
         own: Any = self

@@ -145,3 +145,13 @@ def test_sizes_that_a_run_cannot_tell_apart_are_refused():
     flat = np.ravel(x)
     with pytest.raises(ShapeError, match="N and M are no products of neighbouring axes"):
         np.reshape(flat, x.shape)
+
+
+def test_a_size_known_in_a_run_only_is_new_for_each_box():
+    """What a shape becomes is remembered; a size of values is not the same size twice."""
+    x = fg.Input("x", shape=("N", 2))
+    taken = x[x > 0]
+    one, other = (np.reshape(taken, (-1, 2)) for _ in range(2))
+    assert one.shape[0].unknown
+    assert other.shape[0].unknown
+    assert one.shape[0] != other.shape[0]

@@ -106,3 +106,29 @@ def test_labels_are_looked_up(attributes, numbers, wanted):
     fed = np.array(numbers, np.float32 if floats else np.int64)
     np.testing.assert_array_equal(graph.fprop(x=fed)[graph.outputs[0]], wanted)
     np.testing.assert_array_equal(outputs_of(lookup, {"x": fed})[0], wanted)
+
+
+@pytest.mark.parametrize("name", ["Add", "Sub", "Mul", "Div"])
+@pytest.mark.parametrize("number", [0.5, 1.0, 2.0, 1.5])
+def test_a_size_as_a_float_is_computed_with_as_a_float(name, number):
+    """Sizes are followed as polynomials of whole numbers, in which 0.5 would silently be 0."""
+    nodes = [
+        helper.make_node("Shape", ["x"], ["s"], start=0, end=1),
+        helper.make_node("Cast", ["s"], ["f"], to=TensorProto.FLOAT),
+        helper.make_node("Constant", [], ["c"], value=helper.make_tensor("c", TensorProto.FLOAT, [1], [number])),
+        helper.make_node(name, ["f", "c"], ["d"]),
+        helper.make_node("Mul", ["x", "d"], ["y"]),
+    ]
+    sides = [[helper.make_tensor_value_info(side, TensorProto.FLOAT, ["N"])] for side in "xy"]
+    graph = graph_of_model(helper.make_model(helper.make_graph(nodes, "g", *sides)))
+    function = {"Add": np.add, "Sub": np.subtract, "Mul": np.multiply, "Div": np.divide}[name]
+    for n in (3, 4):
+        np.testing.assert_allclose(graph.fprop(x=np.ones(n, np.float32)).outputs[0], [function(n, number)] * n, 1e-6)
+
+
+def test_statistics_over_an_axis_without_a_number_are_read_as_they_are_written():
+    a = fg.Input("a", shape=("N", 4))
+    written = fg.Graph(np.var(a, axis=0), np.std(a, axis=0, ddof=1), np.mean(a, axis=0))
+    read, values = graph_of_model(model_of(written)), np.random.default_rng(0).normal(size=(5, 4))
+    for one, other in zip(read.fprop(a=values).outputs, written.fprop(a=values).outputs, strict=True):
+        np.testing.assert_allclose(one, other)

@@ -68,7 +68,21 @@ def _equal(one: Foreign, other: Foreign) -> bool:
 
 
 def _each(function: Callable[[Any, Any], Any]) -> Callable[..., Any]:
-    return lambda node, a, b: np.frompyfunc(function, 2, 1)(a, b)
+    def of_two(a: Foreign, b: Foreign) -> Any:
+        if isinstance(a, Size) or isinstance(b, Size):
+            a, b = _whole(a), _whole(b)
+        return function(a, b)
+
+    return lambda node, a, b: np.frompyfunc(of_two, 2, 1)(a, b)
+
+
+def _whole(number: Foreign) -> Any:
+    """A number beside a symbolic size, whose polynomials have whole numbers only."""
+    if isinstance(number, Size):
+        return number
+    if not float(number).is_integer():
+        raise ValueError("a symbolic size and a fraction are no polynomial")
+    return int(number)
 
 
 def _gathered(node: Node, a: Foreign, places: Foreign) -> Any:

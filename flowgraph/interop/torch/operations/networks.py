@@ -193,7 +193,7 @@ def attention(
     q: Foreign, k: Foreign, v: Foreign, mask: Foreign = None, dropout_p: float = 0.0, is_causal: bool = False, *,
     scale: Foreign = None, enable_gqa: bool = False,
 ) -> Any:  # fmt: skip
-    """softmax(q kᵀ / √d) v, where a mask may take places out or add to the scores."""
+    """softmax(q kᵀ / √d) v, where a mask may take places out or add to the scores; 0 where it takes out all."""
     if dropout_p or enable_gqa:
         raise NoBoxesError("attention with dropout or groups of queries")
     size = q.shape[-1]
@@ -203,6 +203,8 @@ def attention(
         scores = np.where(np.tri(q.shape[-2], k.shape[-2], dtype=bool), scores, -np.inf)
     if mask is not None:
         scores = np.where(mask, scores, -np.inf) if mask.dtype == bool else scores + mask
+        nothing = np.all(scores == -np.inf, axis=-1, keepdims=True)
+        return np.where(nothing, 0.0, softmax(np.where(nothing, 0.0, scores), axis=-1)) @ v
     return softmax(scores, axis=-1) @ v
 
 

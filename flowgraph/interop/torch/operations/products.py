@@ -7,12 +7,34 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box.value import Foreign
+from flowgraph.interop.rule_table import NoBoxesError
 from flowgraph.interop.torch.rules import rule_for
 
 for _name in ("mm", "bmm", "matmul", "mv"):
     rule_for(f"aten.{_name}")(np.matmul)
 rule_for("aten.dot", "aten.vdot")(np.vdot)
 rule_for("aten.outer", "aten.ger")(np.outer)
+
+
+rule_for("aten.linalg_inv", "aten.inverse")(np.linalg.inv)
+
+
+@rule_for("aten.linalg_cholesky", "aten.cholesky")
+def cholesky(a: Foreign, upper: bool = False) -> Any:
+    """The triangular factor of a positive definite matrix."""
+    return np.linalg.cholesky(a, upper=upper)
+
+
+@rule_for("aten.linalg_solve")
+def solved(a: Foreign, b: Foreign, *, left: bool = True) -> Any:
+    """The solution of a x = b, or of x a = b; b may be a vector, or a stack of vectors."""
+    if b.ndim == 1 or (b.ndim == a.ndim - 1 and b.shape == a.shape[:-1]):
+        if not left:
+            raise NoBoxesError("linalg_solve of vectors from the right")
+        return np.linalg.solve(a, b[..., None])[..., 0]
+    if left:
+        return np.linalg.solve(a, b)
+    return np.swapaxes(np.linalg.solve(np.swapaxes(a, -1, -2), np.swapaxes(b, -1, -2)), -1, -2)
 
 
 @rule_for("aten.linear")

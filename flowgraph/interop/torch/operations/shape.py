@@ -7,6 +7,9 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box.value import Foreign
+from flowgraph.boxes import broadcast_like
+from flowgraph.interop.rule_table import NoBoxesError
+from flowgraph.interop.stop_gradient import StopGradient
 from flowgraph.interop.torch.rules import rule_for
 
 rule_for("aten.squeeze")(np.squeeze)
@@ -173,9 +176,26 @@ def gathered(a: Foreign, dim: int, index: Foreign, *, sparse_grad: bool = False)
 
 
 @rule_for("aten.embedding")
-def embedding(weight: Foreign, indices: Foreign, *rest: Foreign) -> Any:
-    """A row of the table for each number."""
-    return weight[indices]
+def embedding(
+    weight: Foreign,
+    indices: Foreign,
+    padding_idx: Foreign = -1,
+    scale_grad_by_freq: bool = False,
+    sparse: bool = False,
+) -> Any:
+    """A row of the table for each number; the row of `padding_idx` gets no gradient."""
+    if scale_grad_by_freq:
+        raise NoBoxesError("embedding with scale_grad_by_freq")
+    rows = weight[indices]
+    if not isinstance(padding_idx, int) or padding_idx < 0:
+        return rows
+    return np.where((indices == padding_idx)[..., None], StopGradient(rows), rows)
+
+
+@rule_for("aten.copy")
+def copied(a: Foreign, source: Foreign, non_blocking: bool = False) -> Any:
+    """What is written to a whole array, of its shape: an assignment to elements, of which the rest is `where`."""
+    return broadcast_like(source, a)
 
 
 @rule_for("aten.constant_pad_nd")

@@ -1,0 +1,26 @@
+"""Plans that are split however little they gain."""
+
+import contextlib
+from unittest import mock
+
+from flowgraph.plan.numpy import pieces
+from flowgraph.plan.shards import split
+
+
+@contextlib.contextmanager
+def split_into(count=2, whole=True):
+    """Plans compiled inside compute all they can in so many pieces.
+
+    A call in which a piece fails computes the `whole` batch at once; not where that is not allowed.
+    """
+
+    def at_once(running, values):
+        raise AssertionError("a piece has failed")
+
+    def pieces_of(boxes, analysis, joined):
+        return min(count, analysis.examples) if boxes else 1
+
+    with mock.patch.object(split, "pieces_of", pieces_of), contextlib.ExitStack() as stack:
+        if not whole:
+            stack.enter_context(mock.patch.object(pieces.Running, "_at_once", at_once))
+        yield

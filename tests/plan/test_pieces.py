@@ -1,0 +1,205 @@
+"""A plan that computes pieces of the batch in threads gives what one gives that computes the batch at once."""
+
+import numpy as np
+import pytest
+
+import flowgraph as fg
+from tests.plan.agreement import assert_agree
+from tests.plan.in_pieces import split_into
+
+N, D, C = 7, 5, 3
+
+
+def leaf(*shape, name="x", dtype=float):
+    return fg.Input(name, shape=shape, dtype=dtype)
+
+
+def parameter(*shape, name):
+    return fg.Parameter(np.random.default_rng(sum(map(ord, name))).standard_normal(shape), name=name)
+
+
+def labels():
+    return leaf("N", name="y", dtype=int)
+
+
+def training(scores, *parameters, targets=None, rate=0.1):
+    """Loss and updates of a step of descent."""
+    y = labels() if targets is None else targets
+    loss = fg.mean(fg.SoftmaxCrossEntropy(scores, y))
+    grads = fg.gradient(loss, list(parameters))
+    return [loss, *grads], {p: p - rate * g for p, g in zip(parameters, grads, strict=True)}
+
+
+def mlp(hidden=np.tanh, shape=("N", D)):
+    w, b, v = parameter(D, 4, name="w"), parameter(4, name="b"), parameter(4, C, name="v")
+    return training(hidden(leaf(*shape) @ w + b) @ v, w, b, v)
+
+
+def square_batch():
+    """As many examples as features: the axes differ by what they are, not by their sizes."""
+    w = parameter(N, N, name="w")
+    x = leaf(N, N)
+    h = np.tanh(x @ w) @ w.T + w
+    return [h, fg.sum(h, axis=0), fg.sum(h, axis=1), h.T @ x, np.tanh(x.T) @ x + np.cos(x.T) @ w, np.exp(x.T)[1:]], {}
+
+
+def unnamed():
+    x, w = leaf(6, D), parameter(D, name="w")
+    error = fg.mean((x @ w - leaf(6, name="t")) ** 2)
+    (grad,) = fg.gradient(error, [w])
+    return [error, grad], {w: w - 0.1 * grad}
+
+
+def batch_second():
+    x, w = leaf(4, "N", D), parameter(D, 2, name="w")
+    h = np.maximum(x @ w, 0).mean(axis=0)
+    loss = fg.mean(np.sum(h**2, axis=1))
+    return [h, loss, *fg.gradient(loss, [w])], {}
+
+
+def transposed():
+    x, w = leaf(D, "N"), parameter(D, C, name="w")
+    return training(x.T @ w, w)
+
+
+def broadcasts():
+    x, row, one = leaf("N", D), parameter(1, D, name="row"), leaf(1, 1, name="one")
+    h = np.exp(-(x**2)) * row + one + np.arange(float(D)) + np.ones((D, 1)).T
+    return [h, fg.mean(h), fg.gradient(fg.mean(h), [row])[0], x - np.mean(x, axis=0)], {}
+
+
+def full_batch_parameter():
+    """A parameter with a row for each example, and constants that differ from example to example."""
+    x, p = leaf(N, D), parameter(N, D, name="p")
+    loss = fg.sum((x * p) ** 2 * np.arange(1.0, N + 1)[:, None]) / N
+    return [loss, *fg.gradient(loss, [p])], {}
+
+
+def convolution():
+    w, c, v = parameter(2, 1, 3, 3, name="w"), parameter(2, 1, 1, name="c"), parameter(18, C, name="v")
+    h = fg.MaxPool(np.maximum(fg.Conv2d(leaf("N", 1, 6, 6), w, padding=1) + c, 0))
+    u = parameter(2, 2, 1, 1, name="u")
+    return training(fg.Conv2d(h, u).reshape(-1, 18) @ v, w, c, u, v)
+
+
+def mean_pooling():
+    w, v = parameter(2, 1, 3, name="w"), parameter(4, C, name="v")
+    h = fg.MeanPool(np.tanh(fg.Conv1d(leaf("N", 1, 6), w)), size=(2,))
+    return training(h.reshape(-1, 4) @ v, w, v)
+
+
+def attention():
+    q, k, v, o = (parameter(4, 4, name=name) for name in "qkvo")
+    x = leaf("N", 3, 4)
+    a, b, c = ((x @ p).reshape(-1, 3, 2, 2).transpose(0, 2, 1, 3) for p in (q, k, v))
+    mixed = fg.softmax(a @ b.transpose(0, 1, 3, 2), axis=-1) @ c
+    h = x + mixed.transpose(0, 2, 1, 3).reshape(-1, 3, 4) @ o
+    d = h - np.mean(h, axis=-1, keepdims=True)
+    h = d / np.sqrt(np.mean(d * d, axis=-1, keepdims=True) + 1e-5)
+    last = parameter(4, C, name="last")
+    return training(np.mean(h, axis=1) @ last, q, k, v, o, last)
+
+
+def recurrent():
+    x, w, u = leaf("N", 4, D), parameter(D, 8, name="w"), parameter(2, 8, name="u")
+    h = c = x[:, 0, :1] * np.zeros(2)
+    for t in range(4):
+        gates = x[:, t] @ w + h @ u
+        i, f, o, g = (gates[:, k : k + 2] for k in range(0, 8, 2))
+        c = fg.sigmoid(f) * c + fg.sigmoid(i) * np.tanh(g)
+        h = fg.sigmoid(o) * np.tanh(c)
+    v = parameter(2, C, name="v")
+    return training(h @ v, w, u, v)
+
+
+def embedding():
+    table, v = parameter(9, 4, name="table"), parameter(4, C, name="v")
+    words = leaf("N", 3, name="words", dtype=int)
+    return training(np.mean(table[words], axis=1) @ v, table, v)
+
+
+def batch_norm():
+    w, v = parameter(D, 4, name="w"), parameter(4, C, name="v")
+    h = leaf("N", D) @ w
+    d = h - np.mean(h, axis=0)
+    return training(np.tanh(d / np.sqrt(np.mean(d * d, axis=0) + 1e-5)) @ v, w, v)
+
+
+def dropout():
+    w, v = parameter(D, 4, name="w"), parameter(4, C, name="v")
+    x = leaf("N", D)
+    return training(fg.dropout(np.tanh(x @ w), 0.5) @ v, w, v)
+
+
+def picked():
+    """The lecture's loss by the places of the labels."""
+    x, y, w = leaf("N", D), labels(), parameter(D, C, name="w")
+    p = fg.softmax(x @ w)
+    loss = fg.mean(fg.NegativeLogLikelihood(p, y))
+    taken = np.exp(x)[fg.arange_like(y), y]
+    return [loss, *fg.gradient(loss, [w]), taken, *fg.gradient(fg.sum(taken), [x]), x[:, 1:3], x[:, ::-1]], {}
+
+
+def per_example():
+    """Values that are not reduced, whole numbers among them, and sums of these."""
+    x, w = leaf("N", D), parameter(D, C, name="w")
+    h = x @ w
+    best = np.argmax(h, axis=1)
+    return [np.sin(x), h.T, best, np.sum(best == labels()), np.max(h), np.cumsum(x, axis=1), x[1:]], {}
+
+
+def second_order():
+    x, w = leaf("N", D), parameter(D, 2, name="w")
+    loss = fg.mean(np.tanh(x @ w) ** 2)
+    (grad,) = fg.gradient(loss, [w])
+    return [grad, *fg.gradient(fg.sum(grad**2), [w])], {}
+
+
+def regularised():
+    w, v = parameter(D, 4, name="w"), parameter(4, C, name="v")
+    scale = w / np.sqrt(fg.sum(w**2))
+    loss = fg.mean(fg.SoftmaxCrossEntropy(np.tanh(leaf("N", D) @ scale) @ v, labels())) + 0.1 * fg.L2(w, v)
+    grads = fg.gradient(loss, [w, v])
+    norm = np.sqrt(sum(fg.sum(g**2) for g in grads))
+    return [loss, norm], {p: p - 0.1 * g / np.maximum(norm, 1.0) for p, g in zip((w, v), grads, strict=True)}
+
+
+def joined():
+    x, w = leaf("N", D), parameter(2 * D, C, name="w")
+    h = np.concatenate([x, np.sin(x)], axis=1) @ w
+    return [np.stack([h, -h]), np.stack([h, h], axis=-1), fg.sum(h**2), np.tril(h[:, None] * h[:, :, None])], {}
+
+
+PROGRAMS = [
+    mlp, square_batch, unnamed, batch_second, transposed, broadcasts, full_batch_parameter, convolution, mean_pooling,
+    attention, recurrent, embedding, batch_norm, dropout, picked, per_example, second_order, regularised, joined,
+]  # fmt: skip
+
+
+def fed(outputs, updates, n):
+    rng = np.random.default_rng(4)
+    found = {}
+    for box in fg.Graph(*outputs, *updates.values()).inputs:
+        shape = [n if isinstance(size, str) or not isinstance(size, int) else size for size in box.shape]
+        whole = box.dtype.kind == "i"
+        found[box.name] = rng.integers(0, C, shape) if whole else rng.standard_normal(shape)
+    return found
+
+
+@pytest.mark.parametrize("count", [2, 3])
+@pytest.mark.parametrize("program", PROGRAMS, ids=lambda program: program.__name__)
+def test_pieces_give_what_the_batch_gives(program, count):
+    outputs, updates = program()
+    whole = fg.compile(outputs, without=["pieces"])
+    news = fg.compile([*updates.values()], without=["pieces"]) if updates else lambda feeds, seed: ()
+    with split_into(count, whole=False):
+        step = fg.compile(outputs, updates)
+        for n in (2, 6, N, N):
+            feeds = fed(outputs, updates, n)
+            needed, new = whole(feeds, seed=3), news(feeds, seed=3)
+            found = step(feeds, seed=3)
+            for i, (one, other) in enumerate(zip(found, needed, strict=True)):
+                assert_agree(one, other, f"{n} examples: output {i}", scale=1.0)
+            for p, other in zip(updates, new, strict=True):
+                assert_agree(p.value, other, f"{n} examples: new {p.name}", scale=1.0)
+        assert "in_pieces(" in step.source

@@ -1,0 +1,198 @@
+"""What a call of a plan in pieces guarantees: errors, threads of BLAS, memory; small steps stay whole."""
+
+import contextlib
+import copy
+import pickle
+import threading
+import warnings
+
+import numpy as np
+import pytest
+
+import flowgraph as fg
+from benchmarks.peers import networks
+from flowgraph.errors import LabelError
+from flowgraph.plan import blas
+from flowgraph.plan.numpy import threads
+from flowgraph.plan.shards import gain
+from tests.plan.in_pieces import split_into
+from tests.registry import unregistered
+
+functions = blas._thread_functions()
+NEEDS_OPENBLAS = pytest.mark.skipif(functions is None, reason="NumPy is built on another BLAS")
+
+
+@contextlib.contextmanager
+def blas_threads(number):
+    """So many threads of BLAS; afterwards as many as before."""
+    before = functions[0]()
+    functions[1](number)
+    try:
+        yield functions[0]()
+    finally:
+        functions[1](before)
+
+
+class Model:
+    """A step of descent in pieces."""
+
+    def __init__(self, **settings):
+        self.w = fg.Parameter(np.linspace(-1, 1, 12).reshape(4, 3), name="w")
+        x, y = fg.Input("x", shape=("N", 4)), fg.Input("y", shape=("N",), dtype=int)
+        loss = fg.mean(fg.SoftmaxCrossEntropy(np.exp(x) @ self.w, y))
+        (grad,) = fg.gradient(loss, [self.w])
+        self.step = fg.compile([loss], {self.w: self.w - 0.1 * grad}, **settings)
+
+
+X, Y = np.linspace(-1, 1, 32).reshape(8, 4), np.arange(8) % 3
+
+
+@NEEDS_OPENBLAS
+def test_blas_has_its_threads_back_after_a_call_and_after_an_error():
+    with blas_threads(2) as count, split_into(2):
+        step = Model().step
+        step(x=X, y=Y)
+        assert functions[0]() == count
+        for _ in range(2):
+            with pytest.raises(LabelError):
+                step(x=X, y=Y + 1)
+            assert functions[0]() == count
+
+
+@NEEDS_OPENBLAS
+def test_blas_has_its_threads_back_after_the_last_of_several_calls_at_once():
+    with blas_threads(2) as count, split_into(2):
+        steps = [Model().step.prepare(x=X, y=Y) for _ in range(4)]
+        works = [threading.Thread(target=lambda step=step: [step(x=X, y=Y) for _ in range(50)]) for step in steps]
+        for work in works:
+            work.start()
+        for work in works:
+            work.join()
+        assert functions[0]() == count
+        with blas.one_thread:
+            with contextlib.suppress(ValueError), blas.one_thread:
+                assert functions[0]() == 1
+                raise ValueError
+            assert functions[0]() == 1
+        assert functions[0]() == count
+
+
+def test_an_error_in_a_piece_is_that_of_the_whole_batch_and_changes_nothing():
+    plain, errors = Model(without=["pieces"]), []
+    with split_into(2):
+        split = Model()
+        for model in (plain, split):
+            before = model.w.value
+            with pytest.raises(LabelError) as caught:
+                model.step(x=X, y=np.where(np.arange(8) == 6, 7, Y))
+            errors.append(str(caught.value))
+            np.testing.assert_array_equal(model.w.value, before)
+        assert split.step(x=X, y=Y) == pytest.approx(plain.step(x=X, y=Y), rel=1e-14)
+    assert errors[0] == errors[1]
+
+
+def test_the_callers_errstate_holds_in_each_piece():
+    x = np.where(np.arange(32).reshape(8, 4) == 31, 1e4, X)
+    with split_into(2), np.errstate(all="ignore"):
+        step = Model().step.prepare(x=X, y=Y)
+        with np.errstate(over="raise"), pytest.raises(FloatingPointError, match="overflow"):
+            step(x=x, y=Y)
+        with np.errstate(over="warn"), pytest.warns(RuntimeWarning, match="overflow"):
+            step(x=x, y=Y)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            step(x=x, y=Y)
+        with np.errstate(under="raise"):
+            assert np.isfinite(Model().step(x=X * 100, y=Y)[0])
+
+
+def test_copies_and_pickles_are_split_too():
+    with split_into(2):
+        model = Model()
+        model.step(x=X, y=Y)
+        for step in (copy.deepcopy(model.step), pickle.loads(pickle.dumps(model.step)), copy.copy(model.step)):
+            needed = Model.__new__(Model)
+            needed.w, needed.step = copy.deepcopy((model.w, model.step))
+            assert step(x=X, y=Y) == needed.step(x=X, y=Y)
+            assert "in_pieces(" in step.source
+
+
+def test_results_are_the_callers_and_lie_in_the_plan_where_borrowed():
+    x = fg.Input("x", shape=("N", 3))
+    with split_into(2):
+        plan, borrowing = (fg.compile([np.sin(x), fg.sum(x, axis=0)], borrow=borrow) for borrow in (False, True))
+        first = plan(x=np.ones((4, 3)))
+        plan(x=np.zeros((4, 3)))
+        np.testing.assert_array_equal(first[0], np.full((4, 3), np.sin(1.0)))
+        one, other = borrowing(x=np.ones((4, 3))), borrowing(x=np.zeros((4, 3)))
+        assert np.shares_memory(one[0], other[0])
+
+
+def test_boxes_of_a_user_run_in_the_callers_thread_on_the_whole_batch():
+    seen = []
+    with unregistered():
+
+        class Watched(fg.Elementwise):
+            def fprop(self, a):
+                seen.append((np.shape(a), threading.current_thread()))
+                return np.asarray(a) + 0
+
+            def infer(self, a):
+                return a
+
+    x = fg.Input("x", shape=("N", 3))
+    with split_into(2):
+        plan = fg.compile(fg.sum(Watched(np.sin(x)), axis=0)).prepare(x=np.ones((6, 3)))
+        seen.clear()
+        plan(x=np.ones((6, 3)))
+    assert seen == [((6, 3), threading.current_thread())]
+    assert "in_pieces(" in plan.source
+
+
+def test_tiles_inside_a_piece_do_not_wait_for_its_thread():
+    done = []
+    threads.in_threads(
+        lambda share: threads.in_threads(lambda inner: done.extend(inner), [share, share]), [[1], [2], [3]]
+    )
+    assert sorted(done) == [1, 1, 2, 2, 3, 3]
+
+
+@pytest.fixture
+def two_threads(monkeypatch):
+    monkeypatch.setenv("FLOWGRAPH_THREADS", "2")
+    monkeypatch.setattr(gain, "holds_threads", lambda: True)
+    monkeypatch.setattr(gain, "count_blas_threads", lambda: 2)
+
+
+def split(plan):
+    return "in_pieces(" in plan.source
+
+
+def test_what_gains_is_split_and_what_is_small_stays_whole(two_threads, monkeypatch):
+    def attention(**options):
+        return networks.sgd(networks.attention("float32", 64, 32, 64), **options)
+
+    large, call = attention()
+    call()
+    assert split(large)
+    whole, call = attention(without=["pieces"])
+    call()
+    assert not split(whole)
+    assert large.bytes < 1.25 * whole.bytes
+    for name in ("MLP 1: 64-32-10", "MLP 32: 784-128-10", "LSTM", "attention", "lookups 10000x32"):
+        plan, call = networks.STEPS[name]("float32")
+        call()
+        assert not split(plan), name
+    monkeypatch.setenv("FLOWGRAPH_THREADS", "1")
+    plan, call = attention()
+    call()
+    assert not split(plan)
+
+
+def test_a_plan_in_pieces_is_drawn_and_counted():
+    with split_into(2):
+        step = Model().step.prepare(x=X, y=Y)
+        assert "in pieces" in step.graph.to_dot()
+        assert str(step.graph)
+        assert "# in_pieces, a thread for each piece: examples 0 to 3 and 4 to 7" in step.source
+        assert step.source.count("def step(") == 2
