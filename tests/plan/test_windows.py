@@ -10,7 +10,7 @@ import flowgraph as fg
 PADDINGS = (0, 1, ((0, 2), (1, 0)))
 
 
-@pytest.mark.parametrize(("stride", "padding"), itertools.product((1, (2, 1)), PADDINGS))
+@pytest.mark.parametrize(("stride", "padding"), [*itertools.product((1, (2, 1)), PADDINGS)])
 @pytest.mark.parametrize(("dilation", "size"), [(1, (2, 3)), ((1, 2), (3, 2)), (2, (2, 2)), (1, (1, 1))])
 def test_values_and_gradients_are_those_of_the_graph(stride, padding, dilation, size):
     rng = np.random.default_rng(0)
