@@ -39,6 +39,8 @@ BACK = {
     ("plan.numba.rules", "plan.numba.emit"): "an emitter looks up rules, which are given the emitter",
     ("plan.numba.blocks", "plan.numba.emit"): "an emitter has parts, which are given the emitter",
     ("plan.numba.stacks", "plan.numba.emit"): "an emitter has parts, which are given the emitter",
+    ("plan.numba.kernels", "plan.numba.mixed"): "an emitter has parts, which are given the emitter",
+    ("plan.numba.table_rows", "plan.numba.mixed"): "an emitter has parts, which are given the emitter",
     ("plan.numba.sums", "plan.numba.emit"): "an emitter has parts, which are given the emitter",
 }
 """The imports that close a circle, by importing and imported file, each with its reason; there are no others."""

@@ -132,7 +132,7 @@ class Evidence:
         """Whether fprop computes in a dtype too coarse to distinguish neighbours."""
         return self.point.runner.unit > NARROW
 
-    def missing(self, reach: float, gap: float) -> tuple[float, float] | None:
+    def missing(self, reach: float, gap: float, line: Direction | None = None) -> tuple[float, float] | None:
         """How far the value moves otherwise than by the integral of what bprop says, and how much of that is rough.
 
         ∫ F'(x + t d) d dt over a stretch is F at its end less F at its start
@@ -141,13 +141,13 @@ class Evidence:
         point itself is not a smooth function to a tenth of the mismatch.
         """
         nodes = np.append(np.cos(np.pi * (np.arange(NODES) + 0.5) / NODES), 0.0)
-        slopes, values = [], []
+        line, slopes, values = line or self.direction, [], []
         for node in nodes:
-            near = self.point.beside(self.point.moved(self.direction, reach * float(node)))
+            near = self.point.beside(self.point.moved(line, reach * float(node)))
             gradients = None if near is None else ask(near, self.grad)[0]
             if near is None or gradients is None:
                 return None
-            slopes.append(analytic_slope(gradients, self.direction, near.active)[0])
+            slopes.append(analytic_slope(gradients, line, near.active)[0])
             values.append(float((self.grad * (near.value - self.point.value)).sum()))
         if not np.isfinite(slopes).all():
             return None
@@ -179,11 +179,15 @@ class Evidence:
         return False
 
     @cached_property
+    def dense(self) -> Direction:
+        """A direction that moves every element."""
+        return {i: np.abs(random_direction(self.point, i, self.rng)) for i in self.point.active}
+
+    @cached_property
     def lines(self) -> Lines:
         """Slopes at neighbours, along the direction and along a dense one."""
         point, grad, rng = self.point, self.grad, self.rng
-        dense = {i: np.abs(random_direction(point, i, rng)) for i in point.active}
-        around = [(line, neighbour_slopes(point, line, rng, NEIGHBOURS)) for line in (self.direction, dense)]
+        around = [(line, neighbour_slopes(point, line, rng, NEIGHBOURS)) for line in (self.direction, self.dense)]
         return [(line, np.concatenate([rows, winner_slopes(point, line, grad, rng)])) for line, rows in around]
 
     @cached_property

@@ -155,9 +155,14 @@ def _wide_error_bar(evidence: Evidence) -> bool:
 
 @_excuse("tolerance of an iteration", 0, "what is iterated can leave as much", "rounding")
 def _iterated(evidence: Evidence) -> bool:
-    """An iterative method is accurate to its tolerance only, and that is seldom below 1e-11 of slope and value."""
+    """An iterative method is accurate to its tolerance only, and that is seldom below 1e-11 of slope and value.
+
+    Of those at the example: where elements are settled by one iteration, it leaves as much of one that is small.
+    """
     excess, _, _ = evidence.against(evidence.careful)
-    return excess < UNSEEN * (abs(evidence.analytic) + abs(evidence.numeric_by(evidence.careful)) + evidence.size)
+    usual = evidence.point.runner.slope * float(np.abs(evidence.grad).max()) * evidence.length
+    slopes = abs(evidence.analytic) + abs(evidence.numeric_by(evidence.careful))
+    return excess < UNSEEN * (slopes + usual + evidence.size)
 
 
 @_excuse("quantised", 2 * DOWN, "the value moves by steps here")
@@ -222,6 +227,8 @@ def _right_on_average(evidence: Evidence) -> bool:
     A wrong gradient is wrong over every stretch. The ripples of noise average out; an iteration that stops at a
     tolerance has the slope of so many turns at the point, jumps where it takes one turn more, and moves over many
     such jumps as what it converges to, of which bprop is the derivative. So do steps of rounding.
+
+    Where other elements decide on the turns, jumps are seen by moving all of them.
     """
     gap, runner = abs(evidence.analytic - evidence.numeric), evidence.point.runner
     weight = float(np.abs(evidence.grad).max())
@@ -234,7 +241,11 @@ def _right_on_average(evidence: Evidence) -> bool:
         if missing <= room and (missing <= gap * reach / 4 or rough >= missing / 8):
             runner.jump = max(runner.jump, missing / weight)
             return True
-    return False
+    for reach in REACHES if gap < TURNS * room else ():
+        missing, rough = evidence.missing(reach, gap, evidence.dense) or (np.inf, 0.0)
+        if missing <= room and rough >= missing / 8:
+            runner.jump = max(runner.jump, missing / weight)
+    return gap < TURNS * runner.jump * weight
 
 
 @_excuse("kink", 400, "within the slopes around this kink", "kink")

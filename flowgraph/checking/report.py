@@ -234,7 +234,9 @@ class Report:
             f"{self.comparisons} comparisons in {self.regimes} regimes, {self.weak} of them weak; "
             f"{self.kinks} at kinks, {self.undecided} undecided",
         ]
-        if self.comparisons and self.resolution > 0:
+        if self.comparisons and self.resolution == float("inf"):
+            facts.append("most comparisons could not have seen any relative error")
+        elif self.comparisons and self.resolution > 0:
             facts.append(f"a relative error above {self.resolution:.0e} would have been seen (half of the comparisons)")
         elif self.comparisons:
             facts.append("every slope that was compared is 0")

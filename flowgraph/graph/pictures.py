@@ -312,7 +312,8 @@ class DrawnPlan:
     def __repr__(self: Any) -> str:
         inputs = ", ".join(map(printable, self.input_names))
         ran = "not run yet" if self.last is None else f"{len(self.graph)} boxes, {self.bytes:,} bytes of buffers"
-        return f"<Plan of {inputs or 'no inputs'}: {ran}>"
+        note = f"; {printable(self.last.note)}" if self.last is not None and self.last.note else ""
+        return f"<Plan of {inputs or 'no inputs'}: {ran}{note}>"
 
     def _repr_html_(self: Any) -> str:
         from flowgraph import rendering

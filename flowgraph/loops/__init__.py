@@ -17,3 +17,9 @@ def _rules_of_javascript() -> None:
 @rules_of("jax")
 def _rules_of_jax() -> None:
     import flowgraph.loops.in_jax  # noqa: F401
+
+
+@rules_of("numba")
+def _rules_of_numba() -> None:
+    import flowgraph.loops.in_numba
+    import flowgraph.loops.while_in_numba  # noqa: F401

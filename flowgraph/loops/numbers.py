@@ -108,6 +108,9 @@ _FUNCTIONS = {
 }  # fmt: skip
 """Functions of `math` by the names that NumPy has for them."""
 
+OF_MATH = ("fabs", "pow", *_FUNCTIONS.values())
+"""What the lines of a loop call."""
+
 
 class Tape:
     """The operations of one step, each once."""
@@ -135,14 +138,14 @@ class Tape:
 class Numbers:
     """The function of all steps."""
 
-    def __init__(self, text: str, body: Body) -> None:
-        space: dict[str, Any] = {name: getattr(math, name) for name in ("fabs", "pow", *_FUNCTIONS.values())}
-        exec(compile(text, "<steps of a loop>", "exec"), space)
-        self.text = text
+    def __init__(self, body: Body, slots: Sequence[Any], results: Sequence[Any], tape: Tape) -> None:
+        self.text = _text(body, slots, results)
+        space: dict[str, Any] = {name: getattr(math, name) for name in OF_MATH}
+        exec(compile(self.text, "<steps of a loop>", "exec"), space)
         self.function: Callable[..., Any] = space["loop"]
-        self.carries = body.carries
-        self.elements = body.elements
+        self.carries, self.elements = body.carries, body.elements
         self.shapes = [shape_of(one) for one in body.results]
+        self.slots, self.results, self.tape = slots, results, tape
 
     def __call__(self, arrays: Sequence[Array], length: int, reverse: bool) -> tuple[Any, ...] | None:
         """The last carries and what was stacked; None where NumPy is to say what comes of it."""
@@ -156,8 +159,7 @@ class Numbers:
         state, rows = np.array(last, float), np.array(stacks, float).reshape(len(stacks), length)
         if not (np.isfinite(state).all() and np.isfinite(rows).all()):
             return None
-        results: list[Any] = []
-        place = 0
+        results, place = list[Any](), 0
         for shape in self.shapes[: self.carries]:
             results.append(state[place : place + math.prod(shape)].reshape(shape)[()])
             place += math.prod(shape)
@@ -178,22 +180,23 @@ def in_numbers(body: Body) -> Numbers | None:
     ):
         return None
     tape = Tape()
-    slots = {slot: _slots_of(tape, place, slot.shape) for place, slot in enumerate(body.leaves)}
+    slots = {slot: slots_of(tape, place, slot.shape) for place, slot in enumerate(body.leaves)}
     try:
-        results = _evaluated(simplify(open_composites(Graph(*body.results))), slots)
-        return Numbers(_text(body, list(slots.values()), results), body)
+        results = evaluated(simplify(open_composites(Graph(*body.results))), slots)
+        return Numbers(body, list(slots.values()), results, tape)
     except Exception:  # whatever a fprop raises on expressions, on arrays it runs
         return None
 
 
-def _slots_of(tape: Tape, place: int, shape: Any) -> Any:
+def slots_of(tape: Tape, place: int, shape: Any) -> Any:
+    """The numbers of one slot."""
     names = np.empty(shape, object)
     for number, index in enumerate(np.ndindex(shape)):
         names[index] = tape.slot(f"s{place}_{number}")
     return names
 
 
-def _evaluated(graph: Graph, slots: dict[Box, Any]) -> list[Any]:
+def evaluated(graph: Graph, slots: dict[Box, Any]) -> list[Any]:
     """The outputs as arrays of expressions and numbers."""
     values: dict[Box, Any] = dict(slots)
     for box in graph.boxes:
@@ -212,9 +215,9 @@ def _evaluated(graph: Graph, slots: dict[Box, Any]) -> list[Any]:
 def _text(body: Body, slots: Sequence[Any], results: Sequence[Any]) -> str:
     """The source of the loop: one assignment for each number that is read more than once."""
     carries, inner = slots[: body.carries], body.carries + body.elements
-    state, given = _names(carries), _names(slots[inner:])
-    columns = _names(slots[body.carries : inner])
-    writer = _Lines()
+    state, given = names_of(carries), names_of(slots[inner:])
+    columns = names_of(slots[body.carries : inner])
+    writer = Lines()
     new = [writer.read(one) for array in results[: body.carries] for one in array.flat]
     stacked = [writer.read(one) for array in results[body.carries :] for one in array.flat]
     stacks = [f"y{i}" for i in range(len(stacked))]
@@ -238,11 +241,12 @@ def _text(body: Body, slots: Sequence[Any], results: Sequence[Any]) -> str:
     )
 
 
-def _names(slots: Sequence[Any]) -> list[str]:
+def names_of(slots: Sequence[Any]) -> list[str]:
+    """The names of the numbers that slots hold."""
     return [one.operation for array in slots for one in array.flat]
 
 
-class _Lines:
+class Lines:
     """The lines that compute the numbers of one step, each before it is read."""
 
     def __init__(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, TypeAlias, cast
@@ -55,12 +56,14 @@ class Backend:
 
     def __init__(self, name: BackendName, placement: Any = None) -> None:
         self.name = name
+        self._note = ""
         self._emitter: Any = emitter_of(name)
         if placement is not None:
             self._emitter = cast(Any, self._emitter).placed(placement)
         missing = self._emitter.why_missing()
         if missing:
             self._fall_back(missing)
+            self._note = f"NumPy runs it: {missing}"
 
     def store(self, updates: Mapping[Parameter, Box]) -> Store:
         """Where the parameters live that a plan updates."""
@@ -81,8 +84,17 @@ class Backend:
         except RefusedError as reason:
             if self.standalone:
                 raise PlanError(f'compile(backend="{self.name}"): {reason}') from None
+            instead: Emitter | None = getattr(self._emitter, "instead", None)
+            if instead is not None:
+                with contextlib.suppress(RefusedError):
+                    found = Specialised(instead, graph, store, leaves, reads, without)
+                    found.note = f"{found.note}: {reason}"
+                    return found
             self._fall_back(str(reason))
-        return Specialised(self._emitter, graph, store, leaves, reads, without)
+            self._note = f"NumPy runs it: {reason}"
+        found = Specialised(self._emitter, graph, store, leaves, reads, without)
+        found.note = found.note or self._note
+        return found
 
     def _fall_back(self, reason: str) -> None:
         self._emitter = emitter_of("numpy")

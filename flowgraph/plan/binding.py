@@ -68,7 +68,8 @@ class Program:
     `text` is what `plan.source` shows. `call` is the Python source of the function `step` that a call of the plan runs;
     its global names are what `bindings` makes, in their order. Its arguments are the leaves and parameters of the
     request, its results a tuple. `bytes` is the size of the memory that the bindings may use. A result marked in
-    `copied` lies in that memory or with the parameters: the next call overwrites it, unless it is copied.
+    `copied` lies in that memory or with the parameters: the next call overwrites it, unless it is copied. `note` is
+    what the back end says of it, `compiled` the number of values that Numba computes in a program of Python.
     """
 
     text: str
@@ -76,6 +77,8 @@ class Program:
     bindings: list[Binding] = field(default_factory=list)
     bytes: int = 0
     copied: tuple[bool, ...] = ()
+    note: str = ""
+    compiled: int = 0
 
 
 def bind(program: Program, store: Store) -> tuple[Callable[..., Any], ...]:

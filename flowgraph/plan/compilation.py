@@ -34,8 +34,9 @@ def compile(
     outputs do not read. `borrow=True` returns arrays of the plan's own memory, which the next call overwrites.
     `without` leaves out passes of the simplification, to see what each does: any of those in `flowgraph.plan.PASSES`.
     `backend="numba"` (extra `native`) makes one machine function of the plan, for networks so small that the calls of
-    NumPy take longer than their work; Numba needs seconds to compile it. A plan that Numba cannot make, or Numba
-    missing, is said in a warning, and NumPy runs the plan.
+    NumPy take longer than their work; Numba needs seconds to compile it. Where it has no rule for a box, or the plan
+    is large, it compiles parts of NumPy's plan. `repr` says which, and why; a plan in which Numba finds nothing to
+    compile, or Numba missing, is said in a warning, and NumPy runs the plan.
     `backend="jax"` (extra `jax`) lets XLA compile the plan, for CPUs, GPUs and TPUs; parameters stay on the device
     between the calls. A box that JAX cannot compute is refused by name. `devices`, a number of them or a list, or
     `mesh`, a `jax.sharding.Mesh` or a `flowgraph.interop.jax.Placement`, divide the batch among several devices: the

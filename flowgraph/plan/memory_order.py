@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from flowgraph.box import Array, Box
 from flowgraph.boxes.elementwise.cast import Cast
@@ -43,3 +45,8 @@ def in_order(flat: Array, shape: tuple[int, ...], order: Order | None) -> Array:
         return flat.reshape(shape)
     inner: Array = flat.reshape([shape[axis] for axis in order])
     return inner.transpose([int(axis) for axis in np.argsort(order)])
+
+
+def empty(shape: tuple[int, ...], dtype: DTypeLike, order: Order | None) -> Any:
+    """An array in this order, whose numbers are still to be written."""
+    return in_order(np.empty(int(np.prod(shape)), dtype), shape, order)

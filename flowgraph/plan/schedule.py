@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import NamedTuple
@@ -89,6 +89,9 @@ class Schedule:
         return self.kinds[self.bases[box]] in ("fixed", "fill")
 
 
+FindChains = Callable[[Schedule], Iterable[Chain]]
+
+
 def schedule(
     graph: Graph,
     updated: Mapping[Parameter, Box],
@@ -96,12 +99,13 @@ def schedule(
     flat: FlatParameters | None = None,
     copied_constants: bool = False,
     ordered: bool = False,
+    fused: FindChains | None = None,
 ) -> Schedule:
     """Places for all values; a new value of a parameter goes to the parameter's spare buffer.
 
     Without `tiles`, large arrays are gone over whole, line by line. With `copied_constants`, constants are copied into
     contiguous memory of the plan, of which a reshape of a strided view is no view. Where `ordered`, values lie in the
-    order of those they are computed from.
+    order of those they are computed from. `fused` finds more chains, of boxes that are in none of those of tiles.
     """
     flat = flat or FlatParameters()
     plan = Schedule(
@@ -110,6 +114,8 @@ def schedule(
     _find_kinds(plan, ordered)
     _find_last(plan)
     for chain in find_chains(graph, plan.kinds, plan.bases, plan.orders) if tiles else ():
+        plan.chains.update(dict.fromkeys(chain.boxes, chain))
+    for chain in fused(plan) if fused is not None else ():
         plan.chains.update(dict.fromkeys(chain.boxes, chain))
     find_sections(plan)
     _give_buffers(plan)

@@ -40,6 +40,7 @@ class Specialised:
         self.program = emitter.emit(request, self.schedule)
         self.functions = bind(self.program, store)
         self.copied = self.program.copied
+        self.note = self.program.note
         self.sizes: Mapping[str, int] = {}
 
     def of_sizes(self, sizes: Mapping[str, int]) -> Specialised:

@@ -9,6 +9,7 @@ from benchmarks.peers.mlp.case import RATE
 from benchmarks.peers.nets import PEERS
 from benchmarks.peers.nets.case import NETS, Case
 from benchmarks.peers.worker import STEPS
+from flowgraph.plan import blas
 
 
 def steps(peer, case):
@@ -21,7 +22,13 @@ def steps(peer, case):
 
 @pytest.fixture(autouse=True)
 def two_threads(monkeypatch):
+    """Steps by hand hold BLAS at one thread for good, as each has a process of its own in the benchmark."""
     monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    functions = blas._thread_functions()
+    before = 1 if functions is None else functions[0]()
+    yield
+    if functions is not None:
+        functions[1](before)
 
 
 @pytest.mark.parametrize("peer", ["by hand", "flowgraph"])

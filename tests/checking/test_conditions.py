@@ -8,7 +8,8 @@ import pytest
 import flowgraph as fg
 from flowgraph.checking.check_target import examined
 from flowgraph.checking.code_contents import Code
-from flowgraph.checking.runner import Stopwatch
+from flowgraph.checking.point import Point
+from flowgraph.checking.runner import Runner, Stopwatch
 from flowgraph.checking.target import Target
 from flowgraph.checking.values import alternatives
 
@@ -118,3 +119,16 @@ def test_time_that_others_have_does_not_count():
     time.sleep(0.2)
     assert watch.wall() >= 0.2
     assert watch.seconds() < 0.1
+
+
+def test_a_function_that_was_held_up_is_not_slow():
+    """Which way a check goes must not depend on what else the machine does."""
+    target = Target.of_functions(np.sin, lambda g, y, x: (g * np.cos(x),), (np.ones(2),))
+    point = Point.at(Runner(target, 100, 10.0), target.inputs, "here", (0,))
+    point.seconds = 5.0
+    assert not point.slower_than(1.0)
+    target = Target.of_functions(lambda x: time.sleep(0.05) or np.sin(x), lambda g, y, x: (g,), (np.ones(2),))
+    held_up = Point.at(Runner(target, 100, 10.0), target.inputs, "here", (0,))
+    assert held_up.seconds >= 0.05
+    assert not held_up.slower_than(0.04)
+    assert held_up.runner.evaluations == 1

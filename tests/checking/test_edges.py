@@ -217,7 +217,9 @@ def test_a_slow_operation_is_explained_all_the_same():
 
 def test_a_regime_that_takes_too_long_is_left_out():
     def patient(x):
-        time.sleep(0.2 if x.size > 100 else 0)
+        until = time.process_time() + (0.2 if x.size > 100 else 0)
+        while time.process_time() < until:  # work: what is given to others would not count
+            pass
         return 2 * x
 
     report = check(patient, A, bprop=lambda g, y, x: (2 * g,))

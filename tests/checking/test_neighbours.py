@@ -111,3 +111,25 @@ def test_what_a_norm_answers_at_0_must_lie_within_the_slopes_around(slope, verdi
 
     x = np.array([0.4, -1.0, 0.8])
     assert check(lambda x: np.sqrt(np.sum(x * x)), x, bprop=back).verdict == verdict
+
+
+@pytest.mark.parametrize(("low", "high", "edge"), [(0, np.inf, 0.0), (-np.inf, 1, 1.0), (0, 1, 0.0), (0, 1, 1.0)])
+@pytest.mark.parametrize("others", [0, 4])
+def test_ties_at_the_edge_of_a_domain_are_parted_in_every_order(low, high, edge, others):
+    """Of many elements at the edge a random neighbour nearly always has one outside."""
+
+    def share(x):
+        if np.any((x < low) | (x > high)):
+            raise ValueError("outside")
+        return (np.arange(x.size) * np.sort(x)).sum()
+
+    x = np.concatenate([np.full(14, edge), np.linspace(0.2, 0.8, others)])
+    point, _ = watched(share, x)
+    first = {0: np.eye(x.size)[0]}
+    for rows in (
+        neighbour_slopes(point, first, np.random.default_rng(0), 64),
+        winner_slopes(point, first, ONES, np.random.default_rng(0)),
+    ):
+        ranks = set(np.round(rows[:, 0] - rows.min()).astype(int))
+        assert {0, 13} <= ranks
+    assert len(set(np.round(neighbour_slopes(point, first, np.random.default_rng(0), 64)[:, 0]))) > 8

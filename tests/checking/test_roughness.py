@@ -4,7 +4,10 @@ import numpy as np
 import pytest
 
 from flowgraph.checking import check
-from flowgraph.checking.point import Point
+from flowgraph.checking.compare import compare
+from flowgraph.checking.examination import Examination
+from flowgraph.checking.excuses import settle
+from flowgraph.checking.point import Point, coordinate
 from flowgraph.checking.runner import Runner
 from flowgraph.checking.target import Target
 
@@ -40,6 +43,19 @@ def settled_back(g, x, a, factor=1.0):
 def test_the_gradient_of_what_an_iteration_goes_to_is_no_mistake(tolerance):
     for seed in range(3):
         assert check(settled(tolerance), A, bprop=settled_back, seed=seed).verdict != "fail"
+
+
+def test_the_turns_may_be_decided_by_other_elements():
+    """An element that settles first has a smooth value, with the slope of some turns, while all others stay."""
+    target = Target.of_functions(settled(1e-8), settled_back, (A,))
+    for seed in range(8):
+        examination = Examination.begin(target, seed, 60_000, 20.0)
+        point = examination.point("the example", (A,))
+        for k in range(A.size):  # each as the first that is looked at, when no jump is known yet
+            point.runner.jump = 0.0
+            one = [np.eye(A.size)[k]]
+            for mismatch in compare(point, one, [coordinate(point, 0, k)], examination.tally):
+                assert settle(mismatch, examination.rng).kind != "wrong"
 
 
 @pytest.mark.parametrize("factor", [1.01, 1 + 1e-5])

@@ -13,7 +13,7 @@ import flowgraph as fg
 from flowgraph.errors import PlanError
 from flowgraph.plan import PASSES
 from flowgraph.plan.javascript.node import node_program
-from flowgraph.plan.numba import bind
+from flowgraph.plan.numba import bind, compiling, emitter, fusing, reductions
 from flowgraph.plan.numpy import tiling
 from flowgraph.plan.passes import accumulation, sparse_rows
 from flowgraph.plan.shards import split as shards
@@ -21,7 +21,7 @@ from tests.fuzz.agreement import Rounding, disagreement
 from tests.fuzz.attempts import attempt
 from tests.fuzz.built import SKIPPED, Built, Path
 from tests.fuzz.drawing import with_new_values
-from tests.plan.native_in_python import in_python
+from tests.plan.native_in_python import in_python, kernel_in_python
 
 
 def plan(built: Built, rng: np.random.Generator, without: Any = (), batches: Any = (None,), **settings: Any) -> Path:
@@ -175,15 +175,37 @@ def plan_in_pieces(built: Built, rng: np.random.Generator) -> Path:
     return compared if split else SKIPPED
 
 
+IN_PYTHON = {(bind, "compiled"): in_python, (compiling, "compiled_kernel"): kernel_in_python}
+"""Python runs what Numba would compile."""
+
+IN_KERNELS = {
+    (emitter, "LARGEST"): 0, (fusing, "FEWEST"): 1, (reductions, "FEWEST"): 0,
+    (sparse_rows, "SMALLEST"): 0, (sparse_rows, "FEWER"): 0,
+}  # fmt: skip
+"""No graph is taken whole, and kernels are made of the smallest groups of lines."""
+
+
 def interpreted(built: Built, rng: np.random.Generator) -> Path:
     """The native plan, its source run by Python."""
-    with _changed({(bind, "compiled"): in_python}):
+    with _changed(IN_PYTHON):
         return (yield from plan(built, rng, backend="numba"))
 
 
 def native(built: Built, rng: np.random.Generator) -> Path:
     """The native plan, compiled by Numba."""
     return (yield from plan(built, rng, backend="numba"))
+
+
+def kernels_in_python(built: Built, rng: np.random.Generator) -> Path:
+    """NumPy's plan with kernels, run by Python."""
+    with _changed({**IN_PYTHON, **IN_KERNELS}):
+        return (yield from plan(built, rng, backend="numba"))
+
+
+def kernels(built: Built, rng: np.random.Generator) -> Path:
+    """NumPy's plan with kernels, compiled by Numba."""
+    with _changed(IN_KERNELS):
+        return (yield from plan(built, rng, backend="numba"))
 
 
 BATCHES = (0, 1, 2, 7)

@@ -5,7 +5,7 @@ import pytest
 from tests.fuzz.found import FOUND
 from tests.fuzz.paths import OWN, Difference, differences
 
-PATHS = {name: path for name, path in OWN.items() if name != "native"}
+PATHS = {name: path for name, path in OWN.items() if name not in ("native", "kernels")}
 
 
 @pytest.mark.parametrize("case", FOUND, ids=lambda case: case.label)

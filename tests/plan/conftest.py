@@ -2,11 +2,12 @@
 
 import pytest
 
-from flowgraph.plan.numba import bind
-from tests.plan.native_in_python import in_python
+from flowgraph.plan.numba import bind, compiling
+from tests.plan.native_in_python import in_python, kernel_in_python
 
 
 @pytest.fixture
 def interpreted(monkeypatch):
     """Python runs the source of native plans, so that a test does not wait for Numba."""
     monkeypatch.setattr(bind, "compiled", in_python)
+    monkeypatch.setattr(compiling, "compiled_kernel", kernel_in_python)

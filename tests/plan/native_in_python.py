@@ -11,11 +11,24 @@ from flowgraph.plan.numba.numbers import NUMBERS
 
 
 def in_python(native):
-    """Stands for `flowgraph.plan.numba.machine.compiled`."""
+    """Stands for `flowgraph.plan.numba.compiling.compiled`."""
+    return run_by_python(native.text, "step", native.functions)
+
+
+def kernel_in_python(text, types, ufuncs=(), of_math=()):
+    """Stands for `flowgraph.plan.numba.compiling.compiled_kernel`."""
+    kernel = run_by_python(text, "kernel", ufuncs, of_math)
+    kinds = [np.dtype(one.rstrip("_")).type for one in types]
+    return lambda *given: kernel(*[kind(one) for kind, one in zip(kinds, given, strict=True)])
+
+
+def run_by_python(text, name, ufuncs, of_math=()):
+    """The function of that name in a text, with what it calls in Python."""
     space = {"inf": math.inf, "nan": math.nan, "erf": math.erf, "erfc": math.erfc, "dot": np.dot}
     space |= {("bool_" if name == "bool" else name): np.dtype(name).type for name in NUMBERS}
-    space |= {ufunc.__name__: ufunc for ufunc in {*native.functions, *ALWAYS}}
-    space |= {"pointer": lambda address, dtype: (address, dtype), "carray": array_at}
+    space |= {ufunc.__name__: ufunc for ufunc in {*ufuncs, *ALWAYS}}
+    space |= {"pointer": Pointer, "carray": array_at}
+    space |= {"largest": np.maximum, "smallest": np.minimum, "hidden": int}
     space |= {"plus": lambda a, b: a + b, "plus_product": lambda total, a, b: total + a * b}
     space |= {
         "product": lambda _, a, b, out: np.dot(a, b, out),
@@ -23,13 +36,34 @@ def in_python(native):
         "product_at": product_at,
     }
     space["call_loop"] = lambda *numbers: call_loop(*map(int, numbers))
-    exec(native.text, space)
+    space |= {one: getattr(np, one) for one in of_math}  # where Python raises an error, Numba gives what NumPy does
+    exec(text, space)
 
     def step(*arguments):
         with np.errstate(all="ignore"):
-            return space["step"](*arguments)
+            return space[name](*arguments)
 
     return step
+
+
+class Pointer:
+    """Numbers of one dtype from an address on, of which none knows how many there are."""
+
+    def __init__(self, address, number):
+        self.address, self.number = int(address), np.dtype(number)
+
+    def __iter__(self):
+        return iter((self.address, self.number))
+
+    def _element(self, place):
+        size = self.number.itemsize
+        return np.frombuffer((ctypes.c_char * size).from_address(self.address + int(place) * size), self.number)
+
+    def __getitem__(self, place):
+        return self._element(place)[0]
+
+    def __setitem__(self, place, value):
+        self._element(place)[0] = value
 
 
 def array_at(pointer, shape):

@@ -117,14 +117,21 @@ def test_what_numba_cannot_make_is_said_and_numpy_runs_it():
             fg.compile(box, backend="numba")(x=np.ones(3))
 
 
-def test_a_plan_too_large_for_one_function_runs_in_numpy(monkeypatch):
+def test_a_plan_too_large_for_one_function_has_kernels(monkeypatch, interpreted):
     monkeypatch.setattr(native, "LARGEST", 5)
     x = fg.Input("x", shape=(3,))
     h = x
     for _ in range(6):
         h = np.tanh(h)
-    with pytest.warns(UserWarning, match="the plan has 7 boxes, more than the 5 that are compiled at once; NumPy runs"):
-        fg.compile(h, backend="numba")(x=np.ones(3))
+    plan = fg.compile(h, backend="numba")
+    np.testing.assert_allclose(plan(x=np.ones(3)), fg.Graph(h).fprop(x=np.ones(3))[h])
+    assert "kernel(" in plan.source
+    assert "6 of its values from Numba: the plan has 7 boxes, more than the 5 that are compiled at once" in repr(plan)
+    monkeypatch.setattr(native, "LARGEST", 1)
+    alone = fg.compile(np.tanh(x), backend="numba")
+    with pytest.warns(UserWarning, match="the plan has 2 boxes, more than the 1 that are compiled at once; NumPy runs"):
+        alone.prepare(np.ones(3))
+    assert "NumPy runs it: the plan has 2 boxes" in repr(alone)
 
 
 def test_a_missing_numba_is_said_once_with_the_name_of_the_extra(monkeypatch):

@@ -14,8 +14,8 @@ from flowgraph.plan.binding import Binding, Memory, Program, constant
 from flowgraph.plan.emitter import Request
 from flowgraph.plan.numba.calls import addresses_of
 from flowgraph.plan.numba.checks import checked_child, refuse
+from flowgraph.plan.numba.compiling import compiled
 from flowgraph.plan.numba.emit import Native
-from flowgraph.plan.numba.machine import compiled
 from flowgraph.plan.numba.places import Place
 from flowgraph.plan.schedule import Schedule
 

@@ -22,7 +22,7 @@ LEAST = 48
 An estimate, which no benchmark has tuned.
 """
 
-_SLOW = (
+SLOW = (
     np.log, np.log1p, np.exp2, np.log2, np.log10, np.sin, np.cos, np.tan, np.sinh, np.cosh, np.arctan,
 )  # fmt: skip
 """Where Numba calls the C library for each number; exp, expm1 and tanh it has from `exponentials`."""
@@ -34,7 +34,7 @@ Called = tuple[np.ufunc | str, np.dtype[np.generic]]
 def is_called(box: Box, places: Mapping[Box, Place]) -> bool:
     """Whether the box is computed by NumPy's own loop over arrays that lie in rows."""
     ufunc = ufunc_of(box)
-    if ufunc not in _SLOW or ufunc is None or elements(box) < LEAST:
+    if ufunc not in SLOW or ufunc is None or elements(box) < LEAST:
         return False
     (child,) = box.children
     in_rows = child.shape == box.shape and is_rows(places[child].strides, shape_of(child))

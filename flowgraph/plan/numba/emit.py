@@ -28,7 +28,7 @@ from flowgraph.shapes.spec import shape_text
 RESERVED = (
     *NUMBERS, *LETTERS, "z", "inf", "nan", "carray", "pointer", "plus", "plus_product", "call_loop", "dot", "product",
     "add_product", "erf", "erfc", "step", "table", "addresses", "memory", "range", "complex", "bool_", "native",
-    "refuse", "code", "maximum", "minimum", "exp", "log1p",
+    "refuse", "code", "largest", "smallest", "hidden", "maximum", "minimum", "exp", "log1p",
 )  # fmt: skip
 
 

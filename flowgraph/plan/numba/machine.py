@@ -1,12 +1,10 @@
-"""Numba: what it needs to compile the source of a native plan, and the function that it makes of it."""
+"""Numba: whether it is there, its types, and instructions that it does not offer by itself."""
 
 from __future__ import annotations
 
 import functools
 import importlib.util
-import itertools
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -14,16 +12,10 @@ import numpy as np
 from flowgraph.box import Box
 from flowgraph.errors import install_hint
 from flowgraph.plan.emitter import RefusedError
-from flowgraph.plan.numba.cache import file_of
-from flowgraph.plan.numba.emit import Native
-from flowgraph.plan.numba.exponentials import exponentials
 from flowgraph.plan.numba.numbers import NUMBERS, number_name
-from flowgraph.plan.numba.products import products
 
 ALWAYS = (np.maximum, np.minimum, np.exp, np.log1p)
 """Functions that lines call for boxes of other names."""
-
-_numbers = itertools.count(1)
 
 
 def why_missing() -> str | None:
@@ -42,27 +34,8 @@ def has_blas() -> bool:
     return importlib.util.find_spec("scipy") is not None
 
 
-def compiled(native: Native) -> Callable[..., int]:
-    """The function of the address of the table, and of the arguments."""
-    file = file_of(native.text)
-    code = compile(native.text, f"<native plan {next(_numbers)}>" if file is None else str(file), "exec")
-    numba: Any = importlib.import_module("numba")
-    space: dict[str, Any] = {"inf": math.inf, "nan": math.nan, "erf": math.erf, "erfc": math.erfc, "dot": np.dot}
-    space |= {("bool_" if name == "bool" else name): np.dtype(name).type for name in NUMBERS}
-    space |= {ufunc.__name__: ufunc for ufunc in {*native.functions, *ALWAYS}}
-    space |= {"carray": numba.carray, "__name__": __name__, **_instructions(), **products(), **exponentials()}
-    exec(code, space)
-    signature = numba.int64(numba.int64, *[_type(box) for box in native.arguments])
-    for kept in (True, False) if file is not None else (False,):
-        try:
-            function: Callable[..., int] = numba.njit(signature, error_model="numpy", cache=kept)(space["step"])
-            return function
-        except Exception as error:  # whatever is wrong with a file on the disk, or with Numba
-            reason = f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"
-    raise RefusedError(f"Numba does not compile the plan ({reason})")
-
-
-def _type(box: Box) -> Any:
+def type_of(box: Box) -> Any:
+    """The type that Numba has for a value: of a number, or of an array in rows."""
     numba: Any = importlib.import_module("numba")
     number_name(box.dtype, box)
     scalar = numba.from_dtype(box.dtype)
@@ -70,7 +43,7 @@ def _type(box: Box) -> Any:
 
 
 @functools.cache
-def _instructions() -> dict[str, Any]:
+def instructions() -> dict[str, Any]:
     """Instructions that Numba does not offer.
 
     Sums may be added up in any order, and a product may be added without being rounded before, as in every BLAS; all
@@ -103,7 +76,52 @@ def _instructions() -> dict[str, Any]:
     def call_loop(context: Any, function: Any, data: Any, source: Any, target: Any, count: Any, size: Any) -> Any:
         return types.int64(*[types.int64] * 6), _write_call
 
-    return {function.__name__: intrinsic(function) for function in (pointer, plus, plus_product, call_loop)}
+    written = (pointer, plus, plus_product, call_loop)
+    return {function.__name__: intrinsic(function) for function in written} | _for_vectors()
+
+
+def _for_vectors() -> dict[str, Any]:
+    """`largest` and `smallest` of two floats, of which LLVM makes vector instructions, and `hidden` of a number."""
+    types: Any = importlib.import_module("numba").types
+    intrinsic: Any = importlib.import_module("numba.extending").intrinsic
+
+    def largest(context: Any, a: Any, b: Any) -> Any:
+        return a(a, a), functools.partial(_write_extreme, name="llvm.maximum")
+
+    def smallest(context: Any, a: Any, b: Any) -> Any:
+        return a(a, a), functools.partial(_write_extreme, name="llvm.minimum")
+
+    def hidden(context: Any, size: Any) -> Any:
+        return types.int64(types.int64), _write_hidden
+
+    return {function.__name__: intrinsic(function) for function in (largest, smallest, hidden)}
+
+
+def _write_extreme(context: Any, builder: Any, signature: Any, given: Sequence[Any], name: str) -> Any:
+    """The larger or the smaller of two floats, NaN where one is: an instruction that LLVM makes vectors of."""
+    kind = given[0].type
+    ir: Any = importlib.import_module("llvmlite.ir")
+    written = ir.FunctionType(kind, [kind, kind])
+    return builder.call(builder.module.declare_intrinsic(name, [kind], written), given)
+
+
+def _write_hidden(context: Any, builder: Any, signature: Any, given: Sequence[Any]) -> Any:
+    """The number, of which LLVM does not know that it is a constant."""
+    ir: Any = importlib.import_module("llvmlite.ir")
+    whole = ir.IntType(64)
+    return builder.call(ir.InlineAsm(ir.FunctionType(whole, [whole]), "", "=r,0"), given)
+
+
+SHORT = 256
+"""Steps of an innermost loop up to which LLVM may write them out one by one, before it looks for vectors in a loop.
+
+A loop over 8,192 rows of 32 numbers took 195 microseconds so, and 21 where it did not know the number of steps.
+"""
+
+
+def steps(size: int, innermost: bool) -> str:
+    """The number of steps of a loop as it is written."""
+    return f"hidden({size})" if innermost and size <= SHORT else str(size)
 
 
 def _write_call(context: Any, builder: Any, signature: Any, given: Sequence[Any]) -> Any:

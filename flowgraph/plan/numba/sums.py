@@ -12,6 +12,7 @@ from flowgraph.boxes.reduction.sums import Reduction, Sum
 from flowgraph.plan.numba.blocks import nested
 from flowgraph.plan.numba.checks import CHECKS
 from flowgraph.plan.numba.loops import Loop
+from flowgraph.plan.numba.machine import steps
 from flowgraph.plan.numba.numbers import cast, literal, number_name
 from flowgraph.plan.numba.operands import element_lines
 from flowgraph.plan.numba.places import LETTERS, own_index, squeezed
@@ -34,7 +35,8 @@ def write_loop(writer: Writer, loop: Loop) -> None:
         for one in _starting(sums, axis):
             writer.lines.append(f"{indent}{writer.variable(one)} = {_identity(one)}")
         if axis < len(loop.sizes):
-            writer.lines.append(f"{indent}for {LETTERS[axis]} in range({loop.sizes[axis]}):")
+            count = steps(loop.sizes[axis], axis + 1 == len(loop.sizes))
+            writer.lines.append(f"{indent}for {LETTERS[axis]} in range({count}):")
     for box in loop.boxes:
         _write_body(writer, box, "    " * (len(loop.sizes) + 1))
     for axis in range(len(loop.sizes), -1, -1):

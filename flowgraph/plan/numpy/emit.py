@@ -21,6 +21,7 @@ from flowgraph.plan.numpy.lines import fill_of, number_of
 from flowgraph.plan.numpy.operands import literal_of
 from flowgraph.plan.numpy.rules import CALLS, FILLS, VIEWS
 from flowgraph.plan.numpy.threads import in_threads
+from flowgraph.plan.numpy.tiling import Chain
 from flowgraph.plan.numpy.ufuncs import ufunc_of
 from flowgraph.plan.passes.masking import keep_where
 from flowgraph.plan.rebuild import elements, shape_of, sizes_known
@@ -62,7 +63,12 @@ class Source:
         return self.bind(self.taken.free(name), make)
 
 
-def emit(plan: Schedule, arguments: Sequence[Box], results: Sequence[Box]) -> Source:
+def emit(
+    plan: Schedule,
+    arguments: Sequence[Box],
+    results: Sequence[Box],
+    writer: Callable[[Schedule, Source], Writer] | None = None,
+) -> Source:
     """The source of a function of the arguments that computes the schedule and returns the results."""
     functions = {ufunc.__name__: ufunc for box in plan.graph.boxes if (ufunc := ufunc_of(box)) is not None}
     for box in plan.graph.boxes:
@@ -80,7 +86,7 @@ def emit(plan: Schedule, arguments: Sequence[Box], results: Sequence[Box]) -> So
     source.bindings = [constant(name, function) for name, function in {**FUNCTIONS, **functions}.items()]
     for box in plan.graph.boxes:
         _bind_leaf(plan, source, box)
-    return Writer(plan, source).write(results)
+    return (writer or Writer)(plan, source).write(results)
 
 
 def _bind_leaf(plan: Schedule, source: Source, box: Box) -> None:
@@ -129,7 +135,7 @@ class Writer:
             elif chain is None:
                 self._write(box)
             elif box is chain.boxes[-1]:
-                write_chain(self, chain)
+                self.chain(chain)
                 for view in waiting:
                     self._write(view)
                 waiting.clear()
@@ -140,6 +146,14 @@ class Writer:
         body.append(f"    return ({returned},)" if len(results) == 1 else f"    return ({returned})")
         self.source.text = "\n".join([head, *body]) + "\n"
         return self.source
+
+    def chain(self, chain: Chain) -> None:
+        """Write the lines of a chain, and say how its members are read."""
+        write_chain(self, chain)
+
+    def function_of(self, box: Box) -> Callable[..., Any]:
+        """What is called for a box without lines."""
+        return guarded(box, box.fprop)
 
     def _write(self, box: Box) -> None:
         text = self._value(box)
@@ -203,7 +217,7 @@ class Writer:
         return held
 
     def _call(self, box: Box, texts: list[str]) -> str:
-        fprop = guarded(box, box.fprop)
+        fprop = self.function_of(box)
         called = self.source.bind_new(type(box).__name__, lambda memory: lambda *values: as_values(fprop(*values)))
         return f"{called}({', '.join(texts)})"
 

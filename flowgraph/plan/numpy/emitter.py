@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from typing import ClassVar
 
 from flowgraph.box import Box
@@ -16,13 +17,13 @@ from flowgraph.plan.new_values import nearest_first, with_new_values
 from flowgraph.plan.numpy import pieces
 from flowgraph.plan.numpy import pooling as pooling
 from flowgraph.plan.numpy import sparse_rows as sparse_rows
-from flowgraph.plan.numpy.emit import emit
+from flowgraph.plan.numpy.emit import Source, Writer, emit
 from flowgraph.plan.numpy.lines import is_written
 from flowgraph.plan.passes.flat_parameters import flatten_parameters
 from flowgraph.plan.passes.lookups import keep_rows
 from flowgraph.plan.passes.simplify import simplify
 from flowgraph.plan.passes.sparse_rows import add_at_rows
-from flowgraph.plan.schedule import Buffer, FlatParameters, Schedule, schedule
+from flowgraph.plan.schedule import Buffer, FindChains, FlatParameters, Schedule, schedule
 from flowgraph.plan.shards.box import InPieces, Part
 from flowgraph.plan.shards.split import in_pieces
 from flowgraph.plan.store import Store
@@ -33,6 +34,7 @@ class NumPyEmitter:
 
     name: ClassVar[str] = "numpy"
     standalone: ClassVar[bool] = False
+    fused: FindChains | None = None
 
     def why_missing(self) -> None:
         """NumPy is always there."""
@@ -61,7 +63,8 @@ class NumPyEmitter:
         parts = [child for box in whole.boxes if isinstance(box, Concatenate) for child in box.children]
         early = nearest_first(whole, [*new, *parts])
         graph = Graph(*kept, *nearest_first(whole, new), along=(*nearest_first(whole, kept), *early))
-        plan = schedule(graph, dict(zip(parameters, new, strict=True)), "tiling" not in without, flat, ordered=True)
+        tiles, updated = "tiling" not in without, dict(zip(parameters, new, strict=True))
+        plan = schedule(graph, updated, tiles, flat, ordered=True, fused=self.fused)
         for line, box in enumerate(graph.boxes):
             if isinstance(box, InPieces):
                 plan.buffers[box] = Buffer(pieces.bytes_of(box), line, plan.last[box])
@@ -80,10 +83,12 @@ class NumPyEmitter:
         request = Request(part.graph, Store({}), part.leaves, (), without, part.leaves)
         return self.emit(request, self.schedule(request))
 
-    def emit(self, request: Request, schedule: Schedule) -> Program:
+    def emit(
+        self, request: Request, schedule: Schedule, writer: Callable[[Schedule, Source], Writer] = Writer
+    ) -> Program:
         """The lines; the text is what runs."""
         kept = schedule.graph.outputs[: request.returned]
-        source = emit(schedule, [*request.leaves, *request.reads], kept)
+        source = emit(schedule, [*request.leaves, *request.reads], kept, writer)
         buffers = {id(buffer): buffer for buffer in schedule.buffers.values() if buffer.is_own and not buffer.tile}
         copied = tuple([schedule.kinds[box] != "number" for box in kept])
         inside = "".join(pieces.text_of(box) for box in schedule.graph.boxes if isinstance(box, InPieces))

@@ -54,20 +54,29 @@ class NewRows:
 
     def _before(self, table: Array) -> Array:
         """The rows of the table; the buffer is brought up to date with it."""
-        began = self.store.begun
-        last_began, last = (-2, None) if self.differing is None else self.differing.pop(self.parameter, (-2, None))
         old = table.reshape(self.out.shape)
-        if last is None or not began - 1 <= last_began <= began or last.size * FEWER > len(table):
-            np.copyto(self.new, table)
-        else:
+        last = self.known_before(table)
+        if last.size:
             self.rows.put(last, _elements(old.take(last, 0)))
         return old
+
+    def known_before(self, table: Array) -> Array:
+        """The rows in which the buffer differs from the table; none, where it has been copied."""
+        began = self.store.begun
+        last_began, last = (-2, None) if self.differing is None else self.differing.pop(self.parameter, (-2, None))
+        if last is None or not began - 1 <= last_began <= began or last.size * FEWER > len(table):
+            np.copyto(self.new, table)
+            return _NONE
+        return last
 
     def _put(self, places: Array, values: Array) -> Array:
         self.rows.put(places, _elements(values))
         if self.differing is not None:
             self.differing[self.parameter] = self.store.begun, places
         return self.new
+
+
+_NONE = np.empty(0, np.intp)
 
 
 def _elements(rows: Array) -> Array:

@@ -1,0 +1,123 @@
+"""NumPy's plan with kernels in it: what Numba has no rule for stays a call of NumPy, other lines are fused."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+from flowgraph.box import Array, Box
+from flowgraph.plan.binding import Program, constant
+from flowgraph.plan.emitter import RefusedError, Request
+from flowgraph.plan.numba import compiling
+from flowgraph.plan.numba import pooling as pooling
+from flowgraph.plan.numba import reductions as reductions
+from flowgraph.plan.numba import table_rows as table_rows
+from flowgraph.plan.numba.compiled_calls import compiled_call
+from flowgraph.plan.numba.fusing import Fused, find_kernels, used_ufuncs
+from flowgraph.plan.numba.kernels import FUNCTIONS, Addressed, addresses, kernel_of, signature_of, text_of
+from flowgraph.plan.numba.machine import why_missing
+from flowgraph.plan.numpy.emit import Source, Writer
+from flowgraph.plan.numpy.emitter import NumPyEmitter
+from flowgraph.plan.numpy.tiling import Chain
+from flowgraph.plan.rebuild import shape_of
+from flowgraph.plan.schedule import FindChains, Schedule
+from flowgraph.plan.shards.box import InPieces, Part
+from flowgraph.plan.store import Store
+from flowgraph.printable import printable
+from flowgraph.shapes.spec import shape_text
+
+
+class MixedWriter(Writer):
+    """Writes calls of kernels in place of lines that a kernel computes."""
+
+    def __init__(self, plan: Schedule, source: Source) -> None:
+        super().__init__(plan, source)
+        self.kernels: dict[tuple[str, tuple[str, ...]], str] = {}
+        self.compiled = 0
+
+    def chain(self, chain: Chain) -> None:
+        """Write the call of a kernel."""
+        if not isinstance(chain, Fused):
+            super().chain(chain)
+            return
+        kernel = kernel_of(self, chain)
+        text = text_of(kernel)
+        key = text, signature_of(kernel)
+        if key not in self.kernels:
+            function = compiling.compiled_kernel(*key, frozenset(used_ufuncs(chain.boxes)))
+            self.kernels[key] = self.source.bind_new("kernel", lambda memory: function)
+        table = self.source.bind_new("arrays", functools.partial(addresses, kernel.fixed))
+        at = self.source.bind_new("at", lambda memory: memory[table].__array_interface__["data"][0])
+        for name in FUNCTIONS:
+            self.source.bind(name, constant(name, FUNCTIONS[name]).make)
+        names = self.source.names
+        first, last = names[chain.boxes[0]], names[chain.boxes[-1]]
+        which = first if first == last else f"{first} to {last}"
+        note = printable(f"{which} {shape_text(shape_of(chain.boxes[0]))}")
+        self.lines.append((f"    {self.kernels[key]}({', '.join([at, *kernel.given])})", note))
+        self.compiled += len(chain.boxes)
+        for box in chain.boxes:
+            self.texts[box] = self.out(box) if box in kernel.written else names[box]
+
+    def function_of(self, box: Box) -> Callable[..., Any]:
+        """What is called for a box without lines."""
+        found = compiled_call(self.plan, box, fills=False)
+        self.compiled += found is not None
+        return found or super().function_of(box)
+
+    def _fill(self, box: Box, name: str, texts: list[str]) -> None:
+        self.compiled += table_rows.bind_changer(self, box)
+        filling = compiled_call(self.plan, box, fills=True)
+        if filling is None:
+            super()._fill(box, name, texts)
+            return
+        self.compiled += 1
+        called = self.source.bind_new(type(box).__name__, lambda memory: filling)
+        self.line(box, f"{name} = {called}({', '.join([*texts, self.out(box)])})")
+
+    def address(self, box: Box, text: str, layout: Array) -> str:
+        """The text of the address of an array that is not always at one place, which stays alive beside it."""
+        if not text.isidentifier():
+            held = self.source.taken.free(f"{self.source.names[box]}_read")
+            self.lines.append((f"    {held} = {text}", ""))
+            text = held
+        find = self.source.bind_new("address", lambda memory: Addressed(layout))
+        return f"{find}({text})"
+
+
+class MixedEmitter(NumPyEmitter):
+    """Takes every graph that has lines for a kernel, and refuses the others, which NumPy runs as fast."""
+
+    name: ClassVar[str] = "numba"
+    fused: FindChains | None = staticmethod(find_kernels)
+
+    def why_missing(self) -> Any:
+        """Whether Numba can be imported."""
+        return why_missing()
+
+    def emit(self, request: Request, schedule: Schedule, writer: Any = MixedWriter) -> Program:
+        """The lines of Python, which call kernels."""
+        program = self._with_kernels(request, schedule, writer)
+        if not program.compiled:
+            raise RefusedError("has no lines that Numba would make faster")
+        program.note = f"NumPy's plan, {program.compiled} of its values from Numba"
+        return program
+
+    def _program(self, without: frozenset[str], part: Part) -> Program:
+        """The program of a piece of the batch, which may be all NumPy's."""
+        request = Request(part.graph, Store({}), part.leaves, (), without, part.leaves)
+        return self._with_kernels(request, self.schedule(request), MixedWriter)
+
+    def _with_kernels(self, request: Request, schedule: Schedule, writer: Any) -> Program:
+        """The program, and how many values Numba computes in it and in its pieces."""
+        made: list[MixedWriter] = []
+
+        def noted(plan: Schedule, source: Source) -> Writer:
+            made.append(writer(plan, source))
+            return made[0]
+
+        program = super().emit(request, schedule, noted)
+        pieces = [box.body.programs.values() for box in schedule.graph.boxes if isinstance(box, InPieces)]
+        program.compiled = made[0].compiled + sum(max((one.compiled for one in some), default=0) for some in pieces)
+        return program
