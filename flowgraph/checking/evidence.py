@@ -64,11 +64,9 @@ class Evidence:
     @cached_property
     def wider(self) -> Slopes | None:
         """In long double, if not too slow, where the bar is narrower: arrays made as float64 round to it inside."""
-        too_slow = self.wide is None or self.wide.slower_than(SLOW)
-        found = None if too_slow or self.wide is None else wider_slopes(self.wide, self.direction)
-        used, weight = self.grad != 0, np.abs(self.grad)
-        bars = [0.0 if one is None else np.sum(weight * one.error, where=used) for one in (found, self.careful)]
-        return found if bars[0] <= bars[1] else None
+        found = None if self.wide is None or self.wide.slower_than(SLOW) else wider_slopes(self.wide, self.direction)
+        more = 0.0 if found is None else np.abs(self.grad) * (found.error - self.careful.error)
+        return found if np.sum(more, where=self.grad != 0) <= 0 else None
 
     @property
     def best(self) -> Slopes:
