@@ -29,6 +29,19 @@ def test_ripples_far_below_the_value_are_noise_whatever_their_scale(amplitude, f
     assert report.verdict != "fail", str(report)
 
 
+@pytest.mark.parametrize("error", [1e-7, 1e-6, 1e-5])
+def test_code_that_fills_an_array_of_float64_is_not_excused_by_long_double(error):
+    def filled(x):
+        factor = np.zeros(x.shape)
+        factor[...] = np.exp(x)
+        return x * factor
+
+    def back(grad, out, x):
+        return (grad * np.exp(x) * (1 + x) * (1 + error),)
+
+    assert fg.check(filled, x, bprop=back, vary="settings").verdict == "fail"
+
+
 @pytest.mark.parametrize("error", [1e-4, 1e-2, 2.0])
 def test_noise_hides_no_mistake_that_is_there_at_every_scale(error):
     def rippled(x):
