@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.quoting import texts
+from benchmarks.quoting import condensing, texts
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 MEASURED = ROOT / "docs" / "measured.json"
@@ -39,11 +39,13 @@ class Quoted:
 
 TRAINING = ("training", "--threads", "1", "--cpu")
 NATIVE = (*TRAINING, "--backend", "numba")
+NETS = ("nets", "--no-memory")
 STEP = ("mlp_step", "--dtypes", "float32", "--no-memory")
 
 QUOTES: dict[str, Quoted] = {
     "overhead": Quoted("README.md", ("overhead",), texts.overhead),
     "mlp_step": Quoted("README.md", STEP, texts.mlp_step, ("--quick",), "mlp_step.json"),
+    "nets": Quoted("docs/plans.md", NETS, texts.nets, ("--quick",), "nets_float32.json", condensing.without_sources),
     "functional_calls": Quoted("docs/functions.md", ("functional_calls",), texts.functional_calls),
     "beside_plans": Quoted("docs/functions.md", ("functional_calls", "--plans"), texts.beside_plans),
     "vmap": Quoted("docs/functions.md", ("functional_calls", "--vmap"), texts.vmap),
@@ -54,8 +56,8 @@ QUOTES: dict[str, Quoted] = {
     "loops": Quoted("docs/loops.md", ("loops",), texts.loops),
     "rendering": Quoted("docs/rendering.md", ("rendering",), texts.rendering, ("--quick",)),
     "page_frames": Quoted("docs/rendering.md", ("page_frames",), texts.page_frames),
-    "checking": Quoted("README.md", ("checking",), texts.checking, keep=texts.condensed),
-    "outside": Quoted("docs/checking.md", ("outside", "--all"), texts.outside, keep=texts.counted, apart=True),
+    "checking": Quoted("README.md", ("checking",), texts.checking, keep=condensing.condensed),
+    "outside": Quoted("docs/checking.md", ("outside", "--all"), texts.outside, keep=condensing.counted, apart=True),
 }
 """By name, in the order in which they are measured."""
 

@@ -26,23 +26,34 @@ def overhead(found: Numbers, machine: str) -> str:
 def mlp_step(found: Numbers, machine: str) -> str:
     """Microseconds of a training step by library."""
     steps = found["steps"]["float32"]
-    heads = {"products": "products", "by hand": "by hand", "flowgraph": "flowgraph", "flowgraph native": "with numba",
-             "jax": "jax", "torch": "torch"}  # fmt: skip
-    peers = [name for name in heads if any(name in row for row in steps.values())]
-    lines = ["".join([" " * 24, *(f"{heads[name]:>12}" for name in peers)])]
-    for case, row in steps.items():
-        cells = (f"{row[name]['seconds'] * 1e6:12.1f}" if name in row else f"{'':12}" for name in peers)
-        lines.append("".join([f"{case:24}", *cells]))
     told = [
         f"{times_text(_mean_ratio(steps, 'jax', name))} times as long as {words}"
         for name, words in (("flowgraph", "a plan in NumPy"), ("flowgraph native", "one through Numba"))
     ]
     return _joined(
         _prose(f"{machine}, in float32, microseconds a step:"),
-        _code(lines),
+        _step_table(steps),
         _prose(
             '"products" is the time of the matrix products alone, "by hand" the best NumPy we can write. In the '
             f"geometric mean JAX takes {_listed(told)}. Numba takes seconds to compile a plan, once."
+        ),
+    )
+
+
+def nets(found: Numbers, machine: str) -> str:
+    """Microseconds of a training step of four networks by library, and milliseconds until the first is done."""
+    steps = found["steps"]
+    first = [f"{row['flowgraph']['compile'] * 1e3:.0f} ({name})" for name, row in steps.items()]
+    faster = [
+        min(row["torch"]["seconds"], row["jax"]["seconds"]) / row["flowgraph"]["seconds"] for row in steps.values()
+    ]
+    return _joined(
+        _prose(f"{machine}, in float32, batches of 64, microseconds a step:"),
+        _step_table(steps),
+        _prose(
+            f"The faster of PyTorch and JAX takes {_listed([times_text(one) for one in faster])} times as long as a "
+            f"plan in NumPy, {times_text(float(np.exp(np.mean(np.log(faster)))))} in the geometric mean. A plan takes "
+            f"{_listed(first)} ms until its first step is done."
         ),
     )
 
@@ -225,35 +236,6 @@ def outside(found: Numbers, machine: str) -> str:
     return _joined(_prose(f"{machine}:"), "\n".join(lines))
 
 
-def counted(found: Numbers) -> Numbers:
-    """How often each outcome came, by half, framework and checker, in place of the answers to every entry."""
-    from benchmarks.outside.entry import packages
-
-    counts: Numbers = {"open": {}, "held out": {}, "held out later": {}}
-    for package in packages():
-        rows = counts[package.half].setdefault(package.framework, {})
-        for entry in package.entries:
-            for checker, answers in found.items():
-                row = rows.setdefault(checker, {})
-                outcome = answers[entry.title]["outcome"] if entry.title in answers else "not run"
-                row[outcome] = row.get(outcome, 0) + 1
-    return counts
-
-
-def condensed(found: Numbers) -> Numbers:
-    """Of the checkers the counts, in place of the seconds and calls of every entry."""
-    checkers = {
-        name: {
-            "caught": row["caught"],
-            "alarms": len(row["alarms"]),
-            "calls": int(np.median(row["calls"])),
-            "median": float(np.median(row["seconds"])),
-        }
-        for name, row in found["checkers"].items()
-    }
-    return {"counts": found["counts"], "checkers": checkers}
-
-
 def number_text(number: float) -> str:
     """A number to three digits: 0.042, 1.86, 1,936."""
     return f"{number:,.0f}" if abs(number) >= 100 else f"{number:.3g}"
@@ -262,6 +244,18 @@ def number_text(number: float) -> str:
 def times_text(ratio: float) -> str:
     """How many times: 1.37, 5.9, 22."""
     return f"{ratio:.2f}" if ratio < 2 else f"{ratio:.1f}" if ratio < 10 else f"{ratio:.0f}"
+
+
+def _step_table(steps: Numbers) -> str:
+    """Microseconds by network and library."""
+    heads = {"products": "products", "by hand": "by hand", "flowgraph": "flowgraph", "flowgraph native": "with numba",
+             "jax": "jax", "torch": "torch"}  # fmt: skip
+    peers = [name for name in heads if any(name in row for row in steps.values())]
+    lines = ["".join([" " * 24, *(f"{heads[name]:>12}" for name in peers)])]
+    for case, row in steps.items():
+        cells = (f"{row[name]['seconds'] * 1e6:12.1f}" if name in row else f"{'':12}" for name in peers)
+        lines.append("".join([f"{case:24}", *cells]))
+    return _code(lines)
 
 
 def _mean_ratio(steps: Numbers, one: str, other: str) -> float:

@@ -12,7 +12,8 @@ from benchmarks.kept import Kept
 from benchmarks.outside import evidence
 from benchmarks.outside.entry import DIFFERENCES, Case, Entry, Package, packages
 from benchmarks.outside.score import Result, measure, summary
-from benchmarks.quoting.texts import counted, outside
+from benchmarks.quoting.condensing import counted
+from benchmarks.quoting.texts import outside
 
 ROOT = Path(__file__).parent.parent.parent
 TEXTBOOK = next(package for package in packages() if package.name == "textbook-dense")
