@@ -33,8 +33,8 @@ WRONG = {
     "gives; the value is -5.0392e-9, its slope -5.0436e-9: the series T2 takes erf(a h), not erf(a h / sqrt 2)",
     "bessel_ive": "seen by fg.check: at z = 0 it is 0, and its slope to the right too, as of z^1.5; grad gives NaN",
     "bessel_iv_ratio": "seen by fg.check: beside z = 0 it is z / 3, by the series of I_1.5 and I_0.5; grad gives NaN",
-    "igammainv": "seen by fg.check: igammainv(a, 0) is 0 for every a, so its slope in a is 0; grad gives NaN at a = 2",
-    "igammacinv": "seen by fg.check: igammacinv(a, 1) is 0 for every a, so its slope in a is 0; grad gives NaN at a = 2",
+    "igammainv": "seen by fg.check: igammainv(a, 0) is 0 for every a, its slope in a too; grad gives NaN at a = 2",
+    "igammacinv": "seen by fg.check: igammacinv(a, 1) is 0 for every a, its slope in a too; grad gives NaN at a = 2",
 }
 for _name in FUNCTIONS:
     if _name in WRONG:
