@@ -5,19 +5,18 @@ Neither is a mistake of a formula, and both are told in a warning; strict=True m
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from types import CodeType
 from typing import Any
 
 import numpy as np
 
-from flowgraph.checking.code_contents import reachable_values
+from flowgraph.checking.code_contents import MOST_FUNCTIONS, code_of, reachable_values
 from flowgraph.checking.compare import FormFault, Ruling, Suspicion, ValueMismatch, ask, deviation
 from flowgraph.checking.point import Point, analytic_slope, coordinate
 
 DIGITS = 1e-8  # of a slope: half of the digits, about what a difference with one step resolves
 MOST_ELEMENTS = 24
-MOST_FUNCTIONS = 40
 DEEP = 8  # steps
 OF_LIBRARIES = {"numpy", "scipy", "torch", "jax", "jaxlib", "autograd", "mygrad", "flowgraph"}
 
@@ -91,23 +90,16 @@ def writes_nan(function: Callable[..., Any]) -> bool:
             continue
         known.add(id(one))
         seen += 1
-        code = getattr(getattr(one, "__func__", one), "__code__", None)
-        if isinstance(code, CodeType) and _names_nan(code):
+        code = code_of(one)
+        if code is not None and _names_nan(code):
             return True
         waiting += [value for value in reachable_values(one) if hasattr(value, "__code__")]
     return False
 
 
 def _names_nan(code: CodeType) -> bool:
-    return "nan" in code.co_names or any(_is_nan(value) for value in _constants(code))
-
-
-def _constants(code: CodeType) -> Iterator[Any]:
-    for value in code.co_consts:
-        if isinstance(value, CodeType):
-            yield from (*(name for name in value.co_names if name == "nan"), *_constants(value))
-        else:
-            yield value
+    inner = [value for value in code.co_consts if isinstance(value, CodeType)]
+    return "nan" in code.co_names or any(map(_is_nan, code.co_consts)) or any(map(_names_nan, inner))
 
 
 def _is_nan(value: object) -> bool:

@@ -10,10 +10,12 @@ import numpy as np
 
 from flowgraph.box import Array
 from flowgraph.loops.body import Body, fitted, known_of
-from flowgraph.loops.numbers import OF_MATH, Lines, in_numbers, names_of
+from flowgraph.loops.expressions import OF_MATH, names_of, step_of
+from flowgraph.loops.numbers import in_numbers, parted
 from flowgraph.loops.scan_box import Scan
 from flowgraph.plan.numba import compiling
 from flowgraph.plan.numba.compiled_calls import compiled_for
+from flowgraph.plan.numba.kernels import address_of
 from flowgraph.plan.rebuild import shape_of
 from flowgraph.plan.schedule import Schedule
 
@@ -56,20 +58,10 @@ class CompiledNumbers:
         elements = np.concatenate(columns, axis=1) if columns else np.empty((0, 0))
         last = np.empty(sum(self.ends[: self.count]) + 1)
         rows = np.empty((length, sum(self.ends[self.count :])))
-        self.kernel(*[a.__array_interface__["data"][0] for a in (given, elements, last, rows)], length, reverse)
+        self.kernel(*map(address_of, (given, elements, last, rows)), length, reverse)
         if not (np.isfinite(last[:-1]).all() and np.isfinite(rows).all()):
             return None
         return (*parted(last[:-1], self.carries, ()), *parted(rows, self.stacks, (length,)))
-
-
-def parted(numbers: Array, shapes: Sequence[tuple[int, ...]], steps: tuple[int, ...]) -> list[Any]:
-    """Arrays of these shapes, one for each step, of numbers one after another along the last axis."""
-    found, place = [], 0
-    for shape in shapes:
-        size = math.prod(shape)
-        found.append(numbers[..., place : place + size].reshape((*steps, *shape))[()])
-        place += size
-    return found
 
 
 def _kernel_text(body: Body, slots: Sequence[Any], results: Sequence[Any]) -> str:
@@ -77,17 +69,14 @@ def _kernel_text(body: Body, slots: Sequence[Any], results: Sequence[Any]) -> st
     inner = body.carries + body.elements
     state, given = names_of(slots[: body.carries]), names_of(slots[inner:])
     columns = names_of(slots[body.carries : inner])
-    writer = Lines()
-    new = [writer.read(one) for array in results[: body.carries] for one in array.flat]
-    stacked = [writer.read(one) for array in results[body.carries :] for one in array.flat]
+    one = step_of(body, state, results)
     names = ("given", "columns", "last", "rows")
     head = [f"{name} = pointer(g{place}, float64)" for place, name in enumerate(names)]
     head += [f"{name} = given[{place}]" for place, name in enumerate([*state, *given], 1)]
     step = ["t = length - 1 - n if reverse else n"]
     step += [f"{name} = columns[{len(columns)} * t + {place}]" for place, name in enumerate(columns)]
-    step += [*writer.lines, *[f"rows[{len(stacked)} * t + {i}] = {text}" for i, text in enumerate(stacked)]]
-    changed = [(name, text) for name, text in zip(state, new, strict=True) if name != text]
-    step += [f"{', '.join(n for n, _ in changed)} = {', '.join(t for _, t in changed)}"] if changed else []
+    rows = [f"rows[{len(one.stacked)} * t + {i}] = {text}" for i, text in enumerate(one.stacked)]
+    step += [*one.lines, *rows, *one.changed]
     tail = [f"last[{place}] = {name}" for place, name in enumerate(state)]
     lines = [*head, "for n in range(length):", *(f"    {line}" for line in step), *tail, "return 0"]
     return "\n".join(["def kernel(g0, g1, g2, g3, length, reverse):", *(f"    {line}" for line in lines)]) + "\n"

@@ -10,11 +10,12 @@ import numpy as np
 from flowgraph.box import Array, Box
 from flowgraph.graph import Graph
 from flowgraph.loops.body import Body, fitted, known_of
-from flowgraph.loops.in_numba import parted
-from flowgraph.loops.numbers import OF_MATH, Lines, Numbers, evaluated, in_numbers, names_of, slots_of
+from flowgraph.loops.expressions import OF_MATH, Lines, names_of, step_of
+from flowgraph.loops.numbers import Numbers, evaluated, in_numbers, parted, slots_of
 from flowgraph.loops.while_box import While
 from flowgraph.plan.numba import compiling
 from flowgraph.plan.numba.compiled_calls import compiled_for
+from flowgraph.plan.numba.kernels import address_of
 from flowgraph.plan.numpy.ufuncs import ufunc_of
 from flowgraph.plan.passes.opening import open_composites
 from flowgraph.plan.passes.simplify import simplify
@@ -64,7 +65,7 @@ def _steps(
     room, done = min(most, FIRST) if width else most, 0
     rows = np.empty((room if width else 0, width))
     while True:
-        places = [a.__array_interface__["data"][0] for a in (given, last, rows)]
+        places = [address_of(a) for a in (given, last, rows)]
         found = kernel(*places, done, room)
         if found >= 0:
             break
@@ -102,15 +103,13 @@ def _text(body: Body, numbers: Numbers, before: Sequence[str], holds: str) -> st
     It returns the number of steps that were taken, or -1 where the room is used up and the condition holds on.
     """
     slots, results = numbers.slots, numbers.results
-    state, writer = names_of(slots[: body.carries]), Lines()
-    new = [writer.read(one) for array in results[: body.carries] for one in array.flat]
-    stacked = [writer.read(one) for array in results[body.carries :] for one in array.flat]
+    state = names_of(slots[: body.carries])
+    one = step_of(body, state, results)
     head = [f"{name} = pointer(g{place}, float64)" for place, name in enumerate(("given", "last", "rows"))]
     head += [f"{name} = given[{place}]" for place, name in enumerate(names_of(slots), 1)]
     kept = [f"last[{place}] = {name}" for place, name in enumerate(state)]
     test = [*before, f"if not ({holds}):", *(f"    {line}" for line in kept), "    return n"]
-    step = [*test, *writer.lines, *[f"rows[{len(stacked)} * n + {i}] = {text}" for i, text in enumerate(stacked)]]
-    changed = [(name, text) for name, text in zip(state, new, strict=True) if name != text]
-    step += [f"{', '.join(n for n, _ in changed)} = {', '.join(t for _, t in changed)}"] if changed else []
+    rows = [f"rows[{len(one.stacked)} * n + {i}] = {text}" for i, text in enumerate(one.stacked)]
+    step = [*test, *one.lines, *rows, *one.changed]
     lines = [*head, "n = done", "while n < room:", *(f"    {line}" for line in [*step, "n += 1"]), *test, *kept]
-    return "\n".join(["def kernel(g0, g1, g2, done, room):", *(f"    {one}" for one in [*lines, "return -1"])]) + "\n"
+    return "\n".join(["def kernel(g0, g1, g2, done, room):", *(f"    {line}" for line in [*lines, "return -1"])]) + "\n"

@@ -10,7 +10,6 @@ from flowgraph.box import Box, Constant, Leaf
 from flowgraph.boxes.elementwise.cast import Cast
 from flowgraph.boxes.elementwise.selection import Where
 from flowgraph.plan.emitter import RefusedError
-from flowgraph.plan.memory_order import Order
 from flowgraph.plan.numba.calls import LEAST, SLOW
 from flowgraph.plan.numba.lines import expression
 from flowgraph.plan.numba.numbers import number_name
@@ -90,12 +89,8 @@ def _joins(plan: Schedule, box: Box, members: Sequence[Box]) -> bool:
         return True
     inside = set(members)
     first = members[0]
-    same = box.shape == first.shape and _order(plan, box) == _order(plan, first) and len(members) < MOST
+    same = box.shape == first.shape and plan.orders.get(box) == plan.orders.get(first) and len(members) < MOST
     return same and not any(plan.bases[child] in inside and child not in inside for child in box.children)
-
-
-def _order(plan: Schedule, box: Box) -> Order | None:
-    return plan.orders.get(box)
 
 
 def used_ufuncs(boxes: Iterable[Box]) -> set[np.ufunc]:

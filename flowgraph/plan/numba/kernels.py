@@ -6,7 +6,7 @@ Kernels of equal text are one function. A kernel knows sizes and strides; where 
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -189,6 +189,12 @@ def joined(sizes: Sequence[int], strides: Sequence[Sequence[int]]) -> tuple[list
     return kept, found
 
 
+def address_of(a: Array) -> int:
+    """Where the first element of an array is in memory."""
+    place: int = a.__array_interface__["data"][0]
+    return place
+
+
 class Addressed:
     """Tells where the elements of an array are, if they lie as the kernel expects; otherwise those of a copy."""
 
@@ -198,13 +204,13 @@ class Addressed:
 
     def __call__(self, a: Array) -> int:
         """The address of the first element."""
-        place: int = a.__array_interface__["data"][0]
+        place = address_of(a)
         as_expected = a.dtype == self.dtype and a.strides == self.strides and a.shape == self.shape
         if as_expected and place % self.dtype.itemsize == 0:
             return place
         copy = self.held.copy = _like(self.shape, self.dtype, self.strides)
         np.copyto(copy, a, casting="unsafe")
-        return int(copy.__array_interface__["data"][0])
+        return address_of(copy)
 
 
 def _like(shape: tuple[int, ...], dtype: np.dtype[Any], strides: tuple[int, ...]) -> Array:
@@ -216,7 +222,7 @@ def _like(shape: tuple[int, ...], dtype: np.dtype[Any], strides: tuple[int, ...]
 
 def addresses(names: Sequence[str], memory: Memory) -> Array:
     """The table of a kernel: where its arrays begin."""
-    return np.array([memory[name].__array_interface__["data"][0] for name in names], np.int64)
+    return np.array([address_of(memory[name]) for name in names], np.int64)
 
 
 def number(value: Any) -> Any:
@@ -227,7 +233,3 @@ def number(value: Any) -> Any:
 def signature_of(kernel: Kernel) -> tuple[str, ...]:
     """The types of the arguments, by name."""
     return ("int64", *kernel.types)
-
-
-FUNCTIONS: Mapping[str, Any] = {"number": number}
-"""What lines that call kernels name."""

@@ -15,15 +15,14 @@ from flowgraph.plan.numba import reductions as reductions
 from flowgraph.plan.numba import table_rows as table_rows
 from flowgraph.plan.numba.compiled_calls import compiled_call
 from flowgraph.plan.numba.fusing import Fused, find_kernels, used_ufuncs
-from flowgraph.plan.numba.kernels import FUNCTIONS, Addressed, addresses, kernel_of, signature_of, text_of
+from flowgraph.plan.numba.kernels import Addressed, address_of, addresses, kernel_of, number, signature_of, text_of
 from flowgraph.plan.numba.machine import why_missing
 from flowgraph.plan.numpy.emit import Source, Writer
 from flowgraph.plan.numpy.emitter import NumPyEmitter
 from flowgraph.plan.numpy.tiling import Chain
 from flowgraph.plan.rebuild import shape_of
 from flowgraph.plan.schedule import FindChains, Schedule
-from flowgraph.plan.shards.box import InPieces, Part
-from flowgraph.plan.store import Store
+from flowgraph.plan.shards.box import InPieces
 from flowgraph.printable import printable
 from flowgraph.shapes.spec import shape_text
 
@@ -48,9 +47,8 @@ class MixedWriter(Writer):
             function = compiling.compiled_kernel(*key, frozenset(used_ufuncs(chain.boxes)))
             self.kernels[key] = self.source.bind_new("kernel", lambda memory: function)
         table = self.source.bind_new("arrays", functools.partial(addresses, kernel.fixed))
-        at = self.source.bind_new("at", lambda memory: memory[table].__array_interface__["data"][0])
-        for name in FUNCTIONS:
-            self.source.bind(name, constant(name, FUNCTIONS[name]).make)
+        at = self.source.bind_new("at", lambda memory: address_of(memory[table]))
+        self.source.bind("number", constant("number", number).make)
         names = self.source.names
         first, last = names[chain.boxes[0]], names[chain.boxes[-1]]
         which = first if first == last else f"{first} to {last}"
@@ -86,6 +84,9 @@ class MixedWriter(Writer):
         return f"{find}({text})"
 
 
+MakesWriter = Callable[[Schedule, Source], Writer]
+
+
 class MixedEmitter(NumPyEmitter):
     """Takes every graph that has lines for a kernel, and refuses the others, which NumPy runs as fast."""
 
@@ -96,28 +97,23 @@ class MixedEmitter(NumPyEmitter):
         """Whether Numba can be imported."""
         return why_missing()
 
-    def emit(self, request: Request, schedule: Schedule, writer: Any = MixedWriter) -> Program:
+    def emit(self, request: Request, schedule: Schedule) -> Program:
         """The lines of Python, which call kernels."""
-        program = self._with_kernels(request, schedule, writer)
+        program = self.written(request, schedule)
         if not program.compiled:
             raise RefusedError("has no lines that Numba would make faster")
         program.note = f"NumPy's plan, {program.compiled} of its values from Numba"
         return program
 
-    def _program(self, without: frozenset[str], part: Part) -> Program:
-        """The program of a piece of the batch, which may be all NumPy's."""
-        request = Request(part.graph, Store({}), part.leaves, (), without, part.leaves)
-        return self._with_kernels(request, self.schedule(request), MixedWriter)
-
-    def _with_kernels(self, request: Request, schedule: Schedule, writer: Any) -> Program:
-        """The program, and how many values Numba computes in it and in its pieces."""
-        made: list[MixedWriter] = []
+    def written(self, request: Request, schedule: Schedule, writer: MakesWriter = MixedWriter) -> Program:
+        """The program, and how many values Numba computes in it and in its pieces; of a piece, none is enough."""
+        made: list[Any] = []
 
         def noted(plan: Schedule, source: Source) -> Writer:
             made.append(writer(plan, source))
-            return made[0]
+            return made[0]  # type: ignore[no-any-return]
 
-        program = super().emit(request, schedule, noted)
+        program = super().written(request, schedule, noted)
         pieces = [box.body.programs.values() for box in schedule.graph.boxes if isinstance(box, InPieces)]
         program.compiled = made[0].compiled + sum(max((one.compiled for one in some), default=0) for some in pieces)
         return program

@@ -14,7 +14,7 @@ from flowgraph.boxes.neural.rectified_pooling import SpreadToRectified
 from flowgraph.plan.memory_order import empty
 from flowgraph.plan.numba import compiling
 from flowgraph.plan.numba.compiled_calls import compiled_for
-from flowgraph.plan.numba.kernels import Addressed, layout_of
+from flowgraph.plan.numba.kernels import Addressed, address_of, layout_of
 from flowgraph.plan.numba.machine import steps
 from flowgraph.plan.numba.numbers import number_name
 from flowgraph.plan.numba.places import LETTERS, flat_text
@@ -52,7 +52,7 @@ def largest_of_windows(plan: Schedule, box: MaxPool) -> Callable[[Array], Array]
 
     def largest(a: Array) -> Array:
         h = empty(shape, dtype, order)
-        kernel(find(a), h.__array_interface__["data"][0])
+        kernel(find(a), address_of(h))
         return h  # type: ignore[no-any-return]
 
     return largest
@@ -92,7 +92,7 @@ def spread_to_rectified(plan: Schedule, box: SpreadToRectified) -> Callable[...,
         if not covered:
             h[...] = 0
         addresses = [find(a) for find, a in zip(found, read, strict=True)]
-        if kernel(*addresses, h.__array_interface__["data"][0]):
+        if kernel(*addresses, address_of(h)):
             np.copyto(h, box.fprop(*read))
         return h
 

@@ -11,7 +11,7 @@ from flowgraph.boxes.reduction.extremes import Max, Min
 from flowgraph.boxes.reduction.sums import Reduction, Sum
 from flowgraph.plan.numba import compiling
 from flowgraph.plan.numba.compiled_calls import compiled_for
-from flowgraph.plan.numba.kernels import Addressed, joined, layout_of
+from flowgraph.plan.numba.kernels import Addressed, address_of, joined, layout_of
 from flowgraph.plan.numba.machine import steps
 from flowgraph.plan.numba.numbers import number_name
 from flowgraph.plan.numba.places import LETTERS, flat_text
@@ -46,7 +46,7 @@ def reduction_in_order(plan: Schedule, box: Reduction) -> Callable[..., Array] |
     find = Addressed(layout)
 
     def reduced(a: Array, h: Array) -> Array:
-        kernel(find(a), h.__array_interface__["data"][0])
+        kernel(find(a), address_of(h))
         return h
 
     return reduced

@@ -11,6 +11,7 @@ from flowgraph.box import Array, Box
 from flowgraph.boxes.indexing.scatter import AddAtRows
 from flowgraph.plan.binding import Memory
 from flowgraph.plan.numba import compiling
+from flowgraph.plan.numba.kernels import address_of
 from flowgraph.plan.numba.numbers import number_name
 from flowgraph.plan.numpy.sparse_rows import NewRows
 from flowgraph.plan.rebuild import elements, shape_of, sizes_known
@@ -76,8 +77,8 @@ class StampedRows(NewRows):
         self.kernel = kernel
         self.stamps, self.counts = np.zeros((2, len(new)), np.int64)
         held = (memory.old[parameter], new, self.stamps, self.counts)
-        self.addresses = np.array([_address(a) for a in held], np.int64)
-        self.table = _address(self.addresses)
+        self.addresses = np.array([address_of(a) for a in held], np.int64)
+        self.table = address_of(self.addresses)
         self.tick = 0
 
     def add(self, table: Array, change: Array, rows: Array) -> Array:
@@ -88,7 +89,7 @@ class StampedRows(NewRows):
         added = np.ascontiguousarray(change.reshape(count, self.out.shape[1]))
         touched = np.empty(count, np.int64)
         self.tick += 1
-        given = (_address(added), _address(places), count, _address(last), last.size, _address(touched))
+        given = (address_of(added), address_of(places), count, address_of(last), last.size, address_of(touched))
         found = self.kernel(self.table, *given, self.tick)
         if found < 0:
             table.take(places, 0)  # NumPy's error of a row that is not there
@@ -96,11 +97,6 @@ class StampedRows(NewRows):
         if self.differing is not None:
             self.differing[self.parameter] = self.store.begun, touched[:found]
         return self.new
-
-
-def _address(a: Array) -> int:
-    place: int = a.__array_interface__["data"][0]
-    return place
 
 
 def bind_changer(writer: MixedWriter, box: Box) -> bool:

@@ -84,12 +84,16 @@ class NumPyEmitter:
     def _program(self, without: frozenset[str], part: Part) -> Program:
         """The program of a piece of the batch, which neither reads nor writes parameters of a store."""
         request = Request(part.graph, Store({}), part.leaves, (), without, part.leaves)
-        return self.emit(request, self.schedule(request))
+        return self.written(request, self.schedule(request))
 
-    def emit(
+    def emit(self, request: Request, schedule: Schedule) -> Program:
+        """The lines; the text is what runs."""
+        return self.written(request, schedule)
+
+    def written(
         self, request: Request, schedule: Schedule, writer: Callable[[Schedule, Source], Writer] = Writer
     ) -> Program:
-        """The lines; the text is what runs."""
+        """The lines of a plan, or of a piece of the batch in it, by the writer that is made for a schedule."""
         kept = schedule.graph.outputs[: request.returned]
         source = emit(schedule, [*request.leaves, *request.reads], kept, writer)
         buffers = {id(buffer): buffer for buffer in schedule.buffers.values() if buffer.is_own and not buffer.tile}
