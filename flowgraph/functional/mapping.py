@@ -15,7 +15,7 @@ from flowgraph.functional.arguments import argument_names, name_of
 from flowgraph.functional.calls import Derived
 from flowgraph.functional.containers import ARRAYS, LEAF, flatten, paths, rebuild
 from flowgraph.functional.transforms import Subject
-from flowgraph.graph.order import topological_order
+from flowgraph.graph.topology import topological_order
 from flowgraph.shapes.spec import same, shape_text
 
 

@@ -183,11 +183,12 @@ def hessian(subject: Subject) -> Any:
 
 def _leads(output: Box, box: Box) -> bool:
     """Whether a differentiable path leads from the output to the box."""
-    from flowgraph.graph import Graph, reachability
+    from flowgraph.graph import Graph
+    from flowgraph.graph.steps import refuse_lost, unreached
 
     graph = Graph(output)
-    cut = reachability.unreached(graph, [box])
-    reachability.refuse_lost(graph, [one for one in cut if one in graph])
+    cut = unreached(graph, [box])
+    refuse_lost(graph, [one for one in cut if one in graph])
     return not cut
 
 

@@ -11,15 +11,12 @@ from flowgraph.box.random_draws import Seed, seed_of_run
 from flowgraph.errors import FeedError, UsageError
 from flowgraph.graph import feeding
 from flowgraph.graph.array_sweep import sweep_arrays
-from flowgraph.graph.backward import backward
-from flowgraph.graph.cached_steps import CachedSteps
 from flowgraph.graph.debug_mode import debugging
-from flowgraph.graph.forward import forward
+from flowgraph.graph.feeding import array_seeds
 from flowgraph.graph.grads import Grads
+from flowgraph.graph.passes import assert_values, backward, forward
 from flowgraph.graph.pictures import DrawnGraph, ExplainedRun
-from flowgraph.graph.postconditions import assert_values
-from flowgraph.graph.reachability import refuse_cut
-from flowgraph.graph.seeds import array_seeds
+from flowgraph.graph.steps import CachedSteps, refuse_cut
 from flowgraph.graph.table import graph_table
 from flowgraph.graph.value_table import values_html
 from flowgraph.printable import printable
@@ -283,7 +280,8 @@ class Run(ExplainedRun):
         seeds = self._seeds(grad)
         if unused == "raise":
             refuse_cut(self.graph, self.graph.cut(boxes))
-        grads = backward(self.graph, self._values, seeds, boxes, sweep_arrays, every=keep == "all")
+        steps = self.graph.bsteps(boxes)
+        grads = backward(self.graph, steps, self._values, seeds, boxes, sweep_arrays, every=keep == "all")
         return Grads(self.graph, grads, boxes, self._values, seeds)
 
     def _wrt(self, wrt: Built | str | Iterable[Built | str] | None) -> tuple[Box, ...]:

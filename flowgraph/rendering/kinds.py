@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from flowgraph.box import Box, Constant
 from flowgraph.box.leaves import Input, Parameter, Random
-from flowgraph.graph.reachability import leading
+from flowgraph.graph.steps import leading
 from flowgraph.printable import printable
 
 if TYPE_CHECKING:

@@ -10,8 +10,7 @@ import numpy as np
 
 from flowgraph.box import Array, Box, Constant, Elementwise
 from flowgraph.box.leaves import Parameter
-from flowgraph.graph.forward import as_values
-from flowgraph.graph.steps import guarded
+from flowgraph.graph.passes import as_values, guarded
 from flowgraph.plan.binding import Binding, Memory, constant
 from flowgraph.plan.memory_order import Order, in_order
 from flowgraph.plan.names import Names
