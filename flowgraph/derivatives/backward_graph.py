@@ -201,6 +201,7 @@ def _name_grads(graph: Topology, sent: Sequence[Any], given: Collection[Box]) ->
 
 
 def seed_of(output: Box, grad: Value) -> Value:
+    """What arrives at an output as a box of its shape: 1 at a scalar where nothing is given."""
     if grad is None:
         refuse_without_grad(f"gradient: {output.title}", output.shape, output.dtype)
         return Constant(np.ones((), output.dtype))

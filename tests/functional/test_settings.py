@@ -100,5 +100,5 @@ def test_another_setting_is_refused(name):
 def test_vmap_refuses_what_it_does_not_have():
     with pytest.raises(UsageError, match=r"^vmap: found cache=.*functional.jit"):
         functional.vmap(np.sum, cache=True)
-    with pytest.raises(UsageError, match="^vmap: found axes=, needs in_axes= or out_axes="):
+    with pytest.raises(UsageError, match=r"^vmap: found axes=, needs in_axes= or out_axes="):
         functional.vmap(np.sum, axes=0)
