@@ -118,10 +118,7 @@ class Parameter(Leaf):
     @property
     def array(self) -> Array:
         """The value as a plain read-only array, which costs less to compute with."""
-        array, trace = self.current(), concrete_values.current()
-        if trace is not None:
-            trace.read.setdefault(self, array)
-        return array
+        return self.current()
 
     def current(self) -> Array:
         """The same array, the same object until the value changes; a function that is traced is not told of it.

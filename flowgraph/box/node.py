@@ -39,6 +39,8 @@ class Node:
     remedies: ClassVar[Mapping[str, str | Callable[[Sequence[Any]], str]]] = {}
     public: ClassVar[bool] = True
     arithmetic: ClassVar[bool] = True
+    calls_back: ClassVar[bool] = False
+    """Whether its fprop or bprop calls a function that a user wrote, which may give something else in each call."""
 
     child_names: ClassVar[tuple[str, ...]] = ()
     variadic: ClassVar[bool] = False

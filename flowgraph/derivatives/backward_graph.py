@@ -140,7 +140,7 @@ def sent_back(
         refuse_cut(graph, [box for box in listed if box not in graph] + cut)
     refuse_lost(graph, cut)
     reached = tuple(box for box in boxes if all(box is not one for one in cut))
-    seeds = seeds_of(graph, [(output, _seed(output, grad)) for output, grad in zip(outputs, grads, strict=True)])
+    seeds = seeds_of(graph, [(output, seed_of(output, grad)) for output, grad in zip(outputs, grads, strict=True)])
     sweep_boxes = partial(_sweep_boxes, fallback is not None, units)
     found = backward(graph, graph.bsteps(reached), graph.boxes, seeds, reached, sweep_boxes)
     result = [_as_box(found[box]) if box in found else _zeros(box) for box in listed]
@@ -197,7 +197,8 @@ def _name_grads(graph: Topology, sent: Sequence[Any], given: Collection[Box]) ->
             grad._place(f"{path}{slash}d{last}", grad.scope)
 
 
-def _seed(output: Box, grad: Value) -> Value:
+def seed_of(output: Box, grad: Value) -> Value:
+    """What arrives at an output as a box of its shape: 1 at a scalar where nothing is given."""
     if grad is None:
         refuse_without_grad(f"gradient: {output.title}", output.shape, output.dtype)
         return Constant(np.ones((), output.dtype))

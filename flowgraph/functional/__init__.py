@@ -65,7 +65,6 @@ def grad(
     *,
     fallback: Fallback | None = None,
     seed: Seed = None,
-    cache: bool = True,
     **unknown: Any,
 ) -> Derived:
     """The gradient of a function with a scalar result.
@@ -75,7 +74,7 @@ def grad(
     >>> grad(lambda x: np.sum(x**2))(np.array([1.0, 2.0]))
     array([2., 4.])
     """
-    return Derived(f, read_argnums("grad", argnums, unknown), transforms.grad, False, fallback, seed, cache)
+    return Derived(f, read_argnums("grad", argnums, unknown), transforms.grad, False, fallback, seed)
 
 
 @described("Called as `f`, it gives the pair (value, gradient).")
@@ -85,7 +84,6 @@ def value_and_grad(
     *,
     fallback: Fallback | None = None,
     seed: Seed = None,
-    cache: bool = True,
     **unknown: Any,
 ) -> Derived:
     """The value and the gradient, for the price of one run.
@@ -96,7 +94,7 @@ def value_and_grad(
     (np.float64(5.0), array([2., 4.]))
     """
     return Derived(
-        f, read_argnums("value_and_grad", argnums, unknown), transforms.value_and_grad, False, fallback, seed, cache
+        f, read_argnums("value_and_grad", argnums, unknown), transforms.value_and_grad, False, fallback, seed
     )
 
 
@@ -107,7 +105,6 @@ def elementwise_grad(
     *,
     fallback: Fallback | None = None,
     seed: Seed = None,
-    cache: bool = True,
     **unknown: Any,
 ) -> Derived:
     """The derivative of each element of the result, for functions that work element by element.
@@ -118,7 +115,7 @@ def elementwise_grad(
     array([1., 1.])
     """
     return Derived(
-        f, read_argnums("elementwise_grad", argnums, unknown), transforms.elementwise_grad, False, fallback, seed, cache
+        f, read_argnums("elementwise_grad", argnums, unknown), transforms.elementwise_grad, False, fallback, seed
     )
 
 
@@ -129,7 +126,6 @@ def jacobian(
     *,
     fallback: Fallback | None = None,
     seed: Seed = None,
-    cache: bool = True,
     **unknown: Any,
 ) -> Derived:
     """All derivatives of the result, of shape (*result.shape, *argument.shape).
@@ -140,7 +136,7 @@ def jacobian(
     array([[2., 0.],
            [0., 4.]])
     """
-    return Derived(f, read_argnums("jacobian", argnums, unknown), transforms.jacobian, False, fallback, seed, cache)
+    return Derived(f, read_argnums("jacobian", argnums, unknown), transforms.jacobian, False, fallback, seed)
 
 
 @described("Called as `f`, it gives the second derivatives, shape (*argument.shape, *argument.shape).")
@@ -150,7 +146,6 @@ def hessian(
     *,
     fallback: Fallback | None = None,
     seed: Seed = None,
-    cache: bool = True,
     **unknown: Any,
 ) -> Derived:
     """The second derivatives of a scalar, of shape (*argument.shape, *argument.shape); of containers, by pairs.
@@ -161,7 +156,7 @@ def hessian(
     array([[0., 1.],
            [1., 0.]])
     """
-    return Derived(f, read_argnums("hessian", argnums, unknown), transforms.hessian, False, fallback, seed, cache)
+    return Derived(f, read_argnums("hessian", argnums, unknown), transforms.hessian, False, fallback, seed)
 
 
 @described("Called with the arguments of `f`, then a cotangent of the shape of the result, it gives Jᵀ times that.")
@@ -171,7 +166,6 @@ def vjp(
     *,
     fallback: Fallback | None = None,
     seed: Seed = None,
-    cache: bool = True,
     **unknown: Any,
 ) -> Derived:
     """The vector-Jacobian product: a function of the arguments, then of a vector of the shape of the result.
@@ -181,7 +175,7 @@ def vjp(
     >>> vjp(lambda x: x**2)(np.array([1.0, 3.0]), np.array([1.0, 10.0]))
     array([ 2., 60.])
     """
-    return Derived(f, read_argnums("vjp", argnums, unknown), transforms.vjp, True, fallback, seed, cache)
+    return Derived(f, read_argnums("vjp", argnums, unknown), transforms.vjp, True, fallback, seed)
 
 
 @described("Called with the arguments of `f`, then a vector like the argument, it gives J times that.")
@@ -191,7 +185,6 @@ def jvp(
     *,
     fallback: Fallback | None = None,
     seed: Seed = None,
-    cache: bool = True,
     **unknown: Any,
 ) -> Derived:
     """The Jacobian-vector product: a function of the arguments, then of a vector like those that are differentiated.
@@ -201,7 +194,7 @@ def jvp(
     >>> jvp(lambda x: x**2)(np.array([1.0, 3.0]), np.array([1.0, 0.0]))
     array([2., 0.])
     """
-    return Derived(f, read_argnums("jvp", argnums, unknown), transforms.jvp, True, fallback, seed, cache)
+    return Derived(f, read_argnums("jvp", argnums, unknown), transforms.jvp, True, fallback, seed)
 
 
 @described("Called with the arguments of `f`, then a vector like the argument, it gives H times that.")
@@ -211,7 +204,6 @@ def hvp(
     *,
     fallback: Fallback | None = None,
     seed: Seed = None,
-    cache: bool = True,
     **unknown: Any,
 ) -> Derived:
     """The Hessian-vector product: a function of the arguments, then of a vector like those that are differentiated.
@@ -221,7 +213,7 @@ def hvp(
     >>> hvp(lambda x: np.sum(x**3))(np.array([1.0, 2.0]), np.array([1.0, 0.0]))
     array([6., 0.])
     """
-    return Derived(f, read_argnums("hvp", argnums, unknown), transforms.hvp, True, fallback, seed, cache)
+    return Derived(f, read_argnums("hvp", argnums, unknown), transforms.hvp, True, fallback, seed)
 
 
 @described("Called as `f`, it gives the pair (gradient, second result).")
@@ -231,7 +223,6 @@ def grad_and_aux(
     *,
     fallback: Fallback | None = None,
     seed: Any = None,
-    cache: bool = True,
     **unknown: Any,
 ) -> Derived:
     """The gradient of the first of two results, and the second as it is.
@@ -242,7 +233,7 @@ def grad_and_aux(
     (array([2., 4.]), {'largest': np.float64(2.0)})
     """
     places = read_argnums("grad_and_aux", argnums, unknown)
-    return Derived(f, places, transforms.grad_and_aux, False, fallback, seed, cache)
+    return Derived(f, places, transforms.grad_and_aux, False, fallback, seed)
 
 
 @described("Called with the arguments of `f`, then a vector like the argument, it gives H times that.")

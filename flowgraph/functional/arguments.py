@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import dis
 import inspect
 from collections.abc import Callable, Sequence
-from types import CodeType
 from typing import Any
 
 import numpy as np
@@ -13,9 +11,6 @@ import numpy as np
 from flowgraph.box import Box, Value
 from flowgraph.errors import DtypeError, UsageError
 from flowgraph.functional.containers import ARRAYS, flatten, paths
-
-_READ_BY_TEXT = frozenset({"locals", "vars", "dir", "eval", "exec", "_getframe", "currentframe", "stack"})
-"""Names of what reads arguments without naming them in the code."""
 
 
 def name_of(f: Callable[..., Any]) -> str:
@@ -32,17 +27,6 @@ def argument_names(f: Callable[..., Any], count: int) -> list[str]:
     names = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
     rest = next((p.name for p in parameters if p.kind is p.VAR_POSITIONAL), "argument")
     return (names + [f"{rest}{i}" for i in range(len(names), count)])[:count]
-
-
-def unread_in(code: CodeType) -> frozenset[int]:
-    """The places of positional arguments that some code never looks at, such as a count of iterations."""
-    if not _READ_BY_TEXT.isdisjoint(code.co_names):
-        return frozenset()
-    read = set(code.co_cellvars)
-    for instruction in dis.get_instructions(code):
-        if "LOAD" in instruction.opname or "DELETE" in instruction.opname:
-            read.update(instruction.argval if isinstance(instruction.argval, tuple) else [instruction.argval])
-    return frozenset(place for place, name in enumerate(code.co_varnames[: code.co_argcount]) if name not in read)
 
 
 def read_argnums(f: Callable[..., Any], argnums: object, args: Sequence[Any]) -> tuple[int, ...]:

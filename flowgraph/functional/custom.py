@@ -31,6 +31,7 @@ class OfFunctions(Box):
     symbol = "custom"
     examples = None  # it is made of a user's functions; tests/functional/test_custom.py tests it with such
     public = False
+    calls_back = True
 
     @property
     def title(self) -> str:
@@ -182,7 +183,7 @@ def checkpoint(f: Function) -> CustomVjp:
 
     def bprop(grad: Any, value: Any, *args: Any, **keywords: Any) -> Any:
         places = tuple([i for i, arg in enumerate(args) if _has_gradient(arg)])
-        again = Derived(lambda *a: f(*a, **keywords), places, vjp, True, None)
+        again = Derived(functools.partial(f, **keywords), places, vjp, True, None)
         grads = dict(zip(places, again(*args, grad), strict=True))
         return tuple([grads.get(i) for i in range(len(args))])
 

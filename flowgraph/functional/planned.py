@@ -14,7 +14,6 @@ from flowgraph.box.leaves import Input, Random
 from flowgraph.box.underflow import again
 from flowgraph.functional.containers import LEAF, rebuild, text_of
 from flowgraph.functional.evaluation import Evaluation
-from flowgraph.functional.steady import owner_of
 from flowgraph.graph import Graph
 from flowgraph.graph.debug_mode import debugging
 from flowgraph.plan.binding import Program, bind
@@ -255,8 +254,10 @@ def _owners_in(value: Any) -> list[Any]:
     """The arrays whose memory is that of arrays in nested lists and tuples."""
     if isinstance(value, list | tuple):
         return [owner for one in value for owner in _owners_in(one)]
-    owner = owner_of(value) if isinstance(value, np.ndarray) else None
-    return [owner] if isinstance(owner, np.ndarray) else []
+    owner = None
+    while isinstance(value, np.ndarray):
+        owner, value = value, value.base
+    return [] if owner is None else [owner]
 
 
 def _bits(value: Any) -> bytes:

@@ -185,21 +185,19 @@ def accumulate(arrived: Value, part: Value) -> Any:
 
 
 class Edge:
-    """What a gradient has to be on its way from a box to one of its children, decided once from their specs.
+    """What a gradient has to be on its way from a box to one of its children, as their specs decide.
 
-    `dtype` is that of the child; a gradient of that dtype and of the shape of the child's value needs no second look.
+    `dtype` is that of the child: a gradient of that dtype and of the shape of the child's value is taken as it is. What
+    else is taken is found out when the first gradient asks for it, and kept: most never do.
     """
 
-    __slots__ = ("_box", "_broadcasts", "_is_complex", "_position", "_wider", "dtype")
+    __slots__ = ("_box", "_position", "_wider", "dtype")
 
     def __init__(self, box: Box, position: int) -> None:
         child = box.children[position].outputs
-        met = [spec.dtype for child in box.children for spec in child.outputs]
         self._box, self._position = box, position
+        self._wider: frozenset[np.dtype[Any]] | None = None
         self.dtype = child[0].dtype if len(child) == 1 else None
-        self._broadcasts = isinstance(box, Elementwise) or box.signature is not None
-        self._is_complex = "c" in {dtype.kind for dtype in (*met, *[spec.dtype for spec in box.outputs])}
-        self._wider = _wider_dtypes(box, met) if met.count(met[0]) < len(met) else frozenset()
 
     def settled(self, part: Value, value: Value) -> Any:
         """A gradient that bprop returned: checked against the child's value, and summed over broadcast axes."""
@@ -210,23 +208,25 @@ class Edge:
         if not isinstance(part, Box | np.ndarray | np.generic) and not is_foreign(part):
             part = np.asarray(part)
         if part.shape != value.shape:
-            if self._broadcasts and _is_broadcast(part.shape, value.shape):
+            if _broadcasts(self._box) and _is_broadcast(part.shape, value.shape):
                 part = sum_like(part, value)
             elif not _fits(part.shape, value.shape):
                 raise self._wrong(f"the shape {shape_text(part.shape)}", shape_text(value.shape))
         if part.dtype != value.dtype:
-            if part.dtype not in self._wider and not self._is_of_other_kind(part.dtype, value.dtype):
+            if part.dtype not in self._wider_dtypes() and not _is_of_other_kind(self._box, part.dtype, value.dtype):
                 raise self._wrong(f"dtype {part.dtype}", str(value.dtype))
             part = (part if value.dtype.kind == "c" else real_part(part)).astype(value.dtype)
         return part
 
-    def _is_of_other_kind(self, found: np.dtype[Any], needed: np.dtype[Any]) -> bool:
-        """Whether one is real and the other complex, of the same precision, in a box with a complex number on one side.
-
-        There are no complex numbers of half precision: what meets float16 there has single precision.
-        """
-        precision = np.dtype(np.float32) if needed == np.float16 else needed.type(0).real.dtype
-        return self._is_complex and found.kind in "fc" and found.type(0).real.dtype == precision
+    def _wider_dtypes(self) -> frozenset[np.dtype[Any]]:
+        """The dtypes to which NumPy itself widens a gradient in a box that reads children of different dtypes."""
+        if self._wider is None:
+            box = self._box
+            met = [spec.dtype for child in box.children for spec in child.outputs]
+            own = [spec.dtype for spec in box.outputs] if len(box.outputs) == 1 else []
+            floats = [dtype for dtype in met if dtype.kind in "fc"]
+            self._wider = frozenset([np.result_type(*one, *own) for one in (met, floats) if len(set(one)) > 1])
+        return self._wider
 
     def _wrong(self, found: str, needed: str) -> BpropError:
         box = self._box
@@ -236,11 +236,19 @@ class Edge:
         )
 
 
-def _wider_dtypes(box: Box, met: Sequence[np.dtype[Any]]) -> frozenset[np.dtype[Any]]:
-    """The dtypes to which NumPy itself widens a gradient in a box that reads children of different dtypes."""
-    own = [spec.dtype for spec in box.outputs] if len(box.outputs) == 1 else []
-    floats = [dtype for dtype in met if dtype.kind in "fc"]
-    return frozenset([np.result_type(*dtypes, *own) for dtypes in (met, floats) if len(set(dtypes)) > 1])
+def _broadcasts(box: Box) -> bool:
+    """Whether a box broadcasts its children, so that the engine sums their gradients back."""
+    return isinstance(box, Elementwise) or box.signature is not None
+
+
+def _is_of_other_kind(box: Box, found: np.dtype[Any], needed: np.dtype[Any]) -> bool:
+    """Whether one is real and the other complex, of the same precision, in a box with a complex number on one side.
+
+    There are no complex numbers of half precision: what meets float16 there has single precision.
+    """
+    kinds = {spec.dtype.kind for one in (box, *box.children) for spec in one.outputs}
+    precision = np.dtype(np.float32) if needed == np.float16 else needed.type(0).real.dtype
+    return "c" in kinds and found.kind in "fc" and found.type(0).real.dtype == precision
 
 
 def _is_broadcast(found: Sequence[Any], needed: Sequence[Any]) -> bool:
