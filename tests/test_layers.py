@@ -17,11 +17,8 @@ ORDER = (
     "loops", "functional", "numpy", "scipy", "stats", "checking", "testing", "teaching", "rendering", "mutation",
     "data", "training", "figures", "reports", "demo", "playground", "experiment", "search", "interop", "cli",
 )  # fmt: skip
-ANYWHERE = ("starting", "__version__")
+ANYWHERE = ("starting", "attached", "__version__")
 """What imports nothing of flowgraph."""
-
-UPWARD = {"graph/pictures.py"}
-"""Files that may import any folder, inside functions and for types only."""
 
 BACK = {
     ("training.history_plot", "training.history"): "a history draws itself, and its picture reads it",
@@ -63,12 +60,10 @@ def imported(tree):
         yield from (name.removeprefix("flowgraph.") for name in found if name.startswith("flowgraph."))
 
 
+@functools.cache
 def tree_of(file):
-    """The code of a file; of one that may import any folder, the imports at its top."""
-    tree = ast.parse((HOME / file).read_text(encoding="utf-8"))
-    if file in UPWARD:
-        return ast.Module([node for node in tree.body if isinstance(node, ast.Import | ast.ImportFrom)], [])
-    return tree
+    """The code of a file."""
+    return ast.parse((HOME / file).read_text(encoding="utf-8"))
 
 
 @pytest.mark.parametrize("file", FILES)
@@ -81,7 +76,6 @@ def test_a_file_imports_its_own_folder_and_those_before_it(file):
 def test_the_order_names_each_folder_and_nothing_else():
     rooms = {path.name for path in HOME.iterdir() if (path / "__init__.py").exists()}
     assert rooms == set(ORDER) - {"errors", "markup", "printable"}
-    assert {file for file in UPWARD if (HOME / file).exists()} == UPWARD
 
 
 def test_what_is_above_is_seen(tmp_path):

@@ -13,8 +13,8 @@ from flowgraph.boxes.engine.barrier import Barrier
 from flowgraph.boxes.engine.output_of import Part
 from flowgraph.errors import UsageError
 from flowgraph.graph import Graph
-from flowgraph.graph.flops import total_flops
 from flowgraph.graph.passes import forward
+from flowgraph.graph.table import total_flops
 from flowgraph.graph.topology import topological_order
 from flowgraph.loops.body import Body, OuterInput, body_of, fitted, known_of
 from flowgraph.loops.reverse import asked, gradients_of
