@@ -11,7 +11,7 @@ import numpy as np
 
 from flowgraph.box.node import Node
 from flowgraph.errors import FlowgraphError, ReadOnlyError, UsageError
-from flowgraph.shapes.signature import Signature, SignatureMismatchError
+from flowgraph.shapes.signature import Signature
 from flowgraph.shapes.size import Shape, evaluate, fit
 from flowgraph.shapes.spec import Spec, sample
 
@@ -38,83 +38,7 @@ def bounded_trials(elements: int) -> Iterator[None]:
         _left.reset(token)
 
 
-class Inference(Node):
-    """Shape and dtype of a box from those of its children."""
-
-    def infer_from_children(self) -> Spec | Sequence[Spec]:
-        """Shape and dtype of the value; overridden by a box that reads a child with several outputs.
-
-        Returns
-        -------
-        Spec or sequence of Spec
-            One for each output of the box.
-        """
-        return self.infer(*[outputs[0] if len(outputs := one.outputs) == 1 else one.spec for one in self.children])
-
-    def infer(self, *specs: Any, **_: Any) -> Spec | Sequence[Spec]:
-        """Shape and dtype of the value from those of the children: by the signature, else by a trial fprop.
-
-        Parameters
-        ----------
-        *specs : Spec
-            Shape and dtype of each child.
-
-        Returns
-        -------
-        Spec or sequence of Spec
-            One for each output of the box.
-
-        Raises
-        ------
-        ShapeError
-            If the shapes of the children do not fit the signature, or `fprop` refuses them.
-        """
-        if self.signature is None:
-            return try_fprop(self, specs)
-        return self.infer_by(self.signature, *specs)
-
-    def infer_by(self, signature: Signature, *specs: Spec) -> Spec:
-        """Shape and dtype by a given signature, for a box whose signature depends on its settings.
-
-        Parameters
-        ----------
-        signature : Signature
-            The signature, with one output.
-        *specs : Spec
-            Shape and dtype of each child.
-
-        Returns
-        -------
-        Spec
-            Shape by the signature, dtype by a trial fprop.
-
-        Raises
-        ------
-        ShapeError
-            If the shapes do not fit the signature.
-        """
-        try:
-            (shape,) = signature.result([spec.shape for spec in specs], self.names_of_children())
-        except SignatureMismatchError as mismatch:
-            raise self.shape_error(str(mismatch), f"signature {signature.text}") from None
-        return Spec(shape, try_dtype(self, specs, signature))
-
-    def _infer(self) -> None:
-        """Find out shape and dtype of the value."""
-        state = self.__dict__
-        outputs = self.infer_from_children()
-        if type(outputs) is Spec:
-            if not isinstance(outputs[1], np.dtype):
-                outputs = _read_spec(self, outputs)
-            state["outputs"] = (outputs,)
-            state["shape"], state["dtype"] = outputs
-        elif not isinstance(outputs, tuple | list):
-            _read_spec(self, outputs)
-        else:
-            state["outputs"] = tuple([_read_spec(self, one) for one in outputs])
-
-
-def _read_spec(box: Node, found: object) -> Spec:
+def read_spec(box: Node, found: object) -> Spec:
     """What an `infer` returned as a Spec, whose dtype may be given as a type, np.float32."""
     if isinstance(found, Spec):
         try:

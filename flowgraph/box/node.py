@@ -1,19 +1,30 @@
-"""What is known of every box: what its class declares, what it holds, its title, its children in an error, its repr."""
+"""What is known of every box: what its class declares, the state that it holds and never changes, and its texts."""
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from flowgraph.box.naming import Line
+from flowgraph.box.naming import Line, current_scope
 from flowgraph.box.slopes import Saturates, Slopes
 from flowgraph.box.value import Value
-from flowgraph.errors import ShapeError, UsageError
+from flowgraph.errors import FrozenError, ShapeError, UnknownAttributeError, UsageError
 from flowgraph.printable import printable
 from flowgraph.shapes.size import Shape
 from flowgraph.shapes.spec import Spec, shape_text
+
+_OF_ALL = frozenset({"children", "name", "scope", "built_at", "outputs", "shape", "dtype"})
+"""What every box holds beside its settings; one of several outputs has no shape and dtype of its own."""
+
+_ELSEWHERE = {
+    **dict.fromkeys(["value", "data"], "values live in a run: fg.Graph(box).fprop(...)[box]"),
+    **dict.fromkeys(["grad", "backward"], "gradients come from a run: run.bprop()[box], or as boxes from fg.gradient"),
+    "eval": "run the graph: fg.Graph(box).fprop(...)[box]",
+}
+"""What other packages have on their arrays, and where it is here."""
 
 
 class Node:
@@ -53,6 +64,7 @@ class Node:
     scope: str
     built_at: Line
     outputs: tuple[Spec, ...]
+    is_derivative: bool = False
 
     def fprop(self, *values: Value, **_: Any) -> Value:
         """The value of the box, computed from the values of its children.
@@ -200,8 +212,90 @@ class Node:
         settings = "".join(f", {name}={_short(value)}" for name, value in self.setting_values().items())
         return f"<{self.title}{settings}: {shapes}>"
 
+    def __getattr__(self, name: str) -> Any:
+        if name in ("shape", "dtype") and "outputs" in self.__dict__:
+            return getattr(self.spec, name)
+        raise UnknownAttributeError(_unknown_attribute(self, name))
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise FrozenError(_immutable(self, name, f"an assignment to {name!r}"))
+
+    def __delattr__(self, name: str) -> None:
+        raise FrozenError(_immutable(self, name, f"del of {name!r}"))
+
+    @classmethod
+    def _of_state(cls, state: Mapping[str, Any], **more: Any) -> Self:
+        """A box of this state; nothing is inferred, checked or asked of the user's line."""
+        box = object.__new__(cls)
+        box.__dict__.update(state, **more)
+        return box
+
+    def _twin(self, **changes: Any) -> Self:
+        """A box of the same state, but for the changes."""
+        return self._of_state(self.__dict__, **changes)
+
+    def _on(self, children: tuple[Any, ...], anew: bool = False) -> Self:
+        """A box that differs in its children alone; where `anew`, what is known of the value is to be inferred."""
+        twin = object.__new__(type(self))
+        state = twin.__dict__
+        state.update(self.__dict__)
+        state["children"] = children
+        known = len(self.settings) + len(_OF_ALL) - (0 if "shape" in state else 2)
+        if len(state) > known:  # what was found out of this box and kept, such as `differentiable_wrt`
+            for name in state.keys() - _OF_ALL - self.settings.keys():
+                del state[name]
+        if anew:
+            for name in ("outputs", "shape", "dtype"):
+                state.pop(name, None)
+            state["name"], state["scope"] = None, current_scope()  # by which an error calls a box that is built
+        return twin
+
+    def _place(self, name: str | None, scope: str, built_at: Line | None = None) -> None:
+        """Name a box that nobody has seen yet, and say where in the user's code it stands."""
+        self.__dict__.update(name=name, scope=scope)
+        if built_at is not None:
+            self.__dict__["built_at"] = built_at
+
+    def _mark_derivative(self) -> None:
+        """Note of a box that nobody has seen yet that it is a derivative."""
+        self.__dict__["is_derivative"] = True
+
 
 def _short(setting: object) -> str:
     if isinstance(setting, np.ndarray):
         return f"array({setting.tolist()})" if setting.size <= 8 else f"array of {shape_text(setting.shape)}"
     return repr(setting)
+
+
+def _unknown_attribute(box: Node, name: str) -> str:
+    """Who was asked, and what stands near the name."""
+    text = f"{type(box).__name__}: a box has no {name!r}"
+    if name.startswith("_"):  # looked for by NumPy, notebooks and debuggers, which read no text
+        return text
+    if name in _ELSEWHERE:
+        text += f"; {_ELSEWHERE[name]}"
+    elif callable(getattr(np, name, None)):
+        text += f"; use np.{name}(box)"
+    else:
+        known = [one for one in (*dir(type(box)), "shape", "dtype") if not one.startswith("_")]
+        near = difflib.get_close_matches(name, known, 3)
+        text += f"; near it: {', '.join(near)}" if near else "; use the NumPy function for it"
+    return text + _line(box)
+
+
+def _immutable(box: Node, name: str, what: str) -> str:
+    """Who was changed, and how another one is made."""
+    way_out = {
+        "name": "box.named('...') is the same box under another name",
+        "children": "box.with_children(...) is the same box on others",
+        "value": "an input is fed, graph.fprop(x=...); an fg.Parameter has a value to assign",
+        "grad": "gradients are in what run.bprop() returns",
+    }.get(name, "build another box")
+    if name in box.settings:
+        way_out = f"build another box with {name}="
+    return f"{box.title}: found {what}, but a box is immutable; {way_out}{_line(box)}"
+
+
+def _line(box: Node) -> str:
+    line = box.__dict__.get("built_at")
+    return f"\n  built at {line}" if line else ""

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping, Sized
-from typing import TYPE_CHECKING, Any, NamedTuple, SupportsIndex
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from flowgraph.box import Array
-from flowgraph.box.copying import is_pickled_by, refuse_unpicklable
+from flowgraph.box.copying import Picklable
 from flowgraph.box.leaves import Parameter
 from flowgraph.errors import FeedError, UsageError
 from flowgraph.training.history import Epoch
@@ -103,7 +102,7 @@ def check_arrays(arrays: Mapping[str, Array], owned: Mapping[str, Parameter]) ->
             )
 
 
-class Resumable:
+class Resumable(Picklable):
     """The methods of a trainer that take its state and continue from one."""
 
     def state(self: Any) -> State:
@@ -160,8 +159,3 @@ class Resumable:
         self._sums, self._seconds = dict(record["sums"]), record["seconds"]
         self._norms, self.stopped = dict(record["norms"]), self.lookout.verdict()
         self.history = [Epoch(**epoch) for epoch in record["history"]]
-
-    def __reduce_ex__(self: Any, protocol: SupportsIndex) -> Any:
-        if is_pickled_by(sys._getframe()):
-            refuse_unpicklable(self, vars(self), protocol)
-        return super().__reduce_ex__(protocol)
