@@ -358,6 +358,8 @@ class Box(ArrayMethods["Box"]):
 
 
 def _valid(name: Any) -> str:
+    if isinstance(name, str) and name.isascii() and name.isidentifier():
+        return name
     problem = why_not_a_name(name)
     if problem is not None:
         raise UsageError(f"name: found {name!r}, {problem}")

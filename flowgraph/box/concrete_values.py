@@ -113,9 +113,8 @@ class Trace:
         return leaf.held if hasattr(leaf, "held") else leaf.current() if hasattr(leaf, "current") else None
 
 
-def current() -> Trace | None:
-    """The trace that is going on, if any."""
-    return _current.get()
+current: Callable[[], Trace | None] = _current.get
+"""The trace that is going on, if any."""
 
 
 @contextmanager

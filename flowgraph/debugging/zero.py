@@ -13,9 +13,8 @@ from flowgraph.debugging.slopes import lost_at
 from flowgraph.debugging.vjp_contribution import vjp_contribution
 from flowgraph.debugging.zero_report import Cause, ZeroReport
 from flowgraph.errors import UsageError
-from flowgraph.graph.array_sweep import mask_untaken
 from flowgraph.graph.passes import Step, sweep
-from flowgraph.graph.steps import unreached
+from flowgraph.graph.where_masking import mask_untaken
 
 if TYPE_CHECKING:
     from flowgraph.graph import Graph
@@ -49,7 +48,7 @@ def why_zero(graph: Graph, values: Sequence[Any], seeds: Sequence[Any], box: Box
 
 def _causes(graph: Graph, values: Sequence[Any], seeds: Sequence[Any], box: Box, whole: bool) -> list[Cause]:
     cuts = _cuts(graph, box) if whole else []
-    if unreached(graph, [box]):
+    if graph.cut((box,)):
         return cuts
     outputs = [output for output in graph.outputs if seeds[graph.slots[output]] is not None]
     if not any(np.any(seeds[graph.slots[output]]) for output in outputs):

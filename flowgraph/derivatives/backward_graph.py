@@ -13,11 +13,11 @@ from flowgraph.boxes.engine.shape_like import broadcast_like
 from flowgraph.derivatives.symbolic import on_boxes
 from flowgraph.errors import DtypeError, ShapeError, UsageError
 from flowgraph.graph import Graph
-from flowgraph.graph.array_sweep import are_finite, mask_untaken, of_units
 from flowgraph.graph.feeding import refuse_without_grad
 from flowgraph.graph.passes import Step, backward, seeds_of, sweep
 from flowgraph.graph.steps import mark_derivatives, refuse_cut, refuse_lost
 from flowgraph.graph.topology import Topology, topological_order
+from flowgraph.graph.where_masking import are_finite, mask_untaken, of_units
 from flowgraph.shapes.spec import same, shape_text
 
 Fallback: TypeAlias = Literal["central differences"]

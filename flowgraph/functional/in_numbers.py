@@ -14,10 +14,10 @@ from flowgraph.functional.containers import mapped
 from flowgraph.functional.record import refuse_stranger
 from flowgraph.functional.transforms import Subject
 from flowgraph.graph import Graph
-from flowgraph.graph.array_sweep import mask_untaken
 from flowgraph.graph.passes import Step, backward, forward, seeds_of, sweep
 from flowgraph.graph.steps import refuse_lost
 from flowgraph.graph.topology import Topology
+from flowgraph.graph.where_masking import mask_untaken
 
 
 def computed(transform: Callable[[Subject], Any], subject: Subject, trace: concrete_values.Trace) -> Any:

@@ -49,7 +49,7 @@ def read_feeds(graph: Topology, feeds: Mapping[Any, Any] | None, named: Mapping[
                 f"fprop: found a value for {graph.names[box]!r}, which is a {type(box).__name__}; "
                 f"only inputs, parameters and random leaves are fed"
             )
-        given[box] = read_array(graph.names[box], box, value)
+        given[box] = read_array(box.name or graph.names[box], box, value)
     return given
 
 
@@ -172,7 +172,7 @@ def bind_sizes(graph: Topology, shapes: Mapping[Box, tuple[int, ...]]) -> dict[s
 def array_seeds(graph: Topology, values: Sequence[Any], grad: Value) -> list[Any]:
     """What `Run.bprop` is given as `grad`, read, in a list with a place for every box."""
     arriving = _by_output(graph, grad)
-    return seeds_of(graph, [(box, _seed(graph.names[box], values[graph.slots[box]], one)) for box, one in arriving])
+    return seeds_of(graph, [(box, _seed(graph, box, values[graph.slots[box]], one)) for box, one in arriving])
 
 
 def refuse_without_grad(who: str, shape: Shape, dtype: np.dtype[Any]) -> None:
@@ -192,6 +192,8 @@ def refuse_without_grad(who: str, shape: Shape, dtype: np.dtype[Any]) -> None:
 def _by_output(graph: Topology, grad: Value) -> list[tuple[Box, Any]]:
     """The outputs at which something arrives, and what: for all, in their order, or by output."""
     outputs = graph.outputs
+    if grad is None:
+        return [(box, None) for box in outputs]
     if isinstance(grad, Mapping):
         given = [(graph.box(key), part) for key, part in grad.items()]
         strange = [box for box, _ in given if box not in outputs]
@@ -200,7 +202,7 @@ def _by_output(graph: Topology, grad: Value) -> list[tuple[Box, Any]]:
             names = ", ".join(graph.names[box] for box in outputs)
             raise FeedError(f"bprop: found {found}, needs outputs of the graph: {names}")
         return given
-    listed = [None] * len(outputs) if grad is None else [grad]
+    listed = [grad]
     if len(outputs) > 1 and np.iterable(grad) and not isinstance(grad, Box):
         listed = list(grad)
     if len(listed) != len(outputs) and not isinstance(grad, Box):
@@ -211,8 +213,11 @@ def _by_output(graph: Topology, grad: Value) -> list[tuple[Box, Any]]:
     return list(zip(outputs, listed, strict=False))
 
 
-def _seed(name: str, value: Value, grad: Value) -> Any:
+def _seed(graph: Topology, box: Box, value: Value, grad: Value) -> Any:
     """What arrives at an output, in its dtype."""
+    if grad is None and len(box.outputs) == 1 and box.shape == () and box.dtype.kind == "f":
+        return value.dtype.type(1)
+    name = graph.names[box]
     if isinstance(grad, Box):
         raise UsageError(
             f"bprop: found {grad.title} as grad=, which takes arrays that arrive at the outputs; to differentiate "

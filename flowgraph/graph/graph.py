@@ -5,19 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal, NoReturn, SupportsIndex, cast
 
+import numpy as np
+
 from flowgraph.attached import OnGrads, OnGraph, OnRun
 from flowgraph.box import Array, Box, Built, Constant
 from flowgraph.box.arrays import read_only
 from flowgraph.box.random_draws import Seed, seed_of_run
+from flowgraph.box.underflow import again
+from flowgraph.box.value import Value
 from flowgraph.errors import FeedError, UnknownBoxError, UsageError
 from flowgraph.graph import feeding
-from flowgraph.graph.array_sweep import sweep_arrays
 from flowgraph.graph.debug_mode import debugging
 from flowgraph.graph.feeding import array_seeds
-from flowgraph.graph.passes import assert_values, backward, forward
+from flowgraph.graph.passes import Step, assert_values, backward, forward, sweep
 from flowgraph.graph.steps import CachedSteps, refuse_cut
 from flowgraph.graph.table import graph_table
 from flowgraph.graph.topology import Topology
+from flowgraph.graph.where_masking import checked_sweep, sweep_to_nan
 from flowgraph.printable import printable
 
 _KEYWORDS: dict[str, Any] = {"keep": "all", "seed": None}
@@ -277,10 +281,11 @@ class Run(OnRun):
             )
         boxes = self._wrt(wrt)
         seeds = self._seeds(grad)
-        if unused == "raise":
-            refuse_cut(self.graph, self.graph.cut(boxes))
+        cut = self.graph.cut(boxes)
+        if cut and unused == "raise":
+            refuse_cut(self.graph, cut)
         steps = self.graph.bsteps(boxes)
-        grads = backward(self.graph, steps, self._values, seeds, boxes, sweep_arrays, every=keep == "all")
+        grads = backward(self.graph, steps, self._values, seeds, boxes, _sweep_arrays, every=keep == "all")
         return Grads(self.graph, grads, boxes, self._values, seeds)
 
     def _wrt(self, wrt: Built | str | Iterable[Built | str] | None) -> tuple[Box, ...]:
@@ -358,6 +363,42 @@ class Grads(OnGrads, Mapping[Any, Array]):
         return f"<Grads of {', '.join(names[:_NAMED])}{more}>"
 
 
+def _sweep_arrays(
+    graph: Topology, steps: Sequence[Step], values: Sequence[Any], seeds: Sequence[Any], wrt: Sequence[Box]
+) -> list[Any]:
+    """The gradients of all boxes.
+
+    Masks of branches that are not taken cost more than the sweep itself, so they are only made where a gradient by one
+    of `wrt` is NaN without them.
+    """
+    try:
+        return _swept(graph, steps, values, seeds, wrt)
+    except (FloatingPointError, RuntimeWarning) as error:
+        grads: list[Any] = again(error, _swept, graph, steps, values, seeds, wrt)
+        return grads
+
+
+def _swept(
+    graph: Topology, steps: Sequence[Step], values: Sequence[Any], seeds: Sequence[Any], wrt: Sequence[Box]
+) -> list[Any]:
+    grads = list(seeds)
+    if debugging():
+        checked_sweep(graph, steps, values, grads)
+    else:
+        sweep(steps, values, grads)
+    if any(_has_nan(grads[graph.slots[box]]) for box in wrt):
+        return sweep_to_nan(graph, steps, values, seeds)
+    return grads
+
+
+def _has_nan(part: Value) -> bool:
+    """A cheap look: a sum that is no NaN rules one out."""
+    if part is None or isinstance(part, tuple):
+        return False
+    with np.errstate(all="ignore"):
+        return bool(np.isnan(np.sum(part))) and bool(np.isnan(part).any())
+
+
 def _graph(cls: type[Graph], boxes: Sequence[Box], places: Sequence[int]) -> Graph:
     """The graph of boxes in their order, some of which are its outputs."""
     graph = object.__new__(cls)
@@ -365,5 +406,5 @@ def _graph(cls: type[Graph], boxes: Sequence[Box], places: Sequence[int]) -> Gra
     return graph
 
 
-_DERIVED = frozenset({*vars(Graph(Constant(0.0))), "names", "_by_name"})
+_DERIVED = frozenset({*vars(Graph(Constant(0.0))), "names", "passed", "_by_name"})
 """The attributes that every graph has, or has once it is asked for a name."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import partial
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from functools import cached_property, partial
 from typing import Any
 
 from flowgraph.box import Box, Value
@@ -26,12 +26,6 @@ def leading(boxes: Sequence[Box], slots: Mapping[Box, int], wrt: Iterable[Box]) 
     return leads
 
 
-def unreached(graph: Topology, wrt: Iterable[Box]) -> list[Box]:
-    """Those of `wrt` to which no differentiable path leads from an output."""
-    found = reached(graph.boxes, graph.outputs)
-    return [box for box in wrt if box not in found]
-
-
 def reached(boxes: Sequence[Box], outputs: Iterable[Box]) -> set[Box]:
     """Those of the boxes, which are in topological order, to which a differentiable path leads from an output."""
     found = {box for box in outputs if box.outputs[0].dtype.kind in "fc"}
@@ -47,13 +41,13 @@ def mark_derivatives(boxes: Iterable[Box]) -> None:
         box._mark_derivative()
 
 
-def refuse_cut(graph: Topology, cut: Sequence[Box]) -> None:
+def refuse_cut(graph: CachedSteps, cut: Sequence[Box]) -> None:
     """Refuse to give zeros in silence for boxes that no gradient reaches, or that the graph does not hold.
 
     A derivative that does not read a box, or only its shape, or that compares it, is constant there: its own derivative
     is 0, and there is nothing in the user's graph to mend.
     """
-    derivatives = [box for box in reached(graph.boxes, graph.outputs) if box.is_derivative] if cut else []
+    derivatives = [box for box in graph.passed if box.is_derivative] if cut else []
     below = set(topological_order(derivatives))
     for box in cut:
         if box not in graph and not derivatives:
@@ -83,12 +77,11 @@ def refuse_underived(boxes: Iterable[Box], slots: Mapping[Box, int], leads: byte
                 )
 
 
-def refuse_lost(graph: Topology, cut: Sequence[Box]) -> None:
+def refuse_lost(graph: CachedSteps, cut: Sequence[Box]) -> None:
     """Refuse a gradient of zeros if a box on the way does not implement the derivative that would be needed."""
     if cut:
-        passed = reached(graph.boxes, graph.outputs)
         leads = leading(graph.boxes, graph.slots, cut)
-        refuse_underived([box for box in graph.boxes if box in passed], graph.slots, leads)
+        refuse_underived([box for box in graph.boxes if box in graph.passed], graph.slots, leads)
 
 
 def cut_error(graph: Topology, box: Box) -> NotDifferentiableError:
@@ -120,11 +113,10 @@ def cut_error(graph: Topology, box: Box) -> NotDifferentiableError:
 
 
 def backward_steps(
-    boxes: Sequence[Box], slots: Mapping[Box, int], wrt: Iterable[Box], outputs: Iterable[Box]
+    boxes: Sequence[Box], slots: Mapping[Box, int], wrt: Iterable[Box], passed: Collection[Box]
 ) -> tuple[Step, ...]:
-    """The bprops from the outputs to `wrt`, parents before children."""
+    """The bprops from the outputs to `wrt`, parents before children, of boxes that a gradient passes."""
     leads = leading(boxes, slots, wrt)
-    passed = reached(boxes, outputs)
     refuse_underived([box for box in boxes if box in passed], slots, leads)
     steps = []
     for slot in range(len(boxes) - 1, -1, -1):
@@ -157,7 +149,7 @@ def derived_bprop(box: Box) -> Callable[..., tuple[Any, ...]]:
     boxes = topological_order([inside])
     slots = {box: slot for slot, box in enumerate(boxes)}
     wanted = [leaf for leaf, free in zip(leaves, box.differentiable_wrt, strict=True) if free and leaf in slots]
-    steps = backward_steps(boxes, slots, wanted, [inside])
+    steps = backward_steps(boxes, slots, wanted, reached(boxes, [inside]))
 
     def bprop(grad: Value, value: Value, *children: Value) -> tuple[Any, ...]:
         known = dict(zip(leaves, children, strict=True))
@@ -223,7 +215,11 @@ class CachedSteps(Topology):
         super().__init__(outputs, along)
         self._fsteps: dict[Any, tuple[Fstep, ...]] = {}
         self._bsteps: dict[tuple[Box, ...], tuple[Step, ...]] = {}
-        self._cut: dict[tuple[Box, ...], list[Box]] = {}
+
+    @cached_property
+    def passed(self) -> set[Box]:
+        """The boxes to which a differentiable path leads from an output."""
+        return reached(self.boxes, self.outputs)
 
     def fsteps(self, kept: frozenset[int] | None, dirty: frozenset[int] | None = None) -> tuple[Fstep, ...]:
         """The steps of the forward pass.
@@ -259,7 +255,7 @@ class CachedSteps(Topology):
             In reverse topological order.
         """
         if wrt not in self._bsteps:
-            self._bsteps[wrt] = backward_steps(self.boxes, self.slots, wrt, self.outputs)
+            self._bsteps[wrt] = backward_steps(self.boxes, self.slots, wrt, self.passed)
         return self._bsteps[wrt]
 
     def cut(self, wrt: tuple[Box, ...]) -> list[Box]:
@@ -275,6 +271,4 @@ class CachedSteps(Topology):
         list of Box
             Empty if all are reached.
         """
-        if wrt not in self._cut:
-            self._cut[wrt] = unreached(self, wrt)
-        return self._cut[wrt]
+        return [box for box in wrt if box not in self.passed]

@@ -114,7 +114,7 @@ class Topology:
             assert_topological(self.boxes)
         self.slots = dict(zip(self.boxes, range(len(self.boxes)), strict=True))
         leaves = [box for box in self.boxes if not box.children]
-        refuse_equal_names(leaves)
+        self._leaves = {name: box for box, name in refuse_equal_names(leaves).items()}
         self.inputs = Boxes([box for box in leaves if isinstance(box, Input)])
         self.parameters = Boxes([box for box in leaves if isinstance(box, Parameter)])
         self.randoms = Boxes([box for box in leaves if isinstance(box, Random)])
@@ -146,7 +146,10 @@ class Topology:
         UnknownBoxError
             If the graph has no such box; the message lists similar names.
         """
-        found = self._by_name.get(key) if isinstance(key, str) else key
+        found: object = key
+        if isinstance(key, str):  # a run that is fed and read by the names of leaves needs no names of all boxes
+            found = self._leaves.get(key)
+            found = self._by_name.get(key) if found is None else found
         if not isinstance(found, Box) or found not in self.slots:
             raise UnknownBoxError(self._unknown_box(key))
         return found

@@ -10,9 +10,9 @@ import numpy as np
 
 from flowgraph.box import Box, Value
 from flowgraph.errors import UsageError
-from flowgraph.graph.array_sweep import mask_untaken
 from flowgraph.graph.passes import Step as Bstep
 from flowgraph.graph.passes import sweep
+from flowgraph.graph.where_masking import mask_untaken
 from flowgraph.printable import printable
 from flowgraph.rendering.derivation_lines import DerivationLines
 from flowgraph.rendering.formulas import plain_formula

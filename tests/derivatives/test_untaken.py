@@ -5,7 +5,7 @@ import pytest
 
 import flowgraph as fg
 from flowgraph.functional import grad, hessian, jvp
-from flowgraph.graph.array_sweep import are_finite
+from flowgraph.graph.where_masking import are_finite
 
 X = np.array([0.0, -1.0, 2.0, 1.0])
 SAFE = np.array([7.0, 7.0, 2.0, 1.0])

@@ -1,4 +1,4 @@
-"""The backward sweep on arrays: with the postconditions of debug mode, and with masks where it meets a NaN."""
+"""The backward sweep with checks in debug mode, and with an exact 0 for what is not taken where it meets a NaN."""
 
 from __future__ import annotations
 
@@ -13,43 +13,13 @@ from flowgraph.box import Box, Elementwise, Value
 from flowgraph.box.arrays import read_only
 from flowgraph.box.inference import refuse_writing
 from flowgraph.box.slopes import CHOICE, CONSTANT, FINITE, SHARE
-from flowgraph.box.underflow import again
 from flowgraph.boxes.elementwise.complex_numbers import real_part
 from flowgraph.errors import BpropError, GradientWarning
-from flowgraph.graph.debug_mode import debugging
 from flowgraph.graph.passes import Step, accumulate, sweep
 from flowgraph.graph.topology import Topology
 
 
-def sweep_arrays(
-    graph: Topology, steps: Sequence[Step], values: Sequence[Any], seeds: Sequence[Any], wrt: Sequence[Box]
-) -> list[Any]:
-    """The gradients of all boxes.
-
-    Masks of branches that are not taken cost more than the sweep itself, so they are only made where a gradient by one
-    of `wrt` is NaN without them.
-    """
-    try:
-        return _swept(graph, steps, values, seeds, wrt)
-    except (FloatingPointError, RuntimeWarning) as error:
-        grads: list[Any] = again(error, _swept, graph, steps, values, seeds, wrt)
-        return grads
-
-
-def _swept(
-    graph: Topology, steps: Sequence[Step], values: Sequence[Any], seeds: Sequence[Any], wrt: Sequence[Box]
-) -> list[Any]:
-    grads = list(seeds)
-    if debugging():
-        checked_sweep(graph, steps, values, grads)
-    else:
-        sweep(steps, values, grads)
-    if any(_has_nan(grads[graph.slots[box]]) for box in wrt):
-        return _sweep_to_nan(graph, steps, values, seeds)
-    return grads
-
-
-def _sweep_to_nan(graph: Topology, steps: Sequence[Step], values: Sequence[Any], seeds: Sequence[Any]) -> list[Any]:
+def sweep_to_nan(graph: Topology, steps: Sequence[Step], values: Sequence[Any], seeds: Sequence[Any]) -> list[Any]:
     """The sweep anew, with an exact 0 for branches that are not taken.
 
     A warning names the first bprop that made a NaN of what was free of it, none where the values held one already.
@@ -63,14 +33,6 @@ def _sweep_to_nan(graph: Topology, steps: Sequence[Step], values: Sequence[Any],
                 warnings.warn(nan_text(graph, step, position), GradientWarning, stacklevel=3)
                 named = True
     return grads
-
-
-def _has_nan(part: Value) -> bool:
-    """A cheap look: a sum that is no NaN rules one out."""
-    if part is None or isinstance(part, tuple):
-        return False
-    with np.errstate(all="ignore"):
-        return bool(np.isnan(np.sum(part))) and bool(np.isnan(part).any())
 
 
 def checked_sweep(graph: Topology, steps: Sequence[Step], values: Sequence[Any], grads: list[Any]) -> None:
