@@ -11,10 +11,9 @@ from flowgraph.box import Box, Constant, Elementwise, Leaf, registry
 from flowgraph.box.example import example
 from flowgraph.box.interval import Interval
 from flowgraph.box.leaves import Input, Parameter, Random
-from flowgraph.box.naming import scope
-from flowgraph.shapes.signature import Signature
+from flowgraph.box.node import scope
 from flowgraph.shapes.size import Size
-from flowgraph.shapes.spec import Spec
+from flowgraph.shapes.spec import Signature, Spec
 
 # isort: split
 # Files of boxes may call what stands above by fg.

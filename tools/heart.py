@@ -7,6 +7,7 @@ the import counts: caches are empty, as they are for the first graph of a user.
 
 from __future__ import annotations
 
+import importlib
 import json
 import subprocess
 import sys
@@ -53,9 +54,8 @@ def program_of_flowgraph() -> Callable[[], None]:
 
 def program_of_autograd() -> Callable[[], None]:
     """The same in autograd."""
-    import autograd.numpy as anp
-    from autograd import grad
-
+    anp: Any = importlib.import_module("autograd.numpy")
+    grad: Any = importlib.import_module("autograd").grad
     values, start = np.ones((3, 2)), np.ones((2, 1))
 
     def program() -> None:

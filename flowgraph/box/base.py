@@ -25,15 +25,13 @@ from flowgraph.box.declaration import (
 from flowgraph.box.foreign import is_foreign
 from flowgraph.box.help_text import HelpText
 from flowgraph.box.inference import read_spec, try_dtype, try_fprop
-from flowgraph.box.naming import current_scope, users_line
-from flowgraph.box.node import Node
+from flowgraph.box.node import Node, current_scope, users_line
 from flowgraph.box.settings import BoxSignature, read_settings
 from flowgraph.box.underflow import again
 from flowgraph.errors import UsageError
 from flowgraph.printable import why_not_a_name
-from flowgraph.shapes.signature import Signature, SignatureMismatchError
 from flowgraph.shapes.size import Shape
-from flowgraph.shapes.spec import Spec
+from flowgraph.shapes.spec import Signature, SignatureMismatchError, Spec
 
 registry: dict[str, type[Box]] = {}
 """Every box class by name; tests, docs, pictures and checks find a new class here."""

@@ -17,7 +17,7 @@ from flowgraph.box.example import Example
 from flowgraph.box.interval import Interval
 from flowgraph.box.settings import annotation_of
 from flowgraph.box.value import Value
-from flowgraph.shapes.signature import Signature
+from flowgraph.shapes.spec import Signature
 
 WORDS = {
     "axis": "The axis of the operation; a negative one counts from the last.",

@@ -11,9 +11,8 @@ import numpy as np
 
 from flowgraph.box.node import Node
 from flowgraph.errors import FlowgraphError, ReadOnlyError, UsageError
-from flowgraph.shapes.signature import Signature
 from flowgraph.shapes.size import Shape, evaluate, fit
-from flowgraph.shapes.spec import Spec, sample
+from flowgraph.shapes.spec import Signature, Spec, sample
 
 _SIZES = (6, 12, 4, 24, 8, 60, 2, 5, 3, 7, 1)
 """Numbers that stand for named sizes in trials: first some with many divisors, as boxes split and reshape axes."""

@@ -1,20 +1,152 @@
-"""What is known of every box: what its class declares, the state that it holds and never changes, and its texts."""
+"""What is known of every box: the line and scope in which it was built, what its class declares, state and texts."""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar, Self
+import functools
+import os
+import sys
+import weakref
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from types import CodeType
+from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 
-from flowgraph.box.naming import Line, current_scope
 from flowgraph.box.slopes import Saturates, Slopes
 from flowgraph.box.value import Value
 from flowgraph.errors import FrozenError, ShapeError, UnknownAttributeError, UsageError
-from flowgraph.printable import printable
+from flowgraph.printable import printable, why_not_a_name
 from flowgraph.shapes.size import Shape
 from flowgraph.shapes.spec import Spec, shape_text
+
+_HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+_NUMPY = os.path.dirname(np.__file__) + os.sep
+_known: dict[int, _Code] = {}
+"""Code that built boxes, by its identity as long as it lives: hashing code takes longer than building a box."""
+
+_scope: ContextVar[str] = ContextVar("flowgraph_scope", default="")
+
+
+class Line(NamedTuple):
+    """A line of the user's code, and the expression there: its first and last line, its first and last column."""
+
+    path: str
+    number: int
+    expression: tuple[int, ...] = ()
+
+    def __str__(self) -> str:
+        return f"{os.path.basename(self.path)}:{self.number}"
+
+
+def users_line() -> Line:
+    """The innermost line of the call stack that is neither flowgraph's nor NumPy's."""
+    frame = sys._getframe(1)
+    inside = _inside
+    while inside[frame.f_code.co_filename] and frame.f_back is not None:
+        frame = frame.f_back
+    code = frame.f_code
+    known = _known.get(id(code))
+    if known is None or known.code() is not code:
+        known = _known[id(code)] = _Code(code)
+    line = known.lines.get(frame.f_lasti)
+    if line is None:
+        line = known.lines[frame.f_lasti] = known.line(code.co_filename, frame.f_lineno, frame.f_lasti)
+    return line
+
+
+class _Code:
+    """Code that built boxes, and a line for each of its instructions that did."""
+
+    def __init__(self, code: CodeType) -> None:
+        self.code = weakref.ref(code, functools.partial(_forget, id(code)))
+        self.lines: dict[int, Line] = {}
+        self._places = list(code.co_positions())
+
+    def line(self, path: str, number: int, instruction: int) -> Line:
+        """The line of an instruction, with the place of the expression that it belongs to, where Python keeps that."""
+        place = self._places[instruction // 2]
+        return Line(path, number, () if None in place else place)  # type: ignore[arg-type]
+
+
+def _forget(place: int, code: weakref.ref[CodeType]) -> None:
+    """Let go of the lines of code that is gone, unless other code has come to stand there."""
+    if place in _known and _known[place].code is code:
+        del _known[place]
+
+
+class _Inside(dict[str, bool]):
+    """Whether a file is one of flowgraph's own, or of NumPy's: found out once for each."""
+
+    def __missing__(self, path: str) -> bool:
+        self[path] = path.startswith((_HERE, _NUMPY))
+        return self[path]
+
+
+_inside = _Inside()
+
+
+def is_inside_flowgraph(path: str) -> bool:
+    """Whether a file is one of flowgraph's own."""
+    return path.startswith(_HERE)
+
+
+@contextmanager
+def scope(name: str) -> Iterator[None]:
+    """Group the boxes built inside: their names begin with "name/", and a picture draws them in one frame.
+
+    `name` is printable text without "/" and without spaces at its ends; scopes may stand inside each other.
+
+    Parameters
+    ----------
+    name : str
+        Printable text without "/" and without spaces at its ends.
+
+    Yields
+    ------
+    None
+
+    Raises
+    ------
+    UsageError
+        If the name is no such text.
+
+    Examples
+    --------
+    >>> import flowgraph as fg
+    >>> with fg.scope("layer1"):
+    ...     W = fg.Parameter([[1.0]], name="W")
+    >>> W.name
+    'layer1/W'
+    """
+    problem = why_not_a_name(name)
+    if problem is None and "/" in name:
+        problem = "needs a name without '/'; nest scopes for a path of names"
+    if problem is not None:
+        raise UsageError(f"scope: found {name!r}, {problem}")
+    token = _scope.set(f"{_scope.get()}{name}/")
+    try:
+        yield
+    finally:
+        _scope.reset(token)
+
+
+def current_scope() -> str:
+    """The path of the scopes that are open, "" or "layer1/" or "net/layer1/"."""
+    return _scope.get()
+
+
+@contextmanager
+def reopened(path: str) -> Iterator[None]:
+    """Open again the scopes of a path that `current_scope` gave, in place of those that are open now."""
+    token = _scope.set(path)
+    try:
+        yield
+    finally:
+        _scope.reset(token)
+
 
 _OF_ALL = frozenset({"children", "name", "scope", "built_at", "outputs", "shape", "dtype"})
 """What every box holds beside its settings; one of several outputs has no shape and dtype of its own."""

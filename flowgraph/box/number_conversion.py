@@ -15,8 +15,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from flowgraph.box import concrete_values
-from flowgraph.box.naming import is_inside_flowgraph
-from flowgraph.box.node import Node
+from flowgraph.box.node import Node, is_inside_flowgraph
 from flowgraph.errors import UsageError
 from flowgraph.shapes.size import Shape
 

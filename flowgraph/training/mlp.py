@@ -12,7 +12,7 @@ from numpy.typing import DTypeLike
 from flowgraph.box import Box
 from flowgraph.box.copying import Picklable
 from flowgraph.box.leaves import Input, Parameter
-from flowgraph.box.naming import reopened, scope
+from flowgraph.box.node import reopened, scope
 from flowgraph.boxes.neural.activation_functions import elu, gelu, leaky_relu, linear, relu, sigmoid, silu, softplus
 from flowgraph.boxes.neural.softmax import log_softmax, softmax
 from flowgraph.errors import UsageError

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import flowgraph as fg
-from flowgraph.box.naming import users_line
+from flowgraph.box.node import users_line
 
 x, n = fg.Input("x", shape=("N", 2)), fg.Input("n", shape=(2,), dtype=int)
 TWO = {
