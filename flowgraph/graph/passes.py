@@ -33,24 +33,30 @@ class Fstep(NamedTuple):
 
 
 class Step(NamedTuple):
-    """One bprop: the box, its slot, the slots of its children, which of them want a gradient, and what each takes."""
+    """One bprop: the box, its slot, the slots of its children, and an edge to each of those that want a gradient.
+
+    An edge is the position of the child, its slot, and what it takes.
+    """
 
     slot: int
     bprop: Callable[..., tuple[Any, ...]]
     read: Callable[[Any], Iterable[Any]]
-    wanted: tuple[tuple[int, int], ...]
     edges: tuple[tuple[int, int, Edge], ...]
     arity: int
     box: Box
+
+    @property
+    def wanted(self) -> tuple[tuple[int, int], ...]:
+        """The position and the slot of each child that wants a gradient."""
+        return tuple((position, child) for position, child, _ in self.edges)
 
 
 def step_of(
     box: Box, slot: int, bprop: Callable[..., Any], read: Callable[[Any], Any], wanted: Iterable[tuple[int, int]]
 ) -> Step:
     """The step of a box; `wanted` has the position and the slot of each child that wants a gradient."""
-    listed = tuple(wanted)
-    edges = tuple([(position, child, Edge(box, position)) for position, child in listed])
-    return Step(slot, bprop, read, listed, edges, len(box.children), box)
+    edges = tuple([(position, child, Edge(box, position)) for position, child in wanted])
+    return Step(slot, bprop, read, edges, len(box.children), box)
 
 
 def guarded(box: Box, function: Callable[..., Any]) -> Callable[..., Any]:
@@ -153,7 +159,7 @@ def sweep(steps: Iterable[Step], values: Sequence[Any], grads: list[Any]) -> Non
     """
     box: Box | None = None
     try:
-        for slot, bprop, read, _, edges, arity, box in steps:
+        for slot, bprop, read, edges, arity, box in steps:
             grad = grads[slot]
             if grad is None:
                 continue
@@ -162,11 +168,9 @@ def sweep(steps: Iterable[Step], values: Sequence[Any], grads: list[Any]) -> Non
                 raise _wrong_count(box, parts)
             for position, child, edge in edges:
                 part, value = parts[position], values[child]
-                kind = type(part)
-                if (kind is not _NUMBER or type(value) is not _NUMBER) and (
-                    kind is not _ARRAY or part.dtype is not edge.dtype or part.shape != value.shape
-                ):
-                    part = edge.settled(part, value)
+                if type(part) is not _NUMBER or type(value) is not _NUMBER:
+                    fits = type(part) is _ARRAY and part.dtype is edge.dtype and part.shape == value.shape
+                    part = part if fits else edge.settled(part, value)
                 arrived = grads[child]
                 grads[child] = part if arrived is None else accumulate(arrived, part)
     except Exception as error:
