@@ -21,24 +21,9 @@ ANYWHERE = ("starting", "attached", "__version__")
 """What imports nothing of flowgraph."""
 
 BACK = {
-    ("training.history_plot", "training.history"): "a history draws itself, and its picture reads it",
-    ("training.bias_variance_plot", "training.bias_variance"): "a decomposition draws itself, and its picture reads it",
     ("training.diagnosis", "training.history"): "a history says what its curves mean, and what says it reads them",
     ("search.diagnosis", "search.result"): "a result says what its trials mean, and what says it reads them",
-    ("search.plots", "search.result"): "a result draws itself, and its picture reads it",
-    ("training.state", "training.trainer"): "a trainer keeps its state, which is read from the trainer",
     ("training.callbacks", "training.trainer"): "a trainer calls callbacks, which are given the trainer",
-    ("plan.passes.sections", "plan.schedule"): "a schedule finds sections, which are cut out of it",
-    ("plan.numpy.rules", "plan.numpy.emit"): "an emitter looks up rules, which are given the emitter",
-    ("plan.numpy.operands", "plan.numpy.emit"): "an emitter has parts, which are given the emitter",
-    ("plan.numpy.emit_flat", "plan.numpy.emit"): "an emitter has parts, which are given the emitter",
-    ("plan.numpy.emit_tiles", "plan.numpy.emit"): "an emitter has parts, which are given the emitter",
-    ("plan.numba.rules", "plan.numba.emit"): "an emitter looks up rules, which are given the emitter",
-    ("plan.numba.blocks", "plan.numba.emit"): "an emitter has parts, which are given the emitter",
-    ("plan.numba.stacks", "plan.numba.emit"): "an emitter has parts, which are given the emitter",
-    ("plan.numba.kernels", "plan.numba.mixed"): "an emitter has parts, which are given the emitter",
-    ("plan.numba.table_rows", "plan.numba.mixed"): "an emitter has parts, which are given the emitter",
-    ("plan.numba.sums", "plan.numba.emit"): "an emitter has parts, which are given the emitter",
 }
 """The imports that close a circle, by importing and imported file, each with its reason; there are no others."""
 
