@@ -142,7 +142,9 @@ class Box(ArrayMethods["Box"]):
         Spec or sequence of Spec
             One for each output of the box.
         """
-        return self.infer(*[outputs[0] if len(outputs := one.outputs) == 1 else one.spec for one in self.children])
+        return self.infer(
+            *[outputs[0] if len(outputs := child.outputs) == 1 else child.spec for child in self.children]
+        )
 
     def infer(self, *specs: Any, **_: Any) -> Spec | Sequence[Spec]:
         """Shape and dtype of the value from those of the children: by the signature, else by a trial fprop.
@@ -204,7 +206,7 @@ class Box(ArrayMethods["Box"]):
         elif not isinstance(outputs, tuple | list):
             read_spec(self, outputs)
         else:
-            state["outputs"] = tuple([read_spec(self, one) for one in outputs])
+            state["outputs"] = tuple([read_spec(self, spec) for spec in outputs])
 
     def with_children(self, *children: Any) -> Box:
         """The same operation with other children, under the same name and with the same line of the user's code.
@@ -403,8 +405,8 @@ class Leaf(Box, abstract=True):
 
     def _read(self, shape: Shape, dtype: DTypeLike) -> None:
         """Set shape and dtype of a leaf, which has no children and no inference."""
-        found = np.dtype(dtype)
-        native = found if found.isnative else found.newbyteorder("=")  # NumPy's own object: plans compare by identity
+        given = np.dtype(dtype)
+        native = given if given.isnative else given.newbyteorder("=")  # NumPy's own object: plans compare by identity
         state = self.__dict__
         state["children"], state["outputs"], state["shape"], state["dtype"] = (), (Spec(shape, native),), shape, native
 

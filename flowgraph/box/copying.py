@@ -113,11 +113,11 @@ class _Pickling:
     def now(cls) -> _Pickling:
         """The current pickling of this thread, or a new one."""
         last: Callable[[], _Pickling | None] | None = getattr(cls._here, "last", None)
-        found = last() if last is not None else None
-        if found is None:
-            found = cls()
-            cls._here.last = weakref.ref(found)
-        return found
+        pickling = last() if last is not None else None
+        if pickling is None:
+            pickling = cls()
+            cls._here.last = weakref.ref(pickling)
+        return pickling
 
 
 class _Done:
@@ -212,8 +212,8 @@ def _is_fixed(value: object) -> bool:
 
 def _numpys_own(dtype: np.dtype[Any]) -> np.dtype[Any]:
     """NumPy's own object for a dtype, of which pickle makes another one: plans compare by identity."""
-    found = np.dtype(dtype.char)
-    return found if found == dtype else dtype
+    own = np.dtype(dtype.char)
+    return own if own == dtype else dtype
 
 
 class Picklable:
@@ -286,7 +286,7 @@ def _is_code_pickled() -> bool:
 
 def _has_its_name(named: Any) -> bool:
     """Whether a function or class is found where pickle looks for it."""
-    found: Any = sys.modules.get(named.__module__)
+    target: Any = sys.modules.get(named.__module__)
     for part in named.__qualname__.split("."):
-        found = getattr(found, part, None)
-    return found is named
+        target = getattr(target, part, None)
+    return target is named

@@ -114,10 +114,12 @@ def _from_trials(box: Node, specs: Sequence[Spec]) -> Spec | tuple[Spec, ...]:
         return specs_of_value if len(specs_of_value) > 1 else specs_of_value[0]
     samples, failure = [], None
     for trial in range(len(_SIZES)):
+        # Each name goes through the 11 sizes at a pace of its own, from a start of its own: 11 is prime, so two names
+        # meet every difference, and a size of the value that follows one of them is not taken to follow the other.
         sizes = {name: _SIZES[(trial * (i + 1) + 3 * i) % len(_SIZES)] for i, name in enumerate(names)}
         try:
             samples.append((sizes, _trial(box, specs, sizes)))
-        except Exception as error:
+        except Exception as error:  # a box may refuse some sizes, such as those that it cannot split
             failure = failure or error
     if not samples:
         assert failure is not None

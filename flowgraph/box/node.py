@@ -409,7 +409,7 @@ def _unknown_attribute(box: Node, name: str) -> str:
     elif callable(getattr(np, name, None)):
         text += f"; use np.{name}(box)"
     else:
-        known = [one for one in (*dir(type(box)), "shape", "dtype") if not one.startswith("_")]
+        known = [attribute for attribute in (*dir(type(box)), "shape", "dtype") if not attribute.startswith("_")]
         near = difflib.get_close_matches(name, known, 3)
         text += f"; near it: {', '.join(near)}" if near else "; use the NumPy function for it"
     return text + _line(box)

@@ -226,19 +226,19 @@ def read_settings(cls: type[Node], given: dict[str, Any]) -> dict[str, Any]:
     """Every setting of a box: what is given, of the kind that its annotation says, else the default."""
     types: tuple[Any, ...] = tuple(map(type, given.values()))
     if not _UNCHANGING.issuperset(types):
-        types = tuple([tuple(map(type, one)) if type(one) is tuple else type(one) for one in given.values()])
-        for one in types:
-            if not (_UNCHANGING.issuperset(one) if type(one) is tuple else one in _UNCHANGING):
+        types = tuple([tuple(map(type, v)) if type(v) is tuple else type(v) for v in given.values()])
+        for kind in types:
+            if not (_UNCHANGING.issuperset(kind) if type(kind) is tuple else kind in _UNCHANGING):
                 return _read(cls, given)
     key = (cls, types, *given.items())
-    found = _known.get(key)
-    if found is None:
-        found = _read(cls, given)
+    settings = _known.get(key)
+    if settings is None:
+        settings = _read(cls, given)
         if all(field.default_factory is dataclasses.MISSING for field in cls.settings.values()):
             if len(_known) >= _MOST:
                 _known.clear()
-            _known[key] = found
-    return found
+            _known[key] = settings
+    return settings
 
 
 def _read(cls: type[Node], given: dict[str, Any]) -> dict[str, Any]:

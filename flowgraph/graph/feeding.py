@@ -157,12 +157,12 @@ def bind_sizes(graph: Topology, shapes: Mapping[Box, tuple[int, ...]]) -> dict[s
     owner: dict[str, str] = {}
     for box, shape in shapes.items():
         name = box.name or graph.names[box]
-        for size, found in zip(box.shape, shape, strict=True):
+        for size, number in zip(box.shape, shape, strict=True):
             if isinstance(size, Size) and size not in sizes and not size.names <= sizes.keys():
-                sizes[size], owner[size] = found, name
+                sizes[size], owner[size] = number, name
                 continue
             needed = sizes[size] if isinstance(size, Size) and size in sizes else evaluate(size, sizes)
-            if needed != found:
+            if needed != number:
                 whose = f", and {size} = {needed}" if isinstance(size, Size) else ""
                 whose += f" in {owner[size]!r}" if size in owner else ""
                 raise _wrong_shape(name, shape, box, whose)
@@ -172,7 +172,9 @@ def bind_sizes(graph: Topology, shapes: Mapping[Box, tuple[int, ...]]) -> dict[s
 def array_seeds(graph: Topology, values: Sequence[Any], grad: Value) -> list[Any]:
     """What `Run.bprop` is given as `grad`, read, in a list with a place for every box."""
     arriving = _by_output(graph, grad)
-    return seeds_of(graph, [(box, _seed(graph, box, values[graph.slots[box]], one)) for box, one in arriving])
+    return seeds_of(
+        graph, [(box, _seed(graph, box, values[graph.slots[box]], cotangent)) for box, cotangent in arriving]
+    )
 
 
 def refuse_without_grad(who: str, shape: Shape, dtype: np.dtype[Any]) -> None:

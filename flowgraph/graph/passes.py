@@ -127,9 +127,9 @@ def assert_values(graph: Topology, values: Sequence[Any], sizes: dict[str, int])
             if part.dtype != spec.dtype:
                 raise _unlike(box, f"dtype {part.dtype}", spec.dtype, sizes)
             same = part.ndim == len(spec.shape)
-            for found, size in zip(part.shape, spec.shape, strict=False):
+            for number, size in zip(part.shape, spec.shape, strict=False):
                 known = not (isinstance(size, Size) and size.names - sizes.keys())
-                same &= not known or evaluate(size, sizes) == found
+                same &= not known or evaluate(size, sizes) == number
             if not same:
                 raise _unlike(box, f"shape {part.shape}", spec.shape, sizes)
 
@@ -229,7 +229,7 @@ class Edge:
             met = [spec.dtype for child in box.children for spec in child.outputs]
             own = [spec.dtype for spec in box.outputs] if len(box.outputs) == 1 else []
             floats = [dtype for dtype in met if dtype.kind in "fc"]
-            self._wider = frozenset([np.result_type(*one, *own) for one in (met, floats) if len(set(one)) > 1])
+            self._wider = frozenset([np.result_type(*dtypes, *own) for dtypes in (met, floats) if len(set(dtypes)) > 1])
         return self._wider
 
     def _wrong(self, found: str, needed: str) -> BpropError:
@@ -250,7 +250,7 @@ def _is_of_other_kind(box: Box, found: np.dtype[Any], needed: np.dtype[Any]) -> 
 
     There are no complex numbers of half precision: what meets float16 there has single precision.
     """
-    kinds = {spec.dtype.kind for one in (box, *box.children) for spec in one.outputs}
+    kinds = {spec.dtype.kind for node in (box, *box.children) for spec in node.outputs}
     precision = np.dtype(np.float32) if needed == np.float16 else needed.type(0).real.dtype
     return "c" in kinds and found.kind in "fc" and found.type(0).real.dtype == precision
 
@@ -291,12 +291,12 @@ def backward(
     Source: Larochelle, Training neural networks, "flow graph", bprop.
     """
     grads = sweep(graph, steps, values, seeds, wrt)
-    found = {box: _turned(box, grads[graph.slots[box]]) for box in wrt}
+    gradients = {box: _turned(box, grads[graph.slots[box]]) for box in wrt}
     if every:
         sent = zip(graph.boxes, grads, strict=True)
-        found |= {box: _turned(box, grad) for box, grad in sent if grad is not None and box not in found}
-    zeros = {box: np.zeros_like(values[graph.slots[box]]) for box, grad in found.items() if grad is None}
-    return {**found, **zeros}
+        gradients |= {box: _turned(box, grad) for box, grad in sent if grad is not None and box not in gradients}
+    zeros = {box: np.zeros_like(values[graph.slots[box]]) for box, grad in gradients.items() if grad is None}
+    return {**gradients, **zeros}
 
 
 def _turned(box: Box, grad: Value) -> Any:

@@ -28,11 +28,11 @@ def leading(boxes: Sequence[Box], slots: Mapping[Box, int], wrt: Iterable[Box]) 
 
 def reached(boxes: Sequence[Box], outputs: Iterable[Box]) -> set[Box]:
     """Those of the boxes, which are in topological order, to which a differentiable path leads from an output."""
-    found = {box for box in outputs if box.outputs[0].dtype.kind in "fc"}
+    passed = {box for box in outputs if box.outputs[0].dtype.kind in "fc"}
     for box in reversed(boxes):
-        if box in found:
-            found.update([child for child, free in zip(box.children, box.differentiable_wrt, strict=True) if free])
-    return found
+        if box in passed:
+            passed.update([child for child, free in zip(box.children, box.differentiable_wrt, strict=True) if free])
+    return passed
 
 
 def mark_derivatives(boxes: Iterable[Box]) -> None:

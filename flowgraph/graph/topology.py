@@ -20,7 +20,7 @@ class Boxes(tuple[Box, ...]):
     __slots__ = ()
 
     def __contains__(self, box: object) -> bool:
-        return any(box is one for one in self)
+        return any(box is other for other in self)
 
     def index(self, box: Any, start: Any = 0, stop: Any = None) -> int:
         """The place of the box between `start` and `stop`, which count from the end where negative, as tuple.index."""
