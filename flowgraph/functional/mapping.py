@@ -13,7 +13,7 @@ from flowgraph.derivatives.batching import over_rows
 from flowgraph.errors import ShapeError, UsageError
 from flowgraph.functional.arguments import argument_names, name_of
 from flowgraph.functional.calls import Derived
-from flowgraph.functional.containers import ARRAYS, LEAF, flatten, paths, rebuild
+from flowgraph.functional.containers import ARRAYS, flatten, numbers_as_leaves, paths, rebuild
 from flowgraph.functional.described import refuse_keyword
 from flowgraph.functional.transforms import Subject
 from flowgraph.graph.order import topological_order
@@ -235,20 +235,4 @@ def _with_arrays(result: Value) -> Any:
     leaves: list[Any] = []
     structure = flatten(result, leaves)
     whole: list[Any] = []
-    return rebuild(_numbers_as_leaves(structure, iter(leaves), whole), iter(whole))
-
-
-def _numbers_as_leaves(structure: Any, leaves: Iterator[Any], whole: list[Any]) -> Any:
-    """The structure in which whole numbers are leaves; all leaves are appended to `whole`."""
-    if structure is LEAF:
-        whole.append(next(leaves))
-        return LEAF
-    kind, parts = structure
-    if kind == "static":
-        if not isinstance(parts.value, int):
-            return structure
-        whole.append(np.asarray(parts.value))
-        return LEAF
-    if issubclass(kind, list | tuple):
-        return kind, tuple([_numbers_as_leaves(part, leaves, whole) for part in parts])
-    return kind, tuple([(key, _numbers_as_leaves(part, leaves, whole)) for key, part in parts])
+    return rebuild(numbers_as_leaves(structure, iter(leaves), whole), iter(whole))
