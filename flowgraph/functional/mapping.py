@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -103,6 +103,10 @@ class Mapped(Derived):
 
     def __repr__(self) -> str:
         return f"<{self._who}>"
+
+    def _own_places(self, args: Sequence[Any]) -> Container[int]:
+        """Those of all arguments."""
+        return range(len(args))
 
     def _subject(self, args: Sequence[Any], keywords: Mapping[str, Any]) -> Subject:
         """The outputs for all examples; there is nothing by which they are differentiated."""
