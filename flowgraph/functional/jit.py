@@ -328,7 +328,7 @@ def _read_statics(f: Callable[..., Any], places: Any, names: Any) -> tuple[froze
     order = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
     several = any(p.kind is p.VAR_POSITIONAL for p in parameters)
     for place in listed:
-        if not several and not -len(order) <= place < len(order):
+        if not -len(order) <= place < len(order) and (place < 0 or not several):
             raise UsageError(
                 f"jit of {name_of(f)}: found static_argnums={places!r}, but it takes {len(order)} positional arguments"
             )
