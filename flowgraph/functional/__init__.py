@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from flowgraph.box.random_draws import Seed
+from flowgraph.boxes.engine.stop_gradient import stop_gradient
 from flowgraph.derivatives.backward_graph import Fallback
 from flowgraph.errors import UsageError
 from flowgraph.functional import transforms
@@ -18,6 +19,7 @@ from flowgraph.functional.calls import Derived
 from flowgraph.functional.custom import checkpoint, custom_vjp
 from flowgraph.functional.described import described, read_argnums
 from flowgraph.functional.flat import flatten, flatten_func
+from flowgraph.functional.jit import jit
 from flowgraph.functional.mapping import vmap
 from flowgraph.functional.trace import trace
 
@@ -33,9 +35,11 @@ __all__ = [
     "hessian_vector_product",
     "hvp",
     "jacobian",
+    "jit",
     "jvp",
     "make_jvp",
     "make_vjp",
+    "stop_gradient",
     "trace",
     "value_and_grad",
     "vjp",
