@@ -189,23 +189,32 @@ def forward_steps(graph: Topology, kept: frozenset[int] | None, dirty: frozenset
 
     A value that is not `kept` is dropped behind the last step that reads it; None keeps all.
     """
-    changed = set(dirty or ())
-    last: dict[int, int] = {}
-    steps: list[Fstep] = []
-    for slot, box in enumerate(graph.boxes):
-        children = [graph.slots[child] for child in box.children]
-        if not box.children or (dirty is not None and changed.isdisjoint(children)):
-            continue
-        changed.add(slot)
-        last.update(dict.fromkeys(children, len(steps)))
-        steps.append(Fstep(slot, guarded(box, box.fprop), reader(children), ()))
-    if kept is None:
-        return tuple(steps)
+    children = {slot: [graph.slots[child] for child in box.children] for slot, box in enumerate(graph.boxes)}
+    visited = children if dirty is None else _descendants(children, dirty)
+    slots = [slot for slot in visited if children[slot]]
+    fprops = [guarded(box, box.fprop) for box in map(graph.boxes.__getitem__, slots)]
+    steps = [Fstep(slot, fprop, reader(children[slot]), ()) for slot, fprop in zip(slots, fprops, strict=True)]
+    return tuple(steps if kept is None else _dropping(steps, children, kept))
+
+
+def _descendants(children: Mapping[int, Sequence[int]], dirty: frozenset[int]) -> list[int]:
+    """The slots that read one of these, or what reads one, in topological order."""
+    changed, descendants = set(dirty), []
+    for slot, read in children.items():
+        if not changed.isdisjoint(read):
+            changed.add(slot)
+            descendants.append(slot)
+    return descendants
+
+
+def _dropping(steps: Sequence[Fstep], children: Mapping[int, Sequence[int]], kept: frozenset[int]) -> list[Fstep]:
+    """The steps, each with the slots that no later step reads and nobody keeps."""
+    last = {child: number for number, step in enumerate(steps) for child in children[step.slot]}
     dead: list[list[int]] = [[] for _ in steps]
-    for slot, step in last.items():
+    for slot, number in last.items():
         if slot not in kept:
-            dead[step].append(slot)
-    return tuple(step._replace(done=tuple(slots)) for step, slots in zip(steps, dead, strict=True))
+            dead[number].append(slot)
+    return [step._replace(done=tuple(slots)) for step, slots in zip(steps, dead, strict=True)]
 
 
 class CachedSteps(Topology):
