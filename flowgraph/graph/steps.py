@@ -11,7 +11,7 @@ from flowgraph.box.leaves import Input
 from flowgraph.boxes.elementwise.arithmetic import Positive
 from flowgraph.errors import NotDifferentiableError
 from flowgraph.graph.passes import Fstep, Step, guarded, reader, step_of, sweep
-from flowgraph.graph.topology import Topology, topological_order
+from flowgraph.graph.topology import Boxes, Topology, topological_order
 
 
 def leading(boxes: Sequence[Box], slots: Mapping[Box, int], wrt: Iterable[Box]) -> bytearray:
@@ -267,7 +267,7 @@ class CachedSteps(Topology):
             self._bsteps[wrt] = backward_steps(self.boxes, self.slots, wrt, self.passed)
         return self._bsteps[wrt]
 
-    def cut(self, wrt: tuple[Box, ...]) -> list[Box]:
+    def cut(self, wrt: tuple[Box, ...]) -> Boxes:
         """The boxes of `wrt` that no differentiable path from an output reaches.
 
         Parameters
@@ -277,7 +277,7 @@ class CachedSteps(Topology):
 
         Returns
         -------
-        list of Box
+        Boxes
             Empty if all are reached.
         """
-        return [box for box in wrt if box not in self.passed]
+        return Boxes([box for box in wrt if box not in self.passed])
