@@ -111,6 +111,7 @@ class _Kinds:
         self.known: OrderedDict[Hashable, Variant] = OrderedDict()
         self.last: Variant | None = None
         self.lock = new_lock()
+        self.of_derivatives: dict[Hashable, _Kinds] = {}
         self.instance: Any = None
 
     def add(self, kind: Hashable, variant: Variant) -> None:
@@ -123,6 +124,7 @@ class _Kinds:
         """Forget all."""
         with self.lock:
             self.known.clear()
+            self.of_derivatives.clear()
             self.last = None
 
 
@@ -229,9 +231,19 @@ class Jitted:
         for kinds in (self._kinds, *self._of_instances.values()):
             kinds.clear()
 
-    def derived(self, derive: Callable[[Callable[..., Any]], Callable[..., Any]]) -> Jitted:
-        """What a derivative of this function is: the derivative of the function itself, under the same `jit`."""
-        return Jitted(derive(self.function), *self.settings)
+    def derived(self, key: Hashable, derive: Callable[[Callable[..., Any]], Callable[..., Any]]) -> Jitted:
+        """What a derivative of this function is: that of the graph which one call of it has built, under the same `jit`.
+
+        Those of one `key` share their plans, so that `grad(jitted)` may be made anew for each call.
+        """
+
+        @functools.wraps(self.function, updated=())
+        def inlined(*args: Any, **keywords: Any) -> Any:
+            return self(*args, **keywords)
+
+        found = Jitted(derive(inlined), *self.settings)
+        found._kinds = self._kinds.of_derivatives.setdefault(key, found._kinds)
+        return found
 
     def _latest(self) -> Variant:
         last = self._kinds.last

@@ -50,7 +50,8 @@ OPERATIONS = [
     np.sin, np.tanh, lambda x: x * x, lambda x: x[..., ::-1] * 2.0, lambda x: x - np.mean(x), lambda x: np.exp(-x),
     lambda x: np.where(x > 0, x, 0.1 * x), lambda x: np.cumsum(x), lambda x: np.concatenate([x, x])[: x.shape[0]],
     lambda x: fg.scan(lambda h, e: (np.tanh(h + e), h), x[0], x)[1], lambda x: x / (1 + np.sum(x**2)),
-    lambda x: functional.checkpoint(np.tanh)(x), lambda x: fg.relu(x) + np.sort(x), jit(lambda x: 2.0 * np.cos(x)),
+    lambda x: functional.checkpoint(lambda h: np.tanh(h) * h)(x), jit(lambda x: 2.0 * np.cos(x)),
+    lambda x: fg.relu(x) + np.sort(x),
     lambda x: fg.while_loop(lambda h: np.sum(h**2) > 1.0, lambda h: h * 0.5, x, max_steps=9),
 ]  # fmt: skip
 """Functions from arrays of one axis to such, pure."""
