@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.box import Box, Value
+from flowgraph import loops
+from flowgraph.box import Box, Value, concrete_values
 from flowgraph.errors import UsageError
 from flowgraph.functional.arguments import argument_names, name_of
 from flowgraph.functional.calls import Derived
@@ -199,11 +200,22 @@ def checkpoint(f: Function) -> CustomVjp:
 
     def bprop(grad: Any, value: Any, *args: Any, **keywords: Any) -> Any:
         places = tuple([i for i, arg in enumerate(args) if _has_gradient(arg)])
-        again = Derived(functools.partial(f, **keywords), places, vjp, True, None)
+        again = Derived(functools.partial(f, **keywords) if keywords else f, places, vjp, True, None)
         grads = dict(zip(places, again(*args, grad), strict=True))
         return tuple([grads.get(i) for i in range(len(args))])
 
-    return CustomVjp(f, bprop)
+    return _Checkpoint(f, bprop)
+
+
+class _Checkpoint(CustomVjp):
+    """A function that is called again for its derivative; under `jit`, where it is called once, a box of its graph."""
+
+    def __call__(self, *args: Any, **keywords: Any) -> Any:
+        """The value on arrays; with a box among the arguments, a box."""
+        trace = concrete_values.current()
+        if trace is not None and trace.for_all:
+            return loops.checkpoint(self.function)(*args, **keywords)
+        return super().__call__(*args, **keywords)
 
 
 def _has_gradient(arg: Any) -> bool:

@@ -50,7 +50,8 @@ OPERATIONS = [
     np.sin, np.tanh, lambda x: x * x, lambda x: x[..., ::-1] * 2.0, lambda x: x - np.mean(x), lambda x: np.exp(-x),
     lambda x: np.where(x > 0, x, 0.1 * x), lambda x: np.cumsum(x), lambda x: np.concatenate([x, x])[: x.shape[0]],
     lambda x: fg.scan(lambda h, e: (np.tanh(h + e), h), x[0], x)[1], lambda x: x / (1 + np.sum(x**2)),
-    lambda x: functional.checkpoint(np.tanh)(x), lambda x: fg.relu(x) + np.sort(x), jit(lambda x: 2.0 * np.cos(x)),
+    lambda x: functional.checkpoint(lambda h: np.tanh(h) * h)(x), jit(lambda x: 2.0 * np.cos(x)),
+    lambda x: fg.relu(x) + np.sort(x),
     lambda x: fg.while_loop(lambda h: np.sum(h**2) > 1.0, lambda h: h * 0.5, x, max_steps=9),
 ]  # fmt: skip
 """Functions from arrays of one axis to such, pure."""
@@ -148,6 +149,32 @@ def test_it_is_called_once_for_each_kind_of_arguments():
     jitted.clear()
     jitted(X)
     assert CALLS[f] - 16 == 6
+
+
+BINARY = [
+    lambda x, s: x * s, lambda x, s: s - x, lambda x, s: x / (1 + s), lambda x, s: np.where(x > 0, x, s),
+    lambda x, s: np.maximum(x, s), lambda x, s: x ** (s * 2), lambda x, s: (s * 3 - s) * x,
+    lambda x, s: np.clip(x, -s, s),
+    lambda x, s: x - s * np.mean(x), lambda x, s: -s + x, lambda x, s: s**2 * x + s,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("place", range(len(BINARY)))
+@pytest.mark.parametrize("number", [0.5, 2, True, np.float32(0.5), np.float64(0.5), np.int64(2), 1e-3])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.float16, np.int64])
+def test_a_number_of_python_widens_no_floats(place, number, dtype):
+    """The dtype is that of NumPy, for numbers of Python and for NumPy's own."""
+    if number is True and place in (1, 9, 7):
+        return  # NumPy has no negative of a boolean
+    f, x = BINARY[place], np.array([1, 2, 3], dtype)
+    jitted, needed = jit(f), f(x, number)
+    for _ in range(2):
+        found = jitted(x, number)
+        assert found.dtype == needed.dtype
+        np.testing.assert_allclose(found, needed, rtol=1e-3 if dtype is np.float16 else 1e-6)
+    if dtype is np.float32:
+        value, slope = value_and_grad(jit(lambda x, s: np.sum(f(x, s))))(x, number)
+        assert (value.dtype, slope.dtype) == (np.sum(needed).dtype, dtype)
 
 
 @given(st.permutations(["b", "a", "c"]), st.integers(0, 2))
