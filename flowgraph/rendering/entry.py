@@ -12,9 +12,9 @@ from flowgraph.box import Box
 from flowgraph.errors import UsageError
 from flowgraph.functional.trace import trace
 from flowgraph.graph import Graph
-from flowgraph.graph.foreign import graph_maker_of
 from flowgraph.plan import Plan
 from flowgraph.rendering import files
+from flowgraph.rendering.foreign import graph_maker_of
 
 
 def render(subject: Any, *examples_and_path: Any, **settings: Any) -> Path:
