@@ -8,6 +8,7 @@ import operator
 import os
 import sys
 from collections.abc import Callable, Iterator
+from difflib import get_close_matches
 from types import FrameType
 from typing import Any, NamedTuple, NoReturn
 
@@ -33,7 +34,6 @@ _INSTEAD = {
     "np.array": _JOIN,
     "np.asarray": f"use the box itself, which computes as an array does; {_JOIN}",
     "np.arange": "scale whole numbers: box * np.arange(n) / n",
-    "np.fromiter": _JOIN,
     "np.ma": "choose with np.where(mask, a, b)",
     "np.random": "draw first and compute with what was drawn: mean + scale * rng.normal(size=shape); or fg.Random",
     "scipy.fft": "use np.fft, whose functions take boxes",
@@ -168,17 +168,16 @@ def _of_expression(expression: ast.expr, instead: str) -> Asker:
             )
             return Asker(text, _INSTEAD["np.asarray"] if single else other)
     if root == "math":
-        return Asker(text, f"use NumPy's function, np.{_OF_MATH.get(rest, rest)}")
+        return Asker(text, f"use NumPy's function, np.{_of_math(rest)}")
     if any(isinstance(argument, ast.List | ast.Tuple | ast.ListComp) for argument in expression.args):
         return Asker(text, _JOIN)
     return Asker(text, instead)
 
 
-_OF_MATH = {
-    "asin": "arcsin", "acos": "arccos", "atan": "arctan", "atan2": "arctan2", "asinh": "arcsinh", "acosh": "arccosh",
-    "atanh": "arctanh", "pow": "power", "fsum": "sum", "dist": "linalg.norm",
-}  # fmt: skip
-"""Functions of `math` by their names in NumPy, where these differ."""
+def _of_math(name: str) -> str:
+    """The name in NumPy of a function of `math`: that of the same function (asin is arcsin), else the nearest."""
+    same = getattr(np, name, None)
+    return same.__name__ if same is not None else next(iter(get_close_matches(name, dir(np), 1)), name)
 
 
 _AS_A_NUMBER = "work with the box itself, which compares and computes as a number does"
