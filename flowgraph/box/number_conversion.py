@@ -167,17 +167,17 @@ def _of_expression(expression: ast.expr, instead: str) -> Asker:
                 known == "np.array" and expression.args and not isinstance(expression.args[0], ast.List | ast.Tuple)
             )
             return Asker(text, _INSTEAD["np.asarray"] if single else other)
-    if root == "math":
-        return Asker(text, f"use NumPy's function, np.{_of_math(rest)}")
+    if root == "math" and (same := _of_math(rest)) is not None:
+        return Asker(text, f"use NumPy's function, np.{same}")
     if any(isinstance(argument, ast.List | ast.Tuple | ast.ListComp) for argument in expression.args):
         return Asker(text, _JOIN)
     return Asker(text, instead)
 
 
-def _of_math(name: str) -> str:
-    """The name in NumPy of a function of `math`: that of the same function (asin is arcsin), else the nearest."""
+def _of_math(name: str) -> str | None:
+    """The name in NumPy of a function of `math`: that of the same function (asin is arcsin), else one that is near."""
     same = getattr(np, name, None)
-    return same.__name__ if same is not None else next(iter(get_close_matches(name, dir(np), 1)), name)
+    return same.__name__ if same is not None else next(iter(get_close_matches(name, dir(np), 1, 0.8)), None)
 
 
 _AS_A_NUMBER = "work with the box itself, which compares and computes as a number does"
