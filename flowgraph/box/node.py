@@ -151,6 +151,9 @@ def reopened(path: str) -> Iterator[None]:
 _OF_ALL = frozenset({"children", "name", "scope", "built_at", "outputs", "shape", "dtype"})
 """What every box holds beside its settings; one of several outputs has no shape and dtype of its own."""
 
+_OF_ONE_BOX = ("built_for", "differentiable_wrt", "is_derivative")
+"""What many boxes hold of their own: for which box a plan made it, what is found out when it is asked for."""
+
 _ELSEWHERE = {
     **dict.fromkeys(["value", "data"], "values live in a run: fg.Graph(box).fprop(...)[box]"),
     **dict.fromkeys(["grad", "backward"], "gradients come from a run: run.bprop()[box], or as boxes from fg.gradient"),
@@ -372,8 +375,10 @@ class Node:
         state = twin.__dict__
         state.update(self.__dict__)
         state["children"] = children
-        known = len(self.settings) + len(_OF_ALL) - (0 if "shape" in state else 2)
-        if len(state) > known:  # what was found out of this box and kept, such as `differentiable_wrt`
+        for name in _OF_ONE_BOX:
+            state.pop(name, None)
+        complete = len(self.settings) + len(_OF_ALL) - (0 if "shape" in state else 2)
+        if len(state) > complete:  # something else was found out of this box and kept, which is rare
             for name in state.keys() - _OF_ALL - self.settings.keys():
                 del state[name]
         if anew:
