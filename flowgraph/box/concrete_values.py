@@ -9,7 +9,6 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from flowgraph.box.arrays import Array
 from flowgraph.box.node import Node
 from flowgraph.box.random_draws import Seed, seed_of_run
 from flowgraph.box.value import Value
@@ -37,26 +36,18 @@ class Trace:
     A value is computed when it is asked for; `answers` keeps which box was asked, for what, and what it said: for
     values that give the same answers the function builds the same boxes. `constants` is the class of the constants
     that are built meanwhile. Random leaves are numbered as they are built, and draw from `seed`, or from that of the
-    innermost derivative that has one. Arrays that `lends` is true for are not copied; `lent` are those, with some of
-    their bytes, and `copied` are other large ones, with their copies. `steps`, if any, looks on at each function.
-    `read` are the parameters whose numbers were asked for, with these: what is made of them no graph computes anew.
+    innermost derivative that has one. `steps`, if any, looks on at each function. A trace that is `for_all` stands for
+    the calls with all values, as under `functional.jit`: no box has a value in it, and no parameter is read.
     """
 
     def __init__(
-        self,
-        values: Mapping[Node, Any],
-        constants: type[Any],
-        seed: Seed,
-        lends: Callable[[Array], bool] | None,
+        self, values: Mapping[Node, Any], constants: type[Any], seed: Seed = None, for_all: bool = False
     ) -> None:
         self.answers: list[tuple[Node, Callable[[Any], Any], Any]] = []
         self.constants = constants
         self.randoms: dict[Any, tuple[Any, int]] = {}
-        self.lent: list[tuple[Array, bytes]] = []
-        self.copied: list[tuple[Array, Array]] = []
-        self.read: dict[Node, Array] = {}
         self.steps: Steps | None = None
-        self._lends = lends
+        self.for_all = for_all
         self._seed = seed
         self._seeds: list[tuple[Any, Iterator[int]]] = []
         self._values: dict[Node, Any] = dict(values)
@@ -66,10 +57,6 @@ class Trace:
         """The seed of the call, drawn where it is first needed."""
         self._seed = seed_of_run(self._seed)
         return self._seed
-
-    def lends(self, array: Array) -> bool:
-        """Whether an array stays as it is while the call lasts, so that it need not be copied."""
-        return self._lends is not None and self._lends(array)
 
     def note(self, leaf: Value) -> tuple[Any, int]:
         """The seed of a random leaf, None for that of the call, and its number among those of the same seed."""
@@ -92,12 +79,16 @@ class Trace:
 
     def answer(self, box: Node, kind: Callable[[Any], Any]) -> Any:
         """The value of a box as a bool or an int, None where it reads a leaf from outside that has none."""
-        value = self.value_of(box)
+        value = None if self.for_all else self.value_of(box)
         if value is None:
             return None
         said = kind(value)
         self.answers.append((box, kind, said))
         return said
+
+    def know(self, values: Mapping[Node, Any]) -> None:
+        """Take the values of boxes that a run has computed."""
+        self._values.update(values)
 
     def value_of(self, box: Node) -> Any:
         """The value of a box, None where it reads a leaf from outside that has none."""
@@ -126,9 +117,11 @@ class Trace:
         return leaf.held if hasattr(leaf, "held") else leaf.current() if hasattr(leaf, "current") else None
 
 
-def current() -> Trace | None:
-    """The trace that is going on, if any."""
-    return _current.get()
+UNDER_JIT = "has no number in a function under jit, which is called once for all values"
+"""Why a box is no number there, as errors say it."""
+
+current: Callable[[], Trace | None] = _current.get
+"""The trace that is going on, if any."""
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from typing import Any, get_args
 from flowgraph.box.node import Node
 from flowgraph.box.slopes import Saturates, Slopes
 from flowgraph.errors import DeclarationError
-from flowgraph.shapes.signature import Signature
+from flowgraph.shapes.spec import Signature
 
 
 def check_setting_names(cls: type[Node], annotations: Mapping[str, Any]) -> None:
@@ -67,9 +67,10 @@ def read_bprop(cls: type[Node]) -> None:
 
 
 DECLARATIONS = (
-    "analytic", "arithmetic", "bprop", "check_settings", "constant_children", "derivative", "domain", "examples",
-    "flops", "formula", "fprop", "from_numpy", "infer", "infer_from_children", "kinks", "not_implemented_children",
-    "numpy", "public", "remedies", "role", "saturates", "signature", "slopes", "slopes_of", "symbol",
+    "analytic", "arithmetic", "bprop", "calls_back", "check_settings", "constant_children", "derivative", "domain",
+    "examples", "flops", "formula", "fprop", "from_numpy", "infer", "infer_from_children", "kinks",
+    "not_implemented_children", "numpy", "public", "remedies", "role", "saturates", "signature", "slopes",
+    "slopes_of", "symbol",
 )  # fmt: skip
 """What a class of boxes may declare."""
 

@@ -1,9 +1,9 @@
-"""The operators of a box: each builds a box, whatever stands on the other side."""
+"""The operators of a box and its answers to NumPy's protocols: each builds a box, whatever stands on the other side."""
 
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import numpy as np
@@ -36,6 +36,14 @@ def _operator(ufunc: np.ufunc, name: str, reflected: bool = False) -> Callable[[
 
 class Operators(NDArrayOperatorsMixin, Generic[Made]):
     """NumPy's operators, with the types that they have on boxes; NumPy's own annotations leave the result open."""
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **keywords: Any) -> Any:
+        return call_ufunc(ufunc, method, inputs, keywords)
+
+    def __array_function__(
+        self, function: Callable[..., Any], types: Sequence[type], args: Sequence[Any], keywords: Mapping[str, Any]
+    ) -> Any:
+        return call_function(function, args, keywords)
 
     if TYPE_CHECKING:
 

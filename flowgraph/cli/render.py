@@ -15,11 +15,11 @@ from flowgraph.cli.locate import locate
 from flowgraph.errors import FlowgraphError, UsageError
 from flowgraph.graph import Graph
 from flowgraph.graph.graph import Run
-from flowgraph.graph.pictures import View
 from flowgraph.rendering.compose import DETAILS, DIRECTIONS
 from flowgraph.rendering.engines import ENGINES
 from flowgraph.rendering.gallery import box_graph
 from flowgraph.rendering.gallery import gallery as write_gallery
+from flowgraph.rendering.kinds import View
 from flowgraph.rendering.subject import VIEWS
 from flowgraph.rendering.theming import THEME_NAMES
 

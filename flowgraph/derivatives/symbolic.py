@@ -13,10 +13,9 @@ from flowgraph.box import Box, Constant, Value
 from flowgraph.box.leaves import Input, Parameter
 from flowgraph.box.random_draws import Seed
 from flowgraph.derivatives.opaque import BpropOf, parts_of, present
-from flowgraph.graph.backward_steps import replay
-from flowgraph.graph.forward import as_values
-from flowgraph.graph.order import topological_order
-from flowgraph.graph.steps import Step
+from flowgraph.graph.passes import Step, as_values
+from flowgraph.graph.steps import replay
+from flowgraph.graph.topology import topological_order
 from flowgraph.shapes.size import Size, evaluate
 
 _SIZES = (3, 4, 2, 5)
@@ -129,7 +128,7 @@ def _evaluate(part: Value, known: Mapping[Any, Any]) -> Any:
     if not isinstance(part, Box):
         return np.asarray(part)
     boxes = topological_order([part])
-    leaves: dict[Any, Any] = {b: b.value for b in boxes if isinstance(b, Parameter)}
+    leaves: dict[Any, Any] = {b: b.current() for b in boxes if isinstance(b, Parameter)}
     leaves |= {b: b.held for b in boxes if isinstance(b, Constant)} | dict(known)
     if any(not b.children and b not in leaves for b in boxes if b not in known):
         return None

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from flowgraph.box.random_draws import Seed
+from flowgraph.boxes.engine.stop_gradient import stop_gradient
 from flowgraph.derivatives.backward_graph import Fallback
 from flowgraph.errors import UsageError
 from flowgraph.functional import transforms
@@ -18,6 +19,7 @@ from flowgraph.functional.calls import Derived
 from flowgraph.functional.custom import checkpoint, custom_vjp
 from flowgraph.functional.described import described, read_argnums
 from flowgraph.functional.flat import flatten, flatten_func
+from flowgraph.functional.jit import jit
 from flowgraph.functional.mapping import vmap
 from flowgraph.functional.trace import trace
 
@@ -33,9 +35,11 @@ __all__ = [
     "hessian_vector_product",
     "hvp",
     "jacobian",
+    "jit",
     "jvp",
     "make_jvp",
     "make_vjp",
+    "stop_gradient",
     "trace",
     "value_and_grad",
     "vjp",
@@ -65,7 +69,6 @@ def grad(
     *,
     fallback: Fallback | None = None,
     seed: Seed = None,
-    cache: bool = True,
     **unknown: Any,
 ) -> Derived:
     """The gradient of a function with a scalar result.
@@ -75,7 +78,7 @@ def grad(
     >>> grad(lambda x: np.sum(x**2))(np.array([1.0, 2.0]))
     array([2., 4.])
     """
-    return Derived(f, read_argnums("grad", argnums, unknown), transforms.grad, False, fallback, seed, cache)
+    return Derived(f, read_argnums("grad", argnums, unknown), transforms.grad, False, fallback, seed)
 
 
 @described("Called as `f`, it gives the pair (value, gradient).")
@@ -85,7 +88,6 @@ def value_and_grad(
     *,
     fallback: Fallback | None = None,
     seed: Seed = None,
-    cache: bool = True,
     **unknown: Any,
 ) -> Derived:
     """The value and the gradient, for the price of one run.
@@ -96,7 +98,7 @@ def value_and_grad(
     (np.float64(5.0), array([2., 4.]))
     """
     return Derived(
-        f, read_argnums("value_and_grad", argnums, unknown), transforms.value_and_grad, False, fallback, seed, cache
+        f, read_argnums("value_and_grad", argnums, unknown), transforms.value_and_grad, False, fallback, seed
     )
 
 
@@ -107,7 +109,6 @@ def elementwise_grad(
     *,
     fallback: Fallback | None = None,
     seed: Seed = None,
-    cache: bool = True,
     **unknown: Any,
 ) -> Derived:
     """The derivative of each element of the result, for functions that work element by element.
@@ -118,7 +119,7 @@ def elementwise_grad(
     array([1., 1.])
     """
     return Derived(
-        f, read_argnums("elementwise_grad", argnums, unknown), transforms.elementwise_grad, False, fallback, seed, cache
+        f, read_argnums("elementwise_grad", argnums, unknown), transforms.elementwise_grad, False, fallback, seed
     )
 
 
@@ -129,7 +130,6 @@ def jacobian(
     *,
     fallback: Fallback | None = None,
     seed: Seed = None,
-    cache: bool = True,
     **unknown: Any,
 ) -> Derived:
     """All derivatives of the result, of shape (*result.shape, *argument.shape).
@@ -140,7 +140,7 @@ def jacobian(
     array([[2., 0.],
            [0., 4.]])
     """
-    return Derived(f, read_argnums("jacobian", argnums, unknown), transforms.jacobian, False, fallback, seed, cache)
+    return Derived(f, read_argnums("jacobian", argnums, unknown), transforms.jacobian, False, fallback, seed)
 
 
 @described("Called as `f`, it gives the second derivatives, shape (*argument.shape, *argument.shape).")
@@ -150,7 +150,6 @@ def hessian(
     *,
     fallback: Fallback | None = None,
     seed: Seed = None,
-    cache: bool = True,
     **unknown: Any,
 ) -> Derived:
     """The second derivatives of a scalar, of shape (*argument.shape, *argument.shape); of containers, by pairs.
@@ -161,7 +160,7 @@ def hessian(
     array([[0., 1.],
            [1., 0.]])
     """
-    return Derived(f, read_argnums("hessian", argnums, unknown), transforms.hessian, False, fallback, seed, cache)
+    return Derived(f, read_argnums("hessian", argnums, unknown), transforms.hessian, False, fallback, seed)
 
 
 @described("Called with the arguments of `f`, then a cotangent of the shape of the result, it gives Jᵀ times that.")
@@ -171,7 +170,6 @@ def vjp(
     *,
     fallback: Fallback | None = None,
     seed: Seed = None,
-    cache: bool = True,
     **unknown: Any,
 ) -> Derived:
     """The vector-Jacobian product: a function of the arguments, then of a vector of the shape of the result.
@@ -181,7 +179,7 @@ def vjp(
     >>> vjp(lambda x: x**2)(np.array([1.0, 3.0]), np.array([1.0, 10.0]))
     array([ 2., 60.])
     """
-    return Derived(f, read_argnums("vjp", argnums, unknown), transforms.vjp, True, fallback, seed, cache)
+    return Derived(f, read_argnums("vjp", argnums, unknown), transforms.vjp, True, fallback, seed)
 
 
 @described("Called with the arguments of `f`, then a vector like the argument, it gives J times that.")
@@ -191,7 +189,6 @@ def jvp(
     *,
     fallback: Fallback | None = None,
     seed: Seed = None,
-    cache: bool = True,
     **unknown: Any,
 ) -> Derived:
     """The Jacobian-vector product: a function of the arguments, then of a vector like those that are differentiated.
@@ -201,7 +198,7 @@ def jvp(
     >>> jvp(lambda x: x**2)(np.array([1.0, 3.0]), np.array([1.0, 0.0]))
     array([2., 0.])
     """
-    return Derived(f, read_argnums("jvp", argnums, unknown), transforms.jvp, True, fallback, seed, cache)
+    return Derived(f, read_argnums("jvp", argnums, unknown), transforms.jvp, True, fallback, seed)
 
 
 @described("Called with the arguments of `f`, then a vector like the argument, it gives H times that.")
@@ -211,7 +208,6 @@ def hvp(
     *,
     fallback: Fallback | None = None,
     seed: Seed = None,
-    cache: bool = True,
     **unknown: Any,
 ) -> Derived:
     """The Hessian-vector product: a function of the arguments, then of a vector like those that are differentiated.
@@ -221,7 +217,7 @@ def hvp(
     >>> hvp(lambda x: np.sum(x**3))(np.array([1.0, 2.0]), np.array([1.0, 0.0]))
     array([6., 0.])
     """
-    return Derived(f, read_argnums("hvp", argnums, unknown), transforms.hvp, True, fallback, seed, cache)
+    return Derived(f, read_argnums("hvp", argnums, unknown), transforms.hvp, True, fallback, seed)
 
 
 @described("Called as `f`, it gives the pair (gradient, second result).")
@@ -231,7 +227,6 @@ def grad_and_aux(
     *,
     fallback: Fallback | None = None,
     seed: Any = None,
-    cache: bool = True,
     **unknown: Any,
 ) -> Derived:
     """The gradient of the first of two results, and the second as it is.
@@ -242,7 +237,7 @@ def grad_and_aux(
     (array([2., 4.]), {'largest': np.float64(2.0)})
     """
     places = read_argnums("grad_and_aux", argnums, unknown)
-    return Derived(f, places, transforms.grad_and_aux, False, fallback, seed, cache)
+    return Derived(f, places, transforms.grad_and_aux, False, fallback, seed)
 
 
 @described("Called with the arguments of `f`, then a vector like the argument, it gives H times that.")

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import dis
 import inspect
-from collections.abc import Callable, Sequence
-from types import CodeType
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from flowgraph.box import Box, Value
+from flowgraph.box.arrays import refuse_masked
 from flowgraph.errors import DtypeError, UsageError
 from flowgraph.functional.containers import ARRAYS, flatten, paths
-
-_READ_BY_TEXT = frozenset({"locals", "vars", "dir", "eval", "exec", "_getframe", "currentframe", "stack"})
-"""Names of what reads arguments without naming them in the code."""
 
 
 def name_of(f: Callable[..., Any]) -> str:
@@ -32,17 +28,6 @@ def argument_names(f: Callable[..., Any], count: int) -> list[str]:
     names = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
     rest = next((p.name for p in parameters if p.kind is p.VAR_POSITIONAL), "argument")
     return (names + [f"{rest}{i}" for i in range(len(names), count)])[:count]
-
-
-def unread_in(code: CodeType) -> frozenset[int]:
-    """The places of positional arguments that some code never looks at, such as a count of iterations."""
-    if not _READ_BY_TEXT.isdisjoint(code.co_names):
-        return frozenset()
-    read = set(code.co_cellvars)
-    for instruction in dis.get_instructions(code):
-        if "LOAD" in instruction.opname or "DELETE" in instruction.opname:
-            read.update(instruction.argval if isinstance(instruction.argval, tuple) else [instruction.argval])
-    return frozenset(place for place, name in enumerate(code.co_varnames[: code.co_argcount]) if name not in read)
 
 
 def read_argnums(f: Callable[..., Any], argnums: object, args: Sequence[Any]) -> tuple[int, ...]:
@@ -105,3 +90,23 @@ def _is_differentiable(value: Value) -> bool:
     statics: list[Any] = []
     flatten(value, leaves, statics)
     return bool(leaves) and not statics and all(isinstance(one, Box) and one.dtype.kind in "fc" for one in leaves)
+
+
+def called(f: Callable[..., Any], args: Sequence[Any], keywords: Mapping[str, Any]) -> Any:
+    """The result of a function on boxes."""
+    try:
+        return f(*args, **keywords)
+    except ValueError as error:  # which NumPy makes of the refusal of a box to be a number
+        if not isinstance(error.__cause__, UsageError):
+            raise
+        raise UsageError(
+            f"{name_of(f)}: found a box assigned to an element of an array, where it would carry no gradient; build "
+            f"the array with np.stack or np.concatenate, or with fg.set_at(array, index, box)"
+        ) from error
+
+
+def native(leaf: Value) -> Any:
+    """A number as an array, in the byte order of this machine, which is that of all results."""
+    refuse_masked("an argument", leaf)
+    array = np.asarray(leaf)
+    return (array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("=")))[()]

@@ -3,72 +3,58 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Container, Hashable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from flowgraph.box import Box, Constant, Value, concrete_values
-from flowgraph.box.arrays import refuse_masked
 from flowgraph.box.leaves import Input
 from flowgraph.box.random_draws import Seed, seed_of_run
 from flowgraph.derivatives.backward_graph import Fallback
 from flowgraph.errors import UsageError
-from flowgraph.functional.arguments import argument_names, check_arguments, name_of, read_argnums
-from flowgraph.functional.captured import Captured, refuse_changed
+from flowgraph.functional.arguments import argument_names, called, check_arguments, name_of, native, read_argnums
+from flowgraph.functional.captured import Captured
 from flowgraph.functional.containers import arrays_of, flatten, mapped, paths, rebuild
-from flowgraph.functional.memory import Binding, Memory
+from flowgraph.functional.in_numbers import computed
+from flowgraph.functional.jit import Jitted
 from flowgraph.functional.program import Program, values_of
 from flowgraph.functional.programs import programs_of
 from flowgraph.functional.reader import Reader
 from flowgraph.functional.record import read_record
 from flowgraph.functional.script import Writer
-from flowgraph.functional.transforms import Subject, as_boxes
+from flowgraph.functional.transforms import FIRST_ORDER, Subject, as_boxes
 
 _MOST_SHAPES = 32
 """Kinds of arguments whose leaves are at hand."""
 
 _ONLY_ARRAYS = frozenset({np.ndarray})
 
-_UNCHANGING = frozenset({int, str, bool, type(None), bytes, type(...), range})
+_NUMBERS = (int, str, bool, type(None), bytes, type(...), range)
 
 
 class Call(NamedTuple):
-    """The arguments of a derivative: arrays, and the containers and other arguments around them.
-
-    Calls of one `kind` differ in the numbers of their arrays alone, and in arguments that the function never looks at.
-    """
+    """The arguments of a derivative: arrays, and the containers and other arguments around them."""
 
     args: tuple[Any, ...]
     keywords: dict[str, Any]
     structure: Hashable
     arrays: list[Any]
     shapes: Hashable
-    others: list[Any]
-    kind: Hashable
-
-
-class Ending(NamedTuple):
-    """The result of a call of a function on boxes, without the boxes; the values that its control flow read."""
-
-    frame: tuple[Any, ...]
-    roots: list[Box]
-    asked: Sequence[Box]
-    said: Sequence[Any]
 
 
 class Derived:
     """The function that computes a derivative of another.
 
-    The function is called on boxes. What it builds is derived once: where a call builds the same boxes again, of other
-    arrays and numbers, the graph that is known runs. The call itself is left out where nothing that the function reads
-    has changed since another call of the same shapes, dtypes and other arguments; where control flow asked boxes for
-    their values (`if x > 0`), where they would answer the same.
+    In each call the function is called, on boxes. What these are is all that is kept: where calls build the same boxes,
+    of other arrays and numbers, their graph is derived once, and runs. The first call of its kind, and the first
+    that builds its boxes, computes a first derivative in numbers, so that a function which is called once, or goes
+    another way each time, costs no derivation.
     """
 
     def __init__(
         self, f: Callable[..., Any], argnums: Any, transform: Callable[[Subject], Any], vector: bool,
-        fallback: Fallback | None, seed: Seed = None, cache: bool = True,
+        fallback: Fallback | None, seed: Seed = None,
     ) -> None:  # fmt: skip
         if not callable(f):
             raise UsageError(f"{transform.__name__}: found a {type(f).__name__}, needs a function")
@@ -78,102 +64,91 @@ class Derived:
         self._vector, self._fallback = vector, fallback
         self._seed = None if seed is None else seed_of_run(seed, transform.__name__)
         self._programs = programs_of(f)
-        self._memory = Memory(f) if cache else None
-        self._unread = self._programs.unread(f)
+        self._in_numbers = transform in FIRST_ORDER and fallback is None
+        self._jitted: Jitted | None = None
 
     def __call__(self, *args: Any, **keywords: Any) -> Any:
-        """The derivative at these arguments, by a cached program of an earlier call if one fits."""
+        """The derivative at these arguments."""
+        if isinstance(self._f, Jitted):
+            if self._jitted is None:
+                cls, (_, *settings) = self.__reduce__()
+                self._jitted = self._f.derived((cls, repr(settings)), lambda f: cls(f, *settings))
+            return self._jitted(*args, **keywords)
         if self._vector and args and type(args[-1]) is int:
             args = (*args[:-1], float(args[-1]))
         leaves: list[Any] = []
-        others: list[Any] = []
-        structure = flatten((args, keywords), leaves, others)
+        structure = flatten((args, keywords), leaves)
         only_arrays = set(map(type, leaves)) == _ONLY_ARRAYS
         if concrete_values.current() is not None or (not only_arrays and any(isinstance(leaf, Box) for leaf in leaves)):
             return self._on_boxes(args, keywords)
-        arrays = [leaf if type(leaf) is np.ndarray and leaf.dtype.isnative else _native(leaf) for leaf in leaves]
-        shapes = tuple([(a.shape, a.dtype) for a in arrays])
-        others = [one for one in others if type(one) not in _UNCHANGING]
-        kind = (self._as_read(structure) if self._unread else structure), shapes
-        found = None if self._memory is None else self._memory.find(kind, others, arrays, self._seed)
-        if found is None:
-            return self._anew(Call(args, keywords, structure, arrays, shapes, others, kind))
-        program, values = found
-        return program.runs(arrays, values)
+        arrays = [leaf if type(leaf) is np.ndarray and leaf.dtype.isnative else native(leaf) for leaf in leaves]
+        return self._on_arrays(Call(args, keywords, structure, arrays, tuple([(a.shape, a.dtype) for a in arrays])))
 
     def __reduce__(self) -> Any:
-        """Pickled and copied without its cache."""
-        cache = self._memory is not None
-        return Derived, (self._f, self._argnums, self._transform, self._vector, self._fallback, self._seed, cache)
+        """Pickled and copied without its graphs."""
+        return Derived, (self._f, self._argnums, self._transform, self._vector, self._fallback, self._seed)
 
     def __repr__(self) -> str:
         return f"<{self._transform.__name__} of {name_of(self._f)}>"
 
-    def _as_read(self, structure: Any) -> Hashable:
-        """The structure of the arguments without the numbers and texts that the function never looks at."""
-        kind, ((inner, args), keywords) = structure
-        read = [None if place in self._unread and part[0] == "static" else part for place, part in enumerate(args)]
-        return kind, inner, tuple(read), keywords
-
-    def _anew(self, call: Call) -> Any:
-        """Call the function on boxes, and run the resulting graph."""
-        memory = self._memory
-        before = None if memory is None else memory.begin(call.others)
+    def _on_arrays(self, call: Call) -> Any:
+        """Call the function on boxes, and run the graph of its derivative that is kept, or compute it in numbers."""
         leaves = self._leaves(call)
-        lends = None if memory is None else memory.lends
-        trace = concrete_values.Trace(dict(zip(leaves, call.arrays, strict=True)), Captured, self._seed, lends)
-        latest = self._programs.latest.get((self._transform, call.shapes))
+        trace = concrete_values.Trace(dict(zip(leaves, call.arrays, strict=True)), Captured, self._seed)
+        kind = self._transform, self._fallback, call.shapes
+        latest = self._programs.latest.get(kind)
         trace.steps = steps = _steps(latest, leaves)
         with concrete_values.traced(trace):
             args, keywords = rebuild(call.structure, iter(leaves))
             subject = self._subject(args, keywords)
-        refuse_changed(self._f, trace.lent)
-        if memory is not None and trace.copied:
-            memory.look_at_copies(trace.copied)
-        ending = self._ending(subject, trace, leaves)
+        frame, roots = self._frame(subject, leaves)
         found = None
-        if latest is not None and isinstance(steps, Reader) and latest.frame == ending.frame:
-            found = _followed(latest, steps.sources(ending.roots), trace)
-        program, sources, values = found or self._found(call, subject, trace, leaves, ending)
-        self._programs.used(program, (self._transform, call.shapes))
-        result = program.runs(call.arrays, values)
-        if memory is not None and before is not None:
-            memory.end(call.kind, before, Binding(program, sources, values, ending.said, trace.randoms, trace.read))
-        return result
+        if latest is not None and isinstance(steps, Reader) and latest.frame == frame:
+            found = _followed(latest, steps.sources(roots), trace)
+        elif self._in_numbers and self._programs.is_new(kind):
+            return computed(self._transform, subject, trace)
+        found = found or self._found(call, subject, trace, leaves, frame, roots)
+        if found is None:
+            return computed(self._transform, subject, trace)
+        program, values = found
+        self._programs.used(program, kind)
+        return program.runs(call.arrays, values)
 
-    def _ending(self, subject: Subject, trace: concrete_values.Trace, leaves: Sequence[Box]) -> Ending:
-        """The result of a call: its containers, and the values that control flow read."""
-        asked, kinds, said = zip(*trace.answers, strict=True) if trace.answers else ((), (), ())
+    def _frame(self, subject: Subject, leaves: Sequence[Box]) -> tuple[tuple[Any, ...], list[Box]]:
+        """What a derivation follows from beside boxes, and the boxes that the function returned."""
         roots: list[Any] = []
         wanted: list[Any] = []
         containers = [flatten(subject.output, roots), *[flatten(part, wanted) for part in (subject.by, subject.vector)]]
         numbers = {leaf: number for number, leaf in enumerate(leaves)}
         # the function itself need not read the vector, so that its shape is in no other key
         leading = tuple([(numbers[leaf], leaf.shape, leaf.dtype.char) for leaf in wanted])
-        frame = self._transform, self._fallback, *containers, leading, kinds
-        return Ending(frame, [*roots, *asked], asked, said)
+        return (self._transform, self._fallback, *containers, leading), roots
 
     def _found(
-        self, call: Call, subject: Subject, trace: concrete_values.Trace, leaves: Sequence[Box], ending: Ending
-    ) -> tuple[Program, Sequence[Box], list[Any]]:
-        """The program for the boxes that a call built, found or made; what gives it values, and these."""
-        record = read_record(ending.roots, leaves)
+        self, call: Call, subject: Subject, trace: concrete_values.Trace, leaves: Sequence[Box],
+        frame: tuple[Any, ...], roots: Sequence[Box],
+    ) -> tuple[Program, list[Any]] | None:  # fmt: skip
+        """The program for the boxes that a call built, found or made, and its values; None to compute in numbers."""
+        record = read_record(roots, leaves)
         values = values_of(record.sources, trace)
-        key = ending.frame, record.key
-        made = functools.partial(
-            Program, record, values, subject, self._transform, ending.asked, ending.frame, self._programs.room
-        )
+        made = functools.partial(Program, record, values, subject, self._transform, frame, self._programs.room)
+        key = frame, record.key
         try:
-            program = self._programs.find(key, values)
+            program = None if record.calls_back else self._programs.find(key, values)
+            is_kept = not record.calls_back
         except TypeError:  # what the function returned holds something that cannot be hashed
-            return made(), record.sources, values
+            is_kept = False
+        if not is_kept:
+            return None if self._in_numbers else (made(), values)
         if program is None:
+            self._programs.note(self._f, self._transform.__name__, self._numbers(call))
+            if self._in_numbers and self._programs.is_new(hash(key)):
+                return None
             program = made()
             self._programs.add(key, call.shapes, program)
-            self._programs.note(self._f, self._transform.__name__, self._numbers(call))
         if isinstance(trace.steps, Writer):
-            program.take(trace.steps.script(ending.roots, record.sources))
-        return program, record.sources, values
+            program.take(trace.steps.script(roots, record.sources))
+        return program, values
 
     def _leaves(self, call: Call) -> list[Box]:
         """A leaf for each array, new ones in each call: a box that a function keeps from another is found out."""
@@ -192,7 +167,8 @@ class Derived:
 
     def _on_boxes(self, args: Sequence[Any], keywords: Mapping[str, Any]) -> Any:
         """Boxes in, boxes out: a derivative inside a function that is traced itself, or of boxes that a user built."""
-        args, keywords = mapped(_own_box, args), mapped(_own_box, keywords)
+        own = self._own_places(args)
+        args = [mapped(_own_box, one) if place in own else one for place, one in enumerate(args)]
         trace = concrete_values.current()
         if self._seed is None:
             return self._transform(self._subject(args, keywords))
@@ -204,6 +180,11 @@ class Derived:
         with trace.seeded(self._seed):
             subject = self._subject(args, keywords)
         return self._transform(subject)
+
+    def _own_places(self, args: Sequence[Any]) -> Container[int]:
+        """The places of the arguments that become boxes: those that are differentiated, and the vector."""
+        count = len(args) - self._vector
+        return {*read_argnums(self._f, self._argnums, args[:count]), *range(count, len(args))}
 
     def _subject(self, args: Sequence[Any], keywords: Mapping[str, Any]) -> Subject:
         """The result of the function on boxes, and the boxes to differentiate by."""
@@ -221,45 +202,32 @@ class Derived:
 
     def _called(self, args: Sequence[Any], keywords: Mapping[str, Any]) -> Any:
         """The result of the function on boxes."""
-        try:
-            return self._f(*args, **keywords)
-        except ValueError as error:  # which NumPy makes of the refusal of a box to be a number
-            if not isinstance(error.__cause__, UsageError):
-                raise
-            raise UsageError(
-                f"{name_of(self._f)}: found a box assigned to an element of an array, where it would carry no "
-                f"gradient; build the array with np.stack or np.concatenate, or with fg.set_at(array, index, box)"
-            ) from error
+        return called(self._f, args, keywords)
 
     def _numbers(self, call: Call) -> dict[str, Any]:
         """The arguments that are no arrays, by name."""
         named = [*zip(argument_names(self._f, len(call.args)), call.args, strict=True), *call.keywords.items()]
         found = {path: leaf for name, value in named for path, leaf in paths(value, name)}
-        return {path: leaf for path, leaf in found.items() if type(leaf) in _UNCHANGING}
+        return {path: leaf for path, leaf in found.items() if type(leaf) in _NUMBERS}
 
 
 def _steps(latest: Program | None, leaves: Sequence[Box]) -> Reader | Writer | None:
     """What looks on at a call: it follows that of the latest program, or is noted where there is no script yet."""
-    if latest is not None and latest.script is not None:
+    if latest is None:
+        return None
+    if latest.script is not None:
         return Reader(latest.script, leaves)
-    return Writer(leaves) if latest is None or not latest.noted else None
+    return None if latest.noted else Writer(leaves)
 
 
 def _followed(
     program: Program, sources: Sequence[Box] | None, trace: concrete_values.Trace
-) -> tuple[Program, Sequence[Box], list[Any]] | None:
+) -> tuple[Program, list[Any]] | None:
     """The program whose script a call followed to its end, if the values are such as it is for."""
     if sources is None:
         return None
     values = values_of(sources, trace)
-    return (program, sources, values) if program.accepts(values) else None
-
-
-def _native(leaf: Value) -> Any:
-    """A number as an array, in the byte order of this machine, which is that of all results."""
-    refuse_masked("an argument", leaf)
-    array = np.asarray(leaf)
-    return (array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("=")))[()]
+    return (program, values) if program.accepts(values) else None
 
 
 def _own_box(leaf: Value) -> Any:

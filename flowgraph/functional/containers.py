@@ -164,3 +164,19 @@ def arrays_of(value: Value) -> list[Any]:
 def like(value: Value, leaves: Sequence[Any]) -> Any:
     """A container as `value`, with these leaves."""
     return rebuild(flatten(value, []), iter(leaves))
+
+
+def numbers_as_leaves(structure: Any, leaves: Iterator[Any], whole: list[Any]) -> Any:
+    """The structure in which whole numbers and booleans are leaves too; all leaves are appended to `whole`."""
+    if structure is LEAF:
+        whole.append(next(leaves))
+        return LEAF
+    kind, parts = structure
+    if kind == "static":
+        if not isinstance(parts.value, int):
+            return structure
+        whole.append(parts.value)
+        return LEAF
+    if issubclass(kind, list | tuple):
+        return kind, tuple([numbers_as_leaves(part, leaves, whole) for part in parts])
+    return kind, tuple([(key, numbers_as_leaves(part, leaves, whole)) for key, part in parts])

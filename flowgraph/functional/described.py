@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 from flowgraph.errors import UsageError
 
@@ -27,12 +27,8 @@ _ENTRIES = {
         "seed : int, optional",
         "What fixes the draws of `fg.Random` and `fg.dropout`; by default each call draws anew.",
     ),
-    "cache": (
-        "cache : bool, default True",
-        "False calls `f` in every call, where it reads what its code does not show.",
-    ),
     "unknown": ("**unknown", "`argnum`, autograd's name for `argnums`; any other keyword is refused."),
-    "settings": ("**settings", "fallback, seed and cache, as `grad` takes them."),
+    "settings": ("**settings", "fallback and seed, as `grad` takes them."),
 }
 
 
@@ -70,10 +66,20 @@ def read_argnums(who: str, argnums: Any, unknown: Mapping[str, Any]) -> Any:
     """The places that are differentiated by, also under autograd's name; any other keyword is refused."""
     for name in unknown:
         if name != "argnum":
-            way_out = "; what else the function returns is kept by grad_and_aux(f)" if name == "has_aux" else ""
-            raise UsageError(f"{who}: found {name}=, needs argnums=, fallback=, seed= or cache={way_out}")
+            refuse_keyword(who, name, "argnums=, fallback= or seed=")
     if "argnum" not in unknown:
         return argnums
     if argnums != 0:
         raise UsageError(f"{who}: found argnums={argnums!r} and argnum={unknown['argnum']!r}, needs one of them")
     return unknown["argnum"]
+
+
+def refuse_keyword(who: str, name: str, needed: str) -> NoReturn:
+    """Refuse a keyword, with what stands for it here where other libraries or versions have it."""
+    if name == "cache":
+        raise UsageError(
+            f"{who}: found cache=, which there is no more: the function is called in every call; "
+            f"functional.jit({who}(f)) calls it once for all arguments of the same shapes and dtypes"
+        )
+    way_out = "; what else the function returns is kept by grad_and_aux(f)" if name == "has_aux" else ""
+    raise UsageError(f"{who}: found {name}=, needs {needed}{way_out}")

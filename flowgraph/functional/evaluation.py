@@ -7,7 +7,7 @@ from typing import Any
 
 from flowgraph.box import Box, Constant
 from flowgraph.graph import Graph
-from flowgraph.graph.forward import forward
+from flowgraph.graph.passes import forward
 
 
 class Evaluation:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,13 +13,14 @@ from flowgraph.derivatives.batching import over_rows
 from flowgraph.errors import ShapeError, UsageError
 from flowgraph.functional.arguments import argument_names, name_of
 from flowgraph.functional.calls import Derived
-from flowgraph.functional.containers import ARRAYS, LEAF, flatten, paths, rebuild
+from flowgraph.functional.containers import ARRAYS, flatten, numbers_as_leaves, paths, rebuild
+from flowgraph.functional.described import refuse_keyword
 from flowgraph.functional.transforms import Subject
-from flowgraph.graph.order import topological_order
+from flowgraph.graph.topology import topological_order
 from flowgraph.shapes.spec import same, shape_text
 
 
-def vmap(f: Callable[..., Any], in_axes: Any = 0, out_axes: Any = 0, *, cache: bool = True) -> Mapped:
+def vmap(f: Callable[..., Any], in_axes: Any = 0, out_axes: Any = 0, **unknown: Any) -> Mapped:
     """A function of one example as a function of many, without a loop: `jax.vmap` of NumPy code.
 
     vmap(f)(x)[i] = f(x[i])
@@ -38,8 +39,8 @@ def vmap(f: Callable[..., Any], in_axes: Any = 0, out_axes: Any = 0, *, cache: b
         dict, list or tuple of such for the parts of an argument. Arguments by keyword have their examples in axis 0.
     out_axes : int, None, or a container of such
         The axis of the examples in the result; None for what is the same for all, which is then given once.
-    cache : bool
-        False calls `f` in every call, as in `grad`.
+    **unknown
+        Any other keyword is refused.
 
     Returns
     -------
@@ -65,7 +66,9 @@ def vmap(f: Callable[..., Any], in_axes: Any = 0, out_axes: Any = 0, *, cache: b
            [0., 4.],
            [6., 6.]])
     """
-    return Mapped(f, in_axes, out_axes, cache)
+    for name in unknown:
+        refuse_keyword("vmap", name, "in_axes= or out_axes=")
+    return Mapped(f, in_axes, out_axes)
 
 
 _NO_NUMBER = "has no number in a function that is differentiated"
@@ -88,18 +91,22 @@ def value(subject: Subject) -> Any:
 class Mapped(Derived):
     """A function of one example, called with many: it is traced once, and its boxes get a further axis in front."""
 
-    def __init__(self, f: Callable[..., Any], in_axes: Any = 0, out_axes: Any = 0, cache: bool = True) -> None:
-        super().__init__(f, (), value, False, None, None, cache)
+    def __init__(self, f: Callable[..., Any], in_axes: Any = 0, out_axes: Any = 0) -> None:
+        super().__init__(f, (), value, False, None)
         self.__name__ = f"vmap_{getattr(f, '__name__', 'f')}"
-        self._in_axes, self._out_axes, self._cache = in_axes, out_axes, cache
+        self._in_axes, self._out_axes = in_axes, out_axes
         self._who = f"vmap of {name_of(f)}"
 
     def __reduce__(self) -> Any:
-        """Pickled and copied without its cache."""
-        return Mapped, (self._f, self._in_axes, self._out_axes, self._cache)
+        """Pickled and copied without its graphs."""
+        return Mapped, (self._f, self._in_axes, self._out_axes)
 
     def __repr__(self) -> str:
         return f"<{self._who}>"
+
+    def _own_places(self, args: Sequence[Any]) -> Container[int]:
+        """Those of all arguments."""
+        return range(len(args))
 
     def _subject(self, args: Sequence[Any], keywords: Mapping[str, Any]) -> Subject:
         """The outputs for all examples; there is nothing by which they are differentiated."""
@@ -232,20 +239,5 @@ def _with_arrays(result: Value) -> Any:
     leaves: list[Any] = []
     structure = flatten(result, leaves)
     whole: list[Any] = []
-    return rebuild(_numbers_as_leaves(structure, iter(leaves), whole), iter(whole))
-
-
-def _numbers_as_leaves(structure: Any, leaves: Iterator[Any], whole: list[Any]) -> Any:
-    """The structure in which whole numbers are leaves; all leaves are appended to `whole`."""
-    if structure is LEAF:
-        whole.append(next(leaves))
-        return LEAF
-    kind, parts = structure
-    if kind == "static":
-        if not isinstance(parts.value, int):
-            return structure
-        whole.append(np.asarray(parts.value))
-        return LEAF
-    if issubclass(kind, list | tuple):
-        return kind, tuple([_numbers_as_leaves(part, leaves, whole) for part in parts])
-    return kind, tuple([(key, _numbers_as_leaves(part, leaves, whole)) for key, part in parts])
+    structure = numbers_as_leaves(structure, iter(leaves), whole)
+    return rebuild(structure, iter([np.asarray(one) if isinstance(one, int) else one for one in whole]))

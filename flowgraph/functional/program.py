@@ -12,13 +12,10 @@ from flowgraph.box import Box, Constant, concrete_values
 from flowgraph.box.leaves import Parameter
 from flowgraph.functional.captured import Captured, twin_of
 from flowgraph.functional.containers import flatten, mapped
-from flowgraph.functional.evaluation import Evaluation
 from flowgraph.functional.planned import Planned
 from flowgraph.functional.record import Record
 from flowgraph.functional.script import Script
 from flowgraph.functional.transforms import Subject
-
-Kind = Callable[[Any], Any]
 
 _PARTS = ("output", "by", "vector")
 """What a subject has of boxes."""
@@ -27,23 +24,19 @@ _PARTS = ("output", "by", "vector")
 class Program:
     """The graph of one traced call, for all calls with the same record key.
 
-    It is derived on twins of the boxes of that call, so that it keeps none of their values. `asked` are the boxes that
-    control flow asked for their values. `frame` is all that the derivation follows from beside boxes: its kind, the
-    containers, at last the kinds of answers. `runs` gives the derivative for the arguments and sources of a call. A
-    later call may follow the `script` of one that was `noted`.
+    It is derived on twins of the boxes of that call, so that it keeps none of their values. `frame` is all that the
+    derivation follows from beside boxes: its kind and the containers. `runs` gives the derivative for the arguments and
+    sources of a call. A later call may follow the `script` of one that was `noted`.
     """
 
     def __init__(
         self, record: Record, values: Sequence[Any], subject: Subject, transform: Callable[[Subject], Any],
-        asked: Sequence[Box], frame: tuple[Any, ...], room: deque[Planned],
+        frame: tuple[Any, ...], room: deque[Planned],
     ) -> None:  # fmt: skip
         twins = _twins(record, values)
         self._places = {twins[source]: i for i, source in enumerate(record.sources)}
         self._arguments = record.arguments
-        self._asked = [twins[box] for box in asked]
-        self._guard: Evaluation | None = None
         self.frame = frame
-        self.kinds: Sequence[Kind] = frame[-1]
         self.script: Script | None = None
         self.noted = False
         own = {part: mapped(lambda leaf: twins.get(leaf, leaf), getattr(subject, part)) for part in _PARTS}
@@ -67,14 +60,6 @@ class Program:
             if any(predicate(value) != said for predicate, said in conditions):
                 return False
         return True
-
-    def answers(self, arrays: Sequence[Any], values: Sequence[Any]) -> list[Any]:
-        """The answers that control flow would read; an exception where a box has no value on another branch."""
-        if self._guard is None:
-            self._guard = Evaluation(self._asked, self._arguments, self._places)
-        with np.errstate(all="ignore"):
-            found = self._guard(arrays, values)
-        return [kind(value) for kind, value in zip(self.kinds, found, strict=True)]
 
 
 def values_of(sources: Sequence[Any], trace: concrete_values.Trace) -> list[Any]:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from flowgraph.box.leaves import Input
 from flowgraph.errors import RetraceWarning
-from flowgraph.functional.arguments import name_of, unread_in
+from flowgraph.functional.arguments import name_of
 from flowgraph.functional.planned import Planned
 from flowgraph.functional.program import Program
 
@@ -22,6 +22,9 @@ MOST_WAYS = 16
 
 MOST = 128
 """Graphs that are kept of one function."""
+
+MOST_SEEN = 512
+"""Kinds of calls, and graphs by their hashes, that are known to have come up; two that share a hash do no harm."""
 
 IN_A_ROW = 8
 """Calls in a row that each needed a new graph, after which a warning says so."""
@@ -42,22 +45,26 @@ class Programs:
     the programs that ran last for such; `room` has those that run as plans.
     """
 
-    def __init__(self, unread: frozenset[int] = frozenset()) -> None:
+    def __init__(self) -> None:
         self.inputs: dict[Hashable, list[Input]] = {}
         self.latest: dict[Hashable, Program] = {}
         self.room: deque[Planned] = deque()
-        self._unread = unread
+        self._seen: OrderedDict[Hashable, None] = OrderedDict()
         self._lock = threading.Lock()
         self._kept: OrderedDict[int, Kept] = OrderedDict()
         self._by_key: dict[Hashable, list[Program]] = {}
         self._row: list[Mapping[str, Any]] = []
         self._warned = False
 
-    def unread(self, f: Callable[..., Any]) -> frozenset[int]:
-        """The places of the arguments of a function that its code never looks at."""
-        if isinstance(f, MethodType):
-            return frozenset(place - 1 for place in self._unread if place)
-        return self._unread if isinstance(f, FunctionType) else frozenset()
+    def is_new(self, kind: Hashable) -> bool:
+        """Whether calls of this kind, or with this hash of their boxes, are seen for the first time now."""
+        with self._lock:
+            is_new = kind not in self._seen
+            self._seen[kind] = None
+            self._seen.move_to_end(kind)
+            if len(self._seen) > MOST_SEEN:
+                self._seen.popitem(last=False)
+            return is_new
 
     def find(self, key: Hashable, values: Sequence[Any]) -> Program | None:
         """The cached program with this key that fits these captured values."""
@@ -133,7 +140,7 @@ def programs_of(f: Callable[..., Any]) -> Programs:
         return Programs()
     found = _of_code.get(code)
     if found is None:
-        found = _of_code[code] = Programs(unread_in(code))
+        found = _of_code[code] = Programs()
     return found
 
 

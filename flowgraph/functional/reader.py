@@ -11,8 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.box import Box, Value
-from flowgraph.functional.captured import held_of
+from flowgraph.box import Box, Value, frozen_copy
 from flowgraph.functional.record import Sizes, setting_key
 from flowgraph.functional.script import (
     LARGEST_KEY,
@@ -114,7 +113,7 @@ class Reader:
     def _copied(self, step: Step, inputs: Sequence[Any]) -> Any:
         boxes = self._boxes
         for cls, state, children, argument in step.copies:
-            held = {} if argument is None else {"held": held_of(inputs[argument], state["dtype"])}
+            held = {} if argument is None else {"held": frozen_copy(inputs[argument], state["dtype"])}
             box = cls._of_state(state, children=tuple([boxes[child] for child in children]), **held)
             self._places[box] = len(boxes)
             boxes.append(box)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 from collections.abc import Hashable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 
@@ -24,13 +24,15 @@ class Record(NamedTuple):
     """The boxes of a call, children before parents.
 
     `key` holds all that a derivation may see of them: classes, settings, shapes, dtypes, which box reads which; not the
-    values of constants and parameters, nor what random leaves draw, which are the `sources` of this call.
+    values of constants and parameters, nor what random leaves draw, which are the `sources` of this call. Where a box
+    `calls_back`, a derivation calls code of the user's, which the key does not hold.
     """
 
     key: Hashable
     boxes: list[Box]
     arguments: dict[Box, int]
     sources: list[Box]
+    calls_back: bool
 
 
 def read_record(roots: Sequence[Box], leaves: Sequence[Box]) -> Record:
@@ -54,18 +56,27 @@ def read_record(roots: Sequence[Box], leaves: Sequence[Box]) -> Record:
             sources.append(box)
             entries.append(("random" if isinstance(box, Random) else "constant", spec))
         else:
-            raise _stranger(box)
-    return Record((tuple(entries), tuple([places[root] for root in roots])), boxes, arguments, sources)
+            refuse_stranger(box)
+    key = tuple(entries), tuple([places[root] for root in roots])
+    return Record(key, boxes, arguments, sources, any(map(calls_back, boxes)))
 
 
-def _stranger(box: Box) -> UsageError:
-    """The error for an input that is no argument of this call."""
+def calls_back(box: Box) -> bool:
+    """Whether fprop or bprop of a box is code of the user's: of a class of theirs, of a function that it is made of."""
+    if box.calls_back or not type(box).__module__.startswith("flowgraph."):
+        return True
+    bodies = [getattr(box, name) for name in box.settings if isinstance(box.__dict__.get(name), Body)]
+    return any(calls_back(one) for body in bodies for one in _children_first(body.children))
+
+
+def refuse_stranger(box: Box) -> NoReturn:
+    """Refuse an input that is no argument of this call."""
     if "of_a_call" in box.__dict__:
-        return UsageError(
+        raise UsageError(
             f"{box.title}: found a box that the function has kept from another call, built at {box.built_at}, which "
             f"has no value here; keep nothing that is computed from the arguments, and give it as an argument"
         )
-    return UsageError(
+    raise UsageError(
         f"{box.title}, built at {box.built_at}: found an input from outside of the function, which has no value here; "
         f"give it as an argument, or differentiate the graph with fg.gradient"
     )

@@ -16,15 +16,21 @@ from flowgraph.functional.arguments import name_of
 from flowgraph.functional.containers import arrays_of, like, mapped
 from flowgraph.shapes.spec import same, shape_text
 
+Gradients = Callable[..., list[Any]]
+
 
 class Subject(NamedTuple):
-    """The output of a function, the container of boxes that it is differentiated by, and the vector, if any."""
+    """The output of a function, the container of boxes that it is differentiated by, and the vector, if any.
+
+    `gradients` is what computes gradients: `derivatives.gradients`, which builds boxes, or the same in numbers.
+    """
 
     f: Callable[..., Any]
     output: Any
     by: Any
     vector: Any
     fallback: Fallback | None
+    gradients: Gradients = derivatives.gradients
 
     @property
     def boxes(self) -> list[Any]:
@@ -98,7 +104,7 @@ def _described(value: Value) -> str:
 def grad(subject: Subject) -> Any:
     """The gradient, in the containers of the arguments."""
     output = subject.scalar()
-    found = derivatives.gradients([output], subject.boxes, [None], fallback=subject.fallback, unused="zeros")
+    found = subject.gradients([output], subject.boxes, [None], fallback=subject.fallback, unused="zeros")
     return like(subject.by, found)
 
 
@@ -123,7 +129,7 @@ def elementwise_grad(subject: Subject) -> Any:
     output = subject.real(subject.box())
     ones = Constant(np.ones((), output.dtype))
     summed = np.sum(output) if output.shape else output
-    found = derivatives.gradients([summed], subject.boxes, [ones], fallback=subject.fallback, unused="zeros")
+    found = subject.gradients([summed], subject.boxes, [ones], fallback=subject.fallback, unused="zeros")
     return like(subject.by, found)
 
 
@@ -131,7 +137,7 @@ def vjp(subject: Subject) -> Any:
     """The gradient of <vector, output>."""
     outputs = subject.outputs()
     vectors = _vectors(subject, outputs)
-    found = derivatives.gradients(outputs, subject.boxes, vectors, fallback=subject.fallback, unused="zeros")
+    found = subject.gradients(outputs, subject.boxes, vectors, fallback=subject.fallback, unused="zeros")
     return like(subject.by, found)
 
 
@@ -151,7 +157,7 @@ def hvp(subject: Subject) -> Any:
     """The product of the Hessian and the vector, in the containers of the arguments."""
     output, boxes = subject.scalar(), subject.boxes
     vectors = _vectors(subject, boxes)
-    sent = derivatives.gradients([output], boxes, [None], fallback=subject.fallback, unused="zeros")
+    sent = subject.gradients([output], boxes, [None], fallback=subject.fallback, unused="zeros")
     pairs = [(one, v) for one, v in zip(sent, vectors, strict=True) if isinstance(one, Box)]
     outputs, seeds = [one for one, _ in pairs], [v for _, v in pairs]
     return like(subject.by, derivatives.gradients(outputs, boxes, seeds, fallback=subject.fallback, unused="zeros"))
@@ -181,13 +187,18 @@ def hessian(subject: Subject) -> Any:
     return like(subject.by, [like(subject.by, line) for line in lines])
 
 
+FIRST_ORDER = frozenset({grad, value_and_grad, grad_and_aux, elementwise_grad, vjp})
+"""Derivatives that one backward pass computes."""
+
+
 def _leads(output: Box, box: Box) -> bool:
     """Whether a differentiable path leads from the output to the box."""
-    from flowgraph.graph import Graph, reachability
+    from flowgraph.graph import Graph
+    from flowgraph.graph.steps import refuse_lost
 
     graph = Graph(output)
-    cut = reachability.unreached(graph, [box])
-    reachability.refuse_lost(graph, [one for one in cut if one in graph])
+    cut = graph.cut((box,))
+    refuse_lost(graph, [one for one in cut if one in graph])
     return not cut
 
 

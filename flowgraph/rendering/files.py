@@ -22,8 +22,7 @@ from flowgraph.saving.shown import ShownFile
 
 if TYPE_CHECKING:
     from flowgraph.graph import Graph
-    from flowgraph.graph.grads import Grads
-    from flowgraph.graph.graph import Run
+    from flowgraph.graph.graph import Grads, Run
 
 FORMATS = ("svg", "png", "pdf", "dot", "html")
 

@@ -14,7 +14,7 @@ from flowgraph.box.leaves import Input, Parameter, Random
 from flowgraph.box.random_draws import Draw, draws
 from flowgraph.errors import FlowgraphError, SavedFileError, UsageError
 from flowgraph.graph import Graph
-from flowgraph.graph.order import unique_names
+from flowgraph.graph.topology import unique_names
 from flowgraph.printable import why_not_a_name
 from flowgraph.saving.archive import read_archive, write_archive
 from flowgraph.saving.formats import format_of

@@ -1,250 +1,144 @@
-"""A function that reads what cannot be watched is called in each call: clocks, files, iterators, draws of all kinds."""
+"""What a user wrote is called in each call: the function, what it calls, `custom_vjp` and boxes of one's own."""
 
-import contextvars
 import copy
-import datetime
 import gc
-import io
-import itertools
-import os
 import pickle
-import random
-import secrets
-import threading
-import time
-import uuid
 import weakref
-from sys import getrecursionlimit, setrecursionlimit
-from time import perf_counter
-from unittest import mock
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import flowgraph as fg
+from flowgraph import functional
 from flowgraph.errors import UsageError
-from flowgraph.functional import grad, jacobian
-from flowgraph.functional.generators import states
-from flowgraph.functional.outside import Outside
+from flowgraph.functional import custom_vjp, grad, jacobian
+from tests.registry import unregister
 
-
-def imports_a_clock(x):
-    import time
-
-    return x * time.perf_counter()
-
-
-def of_a_module_that_is_imported_inside(x):
-    import secrets
-
-    return x * secrets.randbits(40)
-
-
-class Sampler:
-    def __init__(self):
-        self.parts = {"deep": [np.random.default_rng(3)]}
-
-    def __call__(self, x):
-        return x * self.parts["deep"][0].normal()
-
-
-DRAWS = {
-    "time": lambda x: x * time.perf_counter(),
-    "perf_counter": lambda x: x * perf_counter(),
-    "imported inside": imports_a_clock,
-    "secrets inside": of_a_module_that_is_imported_inside,
-    "datetime": lambda x: x * datetime.datetime.now().timestamp(),
-    "urandom": lambda x: x * int.from_bytes(os.urandom(4), "little"),
-    "secrets": lambda x: x * secrets.randbits(40),
-    "system random": lambda x: x * random.SystemRandom().random(),
-    "uuid": lambda x: x * (uuid.uuid4().int % 10**9),
-    "a new generator": lambda x: x * np.random.default_rng().normal(),
-    "a new bit generator": lambda x: x * np.random.Generator(np.random.PCG64()).normal(),
-    "np.random": lambda x: x * np.random.rand(),  # noqa: NPY002
-    "random": lambda x: x * random.random(),
-    "deep inside": Sampler(),
-    "a closed generator": (lambda draw: lambda x: x * draw())(np.random.default_rng(0).normal),
-    "a legacy generator": (lambda draw: lambda x: x * draw())(np.random.RandomState(0).rand),
-    "a legacy generator of another kind": (lambda draw: lambda x: x * draw())(
-        np.random.RandomState(np.random.PCG64(0)).rand
-    ),
-    "a choice": lambda x: x * (1.0 + random.randrange(10**6)),
-    "in a branch": lambda x: x * np.random.rand() if x > 0 else x,  # noqa: NPY002
-}
-
-
-@pytest.mark.parametrize("name", DRAWS)
-def test_what_draws_draws_in_each_call(name):
-    slope = grad(DRAWS[name])
-    assert len({float(slope(1.0)) for _ in range(8)}) == 8
-
-
-def set_in_a_file(path):
-    def value_is(value):
-        path.write_text(str(value))
-
-    def read(x):
-        with open(path) as file:
-            return x * float(file.read())
-
-    return read, value_is
-
-
-def set_in_an_npy_file(path):
-    file = path.with_suffix(".npy")
-    return lambda x: x * np.load(file), lambda value: np.save(file, value)
-
-
-def set_in_the_environment(path):
-    def value_is(value):
-        os.environ["FLOWGRAPH_TEST_RATE"] = str(value)
-
-    return lambda x: x * float(os.environ["FLOWGRAPH_TEST_RATE"]), value_is
-
-
-def set_in_a_context(path):
-    variable = contextvars.ContextVar("rate", default=0.0)
-    return lambda x: x * variable.get(), variable.set
-
-
-def set_in_a_thread(path):
-    local = threading.local()
-    return lambda x: x * local.rate, lambda value: setattr(local, "rate", value)
-
-
-def set_by_an_iterator(path):
-    values = []
-    waiting = iter(values.pop, None)
-    return lambda x: x * next(waiting), lambda value: values.extend([value] * 9)
-
-
-def set_in_an_array_of_objects(path):
-    box = np.array([None], dtype=object)
-    return lambda x: x * box[0], lambda value: box.__setitem__(0, value)
-
-
-def set_in_a_large_table(path):
-    table = dict.fromkeys(range(5000), 1.0)
-    return lambda x: x * table[4999], lambda value: table.update({4999: value})
-
-
-def set_in_a_mask(path):
-    array = np.ma.masked_array([1.0, 0.0], mask=[False, True])
-    return lambda x: x * array.sum(), lambda value: array.__setitem__(0, value)
-
-
-def set_in_a_polynomial_of_numpy(path):
-    polynomial = np.polynomial.Polynomial([0.0, 1.0])
-    return lambda x: x * polynomial(1.0), lambda value: polynomial.coef.__setitem__(1, value)
-
-
-def set_in_the_interpreter(path):
-    return lambda x: x * (getrecursionlimit() - 3000), lambda value: setrecursionlimit(3000 + int(value))
-
-
-class Buffer(io.StringIO):
-    """An object of a user's class whose content is no attribute."""
-
-
-def set_in_an_object_without_attributes(path):
-    buffer = Buffer()
-
-    def value_is(value):
-        buffer.seek(0)
-        buffer.write(f"{value:5}")
-
-    return lambda x: x * float(buffer.getvalue()), value_is
-
-
-def set_by_a_global_of_a_builtin_name(path):
-    space = {}
-    exec("def f(x): return x * float(abs(-1.0))", space)
-    return space["f"], lambda value: space.update(abs=lambda number: value)
-
-
-def set_in_a_memory_map(path):
-    array = np.memmap(path, dtype=float, mode="w+", shape=(1,))
-    return lambda x: x * array[0], lambda value: array.__setitem__(0, value)
-
-
-@pytest.mark.parametrize(
-    "make",
-    [
-        set_in_a_file, set_in_an_npy_file, set_in_the_environment, set_in_a_context, set_in_a_thread,
-        set_by_an_iterator, set_in_an_array_of_objects, set_in_a_large_table, set_in_a_mask,
-        set_in_a_polynomial_of_numpy, set_in_a_memory_map, set_in_the_interpreter, set_in_an_object_without_attributes,
-        set_by_a_global_of_a_builtin_name,
-    ],
-)  # fmt: skip
-def test_what_is_read_from_anywhere_is_read_again(make, tmp_path, monkeypatch):
-    monkeypatch.setenv("FLOWGRAPH_TEST_RATE", "0")
-    limit = getrecursionlimit()
-    f, value_is = make(tmp_path / "rate")
-    slope = grad(f)
-    for value in (1.0, 2.0, 5.0):
-        value_is(value)
-        found = [float(slope(3.0)) for _ in range(5)]
-        value_is(value)
-        assert found == [value] * 5
-    setrecursionlimit(limit)
-
-
-def test_what_cannot_be_watched_is_said():
-    running = itertools.count()
-    sees = {
-        "a itertools.count": lambda x: x * next(running),
-        "time": lambda x: x * time.time(),
-        "open()": set_in_a_file(None)[0],
-        "more than 256": lambda x: LARGE[x],
-        "arrays of more than 256 kB": lambda x: MANY * x,
-    }
-    for what, f in sees.items():
-        assert what in Outside(f).blind
-    assert Outside(lambda x: FROZEN * x + np.sum(x) + SMALL).blind is None
-
-
-LARGE = list(range(1000))
-MANY = np.ones(100_000)
 SMALL = np.ones(3)
-FROZEN = np.ones(100_000)
-FROZEN.setflags(write=False)
+RATE = {"value": 1.0}
+"""What the functions below read; no derivative may remember it."""
+CALLS = {"f": 0, "inner": 0, "bprop": 0}
 
 
-class Raises:
-    def __init__(self, rate):
-        self.rate = rate
-
-    def __getattr__(self, name):
-        raise RuntimeError(f"no {name}")
+def rate(name):
+    CALLS[name] += 1
+    return RATE["value"]
 
 
-class Hides:
-    @property
-    def __dict__(self):
-        raise RuntimeError("not to be looked at")
+def inner(x):
+    return x * rate("inner")
 
 
-def test_objects_that_do_not_like_to_be_looked_at_do_no_harm():
-    raising, hiding, mocked = Raises(2.0), Hides(), mock.MagicMock()
-    mocked.rate = 2.0
-    for f in (
-        lambda x: x * raising.rate,
-        lambda x: x * (1.0 + (hiding is not None)),
-        lambda x: x * mocked.rate,
-        lambda x: x * len({raising, hiding}),
-    ):
-        slope = grad(f)
-        assert [slope(1.0) for _ in range(5)] == [2.0] * 5
-    raising.rate = mocked.rate = 3.0
-    assert grad(lambda x: x * raising.rate)(1.0) == 3.0
-    assert grad(lambda x: x * mocked.rate)(1.0) == 3.0
+@custom_vjp(shape=lambda x: x.shape)
+def cubed(x):
+    return rate("inner") * x**3
+
+
+@cubed.bprop
+def _(grad, h, x):
+    return (3 * rate("bprop") * grad * x**2,)
+
+
+@unregister
+class Cubed(fg.Elementwise):
+    """h = rate a^3, of a rate from outside."""
+
+    def fprop(self, a):
+        return rate("inner") * a**3
+
+    def bprop(self, grad, h, a):
+        return (3 * rate("bprop") * grad * a**2,)
+
+
+BODIES = {
+    "plain": lambda x: x**3 * rate("f"),
+    "calls another": lambda x: inner(x**3 * rate("f") / RATE["value"]),
+    "custom_vjp": lambda x: cubed(x) * (rate("f") / RATE["value"]),
+    "a box": lambda x: Cubed(x) * (rate("f") / RATE["value"]),
+    "a box in a loop": lambda x: fg.scan(lambda h, _: (Cubed(h), None), x, length=1)[0] * (rate("f") / RATE["value"]),
+    "a checkpoint": lambda x: functional.checkpoint(lambda y: y**3 * rate("inner"))(x) * (rate("f") / RATE["value"]),
+}
+CUBES = {
+    "grad": lambda x: 3 * x**2,
+    "value_and_grad": lambda x: (np.sum(x**3), 3 * x**2),
+    "elementwise_grad": lambda x: 3 * x**2,
+    "vjp": lambda x: 3 * x**2,
+    "jvp": lambda x: 3 * x**2,
+    "jacobian": lambda x: np.diag(3 * x**2),
+    "hvp": lambda x: 6 * x,
+    "hessian": lambda x: np.diag(6 * x),
+}
+POINTS = [np.array([0.5, -1.0, 2.0]), np.array([1.5, 0.25, -2.0]), np.array([2.0, 1.0])]
+
+
+@pytest.mark.parametrize("name", BODIES)
+@pytest.mark.parametrize("transform", CUBES)
+@settings(max_examples=5)
+@given(st.lists(st.tuples(st.sampled_from([1.0, 1.0, 2.0, -3.0]), st.integers(0, 2)), min_size=6, max_size=12))
+def test_each_call_reads_the_world_anew(transform, name, calls):
+    """Whatever came before: the same, other values, other shapes."""
+    scalar = transform in ("grad", "value_and_grad", "hvp", "hessian")
+    f = (lambda x: np.sum(BODIES[name](x))) if scalar else BODIES[name]
+    derived = getattr(functional, transform)(f)
+    for value, place in calls:
+        RATE["value"] = value
+        x = POINTS[place]
+        before = dict(CALLS)
+        found = derived(x, *[np.ones_like(x)] * (transform in ("vjp", "jvp", "hvp")))
+        assert CALLS["f"] == before["f"] + 1
+        if name != "plain" and transform != "jvp":  # which needs no value of a function that has a bprop
+            assert CALLS["inner"] > before["inner"]
+        if name in ("custom_vjp", "a box", "a box in a loop"):
+            assert CALLS["bprop"] > before["bprop"]
+        needed = CUBES[transform](x)
+        for one, other in zip(*(a if type(a) is tuple else (a,) for a in (found, needed)), strict=True):
+            np.testing.assert_allclose(one, value * other, rtol=1e-12)
+
+
+def written_later(big, x, how):
+    """2 x big at the numbers that were there when it was read."""
+    view = big[...]
+    product = x * big
+    {"itself": big, "a view": view, "its memory": big.view(np.uint8).view(float)}[how][1:] += 5.0
+    return product
+
+
+@pytest.mark.parametrize("size", [3, 50_000])
+@pytest.mark.parametrize("how", ["itself", "a view", "its memory"])
+def test_a_captured_array_has_the_value_that_it_had_when_it_was_read(size, how):
+    big = np.arange(float(size))
+    derived = functional.value_and_grad(lambda x: np.sum(written_later(big, x, how)))
+    for _ in range(6):
+        now = big.sum()
+        assert derived(2.0) == (2 * now, now)
+
+
+def test_an_array_may_change_between_two_reads_in_one_call():
+    outer = np.ones(3)
+
+    def f(x):
+        outer[:] = 1.0
+        first = np.sum(x * outer)
+        outer[:] = 5.0
+        return first + np.sum(x**2 * outer)
+
+    for _ in range(5):
+        np.testing.assert_allclose(grad(f)(SMALL), 1 + 10 * SMALL, rtol=1e-12)
+
+
+def test_an_iterator_among_the_arguments_goes_on():
+    slope = grad(lambda x, numbers: x * next(numbers))
+    count = iter(range(9))
+    assert [slope(1.0, count) for _ in range(5)] == [0, 1, 2, 3, 4]
 
 
 def total(x):
     return np.sum(x**2)
 
 
-def test_a_derivative_can_be_pickled_and_copied_without_its_memory():
+def test_a_derivative_can_be_pickled_and_copied_without_its_graphs():
     slope = grad(total, seed=3)
     for _ in range(4):
         slope(SMALL)
@@ -254,7 +148,7 @@ def test_a_derivative_can_be_pickled_and_copied_without_its_memory():
         copy.deepcopy({"slope": [slope]})["slope"][0],
     ):
         np.testing.assert_array_equal(other(SMALL), 2 * SMALL)
-        assert (other._seed, other._memory is not slope._memory) == (3, True)
+        assert other._seed == 3
 
 
 def test_arguments_and_results_that_cannot_be_hashed():
@@ -294,24 +188,6 @@ def test_a_box_from_outside_that_has_no_value_any_more_is_refused(first, deep):
     for _ in range(3):
         with pytest.raises(UsageError, match=r"Input 'y', built at .* found an input from outside of the function"):
             slope(1.0)
-
-
-@pytest.mark.parametrize(
-    "generator",
-    [
-        np.random.RandomState(0),
-        np.random.RandomState(np.random.PCG64(0)),
-        np.random.default_rng(0),
-        np.random.Generator(np.random.MT19937(0)),
-        random.Random(0),
-    ],
-    ids=["RandomState", "RandomState of PCG64", "Generator", "Generator of MT19937", "Random"],
-)
-def test_where_a_generator_stands_is_seen(generator):
-    before = states([generator])
-    assert states([generator]) == before
-    generator.random() if isinstance(generator, random.Random) else generator.standard_normal()
-    assert states([generator]) != before
 
 
 def test_what_derivatives_are_made_of_is_no_box_for_users():

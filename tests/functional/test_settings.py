@@ -8,12 +8,11 @@ import pytest
 import flowgraph as fg
 from flowgraph import functional
 from flowgraph.errors import NotDifferentiableError, UsageError
-from flowgraph.functional.calls import Derived
 from tests.derivatives.opaque_boxes import Loops
 
 X, V = np.array([0.5, -1.0, 2.0]), np.array([1.0, 2.0, -1.0])
 FALLBACK = "central differences"
-SETTINGS = ("f", "argnums", "fallback", "seed", "cache", "unknown")
+SETTINGS = ("f", "argnums", "fallback", "seed", "unknown")
 SCALAR = {"grad", "value_and_grad", "hvp", "hessian"}
 WITH_VECTOR = {"vjp", "jvp", "hvp"}
 OF_CUBES = {
@@ -91,17 +90,15 @@ def test_the_seed_repeats_the_draws(name):
 
 
 @each
-@pytest.mark.parametrize("cache", [True, False])
-def test_without_the_cache_the_function_is_called_in_every_call(name, cache, monkeypatch):
-    calls, called = [], Derived._called
-    monkeypatch.setattr(Derived, "_called", lambda *args: calls.append(args) or called(*args))
-    call = derived(name, lambda x: x**3, cache=cache)
-    for _ in range(6):
-        assert_same(call(X), OF_CUBES[name])
-    assert len(calls) == (3 if cache else 6)  # the third settles it
-
-
-@each
 def test_another_setting_is_refused(name):
     with pytest.raises(UsageError, match=f"^{name}: found has_aux=, needs argnums="):
         TRANSFORMS[name](np.sum, has_aux=True)
+    with pytest.raises(UsageError, match=rf"^{name}: found cache=.*functional.jit\({name}\(f\)\)"):
+        TRANSFORMS[name](np.sum, cache=False)
+
+
+def test_vmap_refuses_what_it_does_not_have():
+    with pytest.raises(UsageError, match=r"^vmap: found cache=.*functional.jit"):
+        functional.vmap(np.sum, cache=True)
+    with pytest.raises(UsageError, match=r"^vmap: found axes=, needs in_axes= or out_axes="):
+        functional.vmap(np.sum, axes=0)

@@ -10,7 +10,7 @@ import pytest
 import flowgraph as fg
 from flowgraph.box import elementwise
 from flowgraph.errors import BoxContractError, ReadOnlyError
-from flowgraph.graph.order import Boxes, assert_topological, topological_order
+from flowgraph.graph.topology import Boxes, assert_topological, topological_order
 
 
 @pytest.fixture

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import flowgraph as fg
-from flowgraph.graph.foreign import _makers, graph_maker_for
 from flowgraph.rendering.entry import graph_to_draw
+from flowgraph.rendering.foreign import _makers, graph_maker_for
 
 x = fg.Input("x", shape=(3,))
 h = np.tanh(x)

@@ -15,7 +15,7 @@ from torch.utils import _pytree as pytree
 
 from flowgraph.box import Box, Constant
 from flowgraph.box.leaves import Input, Parameter
-from flowgraph.box.naming import reopened
+from flowgraph.box.node import reopened
 from flowgraph.box.value import Foreign
 from flowgraph.errors import UnsupportedError, UsageError
 from flowgraph.graph import Graph

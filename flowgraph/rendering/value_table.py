@@ -39,7 +39,7 @@ def summary(value: Any) -> list[str]:
     """Shape, dtype, minimum, mean, maximum, share of zeros and count of elements that are not finite, as text.
 
     >>> import numpy as np
-    >>> from flowgraph.graph.value_table import summary
+    >>> from flowgraph.rendering.value_table import summary
     >>> summary(np.array([0.0, 1.0, 2.0, np.nan]))
     ['(4,)', 'float64', '0', '1', '2', '25%', '1']
     """

@@ -25,8 +25,8 @@ def graph_maker_for(*packages: str) -> Callable[[Maker], Maker]:
 
 def graph_maker_of(objects: Iterable[Any]) -> Callable[..., Any] | None:
     """Who makes the graph of the first of these objects that comes from a registered package, None for none of them."""
-    for one in objects:
-        for cls in type(one).__mro__:
+    for item in objects:
+        for cls in type(item).__mro__:
             maker = _makers.get(cls.__module__.partition(".")[0])
             if maker is not None:
                 return maker
