@@ -101,8 +101,6 @@ class ArrayMethods(NumberConversion, Operators[Made]):
     searchsorted = _method(np.searchsorted)
     round = _method(np.round)
     clip = _method(np.clip)
-    conj = _method(np.conjugate)
-    conjugate = _method(np.conjugate)
     dot = _method(np.dot)
     ravel = _method(np.ravel)
     flatten = _method(np.ravel)
@@ -114,6 +112,18 @@ class ArrayMethods(NumberConversion, Operators[Made]):
     diagonal = _method(np.diagonal)
     trace = _method(np.trace)
     astype = _method(np.astype)
+
+    def conj(self) -> Made:
+        """The complex conjugate; a box of real numbers itself, as the method of an array does, of truth values too.
+
+        Returns
+        -------
+        Box
+            np.conjugate of complex numbers.
+        """
+        return self._made_by(np.conjugate) if self.dtype.kind == "c" else cast(Made, self)
+
+    conjugate = conj
 
     def reshape(self, *shape: Any, **settings: Any) -> Made:
         """np.reshape of the box.

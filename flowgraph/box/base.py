@@ -348,12 +348,12 @@ class Box(ArrayMethods["Box"]):
         else:
             return tuple(children)
         return tuple(
-            child if isinstance(child, Box) else Constant(child, dtype=self._dtype_of(child, children))
-            for child in children
+            child if isinstance(child, Box) else Constant(child, dtype=self._dtype_of(place, children))
+            for place, child in enumerate(children)
         )
 
-    def _dtype_of(self, number: object, children: Sequence[Any]) -> Any:
-        """The dtype of the constant made of a Python number; None keeps NumPy's."""
+    def _dtype_of(self, place: int, children: Sequence[Any]) -> Any:
+        """The dtype of the constant made of the number at a place among the children; None keeps NumPy's."""
         return None
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box.node import Node
-from flowgraph.errors import FlowgraphError, ReadOnlyError, UsageError
+from flowgraph.errors import DtypeError, FlowgraphError, ReadOnlyError, UsageError
 from flowgraph.shapes.size import Shape, evaluate, fit
 from flowgraph.shapes.spec import Signature, Spec, sample
 
@@ -150,7 +150,11 @@ def _trial(box: Node, specs: Sequence[Spec], sizes: Mapping[str, int]) -> list[A
             value = box.fprop(*arrays)
     except Exception as error:
         refuse_writing(box, "fprop", error)
-        raise box.shape_error(f"fprop does not take these children ({type(error).__name__}: {error})") from error
+        refused = box.shape_error(f"fprop does not take these children ({type(error).__name__}: {error})")
+        if isinstance(error, TypeError) and not isinstance(error, FlowgraphError):
+            found = ", ".join(str(spec.dtype) for spec in specs)
+            raise DtypeError(f"{refused}\n  dtypes {found}; convert a child, .astype(...)") from error
+        raise refused from error
     return [np.asarray(part) for part in (value if isinstance(value, tuple) else (value,))]
 
 

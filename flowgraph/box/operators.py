@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -24,13 +25,13 @@ def _operator(ufunc: np.ufunc, name: str, reflected: bool = False) -> Callable[[
     """
     asking: Callable[[Any, Any], Any] = getattr(NDArrayOperatorsMixin, name)
 
-    def operator(self: Any, other: Any) -> Any:
+    def built(self: Any, other: Any) -> Any:
         if isinstance(other, Operators) or type(other) in _NUMBERS:
             return call_ufunc(ufunc, "__call__", (other, self) if reflected else (self, other), {})
         return asking(self, other)
 
-    operator.__name__ = name
-    return operator
+    built.__name__ = name
+    return built
 
 
 class Operators(NDArrayOperatorsMixin, Generic[Made]):
@@ -107,6 +108,19 @@ for _name, _ufunc in (_COMPARING | _COMPUTING).items():
     setattr(Operators, f"__{_name}__", _operator(_ufunc, f"__{_name}__"))
 for _name, _ufunc in _COMPUTING.items():
     setattr(Operators, f"__r{_name}__", _operator(_ufunc, f"__r{_name}__", reflected=True))
+_of_arrays = Operators.__pow__
+
+
+def _power(self: Operators[Any], other: Value) -> Any:
+    """NumPy's operator, which with a plain number is not always np.power."""
+    if type(other) in (int, float):
+        return call_function(operator.pow, (self, other), {})
+    return _of_arrays(self, other)
+
+
+_power.__name__ = "__pow__"
+setattr(Operators, "__pow__", _power)  # noqa: B010 - as above, beside what type checkers see of the class
+
 for _name in ("add", "sub", "mul", "matmul", "truediv", "pow"):
     # loss += penalty rebinds the name to a new box, as boxes are immutable
     setattr(Operators, f"__i{_name}__", getattr(Operators, f"__{_name}__"))

@@ -152,12 +152,16 @@ class Writer(Writing):
         return number.after is not None
 
     def _numbers(self, box: Box, texts: list[str]) -> list[str]:
-        """The children of a number, literals where NumPy's own number stands beside them and gives the dtype."""
+        """The children of a number, literals where NumPy's own number stands beside them and gives the dtype.
+
+        An integer that is compared, or becomes a float, is computed with in another dtype where it is a literal.
+        """
         literals = [literal_of(child) for child in box.children]
         beside = [child.dtype for child, literal in zip(box.children, literals, strict=True) if literal is None]
-        isomorphic = bool(beside) and len({child.dtype for child in box.children}) == 1
+        alike = bool(beside) and len({child.dtype for child in box.children}) == 1
+        alike = alike and (beside[0].kind == "f" or beside[0] == box.dtype)
         return [
-            (literal if isomorphic else None) or self.numbers.get(child, text)
+            (literal if alike else None) or self.numbers.get(child, text)
             for child, literal, text in zip(box.children, literals, texts, strict=True)
         ]
 
