@@ -16,17 +16,14 @@ from flowgraph.derivatives.backward_graph import Fallback
 from flowgraph.errors import UsageError
 from flowgraph.functional.arguments import argument_names, check_arguments, name_of, read_argnums
 from flowgraph.functional.captured import Captured
-from flowgraph.functional.containers import arrays_of, flatten, mapped, paths, rebuild
+from flowgraph.functional.containers import arrays_of, flatten, mapped, paths
 from flowgraph.functional.in_numbers import computed
 from flowgraph.functional.program import Program, values_of
-from flowgraph.functional.programs import programs_of
-from flowgraph.functional.reader import Reader
+from flowgraph.functional.programs import Kind, programs_of
+from flowgraph.functional.reader import Follower
 from flowgraph.functional.record import read_record
 from flowgraph.functional.script import Writer
 from flowgraph.functional.transforms import FIRST_ORDER, Subject, as_boxes
-
-_MOST_SHAPES = 32
-"""Kinds of arguments whose leaves are at hand."""
 
 _ONLY_ARRAYS = frozenset({np.ndarray})
 
@@ -40,6 +37,7 @@ class Call(NamedTuple):
     keywords: dict[str, Any]
     structure: Hashable
     arrays: list[Any]
+    statics: list[Any]
     shapes: Hashable
 
 
@@ -60,23 +58,27 @@ class Derived:
             raise UsageError(f"{transform.__name__}: found a {type(f).__name__}, needs a function")
         functools.update_wrapper(self, f, updated=())
         self.__name__ = f"{transform.__name__}_{getattr(f, '__name__', 'f')}"
-        self._f, self._argnums, self._transform = f, argnums, transform
+        self._f, self._transform = f, transform
+        self._argnums = tuple(argnums) if isinstance(argnums, list) else argnums
         self._vector, self._fallback = vector, fallback
         self._seed = None if seed is None else seed_of_run(seed, transform.__name__)
         self._programs = programs_of(f)
         self._in_numbers = transform in FIRST_ORDER and fallback is None
+        self._key = transform, fallback, vector, repr(self._argnums)
 
     def __call__(self, *args: Any, **keywords: Any) -> Any:
         """The derivative at these arguments."""
         if self._vector and args and type(args[-1]) is int:
             args = (*args[:-1], float(args[-1]))
         leaves: list[Any] = []
-        structure = flatten((args, keywords), leaves)
-        only_arrays = set(map(type, leaves)) == _ONLY_ARRAYS
+        statics: list[Any] = []
+        structure = flatten((args, keywords), leaves, statics)
+        only_arrays = _ONLY_ARRAYS.issuperset(map(type, leaves))
         if concrete_values.current() is not None or (not only_arrays and any(isinstance(leaf, Box) for leaf in leaves)):
             return self._on_boxes(args, keywords)
         arrays = [leaf if type(leaf) is np.ndarray and leaf.dtype.isnative else _native(leaf) for leaf in leaves]
-        return self._on_arrays(Call(args, keywords, structure, arrays, tuple([(a.shape, a.dtype) for a in arrays])))
+        shapes = tuple([(a.shape, a.dtype) for a in arrays])
+        return self._on_arrays(Call(args, keywords, structure, arrays, statics, shapes))
 
     def __reduce__(self) -> Any:
         """Pickled and copied without its graphs."""
@@ -87,19 +89,31 @@ class Derived:
 
     def _on_arrays(self, call: Call) -> Any:
         """Call the function on boxes, and run the graph of its derivative that is kept, or compute it in numbers."""
-        leaves = self._leaves(call)
+        key = self._key, call.structure, call.shapes
+        kind = self._programs.kinds.get(key) or self._new_kind(key, call)
+        leaves, latest = kind.leaves(), kind.latest
         trace = concrete_values.Trace(dict(zip(leaves, call.arrays, strict=True)), Captured, self._seed)
-        kind = self._transform, self._fallback, call.shapes
-        latest = self._programs.latest.get(kind)
         trace.steps = steps = _steps(latest, leaves)
+        follows = isinstance(steps, Follower) and type(self) is Derived  # others call the function in a way of their own
         with concrete_values.traced(trace):
-            args, keywords = rebuild(call.structure, iter(leaves))
-            subject = self._subject(args, keywords)
+            args, keywords = kind.arguments(leaves, call.statics)
+            if follows:
+                output = self._called(args[:-1] if self._vector else args, keywords)
+            else:
+                subject = self._subject(args, keywords)
+        if follows:
+            values = _followed(latest, steps.sources(), trace) if steps.returns(output) else None
+            if values is not None:
+                return latest.runs(call.arrays, values)
+            with concrete_values.traced(trace):
+                _, vector, by = self._parted(args)
+                subject = Subject(self._f, as_boxes(output), by, vector, self._fallback)
         frame, roots = self._frame(subject, leaves)
         found = None
-        if latest is not None and isinstance(steps, Reader) and latest.frame == frame:
-            found = _followed(latest, steps.sources(roots), trace)
-        elif self._in_numbers and self._programs.is_new(kind):
+        if latest is not None and isinstance(steps, Follower) and latest.frame == frame:
+            values = _followed(latest, steps.sources(roots), trace)
+            found = None if values is None else (latest, values)
+        elif self._in_numbers and self._programs.is_new(hash(key)):
             return computed(self._transform, subject, trace)
         found = found or self._found(call, subject, trace, leaves, frame, roots)
         if found is None:
@@ -107,6 +121,14 @@ class Derived:
         program, values = found
         self._programs.used(program, kind)
         return program.runs(call.arrays, values)
+
+    def _new_kind(self, key: Hashable, call: Call) -> Kind:
+        """What calls such as this one have in common."""
+        names = _leaf_names(self._f, call.args, call.keywords)
+        known = [Input(name, shape=a.shape, dtype=a.dtype) for name, a in zip(names, call.arrays, strict=True)]
+        kind = Kind(call.structure, known)
+        self._programs.met(key, kind)
+        return kind
 
     def _frame(self, subject: Subject, leaves: Sequence[Box]) -> tuple[tuple[Any, ...], list[Box]]:
         """What a derivation follows from beside boxes, and the boxes that the function returned."""
@@ -144,21 +166,6 @@ class Derived:
             program.take(trace.steps.script(roots, record.sources))
         return program, values
 
-    def _leaves(self, call: Call) -> list[Box]:
-        """A leaf for each array, new ones in each call: a box that a function keeps from another is found out."""
-        key = len(call.args), *call.keywords, call.shapes
-        known = self._programs.inputs.get(key)
-        if known is None:
-            names = _leaf_names(self._f, call.args, call.keywords)
-            known = [Input(name, shape=a.shape, dtype=a.dtype) for name, a in zip(names, call.arrays, strict=True)]
-            if len(self._programs.inputs) >= _MOST_SHAPES:
-                self._programs.inputs.clear()
-            self._programs.inputs[key] = known
-        leaves: list[Box] = []
-        for one in known:
-            leaves.append(one._twin(of_a_call=True))
-        return leaves
-
     def _on_boxes(self, args: Sequence[Any], keywords: Mapping[str, Any]) -> Any:
         """Boxes in, boxes out: a derivative inside a function that is traced itself, or of boxes that a user built."""
         args, keywords = mapped(_own_box, args), mapped(_own_box, keywords)
@@ -176,6 +183,11 @@ class Derived:
 
     def _subject(self, args: Sequence[Any], keywords: Mapping[str, Any]) -> Subject:
         """The result of the function on boxes, and the boxes to differentiate by."""
+        args, vector, by = self._parted(args)
+        return Subject(self._f, as_boxes(self._called(args, keywords)), by, vector, self._fallback)
+
+    def _parted(self, args: Sequence[Any]) -> tuple[Sequence[Any], Any, Any]:
+        """The arguments of the function, the vector, and the container of boxes to differentiate by."""
         vector = None
         if self._vector:
             if not args:
@@ -183,10 +195,9 @@ class Derived:
             *args, vector = args
         places = read_argnums(self._f, self._argnums, args)
         check_arguments(self._f, places, args)
-        output = as_boxes(self._called(args, keywords))
-        several = isinstance(self._argnums, tuple | list)
+        several = isinstance(self._argnums, tuple)
         by = tuple([args[place] for place in places]) if several else args[places[0]]
-        return Subject(self._f, output, by, vector, self._fallback)
+        return args, vector, by
 
     def _called(self, args: Sequence[Any], keywords: Mapping[str, Any]) -> Any:
         """The result of the function on boxes."""
@@ -207,23 +218,21 @@ class Derived:
         return {path: leaf for path, leaf in found.items() if type(leaf) in _NUMBERS}
 
 
-def _steps(latest: Program | None, leaves: Sequence[Box]) -> Reader | Writer | None:
+def _steps(latest: Program | None, leaves: Sequence[Box]) -> Follower | Writer | None:
     """What looks on at a call: it follows that of the latest program, or is noted where there is no script yet."""
     if latest is None:
         return None
     if latest.script is not None:
-        return Reader(latest.script, leaves)
+        return Follower(latest.script, leaves)
     return None if latest.noted else Writer(leaves)
 
 
-def _followed(
-    program: Program, sources: Sequence[Box] | None, trace: concrete_values.Trace
-) -> tuple[Program, list[Any]] | None:
-    """The program whose script a call followed to its end, if the values are such as it is for."""
+def _followed(program: Program, sources: Sequence[Box] | None, trace: concrete_values.Trace) -> list[Any] | None:
+    """The values for the program whose script a call followed to its end, if they are such as it is for."""
     if sources is None:
         return None
     values = values_of(sources, trace)
-    return (program, values) if program.accepts(values) else None
+    return values if program.accepts(values) else None
 
 
 def _native(leaf: Value) -> Any:
