@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -9,14 +10,16 @@ import numpy as np
 
 from flowgraph.box import Box, Value, concrete_values
 from flowgraph.box.underflow import again
+from flowgraph.boxes.elementwise.complex_numbers import conjugate_if_complex
 from flowgraph.derivatives.backward_graph import Fallback, seed_of
 from flowgraph.functional.containers import mapped
 from flowgraph.functional.record import refuse_stranger
 from flowgraph.functional.transforms import Subject
-from flowgraph.graph import Graph, reachability
-from flowgraph.graph.backward import backward, seeds_of
-from flowgraph.graph.forward import forward
-from flowgraph.graph.steps import Step
+from flowgraph.graph.backward import seeds_of
+from flowgraph.graph.backward_steps import backward_steps
+from flowgraph.graph.forward import forward, forward_steps
+from flowgraph.graph.reachability import refuse_lost, unreached
+from flowgraph.graph.steps import Fstep, Step, guarded, reader
 from flowgraph.graph.sweep import sweep
 from flowgraph.graph.topology import Topology
 from flowgraph.graph.where_masking import mask_untaken
@@ -41,17 +44,59 @@ def _gradients(
     trace: concrete_values.Trace, outputs: Sequence[Box], wrt: Sequence[Box], grads: Sequence[Value]
 ) -> list[Any]:
     """What `derivatives.gradients` computes, with zeros for what no output depends on; the values go to the trace."""
-    graph = Graph(*outputs)
-    boxes = tuple(box for box in wrt if box in graph)
-    cut = graph.cut(boxes)
-    reachability.refuse_lost(graph, cut)
+    graph = Topology(outputs)
+    boxes = tuple([box for box in wrt if box in graph])
+    fsteps, bsteps = _steps(graph, boxes)
     values = [None if box.children else _value_of_leaf(trace, box) for box in graph.boxes]
-    forward(graph, graph.fsteps(None), values)
+    forward(graph, fsteps, values)
     trace.know(dict(zip(graph.boxes, values, strict=True)))
     seeds = [(output, trace.value_of(seed_of(output, grad))) for output, grad in zip(outputs, grads, strict=True)]
-    reached = tuple(box for box in boxes if box not in cut)
-    found = backward(graph, values, seeds_of(graph, seeds), reached, _sweep)
-    return [found[box] if box in found else np.zeros_like(trace.value_of(box)) for box in wrt]
+    sent = dict(zip(graph.boxes, _swept(graph, bsteps, values, seeds_of(graph, seeds), boxes), strict=True))
+    found = [conjugate_if_complex(sent.get(box)) for box in wrt]
+    return [np.zeros_like(trace.value_of(box)) if g is None else g for box, g in zip(wrt, found, strict=True)]
+
+
+def _steps(graph: Topology, wrt: Sequence[Box]) -> tuple[Sequence[Fstep], Sequence[Step]]:
+    """The steps of both passes, made in one walk: a function that is called once takes as long as they take to make."""
+    slots = graph.slots
+    leads = bytearray(len(graph))
+    for box in wrt:
+        leads[slots[box]] = 1
+    fsteps: list[Fstep] = []
+    bsteps: list[Step] = []
+    for slot, box in enumerate(graph.boxes):
+        if not box.children:
+            continue
+        places = [slots[child] for child in box.children]
+        read = reader(places)
+        fsteps.append(Fstep(slot, guarded(box, box.fprop), read, ()))
+        wanted = tuple([(i, place) for i, place in enumerate(places) if leads[place]])
+        if not wanted:
+            continue
+        if not box.has_bprop or box.not_implemented_children:  # refused where a gradient arrives, and only there
+            return _steps_of_graph(graph, wrt)
+        if box.constant_children or len(box.outputs) > 1 or box.dtype.kind not in "fc":
+            wanted = tuple([(i, place) for i, place in wanted if box.differentiable_wrt[i]])
+        if wanted:
+            leads[slot] = 1
+            bsteps.append(Step(slot, _bprop(box, wanted), read, wanted, len(places), box))
+    return fsteps, bsteps[::-1]
+
+
+def _steps_of_graph(graph: Topology, wrt: Sequence[Box]) -> tuple[Sequence[Fstep], Sequence[Step]]:
+    """The same, where a bprop is to be derived, or a derivative is not implemented."""
+    cut = unreached(graph, wrt)
+    refuse_lost(graph, cut)
+    reached = [box for box in wrt if box not in cut]
+    return forward_steps(graph, None, None), backward_steps(graph.boxes, graph.slots, reached, graph.outputs)
+
+
+def _bprop(box: Box, wanted: Sequence[tuple[int, int]]) -> Callable[..., tuple[Any, ...]]:
+    bprop = guarded(box, box.bprop)
+    if not box.takes_needs or len(wanted) == len(box.children):
+        return bprop
+    positions = {position for position, _ in wanted}
+    return functools.partial(bprop, needs=tuple([i in positions for i in range(len(box.children))]))
 
 
 def _value_of_leaf(trace: concrete_values.Trace, leaf: Box) -> Any:
@@ -61,7 +106,7 @@ def _value_of_leaf(trace: concrete_values.Trace, leaf: Box) -> Any:
     return value
 
 
-def _sweep(
+def _swept(
     graph: Topology, steps: Sequence[Step], values: Sequence[Any], seeds: Sequence[Any], wrt: Sequence[Box]
 ) -> list[Any]:
     """The gradients of all boxes; where one by `wrt` is NaN, branches that are not taken send an exact 0.
