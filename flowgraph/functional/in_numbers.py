@@ -58,10 +58,11 @@ def _gradients(
 
 def _steps(graph: Topology, wrt: Sequence[Box]) -> tuple[Sequence[Fstep], Sequence[Step]]:
     """The steps of both passes, made in one walk: a function that is called once takes as long as they take to make."""
-    slots = graph.slots
+    slots, made = graph.slots, tuple.__new__
     leads = bytearray(len(graph))
     for box in wrt:
         leads[slots[box]] = 1
+    plain: dict[type[Box], bool] = {}
     fsteps: list[Fstep] = []
     bsteps: list[Step] = []
     for slot, box in enumerate(graph.boxes):
@@ -69,18 +70,29 @@ def _steps(graph: Topology, wrt: Sequence[Box]) -> tuple[Sequence[Fstep], Sequen
             continue
         places = [slots[child] for child in box.children]
         read = reader(places)
-        fsteps.append(Fstep(slot, guarded(box, box.fprop), read, ()))
+        is_plain = plain.get(type(box))
+        if is_plain is None:
+            is_plain = plain[type(box)] = _is_plain(type(box))
+        fsteps.append(made(Fstep, (slot, box.fprop if is_plain else guarded(box, box.fprop), read, ())))
         wanted = tuple([(i, place) for i, place in enumerate(places) if leads[place]])
         if not wanted:
             continue
-        if not box.has_bprop or box.not_implemented_children:  # refused where a gradient arrives, and only there
-            return _steps_of_graph(graph, wrt)
-        if box.constant_children or len(box.outputs) > 1 or box.dtype.kind not in "fc":
+        if not is_plain or len(box.outputs) > 1 or box.dtype.kind not in "fc":
+            if not box.has_bprop or box.not_implemented_children:  # refused where a gradient arrives, and only there
+                return _steps_of_graph(graph, wrt)
             wanted = tuple([(i, place) for i, place in wanted if box.differentiable_wrt[i]])
         if wanted:
             leads[slot] = 1
-            bsteps.append(Step(slot, _bprop(box, wanted), read, wanted, len(places), box))
+            in_part = box.takes_needs and len(wanted) < len(places)
+            bprop = box.bprop if is_plain and not in_part else _bprop(box, wanted)
+            bsteps.append(made(Step, (slot, bprop, read, wanted, len(places), box)))
     return fsteps, bsteps[::-1]
+
+
+def _is_plain(cls: type[Box]) -> bool:
+    """Whether all boxes of a class of flowgraph's own have a bprop that sends a gradient to every child."""
+    sends = cls.has_bprop and cls.constant_children == cls.not_implemented_children == frozenset()
+    return sends and cls.__module__.startswith("flowgraph.")
 
 
 def _steps_of_graph(graph: Topology, wrt: Sequence[Box]) -> tuple[Sequence[Fstep], Sequence[Step]]:
