@@ -36,14 +36,18 @@ class Trace:
     A value is computed when it is asked for; `answers` keeps which box was asked, for what, and what it said: for
     values that give the same answers the function builds the same boxes. `constants` is the class of the constants
     that are built meanwhile. Random leaves are numbered as they are built, and draw from `seed`, or from that of the
-    innermost derivative that has one. `steps`, if any, looks on at each function.
+    innermost derivative that has one. `steps`, if any, looks on at each function. A trace that is `for_all` stands for
+    the calls with all values, as under `functional.jit`: no box has a value in it, and no parameter is read.
     """
 
-    def __init__(self, values: Mapping[Node, Any], constants: type[Any], seed: Seed) -> None:
+    def __init__(
+        self, values: Mapping[Node, Any], constants: type[Any], seed: Seed = None, for_all: bool = False
+    ) -> None:
         self.answers: list[tuple[Node, Callable[[Any], Any], Any]] = []
         self.constants = constants
         self.randoms: dict[Any, tuple[Any, int]] = {}
         self.steps: Steps | None = None
+        self.for_all = for_all
         self._seed = seed
         self._seeds: list[tuple[Any, Iterator[int]]] = []
         self._values: dict[Node, Any] = dict(values)
@@ -75,7 +79,7 @@ class Trace:
 
     def answer(self, box: Node, kind: Callable[[Any], Any]) -> Any:
         """The value of a box as a bool or an int, None where it reads a leaf from outside that has none."""
-        value = self.value_of(box)
+        value = None if self.for_all else self.value_of(box)
         if value is None:
             return None
         said = kind(value)
@@ -112,6 +116,10 @@ class Trace:
             return leaf.value_for(self.seed if seed is None else seed, number, {})
         kind = type(leaf)  # a box looks for similar names where it is asked for an attribute that it has not
         return leaf.held if hasattr(kind, "held") else leaf.current() if hasattr(kind, "current") else None
+
+
+UNDER_JIT = "has no number in a function under jit, which is called once for all values"
+"""Why a box is no number there, as errors say it."""
 
 
 def current() -> Trace | None:

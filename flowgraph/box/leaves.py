@@ -118,6 +118,13 @@ class Parameter(Leaf):
     @property
     def array(self) -> Array:
         """The value as a plain read-only array, which costs less to compute with."""
+        trace = concrete_values.current()
+        if trace is not None and trace.for_all:
+            raise UsageError(
+                f"{self.title}: found its numbers read in a function under jit, which is called once, so that a later "
+                f"value would not count; compute with the parameter itself, which is read in each call\n"
+                f"  built at {self.built_at}"
+            )
         return self.current()
 
     def current(self) -> Array:

@@ -16,6 +16,7 @@ from flowgraph.errors import UsageError
 from flowgraph.shapes.size import Shape
 
 _AS_A_NUMBER = "work with the box itself, which compares and computes as a number does"
+_JIT = "loop with fg.scan or fg.while_loop; or name the argument that decides in static_argnums or static_argnames"
 _ITSELF = "use the box itself, which compares and computes as an array does; join boxes with np.stack or np.concatenate"
 
 
@@ -98,6 +99,8 @@ class NumberConversion(Node):
         """The concrete value of the box while a function is traced, converted by `kind`; refused anywhere else."""
         trace = concrete_values.current()
         answer = None if trace is None else trace.answer(self, kind)
+        if answer is None and trace is not None and trace.for_all:
+            self._refuse(what, f"{way_out}; {_JIT}")
         if answer is None and trace is not None:
             self._refuse(what, "it reads an input from outside of the function, which has to be an argument")
         if answer is None:
@@ -106,8 +109,10 @@ class NumberConversion(Node):
 
     def _refuse(self, what: str, way_out: str, run: str | None = None) -> NoReturn:
         """Refuse what needs a number; with `run`, outside of a function that is traced, send to the run of a graph."""
-        if concrete_values.current() is not None:
-            why = "which has no number in a function that is differentiated"
+        trace = concrete_values.current()
+        if trace is not None:
+            where = concrete_values.UNDER_JIT if trace.for_all else "has no number in a function that is differentiated"
+            why = f"which {where}"
         else:
             why = "which has no value before a run"
             way_out = way_out if run is None else f"run the graph: fg.Graph(box).fprop(...)[box]{run}; or {way_out}"
@@ -115,8 +120,9 @@ class NumberConversion(Node):
 
     def _refuse_to(self, asker: Asker) -> NoReturn:
         """Refuse a call that wants numbers."""
-        if concrete_values.current() is not None:
-            why, run = "and these carry no gradient", ""
+        trace = concrete_values.current()
+        if trace is not None:
+            why, run = f"and it {concrete_values.UNDER_JIT}" if trace.for_all else "and these carry no gradient", ""
         else:
             why, run = "and it has none before a run", "; or run the graph: fg.Graph(box).fprop(...)[box]"
         raise UsageError(

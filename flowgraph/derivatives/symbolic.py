@@ -129,7 +129,7 @@ def _evaluate(part: Value, known: Mapping[Any, Any]) -> Any:
     if not isinstance(part, Box):
         return np.asarray(part)
     boxes = topological_order([part])
-    leaves: dict[Any, Any] = {b: b.value for b in boxes if isinstance(b, Parameter)}
+    leaves: dict[Any, Any] = {b: b.current() for b in boxes if isinstance(b, Parameter)}
     leaves |= {b: b.held for b in boxes if isinstance(b, Constant)} | dict(known)
     if any(not b.children and b not in leaves for b in boxes if b not in known):
         return None

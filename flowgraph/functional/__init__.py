@@ -18,6 +18,7 @@ from flowgraph.functional.calls import Derived
 from flowgraph.functional.custom import checkpoint, custom_vjp
 from flowgraph.functional.described import described, read_argnums
 from flowgraph.functional.flat import flatten, flatten_func
+from flowgraph.functional.jit import jit
 from flowgraph.functional.mapping import vmap
 from flowgraph.functional.trace import trace
 
@@ -33,6 +34,7 @@ __all__ = [
     "hessian_vector_product",
     "hvp",
     "jacobian",
+    "jit",
     "jvp",
     "make_jvp",
     "make_vjp",

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from flowgraph.box import Box, Value
+from flowgraph.box.arrays import refuse_masked
 from flowgraph.errors import DtypeError, UsageError
 from flowgraph.functional.containers import ARRAYS, flatten, paths
 
@@ -89,3 +90,23 @@ def _is_differentiable(value: Value) -> bool:
     statics: list[Any] = []
     flatten(value, leaves, statics)
     return bool(leaves) and not statics and all(isinstance(one, Box) and one.dtype.kind in "fc" for one in leaves)
+
+
+def called(f: Callable[..., Any], args: Sequence[Any], keywords: Mapping[str, Any]) -> Any:
+    """The result of a function on boxes."""
+    try:
+        return f(*args, **keywords)
+    except ValueError as error:  # which NumPy makes of the refusal of a box to be a number
+        if not isinstance(error.__cause__, UsageError):
+            raise
+        raise UsageError(
+            f"{name_of(f)}: found a box assigned to an element of an array, where it would carry no gradient; build "
+            f"the array with np.stack or np.concatenate, or with fg.set_at(array, index, box)"
+        ) from error
+
+
+def native(leaf: Value) -> Any:
+    """A number as an array, in the byte order of this machine, which is that of all results."""
+    refuse_masked("an argument", leaf)
+    array = np.asarray(leaf)
+    return (array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("=")))[()]

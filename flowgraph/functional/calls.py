@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Container, Hashable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from flowgraph.box import Box, Constant, Value, concrete_values
-from flowgraph.box.arrays import refuse_masked
 from flowgraph.box.leaves import Input
 from flowgraph.box.random_draws import Seed, seed_of_run
 from flowgraph.derivatives.backward_graph import Fallback
 from flowgraph.errors import UsageError
-from flowgraph.functional.arguments import argument_names, check_arguments, name_of, read_argnums
+from flowgraph.functional.arguments import argument_names, called, check_arguments, name_of, native, read_argnums
 from flowgraph.functional.captured import Captured
-from flowgraph.functional.containers import arrays_of, flatten, mapped, paths
+from flowgraph.functional.containers import Open, arrays_of, flatten, mapped, paths
 from flowgraph.functional.in_numbers import computed
+from flowgraph.functional.jit import Jitted
 from flowgraph.functional.program import Program, values_of
 from flowgraph.functional.programs import Kind, programs_of
 from flowgraph.functional.reader import Follower
@@ -65,18 +65,22 @@ class Derived:
         self._programs = programs_of(f)
         self._in_numbers = transform in FIRST_ORDER and fallback is None
         self._key = transform, fallback, vector, repr(self._argnums)
+        self._jitted: Jitted | None = None
 
     def __call__(self, *args: Any, **keywords: Any) -> Any:
         """The derivative at these arguments."""
+        if isinstance(self._f, Jitted):
+            self._jitted = self._jitted or self._f.derived(self._of_function)
+            return self._jitted(*args, **keywords)
         if self._vector and args and type(args[-1]) is int:
             args = (*args[:-1], float(args[-1]))
         leaves: list[Any] = []
-        statics: list[Any] = []
+        statics = Open[Any]()
         structure = flatten((args, keywords), leaves, statics)
         only_arrays = _ONLY_ARRAYS.issuperset(map(type, leaves))
         if concrete_values.current() is not None or (not only_arrays and any(isinstance(leaf, Box) for leaf in leaves)):
             return self._on_boxes(args, keywords)
-        arrays = [leaf if type(leaf) is np.ndarray and leaf.dtype.isnative else _native(leaf) for leaf in leaves]
+        arrays = [leaf if type(leaf) is np.ndarray and leaf.dtype.isnative else native(leaf) for leaf in leaves]
         shapes = tuple([(a.shape, a.dtype) for a in arrays])
         return self._on_arrays(Call(args, keywords, structure, arrays, statics, shapes))
 
@@ -86,6 +90,12 @@ class Derived:
 
     def __repr__(self) -> str:
         return f"<{self._transform.__name__} of {name_of(self._f)}>"
+
+    def _of_function(self, f: Callable[..., Any]) -> Derived:
+        """The same derivative of another function."""
+        cls, (_, *settings) = self.__reduce__()
+        found: Derived = cls(f, *settings)
+        return found
 
     def _on_arrays(self, call: Call) -> Any:
         """Call the function on boxes, and run the graph of its derivative that is kept, or compute it in numbers."""
@@ -168,7 +178,8 @@ class Derived:
 
     def _on_boxes(self, args: Sequence[Any], keywords: Mapping[str, Any]) -> Any:
         """Boxes in, boxes out: a derivative inside a function that is traced itself, or of boxes that a user built."""
-        args, keywords = mapped(_own_box, args), mapped(_own_box, keywords)
+        own = self._own_places(args)
+        args = [mapped(_own_box, one) if place in own else one for place, one in enumerate(args)]
         trace = concrete_values.current()
         if self._seed is None:
             return self._transform(self._subject(args, keywords))
@@ -180,6 +191,11 @@ class Derived:
         with trace.seeded(self._seed):
             subject = self._subject(args, keywords)
         return self._transform(subject)
+
+    def _own_places(self, args: Sequence[Any]) -> Container[int]:
+        """The places of the arguments that become boxes: those that are differentiated, and the vector."""
+        count = len(args) - self._vector
+        return {*read_argnums(self._f, self._argnums, args[:count]), *range(count, len(args))}
 
     def _subject(self, args: Sequence[Any], keywords: Mapping[str, Any]) -> Subject:
         """The result of the function on boxes, and the boxes to differentiate by."""
@@ -201,15 +217,7 @@ class Derived:
 
     def _called(self, args: Sequence[Any], keywords: Mapping[str, Any]) -> Any:
         """The result of the function on boxes."""
-        try:
-            return self._f(*args, **keywords)
-        except ValueError as error:  # which NumPy makes of the refusal of a box to be a number
-            if not isinstance(error.__cause__, UsageError):
-                raise
-            raise UsageError(
-                f"{name_of(self._f)}: found a box assigned to an element of an array, where it would carry no "
-                f"gradient; build the array with np.stack or np.concatenate, or with fg.set_at(array, index, box)"
-            ) from error
+        return called(self._f, args, keywords)
 
     def _numbers(self, call: Call) -> dict[str, Any]:
         """The arguments that are no arrays, by name."""
@@ -233,13 +241,6 @@ def _followed(program: Program, sources: Sequence[Box] | None, trace: concrete_v
         return None
     values = values_of(sources, trace)
     return values if program.accepts(values) else None
-
-
-def _native(leaf: Value) -> Any:
-    """A number as an array, in the byte order of this machine, which is that of all results."""
-    refuse_masked("an argument", leaf)
-    array = np.asarray(leaf)
-    return (array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("=")))[()]
 
 
 def _own_box(leaf: Value) -> Any:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Hashable, Iterator, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from flowgraph.box import Box, Value
 
+T = TypeVar("T")
+
 LEAF = "leaf"
 
 STATIC = ("static", None)
-"""The place of a value that is no array, in a structure that leaves it open."""
+"""The place of a value of an `Open` list in a structure."""
 
 ARRAYS = (np.ndarray, np.generic, float, complex, Box)
 
@@ -26,8 +28,8 @@ _PLAIN = frozenset({dict, tuple, list})
 def flatten(value: Value, leaves: list[Any], statics: list[Any] | None = None) -> Hashable:
     """Append the arrays, numbers and boxes of a value to `leaves`; return the structure of the containers.
 
-    What is neither array nor container is part of the structure, or appended to `statics` where such a list is given:
-    the structure is then that of all calls that differ in it alone.
+    What is neither array nor container is appended to `statics`, where that is wanted; it is part of the structure,
+    unless that list is `Open`.
     """
     kind = type(value)
     if kind is np.ndarray or kind is float or (kind not in _PLAIN and isinstance(value, ARRAYS)):
@@ -60,10 +62,15 @@ def _flatten_other(value: Value, leaves: list[Any], statics: list[Any] | None) -
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         fields = dataclasses.fields(value)
         return kind, tuple([(f.name, flatten(getattr(value, f.name), leaves, statics)) for f in fields])
-    if statics is None:
-        return "static", Fixed(value)
-    statics.append(value)
-    return STATIC
+    if statics is not None:
+        statics.append(value)
+        if type(statics) is Open:
+            return STATIC
+    return "static", Fixed(value)
+
+
+class Open(list[T]):
+    """What is no array among arguments, whose structure is that of all that differ in these values alone."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -165,3 +172,19 @@ def arrays_of(value: Value) -> list[Any]:
 def like(value: Value, leaves: Sequence[Any]) -> Any:
     """A container as `value`, with these leaves."""
     return rebuild(flatten(value, []), iter(leaves))
+
+
+def numbers_as_leaves(structure: Any, leaves: Iterator[Any], whole: list[Any]) -> Any:
+    """The structure in which whole numbers and booleans are leaves too; all leaves are appended to `whole`."""
+    if structure is LEAF:
+        whole.append(next(leaves))
+        return LEAF
+    kind, parts = structure
+    if kind == "static":
+        if not isinstance(parts.value, int):
+            return structure
+        whole.append(np.asarray(parts.value))
+        return LEAF
+    if issubclass(kind, list | tuple):
+        return kind, tuple([numbers_as_leaves(part, leaves, whole) for part in parts])
+    return kind, tuple([(key, numbers_as_leaves(part, leaves, whole)) for key, part in parts])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,7 +13,7 @@ from flowgraph.derivatives.batching import over_rows
 from flowgraph.errors import ShapeError, UsageError
 from flowgraph.functional.arguments import argument_names, name_of
 from flowgraph.functional.calls import Derived
-from flowgraph.functional.containers import ARRAYS, LEAF, flatten, paths, rebuild
+from flowgraph.functional.containers import ARRAYS, flatten, numbers_as_leaves, paths, rebuild
 from flowgraph.functional.described import refuse_keyword
 from flowgraph.functional.transforms import Subject
 from flowgraph.graph.order import topological_order
@@ -103,6 +103,10 @@ class Mapped(Derived):
 
     def __repr__(self) -> str:
         return f"<{self._who}>"
+
+    def _own_places(self, args: Sequence[Any]) -> Container[int]:
+        """Those of all arguments."""
+        return range(len(args))
 
     def _subject(self, args: Sequence[Any], keywords: Mapping[str, Any]) -> Subject:
         """The outputs for all examples; there is nothing by which they are differentiated."""
@@ -235,20 +239,4 @@ def _with_arrays(result: Value) -> Any:
     leaves: list[Any] = []
     structure = flatten(result, leaves)
     whole: list[Any] = []
-    return rebuild(_numbers_as_leaves(structure, iter(leaves), whole), iter(whole))
-
-
-def _numbers_as_leaves(structure: Any, leaves: Iterator[Any], whole: list[Any]) -> Any:
-    """The structure in which whole numbers are leaves; all leaves are appended to `whole`."""
-    if structure is LEAF:
-        whole.append(next(leaves))
-        return LEAF
-    kind, parts = structure
-    if kind == "static":
-        if not isinstance(parts.value, int):
-            return structure
-        whole.append(np.asarray(parts.value))
-        return LEAF
-    if issubclass(kind, list | tuple):
-        return kind, tuple([_numbers_as_leaves(part, leaves, whole) for part in parts])
-    return kind, tuple([(key, _numbers_as_leaves(part, leaves, whole)) for key, part in parts])
+    return rebuild(numbers_as_leaves(structure, iter(leaves), whole), iter(whole))

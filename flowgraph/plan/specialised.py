@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.box import Box
+from flowgraph.box import Box, Constant
 from flowgraph.box.leaves import Parameter
 from flowgraph.graph import Graph
 from flowgraph.plan.binding import bind
@@ -18,7 +18,10 @@ from flowgraph.plan.store import Store
 
 
 class Specialised:
-    """The function of a plan for one set of shapes, once for each of the two places of its parameters."""
+    """The function of a plan for one set of shapes, once for each of the two places of its parameters.
+
+    It takes the `leaves`, but for those that are constants.
+    """
 
     shapes: tuple[tuple[int, ...], ...]
 
@@ -34,7 +37,8 @@ class Specialised:
         self.emitter = emitter
         self.leaves = leaves
         opened = open_composites(graph, emitter.has_rule, symbolic=emitter.standalone, leaves=leaves)
-        request = Request(opened, store, list(leaves.values()), reads, without, list(leaves))
+        given = {box: leaf for box, leaf in leaves.items() if not isinstance(leaf, Constant)}
+        request = Request(opened, store, list(given.values()), reads, without, list(given))
         self.schedule = emitter.schedule(request)
         self.graph = self.schedule.graph
         self.program = emitter.emit(request, self.schedule)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import flowgraph as fg
+from flowgraph.functional import compiled as compiled_graphs
 from flowgraph.functional import grad, grad_and_aux, jvp, planned, value_and_grad, vjp
 from flowgraph.functional.programs import Programs
 from tests.registry import unregister
@@ -161,7 +162,7 @@ def test_threads_do_not_share_buffers():
     for one in threads:
         one.join()
     assert not wrong
-    assert all(len(one._plan._idle) <= planned.MOST_IDLE for one in runs_of(slope))
+    assert all(len(one._plan.idle) <= compiled_graphs.MOST_IDLE for one in runs_of(slope))
 
 
 def test_a_derivative_may_be_called_while_it_runs():
@@ -231,7 +232,7 @@ def test_a_graph_that_no_plan_can_be_made_of_runs_box_by_box(monkeypatch):
     def refuse(*args):
         raise RuntimeError
 
-    monkeypatch.setattr(planned, "open_composites", refuse)
+    monkeypatch.setattr(planned, "Compiled", refuse)
     slope = grad(lambda x: np.sum(x**3))
     for _ in range(5):
         np.testing.assert_allclose(slope(X), 3 * X**2)

@@ -1,0 +1,134 @@
+"""A graph compiled into a function of arguments and sources, which any number of threads may call at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from flowgraph.box import Box, Constant
+from flowgraph.box.leaves import Input, Random
+from flowgraph.box.underflow import again
+from flowgraph.functional.containers import text_of
+from flowgraph.graph import Graph
+from flowgraph.plan.backends import Backend, BackendName
+from flowgraph.plan.binding import bind
+from flowgraph.plan.specialised import Specialised
+from flowgraph.plan.store import Store
+
+MOST_IDLE, IDLE_BYTES = 4, 1 << 22
+"""Functions of one plan that wait for a call, and bytes of theirs beyond those of the first: as many threads run it
+without making buffers anew."""
+
+_CALL = """\
+def call({arguments}):
+{guard}    try:
+        function = idle.pop()
+    except IndexError:
+        function = fresh()
+    try:
+        try:
+            {results}= function({taken})
+        except underflows as error:
+            {results}= again(error, function, {taken})
+        return {container}
+    finally:
+        if len(idle) < most:
+            idle.append(function)
+"""
+"""One call. It takes the function and its buffers for itself, so that calls in several threads, and one inside another,
+go on side by side; its results, in their containers, are the caller's own."""
+
+
+class Compiled:
+    """Some boxes as the function of a plan of `arguments` and of `sources`, each by its number.
+
+    Sources by whose numbers there is a value in `fixed` are constants of it. What is fed, parameters too, has a leaf of
+    its own in the plan. `call(arrays, values)` runs it once.
+    """
+
+    def __init__(
+        self, graph: Graph, arguments: Mapping[Box, int], sources: Mapping[Box, int], fixed: Mapping[int, Any],
+        structure: Any, backend: BackendName = "numpy",
+    ) -> None:  # fmt: skip
+        leaves: dict[Box, Box] = {}
+        self.takes: list[tuple[bool, int]] = []
+        for box in graph.boxes:
+            if box in sources and sources[box] in fixed:
+                leaves[box] = Constant(fixed[sources[box]])
+            elif box in sources or box in arguments:
+                leaves[box] = box if isinstance(box, Input | Random) else _as_input(box, sources[box])
+                self.takes.append((box in sources, sources[box] if box in sources else arguments[box]))
+        self._is_number = [not box.shape for box in leaves.values() if not isinstance(box, Constant)]
+        self._store = Store({})
+        self.plan: Specialised = Backend(backend).specialised(graph, self._store, leaves, (), frozenset())
+        function = self.plan.functions[0]
+        owners = {id(one): one.nbytes for one in _owners_in(list(function.__globals__.values()))}
+        self.bytes = sum(owners.values())
+        self.idle: list[Callable[..., Any]] = [function]
+        self._fixed = list(fixed.items())
+        self._structure = structure
+        self.call = self.written("arrays, values", "", *_BY_NUMBER)
+
+    def written(
+        self, arguments: str, guard: str, arrays: Callable[[int], str], values: Callable[[int], str],
+        space: Mapping[str, Any] | None = None,
+    ) -> Callable[..., Any]:  # fmt: skip
+        """A function of these arguments that runs the plan once.
+
+        `guard` are lines before it; `arrays` and `values` write the expressions of an argument and of a source by its
+        number, with the names of `space`.
+        """
+        program = self.plan.program
+        taken = "".join(
+            f"{values(place) if of_source else arrays(place)}{'[()]' * number}, "
+            for (of_source, place), number in zip(self.takes, self._is_number, strict=True)
+        )
+        names = [f"r{i}" for i in range(len(program.copied))]
+        own = [f"{name}.copy()[()]" if copied else name for name, copied in zip(names, program.copied, strict=True)]
+        known: dict[str, Any] = {
+            "again": again, "underflows": (FloatingPointError, RuntimeWarning), "idle": self.idle, "fresh": self._fresh,
+            "most": min(MOST_IDLE, 1 + IDLE_BYTES // max(self.bytes, 1)), **(space or {}),
+        }  # fmt: skip
+        container = text_of(self._structure, iter(own), known)
+        results = "".join(f"{name}, " for name in names)
+        text = _CALL.format(arguments=arguments, guard=guard, results=results, taken=taken, container=container)
+        exec(compile(text, "<call of a compiled function>", "exec"), known)
+        call: Callable[..., Any] = known["call"]
+        return call
+
+    def fits(self, values: Sequence[Any]) -> bool:
+        """Whether the sources that are constants of the plan have the values that it has for them."""
+        return all(values[i] is value or is_bitwise(values[i], value) for i, value in self._fixed)
+
+    def others(self, values: Sequence[Any]) -> list[int]:
+        """The numbers of the sources that have other values."""
+        return [i for i, value in self._fixed if not is_bitwise(values[i], value)]
+
+    def _fresh(self) -> Callable[..., Any]:
+        """The function with buffers of its own."""
+        return bind(self.plan.program, self._store)[0]
+
+
+_BY_NUMBER = (lambda place: f"arrays[{place}]", lambda place: f"values[{place}]")
+
+
+def _as_input(box: Box, place: int) -> Input:
+    """The leaf of the plan for a constant or a parameter, whose value is another one in each call."""
+    return Input(box.name or f"captured{place}", shape=box.shape, dtype=box.dtype)
+
+
+def _owners_in(value: Any) -> list[Any]:
+    """The arrays whose memory is that of arrays in nested lists and tuples."""
+    if isinstance(value, list | tuple):
+        return [owner for one in value for owner in _owners_in(one)]
+    owner = None
+    while isinstance(value, np.ndarray):
+        owner, value = value, value.base
+    return [] if owner is None else [owner]
+
+
+def is_bitwise(one: Any, other: Any) -> bool:
+    """Whether two values are the same, bit by bit."""
+    return np.asarray(one).tobytes() == np.asarray(other).tobytes()

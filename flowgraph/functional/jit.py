@@ -1,0 +1,341 @@
+"""`jit`: a pure function, called once for each kind of arguments and run as a plan from then on."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import weakref
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from types import MethodType
+from typing import Any
+
+import numpy as np
+
+from flowgraph.box import Box, Constant, concrete_values
+from flowgraph.box.locks import new_lock
+from flowgraph.box.random_draws import Seed, seed_of_run
+from flowgraph.errors import UsageError
+from flowgraph.functional.arguments import argument_names, called, name_of, native
+from flowgraph.functional.containers import ARRAYS, flatten, numbers_as_leaves, paths, rebuild
+from flowgraph.functional.generators import refuse_draws
+from flowgraph.functional.variant import MISS, Kind, Static, Variant, traced_variant
+from flowgraph.graph import Graph
+from flowgraph.plan.backends import BackendName
+from flowgraph.plan.emitter import emitter_of
+
+MOST = 128
+"""Kinds of arguments of which one function keeps graph and plan; the one that came first goes."""
+
+_PLAIN = (type(None), str, bytes, type(...), int)
+"""What is no array and may stand among the arguments: part of their structure, compared by value."""
+
+
+def jit(
+    f: Callable[..., Any] | None = None,
+    *,
+    static_argnums: int | Sequence[int] = (),
+    static_argnames: str | Sequence[str] = (),
+    backend: BackendName = "numpy",
+    seed: Seed = None,
+) -> Any:
+    """Compile a pure function: it is called once for each kind of arguments, on boxes, and runs as a plan from then on.
+
+    Calls are of one kind if their arguments have the same containers, and arrays of the same shapes and dtypes in them;
+    numbers, whole ones and booleans too, count as arrays of no axes. You promise that `f` is pure:
+
+    - what it reads beside its arguments (globals, closures, attributes, files) has the value of the first call of a
+      kind for ever. Parameters of flowgraph are read in each call, as are the draws of `fg.Random` and `fg.dropout`
+      made in each call.
+    - prints, counters and other side effects happen in the first call of a kind alone.
+    - it does not branch on values (`if`, `while`, `range(n)` of an argument), which is refused: choose with `np.where`,
+      loop with `fg.scan` or `fg.while_loop`, or name the argument as static.
+    - generators of NumPy and Python that draw inside are refused, as their numbers would be the same ever after.
+
+    It may stand inside and outside of `grad`, `value_and_grad`, `jacobian`, `hessian`, `vmap`, `jvp`, `vjp`,
+    `checkpoint` and `scan`; `grad(jit(f))` is `jit(grad(f))`. As a decorator of a method it takes the instance as
+    static, by identity.
+
+    Parameters
+    ----------
+    f : function, optional
+        Written in NumPy; its arguments are arrays, numbers, and dicts, lists, tuples and dataclasses of them. It
+        returns such a container. Without it, a decorator is returned.
+    static_argnums : int or sequence of int
+        Places of positional arguments that are no arrays: `f` is called anew for each value of theirs, which can be
+        hashed and does not change.
+    static_argnames : str or sequence of str
+        Names of such arguments. Where `f` has a signature, names and places stand for each other.
+    backend : {'numpy', 'numba', 'jax'}, default 'numpy'
+        What runs the plan, as in `fg.compile`.
+    seed : int, optional
+        What fixes the draws of `fg.Random` and `fg.dropout`; by default each call draws anew.
+
+    Returns
+    -------
+    Jitted
+        A function that is called as `f` is; `source`, `graph` and `plans` say what runs, `clear()` forgets it.
+
+    Raises
+    ------
+    UsageError
+        If `f` branches on values, draws, or returns nothing that is an array; if a static argument cannot be hashed or
+        another one is no array.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from flowgraph.functional import grad, jit
+    >>> @jit
+    ... def loss(w, x):
+    ...     print("called")
+    ...     return np.sum(np.tanh(x @ w) ** 2)
+    >>> w, x = np.ones(2), np.eye(2)
+    >>> float(loss(w, x).round(3)), float(loss(2 * w, x).round(3))
+    called
+    (1.16, 1.859)
+    >>> jit(lambda x, n: x**n, static_argnames="n")(3.0, n=2)
+    np.float64(9.0)
+    """
+    if f is None:
+        return functools.partial(
+            jit, static_argnums=static_argnums, static_argnames=static_argnames, backend=backend, seed=seed
+        )
+    return Jitted(f, static_argnums, static_argnames, backend, seed)
+
+
+class _Kinds:
+    """The kinds of arguments of a function that are known: which ran last, and the graph of each."""
+
+    def __init__(self) -> None:
+        self.known: OrderedDict[Hashable, Variant] = OrderedDict()
+        self.last: Variant | None = None
+        self.lock = new_lock()
+        self.instance: Any = None
+
+    def add(self, kind: Hashable, variant: Variant) -> None:
+        """Enter a kind; the first goes where there are too many."""
+        self.known[kind] = variant
+        if len(self.known) > MOST:
+            self.known.popitem(last=False)
+
+    def clear(self) -> None:
+        """Forget all."""
+        with self.lock:
+            self.known.clear()
+            self.last = None
+
+
+class Jitted:
+    """A function under `jit`, with the graphs and plans of the kinds of arguments that it was called with.
+
+    It is made by `jit`, and not by hand.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from flowgraph.functional import jit
+    >>> f = jit(lambda x: np.sin(x) * 2)
+    >>> f(0.0)
+    np.float64(0.0)
+    >>> f
+    <jit of <lambda>: 1 plan, the last: 4 boxes by numpy for x () float64>
+    """
+
+    def __init__(
+        self, f: Callable[..., Any], static_argnums: int | Sequence[int] = (),
+        static_argnames: str | Sequence[str] = (), backend: BackendName = "numpy", seed: Seed = None,
+    ) -> None:  # fmt: skip
+        if not callable(f):
+            raise UsageError(f"jit: found a {type(f).__name__}, needs a function")
+        if backend == "javascript":
+            raise UsageError("jit: found backend='javascript', needs 'numpy', 'numba' or 'jax', which run in Python")
+        emitter_of(backend)  # which says what is unknown or missing
+        functools.update_wrapper(self, f, updated=())
+        self.function = f
+        self.settings = (static_argnums, static_argnames, backend, seed)
+        self._places, self._names = _read_statics(f, static_argnums, static_argnames)
+        self._backend: BackendName = backend
+        self._seed = None if seed is None else seed_of_run(seed, "jit")
+        self._kinds = _Kinds()
+        self._of_instances: dict[int, _Kinds] = {}
+
+    def __call__(self, *args: Any, **keywords: Any) -> Any:
+        """The value of the function."""
+        last = self._kinds.last
+        if last is not None:
+            found = last.quick(args, keywords)
+            if found is not MISS:
+                return found
+        structure, leaves = self._read(args, keywords)
+        if any(isinstance(leaf, Box) for leaf in leaves):
+            boxes = [leaf if isinstance(leaf, Box) else Constant(leaf) for leaf in leaves]
+            kind = Kind(structure, tuple([(box.shape, box.dtype) for box in boxes]))
+            return self._variant(kind, args, keywords).inlined(boxes)
+        arrays = [native(leaf) for leaf in leaves]
+        kind = Kind(structure, tuple([(array.shape, array.dtype) for array in arrays]))
+        variant = self._variant(kind, args, keywords)
+        if variant.strangers or (variant.changes and concrete_values.current() is not None):
+            return variant.inlined([Constant(array) for array in arrays])
+        self._kinds.last = variant
+        return variant.run(arrays)
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        """The function as a method of an instance, which has kinds of its own; they go with it."""
+        if instance is None:
+            return self
+        bound = object.__new__(Jitted)
+        kinds = self._of_instances.get(id(instance))
+        if kinds is None:
+            kinds = self._of_instances[id(instance)] = _Kinds()
+            try:
+                weakref.finalize(instance, self._of_instances.pop, id(instance), None).atexit = False
+            except TypeError:
+                kinds.instance = instance  # whose id is never that of another as long as it is kept
+        places = frozenset([place - 1 for place in self._places if place])
+        settings = tuple(places), tuple(self._names), *self.settings[2:]
+        function = MethodType(self.function, instance)
+        bound.__dict__.update(self.__dict__, function=function, settings=settings, _places=places, _kinds=kinds)
+        return bound
+
+    def __reduce__(self) -> Any:
+        """Pickled and copied without its graphs."""
+        return Jitted, (self.function, *self.settings)
+
+    def __repr__(self) -> str:
+        who = f"jit of {getattr(self.function, '__name__', None) or type(self.function).__name__}"
+        if self._kinds.last is None:
+            return f"<{who}: not called yet>"
+        count = len(self.plans)
+        return f"<{who}: {count} plan{'s' * (count != 1)}, the last: {self._kinds.last}>"
+
+    @property
+    def plans(self) -> tuple[Variant, ...]:
+        """What runs for each kind of arguments that it was called with: `source`, `graph`, and how it is printed."""
+        return tuple(self._kinds.known.values())
+
+    @property
+    def source(self) -> str:
+        """The straight-line code of the plan that ran last."""
+        return self._latest().source
+
+    @property
+    def graph(self) -> Graph:
+        """The simplified flow graph of the plan that ran last."""
+        return self._latest().graph
+
+    def clear(self) -> None:
+        """Forget all graphs and plans: the next call of each kind calls the function anew."""
+        for kinds in (self._kinds, *self._of_instances.values()):
+            kinds.clear()
+
+    def derived(self, derive: Callable[[Callable[..., Any]], Callable[..., Any]]) -> Jitted:
+        """What a derivative of this function is: the derivative of the function itself, under the same `jit`."""
+        return Jitted(derive(self.function), *self.settings)
+
+    def _latest(self) -> Variant:
+        last = self._kinds.last
+        if last is None:
+            raise UsageError(f"jit of {name_of(self.function)}: has not been called yet, so that there is no plan")
+        return last
+
+    def _read(self, args: Sequence[Any], keywords: Mapping[str, Any]) -> tuple[Any, list[Any]]:
+        """The structure of the arguments, in which static ones are hashed, and their leaves."""
+        given = tuple([Static(one) if i in self._places else one for i, one in enumerate(args)])
+        named = {name: Static(keywords[name]) if name in self._names else keywords[name] for name in sorted(keywords)}
+        leaves: list[Any] = []
+        others: list[Any] = []
+        structure = flatten((given, named), leaves, others)
+        if others and not all(isinstance(one, (*_PLAIN, Static)) for one in others):
+            self._refuse_others(args, keywords)
+        whole: list[Any] = []
+        return numbers_as_leaves(structure, iter(leaves), whole), whole
+
+    def _refuse_others(self, args: Sequence[Any], keywords: Mapping[str, Any]) -> None:
+        for path, leaf in self._leaves(args, keywords):
+            if not isinstance(leaf, (*ARRAYS, *_PLAIN)):
+                raise UsageError(
+                    f"jit of {name_of(self.function)}: found a {type(leaf).__name__} as {path}, needs arrays and "
+                    f"numbers; name the argument in static_argnums or static_argnames, to call it for each value"
+                )
+
+    def _leaves(self, args: Sequence[Any], keywords: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+        """Every leaf of the arguments that are not static, with how one writes it."""
+        names = argument_names(self.function, len(args))
+        given = [(name, one) for i, (name, one) in enumerate(zip(names, args, strict=True)) if i not in self._places]
+        given += [(name, keywords[name]) for name in sorted(keywords) if name not in self._names]
+        return (pair for name, value in given for pair in paths(value, name))
+
+    def _variant(self, kind: Kind, args: Sequence[Any], keywords: Mapping[str, Any]) -> Variant:
+        """The graph for a kind of arguments; the function is called where there is none yet."""
+        kinds = self._kinds
+        try:
+            known = kinds.known.get(kind)
+        except TypeError:
+            raise self._unhashable(args, keywords) from None
+        if known is not None:
+            return known
+        with kinds.lock:
+            if kind not in kinds.known:
+                names = [path for path, leaf in self._leaves(args, keywords) if isinstance(leaf, (*ARRAYS, int))]
+                made = self._made(kind, names)
+                if made.strangers:
+                    return made
+                kinds.add(kind, made)
+            return kinds.known[kind]
+
+    def _made(self, kind: Kind, names: Sequence[str]) -> Variant:
+        """Call the function on boxes."""
+        who = f"jit of {name_of(self.function)}"
+
+        def on_boxes(boxes: Sequence[Box]) -> Any:
+            args, keywords = rebuild(kind.structure, iter(boxes))
+            args = [one.value if type(one) is Static else one for one in args]
+            keywords = {name: one.value if type(one) is Static else one for name, one in keywords.items()}
+            with refuse_draws(who):
+                return called(self.function, args, keywords)
+
+        return traced_variant(who, on_boxes, kind, names, self._backend, self._seed)
+
+    def _unhashable(self, args: Sequence[Any], keywords: Mapping[str, Any]) -> UsageError:
+        names = argument_names(self.function, len(args))
+        given = [(names[i], args[i]) for i in sorted(self._places) if i < len(args)]
+        given += [(name, keywords[name]) for name in self._names if name in keywords]
+        for name, value in given:
+            try:
+                hash(value)
+            except TypeError:
+                return UsageError(
+                    f"jit of {name_of(self.function)}: found a {type(value).__name__} as the static argument {name!r}, "
+                    f"which cannot be hashed; give a value that does not change, such as a tuple or a number"
+                )
+        return UsageError(f"jit of {name_of(self.function)}: found a key among the arguments that cannot be hashed")
+
+
+def _read_statics(f: Callable[..., Any], places: Any, names: Any) -> tuple[frozenset[int], frozenset[str]]:
+    """The places and names of static arguments, each completed by the other where there is a signature."""
+    listed = [places] if isinstance(places, int) else list(places)
+    named = [names] if isinstance(names, str) else list(names)
+    if not all(isinstance(one, int | np.integer) for one in listed) or not all(isinstance(one, str) for one in named):
+        raise UsageError(
+            f"jit of {name_of(f)}: found static_argnums={places!r} and static_argnames={names!r}, needs places and "
+            f"names of arguments"
+        )
+    try:
+        parameters = list(inspect.signature(f).parameters.values())
+    except (TypeError, ValueError):  # of what is written in C
+        return frozenset(int(one) for one in listed), frozenset(named)
+    order = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    several = any(p.kind is p.VAR_POSITIONAL for p in parameters)
+    for place in listed:
+        if not several and not -len(order) <= place < len(order):
+            raise UsageError(
+                f"jit of {name_of(f)}: found static_argnums={places!r}, but it takes {len(order)} positional arguments"
+            )
+    known = {p.name for p in parameters}
+    for name in named:
+        if name not in known and not any(p.kind is p.VAR_KEYWORD for p in parameters):
+            raise UsageError(f"jit of {name_of(f)}: found static_argnames={names!r}, but it has no argument {name!r}")
+    found = {int(place) % len(order) if place < 0 else int(place) for place in listed}
+    found |= {order.index(name) for name in named if name in order}
+    return frozenset(found), frozenset([*named, *[order[place] for place in found if place < len(order)]])
