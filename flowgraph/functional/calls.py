@@ -103,7 +103,8 @@ class Derived:
         kind = self._programs.kinds.get(key) or self._new_kind(key, call)
         leaves, latest = kind.leaves(), kind.latest
         trace = concrete_values.Trace(dict(zip(leaves, call.arrays, strict=True)), Captured, self._seed)
-        trace.steps = steps = _steps(latest, leaves)
+        is_first = latest is None and self._in_numbers and self._programs.is_new(hash(key))
+        trace.steps = steps = None if is_first else _steps(latest, leaves)
         follows = isinstance(steps, Follower) and type(self) is Derived  # others call the function in a way of their own
         with concrete_values.traced(trace):
             args, keywords = kind.arguments(leaves, call.statics)
@@ -123,9 +124,9 @@ class Derived:
         if latest is not None and isinstance(steps, Follower) and latest.frame == frame:
             values = _followed(latest, steps.sources(roots), trace)
             found = None if values is None else (latest, values)
-        elif self._in_numbers and self._programs.is_new(hash(key)):
+        elif is_first:
             return computed(self._transform, subject, trace)
-        found = found or self._found(call, subject, trace, leaves, frame, roots)
+        found = found or self._found(call, kind, subject, trace, leaves, frame, roots)
         if found is None:
             return computed(self._transform, subject, trace)
         program, values = found
@@ -151,13 +152,13 @@ class Derived:
         return (self._transform, self._fallback, *containers, leading), roots
 
     def _found(
-        self, call: Call, subject: Subject, trace: concrete_values.Trace, leaves: Sequence[Box],
+        self, call: Call, kind: Kind, subject: Subject, trace: concrete_values.Trace, leaves: Sequence[Box],
         frame: tuple[Any, ...], roots: Sequence[Box],
     ) -> tuple[Program, list[Any]] | None:  # fmt: skip
         """The program for the boxes that a call built, found or made, and its values; None to compute in numbers."""
         record = read_record(roots, leaves)
         values = values_of(record.sources, trace)
-        made = functools.partial(Program, record, values, subject, self._transform, frame, self._programs.room)
+        made = functools.partial(Program, record, values, subject, self._transform, frame, self._programs.room, self._in_numbers)
         key = frame, record.key
         try:
             program = None if record.calls_back else self._programs.find(key, values)
@@ -168,7 +169,7 @@ class Derived:
             return None if self._in_numbers else (made(), values)
         if program is None:
             self._programs.note(self._f, self._transform.__name__, self._numbers(call))
-            if self._in_numbers and self._programs.is_new(hash(key)):
+            if self._in_numbers and kind.latest is not None and self._programs.is_new(hash(key)):
                 return None
             program = made()
             self._programs.add(key, call.shapes, program)
@@ -228,11 +229,9 @@ class Derived:
 
 def _steps(latest: Program | None, leaves: Sequence[Box]) -> Follower | Writer | None:
     """What looks on at a call: it follows that of the latest program, or is noted where there is no script yet."""
-    if latest is None:
-        return None
-    if latest.script is not None:
+    if latest is not None and latest.script is not None:
         return Follower(latest.script, leaves)
-    return None if latest.noted else Writer(leaves)
+    return None if latest is not None and latest.noted else Writer(leaves)
 
 
 def _followed(program: Program, sources: Sequence[Box] | None, trace: concrete_values.Trace) -> list[Any] | None:
