@@ -115,6 +115,7 @@ class Derived:
         if follows:
             values = _followed(latest, steps.sources(), trace) if steps.returns(output) else None
             if values is not None:
+                kind.missed = 0
                 return latest.runs(call.arrays, values)
             with concrete_values.traced(trace):
                 _, vector, by = self._parted(args)
@@ -156,6 +157,8 @@ class Derived:
         frame: tuple[Any, ...], roots: Sequence[Box],
     ) -> tuple[Program, list[Any]] | None:  # fmt: skip
         """The program for the boxes that a call built, found or made, and its values; None to compute in numbers."""
+        if self._in_numbers and not kind.is_looked_for():
+            return None
         record = read_record(roots, leaves)
         values = values_of(record.sources, trace)
         made = functools.partial(Program, record, values, subject, self._transform, frame, self._programs.room, self._in_numbers)

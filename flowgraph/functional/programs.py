@@ -33,7 +33,8 @@ MOST_SEEN = 512
 """Kinds of calls, and graphs by their hashes, that are known to have come up; two that share a hash do no harm."""
 
 IN_A_ROW = 8
-"""Calls in a row that each needed a new graph, after which a warning says so."""
+"""Calls in a row that each needed a new graph, after which a warning says so, and one is looked for in every eighth
+call of the kind alone: a function that goes another way each time costs no keys."""
 
 
 class Kept(NamedTuple):
@@ -47,11 +48,12 @@ class Kept(NamedTuple):
 class Kind:
     """The calls of one derivative with arguments of one structure, of the same shapes and dtypes.
 
-    `latest` is the program that ran last for one of them: the next may go the same way.
+    `latest` is the program that ran last for one of them: the next may go the same way. `missed` are the calls since.
     """
 
     def __init__(self, structure: Hashable, known: Sequence[Input]) -> None:
         self.latest: Program | None = None
+        self.missed = 0
         self._structure = structure
         self._states = [{**one.__dict__, "of_a_call": True} for one in known]
         self._written: Callable[..., tuple[Any, Any]] | None = None
@@ -71,6 +73,11 @@ class Kind:
             arguments: tuple[Any, Any] = rebuild(self._structure, iter(leaves), iter(statics))
             return arguments
         return self._written(leaves, statics)
+
+    def is_looked_for(self) -> bool:
+        """Whether the graph of a call that went another way is looked for."""
+        self.missed += 1
+        return self.missed <= IN_A_ROW or self.missed % IN_A_ROW == 0
 
     def follow(self, program: Program) -> None:
         """Let the next call go as one of this program; from then on the arguments are put together by code of their own."""
@@ -136,6 +143,7 @@ class Programs:
 
     def used(self, program: Program, kind: Kind) -> None:
         """Note that a program ran for a call of a kind."""
+        kind.missed = 0
         if kind.latest is not program:
             kind.follow(program)
         elif self._row:
