@@ -120,13 +120,13 @@ class Derived:
             with concrete_values.traced(trace):
                 _, vector, by = self._parted(args)
                 subject = Subject(self._f, as_boxes(output), by, vector, self._fallback)
+        if is_first:
+            return computed(self._transform, subject, trace)
         frame, roots = self._frame(subject, leaves)
         found = None
         if latest is not None and isinstance(steps, Follower) and latest.frame == frame:
             values = _followed(latest, steps.sources(roots), trace)
             found = None if values is None else (latest, values)
-        elif is_first:
-            return computed(self._transform, subject, trace)
         found = found or self._found(call, kind, subject, trace, leaves, frame, roots)
         if found is None:
             return computed(self._transform, subject, trace)
