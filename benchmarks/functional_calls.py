@@ -2,14 +2,15 @@
 
 Such programs call `grad(objective)(params, iteration)` with another whole number in each call, draw inside the
 objective, rebind what it reads, take another branch, or make the derivative anew. Both libraries make the same calls in
-the same run, in turn, several rounds, the best of each; their gradients are compared first. Times are processor time
-of all threads. Memory is measured in a separate process for each library and idiom: resident bytes after 1,100 calls
-less those after 100.
+the same run, in turn, several rounds, the best of each; their gradients are compared first. Times are processor time,
+of one thread each: plans of large arrays use two where there are cores, which takes more processor time, and less time.
+Memory is measured in a separate process for each library and idiom: resident bytes after 1,100 calls less those after
+100.
 
-`--first` measures first calls alone, each of a function that was never called, and `--captured` arrays that the function
-reads from its closure beside the same arrays as arguments. `--plans` measures derivatives beside the plan of the same
-gradients (`fg.compile`), called with the same arrays in turn, and `--vmap` the gradients of every example by `vmap`, by
-a loop, and by JAX.
+`--first` measures first calls alone, each of a function that was never called, and `--captured` arrays that the
+function reads from its closure beside the same arrays as arguments. `--plans` measures derivatives beside the plan of
+the same gradients (`fg.compile`), called with the same arrays in turn, and `--vmap` the gradients of every example by
+`vmap`, by a loop, and by JAX.
 
     python -m benchmarks functional_calls
     python -m benchmarks functional_calls --no-memory
@@ -24,6 +25,7 @@ from __future__ import annotations
 import gc
 import itertools
 import json
+import os
 import subprocess
 import sys
 import time
@@ -326,7 +328,8 @@ def _print_row(name: str, row: Mapping[str, float], unit: str) -> None:
     """One line of a table: a figure for each column, and how many times as long as autograd's the first one is."""
     first, *_ = row.values()
     ratio = f"   {first / row['autograd']:5.2f} x" if "autograd" in row else ""
-    print(f"{name:<44}" + "".join(f"   {column} {value:9.2f} {unit}" for column, value in row.items()) + ratio, flush=True)
+    values = "".join(f"   {column} {value:9.2f} {unit}" for column, value in row.items())
+    print(f"{name:<44}{values}{ratio}", flush=True)
 
 
 def _refuse_other(results: list[Any]) -> None:
@@ -453,6 +456,7 @@ def growths(idiom: str, libraries: list[str]) -> Iterator[tuple[str, float]]:
 
 def main() -> None:
     """Print the table, and the same as JSON."""
+    os.environ.setdefault("FLOWGRAPH_THREADS", "1")
     if "--plans" in sys.argv:
         print(json.dumps(beside_plans()))
         return

@@ -22,7 +22,7 @@ def name_of(f: Callable[..., Any]) -> str:
 
 def argument_names(f: Callable[..., Any], count: int) -> list[str]:
     """A name for each positional argument."""
-    if type(f) is FunctionType and count <= f.__code__.co_argcount and not vars(f).keys() & {"__wrapped__", "__signature__"}:
+    if type(f) is FunctionType and not vars(f) and count <= f.__code__.co_argcount:
         return list(f.__code__.co_varnames[:count])  # what inspect takes thirty microseconds to find out
     try:
         parameters = list(inspect.signature(f).parameters.values())

@@ -103,30 +103,50 @@ class Derived:
         kind = self._programs.kinds.get(key) or self._new_kind(key, call)
         leaves, latest = kind.leaves(), kind.latest
         trace = concrete_values.Trace(dict(zip(leaves, call.arrays, strict=True)), Captured, self._seed)
+        if latest is not None and latest.script is not None:
+            trace.steps = follower = Follower(latest.script, leaves)
+            return self._followed(call, kind, latest, follower, trace, leaves)
         is_first = latest is None and self._in_numbers and self._programs.is_new(hash(key))
-        trace.steps = steps = None if is_first else _steps(latest, leaves)
-        follows = isinstance(steps, Follower) and type(self) is Derived  # others call the function in a way of their own
+        if not is_first and (latest is None or not latest.noted):
+            trace.steps = Writer(leaves)
         with concrete_values.traced(trace):
-            args, keywords = kind.arguments(leaves, call.statics)
-            if follows:
-                output = self._called(args[:-1] if self._vector else args, keywords)
-            else:
-                subject = self._subject(args, keywords)
-        if follows:
-            values = _followed(latest, steps.sources(), trace) if steps.returns(output) else None
-            if values is not None:
-                kind.missed = 0
-                return latest.runs(call.arrays, values)
-            with concrete_values.traced(trace):
-                _, vector, by = self._parted(args)
-                subject = Subject(self._f, as_boxes(output), by, vector, self._fallback)
+            subject = self._subject(*kind.arguments(leaves, call.statics))
         if is_first:
             return computed(self._transform, subject, trace)
+        return self._run(call, kind, subject, trace, leaves)
+
+    def _followed(
+        self, call: Call, kind: Kind, latest: Program, follower: Follower, trace: concrete_values.Trace,
+        leaves: Sequence[Box],
+    ) -> Any:  # fmt: skip
+        """The derivative by the latest program of the kind, if the call goes as its script; else as any other."""
+        if type(self) is not Derived:  # which calls the function in a way of its own
+            with concrete_values.traced(trace):
+                subject = self._subject(*kind.arguments(leaves, call.statics))
+            return self._run(call, kind, subject, trace, leaves, follower)
+        with concrete_values.traced(trace):
+            args, keywords = kind.arguments(leaves, call.statics)
+            output = self._called(args[:-1] if self._vector else args, keywords)
+        if follower.returns(output):
+            values = values_of(follower.sources(), trace)
+            if latest.accepts(values):
+                kind.missed = 0
+                return latest.runs(call.arrays, values)
+        with concrete_values.traced(trace):
+            _, vector, by = self._parted(args)
+            subject = Subject(self._f, as_boxes(output), by, vector, self._fallback)
+        return self._run(call, kind, subject, trace, leaves, follower)
+
+    def _run(
+        self, call: Call, kind: Kind, subject: Subject, trace: concrete_values.Trace, leaves: Sequence[Box],
+        follower: Follower | None = None,
+    ) -> Any:  # fmt: skip
+        """The derivative by the program for what a call built, if one is kept, found or made; else in numbers."""
         frame, roots = self._frame(subject, leaves)
-        found = None
-        if latest is not None and isinstance(steps, Follower) and latest.frame == frame:
-            values = _followed(latest, steps.sources(roots), trace)
-            found = None if values is None else (latest, values)
+        latest, found = kind.latest, None
+        if follower is not None and latest is not None and latest.frame == frame and follower.came_to(roots):
+            values = values_of(follower.sources(), trace)
+            found = (latest, values) if latest.accepts(values) else None
         found = found or self._found(call, kind, subject, trace, leaves, frame, roots)
         if found is None:
             return computed(self._transform, subject, trace)
@@ -161,7 +181,8 @@ class Derived:
             return None
         record = read_record(roots, leaves)
         values = values_of(record.sources, trace)
-        made = functools.partial(Program, record, values, subject, self._transform, frame, self._programs.room, self._in_numbers)
+        room = self._programs.room
+        made = functools.partial(Program, record, values, subject, self._transform, frame, room, self._in_numbers)
         key = frame, record.key
         try:
             program = None if record.calls_back else self._programs.find(key, values)
@@ -228,21 +249,6 @@ class Derived:
         named = [*zip(argument_names(self._f, len(call.args)), call.args, strict=True), *call.keywords.items()]
         found = {path: leaf for name, value in named for path, leaf in paths(value, name)}
         return {path: leaf for path, leaf in found.items() if type(leaf) in _NUMBERS}
-
-
-def _steps(latest: Program | None, leaves: Sequence[Box]) -> Follower | Writer | None:
-    """What looks on at a call: it follows that of the latest program, or is noted where there is no script yet."""
-    if latest is not None and latest.script is not None:
-        return Follower(latest.script, leaves)
-    return None if latest is not None and latest.noted else Writer(leaves)
-
-
-def _followed(program: Program, sources: Sequence[Box] | None, trace: concrete_values.Trace) -> list[Any] | None:
-    """The values for the program whose script a call followed to its end, if they are such as it is for."""
-    if sources is None:
-        return None
-    values = values_of(sources, trace)
-    return values if program.accepts(values) else None
 
 
 def _own_box(leaf: Value) -> Any:

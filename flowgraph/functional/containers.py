@@ -17,6 +17,8 @@ LEAF = "leaf"
 STATIC = ("static", None)
 """The place of a value of an `Open` list in a structure."""
 
+_NONE: Iterator[Any] = iter(())
+
 ARRAYS = (np.ndarray, np.generic, float, complex, Box)
 
 _BRACKETS = {tuple: "({})", list: "[{}]"}
@@ -86,7 +88,7 @@ class Fixed:
         return hash((type(self.value), self.value))
 
 
-def rebuild(structure: Any, leaves: Iterator[Any], statics: Iterator[Any] = iter(())) -> Any:
+def rebuild(structure: Any, leaves: Iterator[Any], statics: Iterator[Any] = _NONE) -> Any:
     """The container of this structure with these leaves, and these statics where it leaves them open."""
     if structure is LEAF:
         return next(leaves)
@@ -104,9 +106,7 @@ def rebuild(structure: Any, leaves: Iterator[Any], statics: Iterator[Any] = iter
     return kind(**{name: rebuild(part, leaves, statics) for name, part in parts})
 
 
-def text_of(
-    structure: Any, leaves: Iterator[str], names: dict[str, Any], statics: Iterator[str] = iter(())
-) -> str:  # fmt: skip
+def text_of(structure: Any, leaves: Iterator[str], names: dict[str, Any], statics: Iterator[str] = _NONE) -> str:
     """What `rebuild` gives, as an expression of Python with these texts for leaves and open statics.
 
     What the expression needs beside them is entered in `names`.

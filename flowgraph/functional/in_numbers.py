@@ -58,10 +58,9 @@ class InNumbers:
         Where a gradient is NaN, what is not taken has to be `masked`, for which boxes ask for the values of constants;
         or there is no result.
         """
-        graph = self.graph
-        forward(graph, self._fsteps, values)
-        arriving = [(output, values[graph.slots[seed]]) for output, seed in zip(self._outputs, self._seeds, strict=True)]
-        seeds = seeds_of(graph, arriving)
+        forward(self.graph, self._fsteps, values)
+        arriving = [values[self.graph.slots[seed]] for seed in self._seeds]
+        seeds = seeds_of(self.graph, zip(self._outputs, arriving, strict=True))
         try:
             grads = self._swept(values, seeds, masked)
         except (FloatingPointError, RuntimeWarning) as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+import sys
 import threading
 import warnings
 import weakref
@@ -14,6 +15,7 @@ from typing import Any, NamedTuple
 
 from flowgraph.box import Box
 from flowgraph.box.leaves import Input
+from flowgraph.box.naming import is_inside_flowgraph
 from flowgraph.errors import RetraceWarning
 from flowgraph.functional.arguments import name_of
 from flowgraph.functional.containers import rebuild, text_of
@@ -80,7 +82,7 @@ class Kind:
         return self.missed <= IN_A_ROW or self.missed % IN_A_ROW == 0
 
     def follow(self, program: Program) -> None:
-        """Let the next call go as one of this program; from then on the arguments are put together by code of their own."""
+        """Let the next call go as one of this program, with arguments that are put together by code of their own."""
         if self._written is None:
             space: dict[str, Any] = {}
             numbered = [map(one.format, itertools.count()) for one in ("leaves[{}]", "statics[{}]")]
@@ -179,7 +181,7 @@ class Programs:
             f"times as long as to run a graph; pass it as a float where it is only computed with, or pass the batch "
             f"that it chooses as an argument",
             RetraceWarning,
-            stacklevel=5,
+            stacklevel=_users_level(),
         )
 
     def __len__(self) -> int:
@@ -198,6 +200,14 @@ def programs_of(f: Callable[..., Any]) -> Programs:
     if found is None:
         found = _of_code[code] = Programs()
     return found
+
+
+def _users_level() -> int:
+    """How many calls of the stack lie between whoever asks and the user's code."""
+    frame, level = sys._getframe(1), 1
+    while frame.f_back is not None and is_inside_flowgraph(frame.f_code.co_filename):
+        frame, level = frame.f_back, level + 1
+    return level
 
 
 def _code_of(f: Any) -> CodeType | None:

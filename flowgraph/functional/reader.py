@@ -51,17 +51,16 @@ class Follower:
         roots = self._script.roots
         return self._is_at_end() and len(roots) == 1 and roots[0] < len(self.boxes) and output is self.boxes[roots[0]]
 
-    def sources(self, roots: Sequence[Box] | None = None) -> list[Box] | None:
-        """What gives values to a call that returned these boxes, if it went as the script to its end.
+    def came_to(self, roots: Sequence[Box]) -> bool:
+        """Whether the call went as the script to its end, and returned these boxes as the script did."""
+        return self._is_at_end() and self._come(roots, self._script.strangers, self._script.roots)
 
-        Without `roots` that is known.
-        """
-        if roots is not None and not (self._is_at_end() and self._come(roots, self._script.strangers, self._script.roots)):
-            return None
+    def sources(self) -> list[Box]:
+        """What gives values to a call that went as the script to its end."""
         return [self.boxes[place] for place in self._script.sources]
 
     def comes(self, value: Value, keys: Sequence[Any], place: int) -> bool:
-        """Whether an argument is a box of this number, when those that came from outside are entered under their keys."""
+        """Whether an argument is the box of this number, and what it reads from outside has these keys."""
         return isinstance(value, Box) and self._come([value], keys, [place])
 
     def has_key(self, value: Value, key: Any) -> bool:

@@ -169,7 +169,9 @@ class _Code:
         if isinstance(value, Box):
             keys = placed(value, self._places, self._sizes)
             place = self._named(self._places[value])
-            return f"not follower.comes({name}, {self._named(keys)}, {place})" if keys else f"{name} is not boxes[{place}]"
+            if not keys:
+                return f"{name} is not boxes[{place}]"
+            return f"not follower.comes({name}, {self._named(keys)}, {place})"
         if kind is list or kind is tuple:
             return self._differs_in_parts(name, value)
         if value is None or value is True or value is False or value is ...:
@@ -236,7 +238,7 @@ def _factory(text: str, count: int) -> Callable[..., Callable[..., Any]]:
     """What makes the code of a step of this text for its values."""
     names = ", ".join([f"v{i}" for i in range(count)])
     head = "    def run(inputs, keywords, boxes, follower):"
-    space = {"MISS": MISS, "array": np.array, "ndarray": np.ndarray, "new": object.__new__, "is_": is_}
+    space: dict[str, Any] = {"MISS": MISS, "array": np.array, "ndarray": np.ndarray, "new": object.__new__, "is_": is_}
     exec(compile(f"def factory({names}):\n{head}\n        {text}\n    return run", "<step of a call>", "exec"), space)
     factory: Callable[..., Callable[..., Any]] = space["factory"]
     return factory
