@@ -142,7 +142,7 @@ class Derived:
         follower: Follower | None = None,
     ) -> Any:  # fmt: skip
         """The derivative by the program for what a call built, if one is kept, found or made; else in numbers."""
-        frame, roots = self._frame(subject, leaves)
+        frame, roots = self._frame(call, subject, leaves)
         latest, found = kind.latest, None
         if follower is not None and latest is not None and latest.frame == frame and follower.came_to(roots):
             values = values_of(follower.sources(), trace)
@@ -162,15 +162,17 @@ class Derived:
         self._programs.met(key, kind)
         return kind
 
-    def _frame(self, subject: Subject, leaves: Sequence[Box]) -> tuple[tuple[Any, ...], list[Box]]:
-        """What a derivation follows from beside boxes, and the boxes that the function returned."""
+    def _frame(self, call: Call, subject: Subject, leaves: Sequence[Box]) -> tuple[tuple[Any, ...], list[Box]]:
+        """What a derivation and a script follow from beside boxes, and the boxes that the function returned.
+
+        A script has all arguments, also those that nothing of the result reads.
+        """
         roots: list[Any] = []
         wanted: list[Any] = []
         containers = [flatten(subject.output, roots), *[flatten(part, wanted) for part in (subject.by, subject.vector)]]
         numbers = {leaf: number for number, leaf in enumerate(leaves)}
-        # the function itself need not read the vector, so that its shape is in no other key
-        leading = tuple([(numbers[leaf], leaf.shape, leaf.dtype.char) for leaf in wanted])
-        return (self._transform, self._fallback, *containers, leading), roots
+        leading = tuple([numbers[leaf] for leaf in wanted])
+        return (self._transform, self._fallback, *containers, leading, call.shapes), roots
 
     def _found(
         self, call: Call, kind: Kind, subject: Subject, trace: concrete_values.Trace, leaves: Sequence[Box],

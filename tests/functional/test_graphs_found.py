@@ -163,19 +163,22 @@ def _parts(value):
     return value if isinstance(value, tuple) else (value,)
 
 
-@settings(max_examples=settings().max_examples // 2)
-@given(operations, st.lists(st.integers(0, 4), min_size=2, max_size=4))
-def test_a_call_that_is_followed_builds_the_boxes_that_it_would_build(places, numbers):
-    """Each check of a step by itself: calls of the same number follow, and one of another number comes between."""
-    f = composed(places)
+@pytest.mark.parametrize("place", range(len(OPERATIONS)))
+def test_a_call_that_follows_any_other_is_the_same_as_if_it_came_first(place):
+    """Each number after each other, when the calls of all five are such that the next may follow them."""
+    f = composed([place])
     found = value_and_grad(f)
+    needed = []
     with np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        for k in [one for one in numbers for _ in range(3)]:
+        for k in range(5):
             made = value_and_grad(f)
             made._programs = Programs()
-            for one, other in zip(*(_parts(_outcome(call, X, k)) for call in (found, made)), strict=True):
+            needed.append(_outcome(made, X, k))
+        for k in [k for k in range(5) for _ in range(5)] + [k for a in range(5) for b in range(a) for k in (a, b)]:
+            for one, other in zip(_parts(_outcome(found, X, k)), _parts(needed[k]), strict=True):
                 np.testing.assert_array_equal(one, other)
+                assert getattr(one, "dtype", None) == getattr(other, "dtype", None)
 
 
 leaves_of = st.recursive(
@@ -247,6 +250,18 @@ def test_derivatives_of_one_function_by_other_arguments_are_told_apart():
             listed = [place] if isinstance(place, int) else place
             for one, by in zip([found] if isinstance(place, int) else found, listed, strict=True):
                 np.testing.assert_allclose(one, kinds[by](X, X + 1))
+
+
+def test_arguments_that_the_result_does_not_read_are_no_others():
+    """Their shapes, their number, and what the function computes of them on the way."""
+
+    def f(x, *others):
+        count = sum([np.sin(one).shape[0] for one in others])
+        return np.sum(np.cos(x) * count)
+
+    slope = grad(f)
+    for sizes in [(2,), (3,), (2, 1), (), (2,), (3, 3), (3,), ()] * 5:
+        np.testing.assert_array_equal(slope(X, *map(np.ones, sizes)), -np.sin(X) * sum(sizes))
 
 
 def test_what_is_passed_on_is_that_of_the_call():
