@@ -478,7 +478,6 @@ def main() -> None:
         found[idiom] = {"microseconds": micros, "megabytes": memory}
         growth = "".join(f"   {library} {memory[library]:+6.1f} MB" for library in memory)
         _print_row(idiom + growth, micros, "µs")
-    found |= {"first calls": first_calls(), "captured arrays": captured()}
     print(json.dumps(found))
 
 

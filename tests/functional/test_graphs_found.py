@@ -112,6 +112,7 @@ OPERATIONS = [
     lambda x, k: (x.astype(int) * [1, 2, 2**70][k % 3]).sum() + x,
     lambda x, k: np.clip(x, *[(-0.5, None), (None, 0.5), (-0.5, 0.5)][k % 3]),
     lambda x, k: x[tuple([slice(None), None, ..., 0][k % 4 :][:2])].sum() * x,
+    lambda x, k: np.var(x, **{["ddof", "axis"][k % 2]: 1}) * x[:, :1],
     lambda x, k: x.astype([float, np.float32, np.dtype("f8")][k % 3]) * x,
 ]
 
