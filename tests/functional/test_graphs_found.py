@@ -112,6 +112,8 @@ OPERATIONS = [
     lambda x, k: (x.astype(int) * [1, 2, 2**70][k % 3]).sum() + x,
     lambda x, k: np.clip(x, *[(-0.5, None), (None, 0.5), (-0.5, 0.5)][k % 3]),
     lambda x, k: x[tuple([slice(None), None, ..., 0][k % 4 :][:2])].sum() * x,
+    lambda x, k: by_its_rows(x[:1] * np.ones((1 + k % 3, 1))),
+    lambda x, k: by_its_dtype(x.astype(np.float32) * np.ones(x.shape[1], [np.float32, np.float64][k % 2])),
     lambda x, k: np.var(x, **{["ddof", "axis"][k % 2]: 1}) * x[:, :1],
     lambda x, k: x.astype([float, np.float32, np.dtype("f8")][k % 3]) * x,
 ]
@@ -119,6 +121,10 @@ OPERATIONS = [
 
 def by_its_rows(x):
     return x * x.shape[0]
+
+
+def by_its_dtype(x):
+    return x * x.dtype.itemsize
 
 
 PARAMETERS = [fg.Parameter(0.7, name="a"), fg.Parameter(-1.2, name="b")]
