@@ -39,10 +39,11 @@ THROUGH_OTHERS = (
     "Recomputed",
     "Scan",
     "While",
+    "StopGradient",
     OfParts.__name__,
 )
 
-OF_LIBRARIES = ("StopGradient", "TorchOperation", "JaxOperation")
+OF_LIBRARIES = ("TorchOperation", "JaxOperation")
 """Those that are in the registry once the library is imported: tests/interop has functions of it."""
 
 

@@ -117,7 +117,13 @@ class Parameter(Leaf):
 
     @property
     def array(self) -> Array:
-        """The value as a plain read-only array, which costs less to compute with."""
+        """The value as a plain read-only array, which costs less to compute with.
+
+        Raises
+        ------
+        UsageError
+            In a function under `functional.jit`, which is called once: a later value would not count.
+        """
         trace = concrete_values.current()
         if trace is not None and trace.for_all:
             raise UsageError(

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from flowgraph.box.random_draws import Seed
+from flowgraph.boxes.engine.stop_gradient import stop_gradient
 from flowgraph.derivatives.backward_graph import Fallback
 from flowgraph.errors import UsageError
 from flowgraph.functional import transforms
@@ -38,6 +39,7 @@ __all__ = [
     "jvp",
     "make_jvp",
     "make_vjp",
+    "stop_gradient",
     "trace",
     "value_and_grad",
     "vjp",

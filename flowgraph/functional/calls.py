@@ -70,7 +70,9 @@ class Derived:
     def __call__(self, *args: Any, **keywords: Any) -> Any:
         """The derivative at these arguments."""
         if isinstance(self._f, Jitted):
-            self._jitted = self._jitted or self._f.derived(self._of_function)
+            if self._jitted is None:
+                cls, (_, *settings) = self.__reduce__()
+                self._jitted = self._f.derived((cls, repr(settings)), lambda f: cls(f, *settings))
             return self._jitted(*args, **keywords)
         if self._vector and args and type(args[-1]) is int:
             args = (*args[:-1], float(args[-1]))
@@ -90,12 +92,6 @@ class Derived:
 
     def __repr__(self) -> str:
         return f"<{self._transform.__name__} of {name_of(self._f)}>"
-
-    def _of_function(self, f: Callable[..., Any]) -> Derived:
-        """The same derivative of another function."""
-        cls, (_, *settings) = self.__reduce__()
-        found: Derived = cls(f, *settings)
-        return found
 
     def _on_arrays(self, call: Call) -> Any:
         """Call the function on boxes, and run the graph of its derivative that is kept, or compute it in numbers."""

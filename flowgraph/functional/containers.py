@@ -183,7 +183,7 @@ def numbers_as_leaves(structure: Any, leaves: Iterator[Any], whole: list[Any]) -
     if kind == "static":
         if not isinstance(parts.value, int):
             return structure
-        whole.append(np.asarray(parts.value))
+        whole.append(parts.value)
         return LEAF
     if issubclass(kind, list | tuple):
         return kind, tuple([numbers_as_leaves(part, leaves, whole) for part in parts])

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.box import Box, Value
+from flowgraph import loops
+from flowgraph.box import Box, Value, concrete_values
 from flowgraph.errors import UsageError
 from flowgraph.functional.arguments import argument_names, name_of
 from flowgraph.functional.calls import Derived
@@ -32,6 +33,12 @@ class OfFunctions(Box):
     examples = None  # it is made of a user's functions; tests/functional/test_custom.py tests it with such
     public = False
     calls_back = True
+
+    def names_of_children(self) -> tuple[str, ...]:
+        """The arrays as the user writes them: params['W'] for what is in a dict `params`."""
+        args, keywords = rebuild(self.structure, iter(self.children))
+        named = [*zip(argument_names(self.rule.function, len(args)), args, strict=True), *keywords.items()]
+        return tuple([path for name, one in named for path, leaf in paths(one, name) if isinstance(leaf, Box)])
 
     @property
     def title(self) -> str:
@@ -64,14 +71,19 @@ class CustomVjp:
         if not callable(f):
             raise UsageError(f"custom_vjp: found a {type(f).__name__}, needs a function")
         functools.update_wrapper(self, f, updated=())
-        self._f, self._bprop, self.shape = f, bprop, shape
+        self.function, self._bprop, self.shape = f, bprop, shape
+
+    @property
+    def who(self) -> str:
+        """How errors call it."""
+        return name_of(self.function)
 
     def bprop(self, function: Function) -> Function:
         """Take a function as the bprop, as a decorator; it is called as bprop(grad, value, *arguments)."""
         if not callable(function):
-            raise UsageError(f"{name_of(self._f)}: found a {type(function).__name__} as its bprop, needs a function")
+            raise UsageError(f"{self.who}: found a {type(function).__name__} as its bprop, needs a function")
         if self._bprop is not None:
-            raise UsageError(f"{name_of(self._f)}: found a second bprop, needs one; define another function for it")
+            raise UsageError(f"{self.who}: found a second bprop, needs one; define another function for it")
         self._bprop = function
         return function
 
@@ -80,11 +92,11 @@ class CustomVjp:
         leaves: list[Any] = []
         structure = flatten((args, keywords), leaves)
         if not any(isinstance(leaf, Box) for leaf in leaves):
-            return self._f(*args, **keywords)
+            return self.function(*args, **keywords)
         if self._bprop is None:
             raise UsageError(
-                f"{name_of(self._f)}: found boxes as arguments, but it has no bprop yet; give it one below its "
-                f"definition: @{getattr(self._f, '__name__', 'f')}.bprop"
+                f"{self.who}: found boxes as arguments, but it has no bprop yet; give it one below its "
+                f"definition: @{getattr(self.function, '__name__', 'f')}.bprop"
             )
         return OfFunctions(*leaves, rule=self, structure=structure)
 
@@ -92,26 +104,31 @@ class CustomVjp:
         return self if instance is None else functools.partial(self, instance)
 
     def __repr__(self) -> str:
-        return f"<{name_of(self._f)} with a bprop of its own>"
+        return f"<{self.who} with a bprop of its own>"
 
     def called(self, *args: Any, **keywords: Any) -> Any:
         """The value on arrays, one or a tuple of them."""
-        value = self._f(*args, **keywords)
+        value = self.function(*args, **keywords)
         return tuple(value) if isinstance(value, list) else value
 
     def gradients(self, grad: Any, value: Any, args: Any, keywords: Any) -> tuple[Any, ...]:
         """One gradient for each array among the arguments; keywords have none."""
         assert self._bprop is not None
         parts = self._bprop(grad, value, *args, **keywords)
+        if parts is None:
+            raise UsageError(
+                f"{self.who}: its bprop returned None; does it end without return? needs one gradient per "
+                f"positional argument, None where it has none"
+            )
         parts = tuple(parts) if isinstance(parts, list | tuple) else (parts,)
         if len(parts) != len(args):
             raise UsageError(
-                f"{name_of(self._f)}: its bprop returned {len(parts)} gradients for {len(args)} arguments; needs one "
+                f"{self.who}: its bprop returned {len(parts)} gradients for {len(args)} arguments; needs one "
                 f"per positional argument, None where it has none"
             )
         found: list[Any] = []
-        for part, arg, name in zip(parts, args, argument_names(self._f, len(args)), strict=True):
-            found += _gradients_of(self._f, part, arg, name)
+        for part, arg, name in zip(parts, args, argument_names(self.function, len(args)), strict=True):
+            found += _gradients_of(self.function, part, arg, name)
         return (*found, *[None] * len(arrays_of(keywords)))
 
 
@@ -183,11 +200,22 @@ def checkpoint(f: Function) -> CustomVjp:
 
     def bprop(grad: Any, value: Any, *args: Any, **keywords: Any) -> Any:
         places = tuple([i for i, arg in enumerate(args) if _has_gradient(arg)])
-        again = Derived(functools.partial(f, **keywords), places, vjp, True, None)
+        again = Derived(functools.partial(f, **keywords) if keywords else f, places, vjp, True, None)
         grads = dict(zip(places, again(*args, grad), strict=True))
         return tuple([grads.get(i) for i in range(len(args))])
 
-    return CustomVjp(f, bprop)
+    return _Checkpoint(f, bprop)
+
+
+class _Checkpoint(CustomVjp):
+    """A function that is called again for its derivative; under `jit`, where it is called once, a box of its graph."""
+
+    def __call__(self, *args: Any, **keywords: Any) -> Any:
+        """The value on arrays; with a box among the arguments, a box."""
+        trace = concrete_values.current()
+        if trace is not None and trace.for_all:
+            return loops.checkpoint(self.function)(*args, **keywords)
+        return super().__call__(*args, **keywords)
 
 
 def _has_gradient(arg: Any) -> bool:
@@ -196,27 +224,30 @@ def _has_gradient(arg: Any) -> bool:
 
 
 def _gradients_of(f: Function, part: Any, arg: Any, name: str) -> list[Any]:
-    """The gradients of the arrays of one argument."""
+    """The gradients of the arrays of one argument: zeros where the bprop gives None."""
     wanted = [path for path, leaf in paths(arg, name) if arrays_of(leaf)]
-    if part is None or not wanted:
-        return [None] * len(wanted)
     found: list[Any] = []
-    _collect(part, arg, found)
+    if wanted:
+        _collect(part, arg, found)
     if len(found) != len(wanted):
         raise UsageError(
             f"{name_of(f)}: its bprop returned {len(found)} arrays as the gradient of {name}, which has {len(wanted)} "
             f"({', '.join(wanted)}); needs a container like the argument"
         )
-    return found
+    leaves = arrays_of(arg)
+    return [np.zeros_like(leaf) if one is None else one for one, leaf in zip(found, leaves, strict=True)]
 
 
 def _collect(part: Any, arg: Any, found: list[Any]) -> None:
     """The gradients in the order of the arrays of the argument; those of a dict are found by key."""
-    if isinstance(arg, dict) and isinstance(part, dict):
+    leaves = arrays_of(arg)
+    if part is None:
+        found += [None] * len(leaves)
+    elif isinstance(arg, dict) and isinstance(part, dict):
         for key, one in arg.items():
             _collect(part.get(key), one, found)
     elif isinstance(arg, list | tuple) and isinstance(part, list | tuple) and len(arg) == len(part):
         for one, of_one in zip(part, arg, strict=True):
             _collect(one, of_one, found)
-    elif arrays_of(arg):
-        found += [None] if part is None else arrays_of(part) or [part]
+    elif leaves:
+        found += arrays_of(part) or [part]

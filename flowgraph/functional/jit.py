@@ -19,7 +19,7 @@ from flowgraph.errors import UsageError
 from flowgraph.functional.arguments import argument_names, called, name_of, native
 from flowgraph.functional.containers import ARRAYS, flatten, numbers_as_leaves, paths, rebuild
 from flowgraph.functional.generators import refuse_draws
-from flowgraph.functional.variant import MISS, Kind, Static, Variant, traced_variant
+from flowgraph.functional.variant import MISS, Kind, Static, Variant, spec_of, traced_variant
 from flowgraph.graph import Graph
 from flowgraph.plan.backends import BackendName
 from flowgraph.plan.emitter import emitter_of
@@ -42,7 +42,8 @@ def jit(
     """Compile a pure function: it is called once for each kind of arguments, on boxes, and runs as a plan from then on.
 
     Calls are of one kind if their arguments have the same containers, and arrays of the same shapes and dtypes in them;
-    numbers, whole ones and booleans too, count as arrays of no axes. You promise that `f` is pure:
+    numbers of Python, whole ones and booleans too, count as arrays of no axes that widen no floats. You promise that
+    `f` is pure:
 
     - what it reads beside its arguments (globals, closures, attributes, files) has the value of the first call of a
       kind for ever. Parameters of flowgraph are read in each call, as are the draws of `fg.Random` and `fg.dropout`
@@ -111,6 +112,7 @@ class _Kinds:
         self.known: OrderedDict[Hashable, Variant] = OrderedDict()
         self.last: Variant | None = None
         self.lock = new_lock()
+        self.of_derivatives: dict[Hashable, _Kinds] = {}
         self.instance: Any = None
 
     def add(self, kind: Hashable, variant: Variant) -> None:
@@ -123,6 +125,7 @@ class _Kinds:
         """Forget all."""
         with self.lock:
             self.known.clear()
+            self.of_derivatives.clear()
             self.last = None
 
 
@@ -170,10 +173,10 @@ class Jitted:
         structure, leaves = self._read(args, keywords)
         if any(isinstance(leaf, Box) for leaf in leaves):
             boxes = [leaf if isinstance(leaf, Box) else Constant(leaf) for leaf in leaves]
-            kind = Kind(structure, tuple([(box.shape, box.dtype) for box in boxes]))
+            kind = Kind(structure, tuple(map(spec_of, leaves, boxes)))
             return self._variant(kind, args, keywords).inlined(boxes)
         arrays = [native(leaf) for leaf in leaves]
-        kind = Kind(structure, tuple([(array.shape, array.dtype) for array in arrays]))
+        kind = Kind(structure, tuple(map(spec_of, leaves, arrays)))
         variant = self._variant(kind, args, keywords)
         if variant.strangers or (variant.changes and concrete_values.current() is not None):
             return variant.inlined([Constant(array) for array in arrays])
@@ -229,9 +232,19 @@ class Jitted:
         for kinds in (self._kinds, *self._of_instances.values()):
             kinds.clear()
 
-    def derived(self, derive: Callable[[Callable[..., Any]], Callable[..., Any]]) -> Jitted:
-        """What a derivative of this function is: the derivative of the function itself, under the same `jit`."""
-        return Jitted(derive(self.function), *self.settings)
+    def derived(self, key: Hashable, derive: Callable[[Callable[..., Any]], Callable[..., Any]]) -> Jitted:
+        """What a derivative of this function is: that of the graph that a call of it built, under the same `jit`.
+
+        Those of one `key` share their plans, so that `grad(jitted)` may be made anew for each call.
+        """
+
+        @functools.wraps(self.function, updated=())
+        def inlined(*args: Any, **keywords: Any) -> Any:
+            return self(*args, **keywords)
+
+        found = Jitted(derive(inlined), *self.settings)
+        found._kinds = self._kinds.of_derivatives.setdefault(key, found._kinds)
+        return found
 
     def _latest(self) -> Variant:
         last = self._kinds.last
@@ -328,7 +341,7 @@ def _read_statics(f: Callable[..., Any], places: Any, names: Any) -> tuple[froze
     order = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
     several = any(p.kind is p.VAR_POSITIONAL for p in parameters)
     for place in listed:
-        if not several and not -len(order) <= place < len(order):
+        if not -len(order) <= place < len(order) and (place < 0 or not several):
             raise UsageError(
                 f"jit of {name_of(f)}: found static_argnums={places!r}, but it takes {len(order)} positional arguments"
             )

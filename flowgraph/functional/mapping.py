@@ -239,4 +239,5 @@ def _with_arrays(result: Value) -> Any:
     leaves: list[Any] = []
     structure = flatten(result, leaves)
     whole: list[Any] = []
-    return rebuild(numbers_as_leaves(structure, iter(leaves), whole), iter(whole))
+    structure = numbers_as_leaves(structure, iter(leaves), whole)
+    return rebuild(structure, iter([np.asarray(one) if isinstance(one, int) else one for one in whole]))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -43,10 +43,55 @@ class Static:
 
 
 class Kind(NamedTuple):
-    """What calls have in common for which a function is called once: containers, shapes and dtypes, static values."""
+    """What calls have in common for which a function is called once: containers, shapes and dtypes, static values.
+
+    `specs` has the shape and the dtype of each array; the type, where it is a number of Python.
+    """
 
     structure: Any
     specs: tuple[tuple[Any, Any], ...]
+
+
+_NUMBERS = frozenset({bool, int, float, complex})
+
+
+def spec_of(leaf: Any, array: Any) -> tuple[Any, Any]:
+    """The shape and the dtype of an argument that is given as this array or box, the type of a number of Python."""
+    if type(leaf) in _NUMBERS:
+        return (), type(leaf)
+    trace = concrete_values.current()
+    if trace is not None and isinstance(trace.steps, _Weak) and isinstance(leaf, Box):  # a number in a jit around this
+        return array.shape, trace.steps.kinds.get(leaf, array.dtype)
+    return array.shape, array.dtype
+
+
+class _Weak:
+    """Lets what was a number of Python take the precision of what it meets; it looks on at the calls of NumPy on boxes.
+
+    As in NumPy such a number does not widen floats; what is computed of such numbers alone is one too. An integer that
+    meets integers keeps its 64 bits, as no value may be cut off.
+    """
+
+    def __init__(self, kinds: dict[Box, type]) -> None:
+        self.kinds = kinds
+
+    def call(
+        self, build: Callable[..., Any], function: Callable[..., Any], method: str, inputs: Sequence[Any],
+        keywords: Mapping[str, Any],
+    ) -> Any:  # fmt: skip
+        """What the function makes of its arguments."""
+        weak = {i: self.kinds[one] for i, one in enumerate(inputs) if isinstance(one, Box) and one in self.kinds}
+        if not weak:
+            return build(function, method, inputs, keywords)
+        met = [one.dtype for i, one in enumerate(inputs) if i not in weak and hasattr(one, "dtype")]
+        if met:
+            dtype = np.result_type(*met, *[kind(1) for kind in weak.values()])
+            narrowed = dtype.kind in "fc" and dtype.itemsize < np.result_type(dtype, float).itemsize
+            inputs = [one.astype(dtype) if i in weak and narrowed else one for i, one in enumerate(inputs)]
+        found = build(function, method, inputs, keywords)
+        if not met and isinstance(found, Box) and isinstance(function, np.ufunc) and found.dtype.kind in "ifc":
+            self.kinds[found] = type(found.dtype.type(0).item())
+        return found
 
 
 class Variant:
@@ -247,9 +292,11 @@ class _Guard:
                 f"type({leaf}) is not ndarray or {leaf}.dtype is not {wanted[0]} or {leaf}.shape != {wanted[1]}"
             )
             return
-        number, python = self._name(dtype.type), self._name(type(dtype.type(0).item()))
-        self.lines.append(f"if type({leaf}) is {python}: {leaf} = {number}({leaf})")
-        self._fails(f"type({leaf}) is not {number}")
+        if dtype in _NUMBERS:
+            self._fails(f"type({leaf}) is not {self._name(dtype)}")
+            self.lines.append(f"{leaf} = {self._name(np.dtype(dtype).type)}({leaf})")
+        else:
+            self._fails(f"type({leaf}) is not {self._name(dtype.type)}")
 
 
 def _missed(args: Any, keywords: Any) -> Any:
@@ -267,6 +314,10 @@ def traced_variant(
     """Call a function on inputs of these names and specs, in which no box has a value."""
     inputs = [Input(name, shape=shape, dtype=dtype) for name, (shape, dtype) in zip(names, kind.specs, strict=True)]
     trace = concrete_values.Trace({}, Constant, seed, for_all=True)
+    numbers: dict[Box, type] = {
+        box: dtype for box, (_, dtype) in zip(inputs, kind.specs, strict=True) if dtype in _NUMBERS
+    }
+    trace.steps = _Weak(numbers) if numbers else None
     with concrete_values.traced(trace):
         output = on_boxes(inputs)
     leaves: list[Any] = []

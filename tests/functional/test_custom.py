@@ -5,9 +5,12 @@ import autograd.misc
 import autograd.numpy as anp
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import flowgraph as fg
-from flowgraph.errors import BpropError, FlowgraphError, ShapeError, UsageError
+from flowgraph import functional
+from flowgraph.errors import BpropError, ShapeError, UsageError
 from flowgraph.functional import (
     checkpoint,
     custom_vjp,
@@ -140,7 +143,7 @@ def test_a_method_can_have_one():
         (None, UsageError, "has no bprop yet; give it one below its definition: @f.bprop"),
         (lambda g, h, x: (g, g), UsageError, "returned 2 gradients for 1 arguments; needs one per positional"),
         (lambda g, h, x: (g[:1],), BpropError, r"f: bprop returned the shape \(1,\)"),
-        (lambda g, h, x: None, FlowgraphError, "None"),
+        (lambda g, h, x: None, UsageError, "f: its bprop returned None; does it end without return"),
     ],
 )
 def test_what_is_wrong_with_a_bprop_is_said(bprop, error, text):
@@ -151,6 +154,44 @@ def test_what_is_wrong_with_a_bprop_is_said(bprop, error, text):
     x = fg.Parameter(X, name="x")
     with pytest.raises(error, match=text):
         fg.Graph(fg.sum(made(x))).fprop().bprop()
+
+
+@given(st.lists(st.booleans(), min_size=3, max_size=3), st.sampled_from(["grad", "hessian", "jit"]))
+def test_none_of_a_bprop_is_a_gradient_of_zeros(given_none, how):
+    """For any argument, a whole container or one part of it."""
+
+    @custom_vjp
+    def f(x, params):
+        return x * params["a"] * params["b"][0]
+
+    @f.bprop
+    def _(g, h, x, params):
+        found = [g * params["a"] * params["b"][0], g * x * params["b"][0], g * x * params["a"]]
+        dx, da, db = (None if none else one for none, one in zip(given_none, found, strict=True))
+        return dx, None if da is db is None else {"a": da, "b": [db]}
+
+    x, params = 2.0, {"a": 3.0, "b": [5.0]}
+    needed = [0.0 if none else one for none, one in zip(given_none, [15.0, 10.0, 6.0], strict=True)]
+    if how == "hessian":
+        found = functional.hessian(lambda x: f(x, params))(x)
+        assert found == 0.0
+        return
+    slope = grad(f, (0, 1))
+    dx, dp = (functional.jit(slope) if how == "jit" else slope)(x, params)
+    assert [dx, dp["a"], dp["b"][0]] == needed
+
+
+def test_errors_of_a_bprop_name_the_arguments_as_the_user_does():
+    @custom_vjp
+    def f(x, params):
+        return x + np.sum(params["W"])
+
+    @f.bprop
+    def _(g, h, x, params):
+        return g, {"W": np.ones(7)}
+
+    with pytest.raises(BpropError, match=r"custom_vjp .*bprop returned the shape \(7,\) for child \"params\['W'\]\""):
+        grad(f, 1)(1.0, {"W": np.ones((2, 2))})
 
 
 def test_what_is_no_function_or_a_second_bprop_is_refused():

@@ -8,8 +8,8 @@ import numpy as np
 
 from flowgraph.box.value import Foreign
 from flowgraph.boxes import Digamma, Erf, Erfc, Erfinv, GammaLn, relu, sigmoid, silu
+from flowgraph.boxes.engine.stop_gradient import StopGradient
 from flowgraph.interop.jax.rules import primitive_rule
-from flowgraph.interop.stop_gradient import StopGradient
 
 for _name, _function in {
     "neg": np.negative, "exp": np.exp, "exp2": np.exp2, "expm1": np.expm1, "log": np.log, "log1p": np.log1p,

@@ -8,7 +8,7 @@ import numpy as np
 
 from flowgraph.box.value import Foreign
 from flowgraph.boxes import Digamma, Erf, Erfc, GammaLn
-from flowgraph.interop.stop_gradient import StopGradient
+from flowgraph.boxes.engine.stop_gradient import StopGradient
 from flowgraph.interop.torch.rules import rule_for
 
 ONE_NUMBER: dict[str, Any] = {

@@ -8,8 +8,8 @@ import numpy as np
 
 from flowgraph.box.value import Foreign
 from flowgraph.boxes import broadcast_like
+from flowgraph.boxes.engine.stop_gradient import StopGradient
 from flowgraph.interop.rule_table import NoBoxesError
-from flowgraph.interop.stop_gradient import StopGradient
 from flowgraph.interop.torch.rules import rule_for
 
 rule_for("aten.squeeze")(np.squeeze)
