@@ -115,6 +115,8 @@ OPERATIONS = [
     lambda x, k: by_its_rows(x[:1] * np.ones((1 + k % 3, 1))),
     lambda x, k: by_its_dtype(x.astype(np.float32) * np.ones(x.shape[1], [np.float32, np.float64][k % 2])),
     lambda x, k: by_its_dtype(x.astype(np.float32) * [0.5, np.float64(0.5), 1][k % 3]),
+    lambda x, k: x[: 1 + k % 3].sum() * x,
+    lambda x, k: x[:, :: (-1) ** k] * np.arange(x.shape[1]),
     lambda x, k: np.var(x, **{["ddof", "axis"][k % 2]: 1}) * x[:, :1],
     lambda x, k: x.astype([float, np.float32, np.dtype("f8")][k % 3]) * x,
 ]
