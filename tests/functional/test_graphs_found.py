@@ -274,6 +274,22 @@ def test_arguments_that_the_result_does_not_read_are_no_others():
         np.testing.assert_array_equal(slope(X, *map(np.ones, sizes)), -np.sin(X) * sum(sizes))
 
 
+def test_which_boxes_are_returned_and_in_what_is_seen():
+    """Of two calls that build the same."""
+
+    def chosen(x, k):
+        return [np.sum(np.sin(x)), np.sum(x**2)][k]
+
+    def contained(x, k):
+        h = x * 2
+        return np.sum(x**2), [[h], {"a": h}, (h,)][k]
+
+    slope, passing = grad(chosen), fg.functional.grad_and_aux(contained)
+    for k in [0] * 5 + [1] * 5 + [0, 1, 2, 2, 2, 2, 1, 0, 2, 0, 1]:
+        np.testing.assert_allclose(slope(X, k % 2), [np.cos(X), 2 * X][k % 2])
+        assert _shown(passing(X, k)[1]) == _shown(contained(X, k)[1])
+
+
 def test_what_is_passed_on_is_that_of_the_call():
     """Containers, numbers and arrays that a function returns beside what is differentiated."""
 
