@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from flowgraph.rendering.layering import Member, Tie, assign_columns
+from flowgraph.rendering.columns import Member, Tie, assign_columns
 from flowgraph.rendering.picture import Link, Picture, Tile
 
 LONGEST = 8

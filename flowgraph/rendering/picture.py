@@ -48,7 +48,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Tile:
-    """A box as it is drawn."""
+    """A box as it is drawn; `carried` is what an arrow from its end to its beginning hands to the next step."""
 
     id: str
     kind: str
@@ -60,6 +60,7 @@ class Tile:
     square: bool = False
     dashed: bool = False
     stacked: bool = False
+    carried: str = ""
     frame: str = ""
 
 

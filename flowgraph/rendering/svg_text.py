@@ -7,9 +7,10 @@ from html import escape
 
 from flowgraph.rendering import measure
 from flowgraph.rendering.curves import arrow, curve, shortened, sideways
-from flowgraph.rendering.layout import Layout, Place, Point, placed_links
 from flowgraph.rendering.palette import THEMES
 from flowgraph.rendering.picture import Frame, Link, Picture, Row, Span, Strip, Swatch, Tile
+from flowgraph.rendering.placement import Layout, Place, Point
+from flowgraph.rendering.routing import placed_links
 
 PAD = 18.0  # pixels around the picture
 _FONT = "Helvetica,Arial,'Liberation Sans',sans-serif"

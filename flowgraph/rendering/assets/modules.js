@@ -101,37 +101,19 @@ function drawLink(part, turned, along) {
 }
 
 const linkOf = plan.links.map(([tail, head]) => linkParts.get(tail + " " + head));
-const levelled = new Set(plan.levels.flatMap((level) => level.ties.flatMap((tie) => tie[3]))); /* by a level; others join a leaf and its host */
 
-function drawLinks({ places, origins }) {
-  const routes = [], drawn = new Set();
-  const show = (place, found) => {
-    const [tail, head, spine] = plan.links[place];
+function drawLinks(found) {
+  const { places } = found, led = [], short = [], drawn = new Set();
+  plan.links.forEach(([tail, head, spine, pieces], place) => {
     const ends = [visible(tail), visible(head)];
     if (ends[0] === ends[1] || drawn.has(ends.join(" "))) return;
     drawn.add(ends.join(" "));
-    routes.push({ part: linkOf[place], head: ends[1], spine, ...found(ends) });
-  };
-  for (const level of plan.levels) {
-    const origin = origins.get(level.path);
-    if (!origin) continue;
-    const sums = measured.get(level.path);
-    for (const [tail, head, passers, among] of level.ties) {
-      for (const place of among) {
-        show(place, (ends) => ({
-          along: true,
-          points: way({ member: tail, place: places.get(ends[0]) }, { member: head, place: places.get(ends[1]) },
-            passers, level, sums, origin),
-        }));
-      }
-    }
-  }
-  spread(routes, places);
-  plan.links.forEach((_, place) => {
-    if (!levelled.has(place)) {
-      show(place, (ends) => ({ along: false, points: straight(places.get(ends[0]), places.get(ends[1])) }));
-    }
+    const route = { part: linkOf[place], head: ends[1], spine, along: pieces.length > 0 };
+    if (pieces.length) led.push({ ...route, points: way(pieces, found) });
+    else short.push({ ...route, points: straight(...ends.map((end) => places.get(end))) });
   });
+  spread(led, places);
+  const routes = [...led, ...short];
   routed.clear();
   for (const { part, points, along } of routes) {
     const turned = plan.turned ? points.map(([x, y]) => [y, x]) : points;
@@ -203,7 +185,6 @@ function relayout() {
   rects.clear();
   for (const level of plan.levels) {
     if (stale.has(level.path)) measured.set(level.path, measure(level, measured));
-    measured.get(level.path).turns = {};
   }
   stale.clear();
   settled = settle(measured);
