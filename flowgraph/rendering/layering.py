@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from flowgraph.rendering.alignment import Steps, aligned
+from flowgraph.rendering.channels import climbs_of, room_for
 from flowgraph.rendering.columns import Member, Tie, assign_columns, routes_of
 from flowgraph.rendering.heights import assign_heights, pieces_of
 from flowgraph.rendering.line_breaks import lines_of
@@ -81,27 +82,27 @@ def arrange(
     every = [*members, *wires]
     assign_heights(every, list(pieces_of(ties, routes)))
     arrangement = Arrangement(members, routes)
-    widths, gaps = _column_sizes(arrangement, every, gap)
+    widths, gaps = _column_sizes(arrangement, every, ties, gap)
     arrangement.steps = aligned(widths, gaps, [members[step].column for step in steps], _height(every))
     _assign_widths(arrangement, every, widths, gaps)
     _fold(arrangement, every, ties, wrap)
     return arrangement
 
 
-def _column_sizes(arrangement: Arrangement, every: list[Member], gap: float) -> tuple[list[float], list[float]]:
+def _column_sizes(
+    arrangement: Arrangement, every: list[Member], ties: Sequence[Tie], gap: float
+) -> tuple[list[float], list[float]]:
     """The widths of columns, and the room after each: more where more wires climb, less at the border of a frame."""
     count = 1 + max((member.column for member in every), default=0)
     widths = [0.0] * count
-    climbing: list[set[tuple[int, int]]] = [set() for _ in range(count + 1)]
     for member in every:
         widths[member.column] = max(widths[member.column], member.width)
-    for route in arrangement.routes:
-        for left, right in pairwise(route):
-            if abs(left.y - right.y) > _STEEP:
-                climbing[left.column].add((id(left), id(right)))
     border = {member.column - (member.side == "out") for member in every if member.side}
-    least = [PORT_GAP if column in border else gap for column in range(count)]
-    return widths, [least[column] + min(30.0, 3.0 * len(climbing[column])) for column in range(count)]
+    gaps = [PORT_GAP if column in border else gap for column in range(count)]
+    for column, climbs in climbs_of(ties, arrangement.routes).items():
+        climbing = {climb for climb in climbs if abs(climb.end - climb.start) > _STEEP}
+        gaps[column] = room_for(climbs, gaps[column] + min(30.0, 3.0 * len(climbing)))
+    return widths, gaps
 
 
 def _height(every: list[Member]) -> float:

@@ -18,7 +18,10 @@ MARGIN = 10.0
 TITLE = 20.0
 """For the title of a frame."""
 
-LOOP = 26.0
+STACK = 5.0
+"""How far the tile of a module stands out behind itself, to the right and above."""
+
+LOOP = 31.0
 """For the arrow that leads from the end of a tile to its beginning, and what it carries."""
 
 
@@ -144,8 +147,8 @@ class Placer:
         width, height = self.sizes[name]
         up = down = height / 2
         if self.tiles[name].carried:
-            down += LOOP + text_width(self.tiles[name].carried, 10) if self.turned else 0.0
-            up += 0.0 if self.turned else LOOP
+            wide = text_width(self.tiles[name].carried, 10)
+            up, down = (up, down + LOOP + wide) if self.turned else (up + LOOP, down)
         inline_leaves = self.nesting.inline_leaves.get(name, InlineLeaves())
         width = max([width, *(self.sizes[leaf][0] for leaf in inline_leaves.all)])
         up += self.sizes[inline_leaves.above][1] + self.gap if inline_leaves.above else 0

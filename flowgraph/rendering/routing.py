@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from itertools import pairwise
 
+from flowgraph.rendering.channels import STEEP, Trunk, channels, climbs_of
 from flowgraph.rendering.layering import LANE, TURN, Turn
 from flowgraph.rendering.nesting import FRAME, PORTS, Nesting, Wire, way
 from flowgraph.rendering.picture import Link, Picture
@@ -42,6 +43,7 @@ def _once(points: list[Point]) -> list[Point]:
 def _pieces(placed: Placed, tiles: Mapping[str, Place]) -> dict[Wire, list[Point]]:
     """The points of the wires of a level: through each column at one height, with a bend between two columns."""
     (x, y), arrangement = placed.origin, placed.arrangement
+    channel = _channels(placed)
     found = {}
     for wire, tie, route in zip(placed.level.wires, placed.ties, arrangement.routes, strict=True):
         source, tail, head = wire
@@ -54,8 +56,23 @@ def _pieces(placed: Placed, tiles: Mapping[str, Place]) -> dict[Wire, list[Point
             points.append(far)
             if arrangement.line_of[one.column] != arrangement.line_of[other.column]:
                 points += _turning(placed, (id(one), id(other), source), far, near)
+            elif (id(one), source) in channel and abs(near[1] - far[1]) > STEEP * (near[0] - far[0]):
+                points += [(x + channel[id(one), source], height) for height in (far[1], near[1])]
             points.append(near)
         found[wire] = [*points, (end[0], last)]
+    return found
+
+
+def _channels(placed: Placed) -> dict[Trunk, float]:
+    """Where the steep wires climb that would run beside another as one line."""
+    edges, line_of = placed.arrangement.edges, placed.arrangement.line_of
+    found = {}
+    for column, climbs in climbs_of(placed.ties, placed.arrangement.routes).items():
+        if line_of[column] == line_of[column + 1]:
+            left, width = edges[column][1], edges[column + 1][0] - edges[column][1]
+            lanes = channels(climbs, width)
+            apart = width / (2 + max(lanes.values(), default=-1))
+            found |= {trunk: left + (lane + 1) * apart for trunk, lane in lanes.items()}
     return found
 
 
@@ -98,9 +115,16 @@ def _spread_ends(found: list[tuple[Link, list[Point]]], height: float) -> None:
     step = min(APART, (height / 2 - 8) / max(middle, len(found) - 1 - middle))
     for i, (_, points) in enumerate(found):
         first = len(points) - 1
-        if first > 1 and abs(points[first - 1][1] - points[first][1]) < _SAME:
+        if _level(points, first):
             first -= 1
+            if _level(points, first) and abs(points[first - 2][0] - points[first - 1][0]) < _SAME:
+                first -= 1
         points[first:] = [(x, y + (i - middle) * step) for x, y in points[first:]]
+
+
+def _level(points: list[Point], last: int) -> bool:
+    """Whether a route comes straight to a point, which is not the second."""
+    return last > 1 and abs(points[last - 1][1] - points[last][1]) < _SAME
 
 
 def placed_links(picture: Picture, layout: Layout) -> list[tuple[Link, list[Point]]]:

@@ -44,15 +44,34 @@ function axis(start, end, alongX) {
   return alongX ? [end[0] < start[0] ? -1 : 1, 0] : [0, end[1] < start[1] ? -1 : 1];
 }
 
+function pair([x, y]) { return `${x.toFixed(1)} ${y.toFixed(1)}`; }
+
+function isStraight(start, end) {
+  return Math.min(Math.abs(end[0] - start[0]), Math.abs(end[1] - start[1])) < plan.constants.straight;
+}
+
+function towards(start, end, way, length) {
+  const share = length ? way / length : 0;
+  return [start[0] + (end[0] - start[0]) * share, start[1] + (end[1] - start[1]) * share];
+}
+
+/* A straight line, which rounds its end where another leaves there at a right angle. */
+function toCorner(start, corner, end) {
+  if (!end || !isStraight(corner, end)) return "L" + pair(corner);
+  const lengths = [start, end].map((at) => Math.hypot(at[0] - corner[0], at[1] - corner[1]));
+  const radius = Math.min(plan.constants.corner, lengths[0] / 2, lengths[1] / 2);
+  const [a, b] = [towards(corner, start, radius, lengths[0]), towards(corner, end, radius, lengths[1])];
+  return isStraight(a, b) ? "L" + pair(corner) : `L${pair(a)}Q${pair(corner)} ${pair(b)}`;
+}
+
 function curve(points, alongX) {
-  let text = `M${points[0].map((v) => v.toFixed(1)).join(" ")}`;
+  let text = "M" + pair(points[0]);
   for (let i = 1; i < points.length; i++) {
     const [[x1, y1], [x2, y2]] = [points[i - 1], points[i]];
-    const end = `${x2.toFixed(1)} ${y2.toFixed(1)}`;
-    const x = ((x1 + x2) / 2).toFixed(1), y = ((y1 + y2) / 2).toFixed(1);
-    if (Math.abs(y2 - y1) < 0.5 || Math.abs(x2 - x1) < 0.5) text += `L${end}`;
-    else if (alongX) text += `C${x} ${y1.toFixed(1)} ${x} ${y2.toFixed(1)} ${end}`;
-    else text += `C${x1.toFixed(1)} ${y} ${x2.toFixed(1)} ${y} ${end}`;
+    const [x, y] = [(x1 + x2) / 2, (y1 + y2) / 2];
+    if (isStraight(points[i - 1], points[i])) text += toCorner(points[i - 1], points[i], points[i + 1]);
+    else if (alongX) text += `C${pair([x, y1])} ${pair([x, y2])} ${pair([x2, y2])}`;
+    else text += `C${pair([x1, y])} ${pair([x2, y])} ${pair([x2, y2])}`;
   }
   return text;
 }

@@ -136,7 +136,7 @@ function measure(level, measured) {
   const named = new Map(level.members.map(([name], i) => [name, now[i]]));
   const routes = level.ties.map(([, tail, head, between]) =>
     [named.get(tail), ...between.map((i) => now[level.members.length + i]), named.get(head)]);
-  now.forEach((one, i) => { one.column = column(i); });
+  now.forEach((one, i) => { one.column = column(i); one.number = i; });
   const sums = { now, named, routes, lines, edges };
   sums.ends = level.ties.map((tie) => [offset(tie[1], tie[0], "out", measured), offset(tie[2], tie[0], "in", measured)]);
   sums.turns = lanes(level, sums, count);
@@ -150,6 +150,7 @@ function measure(level, measured) {
     one.x = (edges[c][0] + edges[c][1] - one.width) / 2;
     one.y += lines[level.lines[c]][0];
   });
+  sums.channel = channelsOf(level, sums);
   const width = edges.reduce((most, edge) => Math.max(most, edge[1]), 0) + level.margin;
   return { ...sums, width, up: ups[0], down: base + downs[count - 1] };
 }
@@ -167,6 +168,58 @@ function offset(name, source, side, measured) {
   }
   const [host, below] = side === "out" && hostOf.get(source) || [null, 0];
   return host === name ? below : 0;
+}
+
+/* Where the steep wires climb that would run beside another as one line: by the member that they leave, and the source. */
+function channelsOf(level, sums) {
+  const steep = level.lines.map(() => new Map()), found = new Map();
+  const room = (column) => sums.edges[column + 1][0] - sums.edges[column][1];
+  sums.routes.forEach((route, tie) => {
+    for (let i = 0; i + 1 < route.length; i++) {
+      const [one, other] = [route[i], route[i + 1]], source = level.ties[tie][0];
+      if (level.lines[one.column] !== level.lines[other.column]) continue;
+      const start = one.y + (i ? 0 : sums.ends[tie][0]), end = other.y + (i + 2 < route.length ? 0 : sums.ends[tie][1]);
+      if (Math.abs(end - start) <= plan.constants.steep * room(one.column)) continue;
+      const key = `${one.number} ${source}`, trunks = steep[one.column];
+      const known = trunks.get(key) ?? { key, start, top: start, bottom: start, ends: [] };
+      trunks.set(key, { ...known, top: Math.min(known.top, end), bottom: Math.max(known.bottom, end),
+        ends: [...known.ends, end] });
+    }
+  });
+  steep.forEach((trunks, column) => {
+    const taken = lanesOf([...trunks.values()]), count = Math.max(-1, ...taken.map(({ lane }) => lane));
+    for (const { one, lane } of taken) {
+      found.set(one.key, sums.edges[column][1] + (lane + 1) * room(column) / (count + 2));
+    }
+  });
+  return found;
+}
+
+/* The channels of the trunks that meet others, as in channels.py. */
+function lanesOf(steep) {
+  const meet = (one, other) =>
+    one.top < other.bottom + 2 * plan.constants.wire && other.top < one.bottom + 2 * plan.constants.wire;
+  const falls = (one) => one.bottom - one.start > one.start - one.top;
+  const crowded = steep.filter((one) => steep.some((other) => other !== one && meet(one, other)));
+  const order = (one) => (falls(one) ? -one.start : one.start);
+  crowded.sort((one, other) => falls(one) - falls(other) || order(one) - order(other));
+  const near = (start, ends) => ends.some((end) => Math.abs(start - end) < plan.constants.wire);
+  const leftOf = (one, other) => {
+    if (near(one.start, other.ends)) return true;
+    if (falls(one) !== falls(other) || near(other.start, one.ends)) return false;
+    return falls(one) ? one.start > other.start : one.start < other.start;
+  };
+  const fits = (one, lane, other, taken) =>
+    leftOf(one, other) ? lane < taken : leftOf(other, one) ? lane > taken : lane !== taken;
+  const placed = [];
+  for (const one of crowded) {
+    const count = 1 + Math.max(-1, ...placed.map(({ lane }) => lane));
+    const beside = placed.filter((other) => meet(one, other.one));
+    let lane = 0;
+    while (lane < count && !beside.every((other) => fits(one, lane, other.one, other.lane))) lane++;
+    placed.push({ one, lane });
+  }
+  return placed;
 }
 
 /* For each line the wires that turn to the next, by the number of a tie, with their lanes: from high to low. */
@@ -255,7 +308,11 @@ function piece(level, number, { places, origins }) {
     const near = [origin[0] + sums.edges[other.column][0], i + 2 < route.length ? origin[1] + other.y : last];
     points.push(far);
     const line = level.lines[one.column];
+    const climb = sums.channel.get(`${one.number} ${source}`);
     if (line !== level.lines[other.column]) points.push(...turning(sums, line, number, far, near, origin));
+    else if (climb !== undefined && Math.abs(near[1] - far[1]) > plan.constants.steep * (near[0] - far[0])) {
+      points.push([origin[0] + climb, far[1]], [origin[0] + climb, near[1]]);
+    }
     points.push(near);
   }
   points.push([end.x, last]);
@@ -300,7 +357,11 @@ function spread(routes, places) {
     const step = Math.min(plan.constants.apart, most);
     found.forEach(({ points }, i) => {
       let first = points.length - 1;
-      if (first > 1 && Math.abs(points[first - 1][1] - points[first][1]) < 0.05) first--;
+      const level = () => first > 1 && Math.abs(points[first - 1][1] - points[first][1]) < 0.05;
+      if (level()) {
+        first--;
+        if (level() && Math.abs(points[first - 2][0] - points[first - 1][0]) < 0.05) first--;
+      }
       for (const point of points.slice(first)) point[1] += (i - middle) * step;
     });
   }

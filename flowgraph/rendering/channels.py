@@ -1,0 +1,97 @@
+"""Steep wires between two columns: a channel of its own for each that would run beside another as one line."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+from flowgraph.rendering.columns import WIRE, Member, Tie
+
+CHANNEL = 5.0
+"""Pixels between two channels."""
+
+STEEP = 2.5
+"""Height to width beyond which two curves whose ends are 2 `WIRE` apart would be less than 2 pixels apart."""
+
+Trunk = tuple[int, str]
+"""What wires of one source have in common as they leave a member: its `id`, and the source."""
+
+
+class Climb(NamedTuple):
+    """A piece of a wire between two columns, by its trunk, and the heights of its ends."""
+
+    trunk: Trunk
+    start: float
+    end: float
+
+
+class _Steep(NamedTuple):
+    """A trunk with its steep pieces: where it starts, and how far it reaches."""
+
+    trunk: Trunk
+    start: float
+    top: float
+    bottom: float
+    ends: tuple[float, ...]
+
+    @property
+    def falls(self) -> bool:
+        return self.bottom - self.start > self.start - self.top
+
+    def meets(self, other: _Steep) -> bool:
+        return self.top < other.bottom + 2 * WIRE and other.top < self.bottom + 2 * WIRE
+
+    def is_left_of(self, other: _Steep) -> bool:
+        """Whether they cross less, or share less of a line, if this one climbs on the left."""
+        if any(abs(self.start - end) < WIRE for end in other.ends):
+            return True
+        if self.falls != other.falls or any(abs(other.start - end) < WIRE for end in self.ends):
+            return False
+        return self.start > other.start if self.falls else self.start < other.start
+
+
+def climbs_of(ties: Sequence[Tie], routes: Sequence[Sequence[Member]]) -> Mapping[int, list[Climb]]:
+    """The pieces of all wires by the column in which they start."""
+    found: dict[int, list[Climb]] = {}
+    for tie, route in zip(ties, routes, strict=True):
+        for left, right in pairwise(route):
+            start = left.y + (tie.tail_below if left is route[0] else 0.0)
+            end = right.y + (tie.head_below if right is route[-1] else 0.0)
+            found.setdefault(left.column, []).append(Climb((id(left), tie.source), start, end))
+    return found
+
+
+def channels(climbs: Iterable[Climb], width: float) -> dict[Trunk, int]:
+    """The channels, counted from the left, of the steep trunks in a room of that width that would run side by side."""
+    steep = _steep(climbs, width)
+    crowded = [one for one in steep if any(one.meets(other) for other in steep if other is not one)]
+    crowded.sort(key=lambda one: (one.falls, -one.start if one.falls else one.start))
+    placed: list[tuple[_Steep, int]] = []
+    for one in crowded:
+        beside = [(other, lane) for other, lane in placed if one.meets(other)]
+        lanes = range(1 + max((lane for _, lane in placed), default=-1))
+        fitting = (lane for lane in lanes if all(_fits(one, lane, other, taken) for other, taken in beside))
+        placed.append((one, next(fitting, len(lanes))))
+    return {one.trunk: lane for one, lane in placed}
+
+
+def _steep(climbs: Iterable[Climb], width: float) -> list[_Steep]:
+    found: dict[Trunk, _Steep] = {}
+    for trunk, start, end in climbs:
+        if abs(end - start) > STEEP * width:
+            known = found.get(trunk, _Steep(trunk, start, start, start, ()))
+            found[trunk] = _Steep(trunk, start, min(known.top, end), max(known.bottom, end), (*known.ends, end))
+    return list(found.values())
+
+
+def _fits(one: _Steep, lane: int, other: _Steep, taken: int) -> bool:
+    """Whether a trunk may have that channel beside another that has one."""
+    if one.is_left_of(other):
+        return lane < taken
+    return lane > taken if other.is_left_of(one) else lane != taken
+
+
+def room_for(climbs: Iterable[Climb], width: float) -> float:
+    """The width that the room needs for its channels."""
+    return max(width, CHANNEL * (2 + max(channels(climbs, width).values(), default=-1)))
