@@ -155,8 +155,8 @@ def _together(drawing: Drawing) -> Iterator[Untrue]:
             cell = int(point[0] // SAME), int(point[1] // SAME)
             seen.setdefault(cell, {})[number] = point
     for (one, other), count in length.items():
-        if count * STEP > TOGETHER:
-            both = (drawing.edges[one], drawing.edges[other])
+        both = drawing.edges[one], drawing.edges[other]
+        if count * STEP / len(both[1].lines) > TOGETHER:
             yield Untrue("together", " and ".join(f"{edge.tail} -> {edge.head}" for edge in both))
 
 
@@ -175,22 +175,24 @@ def crossings(drawing: Drawing) -> int:
     cells: dict[tuple[int, int], list[tuple[str, Point, Point]]] = {}
     size = 4 * STEP
     for edge in drawing.edges:
-        for one, other in edge.pieces:
-            for cell in {(int(x // size), int(y // size)) for x, y in (one, other)}:
-                cells.setdefault(cell, []).append((edge.tail, one, other))
-    found = set()
+        for start, end in edge.pieces:
+            for cell in {(int(x // size), int(y // size)) for x, y in (start, end)}:
+                cells.setdefault(cell, []).append((edge.tail, start, end))
+    found: dict[tuple[str, str], list[Point]] = {}
     for pieces in cells.values():
         for (one, a, b), (two, c, d) in itertools.combinations(pieces, 2):
             if one != two and _cross(a, b, c, d):
-                found.add((min(one, two), max(one, two), round(a[0] / 6), round(a[1] / 6)))
-    return len(found)
+                places = found.setdefault((min(one, two), max(one, two)), [])
+                if all(math.dist(a, place) > 3 * STEP for place in places):
+                    places.append(a)
+    return sum(map(len, found.values()))
 
 
 def _cross(a: Point, b: Point, c: Point, d: Point) -> bool:
-    def side(p: Point, q: Point, r: Point) -> float:
-        return (q[0] - p[0]) * (r[1] - p[1]) - (q[1] - p[1]) * (r[0] - p[0])
+    def left(p: Point, q: Point, r: Point) -> bool:
+        return (q[0] - p[0]) * (r[1] - p[1]) >= (q[1] - p[1]) * (r[0] - p[0])
 
-    return side(a, b, c) * side(a, b, d) < 0 and side(c, d, a) * side(c, d, b) < 0
+    return left(a, b, c) != left(a, b, d) and left(c, d, a) != left(c, d, b)
 
 
 def _within(point: Point, at: Place) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -10,6 +10,9 @@ from flowgraph.rendering.columns import WIRE, Member, Tie
 
 CHANNEL = 5.0
 """Pixels between two channels."""
+
+EDGE = 5.5
+"""Pixels between a column and the first channel, less half of `CHANNEL`: an arrowhead stands in them."""
 
 STEEP = 2.5
 """Height to width beyond which two curves whose ends are 2 `WIRE` apart would be less than 2 pixels apart."""
@@ -94,4 +97,5 @@ def _fits(one: _Steep, lane: int, other: _Steep, taken: int) -> bool:
 
 def room_for(climbs: Iterable[Climb], width: float) -> float:
     """The width that the room needs for its channels."""
-    return max(width, CHANNEL * (2 + max(channels(climbs, width).values(), default=-1)))
+    lanes = channels(climbs, width)
+    return max(width, 2 * EDGE + CHANNEL * (1 + max(lanes.values()))) if lanes else width

@@ -16,8 +16,8 @@ from flowgraph.rendering.line_breaks import lines_of
 COLUMN_GAP = 30.0
 """Pixels between columns, in which an arrow and its label fit."""
 
-PORT_GAP = 6.0
-"""Pixels between the border of a frame's inside and the next column, where few wires climb."""
+PORT_GAP = 8.0
+"""Pixels between the border of a frame's inside and the next column, in which an arrowhead fits."""
 
 LINE_GAP = 46.0
 """Least pixels between the lines of a folded level, for the wires that lead back and the frame around them."""

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from itertools import pairwise
 
-from flowgraph.rendering.channels import STEEP, Trunk, channels, climbs_of
+from flowgraph.rendering.channels import EDGE, STEEP, Trunk, channels, climbs_of
 from flowgraph.rendering.layering import LANE, TURN, Turn
 from flowgraph.rendering.nesting import FRAME, PORTS, Nesting, Wire, way
 from flowgraph.rendering.picture import Link, Picture
@@ -66,13 +66,13 @@ def _pieces(placed: Placed, tiles: Mapping[str, Place]) -> dict[Wire, list[Point
 def _channels(placed: Placed) -> dict[Trunk, float]:
     """Where the steep wires climb that would run beside another as one line."""
     edges, line_of = placed.arrangement.edges, placed.arrangement.line_of
-    found = {}
+    found: dict[Trunk, float] = {}
     for column, climbs in climbs_of(placed.ties, placed.arrangement.routes).items():
         if line_of[column] == line_of[column + 1]:
             left, width = edges[column][1], edges[column + 1][0] - edges[column][1]
             lanes = channels(climbs, width)
-            apart = width / (2 + max(lanes.values(), default=-1))
-            found |= {trunk: left + (lane + 1) * apart for trunk, lane in lanes.items()}
+            apart = (width - 2 * EDGE) / (1 + max(lanes.values(), default=0))
+            found |= {trunk: left + EDGE + (lane + 0.5) * apart for trunk, lane in lanes.items()}
     return found
 
 

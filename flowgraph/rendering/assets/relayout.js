@@ -187,9 +187,10 @@ function channelsOf(level, sums) {
     }
   });
   steep.forEach((trunks, column) => {
-    const taken = lanesOf([...trunks.values()]), count = Math.max(-1, ...taken.map(({ lane }) => lane));
+    const taken = lanesOf([...trunks.values()]), count = 1 + Math.max(0, ...taken.map(({ lane }) => lane));
+    const { edge } = plan.constants;
     for (const { one, lane } of taken) {
-      found.set(one.key, sums.edges[column][1] + (lane + 1) * room(column) / (count + 2));
+      found.set(one.key, sums.edges[column][1] + edge + (lane + 0.5) * (room(column) - 2 * edge) / count);
     }
   });
   return found;
