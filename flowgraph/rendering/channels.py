@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import pairwise
 from typing import NamedTuple
 
 from flowgraph.rendering.columns import WIRE, Member, Tie
@@ -14,8 +15,14 @@ CHANNEL = 5.0
 EDGE = 5.5
 """Pixels between a column and the first channel, less half of `CHANNEL`: an arrowhead stands in them."""
 
-STEEP = 2.5
-"""Height to width beyond which two curves whose ends are 2 `WIRE` apart would be less than 2 pixels apart."""
+STEEP = 1.2
+"""Height to width of the flattest curve that can run side by side with another for long."""
+
+NEAR = 2.0
+"""Pixels between two curves that look like one."""
+
+LONG = 20.0
+"""Pixels that they may do so, where they cross."""
 
 Trunk = tuple[int, str]
 """What wires of one source have in common as they leave a member: its `id`, and the source."""
@@ -30,20 +37,24 @@ class Climb(NamedTuple):
 
 
 class _Steep(NamedTuple):
-    """A trunk with its steep pieces: where it starts, and how far it reaches."""
+    """A trunk with its steep pieces: where it starts and where they end."""
 
     trunk: Trunk
     start: float
-    top: float
-    bottom: float
     ends: tuple[float, ...]
 
     @property
+    def reach(self) -> tuple[float, float]:
+        return min(self.start, *self.ends), max(self.start, *self.ends)
+
+    @property
     def falls(self) -> bool:
-        return self.bottom - self.start > self.start - self.top
+        top, bottom = self.reach
+        return bottom - self.start > self.start - top
 
     def meets(self, other: _Steep) -> bool:
-        return self.top < other.bottom + 2 * WIRE and other.top < self.bottom + 2 * WIRE
+        (top, bottom), (upper, lower) = self.reach, other.reach
+        return top < lower + 2 * WIRE and upper < bottom + 2 * WIRE
 
     def is_left_of(self, other: _Steep) -> bool:
         """Whether they cross less, or share less of a line, if this one climbs on the left."""
@@ -53,12 +64,30 @@ class _Steep(NamedTuple):
             return False
         return self.start > other.start if self.falls else self.start < other.start
 
+    def runs_beside(self, other: _Steep, width: float) -> bool:
+        """Whether two of their curves would look like one line for long.
+
+        The vertical distance of two curves goes from that of their starts to that of their ends, as they climb; what
+        is seen is its share across the slope, which is 3/2 of height to width in the middle.
+        """
+        if not self.meets(other):
+            return False
+        start = self.start - other.start
+        for end, there in itertools.product(self.ends, other.ends):
+            height = (abs(end - self.start) + abs(there - other.start)) / 2
+            flat = 1 / math.hypot(1, 1.5 * height / width)
+            least = min(abs(start), abs(end - there)) if start * (end - there) > 0 else 0.0
+            seen = 2 * NEAR * math.hypot(height, width) / (flat * max(abs(start - end + there), NEAR))
+            if least * flat < NEAR and (seen > LONG or least):
+                return True
+        return False
+
 
 def climbs_of(ties: Sequence[Tie], routes: Sequence[Sequence[Member]]) -> Mapping[int, list[Climb]]:
     """The pieces of all wires by the column in which they start."""
     found: dict[int, list[Climb]] = {}
     for tie, route in zip(ties, routes, strict=True):
-        for left, right in pairwise(route):
+        for left, right in itertools.pairwise(route):
             start = left.y + (tie.tail_below if left is route[0] else 0.0)
             end = right.y + (tie.head_below if right is route[-1] else 0.0)
             found.setdefault(left.column, []).append(Climb((id(left), tie.source), start, end))
@@ -68,7 +97,7 @@ def climbs_of(ties: Sequence[Tie], routes: Sequence[Sequence[Member]]) -> Mappin
 def channels(climbs: Iterable[Climb], width: float) -> dict[Trunk, int]:
     """The channels, counted from the left, of the steep trunks in a room of that width that would run side by side."""
     steep = _steep(climbs, width)
-    crowded = [one for one in steep if any(one.meets(other) for other in steep if other is not one)]
+    crowded = [one for one in steep if any(one.runs_beside(other, width) for other in steep if other is not one)]
     crowded.sort(key=lambda one: (one.falls, -one.start if one.falls else one.start))
     placed: list[tuple[_Steep, int]] = []
     for one in crowded:
@@ -83,8 +112,8 @@ def _steep(climbs: Iterable[Climb], width: float) -> list[_Steep]:
     found: dict[Trunk, _Steep] = {}
     for trunk, start, end in climbs:
         if abs(end - start) > STEEP * width:
-            known = found.get(trunk, _Steep(trunk, start, start, start, ()))
-            found[trunk] = _Steep(trunk, start, min(known.top, end), max(known.bottom, end), (*known.ends, end))
+            known = found.get(trunk, _Steep(trunk, start, ()))
+            found[trunk] = known._replace(ends=(*known.ends, end))
     return list(found.values())
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from flowgraph.rendering.channels import EDGE, STEEP
+from flowgraph.rendering.channels import EDGE, LONG, NEAR, STEEP
 from flowgraph.rendering.columns import GAP, WIRE, WIRE_SIZE
 from flowgraph.rendering.curves import CORNER, STRAIGHT
 from flowgraph.rendering.inline_leaves import InlineLeaves
@@ -19,6 +19,7 @@ from flowgraph.rendering.routing import APART
 _CONSTANTS = {
     "gap": GAP, "wire": WIRE, "wireSize": WIRE_SIZE, "margin": MARGIN, "title": TITLE, "line": LINE_GAP, "turn": TURN,
     "lane": LANE, "apart": APART, "corner": CORNER, "straight": STRAIGHT, "steep": STEEP, "edge": EDGE,
+    "near": NEAR, "long": LONG,
 }  # fmt: skip
 
 

@@ -106,8 +106,8 @@ def test_random_graphs_of_each_commit_are_true(place: int) -> None:
     view = VIEWS[seed % 5] if len(graph.outputs) == 1 and graph.parameters else "forward"
     if view != "forward":
         run = graph.fprop(batch())
-        how |= {"view": view, "run": run, "grads": run.bprop(keep="all")}
-    assert untrue(of_layout(picture_of(graph, **how))) == [], (seed, how)
+        how |= {"view": view, "run": run, "grads": run.bprop(grad=np.ones_like(run.outputs[0]), keep="all")}
+    assert untrue(of_layout(picture_of(graph, **how))) == [], (seed, {**how, "run": view, "grads": view})
 
 
 @pytest.mark.parametrize("name", ["lecture", "gradient", "lstm", "nested"])

@@ -181,13 +181,12 @@ function channelsOf(level, sums) {
       const start = one.y + (i ? 0 : sums.ends[tie][0]), end = other.y + (i + 2 < route.length ? 0 : sums.ends[tie][1]);
       if (Math.abs(end - start) <= plan.constants.steep * room(one.column)) continue;
       const key = `${one.number} ${source}`, trunks = steep[one.column];
-      const known = trunks.get(key) ?? { key, start, top: start, bottom: start, ends: [] };
-      trunks.set(key, { ...known, top: Math.min(known.top, end), bottom: Math.max(known.bottom, end),
-        ends: [...known.ends, end] });
+      trunks.set(key, { key, start, ends: [...(trunks.get(key)?.ends ?? []), end] });
     }
   });
   steep.forEach((trunks, column) => {
-    const taken = lanesOf([...trunks.values()]), count = 1 + Math.max(0, ...taken.map(({ lane }) => lane));
+    if (!trunks.size) return;
+    const taken = lanesOf([...trunks.values()], room(column)), count = 1 + Math.max(0, ...taken.map(({ lane }) => lane));
     const { edge } = plan.constants;
     for (const { one, lane } of taken) {
       found.set(one.key, sums.edges[column][1] + edge + (lane + 0.5) * (room(column) - 2 * edge) / count);
@@ -196,12 +195,29 @@ function channelsOf(level, sums) {
   return found;
 }
 
-/* The channels of the trunks that meet others, as in channels.py. */
-function lanesOf(steep) {
-  const meet = (one, other) =>
-    one.top < other.bottom + 2 * plan.constants.wire && other.top < one.bottom + 2 * plan.constants.wire;
-  const falls = (one) => one.bottom - one.start > one.start - one.top;
-  const crowded = steep.filter((one) => steep.some((other) => other !== one && meet(one, other)));
+function reach({ start, ends }) { return [Math.min(start, ...ends), Math.max(start, ...ends)]; }
+
+function meet(one, other) {
+  const [[top, bottom], [upper, lower]] = [reach(one), reach(other)], apart = 2 * plan.constants.wire;
+  return top < lower + apart && upper < bottom + apart;
+}
+
+/* Whether two of their curves would look like one line for long, as in channels.py. */
+function runBeside(one, other, width) {
+  const { near, long } = plan.constants, start = one.start - other.start;
+  return meet(one, other) && one.ends.some((end) => other.ends.some((there) => {
+    const height = (Math.abs(end - one.start) + Math.abs(there - other.start)) / 2;
+    const flat = 1 / Math.hypot(1, 1.5 * height / width);
+    const least = start * (end - there) > 0 ? Math.min(Math.abs(start), Math.abs(end - there)) : 0;
+    const seen = 2 * near * Math.hypot(height, width) / (flat * Math.max(Math.abs(start - end + there), near));
+    return least * flat < near && (seen > long || least > 0);
+  }));
+}
+
+/* The channels of trunks, as in channels.py. */
+function lanesOf(steep, width) {
+  const falls = (one) => { const [top, bottom] = reach(one); return bottom - one.start > one.start - top; };
+  const crowded = steep.filter((one) => steep.some((other) => other !== one && runBeside(one, other, width)));
   const order = (one) => (falls(one) ? -one.start : one.start);
   crowded.sort((one, other) => falls(one) - falls(other) || order(one) - order(other));
   const near = (start, ends) => ends.some((end) => Math.abs(start - end) < plan.constants.wire);
