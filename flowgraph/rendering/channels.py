@@ -98,6 +98,8 @@ def channels(climbs: Iterable[Climb], width: float) -> dict[Trunk, int]:
     """The channels, counted from the left, of the steep trunks in a room of that width that would run side by side."""
     steep = _steep(climbs, width)
     crowded = [one for one in steep if any(one.runs_beside(other, width) for other in steep if other is not one)]
+    for one in crowded:  # a curve that meets a channel would run along it
+        crowded += [other for other in steep if one.meets(other) and other not in crowded]
     crowded.sort(key=lambda one: (one.falls, -one.start if one.falls else one.start))
     placed: list[tuple[_Steep, int]] = []
     for one in crowded:

@@ -218,6 +218,7 @@ function runBeside(one, other, width) {
 function lanesOf(steep, width) {
   const falls = (one) => { const [top, bottom] = reach(one); return bottom - one.start > one.start - top; };
   const crowded = steep.filter((one) => steep.some((other) => other !== one && runBeside(one, other, width)));
+  for (const one of crowded) crowded.push(...steep.filter((other) => meet(one, other) && !crowded.includes(other)));
   const order = (one) => (falls(one) ? -one.start : one.start);
   crowded.sort((one, other) => falls(one) - falls(other) || order(one) - order(other));
   const near = (start, ends) => ends.some((end) => Math.abs(start - end) < plan.constants.wire);
