@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import ast
 import functools
+import itertools
 import linecache
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 
 from flowgraph.box import Box
 from flowgraph.plan.provenance import has_owner
 from flowgraph.printable import why_not_a_name
+from flowgraph.rendering.turns import turns_of
 
 _SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 _Place = tuple[int, ...]
 
 
-def assigned_names(boxes: Iterable[Box], names: Mapping[Box, str]) -> dict[Box, str]:
+def assigned_names(boxes: Sequence[Box], names: Mapping[Box, str]) -> dict[Box, str]:
     """For unnamed boxes that are assigned to a variable, their scope and its name, numbered where a line ran often.
 
     Where a plan made a box in place of one of an expression, none of the others is known to be its value.
@@ -32,8 +34,10 @@ def assigned_names(boxes: Iterable[Box], names: Mapping[Box, str]) -> dict[Box, 
                 wanted.setdefault(f"{box.scope}{variable}", []).append(box)
     taken = {name for box, name in names.items() if box.name is not None}
     found: dict[Box, str] = {}
+    turns = turns_of(boxes, [group for group in wanted.values() if len(group) > 1])
     for wish, group in wanted.items():
-        found.update(zip(group, _numbered(wish, len(group), taken), strict=True))
+        ordered = sorted(group, key=turns.__getitem__) if len(group) > 1 else group
+        found.update(zip(ordered, _numbered(wish, [turns.get(box, 1) for box in ordered], taken), strict=True))
     return found
 
 
@@ -86,8 +90,10 @@ def _results(group: list[Box]) -> list[Box]:
     return [box for box in group if type(box) is type(ends[0])]
 
 
-def _numbered(wish: str, count: int, taken: set[str]) -> list[str]:
-    """The name itself for one box, else with numbers below."""
-    if count == 1 and wish not in taken:
+def _numbered(wish: str, numbers: Sequence[int], taken: set[str]) -> list[str]:
+    """The name itself for one box, else with numbers below: those given, or the next ones where a name is taken."""
+    if len(numbers) == 1 and wish not in taken:
         return [wish]
-    return [wish + str(number).translate(_SUBSCRIPTS) for number in range(1, count + 1)]
+    texts = [wish + str(number).translate(_SUBSCRIPTS) for number in numbers]
+    free = (wish + str(number).translate(_SUBSCRIPTS) for number in itertools.count(1))
+    return texts if taken.isdisjoint(texts) else [next(one for one in free if one not in taken) for _ in numbers]
