@@ -10,7 +10,7 @@ import itertools
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -139,25 +139,36 @@ def _overlaps(drawing: Drawing) -> Iterator[Untrue]:
 
 def _together(drawing: Drawing) -> Iterator[Untrue]:
     """Edges of different sources that run as one for longer than a tile is high; those of one source are a bundle."""
-    seen: dict[tuple[int, int], dict[int, Point]] = {}
-    length: Counter[tuple[int, int]] = Counter()
+    seen: dict[tuple[int, int], dict[int, list[Point]]] = {}
     for number, edge in enumerate(drawing.edges):
+        longest: Counter[int] = Counter()
+        for line in edge.lines:
+            run: dict[int, int] = {}
+            for point in line:
+                beside = {o for o in _beside(point, seen) if drawing.edges[o].tail != edge.tail}
+                run = {other: run.get(other, 0) + 1 for other in beside}
+                longest |= Counter(run)
         for point in edge.points:
-            x, y = (int(at // SAME) for at in point)
-            beside = {
-                other
-                for cell in itertools.product((x - 1, x, x + 1), (y - 1, y, y + 1))
-                for other, there in seen.get(cell, {}).items()
-                if drawing.edges[other].tail != edge.tail and math.dist(point, there) < SAME
-            }
-            length.update((other, number) for other in beside)
-        for point in edge.points:
-            cell = int(point[0] // SAME), int(point[1] // SAME)
-            seen.setdefault(cell, {})[number] = point
-    for (one, other), count in length.items():
-        both = drawing.edges[one], drawing.edges[other]
-        if count * STEP / len(both[1].lines) > TOGETHER:
-            yield Untrue("together", " and ".join(f"{edge.tail} -> {edge.head}" for edge in both))
+            seen.setdefault(_cell(point), {}).setdefault(number, []).append(point)
+        for other, count in longest.items():
+            if count * STEP > TOGETHER:
+                there = drawing.edges[other]
+                yield Untrue("together", f"{there.tail} -> {there.head} and {edge.tail} -> {edge.head}")
+
+
+def _cell(point: Point) -> tuple[int, int]:
+    return int(point[0] // STEP), int(point[1] // STEP)
+
+
+def _beside(point: Point, seen: Mapping[tuple[int, int], Mapping[int, Sequence[Point]]]) -> set[int]:
+    """The edges that have a sample so near that both look like one line."""
+    x, y = _cell(point)
+    return {
+        other
+        for cell in itertools.product((x - 1, x, x + 1), (y - 1, y, y + 1))
+        for other, places in seen.get(cell, {}).items()
+        if any(math.dist(point, place) < SAME for place in places)
+    }
 
 
 def _arrows(drawing: Drawing) -> Iterator[Untrue]:

@@ -12,9 +12,6 @@ from flowgraph.rendering.columns import WIRE, Member, Tie
 CHANNEL = 5.0
 """Pixels between two channels."""
 
-EDGE = 5.5
-"""Pixels between a column and the first channel, less half of `CHANNEL`: an arrowhead stands in them."""
-
 STEEP = 1.2
 """Height to width of the flattest curve that can run side by side with another for long."""
 
@@ -129,4 +126,4 @@ def _fits(one: _Steep, lane: int, other: _Steep, taken: int) -> bool:
 def room_for(climbs: Iterable[Climb], width: float) -> float:
     """The width that the room needs for its channels."""
     lanes = channels(climbs, width)
-    return max(width, 2 * EDGE + CHANNEL * (1 + max(lanes.values()))) if lanes else width
+    return max(width, CHANNEL * (1 + max(lanes.values()))) if lanes else width

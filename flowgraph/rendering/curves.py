@@ -11,6 +11,9 @@ Point = tuple[float, float]
 ARROW = (8.0, 3.2)
 """Length and half the breadth of an arrow."""
 
+ARROW_ROOM = ARROW[0] - 1
+"""Pixels before a tip at which its line stops, inside the arrow."""
+
 
 CORNER = 6.0
 """Pixels before a corner at which the line begins to round it."""
@@ -68,7 +71,7 @@ def arrow(before: Point, tip: Point, along_x: bool) -> str:
 def shortened(points: Sequence[Point], at_start: bool, at_end: bool, along_x: bool) -> list[Point]:
     """The points, with the ends drawn back so that the line stops inside its arrows."""
     result = list(points)
-    back = ARROW[0] - 1
+    back = ARROW_ROOM
     if at_end:
         dx, dy = _axis(points[-2], points[-1], along_x)
         result[-1] = (points[-1][0] - dx * back, points[-1][1] - dy * back)

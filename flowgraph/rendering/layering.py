@@ -39,7 +39,8 @@ Turn = tuple[int, int, str]
 class Arrangement:
     """The members with their places; for each link the members it passes on its way; the lines of a folded level.
 
-    `turns` has for each line the wires that go on in the next, with their lanes.
+    `turns` has for each line the wires that go on in the next, with their lanes. Wires bend between columns, `inset`
+    after the one and before the other, where there are arrowheads: so curves that start and end together run alike.
     """
 
     members: list[Member]
@@ -53,6 +54,7 @@ class Arrangement:
     turns: list[dict[Turn, int]] = field(default_factory=list)
     steps: Steps | None = None
     margin: float = 0.0
+    inset: tuple[float, float] = (0.0, 0.0)
 
     @property
     def folded(self) -> bool:
@@ -70,7 +72,7 @@ class Arrangement:
 
 def arrange(
     members: list[Member], ties: Sequence[Tie], wrap: int | None = None, steps: Sequence[int] = (),
-    gap: float = COLUMN_GAP,
+    inset: tuple[float, float] = (0.0, 0.0),
 ) -> Arrangement:  # fmt: skip
     """Positions for members of an acyclic level; `wrap` as in `compose`, `steps` begin groups to be aligned.
 
@@ -81,8 +83,8 @@ def arrange(
     routes, wires = routes_of(members, ties)
     every = [*members, *wires]
     assign_heights(every, list(pieces_of(ties, routes)))
-    arrangement = Arrangement(members, routes)
-    widths, gaps = _column_sizes(arrangement, every, ties, gap)
+    arrangement = Arrangement(members, routes, inset=inset)
+    widths, gaps = _column_sizes(arrangement, every, ties)
     arrangement.steps = aligned(widths, gaps, [members[step].column for step in steps], _height(every))
     _assign_widths(arrangement, every, widths, gaps)
     _fold(arrangement, every, ties, wrap)
@@ -90,7 +92,7 @@ def arrange(
 
 
 def _column_sizes(
-    arrangement: Arrangement, every: list[Member], ties: Sequence[Tie], gap: float
+    arrangement: Arrangement, every: list[Member], ties: Sequence[Tie]
 ) -> tuple[list[float], list[float]]:
     """The widths of columns, and the room after each: more where more wires climb, less at the border of a frame."""
     count = 1 + max((member.column for member in every), default=0)
@@ -98,10 +100,11 @@ def _column_sizes(
     for member in every:
         widths[member.column] = max(widths[member.column], member.width)
     border = {member.column - (member.side == "out") for member in every if member.side}
-    gaps = [PORT_GAP if column in border else gap for column in range(count)]
+    inset = sum(arrangement.inset)
+    gaps = [PORT_GAP + inset if column in border else COLUMN_GAP for column in range(count)]
     for column, climbs in climbs_of(ties, arrangement.routes).items():
         climbing = {climb for climb in climbs if abs(climb.end - climb.start) > _STEEP}
-        gaps[column] = room_for(climbs, gaps[column] + min(30.0, 3.0 * len(climbing)))
+        gaps[column] = inset + room_for(climbs, gaps[column] + min(30.0, 3.0 * len(climbing)) - inset)
     return widths, gaps
 
 
@@ -154,7 +157,7 @@ def _fold(arrangement: Arrangement, every: list[Member], ties: Sequence[Tie], wr
     arrangement.up, arrangement.down = ups[0], base + downs[-1]
     if arrangement.folded:
         lanes = max(map(len, arrangement.turns))
-        arrangement.widen(TURN + LANE * lanes if lanes else 0.0)
+        arrangement.widen(TURN + LANE * lanes + max(arrangement.inset) if lanes else 0.0)
 
 
 def line_gap(lanes: int) -> float:

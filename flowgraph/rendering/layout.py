@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from flowgraph.rendering.columns import GAP, Member, Tie, wire
+from flowgraph.rendering.curves import ARROW_ROOM
 from flowgraph.rendering.inline_leaves import InlineLeaves
 from flowgraph.rendering.layering import arrange
 from flowgraph.rendering.measure import tile_size
@@ -45,6 +46,8 @@ class Placer:
         self.tiles = {tile.id: tile for tile in picture.tiles}
         self.sizes = {tile.id: self._turn(tile_size(tile)) for tile in picture.tiles}
         self.spine = {end for link in picture.links if link.spine for end in (link.tail, link.head)}
+        flows = {link.flow for link in picture.links}
+        self.inset = (ARROW_ROOM * bool(flows & {"bprop", "both"}), ARROW_ROOM * bool(flows & {"fprop", "both"}))
         self.placed: dict[str, Placed] = {}
         self.hints: dict[tuple[str, str], float] = {}
         self.result = Layout()
@@ -114,7 +117,8 @@ class Placer:
             below = self._below(tail, source, "out"), self._below(head, source, "in")
             ties.append(Tie(index[tail], index[head], any(link.spine for link in links), *below, source))
         steps = [index[name] for name in self.picture.steps if name in index]
-        return Placed(level, arrange(list(members.values()), ties, self.picture.wrap, steps), members, ties)
+        arrangement = arrange(list(members.values()), ties, self.picture.wrap, steps, self.inset)
+        return Placed(level, arrangement, members, ties)
 
     def _port(self, path: str, name: str, spine: bool) -> Member:
         return wire(pinned=spine, side=name.split()[0], hint=None if spine else self.hints.get((path, name)))

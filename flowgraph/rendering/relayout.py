@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from flowgraph.rendering.channels import EDGE, LONG, NEAR, STEEP
+from flowgraph.rendering.channels import LONG, NEAR, STEEP
 from flowgraph.rendering.columns import GAP, WIRE, WIRE_SIZE
 from flowgraph.rendering.curves import CORNER, STRAIGHT
 from flowgraph.rendering.inline_leaves import InlineLeaves
@@ -18,8 +18,7 @@ from flowgraph.rendering.routing import APART
 
 _CONSTANTS = {
     "gap": GAP, "wire": WIRE, "wireSize": WIRE_SIZE, "margin": MARGIN, "title": TITLE, "line": LINE_GAP, "turn": TURN,
-    "lane": LANE, "apart": APART, "corner": CORNER, "straight": STRAIGHT, "steep": STEEP, "edge": EDGE,
-    "near": NEAR, "long": LONG,
+    "lane": LANE, "apart": APART, "corner": CORNER, "straight": STRAIGHT, "steep": STEEP, "near": NEAR, "long": LONG,
 }  # fmt: skip
 
 
@@ -37,7 +36,7 @@ def relayout_data(placer: Placer) -> dict[str, Any]:
         "gap": placer.gap,
         "size": [round(result.width, 2), round(result.height, 2)],
         "caption": round(max(map(row_width, picture.caption), default=0.0), 2),
-        "constants": _CONSTANTS,
+        "constants": {**_CONSTANTS, "inset": placer.inset},
         "links": _links(placer, ids),
         "tiles": [_tile(placer, id, ids) for id in ids],
         "paths": list(paths),

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from itertools import pairwise
 
-from flowgraph.rendering.channels import EDGE, STEEP, Trunk, channels, climbs_of
+from flowgraph.rendering.channels import STEEP, Trunk, channels, climbs_of
 from flowgraph.rendering.layering import LANE, TURN, Turn
 from flowgraph.rendering.nesting import FRAME, PORTS, Nesting, Wire, way
 from flowgraph.rendering.picture import Link, Picture
@@ -44,6 +44,7 @@ def _pieces(placed: Placed, tiles: Mapping[str, Place]) -> dict[Wire, list[Point
     """The points of the wires of a level: through each column at one height, with a bend between two columns."""
     (x, y), arrangement = placed.origin, placed.arrangement
     channel = _channels(placed)
+    after, before = arrangement.inset
     found = {}
     for wire, tie, route in zip(placed.level.wires, placed.ties, arrangement.routes, strict=True):
         source, tail, head = wire
@@ -51,8 +52,8 @@ def _pieces(placed: Placed, tiles: Mapping[str, Place]) -> dict[Wire, list[Point
         points = [(left + width, y + route[0].y + tie.tail_below)]
         last = y + route[-1].y + tie.head_below
         for one, other in pairwise(route):
-            far = x + arrangement.edges[one.column][1], points[-1][1]
-            near = x + arrangement.edges[other.column][0], last if other is route[-1] else y + other.y
+            far = x + arrangement.edges[one.column][1] + after, points[-1][1]
+            near = x + arrangement.edges[other.column][0] - before, last if other is route[-1] else y + other.y
             points.append(far)
             if arrangement.line_of[one.column] != arrangement.line_of[other.column]:
                 points += _turning(placed, (id(one), id(other), source), far, near)
@@ -66,13 +67,15 @@ def _pieces(placed: Placed, tiles: Mapping[str, Place]) -> dict[Wire, list[Point
 def _channels(placed: Placed) -> dict[Trunk, float]:
     """Where the steep wires climb that would run beside another as one line."""
     edges, line_of = placed.arrangement.edges, placed.arrangement.line_of
+    after, before = placed.arrangement.inset
     found: dict[Trunk, float] = {}
     for column, climbs in climbs_of(placed.ties, placed.arrangement.routes).items():
         if line_of[column] == line_of[column + 1]:
-            left, width = edges[column][1], edges[column + 1][0] - edges[column][1]
+            left = edges[column][1] + after
+            width = edges[column + 1][0] - before - left
             lanes = channels(climbs, width)
-            apart = (width - 2 * EDGE) / (1 + max(lanes.values(), default=0))
-            found |= {trunk: left + EDGE + (lane + 0.5) * apart for trunk, lane in lanes.items()}
+            apart = width / (1 + max(lanes.values(), default=0))
+            found |= {trunk: left + (lane + 0.5) * apart for trunk, lane in lanes.items()}
     return found
 
 

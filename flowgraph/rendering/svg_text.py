@@ -7,7 +7,7 @@ from html import escape
 from typing import NamedTuple
 
 from flowgraph.rendering import measure
-from flowgraph.rendering.curves import ARROW, arrow, curve, shortened, sideways
+from flowgraph.rendering.curves import ARROW_ROOM, arrow, curve, shortened, sideways
 from flowgraph.rendering.layout import LOOP, STACK
 from flowgraph.rendering.metrics import text_width
 from flowgraph.rendering.palette import THEMES
@@ -68,12 +68,12 @@ def loop(tile: Tile, at: Place, right: bool) -> Loop:
     wide = text_width(tile.carried, 10)
     if right:
         start, x, y = at.x + at.width - 16, at.x + 16, at.y - off
-        path = f"M{start:.1f} {y:.1f}v-7q0 -5 -5 -5H{x + 5:.1f}q-5 0 -5 5V{y - ARROW[0] + 1:.1f}"
+        path = f"M{start:.1f} {y:.1f}v-7q0 -5 -5 -5H{x + 5:.1f}q-5 0 -5 5V{y - ARROW_ROOM:.1f}"
         middle, reach = (start + x) / 2, max(wide, start - x) / 2
         room = Place(middle - reach, y - LOOP + STACK, 2 * reach, LOOP - STACK)
         return Loop(path, (x, y - 12), (x, y), (middle - wide / 2, y - 15), room)
     x, y = at.x + at.width + off, at.y + 10
-    path = f"M{x:.1f} {at.y + at.height - 10:.1f}h7q5 0 5 -5V{y + 5:.1f}q0 -5 -5 -5H{x + ARROW[0] - 1:.1f}"
+    path = f"M{x:.1f} {at.y + at.height - 10:.1f}h7q5 0 5 -5V{y + 5:.1f}q0 -5 -5 -5H{x + ARROW_ROOM:.1f}"
     room = Place(x, y - 4, LOOP - STACK - 9 + wide, at.height - 12)
     return Loop(path, (x + 12, y), (x, y), (x + 16, at.y + at.height / 2 + 3.5), room)
 

@@ -173,7 +173,8 @@ function offset(name, source, side, measured) {
 /* Where the steep wires climb that would run beside another as one line: by the member that they leave, and the source. */
 function channelsOf(level, sums) {
   const steep = level.lines.map(() => new Map()), found = new Map();
-  const room = (column) => sums.edges[column + 1][0] - sums.edges[column][1];
+  const [after, before] = plan.constants.inset;
+  const room = (column) => sums.edges[column + 1][0] - before - sums.edges[column][1] - after;
   sums.routes.forEach((route, tie) => {
     for (let i = 0; i + 1 < route.length; i++) {
       const [one, other] = [route[i], route[i + 1]], source = level.ties[tie][0];
@@ -187,9 +188,8 @@ function channelsOf(level, sums) {
   steep.forEach((trunks, column) => {
     if (!trunks.size) return;
     const taken = lanesOf([...trunks.values()], room(column)), count = 1 + Math.max(0, ...taken.map(({ lane }) => lane));
-    const { edge } = plan.constants;
     for (const { one, lane } of taken) {
-      found.set(one.key, sums.edges[column][1] + edge + (lane + 0.5) * (room(column) - 2 * edge) / count);
+      found.set(one.key, sums.edges[column][1] + after + (lane + 0.5) * room(column) / count);
     }
   });
   return found;
@@ -319,11 +319,11 @@ function piece(level, number, { places, origins }) {
   };
   const start = at(tail, source), end = at(head, head);
   const points = [[start.x + start.width, origin[1] + route[0].y + outBelow]];
-  const last = origin[1] + route[route.length - 1].y + inBelow;
+  const last = origin[1] + route[route.length - 1].y + inBelow, [after, before] = plan.constants.inset;
   for (let i = 0; i + 1 < route.length; i++) {
     const [one, other] = [route[i], route[i + 1]];
-    const far = [origin[0] + sums.edges[one.column][1], points[points.length - 1][1]];
-    const near = [origin[0] + sums.edges[other.column][0], i + 2 < route.length ? origin[1] + other.y : last];
+    const far = [origin[0] + sums.edges[one.column][1] + after, points[points.length - 1][1]];
+    const near = [origin[0] + sums.edges[other.column][0] - before, i + 2 < route.length ? origin[1] + other.y : last];
     points.push(far);
     const line = level.lines[one.column];
     const climb = sums.channel.get(`${one.number} ${source}`);
