@@ -26,6 +26,8 @@ def render(subject: Any, *examples_and_path: Any, **settings: Any) -> Path:
     if isinstance(subject, Plan) and not examples:
         drawn: Path = subject.render(path, **settings)
         return drawn
+    if callable(getattr(subject, "named_modules", None)):
+        settings.setdefault("titles", subject)
     return files.render(graph_to_draw(subject, examples), path, **settings)
 
 
