@@ -64,7 +64,10 @@ def _variables(text: str) -> dict[_Place, str]:
 
 
 def _note(found: dict[_Place, str], target: ast.expr, value: ast.expr | ast.AugAssign) -> None:
-    """Note the variable of an assignment, or those of `a, b = one, other`."""
+    """Note the variable of an assignment, or those of `a, b = one, other`; of `one if ... else other` both."""
+    if isinstance(value, ast.IfExp):
+        _note(found, target, value.body)
+        _note(found, target, value.orelse)
     if isinstance(target, ast.Tuple | ast.List):
         parts = value.elts if isinstance(value, ast.Tuple | ast.List) else [value]
         if len(parts) == len(target.elts):

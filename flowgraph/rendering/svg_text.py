@@ -35,11 +35,11 @@ def svg_text(picture: Picture, layout: Layout, theme: str = "light", short: Call
     frames = [frame for frame in picture.frames if frame.path in layout.frames]
     lines += [short(writer.frame(frame, layout.frames[frame.path])) for frame in frames]
     right = picture.direction == "right"
-    lines += [short(writer.link(link, points, right)) for link, points in layout.routes]
-    lines += [short(writer.link(link, points, not right)) for link, points in placed_links(picture, layout)]
     lines += [short(writer.tile(tile, layout.tiles[tile.id])) for tile in picture.tiles]
     lids = [lid for path, lid in picture.lids.items() if path in layout.frames]
     lines += [f'<g class="lid" style="display:none">{short(writer.lid(lid))}</g>' for lid in lids]
+    lines += [short(writer.link(link, points, right)) for link, points in layout.routes]
+    lines += [short(writer.link(link, points, not right)) for link, points in placed_links(picture, layout)]
     lines += ['<g class="caption">', *writer.caption(picture.caption, whole.x + PAD, layout.height + 18), "</g>"]
     return "\n".join([*lines, "</svg>", ""])
 
