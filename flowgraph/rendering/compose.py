@@ -24,13 +24,18 @@ from flowgraph.rendering.wording import identifier, shortened
 
 DETAILS = ("auto", "boxes", "rows")
 DIRECTIONS = ("right", "down")
+
+_SAID = 12
+"""Boxes of the longest path that the description of a picture names."""
+
 SEPARATE_UP_TO = 40
 """Boxes of a graph whose parameters are tiles of their own; beyond, they are rows of the boxes that read them."""
 
 
 def compose(
     subject: Subject, *, direction: str = "right", detail: str = "auto", collapse: Any = "auto",
-    wrap: int | None = None, stubs: bool = True, titles: Any = None, **unknown: Any,
+    wrap: int | None = None, stubs: bool = True, titles: Any = None, depth: int | None = None,
+    **unknown: Any,
 ) -> Picture:  # fmt: skip
     """The picture of a subject.
 
@@ -39,12 +44,12 @@ def compose(
     picture after so many columns, 0 never, None where it would be far wider than high; `stubs` puts a child that is
     far away beside its reader once more; `titles` say what scopes are, by their paths, or are the network of PyTorch
     from which the graph was made: its modules have their kinds in their titles, and those that hold no others are one
-    tile each.
+    tile each; `depth` closes the scopes that stand in so many others, 0 those that stand in none.
     """
     if unknown:
         raise UsageError(
             f"render: found {next(iter(unknown))}=, needs view=, run=, grads=, direction=, detail=, collapse=, wrap=, "
-            f"titles=, theme=, engine= or timeout="
+            f"titles=, depth=, inches=, theme=, engine= or timeout="
         )
     if detail not in DETAILS:
         raise UsageError(f"render: found detail={detail!r}, needs one of {', '.join(DETAILS)}")
@@ -54,7 +59,7 @@ def compose(
         raise UsageError(f"render: found wrap={wrap!r}, needs a number of columns, 0 for one line, or None")
     rows = detail == "rows" or (detail == "auto" and len(subject.graph) > SEPARATE_UP_TO)
     known = titles_of(titles)
-    composer = _Composer(subject, rows, modules(subject, collapse, known), known)
+    composer = _Composer(subject, rows, modules(subject, collapse, known, depth), known)
     picture = replace(composer.picture(direction), wrap=wrap)
     picture = with_duplicated_nodes(picture) if stubs else picture
     return replace(picture, steps=line_starts(subject, picture, composer.ids)) if wrap is None else picture
@@ -79,6 +84,7 @@ class _Composer:
         outputs = ", ".join(printable(self.subject.names[box]) for box in self.graph.outputs[:4])
         return Picture(
             title=f"flow graph of {outputs}",
+            description=self._description(),
             tiles=tiles,
             links=tuple(self._links()),
             frames=self._frames(direction),
@@ -87,6 +93,15 @@ class _Composer:
             hosts=self._hosts(),
             owners=self._owners(),
         )
+
+    def _description(self) -> str:
+        """The picture in words, for who cannot see it: what leads to what along the longest path."""
+        path = list(dict.fromkeys(self.ids[box] for box in self.subject.spine if box not in self.inside))
+        names = {id: printable(module.title if (module := self.module_of.get(box)) else self.subject.names[box])
+                 for box, id in self.ids.items()}  # fmt: skip
+        said = [names[id] for id in path]
+        shown = said if len(said) <= _SAID else [*said[: _SAID - 2], "…", said[-1]]
+        return f"{len(self.graph)} boxes; the longest path leads from {', to '.join(shown)}"
 
     def _tiles(self) -> Iterator[Tile]:
         """A tile for each box; for a module, where its last box stands."""

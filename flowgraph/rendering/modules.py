@@ -54,31 +54,45 @@ def of_first_call(path: str) -> str:
 
 
 def modules(
-    subject: Subject, collapse: str | bool | Iterable[str] = "auto", titles: Mapping[str, str] | None = None
-) -> list[Module]:
+    subject: Subject, collapse: str | bool | Iterable[str] = "auto", titles: Mapping[str, str] | None = None,
+    depth: int | None = None,
+) -> list[Module]:  # fmt: skip
     """The scopes to draw as one tile: all, none, those named, or, with "auto", as deep as a large graph allows.
 
-    With `titles`, which say what each module of a network is, those that hold no others are one tile in any case.
+    With `titles`, which say what each module of a network is, those that hold no others are one tile in any case. With
+    `depth`, scopes in so many others are.
     """
     scopes = {scope_path(box) for box in subject.graph.boxes} - {""}
+    if depth is not None:
+        return _merged(subject, _convex(subject, _in_so_many(scopes, depth, collapse), least=1))
     if not isinstance(collapse, str | bool):
         return _merged(subject, _convex(subject, _named(scopes, collapse), least=1 if titles else 2))
     if collapse not in ("auto", True, False):
         raise UsageError(f"render: found collapse={collapse!r}, needs 'auto', True, False or a list of scopes")
-    if not scopes and collapse is not False and len(subject.graph) > FOLD_BEYOND:
-        return _repeated(subject)
-    closes = collapse is True or (collapse == "auto" and (titles or len(subject.graph) > COLLAPSE_BEYOND))
-    if not scopes or not closes:
-        return []
-    if collapse == "auto" and titles:
-        found = _leaves(subject, scopes, titles)
-        if _tiles(subject, found) <= COLLAPSE_BEYOND:
-            return found
+    if not scopes:
+        return _repeated(subject) if collapse is not False and len(subject.graph) > FOLD_BEYOND else []
+    if collapse is True or (collapse == "auto" and (titles or len(subject.graph) > COLLAPSE_BEYOND)):
+        return _closed(subject, scopes, titles if collapse == "auto" and titles else {})
+    return []
+
+
+def _closed(subject: Subject, scopes: set[str], titles: Mapping[str, str]) -> list[Module]:
+    """The modules without others, where titles say which these are, else scopes as deep as a picture has room for."""
+    found = _leaves(subject, scopes, titles) if titles else []
+    if found and _tiles(subject, found) <= COLLAPSE_BEYOND:
+        return found
     for depth in range(max(path.count("/") for path in scopes) + 1, 0, -1):
         found = _merged(subject, _convex(subject, {"/".join(path.split("/")[:depth]) for path in scopes}))
         if _tiles(subject, found) <= COLLAPSE_BEYOND:
             break
     return found
+
+
+def _in_so_many(scopes: set[str], depth: int, collapse: object) -> set[str]:
+    """The scopes that stand in so many others."""
+    if collapse not in ("auto", False) or isinstance(depth, bool) or not isinstance(depth, int) or depth < 0:
+        raise UsageError(f"render: found depth={depth!r}, collapse={collapse!r}, needs a depth from 0, or collapse=")
+    return {path for path in _opened(scopes) if path.count("/") == depth}
 
 
 def _tiles(subject: Subject, found: Iterable[Module]) -> int:

@@ -20,12 +20,14 @@ MOST_BOXES = 25_000
 """Of a graph whose modules a page can open, some 10 MB; those of a larger one stay closed, as in any other picture."""
 
 
-def openable(subject: Subject, *, collapse: Any = "auto", titles: Any = None, **settings: Any) -> Picture:
+def openable(
+    subject: Subject, *, collapse: Any = "auto", titles: Any = None, depth: Any = None, **settings: Any
+) -> Picture:
     """The picture in which modules can be opened; those that `collapse` names are closed to begin with."""
     if len(subject.graph) > MOST_BOXES:
-        return compose(subject, collapse=collapse, titles=titles, **settings)
+        return compose(subject, collapse=collapse, titles=titles, depth=depth, **settings)
     known = titles_of(titles)
-    closed = [one for one in modules(subject, collapse, known) if one.scoped]  # steps have no frame to open
+    closed = [one for one in modules(subject, collapse, known, depth) if one.scoped]  # steps have no frame to open
     picture = compose(subject, collapse=False, titles=titles, **settings)
     rows = [module for module in closed if len(module.paths) > 1]
     lids = {path: _lid(subject, path, module, known) for path, module in _scopes(subject).items() if module.tail}

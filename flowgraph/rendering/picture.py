@@ -93,8 +93,9 @@ class Frame:
 
 @dataclass(frozen=True)
 class Picture:
-    """Everything to draw, tiles in the order of the graph; `hosts` names the tile that a leaf stands above or below.
+    """Everything to draw, tiles in the order of the graph.
 
+    `description` is for who cannot see it; `hosts` names the tile that a leaf stands above or below.
     `owners` gives for the name of each box the tile that shows it; after `wrap` columns a new line begins.
     `steps` are tiles that begin equal steps, which stand under each other where the picture is folded.
     `lids` has for frames that can be closed the tile that then stands for them, `closed` those that are to begin with.
@@ -106,6 +107,7 @@ class Picture:
     frames: tuple[Frame, ...] = ()
     caption: tuple[Row, ...] = ()
     direction: str = "right"
+    description: str = ""
     hosts: Mapping[str, str] = field(default_factory=dict)
     owners: Mapping[str, str] = field(default_factory=dict)
     wrap: int | None = None

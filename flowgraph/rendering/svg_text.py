@@ -29,6 +29,7 @@ def svg_text(picture: Picture, layout: Layout, theme: str = "light", short: Call
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{whole.width:.0f}" height="{whole.height:.0f}" '
         f'viewBox="{whole.x:.0f} {whole.y:g} {whole.width:.0f} {whole.height:.0f}" role="img" font-family="{_FONT}">',
         f"<title>{escape(picture.title)}</title>",
+        *([f"<desc>{escape(picture.description)}</desc>"] if picture.description else []),
         f'<rect class="paper" x="{whole.x:.0f}" y="{whole.y:g}" width="{whole.width:.0f}" '
         f'height="{whole.height:.0f}" fill="{colours["paper"]}"/>',
     ]
