@@ -15,10 +15,10 @@ from flowgraph.rendering.compose import compose
 from flowgraph.rendering.dot_text import dot_text
 from flowgraph.rendering.engines import ENGINES, PDF_REMEDY, REMEDY, EngineError
 from flowgraph.rendering.layout import place
-from flowgraph.rendering.paper import POINTS, fitted, in_print, inches_of
+from flowgraph.rendering.paper import MARGIN, POINTS, fitted, in_print, inches_of
 from flowgraph.rendering.picture import Picture
 from flowgraph.rendering.subject import Memory, Subject
-from flowgraph.rendering.svg_text import PAD, svg_text
+from flowgraph.rendering.svg_text import svg_text
 from flowgraph.rendering.theming import adaptive, check_theme, drawn_theme
 from flowgraph.rendering.tikz import tikz_text
 from flowgraph.rendering.viewer import interactive
@@ -78,9 +78,9 @@ def _for_paper(target: Path, format: str, picture: Picture, theme: str, inches: 
         raise UsageError(
             f"render: found inches={inches!r} for {target.name!r}, needs a positive width of an .svg or .tex"
         )
-    picture = replace(picture, caption=())
+    picture = replace(picture, caption=(), margin=MARGIN)
     picture, layout = (picture, place(picture)) if inches is None else fitted(picture, inches)
-    wide = inches_of(layout.width + 2 * PAD)
+    wide = inches_of(layout.width + 2 * picture.margin)
     if inches is not None and wide > inches + 0.005:
         found = f"render: at letters of {POINTS:g} pt the picture is {wide:.2f} inches wide, not {inches:g}"
         warnings.warn(f"{found}; show less of it (collapse=, depth=, detail='rows')", RenderWarning, stacklevel=4)

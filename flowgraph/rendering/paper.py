@@ -10,13 +10,15 @@ from typing import Any
 from flowgraph.rendering.layout import place
 from flowgraph.rendering.picture import Picture, Tile
 from flowgraph.rendering.placement import Layout
-from flowgraph.rendering.svg_text import PAD
 
 SMALLEST = 10.0
 """Pixels of the smallest letters of a picture."""
 
 POINTS = 7.0
 """Points of the smallest letters that journals print: 5 to 8 are asked for."""
+
+MARGIN = 3.0
+"""Pixels around a picture in a paper, for the lines of the outermost tiles; the paper has a margin of its own."""
 
 HIGHEST = 9.0
 """Inches of a page of text."""
@@ -40,10 +42,10 @@ def fitted(picture: Picture, inches: float) -> tuple[Picture, Layout]:
     """
     tried: list[tuple[float, float, bool, float, int, Picture, Layout]] = []
     for changes in _choices(picture):
-        new = replace(picture, caption=(), steps=(), **changes)
+        new = replace(picture, steps=(), **changes)
         layout = place(new)
-        over = max(0.0, inches_of(layout.width + 2 * PAD) - inches)
-        high = max(0.0, inches_of(layout.height + 2 * PAD) - HIGHEST)
+        over = max(0.0, inches_of(layout.width + 2 * MARGIN) - inches)
+        high = max(0.0, inches_of(layout.height + 2 * MARGIN) - HIGHEST)
         tried.append((over, high, "tiles" in changes, layout.height, len(tried), new, layout))
     *_, new, layout = min(tried, key=lambda one: one[:5])
     return new, layout

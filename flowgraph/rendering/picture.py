@@ -95,7 +95,8 @@ class Frame:
 class Picture:
     """Everything to draw, tiles in the order of the graph.
 
-    `description` is for who cannot see it; `hosts` names the tile that a leaf stands above or below.
+    `description` is for who cannot see it, `margin` what is left free around. `hosts` names the tile that a leaf stands
+    above or below.
     `owners` gives for the name of each box the tile that shows it; after `wrap` columns a new line begins.
     `steps` are tiles that begin equal steps, which stand under each other where the picture is folded.
     `lids` has for frames that can be closed the tile that then stands for them, `closed` those that are to begin with.
@@ -108,6 +109,7 @@ class Picture:
     caption: tuple[Row, ...] = ()
     direction: str = "right"
     description: str = ""
+    margin: float = 18.0
     hosts: Mapping[str, str] = field(default_factory=dict)
     owners: Mapping[str, str] = field(default_factory=dict)
     wrap: int | None = None

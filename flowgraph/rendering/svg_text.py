@@ -15,7 +15,6 @@ from flowgraph.rendering.picture import Frame, Link, Picture, Row, Span, Strip, 
 from flowgraph.rendering.placement import Layout, Place, Point
 from flowgraph.rendering.routing import placed_links
 
-PAD = 18.0  # pixels around the picture
 _BELOW = 12.0  # between the picture and its caption
 _FONT = "Helvetica,Arial,'Liberation Sans',sans-serif"
 
@@ -41,7 +40,11 @@ def svg_text(picture: Picture, layout: Layout, theme: str = "light", short: Call
     lines += [f'<g class="lid" style="display:none">{short(writer.lid(lid))}</g>' for lid in lids]
     lines += [short(writer.link(link, points, right)) for link, points in layout.routes]
     lines += [short(writer.link(link, points, not right)) for link, points in placed_links(picture, layout)]
-    lines += ['<g class="caption">', *writer.caption(picture.caption, whole.x + PAD, layout.height + 18), "</g>"]
+    lines += [
+        '<g class="caption">',
+        *writer.caption(picture.caption, whole.x + picture.margin, layout.height + 18),
+        "</g>",
+    ]
     return "\n".join([*lines, "</svg>", ""])
 
 
@@ -50,7 +53,9 @@ def paper(picture: Picture, layout: Layout) -> Place:
     caption_width = max(map(measure.row_width, picture.caption), default=0.0)
     caption_height = sum(map(measure.row_height, picture.caption)) + 6 * len(picture.caption)
     width, over = max(layout.width, caption_width), max(0.0, caption_width - layout.width)
-    return Place(-PAD - over / 2, -PAD, width + 2 * PAD, layout.height + caption_height + 2 * PAD + _BELOW)
+    below = caption_height + _BELOW if picture.caption else 0.0
+    around = picture.margin
+    return Place(-around - over / 2, -around, width + 2 * around, layout.height + below + 2 * around)
 
 
 class Loop(NamedTuple):
