@@ -9,6 +9,7 @@ import linecache
 from collections.abc import Mapping, Sequence
 
 from flowgraph.box import Box
+from flowgraph.box.leaves import Input, Parameter
 from flowgraph.plan.provenance import has_owner
 from flowgraph.printable import why_not_a_name
 from flowgraph.rendering.turns import turns_of
@@ -20,15 +21,17 @@ _Place = tuple[int, ...]
 def assigned_names(boxes: Sequence[Box], names: Mapping[Box, str]) -> dict[Box, str]:
     """For unnamed boxes that are assigned to a variable, their scope and its name, numbered where a line ran often.
 
-    Where a plan made a box in place of one of an expression, none of the others is known to be its value.
+    Where a plan made a box in place of one of an expression, none of the others is known to be its value. An expression
+    that makes inputs or parameters too, such as fg.load("net.onnx"), has a graph as its value and no box.
     """
+    graphs = {(box.built_at.path, box.built_at.expression) for box in boxes if isinstance(box, Input | Parameter)}
     groups: dict[tuple[str, _Place], list[Box]] = {}
     for box in boxes:
         if box.children and box.built_at.expression:
             groups.setdefault((box.built_at.path, box.built_at.expression), []).append(box)
     wanted: dict[str, list[Box]] = {}
     for (path, place), group in groups.items():
-        variable = variables_of(path).get(place)
+        variable = variables_of(path).get(place) if (path, place) not in graphs else None
         for box in _results(group) if variable and not any(map(has_owner, group)) else ():
             if box.name is None:
                 wanted.setdefault(f"{box.scope}{variable}", []).append(box)

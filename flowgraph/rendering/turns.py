@@ -8,6 +8,7 @@ import linecache
 from collections.abc import Iterable, Mapping, Sequence
 
 from flowgraph.box import Box
+from flowgraph.box.naming import Line
 
 _Place = tuple[int, ...]
 _Span = tuple[tuple[int, int], tuple[int, int]]
@@ -29,15 +30,17 @@ def turns_of(boxes: Sequence[Box], groups: Iterable[Sequence[Box]]) -> dict[Box,
     """
     found: dict[Box, int] = {}
     by_body: dict[Body, list[Sequence[Box]]] = {}
+    lines = {box.built_at for box in boxes if box.children}
+    bodies = {line: _body_of(line) for line in lines}
     for group in groups:
-        bodies = {_body(box) for box in group}
-        body = bodies.pop() if len(bodies) == 1 else ("", None)
-        by_body.setdefault(body, []).append(group)
+        around = {bodies[box.built_at] for box in group}
+        by_body.setdefault(around.pop() if len(around) == 1 else ("", None), []).append(group)
     position = {box: place for place, box in enumerate(boxes)}
     depth = _depths(boxes)
     for body, together in by_body.items():
-        early = _earliest(boxes, body) if body[1] else {}
-        late = _latest(boxes, body, early)
+        inside = {box for box in boxes if box.children and bodies[box.built_at] == body}
+        early = _earliest(boxes, inside) if body[1] else {}
+        late = _latest(boxes, early)
         chosen = [_distinct(group, early, late) for group in together]
         most = max(map(len, together))
         agreed = all(turns and max(turns.values()) <= most for turns in chosen)
@@ -69,13 +72,13 @@ def _clock(box: Box) -> tuple[_Place, str]:
     return (last, end, -first, -start), type(box).__name__
 
 
-def _earliest(boxes: Iterable[Box], body: Body) -> dict[Box, int]:
+def _earliest(boxes: Iterable[Box], inside: set[Box]) -> dict[Box, int]:
     """The first turn in which each box of a body can have been built, by what it reads."""
     clocks: dict[Box, Clock] = {}
     found: dict[Box, int] = {}
     for box in boxes:
         clock = max((clocks[child] for child in box.children if child in clocks), default=None)
-        if box.children and _body(box) == body:
+        if box in inside:
             here = _clock(box)
             found[box] = 1
             if clock is not None:
@@ -91,7 +94,7 @@ def _in_one_go(here: tuple[_Place, str], before: tuple[_Place, str]) -> bool:
     return here[0] == before[0] and here[1] != before[1]
 
 
-def _latest(boxes: Sequence[Box], body: Body, early: Mapping[Box, int]) -> dict[Box, int]:
+def _latest(boxes: Sequence[Box], early: Mapping[Box, int]) -> dict[Box, int]:
     """The last turn in which each box of a body can have been built, by what reads it."""
     found: dict[Box, int] = {}
     clocks: dict[Box, Clock] = {}
@@ -110,18 +113,14 @@ def _latest(boxes: Sequence[Box], body: Body, early: Mapping[Box, int]) -> dict[
     return found
 
 
-def _body(box: Box) -> Body:
-    place = box.built_at.expression
-    return box.built_at.path, _body_around(box.built_at.path, place) if place else None
-
-
-@functools.lru_cache(maxsize=4096)
-def _body_around(path: str, place: _Place) -> _Span | None:
-    """The innermost loop or function of a file around a place."""
-    first, last, start, end = place
-    spans = _spans("".join(linecache.getlines(path)))
+def _body_of(line: Line) -> Body:
+    """The innermost loop or function around a line."""
+    if not line.expression:
+        return line.path, None
+    first, last, start, end = line.expression
+    spans = _spans("".join(linecache.getlines(line.path)))
     around = [span for span in spans if span[0] <= (first, start) and (last, end) <= span[1]]
-    return max(around, default=None)
+    return line.path, max(around, default=None)
 
 
 @functools.lru_cache(maxsize=32)

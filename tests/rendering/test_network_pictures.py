@@ -139,6 +139,15 @@ def test_the_file_that_is_drawn_of_a_network_has_the_kinds(tmp_path: Path) -> No
         assert "0 · Linear 3→4" in fg.render(net, torch.ones(2, 3), tmp_path / f"net.{suffix}").read_text("utf-8")
 
 
+def test_no_box_is_called_by_the_variable_of_the_graph(tmp_path: Path) -> None:
+    net = nn.Sequential(nn.Linear(3, 4), nn.ReLU())
+    graph = graph_to_draw(net, [torch.ones(2, 3)])
+    assert Subject(graph).assigned == {}
+    path = fg.save(tmp_path / "net.onnx", graph)
+    loaded = fg.load(path)
+    assert Subject(loaded).assigned == {}
+
+
 def test_what_names_no_modules_is_refused_as_titles() -> None:
     x = fg.Input("x", shape=("N",))
     with pytest.raises(fg.errors.UsageError, match=r"titles=, needs a network that has named_modules"):
