@@ -21,7 +21,7 @@ Clock = tuple[int, _Place, str]
 """A turn, the place in its body where the program stands then, and what kind of box it builds."""
 
 
-def turns_of(boxes: Sequence[Box], groups: Iterable[Sequence[Box]]) -> dict[Box, int]:
+def turns_of(boxes: Sequence[Box], groups: Sequence[Sequence[Box]]) -> dict[Box, int]:
     """A number for each box of the groups, each of which holds what one variable was given.
 
     A box stands later than what it reads: in the same turn if its place in the loop comes after, else in a later one.
@@ -30,13 +30,13 @@ def turns_of(boxes: Sequence[Box], groups: Iterable[Sequence[Box]]) -> dict[Box,
     """
     found: dict[Box, int] = {}
     by_body: dict[Body, list[Sequence[Box]]] = {}
-    lines = {box.built_at for box in boxes if box.children}
+    lines = {box.built_at for box in boxes if box.children and groups}
     bodies = {line: _body_of(line) for line in lines}
     for group in groups:
         around = {bodies[box.built_at] for box in group}
         by_body.setdefault(around.pop() if len(around) == 1 else ("", None), []).append(group)
     position = {box: place for place, box in enumerate(boxes)}
-    depth = _depths(boxes)
+    depth = _depths(boxes) if groups else {}
     for body, together in by_body.items():
         inside = {box for box in boxes if box.children and bodies[box.built_at] == body}
         early = _earliest(boxes, inside) if body[1] else {}
