@@ -15,6 +15,7 @@ from flowgraph.graph import Graph
 from flowgraph.graph.foreign import graph_maker_of
 from flowgraph.plan import Plan
 from flowgraph.rendering import files
+from flowgraph.saving import load
 
 
 def render(subject: Any, *examples_and_path: Any, **settings: Any) -> Path:
@@ -32,7 +33,9 @@ def render(subject: Any, *examples_and_path: Any, **settings: Any) -> Path:
 
 
 def graph_to_draw(subject: Any, examples: Sequence[Any]) -> Graph:
-    """The graph of what `render` is given."""
+    """The graph of what `render` is given; of the name of a file, what `fg.load` reads from it."""
+    if isinstance(subject, str | os.PathLike):
+        subject = load(subject)
     boxes = [subject] if isinstance(subject, Box) else list(subject) if isinstance(subject, list | tuple) else []
     known = subject if isinstance(subject, Graph | Plan) else Graph(*boxes) if boxes else None
     if known is not None:
