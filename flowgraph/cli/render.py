@@ -56,7 +56,8 @@ def _with_run(function: _F) -> _F:
 @click.option("--timeout", type=float, default=20.0, help="Seconds for the engine.", show_default=True)
 @_with_run
 def render(
-    target: str, out: Path, view: str, feeds: Path | None, seed: int, collapse: tuple[str, ...], **settings: Any,
+    target: str, out: Path, view: str, feeds: Path | None, seed: int, collapse: tuple[str, ...], wrap: int | None,
+    **settings: Any,
 ) -> None:  # fmt: skip
     """Draw TARGET into a file whose suffix says the format: svg, png, pdf, html, tex or dot.
 
@@ -65,7 +66,8 @@ def render(
     """
     if collapse:
         settings["collapse"] = list(collapse)
-    settings = {name: value for name, value in settings.items() if value is not None}
+    if wrap is not None:
+        settings["wrap"] = wrap
     try:
         graph = graph_of(target)
         if view != "forward":

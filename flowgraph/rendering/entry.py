@@ -15,7 +15,6 @@ from flowgraph.graph import Graph
 from flowgraph.graph.foreign import graph_maker_of
 from flowgraph.plan import Plan
 from flowgraph.rendering import files
-from flowgraph.saving import load
 
 
 def render(subject: Any, *examples_and_path: Any, **settings: Any) -> Path:
@@ -35,6 +34,8 @@ def render(subject: Any, *examples_and_path: Any, **settings: Any) -> Path:
 def graph_to_draw(subject: Any, examples: Sequence[Any]) -> Graph:
     """The graph of what `render` is given; of the name of a file, what `fg.load` reads from it."""
     if isinstance(subject, str | os.PathLike):
+        from flowgraph.saving import load
+
         subject = load(subject)
     boxes = [subject] if isinstance(subject, Box) else list(subject) if isinstance(subject, list | tuple) else []
     known = subject if isinstance(subject, Graph | Plan) else Graph(*boxes) if boxes else None
