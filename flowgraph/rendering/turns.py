@@ -8,7 +8,6 @@ import linecache
 from collections.abc import Iterable, Mapping, Sequence
 
 from flowgraph.box import Box
-from flowgraph.box.naming import Line
 
 _Place = tuple[int, ...]
 _Span = tuple[tuple[int, int], tuple[int, int]]
@@ -30,15 +29,15 @@ def turns_of(boxes: Sequence[Box], groups: Sequence[Sequence[Box]]) -> dict[Box,
     """
     found: dict[Box, int] = {}
     by_body: dict[Body, list[Sequence[Box]]] = {}
-    lines = {box.built_at for box in boxes if box.children and groups}
-    bodies = {line: _body_of(line) for line in lines}
+    places = {_place(box) for box in boxes if box.children and groups}
+    bodies = {place: _body_around(*place) for place in places}
     for group in groups:
-        around = {bodies[box.built_at] for box in group}
+        around = {bodies[_place(box)] for box in group}
         by_body.setdefault(around.pop() if len(around) == 1 else ("", None), []).append(group)
     position = {box: place for place, box in enumerate(boxes)}
     depth = _depths(boxes) if groups else {}
     for body, together in by_body.items():
-        inside = {box for box in boxes if box.children and bodies[box.built_at] == body}
+        inside = {box for box in boxes if box.children and bodies[_place(box)] == body}
         early = _earliest(boxes, inside) if body[1] else {}
         late = _latest(boxes, early)
         chosen = [_distinct(group, early, late) for group in together]
@@ -113,14 +112,18 @@ def _latest(boxes: Sequence[Box], early: Mapping[Box, int]) -> dict[Box, int]:
     return found
 
 
-def _body_of(line: Line) -> Body:
-    """The innermost loop or function around a line."""
-    if not line.expression:
-        return line.path, None
-    first, last, start, end = line.expression
-    spans = _spans("".join(linecache.getlines(line.path)))
+def _place(box: Box) -> tuple[str, _Place]:
+    return box.built_at.path, box.built_at.expression
+
+
+def _body_around(path: str, place: _Place) -> Body:
+    """The innermost loop or function of a file around a place."""
+    if not place:
+        return path, None
+    first, last, start, end = place
+    spans = _spans("".join(linecache.getlines(path)))
     around = [span for span in spans if span[0] <= (first, start) and (last, end) <= span[1]]
-    return line.path, max(around, default=None)
+    return path, max(around, default=None)
 
 
 @functools.lru_cache(maxsize=32)
