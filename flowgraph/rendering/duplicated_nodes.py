@@ -49,6 +49,7 @@ def _stub(source: Tile, reader: Tile) -> Tile:
         tooltip=f"here by name: {source.tooltip}",
         dashed=True,
         stacked=False,
+        carried="",
         width=1.0,
         frame=reader.frame,
     )
