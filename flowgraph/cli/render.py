@@ -50,6 +50,8 @@ def _with_run(function: _F) -> _F:
 @click.option("--detail", type=click.Choice(DETAILS), default="auto", show_default=True)
 @click.option("--collapse", multiple=True, help="A scope drawn as one tile; may be given again.")
 @click.option("--wrap", type=click.IntRange(min=0), help="Columns of a line, 0 for one line [where it gets too long].")
+@click.option("--depth", type=click.IntRange(min=0), help="Scopes in so many others are one tile each.")
+@click.option("--inches", type=float, help="Width of the column of a paper that an svg or tex is to fit.")
 @click.option("--engine", type=click.Choice(ENGINES), default="auto", show_default=True)
 @click.option("--timeout", type=float, default=20.0, help="Seconds for the engine.", show_default=True)
 @_with_run
@@ -57,7 +59,7 @@ def render(
     target: str, out: Path, view: str, feeds: Path | None, seed: int, collapse: tuple[str, ...], wrap: int | None,
     **settings: Any,
 ) -> None:  # fmt: skip
-    """Draw TARGET into a file whose suffix says the format: svg, png, pdf, html or dot.
+    """Draw TARGET into a file whose suffix says the format: svg, png, pdf, html, tex or dot.
 
     TARGET is mymodule:graph, path/to/file.py:graph, a function without parameters that returns a graph, a box class,
     or a file that fg.save wrote. Views other than forward show a run: on the arrays of --feeds, else on drawn numbers.

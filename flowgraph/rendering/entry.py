@@ -55,11 +55,17 @@ def render(subject: Any, *examples_and_path: Any, **settings: Any) -> Path:
     if isinstance(subject, Plan) and not examples:
         drawn: Path = subject.render(path, **settings)
         return drawn
+    if callable(getattr(subject, "named_modules", None)):
+        settings.setdefault("titles", subject)
     return files.render(graph_to_draw(subject, examples), path, **settings)
 
 
 def graph_to_draw(subject: Any, examples: Sequence[Any]) -> Graph:
-    """The graph of what `render` is given."""
+    """The graph of what `render` is given; of the name of a file, what `fg.load` reads from it."""
+    if isinstance(subject, str | os.PathLike):
+        from flowgraph.saving import load
+
+        subject = load(subject)
     boxes = [subject] if isinstance(subject, Box) else list(subject) if isinstance(subject, list | tuple) else []
     known = subject if isinstance(subject, Graph | Plan) else Graph(*boxes) if boxes else None
     if known is not None:

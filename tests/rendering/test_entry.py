@@ -28,6 +28,14 @@ def test_a_plan_is_drawn_with_its_memory(tmp_path):
     assert fg.render(plan, tmp_path / "one.dot").read_text() == plan.render(tmp_path / "other.dot").read_text()
 
 
+def test_a_file_is_drawn_by_its_name(tmp_path):
+    x = fg.Input("x", shape=("N", 3))
+    saved = fg.save(tmp_path / "net.safetensors", fg.Graph(np.tanh(x).named("h")))
+    assert "tanh" in fg.render(saved, tmp_path / "net.svg").read_text("utf-8")
+    with pytest.raises(fg.errors.FlowgraphError, match="nothing"):
+        fg.render(tmp_path / "nothing.onnx", tmp_path / "net.svg")
+
+
 def test_functions_get_their_arguments_by_position():
     graph = graph_to_draw(lambda a, w: np.sin(a @ w), [np.ones((2, 3)), np.ones(3)])
     assert [graph.names[box] for box in graph.inputs] == ["a", "w"]
