@@ -11,6 +11,7 @@ import numpy as np
 
 from flowgraph.box import Box, Leaf
 from flowgraph.cli.check_inputs import draw_input, read_feeds
+from flowgraph.cli.ends import ToRead
 from flowgraph.cli.locate import locate
 from flowgraph.errors import FlowgraphError, UsageError
 from flowgraph.graph import Graph
@@ -22,10 +23,10 @@ from flowgraph.rendering.gallery import gallery as write_gallery
 from flowgraph.rendering.kinds import View
 from flowgraph.rendering.subject import VIEWS
 from flowgraph.rendering.theming import THEME_NAMES
+from flowgraph.saving.formats import FORMATS
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 _PATH = click.Path(dir_okay=False, path_type=Path)
-_FEEDS = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 def _common(default: str) -> Callable[[_F], _F]:
@@ -37,7 +38,7 @@ def _common(default: str) -> Callable[[_F], _F]:
 
 
 def _with_run(function: _F) -> _F:
-    feeds = click.option("--feeds", type=_FEEDS, help=".npz with the inputs; others are drawn.")
+    feeds = click.option("--feeds", type=ToRead(), help=".npz with the inputs; others are drawn.")
     seed = click.option("--seed", type=click.IntRange(min=0), default=0, help="Fixes what is drawn.", show_default=True)
     return feeds(seed(function))
 
@@ -68,15 +69,11 @@ def render(
         settings["collapse"] = list(collapse)
     if wrap is not None:
         settings["wrap"] = wrap
-    try:
-        graph = graph_of(target)
-        if view != "forward":
-            settings["run"] = run = _run(graph, feeds, seed)
-            settings["grads"] = run.bprop(keep="all") if _has_gradient(graph) else None
-        written = graph.render(out, view=cast(View, view), **settings)
-    except FlowgraphError as error:
-        raise click.ClickException(str(error)) from error
-    click.echo(f"wrote {written}")
+    graph = graph_of(target)
+    if view != "forward":
+        settings["run"] = run = _run(graph, feeds, seed)
+        settings["grads"] = run.bprop(keep="all") if _has_gradient(graph) else None
+    click.echo(f"wrote {graph.render(out, view=cast(View, view), **settings)}")
 
 
 @click.command()
@@ -87,13 +84,10 @@ def animate(target: str, out: Path, feeds: Path | None, seed: int) -> None:
 
     TARGET and --feeds as for flowgraph render.
     """
-    try:
-        graph = graph_of(target)
-        run = _run(graph, feeds, seed)
-        written = graph.animate(out, run, run.bprop(keep="all") if _has_gradient(graph) else None)
-    except FlowgraphError as error:
-        raise click.ClickException(str(error)) from error
-    click.echo(f"wrote {written}")
+    graph = graph_of(target)
+    run = _run(graph, feeds, seed)
+    grads = run.bprop(keep="all") if _has_gradient(graph) else None
+    click.echo(f"wrote {graph.animate(out, run, grads)}")
 
 
 @click.command()
@@ -101,27 +95,20 @@ def animate(target: str, out: Path, feeds: Path | None, seed: int) -> None:
 @click.option("--wrt", multiple=True, help="Only the gradients that lead to this box; may be given again.")
 def explain(target: str, out: Path, wrt: tuple[str, ...]) -> None:
     """Write the derivation of the gradients of TARGET into a .html, .md or .tex; TARGET as for flowgraph render."""
-    try:
-        written = graph_of(target).explain(out, wrt or None)
-    except FlowgraphError as error:
-        raise click.ClickException(str(error)) from error
-    click.echo(f"wrote {written}")
+    click.echo(f"wrote {graph_of(target).explain(out, wrt or None)}")
 
 
 @click.command()
 @click.argument("out", type=_PATH, default=Path("gallery.html"))
 def gallery(out: Path) -> None:
     """Write every box of flowgraph with its formula and its picture into OUT: one .html, or an .md with a folder."""
-    try:
-        written = write_gallery(out)
-    except FlowgraphError as error:
-        raise click.ClickException(str(error)) from error
-    click.echo(f"wrote {written}")
+    click.echo(f"wrote {write_gallery(out)}")
 
 
 def graph_of(target: str) -> Graph:
     """The graph that a target of the command line means."""
-    if Path(target).is_file() and not target.endswith(".py"):
+    path = Path(target)
+    if path.suffix.lower() in (".safetensors", *FORMATS) or (path.is_file() and path.suffix != ".py"):
         from flowgraph.saving import load
 
         return load(target)

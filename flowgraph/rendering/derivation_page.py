@@ -1,4 +1,4 @@
-"""The derivation of a graph's backpropagation as a file: a page with MathML, Markdown, or a LaTeX document."""
+"""The derivation of a graph's backpropagation as a file: a page with MathML, Markdown, or LaTeX for \\input."""
 
 from __future__ import annotations
 
@@ -20,13 +20,25 @@ from flowgraph.saving.shown import ShownFile
 if TYPE_CHECKING:
     from flowgraph.graph import Graph
 
-_DOCUMENT = r"""\documentclass{article}
-\usepackage[utf8]{inputenc}
-\usepackage[T1]{fontenc}
-\usepackage[margin=2cm,landscape]{geometry}
-\usepackage{amsmath,amssymb}
+_BEGIN = r"""% For \input in a document that loads amsmath and amssymb; alone it is a document too.
+\expandafter\ifx\csname @nodocument\endcsname\relax
+  \def\flowgraphend{}
+\else
+  \documentclass{article}
+  \usepackage[T1]{fontenc}
+  \usepackage[margin=2cm,landscape]{geometry}
+  \usepackage{amsmath,amssymb}
+  \begin{document}
+  \def\flowgraphend{\end{document}}
+\fi
+\begingroup
 \allowdisplaybreaks
-\begin{document}
+"""
+"""LaTeX lets \\@nodocument be \\relax where a document begins, so the file knows whether it stands inside of one."""
+
+_END = r"""
+\endgroup
+\flowgraphend
 """
 
 
@@ -86,7 +98,7 @@ def _plain_markdown(text: str) -> str:
 
 
 def _tex(derivation: Derivation) -> str:
-    text = [_DOCUMENT + rf"\section*{{{_upright(derivation.title)}}}"]
+    text = [_BEGIN + rf"\section*{{{_upright(derivation.title)}}}"]
     for heading, lines in _sections(derivation):
         rows = [
             rf"{line.left} & {line.relation} {line.right} && {line.shape} && \text{{{line.what}{_senders(line)}}}"
@@ -98,7 +110,7 @@ def _tex(derivation: Derivation) -> str:
     if derivation.spared:
         text.append(f"No gradient is needed for ${', '.join(derivation.spared)}$.")
     signs = "\n".join(rf"\item ${sign}$: {meaning}" for sign, meaning in derivation.signs)
-    text.append(f"\\begin{{itemize}}\n{signs}\n\\end{{itemize}}\n\\end{{document}}\n")
+    text.append(f"\\begin{{itemize}}\n{signs}\n\\end{{itemize}}{_END}")
     return re.sub("[^\x00-\x7f]", lambda found: f"U+{ord(found[0]):04X}", "\n\n".join(text))
 
 

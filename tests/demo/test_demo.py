@@ -136,7 +136,7 @@ def test_a_missing_extra_is_named(module, extra, tmp_path):
     found = subprocess.run(
         [sys.executable, "-c", code, "demo", "--out", str(tmp_path)], capture_output=True, text=True, check=False
     )
-    assert found.returncode == (3 if extra == "cli" else 1)
+    assert found.returncode == 3
     assert install_hint(extra) in found.stderr
     assert module in found.stderr
     assert "Traceback" not in found.stderr
