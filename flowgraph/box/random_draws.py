@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, ClassVar, TypeAlias, TypeGuard
 
 import numpy as np
@@ -47,6 +48,21 @@ class Draw:
     def __call__(self, generator: np.random.Generator, shape: tuple[int, ...]) -> Any:
         """An array of that shape."""
         raise NotImplementedError(f"{type(self).__name__}: has no __call__; a draw declares one")
+
+
+@dataclass(frozen=True)
+class Keep(Draw):
+    """A mask: 0 with probability `rate`, else 1 / (1 - rate)."""
+
+    rate: float
+
+    def __call__(self, generator: np.random.Generator, shape: tuple[int, ...]) -> Any:
+        """A mask of this shape."""
+        return (generator.random(shape) >= self.rate) / (1 - self.rate)
+
+    def javascript(self) -> str:
+        """A function of a source of uniform numbers, which draws one element."""
+        return f"(uniform) => (uniform() >= {self.rate} ? {1 / (1 - self.rate)} : 0)"
 
 
 def seed_of_run(seed: Seed, who: str = "fprop") -> Any:

@@ -40,7 +40,13 @@ class Part(Box):
 
     def infer_from_children(self) -> Spec:
         """Shape and dtype of that output."""
-        return self.children[0].outputs[self.index]
+        (whole,) = self.children
+        if not self.index < len(whole.outputs) > 1:
+            raise UsageError(
+                f"{self.title}: found {whole.title} with {len(whole.outputs)} outputs, needs a box of several, "
+                f"{self.index} among their indices"
+            )
+        return whole.outputs[self.index]
 
 
 def part(box: Box, index: object) -> Any:
