@@ -23,7 +23,9 @@ class Draw:
 
     A function does for a graph that only runs; a subclass of this is what `fg.save` can write down. With a method
     `javascript()`, which returns the text of an arrow function that draws one element from a source of uniform numbers,
-    a module of `fg.compile(..., backend="javascript")` draws by itself.
+    a module of `fg.compile(..., backend="javascript")` draws by itself. `in_evaluation` is the number that stands for
+    each element where a graph is in use and no longer trains, as a module of PyTorch after `.eval()`: 1 for the mask of
+    dropout. A draw that has none is refused there.
 
     >>> from dataclasses import dataclass
     >>> import flowgraph as fg
@@ -38,6 +40,7 @@ class Draw:
     """
 
     key: ClassVar[str]
+    in_evaluation: ClassVar[float | None] = None
 
     def __init_subclass__(cls, **keywords: Any) -> None:
         super().__init_subclass__(**keywords)
@@ -55,6 +58,8 @@ class Keep(Draw):
     """A mask: 0 with probability `rate`, else 1 / (1 - rate)."""
 
     rate: float
+
+    in_evaluation: ClassVar[float | None] = 1.0
 
     def __call__(self, generator: np.random.Generator, shape: tuple[int, ...]) -> Any:
         """A mask of this shape."""
