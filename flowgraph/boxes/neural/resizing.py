@@ -150,7 +150,7 @@ class Taps(NamedTuple):
 
 
 @functools.lru_cache(256)
-def taps(  # noqa: PLR0913  the settings of an interpolation
+def taps(
     given: int, wanted: int, scale: float, mode: str, coordinates: str, rounding: str, cubic: float, exclude: bool
 ) -> Taps:
     """What each of the `wanted` elements reads of the `given` ones.

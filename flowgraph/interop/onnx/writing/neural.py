@@ -86,7 +86,7 @@ def _(writer: Writer, box: Foreign, a: str) -> Any:
 
 
 def _is_one_resize(box: Foreign) -> bool:
-    """Whether the settings are attributes of the operation, which has numbers of single precision, and sizes or scales."""
+    """Whether the settings are attributes of the operation, whose numbers are of single precision."""
     numbers = (box.cubic, *(box.scale or ()))
     either = box.scale is None or (box.size is None and box.coordinates != "align_corners")  # of which runtimes differ
     return box.dtype.kind == "f" and either and all(float(np.float32(one)) == one for one in numbers)
