@@ -30,7 +30,7 @@ class Resizing(Box, abstract=True):
     first elements of both and the last ones, of a length times `scale`, fall together ("align_corners").
     """
 
-    size: tuple[int, ...] | None = None
+    size: tuple[int, ...] | None = None  # type: ignore[assignment]  # elsewhere the number of elements
     scale: tuple[float, ...] | None = None
     mode: Literal["nearest", "linear", "cubic"] = "nearest"
     coordinates: Coordinates = "half_pixel"

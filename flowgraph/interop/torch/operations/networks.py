@@ -8,11 +8,22 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box.value import Foreign
-from flowgraph.boxes import Conv1d, Conv2d, Conv3d, ConvInput, MaxPool, MeanPool, Resize, softmax
+from flowgraph.boxes import (
+    Conv1d,
+    Conv2d,
+    Conv3d,
+    ConvInput,
+    MaxPool,
+    MeanPool,
+    Resize,
+    arange_like,
+    count_like,
+    softmax,
+)
 from flowgraph.interop.fitting import shortest, shortest_padding
 from flowgraph.interop.rule_table import NoBoxesError
 from flowgraph.interop.torch.rules import rule_for
-from flowgraph.shapes.size import Size
+from flowgraph.interop.torch.symbolic_sizes import filled
 
 CONVOLUTIONS: dict[int, Any] = {3: Conv1d, 4: Conv2d, 5: Conv3d}
 """By the number of axes of their input."""
@@ -85,7 +96,7 @@ def conv_transpose(
     sizes = [
         (x.shape[2 + i] - 1) * step[i] - 2 * pad[i] + gap[i] * (w.shape[2 + i] - 1) + 1 + more[i] for i in range(axes)
     ]
-    like = np.broadcast_to(np.zeros((), x.dtype), (x.shape[0], w.shape[1] * groups, *sizes))
+    like = filled((x.shape[0], w.shape[1] * groups, *sizes), x.dtype.type(0))
     h: Any = ConvInput(x, w, like, stride=step, padding=pad, dilation=gap, groups=groups)
     h = h if b is None else h + channelwise(b, axes)
     return h if batched else h[0]
@@ -196,11 +207,10 @@ def attention(
     """softmax(q kᵀ / √d) v, where a mask may take places out or add to the scores; 0 where it takes out all."""
     if dropout_p or enable_gqa:
         raise NoBoxesError("attention with dropout or groups of queries")
-    size = q.shape[-1]
-    factor = scale if scale is not None else 1 / math.sqrt(size if not isinstance(size, Size) else 1)
+    factor = scale if scale is not None else 1 / np.sqrt(count_like(q, -1))
     scores = q @ np.swapaxes(k, -1, -2) * factor
     if is_causal:
-        scores = np.where(np.tri(q.shape[-2], k.shape[-2], dtype=bool), scores, -np.inf)
+        scores = np.where(arange_like(q, -2)[:, None] >= arange_like(k, -2)[None, :], scores, -np.inf)
     if mask is not None:
         scores = np.where(mask, scores, -np.inf) if mask.dtype == bool else scores + mask
         nothing = np.all(scores == -np.inf, axis=-1, keepdims=True)
