@@ -164,7 +164,7 @@ class _Translation:
                 raise
             name = self._batch.name
             raise UnsupportedError(
-                f"graph_of: found {node.target} in {_module(node)}, for which no box stands of the size {name} "
+                f"graph_of: found {node.target} in {_module(node)}, which no box computes for the named size {name} "
                 f"({str(error).removeprefix('graph_of: ')}); leave batch_axis out, for the graph of the sizes of the "
                 f"examples, or write it without the size of the batch"
             ) from error
