@@ -18,7 +18,7 @@ from flowgraph.interop.torch import graph_of  # noqa: E402
 from flowgraph.interop.torch.rules import RULES  # noqa: E402
 
 N = "the size of the batch"
-ATTEMPTS = 3000
+ATTEMPTS = 1500
 """Arguments that are drawn for an operation, of which few fit."""
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="processes are forked")
@@ -183,7 +183,8 @@ LAYERS = {
     "transposed1d": (nn.ConvTranspose1d(2, 3, 4, stride=3, dilation=2), (2, 5)), "group": (nn.GroupNorm(2, 4), (4, 3)),
     "lstm": (nn.LSTM(3, 4, batch_first=True, bidirectional=True), (3, 3)), "cell": (nn.GRUCell(3, 4), (3,)),
     "attention": (nn.TransformerEncoderLayer(4, 2, 8, batch_first=True), (3, 4)),
-    "local": (nn.LocalResponseNorm(2), (4, 3)), "adaptive": (nn.AdaptiveAvgPool2d(3), (3, 7, 8)), "shuffled": (nn.PixelShuffle(2), (8, 2, 3)),
+    "local": (nn.LocalResponseNorm(2), (4, 3)),
+    "adaptive": (nn.AdaptiveAvgPool2d(3), (3, 7, 8)), "shuffled": (nn.PixelShuffle(2), (8, 2, 3)),
     "enlarged": (nn.Upsample(scale_factor=1.5, mode="bilinear"), (2, 4, 6)), "flat": (nn.Flatten(), (3, 4)),
 }  # fmt: skip
 
