@@ -269,7 +269,7 @@ def _wide(node: Node, given: Foreign) -> Any:
 
 def _is_missed(node: Node, made: Foreign) -> bool:
     """Whether the program reads a result that the boxes of a rule do not have: the memory of PyTorch's own backward."""
-    read = [user.args[1] for user in node.users if user.target is operator.getitem and user.users]
+    read: list[Any] = [user.args[1] for user in node.users if user.target is operator.getitem and user.users]
     return isinstance(made, tuple) and any(made[place] is None for place in read)
 
 
