@@ -74,6 +74,23 @@ class Resize(Resizing):
     h_i = Σ_k w_ik a_k, along each axis        a gets the sum of the gradients that read it, times their weights
 
     Shapes: a (..., H, W), h (..., size) or (..., H · scale, W · scale); as many axes as `size` or `scale` names.
+
+    Parameters
+    ----------
+    size : tuple of int or None, default None
+        Sizes of the last axes of the result, in elements.
+    scale : tuple of float or None, default None
+        By how much the last axes grow, without a unit; their sizes are rounded down unless `size` gives them.
+    mode : {'nearest', 'linear', 'cubic'}, default 'nearest'
+        The nearest element, or a mean of the nearest 2 or 4 along each axis.
+    coordinates : {'half_pixel', 'half_pixel_symmetric', 'pytorch_half_pixel', 'align_corners', 'asymmetric'}
+        Where the elements of the result lie in the input, in the words of ONNX; 'half_pixel' unless it is given.
+    rounding : {'round_prefer_floor', 'round_prefer_ceil', 'floor', 'ceil'}, default 'round_prefer_floor'
+        How the place of the nearest element is rounded.
+    cubic : float, default -0.75
+        Slope of the weights of 'cubic' at a distance of 1 element, per element.
+    exclude_outside : bool, default False
+        Whether elements beyond the ends have no weight; else the last element stands there.
     """
 
     symbol = "resize"

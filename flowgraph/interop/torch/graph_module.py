@@ -136,6 +136,11 @@ class GraphModule(nn.Module):
         -------
         torch.Tensor or tuple of torch.Tensor
             The output; a tuple for several outputs.
+
+        Raises
+        ------
+        UsageError
+            In training if nothing carries a running statistic along, in evaluation if a random leaf declares no value.
         """
         if self.training and self._left is not None:
             raise UsageError(
