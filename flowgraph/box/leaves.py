@@ -11,6 +11,7 @@ from flowgraph.box import concrete_values
 from flowgraph.box.arrays import Array, frozen_copy, refuse_masked, view_of
 from flowgraph.box.base import Leaf
 from flowgraph.box.locks import new_lock
+from flowgraph.box.random_draws import Draw
 from flowgraph.errors import DtypeError, ShapeError, UsageError
 from flowgraph.shapes.size import Shape, Size, evaluate, is_size_name
 from flowgraph.shapes.spec import shape_text
@@ -277,15 +278,46 @@ class Random(Leaf):
         ShapeError
             If `draw` returns another shape.
         """
-        missing = {n for size in self.shape if isinstance(size, Size) for n in size.names} - sizes.keys()
-        if missing:
-            raise UsageError(f"{self.title}: no input of the graph has the axis {sorted(missing)[0]!r} of its shape")
-        shape = tuple(evaluate(size, sizes) for size in self.shape)
+        shape = self._shape_for(sizes)
         entropy = [*seed, number] if isinstance(seed, tuple) else [seed, number]
         drawn = np.array(self.draw(np.random.default_rng(entropy), shape), self.dtype)
         if drawn.shape != shape:
             raise ShapeError(f"{self.title}: draw returned the shape {drawn.shape}, needs {shape}")
         return drawn
+
+    def value_in_evaluation(self, sizes: Mapping[str, int]) -> Array:
+        """The array that stands for the draws where the graph is in use, and no longer trains.
+
+        Parameters
+        ----------
+        sizes : mapping of str to int
+            Sizes of the named axes in this run.
+
+        Returns
+        -------
+        array, the shape and dtype of the leaf
+            The number that the draw declares as `in_evaluation`, everywhere.
+
+        Raises
+        ------
+        UsageError
+            If the draw declares none.
+        """
+        number = self.draw.in_evaluation if isinstance(self.draw, Draw) else None
+        if number is None:
+            raise UsageError(
+                f"{self.title}: found a draw that says nothing about its value in evaluation, needs a subclass of "
+                f"flowgraph.box.random_draws.Draw with in_evaluation = a number; or let it draw, with module.train()\n"
+                f"  built at {self.built_at}"
+            )
+        return np.full(self._shape_for(sizes), number, self.dtype)
+
+    def _shape_for(self, sizes: Mapping[str, int]) -> tuple[int, ...]:
+        """The shape in numbers."""
+        missing = {n for size in self.shape if isinstance(size, Size) for n in size.names} - sizes.keys()
+        if missing:
+            raise UsageError(f"{self.title}: no input of the graph has the axis {sorted(missing)[0]!r} of its shape")
+        return tuple(evaluate(size, sizes) for size in self.shape)
 
 
 def read_shape(shape: object, title: str) -> Shape:

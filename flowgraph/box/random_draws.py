@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, ClassVar, TypeAlias, TypeGuard
 
 import numpy as np
@@ -22,7 +23,9 @@ class Draw:
 
     A function does for a graph that only runs; a subclass of this is what `fg.save` can write down. With a method
     `javascript()`, which returns the text of an arrow function that draws one element from a source of uniform numbers,
-    a module of `fg.compile(..., backend="javascript")` draws by itself.
+    a module of `fg.compile(..., backend="javascript")` draws by itself. `in_evaluation` is the number that stands for
+    each element where a graph is in use and no longer trains, as a module of PyTorch after `.eval()`: 1 for the mask of
+    dropout. A draw that has none is refused there.
 
     >>> from dataclasses import dataclass
     >>> import flowgraph as fg
@@ -37,6 +40,7 @@ class Draw:
     """
 
     key: ClassVar[str]
+    in_evaluation: ClassVar[float | None] = None
 
     def __init_subclass__(cls, **keywords: Any) -> None:
         super().__init_subclass__(**keywords)
@@ -47,6 +51,23 @@ class Draw:
     def __call__(self, generator: np.random.Generator, shape: tuple[int, ...]) -> Any:
         """An array of that shape."""
         raise NotImplementedError(f"{type(self).__name__}: has no __call__; a draw declares one")
+
+
+@dataclass(frozen=True)
+class Keep(Draw):
+    """A mask: 0 with probability `rate`, else 1 / (1 - rate)."""
+
+    rate: float
+
+    in_evaluation: ClassVar[float | None] = 1.0
+
+    def __call__(self, generator: np.random.Generator, shape: tuple[int, ...]) -> Any:
+        """A mask of this shape."""
+        return (generator.random(shape) >= self.rate) / (1 - self.rate)
+
+    def javascript(self) -> str:
+        """A function of a source of uniform numbers, which draws one element."""
+        return f"(uniform) => (uniform() >= {self.rate} ? {1 / (1 - self.rate)} : 0)"
 
 
 def seed_of_run(seed: Seed, who: str = "fprop") -> Any:

@@ -129,6 +129,7 @@ from flowgraph.boxes.neural.elementwise_loss import Huber as Huber
 from flowgraph.boxes.elementwise.trigonometric import Hypot as Hypot
 from flowgraph.boxes.fourier.transforms import Ifft as Ifft
 from flowgraph.boxes.elementwise.complex_numbers import Imag as Imag
+from flowgraph.boxes.engine.in_training import InTraining as InTraining
 from flowgraph.boxes.indexing.index import Index as Index
 from flowgraph.boxes.indexing.index import IndexAdd as IndexAdd
 from flowgraph.boxes.indexing.interpolation import Interp as Interp
@@ -214,6 +215,8 @@ from flowgraph.boxes.elementwise.arithmetic import Remainder as Remainder
 from flowgraph.boxes.engine.row_batch import RepeatRows as RepeatRows
 from flowgraph.boxes.shape.reshaping import Reshape as Reshape
 from flowgraph.boxes.engine.shape_like import ReshapeLike as ReshapeLike
+from flowgraph.boxes.neural.resizing import Resize as Resize
+from flowgraph.boxes.neural.resizing import ResizeInput as ResizeInput
 from flowgraph.boxes.fourier.transforms import Rfft as Rfft
 from flowgraph.boxes.elementwise.bitwise import RightShift as RightShift
 from flowgraph.boxes.elementwise.rounding import Rint as Rint
@@ -541,6 +544,7 @@ __all__ = [
     "Remainder",
     "Reshape",
     "ReshapeLike",
+    "Resize",
     "Rfft",
     "RightShift",
     "Rint",

@@ -11,13 +11,14 @@ from flowgraph.box import Box, Value
 from flowgraph.boxes.neural.convolution import Conv1d, Conv2d, Conv3d, ConvFilters, ConvInput
 from flowgraph.boxes.neural.pooling import MaxPool, MeanOfLargest, MeanPool, SpreadEvenly, SpreadToLargest
 from flowgraph.boxes.neural.rectified_pooling import SpreadToRectified
+from flowgraph.boxes.neural.resizing import Resize, ResizeInput
 from flowgraph.derivatives.batching import lifted, rule_for
 from flowgraph.shapes.size import Size
 
 
-@rule_for(MaxPool, MeanPool, SpreadToLargest, SpreadToRectified, MeanOfLargest, SpreadEvenly)
-def _pooling(box: Box, found: Mapping[Box, Box], some: Box) -> Any:
-    """The window slides over the last axes, whatever stands before them."""
+@rule_for(MaxPool, MeanPool, SpreadToLargest, SpreadToRectified, MeanOfLargest, SpreadEvenly, Resize, ResizeInput)
+def _of_last_axes(box: Box, found: Mapping[Box, Box], some: Box) -> Any:
+    """The window slides over the last axes, whatever stands before them; images are resized along them."""
     return box.with_children(*(lifted(child, found, some) for child in box.children))
 
 

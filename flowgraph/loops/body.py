@@ -8,9 +8,11 @@ from typing import Any, TypeVar
 
 from flowgraph.box import Box, Constant, Value
 from flowgraph.box.leaves import Input
+from flowgraph.errors import UsageError
 from flowgraph.graph import Graph
 from flowgraph.graph.topology import topological_order
 from flowgraph.plan.specialise import specialise
+from flowgraph.shapes.size import Size
 from flowgraph.shapes.spec import Spec, same
 
 T = TypeVar("T")
@@ -62,8 +64,25 @@ class Body(Box):
         return parts[self.slots :]
 
     def infer_from_children(self) -> Sequence[Spec]:
-        """Those of the outputs."""
-        return [child.spec for child in self.children[self.slots :]]
+        """Those of the outputs; what no loop could run is refused, whoever builds it."""
+        if min(self.carries, self.elements) < 0 or not self.carries + self.elements <= self.slots < len(self.children):
+            raise UsageError(
+                f"{self.title}: found {len(self.children)} children, {self.slots} slots, {self.carries} carries and "
+                f"{self.elements} elements, needs the slots, carries and elements first, and outputs behind them"
+            )
+        slots = set(self.leaves)
+        if len(slots) < self.slots or not all(isinstance(slot, CarryInput) for slot in slots):
+            raise UsageError(
+                f"{self.title}: found the slots {', '.join(slot.title for slot in self.leaves)}, needs different "
+                f"leaves that each stand for a carry, an element or what is read from outside"
+            )
+        for box in topological_order(self.results):
+            if not (box.children or box in slots or type(box) is Constant):
+                raise UsageError(
+                    f"{self.title}: found {box.title} in the body of a loop, needs slots and constants as its only "
+                    f"leaves; give the loop what is read from outside as a child, for which a slot stands"
+                )
+        return [child.spec for child in self.results]
 
     @property
     def leaves(self) -> tuple[Box, ...]:
@@ -89,7 +108,18 @@ def fitted(body: Body, specs: Sequence[Spec]) -> Body:
     return known_of(body, ("fitted", *specs), lambda: _fitted(body, specs))
 
 
-def fits(before: Spec, after: Spec) -> bool:
+def stacked(loop: Box, body: Body, steps: int | Size) -> list[Spec]:
+    """What a loop stacks in so many steps; a body that does not make the next carries of its carries is refused."""
+    before, after = ([one.spec for one in part[: body.carries]] for part in (body.leaves, body.results))
+    if len(after) < body.carries or not all(map(_fits, before, after)):
+        raise loop.shape_error(
+            f"found a body that makes {', '.join(map(str, after)) or 'nothing'} of its carries "
+            f"{', '.join(map(str, before))}, needs carries of the same shapes and dtypes"
+        )
+    return [Spec((steps, *one.shape), one.dtype) for one in body.results[body.carries :]]
+
+
+def _fits(before: Spec, after: Spec) -> bool:
     """Whether a carry may be the next one: it has the same dtype, and sizes that may be the same numbers."""
     alike = before.dtype == after.dtype and len(before.shape) == len(after.shape)
     return alike and all(map(same, before.shape, after.shape))

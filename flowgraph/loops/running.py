@@ -8,11 +8,8 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Array, Box
-from flowgraph.box.leaves import Random
 from flowgraph.box.locks import new_lock
-from flowgraph.errors import UsageError
 from flowgraph.graph import Graph
-from flowgraph.graph.topology import topological_order
 from flowgraph.loops.body import Body, known_of
 from flowgraph.loops.numbers import in_numbers
 from flowgraph.plan.backends import Backend
@@ -35,9 +32,6 @@ class Runner:
     """
 
     def __init__(self, body: Body) -> None:
-        drawn = next((box for box in topological_order(body.results) if isinstance(box, Random)), None)
-        if drawn is not None:
-            raise UsageError(f"{drawn.title}: found a random leaf in the body of a loop; draw before, and scan over it")
         self.carries, self.elements = body.carries, body.elements
         self.leaves = body.leaves
         self.results = body.results

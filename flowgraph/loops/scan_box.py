@@ -9,7 +9,7 @@ import numpy as np
 
 from flowgraph.box import Box, Value
 from flowgraph.errors import UsageError
-from flowgraph.loops.body import Body, fits, fitted
+from flowgraph.loops.body import Body, fitted, stacked
 from flowgraph.loops.reverse import asked, by_child, reverse_of, values_of_steps
 from flowgraph.loops.running import run
 from flowgraph.shapes.size import Size
@@ -40,17 +40,17 @@ class Scan(Box):
         if any(isinstance(value, Box) for value in values):
             return Scan(*values, **self.setting_values())
         arrays = [np.asarray(value) for value in values]
-        body = fitted(self.body, self.of_step([Spec(a.shape, a.dtype) for a in arrays]))
-        first = arrays[body.carries : body.carries + body.elements]
-        results = run(body, arrays, len(first[0]) if first else self._steps(), self.reverse)
+        specs = [Spec(array.shape, array.dtype) for array in arrays]
+        body = fitted(self.body, self.of_step(specs))
+        results = run(body, arrays, int(self._length(specs[body.carries : body.carries + body.elements])), self.reverse)
         return results[0] if len(results) == 1 else results
 
     def bprop(self, grad: Value, h: Value, *values: Value, needs: tuple[bool, ...] | None = None) -> tuple[Value, ...]:
         """A loop over the same steps in the other order, of the vector-Jacobian product of one."""
         body = fitted(self.body, self.of_step([Spec(value.shape, value.dtype) for value in values]))
         arrived, wanted = asked(body, grad, needs)
-        stacked = arrived[body.carries :]
-        reverse = reverse_of(body, tuple([part is not None for part in stacked]), wanted)
+        of_steps = arrived[body.carries :]
+        reverse = reverse_of(body, tuple([part is not None for part in of_steps]), wanted)
         elements = values[body.carries : body.carries + body.elements]
         outers = values[body.carries + body.elements :]
 
@@ -63,7 +63,7 @@ class Scan(Box):
             *[np.zeros_like(outers[i]) for i in reverse.summed],
             *values_of_steps(body, reverse.kept, h, again),
             *[elements[i] for i in reverse.read],
-            *[part for part in stacked if part is not None],
+            *[part for part in of_steps if part is not None],
             *[outers[i] for i in reverse.outers],
             body=reverse.body,
             length=self._length_of(elements),
@@ -75,12 +75,8 @@ class Scan(Box):
         """Those of the new carries, and of what is stacked, with the steps as the first axis."""
         specs = [child.spec for child in self.children]
         body = fitted(self.body, self.of_step(specs))
-        for slot, result in zip(body.leaves, body.results[: body.carries], strict=False):
-            if not fits(slot.spec, result.spec):
-                raise self.shape_error(f"found a carry {slot.spec} whose next value is {result.spec}, needs the same")
         steps = self._length(specs[body.carries : body.carries + body.elements])
-        stacked = [Spec((steps, *one.shape), one.dtype) for one in body.results[body.carries :]]
-        found = [*specs[: body.carries], *stacked]
+        found = [*specs[: body.carries], *stacked(self, body, steps)]
         return found if len(found) > 1 else found[0]
 
     def of_step(self, specs: Sequence[Spec]) -> list[Spec]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from flowgraph.box import Box, Value
 from flowgraph.errors import StepLimitError, UsageError
-from flowgraph.loops.body import Body, fits, fitted, known_of
+from flowgraph.loops.body import Body, fitted, known_of, stacked
 from flowgraph.loops.reverse import asked, by_child, reverse_of, values_of_steps
 from flowgraph.loops.scan_box import Scan
 from flowgraph.loops.while_running import WhileRunner
@@ -58,8 +58,8 @@ class While(Box):
         """A loop over the steps that were taken, in the other order, of the vector-Jacobian product of one."""
         body = fitted(self.body, [Spec(value.shape, value.dtype) for value in values])
         arrived, wanted = asked(body, grad, needs)
-        stacked = arrived[body.carries :]
-        reverse = reverse_of(body, tuple([part is not None for part in stacked]), wanted, counted=True)
+        of_steps = arrived[body.carries :]
+        reverse = reverse_of(body, tuple([part is not None for part in of_steps]), wanted, counted=True)
         outers = values[body.carries :]
 
         def again(body: Body) -> Any:
@@ -70,7 +70,7 @@ class While(Box):
             *first,
             *[np.zeros_like(outers[i]) for i in reverse.summed],
             *values_of_steps(body, reverse.kept, h, again),
-            *[part for part in stacked if part is not None],
+            *[part for part in of_steps if part is not None],
             *[outers[i] for i in reverse.outers],
             body=reverse.body,
             reverse=True,
@@ -80,19 +80,17 @@ class While(Box):
     def infer_from_children(self) -> Spec | Sequence[Spec]:
         """Those of the carries, and of what is stacked, with as many steps as a run takes as the first axis."""
         specs = [child.spec for child in self.children]
-        if len(specs) != self.body.slots or self.condition.slots != self.body.slots or self.max_steps < 0:
+        slots = self.body.slots
+        if not len(specs) == slots == self.condition.slots or self.body.elements or self.max_steps < 0:
             raise UsageError(
-                f"{self.title}: found {len(specs)} children and max_steps={self.max_steps}, needs {self.body.slots}, "
-                f"as its body and its condition have slots, and a number from 0"
+                f"{self.title}: found {len(specs)} children and max_steps={self.max_steps}, needs {slots}, "
+                f"as its body and its condition have slots, none for an element, and a number from 0"
             )
-        body = fitted(self.body, specs)
-        (holds,) = fitted(self.condition, specs).results
-        new = [one.spec for one in body.results[: body.carries]]
-        if not all(map(fits, specs, new)) or holds.spec != Spec((), np.dtype(bool)):
+        body, holds = fitted(self.body, specs), fitted(self.condition, specs).results
+        if [one.spec for one in holds] != [Spec((), np.dtype(bool))]:
             raise self.shape_error(
-                f"found a body that makes {', '.join(map(str, new))} of its carries and a condition {holds.spec}, "
-                f"needs the same carries, and a bool without axes"
+                f"found a condition {', '.join(str(one.spec) for one in holds)}, needs one bool without axes"
             )
-        steps = unknown()
-        found = [*new, *[Spec((steps, *one.shape), one.dtype) for one in body.results[body.carries :]]]
+        of_steps = stacked(self, body, unknown())
+        found = [*[one.spec for one in body.results[: body.carries]], *of_steps]
         return found if len(found) > 1 else found[0]

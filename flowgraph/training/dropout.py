@@ -2,33 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
-
-import numpy as np
 
 from flowgraph.box import Box
 from flowgraph.box.leaves import Random
 from flowgraph.box.node import scope
-from flowgraph.box.random_draws import Draw
+from flowgraph.box.random_draws import Keep
 from flowgraph.errors import DtypeError, UsageError
 from flowgraph.training.keywords import strict_keywords
 from flowgraph.training.settings import is_rate
-
-
-@dataclass(frozen=True)
-class Keep(Draw):
-    """A mask: 0 with probability `rate`, else 1 / (1 - rate)."""
-
-    rate: float
-
-    def __call__(self, generator: np.random.Generator, shape: tuple[int, ...]) -> Any:
-        """A mask of this shape."""
-        return (generator.random(shape) >= self.rate) / (1 - self.rate)
-
-    def javascript(self) -> str:
-        """A function of a source of uniform numbers, which draws one element."""
-        return f"(uniform) => (uniform() >= {self.rate} ? {1 / (1 - self.rate)} : 0)"
 
 
 @strict_keywords

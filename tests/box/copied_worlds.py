@@ -9,7 +9,7 @@ import numpy as np
 
 import flowgraph as fg
 from flowgraph.box import Leaf
-from flowgraph.training.dropout import Keep
+from flowgraph.box.random_draws import Keep
 from tests.registry import unregistered
 
 UNARY = (np.tanh, np.negative, np.square, fg.sigmoid, fg.softmax, lambda a: a.T, lambda a: a[..., ::-1])

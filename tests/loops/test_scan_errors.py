@@ -50,6 +50,12 @@ def test_lengths_that_differ_in_a_run_are_refused():
     last, _ = fg.scan(lambda c, e: (c + e[0] * e[1], None), 0.0, (x, y))
     with pytest.raises(fg.ShapeError):
         fg.Graph(last).fprop(x=[1.0], y=[1.0, 2.0])
+    some = np.nonzero(x)[0].astype(float)  # as many as a run finds
+    last, _ = fg.scan(lambda c, e: (c + e[0] * e[1], None), 0.0, (some, y))
+    assert float(fg.Graph(last).fprop(x=[1.0, 1.0], y=[1.0, 2.0])) == 2
+    for run in (fg.Graph(last).fprop, fg.compile(last)):
+        with pytest.raises(fg.ShapeError, match="inputs of 1 and of 2 steps"):
+            run(x=[1.0, 0.0], y=[1.0, 2.0])
     z = fg.Input("z", shape=("S",))
     with pytest.raises(fg.ShapeError, match="T, S steps"):
         fg.scan(lambda c, e: (c + e[0] * e[1], None), 0.0, (x, z))

@@ -1,5 +1,7 @@
 """fg.save and fg.load: every registered box, whole graphs, names, what cannot be saved, what no longer fits."""
 
+import subprocess
+import sys
 from dataclasses import dataclass
 
 import numpy as np
@@ -229,3 +231,9 @@ def test_the_document_says_what_is_in_the_file(path):
         "outputs": [1],
     }  # fmt: skip
     assert list(arrays) == ["w"]
+
+
+def test_a_new_process_reads_a_graph_with_dropout(path):
+    fg.save(path, fg.Graph(fg.dropout(fg.Input("x", shape=("N", 2)), 0.5)))
+    code = "import sys, flowgraph as fg; print(len(fg.load(sys.argv[1]).randoms))"
+    assert subprocess.run([sys.executable, "-c", code, path], check=True, capture_output=True).stdout == b"1\n"

@@ -11,6 +11,9 @@ from flowgraph.box.interval import Interval
 from flowgraph.errors import BoxContractError, UsageError
 from flowgraph.shapes.spec import Spec
 
+TUPLES_OF_ONE: set[type[Box]] = set()
+"""Classes whose value is a tuple where they have a single output too."""
+
 
 class Part(Box):
     """Output number `index` of a box whose value is a tuple; `box[index]` and unpacking build it.
@@ -40,7 +43,13 @@ class Part(Box):
 
     def infer_from_children(self) -> Spec:
         """Shape and dtype of that output."""
-        return self.children[0].outputs[self.index]
+        (whole,) = self.children
+        if self.index >= len(whole.outputs) or (len(whole.outputs) == 1 and type(whole) not in TUPLES_OF_ONE):
+            raise UsageError(
+                f"{self.title}: found {whole.title} with {len(whole.outputs)} outputs, needs a box of several, "
+                f"{self.index} among their indices"
+            )
+        return whole.outputs[self.index]
 
 
 def part(box: Box, index: object) -> Any:

@@ -37,8 +37,8 @@ def exported(
             program = export(called, tuple(examples), named or None, dynamic_shapes=sizes)
         except Exception as error:
             raise UsageError(
-                f"graph_of: torch.export cannot export {_name(target)} on these examples: "
-                f"{str(error).splitlines()[0] if str(error) else type(error).__name__}"
+                f"graph_of: torch.export cannot export {_name(target)} on these examples: {_reason(error)}"
+                f"{_with_batch(batch_axis)}"
             ) from error
         _detach_what_has_no_gradient(program.graph_module)
         table = default_decompositions()
@@ -105,6 +105,19 @@ def _quiet() -> Iterator[None]:
         for text in ITS_OWN:
             warnings.filterwarnings("ignore", f"(?s).*{text}")
         yield
+
+
+def _reason(error: Exception) -> str:
+    """The first line of an error of PyTorch, and of violated constraints the first that says what is violated."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
+    violated = next((line for line in lines[1:] if line.startswith("- ")), "")
+    return f"{lines[0]} {violated}".strip()
+
+
+def _with_batch(batch_axis: str | None) -> str:
+    if batch_axis is None:
+        return ""
+    return f"; if the size {batch_axis} is the reason, leave batch_axis out, or give examples of 2 rows or more"
 
 
 def _name(target: Foreign) -> str:

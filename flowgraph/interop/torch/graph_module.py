@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,8 +12,10 @@ from torch import nn
 from flowgraph.box import Box, Built
 from flowgraph.box.leaves import Parameter
 from flowgraph.box.value import Foreign
+from flowgraph.boxes.engine.stop_gradient import StopGradient
 from flowgraph.errors import FeedError, UsageError
 from flowgraph.graph import Graph, feeding
+from flowgraph.interop.torch.evaluation import in_evaluation
 from flowgraph.interop.torch.function import apply
 from flowgraph.interop.torch.leaves_as_inputs import leaves_as_inputs
 from flowgraph.interop.torch.program import Program
@@ -24,13 +26,17 @@ MOST_PROGRAMS = 32
 """How many programs are kept where each batch size needs one of its own."""
 
 
-def module(graph: Graph | Built | Sequence[Built]) -> GraphModule:
+def module(graph: Graph | Built | Sequence[Built], *, updates: Mapping[Any, Built] | None = None) -> GraphModule:
     """A graph, or the graph of boxes, as an `nn.Module` that PyTorch calls, trains and differentiates.
 
     Parameters
     ----------
     graph
         A `Graph`, a box or several boxes: what the module returns, a tensor for one output, else a tuple of tensors.
+    updates
+        Parameters that are not trained but carried along, such as running statistics, and the new value of each:
+        `norm.updates(x)` of a batch normalisation. They become buffers, which each call of the module sets while it
+        trains. `{}` leaves running statistics as they are.
 
     Returns
     -------
@@ -41,7 +47,11 @@ def module(graph: Graph | Built | Sequence[Built]) -> GraphModule:
     Notes
     -----
     Tensors and arrays share their memory, nothing is copied on the way in or out. What random leaves draw follows
-    `torch.manual_seed`. Derivatives of every order are graphs of flowgraph, run as plans (`create_graph=True`).
+    `torch.manual_seed`. Derivatives of every order are graphs of flowgraph, run as plans (`create_graph=True`), and
+    `torch.func` transforms the module as one of PyTorch's own: `vmap` runs one plan for all rows.
+
+    After `.eval()` masks of dropout are ones and batch normalisation uses its running statistics, as in PyTorch; a
+    random leaf that declares no value for it is refused. `.train()` brings them back.
 
     >>> import numpy as np, torch, flowgraph as fg
     >>> from flowgraph.interop.torch import module
@@ -56,9 +66,9 @@ def module(graph: Graph | Built | Sequence[Built]) -> GraphModule:
     tensor([[0.],
             [0.]], dtype=torch.float64)
     """
-    if isinstance(graph, Graph):
-        return GraphModule(graph)
-    return GraphModule(Graph(graph) if isinstance(graph, Box) else Graph(*graph))
+    if not isinstance(graph, Graph):
+        graph = Graph(graph) if isinstance(graph, Box) else Graph(*graph)
+    return GraphModule(graph, updates=updates)
 
 
 class GraphModule(nn.Module):
@@ -72,6 +82,8 @@ class GraphModule(nn.Module):
     ----------
     graph : Graph
         The graph whose parameters and inputs the module takes.
+    updates : mapping of Parameter to Box, optional
+        What is carried along while the module trains.
 
     Raises
     ------
@@ -87,7 +99,7 @@ class GraphModule(nn.Module):
     [0.0, 0.0, 0.0]
     """
 
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: Graph, *, updates: Mapping[Any, Built] | None = None) -> None:
         super().__init__()
         for box in graph.outputs:
             if len(box.outputs) != 1:
@@ -95,8 +107,20 @@ class GraphModule(nn.Module):
         self.graph = graph
         self._floats: np.dtype[Any] | None = None
         self._programs: dict[Any, Program] = {}
+        self._in_use = in_evaluation(graph)
+        new = dict(updates or {})
+        self._trained = Graph(*graph.outputs, *map(StopGradient, new.values())) if new else graph
+        if set(self._trained.inputs) != set(graph.inputs):
+            raise UsageError(
+                "module: found updates that read other inputs than the graph; give those of the same inputs"
+            )
         self._concrete = any(isinstance(size, Size) and size.unknown for box in graph.outputs for size in box.shape)
-        self._paths = [_register(self, graph.names[box], box) for box in graph.parameters]
+        whole = Graph(*self._trained.outputs, *self._in_use.outputs, *new)
+        trained = set(graph.parameters) - set(new)
+        self._paths = {box: _register(self, whole.names[box], box, box in trained) for box in whole.parameters}
+        self._carried = [self._paths[box] for box in new]
+        carried = [whole.names[box] for box in whole.parameters if box not in trained]
+        self._left = carried[0] if carried and updates is None else None
 
     def forward(self, *tensors: Foreign, **named: Foreign) -> Any:
         """Run the graph on tensors, with gradients for PyTorch.
@@ -112,15 +136,30 @@ class GraphModule(nn.Module):
         -------
         torch.Tensor or tuple of torch.Tensor
             The output; a tuple for several outputs.
+
+        Raises
+        ------
+        UsageError
+            In training if nothing carries a running statistic along, in evaluation if a random leaf declares no value.
         """
+        if self.training and self._left is not None:
+            raise UsageError(
+                f"module: found {self._left!r}, a running statistic that nothing carries along in training, "
+                f"needs module(graph, updates=norm.updates(x)), updates={{}} to leave it as it is, or call .eval()"
+            )
         inputs = self._read(tensors, named)
-        parameters = [self._parameter(path) for path in self._paths]
+        parameters = []
+        for box, path in self._paths.items():
+            parameters.append(self._parameter(path))
+            self._check_parameter(path, box, parameters[-1])
+            if path in self._carried:  # what backward reads must not change before it
+                parameters[-1] = parameters[-1].clone()
         sizes = feeding.bind_sizes(self.graph, self._shapes(inputs))
         leaves = (*inputs, *parameters, *self._drawn(sizes))
-        for path, box, parameter in zip(self._paths, self.graph.parameters, parameters, strict=True):
-            self._check_parameter(path, box, parameter)
         outputs = apply(self._program(leaves), leaves)
-        return outputs[0] if len(outputs) == 1 else outputs
+        count = len(self.graph.outputs)
+        self._carry(outputs[count:])
+        return outputs[0] if count == 1 else outputs[:count]
 
     def copy_to_graph(self) -> Graph:
         """Assign the current parameters of the module to those of the graph.
@@ -130,7 +169,7 @@ class GraphModule(nn.Module):
         Graph
             The graph.
         """
-        for path, box in zip(self._paths, self.graph.parameters, strict=True):
+        for box, path in self._paths.items():
             assert isinstance(box, Parameter)
             box.value = np.asarray(array_of(self._parameter(path))).astype(box.dtype)
         return self.graph
@@ -179,28 +218,50 @@ class GraphModule(nn.Module):
                 f"{dtype} and {box.shape}; change dtypes of all parameters together, with module.to(dtype)"
             )
 
+    def _carry(self, values: Sequence[torch.Tensor]) -> None:
+        """Set what is carried along; there are values of it while the module trains."""
+        try:
+            for path, value in zip(self._carried, values, strict=False):
+                self._parameter(path).copy_(value.detach())
+        except RuntimeError as error:
+            raise UsageError(
+                f"module: found a running statistic, {self._carried[0]!r}, under vmap, where each row has another one "
+                f"({str(error).splitlines()[0]}); call .eval() first, give module(graph, updates={{}}), or call the "
+                f"module once for all rows"
+            ) from error
+
     def _shapes(self, inputs: Sequence[torch.Tensor]) -> dict[Box, tuple[int, ...]]:
         return {box: tuple(one.shape) for box, one in zip(self.graph.inputs, inputs, strict=True)}
 
     def _drawn(self, sizes: dict[str, int]) -> list[torch.Tensor]:
-        """The draws of the random leaves in this call, from PyTorch's seed."""
-        if not self.graph.randoms:
+        """The draws of the random leaves in this call, from PyTorch's seed; in evaluation what stands for them."""
+        leaves = self._now.randoms
+        if not leaves:
             return []
-        seed = int(torch.randint(2**62, ()))
-        drawn = [leaf.value_for(seed, number, sizes) for number, leaf in enumerate(self.graph.randoms)]
+        if not self.training:
+            drawn = [leaf.value_in_evaluation(sizes) for leaf in leaves]
+        else:
+            seed = _seed()
+            drawn = [leaf.value_for(seed, number, sizes) for number, leaf in enumerate(leaves)]
         return [tensor_of(self._cast_array(value)) for value in drawn]
 
     def _program(self, leaves: Sequence[torch.Tensor]) -> Program:
         """The program for leaves of these shapes: one for all, unless outputs have sizes that nobody can name."""
         shapes: Any = tuple(tuple(one.shape) for one in leaves) if self._concrete else None
-        if shapes not in self._programs:
+        graph = self._now
+        key = graph is self._trained, shapes
+        if key not in self._programs:
             if len(self._programs) >= MOST_PROGRAMS:
                 del self._programs[next(iter(self._programs))]
-            graph = self.graph
-            boxes = (*graph.inputs, *graph.parameters, *graph.randoms)
+            boxes = (*self.graph.inputs, *self._paths, *graph.randoms)
             found = leaves_as_inputs(graph, boxes, shapes or [box.shape for box in boxes], self._floats)
-            self._programs[shapes] = Program(*found)
-        return self._programs[shapes]
+            self._programs[key] = Program(*found)
+        return self._programs[key]
+
+    @property
+    def _now(self) -> Graph:
+        """The graph of the mode in which the module is."""
+        return self._trained if self.training else self._in_use
 
     def _cast(self, box: Box) -> Any:
         """An input as it is in the floats of the module."""
@@ -213,7 +274,7 @@ class GraphModule(nn.Module):
 
     def _apply(self, fn: Callable[[torch.Tensor], torch.Tensor], recurse: bool = True) -> Any:
         """What `.to` calls: before anything moves, devices and dtypes that NumPy does not have are refused."""
-        dtypes = {self._parameter(path).dtype for path in self._paths}
+        dtypes = {self._parameter(path).dtype for path in self._paths.values()}
         dtypes |= {torch_dtype(self._cast(box).dtype) for box in self.graph.inputs if box.dtype.kind == "f"}
         for probe in [torch.empty(0, dtype=dtype) for dtype in dtypes]:
             moved = fn(probe)
@@ -231,8 +292,20 @@ class GraphModule(nn.Module):
         return {**self.__dict__, "_programs": {}}
 
 
-def _register(root: nn.Module, name: str, box: Box) -> str:
-    """Make a parameter of the name of a box, in modules for its scopes; returns its path, with dots."""
+def _seed() -> int:
+    """A seed from PyTorch's generator."""
+    drawn = torch.randint(2**62, ())
+    try:
+        return int(drawn)
+    except RuntimeError as error:
+        raise UsageError(
+            "module: found vmap(randomness='different'), but a graph draws its random leaves once in a call; "
+            "use randomness='same', or one call for all rows, whose axis the graph names"
+        ) from error
+
+
+def _register(root: nn.Module, name: str, box: Box, is_trained: bool) -> str:
+    """Make a parameter or a buffer of the name of a box, in modules for its scopes; returns its path, with dots."""
     *scopes, last = name.split("/")
     owner = root
     for part in scopes:
@@ -242,7 +315,11 @@ def _register(root: nn.Module, name: str, box: Box) -> str:
         owner = owner._modules[part]  # type: ignore[assignment]
     _check_free(owner, last, name)
     assert isinstance(box, Parameter)
-    owner.register_parameter(last, nn.Parameter(tensor_of(np.array(box.array))))
+    value = tensor_of(np.array(box.array))
+    if is_trained:
+        owner.register_parameter(last, nn.Parameter(value))
+    else:
+        owner.register_buffer(last, value)
     return ".".join((*scopes, last))
 
 

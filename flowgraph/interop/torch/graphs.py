@@ -24,10 +24,18 @@ from flowgraph.interop.rule_table import NoBoxesError
 from flowgraph.interop.torch.exported import argument_names, exported
 from flowgraph.interop.torch.opaque import Place, TorchOperation
 from flowgraph.interop.torch.rules import RULES, names_of
-from flowgraph.interop.torch.symbolic_sizes import batch_of, shape_of, size_of
+from flowgraph.interop.torch.symbolic_sizes import Batch, batch_of, number_of, shape_of, size_of
 from flowgraph.interop.torch.tensors import array_of, check_device, numpy_dtype
 from flowgraph.shapes.size import Size
 from flowgraph.shapes.spec import Spec
+
+_aten = torch.ops.aten
+ASSERTIONS = {
+    _aten._assert_scalar.default,
+    _aten.sym_constrain_range.default,
+    _aten.sym_constrain_range_for_size.default,
+}
+"""Operations without a result, by which an exported program checks its sizes."""
 
 
 def graph_of(target: Foreign, *examples: Foreign, batch_axis: str | None = None, **named: Foreign) -> Graph:
@@ -85,8 +93,7 @@ class _Translation:
 
     def __init__(self, program: Foreign, names: Sequence[str], batch_axis: str | None) -> None:
         self._program = program
-        self._batch_axis = batch_axis
-        self._batch: Box | None = None
+        self._batch = None if batch_axis is None else Batch(batch_axis)
         self._inputs = {spec.arg.name: spec for spec in program.graph_signature.input_specs}
         self._boxes: dict[Node, Any] = {}
         user = [one.arg.name for one in self._inputs.values() if one.kind == InputKind.USER_INPUT]
@@ -95,6 +102,10 @@ class _Translation:
 
     def graph(self) -> Graph:
         """The graph of the outputs of the user."""
+        with batch_of(self._batch):
+            return self._graph()
+
+    def _graph(self) -> Graph:
         steps: dict[str, Callable[[Node], Any]] = {"placeholder": self._leaf, "call_function": self._operation}
         outputs: Any = ()
         for node in self._program.graph.nodes:
@@ -136,30 +147,51 @@ class _Translation:
         if not isinstance(value, torch.Tensor):
             return value
         name = self._called.get(node.name, node.name)
-        shape = shape_of(value, self._batch_axis)
-        box = Input(name, shape=shape, dtype=numpy_dtype(value.dtype, f"graph_of: {name!r}"))
-        if self._batch is None and shape and isinstance(shape[0], Size):
-            self._batch = box
+        if self._batch is not None:
+            self._batch.read(value)
+        box = Input(name, shape=shape_of(value), dtype=numpy_dtype(value.dtype, f"graph_of: {name!r}"))
+        if self._batch is not None and self._batch.box is None and box.shape and isinstance(box.shape[0], Size):
+            self._batch.box = box
         return box
 
     def _operation(self, node: Node) -> Any:
-        """The box, or the tuple of boxes, for one call."""
+        """The box, or the tuple of boxes, for one call; what a size that varies cannot say is refused by its name."""
         if node.target is operator.getitem:
             return self._boxes[node.args[0]][node.args[1]]  # type: ignore[index]
-        if isinstance(node.meta.get("val"), torch.SymInt):
-            return size_of(node.meta["val"], self._batch_axis)
+        try:
+            return self._called_with(node)
+        except Exception as error:
+            if self._batch is None or (isinstance(error, UnsupportedError) and _draws(node)):
+                raise
+            name = self._batch.name
+            raise UnsupportedError(
+                f"graph_of: found {node.target} in {_module(node)}, which no box computes for the named size {name} "
+                f"({str(error).removeprefix('graph_of: ')}); leave batch_axis out, for the graph of the sizes of the "
+                f"examples, or write it without the size of the batch"
+            ) from error
+
+    def _called_with(self, node: Node) -> Any:
+        value = node.meta.get("val")
+        if isinstance(value, torch.SymInt):
+            return size_of(value)
+        if isinstance(value, torch.SymBool) or node.target in ASSERTIONS:
+            return None  # what the export asserts of sizes
         given = pytree.tree_map_only(Node, self._boxes.__getitem__, (node.args, node.kwargs))
-        with reopened(_scope(node, self._first_calls)), batch_of(self._batch):
-            return self._fitted(node, self._boxes_for(node, *given))
+        with reopened(_scope(node, self._first_calls)):
+            if isinstance(value, torch.SymFloat):
+                return _number(node, given[0])
+            return self._fitted(node, self._boxes_for(node, *_with_numbers(node, *given)))
 
     def _boxes_for(self, node: Node, positional: Foreign, named: Foreign) -> Any:
         rule = RULES.of(names_of(node.target))
         if rule is not None:
             try:
-                return rule(*positional, **named)
+                made = rule(*_wide(node, positional), **named)
+                if not _is_missed(node, made):
+                    return made
             except NoBoxesError:
                 pass
-        return _opaque(node, positional, named, self._batch_axis)
+        return _opaque(node, positional, named)
 
     def _fitted(self, node: Node, made: Foreign) -> Any:
         """The result of a rule, with the shapes and dtypes of PyTorch."""
@@ -173,7 +205,7 @@ class _Translation:
         if not isinstance(expected, torch.Tensor):
             return made
         dtype = numpy_dtype(expected.dtype, f"graph_of: {node.target}")
-        return fitted(f"graph_of: the rule for {node.target}", made, shape_of(expected, self._batch_axis), dtype)
+        return fitted(f"graph_of: the rule for {node.target}", made, shape_of(expected), dtype)
 
     def _warn_of_changes(self) -> None:
         """Say which buffers a module changes when it is called, as the graph changes nothing."""
@@ -205,13 +237,69 @@ def _scope(node: Node, first_calls: dict[str, int]) -> str:
     return scope
 
 
-def _opaque(node: Node, positional: Foreign, named: Foreign, batch_axis: str | None) -> Any:
+def _module(node: Node) -> str:
+    """The module that made a call, for errors."""
+    stack = node.meta.get("nn_module_stack") or {}
+    path, kind = next(((path, kind) for path, kind in reversed(stack.values()) if path), ("", ""))
+    return f"the module {path!r} ({str(kind).rpartition('.')[2]})" if path else "what was called"
+
+
+def _draws(node: Node) -> bool:
+    """Whether an operation draws random numbers."""
+    return torch.Tag.nondeterministic_seeded in getattr(node.target, "tags", ())
+
+
+def _with_numbers(node: Node, positional: Foreign, named: Foreign) -> tuple[Any, Any]:
+    """The arguments, with a number to compute with where an operation takes a size as a number or a tensor."""
+    schema = getattr(node.target, "_schema", None)
+    if schema is None:
+        return positional, named
+    kinds = {one.name: str(one.type) for one in schema.arguments}
+
+    def read(value: Foreign, kind: str) -> Any:
+        is_number = any(word in kind for word in ("number", "Tensor", "float"))
+        return number_of(value) if is_number and isinstance(value, Size) else value
+
+    read_named = {name: read(value, kinds[name]) for name, value in named.items()}
+    return tuple(map(read, positional, kinds.values())), read_named
+
+
+def _wide(node: Node, given: Foreign) -> Any:
+    """The arguments of an operation that makes floats of whole numbers: of narrow ones NumPy makes half precision."""
+    value = node.meta.get("val")
+    boxes = [one for one in pytree.tree_leaves(given) if isinstance(one, Box)]
+    if (
+        not isinstance(value, torch.Tensor)
+        or not value.dtype.is_floating_point
+        or any(one.dtype.kind in "fc" or one.dtype.itemsize > 2 for one in boxes)
+    ):
+        return given
+    dtype: Any = numpy_dtype(value.dtype, f"graph_of: {node.target}")
+    return pytree.tree_map_only(Box, lambda one: one.astype(dtype), given)
+
+
+def _is_missed(node: Node, made: Foreign) -> bool:
+    """Whether the program reads a result that the boxes of a rule do not have: the memory of PyTorch's own backward."""
+    read: list[Any] = [user.args[1] for user in node.users if user.target is operator.getitem and user.users]
+    return isinstance(made, tuple) and any(made[place] is None for place in read)
+
+
+def _number(node: Node, given: Foreign) -> Any:
+    """A number that is computed of sizes, outside of tensors."""
+    numbers = [number_of(one).astype(float) if isinstance(one, Size) else one for one in given]
+    operation: Any = node.target
+    if operation is torch.sym_float:
+        return numbers[0]
+    return np.sqrt(numbers[0]) if operation is torch.sym_sqrt else operation(*numbers)
+
+
+def _opaque(node: Node, positional: Foreign, named: Foreign) -> Any:
     """A box that calls PyTorch."""
     operation: Any = node.target
     name = getattr(operation, "_opname", None)
     if not isinstance(operation, torch._ops.OpOverload):
         raise UnsupportedError(f"graph_of: found {operation}, for which there is no box and no single call of PyTorch")
-    if torch.Tag.nondeterministic_seeded in operation.tags:
+    if _draws(node):
         raise UnsupportedError(
             f"graph_of: found {operation}, which draws random numbers; give them as an argument, or call module.eval()"
         )
@@ -228,8 +316,8 @@ def _opaque(node: Node, positional: Foreign, named: Foreign, batch_axis: str | N
     if not results:
         raise UnsupportedError(f"graph_of: found {operation}, which gives no tensor, so that no box stands for it")
     if any(isinstance(one, Size) for one in pytree.tree_leaves((positional, named))):
-        raise UnsupportedError(f"graph_of: found {operation} of a size that varies; leave batch_axis out")
-    specs = tuple(Spec(shape_of(one, batch_axis), numpy_dtype(one.dtype, f"graph_of: {operation}")) for one in results)
+        raise UnsupportedError(f"graph_of: found {operation} of a size that varies, which PyTorch computes")
+    specs = tuple(Spec(shape_of(one), numpy_dtype(one.dtype, f"graph_of: {operation}")) for one in results)
     known = (tuple(child.spec for child in children), specs)
     box = TorchOperation(*children, operation=operation, arguments=arguments, known=known, name=name)
     if value is listed[0]:

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
+
+import numpy as np
 
 from flowgraph.box import Box
 from flowgraph.box.leaves import Input
-from flowgraph.derivatives import gradients
+from flowgraph.derivatives import gradients, jvp
+from flowgraph.derivatives.batching import over_rows
 from flowgraph.graph import Graph
 from flowgraph.graph.steps import replay
 from flowgraph.graph.topology import topological_order
 from flowgraph.interop.torch.kept_values import kept_values
 from flowgraph.plan import Plan, compile
+from flowgraph.shapes.size import Size
 
 _numbers = itertools.count()
 
@@ -27,17 +31,19 @@ class Pattern(NamedTuple):
 
 
 class Program:
-    """The outputs of a graph as a function of its leaves, all of which are inputs."""
+    """The outputs of a graph as a function of its leaves, all of which are inputs; its plan runs without gradients."""
 
     def __init__(self, leaves: Sequence[Input], outputs: Sequence[Box]) -> None:
         self.leaves = tuple(leaves)
         self.outputs = tuple(outputs)
         self._gradients: dict[Pattern, Gradient] = {}
         self._differentiable: dict[tuple[int, ...], tuple[int, ...]] = {}
+        self._over_rows: dict[tuple[int, ...], Program] = {}
+        self._slopes: dict[tuple[int, ...], Slopes] = {}
 
     @cached_property
     def plan(self) -> Plan:
-        """The outputs alone, where no gradient will be asked for."""
+        """The outputs."""
         return compile(self.outputs, inputs=self.leaves)
 
     def gradient(self, pattern: Pattern) -> Gradient:
@@ -45,6 +51,24 @@ class Program:
         if pattern not in self._gradients:
             self._gradients[pattern] = Gradient(self, pattern)
         return self._gradients[pattern]
+
+    def over_rows(self, places: tuple[int, ...]) -> Program:
+        """The outputs for all rows at once, of leaves at these places that have one more axis in front."""
+        if places not in self._over_rows:
+            count = Size(f"rows{next(_numbers)}")
+            leaves = list(self.leaves)
+            for place in places:
+                leaf = leaves[place]
+                leaves[place] = Input(f"{leaf.name} in {count}", shape=(count, *leaf.shape), dtype=leaf.dtype)
+            rows: dict[Box, Box] = {self.leaves[place]: leaves[place] for place in places}
+            self._over_rows[places] = Program(leaves, over_rows(self.outputs, rows))
+        return self._over_rows[places]
+
+    def slopes(self, places: tuple[int, ...]) -> Slopes:
+        """The directional derivatives of the outputs along directions for the leaves at these places."""
+        if places not in self._slopes:
+            self._slopes[places] = Slopes(self, places)
+        return self._slopes[places]
 
     def differentiable(self, wanted: tuple[int, ...]) -> tuple[int, ...]:
         """The positions of outputs with a differentiable path from a wanted leaf."""
@@ -96,15 +120,15 @@ class Gradient:
         return kept_values(self._before.outputs, self.program.outputs)
 
     @cached_property
-    def saving(self) -> Plan:
+    def saving(self) -> Program:
         """The outputs, then the values to keep for `sending`."""
-        return compile((*self._before.outputs, *self._kept), inputs=self._before.leaves)
+        return Program(self._before.leaves, (*self._before.outputs, *self._kept))
 
     @cached_property
-    def sending(self) -> Plan:
+    def sending(self) -> Program:
         """The gradients from the leaves, what arrives, and the values that were kept."""
         number = next(_numbers)
-        known: dict[Any, Any] = {
+        known: dict[Box, Input] = {
             box: Input(f"kept {number}.{place}", shape=box.shape, dtype=box.dtype)
             for place, box in enumerate(self._kept)
         }
@@ -112,4 +136,27 @@ class Gradient:
         boxes = topological_order(self.program.outputs)
         slots = {box: slot for slot, box in enumerate(boxes)}
         values = replay(boxes, slots, known) if known else boxes
-        return compile([values[slots[box]] for box in self.program.outputs], inputs=inputs)
+        return Program(inputs, [values[slots[box]] for box in self.program.outputs])
+
+
+class Slopes:
+    """The directional derivatives of the outputs at `places`, which are differentiable, along some of the leaves.
+
+    `program` computes them from the leaves and the directions; they are zeros where an output depends on other leaves.
+    """
+
+    def __init__(self, before: Program, wanted: tuple[int, ...]) -> None:
+        number = next(_numbers)
+        wrt = [before.leaves[place] for place in wanted]
+        along = [Input(f"along {number}.{i}", shape=one.shape, dtype=one.dtype) for i, one in enumerate(wrt)]
+        self.places = before.differentiable(tuple(range(len(before.leaves))))
+        found = [_slope(before.outputs[place], dict(zip(wrt, along, strict=True))) for place in self.places]
+        self.program = Program((*before.leaves, *along), found)
+
+
+def _slope(output: Box, along: Mapping[Box, Box]) -> Box:
+    graph = Graph(output)
+    inside = [box for box in along if box in graph]
+    cut = graph.cut(tuple(inside))
+    wrt = [box for box in inside if box not in cut]
+    return jvp(output, wrt, [along[box] for box in wrt]) if wrt else np.zeros_like(cast(Any, output))

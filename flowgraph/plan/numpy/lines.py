@@ -190,7 +190,8 @@ def _where(box: Where, names: Sequence[str], out: str) -> list[str]:
     if keeps_or_zero(box):
         return [f"keep_where({mask}, {yes}, {out})"]
     first = [] if no == out else [f"copyto({out}, {no})"]
-    return [*first, f"copyto({out}, {yes}, where={mask})", out]
+    holds = mask if box.children[0].dtype == bool else f"{mask} != 0"
+    return [*first, f"copyto({out}, {yes}, where={holds})", out]
 
 
 @rule_for(Cast)

@@ -9,6 +9,7 @@ from flowgraph.box import Box, Elementwise
 from flowgraph.box.axes import axes_of
 from flowgraph.boxes.elementwise.arithmetic import Multiply
 from flowgraph.boxes.elementwise.cast import Cast
+from flowgraph.boxes.engine.in_training import InTraining
 from flowgraph.boxes.indexing.index import Index
 from flowgraph.boxes.reduction.extremes import Max, Min
 from flowgraph.boxes.reduction.sums import Sum
@@ -151,7 +152,13 @@ def _repeated_result(make: Builder, box: Box) -> Box | None:
     return make.make(BroadcastTo, make.reduced(box.with_children(*sources)), to=box.shape)
 
 
+def in_training(make: Builder, box: Box) -> Box:
+    """A plan is made for one of the two: for training, where what is computed stands as it is."""
+    return box.children[0]
+
+
 RULES: dict[type[Box], list[Any]] = {
+    InTraining: [in_training],
     Reshape: [reshape],
     BroadcastTo: [broadcast_to],
     Transpose: [transpose],

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Array, Box, Constant, Value
+from flowgraph.boxes.engine.output_of import TUPLES_OF_ONE
 from flowgraph.graph import Graph
 from flowgraph.graph.passes import forward
 from flowgraph.graph.table import total_flops
@@ -85,6 +86,9 @@ class InPieces(Box):
         """Those of the boxes of the whole batch; None where one of them is not known."""
         total = total_flops([(box, 1) for box in self.body.whole.graph.boxes])
         return total.known if total.complete else None
+
+
+TUPLES_OF_ONE.add(InPieces)
 
 
 def cut_of(value: Array, cut: Shard | None, start: int, stop: int) -> Array:

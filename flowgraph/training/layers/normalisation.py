@@ -9,6 +9,7 @@ import numpy as np
 
 from flowgraph.box import Box, Value
 from flowgraph.box.leaves import Parameter
+from flowgraph.boxes.engine.in_training import InTraining
 from flowgraph.boxes.engine.shape_like import count_like
 from flowgraph.errors import ShapeError
 from flowgraph.training.keywords import strict_settings
@@ -75,7 +76,13 @@ class BatchNorm(Layer):
         """The normalised batch: by its own mean and variance in training, else by the running ones."""
         self._check(x)
         with self._built(x):
-            mean, variance = self._batch(x) if training else (self.mean, self.variance)
+            mean: Any = self.mean
+            variance: Any = self.variance
+            if training:
+                of_batch = self._batch(x)
+                mean, variance = (
+                    InTraining(a, in_evaluation=b) for a, b in zip(of_batch, (mean, variance), strict=True)
+                )
             rate = self.scale / np.sqrt(variance + self.epsilon)
             return ((x - _along(mean, x)) * _along(rate, x) + _along(self.shift, x)).named("h")
 

@@ -11,7 +11,9 @@ from flowgraph import boxes
 from flowgraph.box import Constant
 from flowgraph.box.leaves import Parameter
 from flowgraph.box.value import Foreign
+from flowgraph.boxes.neural.resizing import COORDINATES
 from flowgraph.interop.onnx.reading.node import Attributes, Node
+from flowgraph.interop.onnx.reading.reduction import stashed
 from flowgraph.interop.onnx.reading.rules import is_old_training, reader_for
 from flowgraph.shapes.size import Size
 
@@ -176,14 +178,78 @@ def _(node: Node, x: Foreign, scale: Foreign, shift: Foreign) -> Any:
     return _along_channels(scale, x) * _normal(x, axes, node.get("epsilon", 1e-5)) + _along_channels(shift, x)
 
 
-@reader_for("GroupNormalization")
+@reader_for("GroupNormalization", idle=["stash_type"])
 def _(node: Node, x: Foreign, scale: Foreign, shift: Foreign) -> Any:
+    """Scale and shift are numbers of each group before opset 21, of each channel since."""
     groups, channels = node.get("num_groups"), x.shape[1]
-    parts = np.reshape(x, (x.shape[0], groups, channels // groups, *x.shape[2:]))
-    h = _normal(parts, tuple(range(2, len(parts.shape))), node.get("epsilon", 1e-5))
+    if isinstance(channels, Size) or groups < 1 or channels % groups or scale.shape[0] not in (groups, channels):
+        raise node.refuse(f"found {groups} groups of {channels} channels and {scale.shape[0]} numbers for their scales")
+    parts = stashed(node, np.reshape(x, (x.shape[0], groups, channels // groups, *x.shape[2:])))
+    h = _normal(parts, tuple(range(2, len(parts.shape))), node.get("epsilon", 1e-5)).astype(x.dtype)
     if scale.shape[0] == channels:
         return np.reshape(h, x.shape) * _along_channels(scale, x) + _along_channels(shift, x)
     return np.reshape(h * _along_channels(scale, h) + _along_channels(shift, h), x.shape)
+
+
+@reader_for("Resize", "Upsample", idle=["extrapolation_value"], light=False)
+def _(node: Node, a: Foreign, *_: Foreign) -> Any:
+    """Upsample, and Resize of opset 10, know scales and asymmetric coordinates alone."""
+    old = node.kind == "Upsample" or node.version < 11
+    scales = node.get("scales") if "scales" in node.attributes else _numbers(node, 1 if old else 2)
+    sizes = None if old else _numbers(node, 3)
+    coordinates = "asymmetric" if old else node.get("coordinate_transformation_mode", "half_pixel")
+    if (
+        node.get("antialias", 0)
+        or coordinates not in ("asymmetric", *COORDINATES)
+        or (scales is None) == (sizes is None)
+    ):
+        raise node.refuse(
+            f"found antialias={node.get('antialias', 0)}, the coordinates {coordinates!r}, scales={scales} and "
+            f"sizes={sizes}, needs antialias=0, coordinates among {', '.join(COORDINATES)}, and scales or sizes"
+        )
+    axes = [node.counted(axis, len(a.shape)) for axis in node.get("axes", range(len(a.shape)))]
+    settings = _sizes_and_scales(node, a.shape, axes, scales, sizes)
+    return boxes.Resize.apply(
+        a,
+        **settings,
+        mode=node.get("mode", "nearest"),
+        coordinates=coordinates,
+        rounding="floor" if old else node.get("nearest_mode", "round_prefer_floor"),
+        cubic=node.get("cubic_coeff_a", -0.75),
+        exclude_outside=bool(node.get("exclude_outside", 0)),
+    )
+
+
+def _numbers(node: Node, place: int) -> Any:
+    """The numbers of an input; None where the file has none."""
+    found = np.ravel(node.known(place)) if node.given(place) else ()
+    return list(found) if len(found) else None
+
+
+def _sizes_and_scales(node: Node, shape: Foreign, axes: Foreign, scales: Foreign, sizes: Foreign) -> dict[str, Any]:
+    """The settings for the last axes, from the first one on that changes."""
+    policy = node.get("keep_aspect_ratio_policy", "stretch")
+    numbers = scales if sizes is None else sizes
+    if len(numbers) != len(axes):
+        raise node.refuse(f"found {len(numbers)} numbers for {len(axes)} axes")
+    changes = {
+        axis: one for axis, one in zip(axes, numbers, strict=True) if one != (1 if sizes is None else shape[axis])
+    }
+    first = min(changes, default=len(shape) - 1)
+    if any(isinstance(one, Size) for one in (*changes.values(), *(shape[first:] if sizes is not None else ()))):
+        raise node.refuse("found sizes that follow the batch along an axis that is resized")
+    if sizes is None:
+        return {"scale": tuple(float(changes.get(axis, 1)) for axis in range(first, len(shape)))}
+    if policy == "stretch":
+        return {"size": tuple(int(changes.get(axis, shape[axis])) for axis in range(first, len(shape)))}
+    ratios = [one / shape[axis] for axis, one in changes.items()] or [1.0]
+    ratio = min(ratios) if policy == "not_larger" else max(ratios)
+    return {
+        "size": tuple(
+            math.floor(shape[axis] * ratio + 0.5) if axis in axes else shape[axis] for axis in range(first, len(shape))
+        ),
+        "scale": tuple(float(ratio) if axis in axes else 1.0 for axis in range(first, len(shape))),
+    }
 
 
 def _normal(x: Foreign, axes: tuple[int, ...], epsilon: float) -> Any:

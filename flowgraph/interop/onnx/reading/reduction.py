@@ -102,7 +102,7 @@ def _(node: Node, a: Foreign) -> Any:
 @reader_for("LayerNormalization", idle=["stash_type"])
 def _(node: Node, x: Foreign, scale: Foreign, shift: Foreign = None) -> Any:
     axes = tuple(range(node.axis("axis", -1, len(x.shape)), len(x.shape)))
-    wide = _stashed(node, x)
+    wide = stashed(node, x)
     mean = np.mean(wide, axis=axes, keepdims=True)
     apart = wide - mean
     rate = 1 / np.sqrt(np.mean(apart * apart, axis=axes, keepdims=True) + node.get("epsilon", 1e-5))
@@ -113,12 +113,12 @@ def _(node: Node, x: Foreign, scale: Foreign, shift: Foreign = None) -> Any:
 @reader_for("RMSNormalization", idle=["stash_type"])
 def _(node: Node, x: Foreign, scale: Foreign) -> Any:
     axes = tuple(range(node.axis("axis", -1, len(x.shape)), len(x.shape)))
-    wide = _stashed(node, x)
+    wide = stashed(node, x)
     root = np.sqrt(np.mean(wide * wide, axis=axes, keepdims=True) + node.get("epsilon", 1e-5))
     return (wide / root).astype(x.dtype) * scale
 
 
-def _stashed(node: Node, x: Foreign) -> Any:
+def stashed(node: Node, x: Foreign) -> Any:
     """Halves are computed with in single precision, unless the file says otherwise."""
     return x.astype(np.float32) if x.dtype == np.float16 and node.get("stash_type", 1) == 1 else x
 

@@ -85,6 +85,29 @@ def _(writer: Writer, box: Foreign, a: str) -> Any:
     return found if images else reshaped(writer, found, box.shape)
 
 
+def _is_one_resize(box: Foreign) -> bool:
+    """Whether the settings are attributes of the operation, whose numbers are of single precision."""
+    numbers = (box.cubic, *(box.scale or ()))
+    either = box.scale is None or (box.size is None and box.coordinates != "align_corners")  # of which runtimes differ
+    return box.dtype.kind == "f" and either and all(float(np.float32(one)) == one for one in numbers)
+
+
+@rule_for(boxes.Resize, when=_is_one_resize)
+def _(writer: Writer, box: Foreign, a: str) -> Any:
+    sizes = [] if box.size is None else [writer.ints(*box.size)]
+    scales = "" if box.scale is None else writer.constant(np.array(box.scale, np.float32))
+    ndim = len(box.shape)
+    return writer.op(
+        "Resize", a, "", scales, *sizes,
+        axes=[*range(ndim - len(box.size or box.scale), ndim)],
+        mode=box.mode,
+        coordinate_transformation_mode=box.coordinates,
+        nearest_mode=box.rounding,
+        cubic_coeff_a=box.cubic,
+        exclude_outside=int(box.exclude_outside),
+    )  # fmt: skip
+
+
 def as_places(labels: Foreign, classes: Foreign) -> Any:
     """Labels as class indices; a negative label becomes an index out of bounds, which a run refuses as well."""
     return np.where(labels < 0, classes, labels)

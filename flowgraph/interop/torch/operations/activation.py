@@ -154,9 +154,9 @@ def dropped(a: Foreign, p: float, train: bool) -> Any:
 
 
 @rule_for("aten.native_dropout")
-def native_dropout(a: Foreign, p: float, train: bool) -> tuple[Any, ...]:
-    """As dropout; the second result is memory of PyTorch's own backward."""
-    return dropped(a, p, train), None
+def native_dropout(a: Foreign, p: float, train: Foreign) -> tuple[Any, ...]:
+    """As dropout, unless it is told not to train; the second result is memory of PyTorch's own backward."""
+    return dropped(a, p, train is not False), None
 
 
 @rule_for("aten.feature_dropout")

@@ -6,9 +6,12 @@ from typing import Any
 
 import numpy as np
 
+from flowgraph.box import Box
 from flowgraph.box.value import Foreign
+from flowgraph.errors import UnsupportedError
 from flowgraph.interop.torch.rules import rule_for
-from flowgraph.interop.torch.symbolic_sizes import filled
+from flowgraph.interop.torch.symbolic_sizes import counted, filled, number_of, size_behind
+from flowgraph.shapes.size import Size
 
 
 @rule_for("aten.full.default")
@@ -68,31 +71,39 @@ def new_full(a: Foreign, size: Foreign, value: Foreign, **settings: Foreign) -> 
 @rule_for("aten.arange.default")
 def count(end: Foreign, **settings: Foreign) -> Any:
     """Numbers from 0 up to, not including, the end."""
-    return np.arange(end)
+    return arange(0, end)
 
 
 @rule_for("aten.arange.start", "aten.arange.start_step")
 def arange(start: Foreign, end: Foreign, step: Foreign = 1, **settings: Foreign) -> Any:
     """Numbers in equal steps."""
-    return np.arange(start, end, step)
+    first, last = size_behind(start), size_behind(end)
+    if not isinstance(first, Size) and not isinstance(last, Size):
+        return np.arange(first, last, step)
+    if step != 1:
+        raise UnsupportedError(f"graph_of: found steps of {step} from {first} to {last}, needs steps of 1")
+    return counted(last - first) + start
 
 
 @rule_for("aten.linspace")
-def linspace(start: Foreign, end: Foreign, steps: int, **settings: Foreign) -> Any:
+def linspace(start: Foreign, end: Foreign, steps: Foreign, **settings: Foreign) -> Any:
     """So many numbers in equal steps, both ends among them."""
-    return np.linspace(start, end, steps)
+    if not any(isinstance(one, Size | Box) for one in (start, end, steps)):
+        return np.linspace(start, end, steps)
+    last = number_of(steps - 1) if isinstance(steps, Size) else steps - 1
+    return start + counted(steps) * ((end - start) / np.maximum(last, 1))
 
 
 @rule_for("aten.scalar_tensor")
 def number(value: Foreign, **settings: Foreign) -> Any:
     """One number."""
-    return np.asarray(value)
+    return value if isinstance(value, Box) else np.asarray(value)
 
 
-@rule_for("aten.eye.default")
-def eye(rows: int, **settings: Foreign) -> Any:
+@rule_for("aten.eye.default", "aten.eye.m")
+def eye(rows: Foreign, columns: Foreign = None, **settings: Foreign) -> Any:
     """Ones on the diagonal."""
-    return np.eye(rows)
+    return counted(rows)[:, None] == counted(rows if columns is None else columns)[None, :]
 
 
 @rule_for("aten.one_hot")

@@ -105,7 +105,7 @@ def cross_entropy(
     if weight is not None:
         log_p = log_p * _classwise(weight, log_p, axis)
     losses = -np.sum(target * log_p, axis=axis)
-    return np.sum(losses) / losses.size if reduction == MEAN else reduced(losses, reduction)
+    return reduced(losses, reduction)
 
 
 @rule_for("aten.nll_loss", "aten.nll_loss_nd", "aten.nll_loss2d")

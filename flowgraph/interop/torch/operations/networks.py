@@ -8,11 +8,22 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box.value import Foreign
-from flowgraph.boxes import Conv1d, Conv2d, Conv3d, ConvInput, MaxPool, MeanPool, softmax
+from flowgraph.boxes import (
+    Conv1d,
+    Conv2d,
+    Conv3d,
+    ConvInput,
+    MaxPool,
+    MeanPool,
+    Resize,
+    arange_like,
+    count_like,
+    softmax,
+)
 from flowgraph.interop.fitting import shortest, shortest_padding
 from flowgraph.interop.rule_table import NoBoxesError
 from flowgraph.interop.torch.rules import rule_for
-from flowgraph.shapes.size import Size
+from flowgraph.interop.torch.symbolic_sizes import filled
 
 CONVOLUTIONS: dict[int, Any] = {3: Conv1d, 4: Conv2d, 5: Conv3d}
 """By the number of axes of their input."""
@@ -85,7 +96,7 @@ def conv_transpose(
     sizes = [
         (x.shape[2 + i] - 1) * step[i] - 2 * pad[i] + gap[i] * (w.shape[2 + i] - 1) + 1 + more[i] for i in range(axes)
     ]
-    like = np.broadcast_to(np.zeros((), x.dtype), (x.shape[0], w.shape[1] * groups, *sizes))
+    like = filled((x.shape[0], w.shape[1] * groups, *sizes), x.dtype.type(0))
     h: Any = ConvInput(x, w, like, stride=step, padding=pad, dilation=gap, groups=groups)
     h = h if b is None else h + channelwise(b, axes)
     return h if batched else h[0]
@@ -196,11 +207,10 @@ def attention(
     """softmax(q kᵀ / √d) v, where a mask may take places out or add to the scores; 0 where it takes out all."""
     if dropout_p or enable_gqa:
         raise NoBoxesError("attention with dropout or groups of queries")
-    size = q.shape[-1]
-    factor = scale if scale is not None else 1 / math.sqrt(size if not isinstance(size, Size) else 1)
+    factor = scale if scale is not None else 1 / np.sqrt(count_like(q, -1))
     scores = q @ np.swapaxes(k, -1, -2) * factor
     if is_causal:
-        scores = np.where(np.tri(q.shape[-2], k.shape[-2], dtype=bool), scores, -np.inf)
+        scores = np.where(arange_like(q, -2)[:, None] >= arange_like(k, -2)[None, :], scores, -np.inf)
     if mask is not None:
         scores = np.where(mask, scores, -np.inf) if mask.dtype == bool else scores + mask
         nothing = np.all(scores == -np.inf, axis=-1, keepdims=True)
@@ -210,14 +220,41 @@ def attention(
 
 @rule_for("aten.upsample_nearest1d.vec", "aten.upsample_nearest2d.vec", "aten.upsample_nearest3d.vec")
 def nearest(a: Foreign, size: Foreign, factors: Foreign = None) -> Any:
-    """Every number as often as the result is larger than the input, where that is a whole number."""
-    axes = len(a.shape) - 2
-    for i in range(axes):
-        factor = factors[i] if size is None else size[i] / a.shape[2 + i]
-        if factor != int(factor):
-            raise NoBoxesError("upsampling by a factor that is no whole number")
-        a = np.repeat(a, int(factor), axis=2 + i)
-    return a
+    """The element at the place that is rounded down; PyTorch takes twice the size of an image for a factor of 2."""
+    if size is None and len(a.shape) == 4:
+        found = [math.floor(one * factor) / one for one, factor in zip(a.shape[2:], factors, strict=True)]
+        factors = [ratio if ratio in (1, 2) else one for ratio, one in zip(found, factors, strict=True)]
+    return _resized(a, size, factors, False, mode="nearest", coordinates="asymmetric", rounding="floor")
+
+
+@rule_for(
+    "aten._upsample_nearest_exact1d.vec", "aten._upsample_nearest_exact2d.vec", "aten._upsample_nearest_exact3d.vec"
+)
+def nearest_exact(a: Foreign, size: Foreign, factors: Foreign = None) -> Any:
+    """The element whose pixel the centre of the result lies in."""
+    return _resized(a, size, factors, False, mode="nearest", rounding="round_prefer_ceil")
+
+
+@rule_for("aten.upsample_linear1d.vec", "aten.upsample_bilinear2d.vec", "aten.upsample_trilinear3d.vec")
+def linear(a: Foreign, size: Foreign, align_corners: bool, factors: Foreign = None) -> Any:
+    """Means of the two elements around each place, along each axis."""
+    return _resized(a, size, factors, align_corners, mode="linear")
+
+
+@rule_for("aten.upsample_bicubic2d.vec")
+def cubic(a: Foreign, size: Foreign, align_corners: bool, factors: Foreign = None) -> Any:
+    """Weighted means of the four elements around each place, along each axis."""
+    return _resized(a, size, factors, align_corners, mode="cubic")
+
+
+def _resized(a: Foreign, size: Foreign, factors: Foreign, align_corners: bool, **settings: Foreign) -> Any:
+    """By the factors where they are given; where corners are aligned by the sizes, which then alone count."""
+    if size is None and align_corners:
+        size = [math.floor(one * factor) for one, factor in zip(a.shape[2:], factors, strict=True)]
+    if align_corners:
+        settings["coordinates"] = "align_corners"
+    number = {"size": tuple(size)} if size is not None else {"scale": tuple(map(float, factors))}
+    return Resize(a, **number, **settings)
 
 
 @rule_for("aten.pixel_shuffle")

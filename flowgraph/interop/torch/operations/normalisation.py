@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box.value import Foreign
+from flowgraph.boxes.engine.in_training import InTraining
 from flowgraph.interop.torch.operations.networks import channelwise
 from flowgraph.interop.torch.rules import rule_for
 
@@ -61,7 +62,8 @@ def batch_norm_in_training(
     if not training:
         return (*batch_norm_in_use(x, w, b, mean, var, momentum, eps), mean, var)
     axes = (0, *range(2, len(x.shape)))
-    h = affine(standardised(x, axes, eps), *channels(x, w, b))
+    now = InTraining(np.mean(x, axis=axes), in_evaluation=mean), InTraining(np.var(x, axis=axes), in_evaluation=var)
+    h = batch_norm_in_use(x, w, b, *now, momentum, eps)[0]
     new_mean = (1 - momentum) * mean + momentum * np.mean(x, axis=axes)
     new_var = (1 - momentum) * var + momentum * np.var(x, axis=axes, ddof=1)
     return h, None, None, new_mean, new_var

@@ -11,6 +11,8 @@ from flowgraph.boxes import broadcast_like
 from flowgraph.boxes.engine.stop_gradient import StopGradient
 from flowgraph.interop.rule_table import NoBoxesError
 from flowgraph.interop.torch.rules import rule_for
+from flowgraph.interop.torch.symbolic_sizes import filled
+from flowgraph.shapes.size import Size
 
 rule_for("aten.squeeze")(np.squeeze)
 rule_for("aten.roll")(np.roll)
@@ -83,13 +85,21 @@ def expanded(a: Foreign, size: Foreign, *, implicit: bool = False) -> Any:
     """Repeated along axes of size 1 and new ones; -1 keeps a size."""
     new = len(size) - len(a.shape)
     kept = (None,) * new + tuple(a.shape)
-    return np.broadcast_to(a, tuple(old if one == -1 else one for one, old in zip(size, kept, strict=True)))
+    sizes = tuple(old if one == -1 else one for one, old in zip(size, kept, strict=True))
+    if any(isinstance(one, Size) and one != old for one, old in zip(sizes, kept, strict=True)):
+        return broadcast_like(a, filled(sizes, False))
+    return np.broadcast_to(a, sizes)
 
 
 @rule_for("aten.repeat")
 def repeated(a: Foreign, repeats: Foreign) -> Any:
     """Side by side so many times."""
-    return np.tile(a, tuple(repeats))
+    if not any(isinstance(one, Size) for one in repeats):
+        return np.tile(a, tuple(repeats))
+    shape = (1,) * (len(repeats) - len(a.shape)) + tuple(a.shape)
+    pairs = [one for pair in zip(repeats, shape, strict=True) for one in pair]
+    apart = np.reshape(a, tuple(one for size in shape for one in (1, size)))
+    return np.reshape(expanded(apart, pairs), tuple(one * size for one, size in zip(repeats, shape, strict=True)))
 
 
 @rule_for("aten.repeat_interleave.self_int")
