@@ -250,6 +250,7 @@ from flowgraph.boxes.neural.elementwise_loss import SquaredError as SquaredError
 from flowgraph.boxes.shape.reshaping import Squeeze as Squeeze
 from flowgraph.boxes.shape.joining import Stack as Stack
 from flowgraph.boxes.reduction.variance import Std as Std
+from flowgraph.boxes.engine.stop_gradient import StopGradient as StopGradient
 from flowgraph.boxes.special.gamma_function import StudentCdf as StudentCdf
 from flowgraph.boxes.elementwise.arithmetic import Subtract as Subtract
 from flowgraph.boxes.reduction.sums import Sum as Sum
@@ -341,6 +342,10 @@ def softmax(a: Any, axis: Axes | None = ...) -> Any: ...
 def softplus(a: Box) -> Box: ...
 @overload
 def softplus(a: Any) -> Any: ...
+@overload
+def stop_gradient(a: Box) -> Box: ...
+@overload
+def stop_gradient(a: Any) -> Any: ...
 @overload
 def sum(a: Box, axis: Axes | None = ..., keepdims: bool = ...) -> Box: ...
 @overload
@@ -612,6 +617,7 @@ __all__ = [
     "silu",
     "softmax",
     "softplus",
+    "stop_gradient",
     "sum",
     "sum_like",
 ]
