@@ -4,8 +4,8 @@ Such programs call `grad(objective)(params, iteration)` with another whole numbe
 objective, rebind what it reads, take another branch, or make the derivative anew. Both libraries make the same calls in
 the same run, in turn, several rounds, the best of each; their gradients are compared first. Times are processor time,
 of one thread each: plans of large arrays use two where there are cores, which takes more processor time, and less time.
-Memory is measured in a separate process for each library and idiom: resident bytes after 1,100 calls less those after
-100.
+"jit" and "jax.jit" are `jit(grad(f))`, of functions that are pure. Memory is measured in a separate process for each
+library and idiom: resident bytes after 1,100 calls less those after 100.
 
 `--first` measures first calls alone, each of a function that was never called, and `--captured` arrays that the
 function reads from its closure beside the same arrays as arguments. `--plans` measures derivatives beside the plan of
@@ -264,11 +264,19 @@ FIRST = {
 }  # fmt: skip
 
 
-def columns() -> dict[str, tuple[Any, Callable[..., Any]]]:
+PURE = {name for name in IDIOMS if name.startswith(("batch as", "iteration unused", "iteration in", "iteration, "))}
+"""Those whose function is pure, so that it may be called once: columns of their own say what that gains."""
+
+COMPILED = ("jit", "jax.jit")
+
+
+def columns(compiled: bool = False) -> dict[str, tuple[Any, Callable[..., Any]]]:
     """For each column of a table the module of NumPy's functions and what makes a gradient."""
-    from flowgraph.functional import grad
+    from flowgraph.functional import grad, jit
 
     found: dict[str, tuple[Any, Callable[..., Any]]] = {"called": (onp, grad)}
+    if compiled:
+        found["jit"] = (onp, lambda f: jit(grad(f)))
     try:
         import autograd
         import autograd.numpy
@@ -276,7 +284,25 @@ def columns() -> dict[str, tuple[Any, Callable[..., Any]]]:
         found["autograd"] = (autograd.numpy, autograd.grad)
     except ImportError as error:
         print(f"autograd: left out ({error})")
+    try:
+        if compiled:
+            import jax
+
+            jax.config.update("jax_enable_x64", True)
+            found["jax.jit"] = (jax.numpy, lambda f: _in_numpy(jax.jit(jax.grad(f))))
+    except ImportError as error:
+        print(f"jax: left out ({error})")
     return found
+
+
+def _in_numpy(slope: Callable[..., Any]) -> Callable[..., Any]:
+    """A gradient of JAX whose results are arrays of NumPy, computed to the end."""
+
+    def call(*arguments: Any) -> Any:
+        found = slope(*arguments)
+        return [onp.asarray(one) for one in found] if isinstance(found, list) else onp.asarray(found)
+
+    return call
 
 
 def first_calls(rounds: int = ROUNDS) -> dict[str, Any]:
@@ -341,7 +367,7 @@ def _refuse_other(results: list[Any]) -> None:
 
 def calls_of(library: str, idiom: str) -> Call:
     """The call of an idiom in a library."""
-    return IDIOMS[idiom](*columns()[library])
+    return IDIOMS[idiom](*columns(library in COMPILED)[library])
 
 
 def timed(idiom: str, libraries: list[str]) -> dict[str, float]:
@@ -469,11 +495,11 @@ def main() -> None:
     if "--captured" in sys.argv:
         print(json.dumps(captured()))
         return
-    libraries = list(columns())
     found: dict[str, Any] = {}
     print(f"one call of a gradient, best of {ROUNDS} rounds; growth in {COUNTED} calls")
     for idiom in IDIOMS:
-        micros = timed(idiom, libraries)
+        micros = timed(idiom, list(columns(idiom in PURE)))
+        libraries = [name for name in micros if name not in COMPILED]
         memory = {} if "--no-memory" in sys.argv else dict(growths(idiom, libraries))
         found[idiom] = {"microseconds": micros, "megabytes": memory}
         growth = "".join(f"   {library} {memory[library]:+6.1f} MB" for library in memory)

@@ -64,7 +64,9 @@ def functional_calls(found: Numbers, machine: str) -> str:
     width = max(map(len, found)) + 1
     lines = [f"{'':{width}}" + "".join(f"{name:>10}" for name in columns)]
     for idiom, row in found.items():
-        lines.append(f"{idiom:{width}}" + "".join(f"{row['microseconds'][name]:10.0f}" for name in columns))
+        micros = row["microseconds"]
+        cells = [f"{micros[name]:10.0f}" if name in micros else f"{'':10}" for name in columns]
+        lines.append(f"{idiom:{width}}{''.join(cells)}".rstrip())
     most = max(0.0, *(grown for row in found.values() for grown in row["megabytes"].values()))
     return _joined(
         _prose(
@@ -73,6 +75,34 @@ def functional_calls(found: Numbers, machine: str) -> str:
         ),
         _code(lines),
         _prose(f"In a thousand calls with numbers that never repeat, no process grew by more than {most:.1f} MB."),
+    )
+
+
+def first_calls(found: Numbers, machine: str) -> str:
+    """Milliseconds of first calls."""
+    rows = [f"{name} {row['called']['first']:.1f} ({row['autograd']['first']:.1f})" for name, row in found.items()]
+    return _prose(f"{machine}, a first call took, in milliseconds of the processor (autograd's): {_listed(rows)}.")
+
+
+def captured(found: Numbers, machine: str) -> str:
+    """Microseconds of a gradient with a captured array, and with the same array as an argument."""
+    rows = [f"{row['called']:.0f} ({row['called, as an argument']:.0f}) for {name}" for name, row in found.items()]
+    return _prose(
+        f"{machine}: the gradient of a mean of squares by one number took, in microseconds, {_listed(rows)} of "
+        f"captured data (of the same data as an argument)."
+    )
+
+
+def jit_by_hand(found: Numbers, machine: str) -> str:
+    """Functions under jit beside gradients by hand."""
+    rows = [
+        f"{row['jit'] / row['by hand']:.2f} for the {name} (JAX {row['jax.jit'] / row['by hand']:.2f}, called "
+        f"{row['called'] / row['by hand']:.2f})"
+        for name, row in found.items()
+    ]
+    return _prose(
+        f"{machine}: value and gradient under `jit` took so many times as long as written by hand in NumPy: "
+        f"{_listed(rows)}."
     )
 
 

@@ -45,9 +45,9 @@ class Derived:
     """The function that computes a derivative of another.
 
     In each call the function is called, on boxes. What these are is all that is kept: where calls build the same boxes,
-    of other arrays and numbers, their graph is derived once, and runs. The first call of its kind, and the first
-    that builds its boxes, computes a first derivative in numbers, so that a function which is called once, or goes
-    another way each time, costs no derivation.
+    of other arrays and numbers, the steps over them are made once, and run. A first derivative is computed in numbers,
+    by a forward and a backward pass, until its graph has run so often that it is derived and becomes a plan; nothing
+    is kept of the first call of a kind.
     """
 
     def __init__(
