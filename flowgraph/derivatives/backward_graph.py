@@ -139,9 +139,9 @@ def sent_back(
     boxes = tuple(box for box in listed if isinstance(box, Box) and box in graph)
     cut = graph.cut(boxes)
     if unused == "raise":
-        reachability.refuse_cut(graph, [box for box in listed if box not in graph] + cut)
+        reachability.refuse_cut(graph, [*[box for box in listed if box not in graph], *cut])
     reachability.refuse_lost(graph, cut)
-    reached = tuple(box for box in boxes if all(box is not one for one in cut))
+    reached = tuple(box for box in boxes if box not in cut)
     seeds = seeds_of(graph, [(output, seed_of(output, grad)) for output, grad in zip(outputs, grads, strict=True)])
     found = backward(graph, graph.boxes, seeds, reached, partial(_sweep_boxes, fallback is not None, units))
     result = [_as_box(found[box]) if box in found else _zeros(box) for box in listed]

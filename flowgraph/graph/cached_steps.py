@@ -8,6 +8,7 @@ from typing import Any
 from flowgraph.box import Box
 from flowgraph.graph.backward_steps import backward_steps
 from flowgraph.graph.forward import forward_steps
+from flowgraph.graph.order import Boxes
 from flowgraph.graph.reachability import unreached
 from flowgraph.graph.steps import Fstep, Step
 from flowgraph.graph.topology import Topology
@@ -20,7 +21,7 @@ class CachedSteps(Topology):
         super().__init__(outputs, along)
         self._fsteps: dict[Any, tuple[Fstep, ...]] = {}
         self._bsteps: dict[tuple[Box, ...], tuple[Step, ...]] = {}
-        self._cut: dict[tuple[Box, ...], list[Box]] = {}
+        self._cut: dict[tuple[Box, ...], Boxes] = {}
 
     def fsteps(self, kept: frozenset[int] | None, dirty: frozenset[int] | None = None) -> tuple[Fstep, ...]:
         """The steps of the forward pass.
@@ -59,7 +60,7 @@ class CachedSteps(Topology):
             self._bsteps[wrt] = backward_steps(self.boxes, self.slots, wrt, self.outputs)
         return self._bsteps[wrt]
 
-    def cut(self, wrt: tuple[Box, ...]) -> list[Box]:
+    def cut(self, wrt: tuple[Box, ...]) -> Boxes:
         """The boxes of `wrt` that no differentiable path from an output reaches.
 
         Parameters
@@ -69,7 +70,7 @@ class CachedSteps(Topology):
 
         Returns
         -------
-        list of Box
+        Boxes
             Empty if all are reached.
         """
         if wrt not in self._cut:

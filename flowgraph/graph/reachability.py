@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from flowgraph.box import Box
 from flowgraph.boxes.elementwise.arithmetic import Positive
 from flowgraph.errors import NotDifferentiableError
-from flowgraph.graph.order import topological_order
+from flowgraph.graph.order import Boxes, topological_order
 from flowgraph.graph.topology import Topology
 
 
@@ -23,10 +23,10 @@ def leading(boxes: Sequence[Box], slots: Mapping[Box, int], wrt: Iterable[Box]) 
     return leads
 
 
-def unreached(graph: Topology, wrt: Iterable[Box]) -> list[Box]:
+def unreached(graph: Topology, wrt: Iterable[Box]) -> Boxes:
     """Those of `wrt` to which no differentiable path leads from an output."""
     found = reached(graph.boxes, graph.outputs)
-    return [box for box in wrt if box not in found]
+    return Boxes(box for box in wrt if box not in found)
 
 
 def reached(boxes: Sequence[Box], outputs: Iterable[Box]) -> set[Box]:
