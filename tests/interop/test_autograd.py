@@ -49,6 +49,69 @@ def test_check_grads_raises_for_a_wrong_gradient_and_not_for_a_right_one():
         check_grads(np.sum, modes=["back"])
 
 
+@pytest.mark.parametrize("argnum", [0, 1, (1,), (0, 1), [1, 0]])
+@pytest.mark.parametrize("modes", [["fwd"], ["rev"], ["fwd", "rev"]])
+@pytest.mark.parametrize("wrong", [None, 0, 1])
+def test_check_grads_finds_what_is_wrong_in_the_arguments_that_argnum_names_and_in_no_others(argnum, modes, wrong):
+    @primitive
+    def product(x, y, power=1):
+        return (x * y) ** power
+
+    errors = [1.001 if place == wrong else 1.0 for place in (0, 1)]
+    defvjp(
+        product,
+        lambda ans, x, y, power: lambda g: g * errors[0] * 2 * x * y**2,
+        lambda ans, x, y, power: lambda g: g * errors[1] * 2 * y * x**2,
+    )
+    checked = check_grads(product, argnum, modes=modes)
+    x, y = np.linspace(1, 2, 3), np.linspace(3, 4, 3, dtype=np.float32)
+    if wrong is not None and (wrong == argnum or (not isinstance(argnum, int) and wrong in argnum)):
+        with pytest.raises(AssertionError, match="check of product failed"):
+            checked(x, y, power=2)
+    else:
+        checked(x, y, power=2)
+
+
+def test_check_grads_finds_a_wrong_second_derivative_unless_order_is_1():
+    @primitive
+    def doubled(g):
+        return 2 * g
+
+    @primitive
+    def square(x):
+        return x**2
+
+    defvjp(doubled, lambda ans, g: lambda h: h * 2.002)
+    defvjp(square, lambda ans, x: lambda g: doubled(g) * x)
+    check_grads(square, modes=["rev"], order=1)(1.5)
+    with pytest.raises(AssertionError, match="check of vjp_square failed"):
+        check_grads(square, modes=["rev"])(1.5)
+
+
+@pytest.mark.parametrize(
+    ("f", "arguments"),
+    [
+        (lambda p: p["a"] * np.sum(p["b"][0] ** 3), ({"a": 2.0, "b": [np.ones(2)], "label": "x"},)),
+        (lambda x: {"a": (x, [np.sin(x)]), "b": 1.0}, (0.5,)),
+        (lambda z: np.abs(z) * np.angle(z), (np.array([1.0 + 2.0j, 0.5 - 1.0j]),)),
+        (lambda z: np.exp(z) * z.imag, (0.3 + 0.4j,)),
+        (lambda x: x**2 if x > 1 else np.float64(3) * x, (1.5,)),
+        (lambda x: grad(lambda y: np.sum(y**2 * x))(x), (np.array([1.0, 2.0]),)),
+    ],
+    ids=["containers", "containers returned", "complex", "complex result", "branches", "a derivative"],
+)
+def test_check_grads_takes_whatever_functional_differentiates(f, arguments):
+    check_grads(f)(*arguments)
+
+
+@pytest.mark.parametrize("argnum", [(), "x", 1.0, True])
+def test_check_grads_refuses_what_is_no_place(argnum):
+    with pytest.raises(UsageError, match="needs the place of an argument"):
+        check_grads(np.sum, argnum)
+    with pytest.raises(UsageError, match=r"found argnum=1, and 1 arguments"):
+        check_grads(np.sum, 1)(np.ones(2))
+
+
 def test_a_primitive_with_gradients_by_some_arguments():
     @primitive
     def scaled(x, count, factor):
