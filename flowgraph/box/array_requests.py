@@ -32,7 +32,8 @@ _INSTEAD = {
     "np.ma": "choose with np.where(mask, a, b)",
     "np.random": "draw first and compute with what was drawn: mean + scale * rng.normal(size=shape); or fg.Random",
     "scipy.fft": "use np.fft, whose functions take boxes",
-    "scipy.linalg": "use np.linalg, whose functions take boxes, or declare a box that calls SciPy in its fprop",
+    "scipy.linalg": "use np.linalg or flowgraph.scipy.linalg, whose functions take boxes, or declare a box that calls "
+    "SciPy in its fprop",
     "scipy.sparse": "multiply by the dense matrix, matrix.toarray() @ box, or declare a box with the product inside",
     "scipy.stats": "write the density with NumPy and scipy.special, whose functions take boxes",
 }

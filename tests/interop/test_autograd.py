@@ -91,7 +91,7 @@ def test_check_grads_finds_a_wrong_second_derivative_unless_order_is_1():
 @pytest.mark.parametrize(
     ("f", "arguments"),
     [
-        (lambda p: p["a"] * np.sum(p["b"][0] ** 3), ({"a": 2.0, "b": [np.ones(2)], "label": "x"},)),
+        (lambda p: p["a"] * np.sum(p["b"][0] ** 3), ({"a": 2.0, "b": [np.ones(2)]},)),
         (lambda x: {"a": (x, [np.sin(x)]), "b": 1.0}, (0.5,)),
         (lambda z: np.abs(z) * np.angle(z), (np.array([1.0 + 2.0j, 0.5 - 1.0j]),)),
         (lambda z: np.exp(z) * z.imag, (0.3 + 0.4j,)),
