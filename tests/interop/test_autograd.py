@@ -72,20 +72,31 @@ def test_check_grads_finds_what_is_wrong_in_the_arguments_that_argnum_names_and_
         checked(x, y, power=2)
 
 
-def test_check_grads_finds_a_wrong_second_derivative_unless_order_is_1():
-    @primitive
-    def doubled(g):
-        return 2 * g
+@pytest.mark.parametrize("wrong", [1, 2, 3])
+@pytest.mark.parametrize("order", [1, 2, 3])
+def test_check_grads_finds_a_wrong_derivative_up_to_its_order(wrong, order):
+    """Of exp, whose derivative of one order has a bprop that is wrong."""
 
-    @primitive
-    def square(x):
-        return x**2
+    def derivative(n):
+        @primitive
+        def f(x):
+            return np.exp(x)
 
-    defvjp(doubled, lambda ans, g: lambda h: h * 2.002)
-    defvjp(square, lambda ans, x: lambda g: doubled(g) * x)
-    check_grads(square, modes=["rev"], order=1)(1.5)
-    with pytest.raises(AssertionError, match="check of vjp_square failed"):
-        check_grads(square, modes=["rev"])(1.5)
+        defvjp(f, lambda ans, x: lambda g: g * (1.001 if n == wrong else 1) * (derivative(n + 1)(x) if n < 4 else ans))
+        return f
+
+    checked = check_grads(derivative(1), modes=["rev"], order=order)
+    if wrong <= order:
+        with pytest.raises(AssertionError, match=f"check of {'vjp_' * (wrong - 1)}f failed"):
+            checked(0.5)
+    else:
+        checked(0.5)
+
+
+@pytest.mark.parametrize("order", [0, 1.5, True, None])
+def test_check_grads_refuses_what_is_no_order(order):
+    with pytest.raises(UsageError, match="and 1 or more"):
+        check_grads(np.sum, order=order)
 
 
 @pytest.mark.parametrize(

@@ -37,8 +37,8 @@ def check_grads(
         The arguments whose derivatives are checked, as in autograd the first one if left out; others are held fixed.
     modes : sequence of {'fwd', 'rev'}, default ('fwd', 'rev')
         Which products are checked: with the Jacobian, and with its transpose.
-    order : {1, 2}, default 2
-        With 2, the derivatives of these products are checked too.
+    order : int, default 2
+        With 2, the derivatives of these products are checked too, with 3 those of these, and so on.
 
     Returns
     -------
@@ -60,8 +60,8 @@ def check_grads(
     >>> check_grads(np.multiply, (0, 1))(np.ones(3), 2.0)
     """
     unknown = [mode for mode in modes if mode not in MODES]
-    if unknown or order not in (1, 2):
-        raise UsageError(f"check_grads: found modes={modes!r}, order={order!r}, needs 'fwd' or 'rev', and 1 or 2")
+    if unknown or type(order) is not int or order < 1:
+        raise UsageError(f"check_grads: found modes={modes!r}, order={order!r}, needs 'fwd' or 'rev', and 1 or more")
     places = tuple(argnum) if isinstance(argnum, Sequence) else (argnum,)
     if not places or any(type(place) is not int for place in places):
         raise UsageError(f"check_grads: found argnum={argnum!r}, needs the place of an argument, or some of them")
