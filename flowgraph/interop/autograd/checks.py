@@ -15,7 +15,7 @@ Function = Callable[..., Any]
 
 MODES = ("fwd", "rev")
 
-STEP = 1e-6
+STEP = 1e-5
 
 CLOSE = 1e-6
 """The largest difference, absolute or relative, of what counts as the same."""
