@@ -28,7 +28,7 @@ lint: .venv/check
 check: lint coverage
 
 # Pages of docs/ that are made from the code.
-pages: .venv/check
+pages: .venv/pages
 	$(BIN)/python -m tools.coverage_page > docs/coverage.md
 	$(BIN)/python -m tools.boxes_stub > stub.pyi && mv stub.pyi flowgraph/boxes/__init__.pyi
 	$(BIN)/flowgraph gallery docs/gallery.md

@@ -1,27 +1,36 @@
 """Calls of `grad(f)` as programs written for autograd make them, beside autograd: time per call, growth of memory.
 
 Such programs call `grad(objective)(params, iteration)` with another whole number in each call, draw inside the
-objective, rebind what it reads, or make the derivative anew. Both libraries make the same calls in the same run, in
-turn, several rounds, the best of each; their gradients are compared first. Memory is measured in a
-separate process for each library and idiom: resident bytes after 1,100 calls less those after 100.
+objective, rebind what it reads, take another branch, or make the derivative anew. Both libraries make the same calls in
+the same run, in turn, several rounds, the best of each; their gradients are compared first. Times are processor time,
+of one thread each: plans of large arrays use two where there are cores, which takes more processor time, and less time.
+Memory is measured in a separate process for each library and idiom: resident bytes after 1,100 calls less those after
+100.
 
-`--plans` measures derivatives beside the plan of the same gradients (`fg.compile`), called with the same arrays in
-turn, and `--vmap` the gradients of every example by `vmap`, by a loop, and by JAX.
+`--first` measures first calls alone, each of a function that was never called, and `--captured` arrays that the
+function reads from its closure beside the same arrays as arguments. `--plans` measures derivatives beside the plan of
+the same gradients (`fg.compile`), called with the same arrays in turn, and `--vmap` the gradients of every example by
+`vmap`, by a loop, and by JAX.
 
     python -m benchmarks functional_calls
     python -m benchmarks functional_calls --no-memory
+    python -m benchmarks functional_calls --first
+    python -m benchmarks functional_calls --captured
     python -m benchmarks functional_calls --plans
     python -m benchmarks functional_calls --vmap
 """
 
 from __future__ import annotations
 
+import gc
 import itertools
 import json
+import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from types import FunctionType
 from typing import Any
 
 import numpy as onp
@@ -157,6 +166,19 @@ def vector(np: Any, grad: Callable[..., Any]) -> Call:
     return lambda: slope(x, next(count))
 
 
+def branches(np: Any, grad: Callable[..., Any]) -> Call:
+    """Another branch in each call: which of two functions each of twenty steps takes follows from the iteration."""
+
+    def f(x: Any, i: int) -> Any:
+        for step in range(20):
+            x = np.tanh(x) if i * 2654435761 >> step & 1 else np.sin(x) * 1.1
+        return np.sum(x)
+
+    x = onp.ones(8)
+    slope, count = grad(f), itertools.count()
+    return lambda: slope(x, next(count))
+
+
 def again(network: Network) -> Maker:
     """Nothing changes but the arguments."""
 
@@ -176,19 +198,150 @@ IDIOMS: dict[str, Maker] = {
         ("iteration as an index", index), ("batch rebound", rebound), ("derivative made anew", anew),
         ("draws in the objective", draws),
     )
-} | {"iteration, 8 numbers": vector}  # fmt: skip
+} | {"iteration, 8 numbers": vector, "another branch in each call, 8 numbers": branches}  # fmt: skip
+
+
+def garch(np: Any) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+    """The likelihood of 300 returns under a GARCH(1, 1) model."""
+    returns = onp.random.default_rng(0).normal(size=300)
+
+    def f(theta: Any) -> Any:
+        w, a, b = theta
+        variance, total = np.var(returns), 0.0
+        for r in returns:
+            total = total + 0.5 * (np.log(variance) + r**2 / variance)
+            variance = w + a * r**2 + b * variance
+        return total
+
+    return f, (onp.array([0.1, 0.1, 0.8]),)
+
+
+def kalman(np: Any) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+    """The likelihood of 100 observations of a random walk, by a Kalman filter."""
+    observed = onp.cumsum(onp.random.default_rng(0).normal(size=100))
+
+    def f(theta: Any) -> Any:
+        q, r = np.exp(theta)
+        mean, variance, total = 0.0, 10.0, 0.0
+        for y in observed:
+            spread, error = variance + r, y - mean
+            total = total - 0.5 * (np.log(2 * np.pi * spread) + error**2 / spread)
+            gain = variance / spread
+            mean, variance = mean + gain * error, variance * (1 - gain) + q
+        return total
+
+    return f, (onp.array([-0.5, 0.2]),)
+
+
+def markov(np: Any) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+    """The likelihood of 500 symbols under a hidden Markov model of 4 states, by the forward algorithm in logarithms."""
+    rng = onp.random.default_rng(0)
+    symbols = [int(one) for one in rng.integers(0, 5, 500)]
+
+    def f(params: Any) -> Any:
+        moves, shows, start = params
+        moves = moves - np.log(np.sum(np.exp(moves), axis=1, keepdims=True))
+        shows = shows - np.log(np.sum(np.exp(shows), axis=1, keepdims=True))
+        alpha = start - np.log(np.sum(np.exp(start))) + shows[:, symbols[0]]
+        for symbol in symbols[1:]:
+            joint = alpha[:, None] + moves
+            largest = np.max(joint, axis=0)
+            alpha = largest + np.log(np.sum(np.exp(joint - largest), axis=0)) + shows[:, symbol]
+        return np.max(alpha) + np.log(np.sum(np.exp(alpha - np.max(alpha))))
+
+    return f, ([rng.normal(size=(4, 4)), rng.normal(size=(4, 5)), rng.normal(size=4)],)
+
+
+def small_network(np: Any) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+    """The network of the table above, with a batch as an argument."""
+    x, targets = SMALL.x[: SMALL.batch], SMALL.targets[: SMALL.batch]
+    return lambda params, x, targets: SMALL.loss(np, params, x, targets), (SMALL.params, x, targets)
+
+
+FIRST = {
+    "300 steps of GARCH": garch, "100 steps of a Kalman filter": kalman, "500 steps of a hidden Markov model": markov,
+    "10-16-3, 32 examples": small_network,
+}  # fmt: skip
+
+
+def columns() -> dict[str, tuple[Any, Callable[..., Any]]]:
+    """For each column of a table the module of NumPy's functions and what makes a gradient."""
+    from flowgraph.functional import grad
+
+    found: dict[str, tuple[Any, Callable[..., Any]]] = {"called": (onp, grad)}
+    try:
+        import autograd
+        import autograd.numpy
+
+        found["autograd"] = (autograd.numpy, autograd.grad)
+    except ImportError as error:
+        print(f"autograd: left out ({error})")
+    return found
+
+
+def first_calls(rounds: int = ROUNDS) -> dict[str, Any]:
+    """Milliseconds of the first and of the third call of a gradient, each round with code that was never called."""
+    found: dict[str, Any] = {}
+    for name, program in FIRST.items():
+        best: dict[str, list[float]] = {}
+        for number in range(rounds):
+            results = []
+            for column, (np, grad) in columns().items():
+                f, arguments = program(np)
+                slope, times = grad(_of_new_code(f, number)), []
+                gc.collect()
+                for _ in range(3):
+                    start = time.process_time()
+                    results.append(slope(*arguments))
+                    times.append((time.process_time() - start) * 1e3)
+                best[column] = list(map(min, times, best.get(column, times)))
+            _refuse_other(results)
+        found[name] = {column: {"first": times[0], "third": times[2]} for column, times in best.items()}
+        for call in ("first", "third"):
+            _print_row(f"{name}, {call} call", {column: times[call] for column, times in found[name].items()}, "ms")
+    return found
+
+
+def _of_new_code(f: Any, number: int) -> Callable[..., Any]:
+    """The same function as code of another name, of which nobody keeps anything."""
+    code = f.__code__.replace(co_name=f"{f.__name__}_{number}")
+    return FunctionType(code, f.__globals__, f.__name__, f.__defaults__, f.__closure__)
+
+
+def captured() -> dict[str, Any]:
+    """Microseconds of a gradient by a number, of data in the closure and of the same data as an argument."""
+    found: dict[str, Any] = {}
+    for name, size in (("1 kB", 125), ("1 MB", 125_000), ("100 MB", 12_500_000)):
+        data = onp.random.default_rng(0).normal(size=size)
+        calls = {}
+        for column, (np, grad) in columns().items():
+            in_closure = grad(lambda x, np=np, data=data: np.mean((x - data) ** 2))
+            as_argument = grad(lambda x, data, np=np: np.mean((x - data) ** 2))
+            calls[column] = lambda slope=in_closure: slope(0.5)
+            calls[f"{column}, as an argument"] = lambda slope=as_argument, data=data: slope(0.5, data)
+        found[name] = in_turn(calls, warm=3 if size > 1e7 else 150)
+        _print_row(f"captured array of {name}", found[name], "µs")
+    return found
+
+
+def _print_row(name: str, row: Mapping[str, float], unit: str) -> None:
+    """One line of a table: a figure for each column, and how many times as long as autograd's the first one is."""
+    first, *_ = row.values()
+    ratio = f"   {first / row['autograd']:5.2f} x" if "autograd" in row else ""
+    values = "".join(f"   {column} {value:9.2f} {unit}" for column, value in row.items())
+    print(f"{name:<44}{values}{ratio}", flush=True)
+
+
+def _refuse_other(results: list[Any]) -> None:
+    """Compare what the columns have computed."""
+    flat = [onp.concatenate([onp.ravel(part) for part in _listed(result)]) for result in results]
+    for other in flat[1:]:
+        onp.testing.assert_allclose(other, flat[0], rtol=1e-8, atol=1e-12)
 
 
 def calls_of(library: str, idiom: str) -> Call:
     """The call of an idiom in a library."""
-    if library == "flowgraph":
-        from flowgraph.functional import grad
-
-        return IDIOMS[idiom](onp, grad)
-    import autograd
-    import autograd.numpy
-
-    return IDIOMS[idiom](autograd.numpy, autograd.grad)
+    return IDIOMS[idiom](*columns()[library])
 
 
 def timed(idiom: str, libraries: list[str]) -> dict[str, float]:
@@ -199,17 +352,15 @@ def timed(idiom: str, libraries: list[str]) -> dict[str, float]:
 def in_turn(calls: dict[str, Call], warm: int, rounds: int = ROUNDS, seconds: float = SECONDS) -> dict[str, float]:
     """Microseconds per call, the best round of each, after as many calls as it takes until a plan is compiled."""
     for _ in range(warm):  # the first calls of both, compared
-        results = [[onp.ravel(part) for part in _listed(call())] for call in calls.values()]
-        for other in results[1:]:
-            onp.testing.assert_allclose(onp.concatenate(other), onp.concatenate(results[0]), rtol=1e-9, atol=1e-12)
+        _refuse_other([call() for call in calls.values()])
     best = dict.fromkeys(calls, onp.inf)
     for _ in range(rounds):
         for library, call in calls.items():
-            start, count = time.perf_counter(), 0
-            while time.perf_counter() - start < seconds:
+            start, count = time.process_time(), 0
+            while time.process_time() - start < seconds:
                 call()
                 count += 1
-            best[library] = min(best[library], (time.perf_counter() - start) / count * 1e6)
+            best[library] = min(best[library], (time.process_time() - start) / count * 1e6)
     return best
 
 
@@ -305,28 +456,28 @@ def growths(idiom: str, libraries: list[str]) -> Iterator[tuple[str, float]]:
 
 def main() -> None:
     """Print the table, and the same as JSON."""
+    os.environ.setdefault("FLOWGRAPH_THREADS", "1")
     if "--plans" in sys.argv:
         print(json.dumps(beside_plans()))
         return
     if "--vmap" in sys.argv:
         print(json.dumps(per_example()))
         return
-    libraries = ["flowgraph", "autograd"]
-    try:
-        import autograd  # noqa: F401
-    except ImportError as error:
-        print(f"autograd: left out ({error})")
-        libraries.pop()
+    if "--first" in sys.argv:
+        print(json.dumps(first_calls()))
+        return
+    if "--captured" in sys.argv:
+        print(json.dumps(captured()))
+        return
+    libraries = list(columns())
     found: dict[str, Any] = {}
     print(f"one call of a gradient, best of {ROUNDS} rounds; growth in {COUNTED} calls")
     for idiom in IDIOMS:
         micros = timed(idiom, libraries)
         memory = {} if "--no-memory" in sys.argv else dict(growths(idiom, libraries))
         found[idiom] = {"microseconds": micros, "megabytes": memory}
-        columns = "".join(f"   {library} {micros[library]:9.1f} µs" for library in libraries)
-        ratio = f"   {micros['flowgraph'] / micros['autograd']:5.2f} x" if "autograd" in micros else ""
         growth = "".join(f"   {library} {memory[library]:+6.1f} MB" for library in memory)
-        print(f"{idiom:<36}{columns}{ratio}{growth}", flush=True)
+        _print_row(idiom + growth, micros, "µs")
     print(json.dumps(found))
 
 

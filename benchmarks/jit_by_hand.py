@@ -78,8 +78,8 @@ def gaussian_process() -> Program:
         smooth = onp.exp(theta[0] - 0.5 * scaled)
         noise = onp.exp(theta[2])
         kernel = smooth + noise * unit
+        alpha = onp.linalg.solve(kernel, y)  # the value is computed as above, the gradient with one inverse more
         inverse = onp.linalg.inv(kernel)
-        alpha = inverse @ y
         value = 0.5 * y @ alpha + 0.5 * onp.linalg.slogdet(kernel)[1]
         inner = inverse - onp.outer(alpha, alpha)
         weighted = inner * smooth

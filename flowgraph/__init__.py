@@ -6,15 +6,14 @@ Every operation is a box, an object with `fprop` and `bprop`, that sits in a top
 import importlib
 from typing import TYPE_CHECKING, Any
 
-import flowgraph.starting  # noqa: F401  # isort: split (it waits for Ctrl-C while all else is imported)
+import flowgraph.starting  # isort: split (it waits for Ctrl-C while all else is imported)
 from flowgraph.box import Box, Constant, Elementwise, Leaf, registry
 from flowgraph.box.example import example
 from flowgraph.box.interval import Interval
 from flowgraph.box.leaves import Input, Parameter, Random
-from flowgraph.box.naming import scope
-from flowgraph.shapes.signature import Signature
+from flowgraph.box.node import scope
 from flowgraph.shapes.size import Size
-from flowgraph.shapes.spec import Spec
+from flowgraph.shapes.spec import Signature, Spec
 
 # isort: split
 # Files of boxes may call what stands above by fg.
@@ -25,13 +24,17 @@ from flowgraph.errors import FlowgraphError, GradientWarning, ShapeError
 from flowgraph.functional import trace
 from flowgraph.graph import Graph
 from flowgraph.graph.debug_mode import debug
-from flowgraph.graph.grads import Grads
-from flowgraph.graph.graph import Run
+from flowgraph.graph.graph import Grads, Run
 from flowgraph.graph.opened import opened
-from flowgraph.graph.pictures import render
 from flowgraph.loops import checkpoint, scan, while_loop
 from flowgraph.plan import Plan, compile
 from flowgraph.saving import load, save
+
+# isort: split
+# These attach to graphs, runs, gradients and plans what their rooms can do with them.
+import flowgraph.debugging.methods
+import flowgraph.playground.methods
+import flowgraph.rendering.methods  # noqa: F401
 
 # isort: split
 # Says who makes graphs of the networks of other libraries, and imports none of these.
@@ -40,6 +43,7 @@ from flowgraph import interop
 if TYPE_CHECKING:
     from flowgraph.checking import property_test
     from flowgraph.checking.check import check
+    from flowgraph.rendering.entry import render
     from flowgraph.training import (
         GRU,
         LSTM,
@@ -159,12 +163,8 @@ __all__ = [
 ]
 __all__ += boxes.__all__
 
-_OF_CHECKING = frozenset({"check", "property_test"})
-_PACKAGE_OF = {
-    name: "flowgraph.checking" if name in _OF_CHECKING else "flowgraph.training"
-    for name in __all__
-    if name not in globals()
-}
+_ROOMS = {"check": "checking", "property_test": "checking", "render": "rendering"}
+_PACKAGE_OF = {name: f"flowgraph.{_ROOMS.get(name, 'training')}" for name in __all__ if name not in globals()}
 """Names whose packages are imported when one is first read: these take two fifths of the time of all imports."""
 
 _PACKAGES = frozenset({"checking", "data", "debugging", "training"})

@@ -18,6 +18,7 @@ loss = fg.sum(x**3)
 rows, labels = np.ones((4, 2)), np.array([0, 1, 0, 1])
 
 FREE = {"check.vary", "check.fixed", "name", "dtype", "History.ended", "History.watch"}
+FREE |= {"functional.jit.static_argnames"}
 """Keywords that take any text: names of boxes and arguments, what NumPy reads as a dtype, what a history records."""
 
 
@@ -64,6 +65,7 @@ CALLS = {
         f"functional.{name}": lambda name=name, **keywords: getattr(F, name)(cubed, **keywords)(np.ones(2), np.ones(2))
         for name in ("hvp", "jvp")
     },
+    "functional.jit": lambda **keywords: F.jit(cubed, **keywords),
     "functional.vjp": lambda **keywords: F.vjp(cubed, **keywords)(np.ones(2), 1.0),
 }
 

@@ -15,7 +15,7 @@ from flowgraph.errors import DISTRIBUTION, install_hint
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 EXTRAS = PROJECT["optional-dependencies"]
-OF_DEVELOPERS = ("test", "check", "dev", "mutants", "bench", "docs", "release")
+OF_DEVELOPERS = ("test", "check", "dev", "mutants", "bench", "docs", "pages", "release")
 """Extras of those who work on the package, which no user needs."""
 FOLDERS = ("flowgraph", "docs", "notebooks", "tests", "benchmarks", "tools", ".ci")
 SUFFIXES = ("", ".py", ".md", ".ipynb", ".toml", ".js", ".html")

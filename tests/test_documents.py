@@ -1,60 +1,66 @@
 """Every example in a docstring, a page or a notebook is executed."""
 
-import contextlib
 import doctest
+import functools
 import importlib
-import io
+import itertools
+import os
 import pkgutil
 import re
+import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 import flowgraph
-from tools import notebooks
+from tools import docs_alone, environments, notebooks, pages
 
 ROOT = Path(__file__).parent.parent
-PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("**/*.md"), *(ROOT / "notebooks").glob("*.md")])
 NOTEBOOKS = notebooks.paths()
 MODULES = sorted(m.name for m in pkgutil.walk_packages(flowgraph.__path__, "flowgraph.") if "__main__" not in m.name)
-BLOCK = re.compile(r"^([ ]*)```python\n(.*?)^[ ]*```", re.MULTILINE | re.DOTALL)
 
-
-def blocks(page):
-    """The Python of a page, without the margin of a list."""
-    for margin, code in BLOCK.findall(page.read_text()):
-        yield re.sub(f"^{margin}", "", code, flags=re.MULTILINE)
-
-
-SLOW = {"gradient-tests-in-ci.md"}
-"""Pages that check functions of every framework, in several seconds."""
+SLOW = {"gradient-tests-in-ci.md", "model-selection.md"}
+"""Pages that check functions of every framework or train many networks, in several seconds."""
 
 MARKED = [
-    pytest.param(page, marks=pytest.mark.slow if page.name in SLOW else ())
-    for page in PAGES
-    if page.name != "gallery.md"  # the lines of its boxes are tried in tests/rendering/test_box_code.py
+    pytest.param(page, marks=pytest.mark.slow if page.name in SLOW else (), id=pages.name(page))
+    for page in pages.pages()
+    if page.name not in docs_alone.NOT_RUN and pages.stages(page)
 ]
 
 
+@pytest.fixture(scope="session")
+def environment(tmp_path_factory):
+    """What makes an environment for a page, out of the one that runs the tests."""
+    if os.name != "posix":
+        return lambda needed: Path(sys.executable)
+    return functools.partial(environments.linked, tmp_path_factory.mktemp("environments"))
+
+
 @pytest.mark.no_cover  # what pages show has tests of its own
-@pytest.mark.parametrize("page", MARKED, ids=lambda page: page.relative_to(ROOT).as_posix().removeprefix("docs/"))
-def test_the_python_of_a_page_runs(page, monkeypatch, tmp_path):
-    monkeypatch.chdir(tmp_path)
-    names = {"__name__": "page"}
-    with contextlib.redirect_stdout(io.StringIO()):
-        for code in blocks(page):
-            exec(compile(code, page.name, "exec"), names)
+@pytest.mark.parametrize("page", MARKED)
+def test_a_page_runs_with_what_it_installs_alone(page, environment):
+    failures = docs_alone.failures(page, environment)
+    assert not failures, "\n".join(failures)
 
 
-NUMBER = re.compile(r"-?\d+(?:\.\d*)?(?:e[+-]?\d+)?")
-"""In the text of an output; another machine may round it differently."""
+@pytest.mark.parametrize("page", pages.pages(), ids=pages.name)
+def test_the_language_of_a_block_says_what_becomes_of_it(page):
+    """So that nothing is left out by the way: it runs, it is an output of what runs, or it is shown as a text."""
+    every = pages.blocks(page)
+    for block in every:
+        text = f"{page.name}:{block.line}: found {block.language!r}, needs one of {', '.join(pages.LANGUAGES)}"
+        assert block.language in pages.LANGUAGES, text
+    for before, block in itertools.pairwise([None, *every]):
+        if block.language == "output":
+            above = before.language if before else None
+            assert above in pages.RUN, f"{page.name}:{block.line}: an output of nothing"
 
 
-def told(outputs):
-    """The words of outputs, with a # for each number, and the numbers."""
-    text = " ".join("\n".join(notebooks.texts(outputs)).split())
-    return NUMBER.sub("#", text), [float(one) for one in NUMBER.findall(text)]
+def test_every_command_that_is_not_run_is_on_a_page():
+    commands = [one for page in pages.pages() for block in pages.blocks(page) if block.language in ("sh", "console")
+                for one, _, _ in block.commands()]  # fmt: skip
+    assert {docs_alone.elsewhere(command) for command in commands} - {None} == docs_alone.ELSEWHERE.keys()
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
@@ -66,15 +72,18 @@ def test_a_notebook_shows_what_a_run_gives(path):
         assert notebooks.kinds(outputs) == notebooks.kinds(cell["outputs"]), cell["id"]
         if notebooks.VARIES in cell["metadata"].get("tags", ()):
             continue
-        (words, numbers), (stored, stored_numbers) = told(outputs), told(cell["outputs"])
-        assert words == stored, f"{cell['id']}: run python -m tools.notebooks, if this is meant"
-        np.testing.assert_allclose(numbers, stored_numbers, rtol=0.05, atol=2e-3, err_msg=cell["id"])
+        stored, printed = ("\n".join(notebooks.texts(one)) for one in (cell["outputs"], outputs))
+        changed = pages.difference(stored, printed)
+        assert changed is None, f"{cell['id']}: run python -m tools.notebooks, if this is meant\n{changed}"
 
 
 def test_another_output_is_seen():
     cell = {"cell_type": "code", "id": "one", "source": ["print('loss', 0.25)\n", "[1, 2]"]}
     (outputs,) = notebooks.executed({"cells": [cell]})
-    assert told(outputs) == ("loss # [#, #]", [0.25, 1, 2])
+    printed = "\n".join(notebooks.texts(outputs))
+    assert pages.difference("loss 0.25 [1, 2]", printed) is pages.difference("loss ... [1, 2]", printed) is None
+    for other in ("loss 0.35 [1, 2]", "lost 0.25 [1, 2]", "loss 0.25", "loss 0.25 [1, 2] 3"):
+        assert pages.difference(other, printed)
     assert notebooks.kinds(outputs) == ["stdout", "text/plain"]
 
 

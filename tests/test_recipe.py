@@ -12,6 +12,7 @@ import pytest
 
 import flowgraph as fg
 from tests.test_release import EXTRAS, packages_of
+from tools import pages
 from tools.boxes_stub import stub
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -25,8 +26,7 @@ def copy(tmp_path_factory):
     folder = tmp_path_factory.mktemp("copy")
     for name in ("flowgraph", "tools"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-    (code,) = re.findall(r"```python\n(.*?)```", RECIPE, re.S)
-    code = re.sub(r"^ {3}", "", code, flags=re.M)
+    (code,) = (block.text for block in pages.blocks(ROOT / "CONTRIBUTING.md") if block.language == "python")
     assert "class Softsign(fg.Elementwise)" in code
     (folder / "flowgraph" / "boxes" / "softsign.py").write_text(code, encoding="utf-8")
     return folder

@@ -1,6 +1,7 @@
 """The site of docs/: every page is found from its index, and what is generated names all that there is."""
 
 import ast
+import functools
 import inspect
 import re
 from pathlib import Path
@@ -8,18 +9,19 @@ from pathlib import Path
 import pytest
 
 import flowgraph as fg
+from tools import pages
 from tools.site import api_pages, command_line_page, copied_pages, docstrings, errors_page
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
-TOCTREE = re.compile(r"^```\{toctree\}\n(.*?)^```", re.M | re.S)
+LINK = re.compile(r"\]\((?!https?:|mailto:|#)([^)#\s]+)")
 OF_OTHERS = {"generated", "_build"}
 """Folders that are written when the site is built."""
 
 
 def entries(page):
     """The pages that the tables of contents of a page name, as paths in docs/."""
-    for block in TOCTREE.findall(page.read_text(encoding="utf-8")):
-        for line in block.splitlines():
+    for block in pages.blocks(page):
+        for line in block.text.splitlines() if block.language == "{toctree}" else ():
             if line.strip() and not line.startswith(":"):
                 name = re.sub(r"^.*<(.*)>$", r"\1", line.strip())
                 yield (page.parent / name).resolve().relative_to(DOCS).as_posix()
@@ -36,8 +38,12 @@ def test_every_page_is_in_one_table_of_contents():
     assert len(listed) == len(set(listed))
     lost = written() - set(listed) - {"index"}
     assert not lost, f"add {', '.join(sorted(lost))} to a part of docs/index.md"
-    generated = {f"generated/{name.rpartition('.')[0]}" for name in generated_pages()}
-    assert set(listed) <= written() | generated
+    assert set(listed) <= written() | generated_names()
+
+
+@functools.cache
+def generated_names():
+    return {f"generated/{name.rpartition('.')[0]}" for name in generated_pages()}
 
 
 def generated_pages():
@@ -85,6 +91,21 @@ def test_an_error_says_its_cause_and_its_cure(cls):
         return
     assert "Cause: " in cls.__doc__
     assert "Cure: " in cls.__doc__
+
+
+@pytest.mark.parametrize("page", pages.pages(), ids=pages.name)
+def test_relative_links_lead_somewhere_in_the_repository_and_on_the_site(page):
+    """On a code host as they are written; on the site those to what stands above docs/ lead to its generated pages."""
+    text = re.sub(r"```.*?```|`[^`\n]*`", "", page.read_text(encoding="utf-8"), flags=re.S)
+    links = LINK.findall(text)
+    lost = [link for link in links if not (page.parent / link).exists()]
+    assert not lost, f"{page.name}: nothing stands at {', '.join(lost)}"
+    if page.is_relative_to(DOCS):
+        name = page.relative_to(DOCS).with_suffix("").as_posix()
+        for link in LINK.findall(copied_pages.led_on_the_site(text, name)):
+            target = (page.parent / link).resolve()
+            assert target.is_relative_to(DOCS), f"{page.name}: {link} is not on the site: tools/site/copied_pages.py"
+            assert target.exists() or target.relative_to(DOCS).as_posix() in generated_names(), link
 
 
 def test_links_of_copied_pages_lead_from_where_they_stand():

@@ -60,10 +60,11 @@ def nets(found: Numbers, machine: str) -> str:
 
 def functional_calls(found: Numbers, machine: str) -> str:
     """Microseconds of a call of a gradient, and the growth of the process."""
-    lines = [f"{'':36}{'flowgraph':>10}{'autograd':>10}"]
+    columns = list(next(iter(found.values()))["microseconds"])
+    width = max(map(len, found)) + 1
+    lines = [f"{'':{width}}" + "".join(f"{name:>10}" for name in columns)]
     for idiom, row in found.items():
-        cells = (f"{row['microseconds'][name]:10.0f}" for name in ("flowgraph", "autograd"))
-        lines.append(f"{idiom:36}{''.join(cells)}")
+        lines.append(f"{idiom:{width}}" + "".join(f"{row['microseconds'][name]:10.0f}" for name in columns))
     most = max(0.0, *(grown for row in found.values() for grown in row["megabytes"].values()))
     return _joined(
         _prose(

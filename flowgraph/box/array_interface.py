@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any, NoReturn, Protocol, cast
 
 import numpy as np
 
 from flowgraph.box.number_conversion import NumberConversion
-from flowgraph.box.numpy_dispatch import call_function, call_ufunc
+from flowgraph.box.numpy_dispatch import call_function
 from flowgraph.box.operators import Made, Operators
 from flowgraph.errors import UsageError
 from flowgraph.shapes.size import Size, product
@@ -48,14 +48,6 @@ Box
 
 class ArrayMethods(NumberConversion, Operators[Made]):
     """The array interface of a box; every method is the NumPy function of its name."""
-
-    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **keywords: Any) -> Any:
-        return call_ufunc(ufunc, method, inputs, keywords)
-
-    def __array_function__(
-        self, function: Callable[..., Any], types: Sequence[type], args: Sequence[Any], keywords: Mapping[str, Any]
-    ) -> Any:
-        return call_function(function, args, keywords)
 
     def _made_by(self, function: Callable[..., Any], *arguments: Any, **settings: Any) -> Made:
         """Call a NumPy function on the box; the box that it builds is an array by NumPy's annotations."""
@@ -109,8 +101,6 @@ class ArrayMethods(NumberConversion, Operators[Made]):
     searchsorted = _method(np.searchsorted)
     round = _method(np.round)
     clip = _method(np.clip)
-    conj = _method(np.conjugate)
-    conjugate = _method(np.conjugate)
     dot = _method(np.dot)
     ravel = _method(np.ravel)
     flatten = _method(np.ravel)
@@ -122,6 +112,18 @@ class ArrayMethods(NumberConversion, Operators[Made]):
     diagonal = _method(np.diagonal)
     trace = _method(np.trace)
     astype = _method(np.astype)
+
+    def conj(self) -> Made:
+        """The complex conjugate; a box of real numbers itself, as the method of an array does, of truth values too.
+
+        Returns
+        -------
+        Box
+            np.conjugate of complex numbers.
+        """
+        return self._made_by(np.conjugate) if self.dtype.kind == "c" else cast(Made, self)
+
+    conjugate = conj
 
     def reshape(self, *shape: Any, **settings: Any) -> Made:
         """np.reshape of the box.

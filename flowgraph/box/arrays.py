@@ -1,13 +1,16 @@
-"""Read-only arrays of numbers, as constants and parameters hold them."""
+"""Arrays that cannot be written to, as constants, parameters and runs hold them, and the view that a user is given."""
 
 from __future__ import annotations
 
-from typing import Any
+import importlib
+import sys
+from typing import Any, NoReturn
+from weakref import WeakValueDictionary
 
 import numpy as np
 from numpy.typing import DTypeLike
 
-from flowgraph.errors import DtypeError
+from flowgraph.errors import DtypeError, ReadOnlyError
 
 Array = np.ndarray[Any, Any]
 
@@ -43,3 +46,102 @@ def frozen_copy(value: object, dtype: DTypeLike | None = None) -> Array:
         raise DtypeError(f"constant: found dtype {array.dtype} ({str(value)[:60]}), needs numbers or booleans{dense}")
     array.setflags(write=False)
     return array
+
+
+_views: WeakValueDictionary[int, ReadOnlyArray] = WeakValueDictionary()
+_IN_PLACE = "add sub mul truediv floordiv mod pow matmul and or xor lshift rshift"
+
+
+class ReadOnlyArray(np.ndarray[Any, Any]):
+    """A read-only view; results of computations with it are plain arrays, and its copies are writable.
+
+    `owner` says whose value it is, `way_out` how to change that.
+    """
+
+    owner: str
+    way_out: str
+
+    def __array_finalize__(self, source: object) -> None:
+        self.owner = getattr(source, "owner", "")
+        self.way_out = getattr(source, "way_out", "")
+
+    def __array_wrap__(self, array: Any, context: Any = None, return_scalar: bool = False) -> Any:
+        return array[()] if return_scalar else array
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        if not self.flags.writeable:
+            self._refuse("an assignment to elements")
+        super().__setitem__(index, value)
+
+    def fill(self, value: object) -> None:
+        """As of an array, where it can be written to."""
+        if not self.flags.writeable:
+            self._refuse("fill()")
+        super().fill(value)
+
+    def sort(self, *arguments: Any, **settings: Any) -> None:
+        """As of an array, where it can be written to."""
+        if not self.flags.writeable:
+            self._refuse("sort()")
+        super().sort(*arguments, **settings)
+
+    def __reduce__(self) -> Any:
+        return np.asarray(self).__reduce__()
+
+    def __repr__(self) -> str:
+        return repr(np.asarray(self))
+
+    def _refuse(self, what: str) -> NoReturn:
+        raise ReadOnlyError(f"{self.owner}: found {what} of its value, which is read-only; {self.way_out}")
+
+
+def view_of(array: Array, owner: str, way_out: str) -> ReadOnlyArray:
+    """A view of a read-only array; the same one while somebody holds it."""
+    view = _views.get(id(array))
+    if view is None or view.base is not array:
+        view = _views[id(array)] = array.view(ReadOnlyArray)
+        view.owner, view.way_out = owner, way_out
+        if not _is_known and "autograd.numpy" in sys.modules:
+            _make_known()
+    return view
+
+
+_is_known: list[str] = []
+"""Packages that dispatch on the exact type of an array, and have been told of this one."""
+
+
+def _make_known() -> None:
+    """Let autograd differentiate by these arrays as by others."""
+    boxes = importlib.import_module("autograd.numpy.numpy_boxes")
+    spaces = importlib.import_module("autograd.numpy.numpy_vspaces")
+    extend = importlib.import_module("autograd.extend")
+    boxes.ArrayBox.register(ReadOnlyArray)
+    extend.VSpace.register(
+        ReadOnlyArray,
+        lambda x: spaces.ComplexArrayVSpace(x) if np.iscomplexobj(x) else spaces.ArrayVSpace(x),
+    )
+    _is_known.append("autograd")
+
+
+def _in_place(name: str) -> Any:
+    """An operator such as +=, which would write to the array."""
+    plain = getattr(np.ndarray, name)
+
+    def operate(self: ReadOnlyArray, other: object) -> Any:
+        if not self.flags.writeable:
+            self._refuse(_SIGNS[name])
+        return plain(self, other)
+
+    operate.__name__ = name
+    return operate
+
+
+_SIGNS = dict(
+    zip(
+        (f"__i{name}__" for name in _IN_PLACE.split()),
+        ("+=", "-=", "*=", "/=", "//=", "%=", "**=", "@=", "&=", "|=", "^=", "<<=", ">>="),
+        strict=True,
+    )
+)
+for _name in _SIGNS:
+    setattr(ReadOnlyArray, _name, _in_place(_name))

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import types
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar, NoReturn, TypeAlias, cast
+from typing import Any, ClassVar, NoReturn, Self, SupportsIndex, TypeAlias, cast
 
 import numpy as np
 from numpy.typing import DTypeLike
 
-from flowgraph.box import concrete_values, numpy_dispatch
+from flowgraph.box import concrete_values, copying, numpy_dispatch
 from flowgraph.box.array_interface import ArrayMethods
 from flowgraph.box.arrays import Array, frozen_copy
-from flowgraph.box.construction import Construction
-from flowgraph.box.copying import Copying, is_code_pickled
 from flowgraph.box.declaration import (
     check_misspelt,
     check_setting_names,
@@ -25,15 +24,14 @@ from flowgraph.box.declaration import (
 )
 from flowgraph.box.foreign import is_foreign
 from flowgraph.box.help_text import HelpText
-from flowgraph.box.immutability import Immutable
-from flowgraph.box.inference import Inference
-from flowgraph.box.node import Node
-from flowgraph.box.settings import BoxSignature
-from flowgraph.box.twins import Twins
+from flowgraph.box.inference import read_spec, try_dtype, try_fprop
+from flowgraph.box.node import Node, current_scope, users_line
+from flowgraph.box.settings import BoxSignature, read_settings
 from flowgraph.box.underflow import again
 from flowgraph.errors import UsageError
+from flowgraph.printable import why_not_a_name
 from flowgraph.shapes.size import Shape
-from flowgraph.shapes.spec import Spec
+from flowgraph.shapes.spec import Signature, SignatureMismatchError, Spec
 
 registry: dict[str, type[Box]] = {}
 """Every box class by name; tests, docs, pictures and checks find a new class here."""
@@ -44,7 +42,7 @@ def registry_name(cls: type[Box]) -> str:
     return cls.__name__ if cls.__module__.startswith("flowgraph.") else f"{cls.__module__}.{cls.__qualname__}"
 
 
-class Box(Construction, Inference, Immutable, Copying, ArrayMethods["Box"], Twins):
+class Box(ArrayMethods["Box"]):
     """An operation in the DAG, with children that it reads and settings that never change.
 
     A subclass declares `fprop(self, *values)` and, unless fprop is made of differentiable NumPy calls,
@@ -97,7 +95,9 @@ class Box(Construction, Inference, Immutable, Copying, ArrayMethods["Box"], Twin
         cls.settings = {field.name: field for field in dataclasses.fields(cast(Any, cls))}
         if abstract:
             return
-        if cls.fprop is Node.fprop and is_code_pickled():  # by which a class is made first, and then gets what it had
+        if cls.fprop is Node.fprop and users_line().path == types.new_class.__code__.co_filename:
+            # A pickle that holds the code of a class (cloudpickle) makes it empty, and then sets what it had: its
+            # methods, and what was read from them here when it was defined.
             registry.setdefault(registry_name(cls), cls)
             return
         check_misspelt(cls, own)
@@ -119,6 +119,94 @@ class Box(Construction, Inference, Immutable, Copying, ArrayMethods["Box"], Twin
             self._set(settings)
         self.__dict__["children"] = self._adopt(children)
         self._infer()
+
+    def check_settings(self) -> None:
+        """Refuse settings that make no sense; called before the children are read."""
+
+    def _start(self, name: str | None) -> None:
+        """Where in the user's code and under which name the box is built."""
+        state = self.__dict__
+        state["built_at"] = users_line()
+        state["scope"] = scope = current_scope()
+        state["name"] = None if name is None else scope + _valid(name)
+
+    def _set(self, given: dict[str, Any]) -> None:
+        self.__dict__.update(read_settings(type(self), given))
+        self.check_settings()
+
+    def infer_from_children(self) -> Spec | Sequence[Spec]:
+        """Shape and dtype of the value; overridden by a box that reads a child with several outputs.
+
+        Returns
+        -------
+        Spec or sequence of Spec
+            One for each output of the box.
+        """
+        return self.infer(
+            *[outputs[0] if len(outputs := child.outputs) == 1 else child.spec for child in self.children]
+        )
+
+    def infer(self, *specs: Any, **_: Any) -> Spec | Sequence[Spec]:
+        """Shape and dtype of the value from those of the children: by the signature, else by a trial fprop.
+
+        Parameters
+        ----------
+        *specs : Spec
+            Shape and dtype of each child.
+
+        Returns
+        -------
+        Spec or sequence of Spec
+            One for each output of the box.
+
+        Raises
+        ------
+        ShapeError
+            If the shapes of the children do not fit the signature, or `fprop` refuses them.
+        """
+        if self.signature is None:
+            return try_fprop(self, specs)
+        return self.infer_by(self.signature, *specs)
+
+    def infer_by(self, signature: Signature, *specs: Spec) -> Spec:
+        """Shape and dtype by a given signature, for a box whose signature depends on its settings.
+
+        Parameters
+        ----------
+        signature : Signature
+            The signature, with one output.
+        *specs : Spec
+            Shape and dtype of each child.
+
+        Returns
+        -------
+        Spec
+            Shape by the signature, dtype by a trial fprop.
+
+        Raises
+        ------
+        ShapeError
+            If the shapes do not fit the signature.
+        """
+        try:
+            (shape,) = signature.result([spec.shape for spec in specs], self.names_of_children())
+        except SignatureMismatchError as mismatch:
+            raise self.shape_error(str(mismatch), f"signature {signature.text}") from None
+        return Spec(shape, try_dtype(self, specs, signature))
+
+    def _infer(self) -> None:
+        """Find out shape and dtype of the value."""
+        state = self.__dict__
+        outputs = self.infer_from_children()
+        if type(outputs) is Spec:
+            if not isinstance(outputs[1], np.dtype):
+                outputs = read_spec(self, outputs)
+            state["outputs"] = (outputs,)
+            state["shape"], state["dtype"] = outputs
+        elif not isinstance(outputs, tuple | list):
+            read_spec(self, outputs)
+        else:
+            state["outputs"] = tuple([read_spec(self, spec) for spec in outputs])
 
     def with_children(self, *children: Any) -> Box:
         """The same operation with other children, under the same name and with the same line of the user's code.
@@ -226,6 +314,26 @@ class Box(Construction, Inference, Immutable, Copying, ArrayMethods["Box"], Twin
         except (FloatingPointError, RuntimeWarning) as error:
             return again(error, box.fprop, *arrays)
 
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        return copying.deep_copy(self, memo)
+
+    def _copied(self, memo: dict[int, Any], own: Mapping[str, Any]) -> Any:
+        """The copy of this box alone, its children being copied; with its `own` in place of what stands here."""
+        return copying.copied(self, memo, own)
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> Any:
+        plain = type(self).__reduce__ is object.__reduce__
+        return copying.reduced(self, protocol) if plain else self.__reduce__()
+
+    def __getstate__(self) -> Any:
+        return self.__dict__.copy()
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        copying.read_state(self, state)
+
     def _adopt(self, children: Sequence[Any]) -> tuple[Box, ...]:
         """The children as boxes; numbers and arrays become constants."""
         fixed = len(self.child_names) - self.variadic
@@ -240,13 +348,22 @@ class Box(Construction, Inference, Immutable, Copying, ArrayMethods["Box"], Twin
         else:
             return tuple(children)
         return tuple(
-            child if isinstance(child, Box) else Constant(child, dtype=self._dtype_of(child, children))
-            for child in children
+            child if isinstance(child, Box) else Constant(child, dtype=self._dtype_of(place, children))
+            for place, child in enumerate(children)
         )
 
-    def _dtype_of(self, number: object, children: Sequence[Any]) -> Any:
-        """The dtype of the constant made of a Python number; None keeps NumPy's."""
+    def _dtype_of(self, place: int, children: Sequence[Any]) -> Any:
+        """The dtype of the constant made of the number at a place among the children; None keeps NumPy's."""
         return None
+
+
+def _valid(name: Any) -> str:
+    if isinstance(name, str) and name.isascii() and name.isidentifier():
+        return name
+    problem = why_not_a_name(name)
+    if problem is not None:
+        raise UsageError(f"name: found {name!r}, {problem}")
+    return name  # type: ignore[no-any-return]
 
 
 Built: TypeAlias = Box | Array
@@ -288,8 +405,8 @@ class Leaf(Box, abstract=True):
 
     def _read(self, shape: Shape, dtype: DTypeLike) -> None:
         """Set shape and dtype of a leaf, which has no children and no inference."""
-        found = np.dtype(dtype)
-        native = found if found.isnative else found.newbyteorder("=")  # NumPy's own object: plans compare by identity
+        given = np.dtype(dtype)
+        native = given if given.isnative else given.newbyteorder("=")  # NumPy's own object: plans compare by identity
         state = self.__dict__
         state["children"], state["outputs"], state["shape"], state["dtype"] = (), (Spec(shape, native),), shape, native
 

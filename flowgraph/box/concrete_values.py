@@ -111,19 +111,18 @@ class Trace:
         return values[box]
 
     def _value_of_leaf(self, leaf: Value) -> Any:
-        if hasattr(leaf, "draw"):
+        if "draw" in leaf.__dict__:
             seed, number = self.note(leaf)
             return leaf.value_for(self.seed if seed is None else seed, number, {})
-        return leaf.held if hasattr(leaf, "held") else leaf.current() if hasattr(leaf, "current") else None
+        kind = type(leaf)  # a box looks for similar names where it is asked for an attribute that it has not
+        return leaf.held if hasattr(kind, "held") else leaf.current() if hasattr(kind, "current") else None
 
 
 UNDER_JIT = "has no number in a function under jit, which is called once for all values"
 """Why a box is no number there, as errors say it."""
 
-
-def current() -> Trace | None:
-    """The trace that is going on, if any."""
-    return _current.get()
+current: Callable[[], Trace | None] = _current.get
+"""The trace that is going on, if any."""
 
 
 @contextmanager

@@ -9,7 +9,7 @@ import threading
 import types
 import weakref
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from typing import Any, SupportsIndex
+from typing import Any, Self, SupportsIndex
 
 import numpy as np
 
@@ -33,77 +33,69 @@ _DEEPEST = 20
 """Boxes in which pickle may stand, one in another, before all that are below are written children first."""
 
 
-class Copying(Node):
-    """How a box is copied.
+def deep_copy(box: Any, memo: dict[int, Any]) -> Any:
+    """The copy of a box: `Box.__deepcopy__`, without recursion.
 
     A copy has parameters of its own, and so have the boxes that lead to one; what leads to none cannot change, and is
     shared, as in the copy of a tuple. What stands twice in the original, in two graphs of one list say, stands twice in
-    the copy. `copy.copy` of a box, which cannot change, is the box.
+    the copy.
     """
+    for each in children_first(box, memo):
+        if id(each) in memo:  # a setting of another box may have been copied with it
+            continue
+        ours = type(each).__deepcopy__ is type(box).__deepcopy__
+        memo[id(each)] = each._copied(memo, {}) if ours or each is box else copy.deepcopy(each, memo)
+    return memo[id(box)]
 
-    def __copy__(self) -> Any:
-        return self
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
-        for box in children_first(self, memo):
-            if id(box) in memo:  # a setting of another box may have been copied with it
-                continue
-            ours = type(box).__deepcopy__ is Copying.__deepcopy__
-            memo[id(box)] = box._copied(memo, {}) if ours or box is self else copy.deepcopy(box, memo)
-        return memo[id(self)]
+def copied(box: Any, memo: dict[int, Any], own: Mapping[str, Any]) -> Any:
+    """The copy of a box whose children are copied, or the box itself where nothing differs.
 
-    def _copied(self, memo: dict[int, Any], own: Mapping[str, Any]) -> Any:
-        """The copy of a box whose children are copied, or the box itself where nothing differs.
+    `own` is what the copy has in place of what stands in the box.
+    """
+    state = box.__dict__
+    rest = {name: value for name, value in state.items() if _may_change(name, value) and name not in own}
+    children = tuple([memo[id(child)] for child in box.children])
+    twin = object.__new__(type(box))
+    if rest:
+        memo[id(box)] = twin  # for a setting in which the box itself stands
+    settings = {name: _copied_setting(box, name, value, memo) for name, value in rest.items()}
+    same = all(new is old for new, old in zip(children, box.children, strict=True))
+    if same and not own and all(settings[name] is rest[name] for name in rest):
+        return box
+    twin.__dict__.update({**state, "children": children, **settings, **own})
+    return twin
 
-        `own` is what the copy has in place of what stands in the box.
-        """
-        state = self.__dict__
-        rest = {name: value for name, value in state.items() if _may_change(name, value) and name not in own}
-        children = tuple([memo[id(child)] for child in self.children])
-        twin = object.__new__(type(self))
-        if rest:
-            memo[id(self)] = twin  # for a setting in which the box itself stands
-        copied = {name: self._copied_setting(name, value, memo) for name, value in rest.items()}
-        same = all(new is old for new, old in zip(children, self.children, strict=True))
-        if same and not own and all(copied[name] is rest[name] for name in rest):
-            return self
-        twin.__dict__.update({**state, "children": children, **copied, **own})
-        return twin
 
-    def _copied_setting(self, name: str, value: object, memo: dict[int, Any]) -> Any:
-        try:
-            return copy.deepcopy(value, memo)
-        except FlowgraphError:
-            raise
-        except Exception as error:
-            raise UsageError(
-                f"{self.title}: found a {type(value).__name__} as {name}, of which there is no copy ({error}); give "
-                f"its class a __deepcopy__, which may return self, or keep it outside of the box{self._line()}"
-            ) from error
+def _copied_setting(box: Node, name: str, value: object, memo: dict[int, Any]) -> Any:
+    try:
+        return copy.deepcopy(value, memo)
+    except FlowgraphError:
+        raise
+    except Exception as error:
+        raise UsageError(
+            f"{box.title}: found a {type(value).__name__} as {name}, of which there is no copy ({error}); give "
+            f"its class a __deepcopy__, which may return self, or keep it outside of the box\n  built at {box.built_at}"
+        ) from error
 
-    def __reduce_ex__(self, protocol: SupportsIndex) -> Any:
-        if type(self).__reduce__ is not object.__reduce__:
-            return self.__reduce__()
-        state = self.__getstate__()
-        refuse_unpicklable(self, state if isinstance(state, dict) else {}, protocol)
-        now = _Pickling.now()
-        below = _InOrder(children_first(self, ())[:-1]) if now.depth >= _DEEPEST else None
-        done = _Done(now)
-        now.depth += 1
-        return _blank, (type(self),), (below, state, done), None, None, _set_state
 
-    def __getstate__(self) -> Any:
-        return self.__dict__.copy()
+def reduced(box: Any, protocol: SupportsIndex) -> Any:
+    """What pickle writes of a box: `Box.__reduce_ex__`; where boxes stand too deep, those below it come first."""
+    state = box.__getstate__()
+    refuse_unpicklable(box, state if isinstance(state, dict) else {}, protocol)
+    now = _Pickling.now()
+    below = _InOrder(children_first(box, ())[:-1]) if now.depth >= _DEEPEST else None
+    done = _Done(now)
+    now.depth += 1
+    return _blank, (type(box),), (below, state, done), None, None, _set_state
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        state["outputs"] = tuple([spec._replace(dtype=_numpys_own(spec.dtype)) for spec in state["outputs"]])
-        if "dtype" in state:
-            state["dtype"] = _numpys_own(state["dtype"])
-        self.__dict__.update(state)
 
-    def _line(self) -> str:
-        """The line of the user's code that built the box, for the end of an error."""
-        return f"\n  built at {self.built_at}"
+def read_state(box: Any, state: dict[str, Any]) -> None:
+    """Set the state that pickle has read: `Box.__setstate__`."""
+    state["outputs"] = tuple([spec._replace(dtype=_numpys_own(spec.dtype)) for spec in state["outputs"]])
+    if "dtype" in state:
+        state["dtype"] = _numpys_own(state["dtype"])
+    box.__dict__.update(state)
 
 
 class _Pickling:
@@ -121,11 +113,11 @@ class _Pickling:
     def now(cls) -> _Pickling:
         """The current pickling of this thread, or a new one."""
         last: Callable[[], _Pickling | None] | None = getattr(cls._here, "last", None)
-        found = last() if last is not None else None
-        if found is None:
-            found = cls()
-            cls._here.last = weakref.ref(found)
-        return found
+        pickling = last() if last is not None else None
+        if pickling is None:
+            pickling = cls()
+            cls._here.last = weakref.ref(pickling)
+        return pickling
 
 
 class _Done:
@@ -196,7 +188,7 @@ def _needed(box: Any) -> Iterator[Any]:
 
 
 def _boxes_in(value: object) -> Iterator[Any]:
-    if isinstance(value, Copying):
+    if isinstance(value, Node):
         yield value
     elif isinstance(value, tuple | frozenset):
         for part in value:
@@ -220,8 +212,26 @@ def _is_fixed(value: object) -> bool:
 
 def _numpys_own(dtype: np.dtype[Any]) -> np.dtype[Any]:
     """NumPy's own object for a dtype, of which pickle makes another one: plans compare by identity."""
-    found = np.dtype(dtype.char)
-    return found if found == dtype else dtype
+    own = np.dtype(dtype.char)
+    return own if own == dtype else dtype
+
+
+class Picklable:
+    """A class whose objects name what in them cannot be pickled; they are copied as Python copies any object."""
+
+    def __copy__(self) -> Self:
+        twin = object.__new__(type(self))
+        vars(twin).update(vars(self))
+        return twin
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        twin = memo[id(self)] = object.__new__(type(self))
+        vars(twin).update(copy.deepcopy(vars(self), memo))
+        return twin
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> Any:
+        refuse_unpicklable(self, vars(self), protocol)
+        return super().__reduce_ex__(protocol)
 
 
 def refuse_unpicklable(owner: object, members: Mapping[str, Any], protocol: SupportsIndex) -> None:
@@ -229,13 +239,9 @@ def refuse_unpicklable(owner: object, members: Mapping[str, Any], protocol: Supp
     for name, value in (("class", type(owner)), *members.items()):
         why = None if name in _ALIKE else _why_unpicklable(value, protocol)
         if why is not None:
-            who, line = (owner.title, owner._line()) if isinstance(owner, Copying) else (type(owner).__name__, "")
+            who = owner.title if isinstance(owner, Node) else type(owner).__name__
+            line = f"\n  built at {owner.built_at}" if isinstance(owner, Node) else ""
             raise UsageError(f"{who}: found {repr(value)[:60]} as {name}, which cannot be pickled: {why}{line}")
-
-
-def is_pickled_by(frame: types.FrameType) -> bool:
-    """Whether the caller of this frame, that of a `__reduce_ex__`, pickles; the module copy calls that method too."""
-    return frame.f_back is None or frame.f_back.f_globals.get("__name__") != "copy"
 
 
 def _why_unpicklable(value: Any, protocol: Any) -> str | None:
@@ -243,7 +249,7 @@ def _why_unpicklable(value: Any, protocol: Any) -> str | None:
         return _why_nameless(value)
     if isinstance(value, tuple):
         return next(filter(None, [_why_unpicklable(part, protocol) for part in value]), None)
-    known = isinstance(value, Copying) or (_is_fixed(value) and not isinstance(value, types.ModuleType))
+    known = isinstance(value, Node) or (_is_fixed(value) and not isinstance(value, types.ModuleType))
     if known or type(value) in copyreg.dispatch_table:
         return None
     try:
@@ -259,7 +265,7 @@ def _why_unpicklable(value: Any, protocol: Any) -> str | None:
 
 def _why_nameless(named: Any) -> str | None:
     """Why a function or class cannot be written down by its name, as pickle does."""
-    if _has_its_name(named) or is_code_pickled():
+    if _has_its_name(named) or _is_code_pickled():
         return None
     return (
         f"{named.__qualname__!r} is not found by this name in the module {named.__module__!r}; define it there with "
@@ -267,8 +273,11 @@ def _why_nameless(named: Any) -> str | None:
     )
 
 
-def is_code_pickled() -> bool:
-    """Whether a pickle is at work that writes down and reads the code of functions and classes."""
+def _is_code_pickled() -> bool:
+    """Whether a pickle is at work that writes down the code of functions and classes.
+
+    A method that pickle calls is not told who pickles, and the stack says it; this is asked only before a refusal.
+    """
     frame: types.FrameType | None = sys._getframe(1)
     while frame is not None and _BY_CODE.isdisjoint(str(frame.f_globals.get("__name__")).split(".")):
         frame = frame.f_back
@@ -277,7 +286,7 @@ def is_code_pickled() -> bool:
 
 def _has_its_name(named: Any) -> bool:
     """Whether a function or class is found where pickle looks for it."""
-    found: Any = sys.modules.get(named.__module__)
+    target: Any = sys.modules.get(named.__module__)
     for part in named.__qualname__.split("."):
-        found = getattr(found, part, None)
-    return found is named
+        target = getattr(target, part, None)
+    return target is named

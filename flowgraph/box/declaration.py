@@ -10,7 +10,7 @@ from typing import Any, get_args
 from flowgraph.box.node import Node
 from flowgraph.box.slopes import Saturates, Slopes
 from flowgraph.errors import DeclarationError
-from flowgraph.shapes.signature import Signature
+from flowgraph.shapes.spec import Signature
 
 
 def check_setting_names(cls: type[Node], annotations: Mapping[str, Any]) -> None:

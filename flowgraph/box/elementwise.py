@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -97,33 +99,37 @@ class Elementwise(Box, abstract=True):
         """
         return product(shape)
 
-    def _dtype_of(self, number: Any, children: Sequence[Any]) -> Any:
-        """A Python number takes the dtype of the other children, so it never widens float32."""
+    def _dtype_of(self, place: int, children: Sequence[Any]) -> Any:
+        """A Python number takes the dtype in which NumPy computes with it, so it never widens float32.
+
+        An integer that this dtype cannot hold is compared as it is, and refused by all else.
+        """
+        number = children[place]
         if type(number) not in _SCALARS:
             return None
-        if len(children) == 2 and type(number) is not complex:
-            other = children[children[0] is number]
-            if isinstance(other, Box) and other.dtype.kind == "f":
-                return other.dtype
-        met = [c.dtype if isinstance(c, Box) else np.asarray(c).dtype for c in children if type(c) not in _SCALARS]
-        dtype = np.result_type(*met, number)
-        if dtype.kind in "iu" and not np.iinfo(dtype).min <= number <= np.iinfo(dtype).max:
-            return self._dtype_beyond(number, met)
-        return dtype
-
-    def _dtype_beyond(self, number: int, met: Sequence[np.dtype[Any]]) -> Any:
-        """The dtype of an integer that the integer dtype of the other children cannot hold.
-
-        As in NumPy, floats where the box computes with floats, and any that holds it where the box only compares.
-        """
-        for ufunc in self.numpy if isinstance(self.numpy, tuple) else (self.numpy,):
-            if isinstance(ufunc, np.ufunc) and ufunc.nin == len(met) + 1:
-                *needed, result = ufunc.resolve_dtypes((*met, int, None))
-                if needed[-1].kind in "fc":
-                    return needed[-1]
-                if result.kind == "b":
-                    return np.float64 if np.asarray(number).dtype.kind == "O" else np.asarray(number).dtype
+        kinds: list[Any] = [type(c) if type(c) in _SCALARS else c.dtype if isinstance(c, Box) else np.asarray(c).dtype
+                 for c in children]  # fmt: skip
+        dtypes = _computed_in(type(self), *kinds)
+        dtype = dtypes[place]
+        if dtype.kind not in "iu" or np.iinfo(dtype).min <= number <= np.iinfo(dtype).max:
+            return dtype
+        if dtypes[-1].kind == "b":
+            return np.float64 if np.asarray(number).dtype.kind == "O" else np.asarray(number).dtype
         raise DtypeError(
-            f"{type(self).__name__}: found {number}, which the dtype {np.result_type(*met)} of what it meets does not "
-            f"hold; convert that to a wider dtype, box.astype(int)"
+            f"{type(self).__name__}: found {number}, which the dtype {dtype} of what it meets does not hold; convert "
+            f"that to a wider dtype, box.astype(int)"
         )
+
+
+@functools.cache
+def _computed_in(cls: type[Elementwise], *kinds: Any) -> tuple[np.dtype[Any], ...]:
+    """The dtypes to which NumPy converts numbers of these Python types and arrays of these dtypes, and of the value.
+
+    That is what the ufunc of the class resolves them to; where it has none, or refuses them, their common dtype.
+    """
+    for ufunc in cls.numpy if isinstance(cls.numpy, tuple) else (cls.numpy,):
+        if isinstance(ufunc, np.ufunc) and (ufunc.nin, ufunc.nout) == (len(kinds), 1):
+            with contextlib.suppress(TypeError):
+                return ufunc.resolve_dtypes((*(np.dtype(bool) if kind is bool else kind for kind in kinds), None))
+    common = np.result_type(*(kind() if isinstance(kind, type) else kind for kind in kinds))
+    return (common,) * (len(kinds) + 1)

@@ -10,10 +10,9 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box.node import Node
-from flowgraph.errors import FlowgraphError, ReadOnlyError, UsageError
-from flowgraph.shapes.signature import Signature, SignatureMismatchError
+from flowgraph.errors import DtypeError, FlowgraphError, ReadOnlyError, UsageError
 from flowgraph.shapes.size import Shape, evaluate, fit
-from flowgraph.shapes.spec import Spec, sample
+from flowgraph.shapes.spec import Signature, Spec, sample
 
 _SIZES = (6, 12, 4, 24, 8, 60, 2, 5, 3, 7, 1)
 """Numbers that stand for named sizes in trials: first some with many divisors, as boxes split and reshape axes."""
@@ -38,83 +37,7 @@ def bounded_trials(elements: int) -> Iterator[None]:
         _left.reset(token)
 
 
-class Inference(Node):
-    """Shape and dtype of a box from those of its children."""
-
-    def infer_from_children(self) -> Spec | Sequence[Spec]:
-        """Shape and dtype of the value; overridden by a box that reads a child with several outputs.
-
-        Returns
-        -------
-        Spec or sequence of Spec
-            One for each output of the box.
-        """
-        return self.infer(*[outputs[0] if len(outputs := one.outputs) == 1 else one.spec for one in self.children])
-
-    def infer(self, *specs: Any, **_: Any) -> Spec | Sequence[Spec]:
-        """Shape and dtype of the value from those of the children: by the signature, else by a trial fprop.
-
-        Parameters
-        ----------
-        *specs : Spec
-            Shape and dtype of each child.
-
-        Returns
-        -------
-        Spec or sequence of Spec
-            One for each output of the box.
-
-        Raises
-        ------
-        ShapeError
-            If the shapes of the children do not fit the signature, or `fprop` refuses them.
-        """
-        if self.signature is None:
-            return try_fprop(self, specs)
-        return self.infer_by(self.signature, *specs)
-
-    def infer_by(self, signature: Signature, *specs: Spec) -> Spec:
-        """Shape and dtype by a given signature, for a box whose signature depends on its settings.
-
-        Parameters
-        ----------
-        signature : Signature
-            The signature, with one output.
-        *specs : Spec
-            Shape and dtype of each child.
-
-        Returns
-        -------
-        Spec
-            Shape by the signature, dtype by a trial fprop.
-
-        Raises
-        ------
-        ShapeError
-            If the shapes do not fit the signature.
-        """
-        try:
-            (shape,) = signature.result([spec.shape for spec in specs], self.names_of_children())
-        except SignatureMismatchError as mismatch:
-            raise self.shape_error(str(mismatch), f"signature {signature.text}") from None
-        return Spec(shape, try_dtype(self, specs, signature))
-
-    def _infer(self) -> None:
-        """Find out shape and dtype of the value."""
-        state = self.__dict__
-        outputs = self.infer_from_children()
-        if type(outputs) is Spec:
-            if not isinstance(outputs[1], np.dtype):
-                outputs = _read_spec(self, outputs)
-            state["outputs"] = (outputs,)
-            state["shape"], state["dtype"] = outputs
-        elif not isinstance(outputs, tuple | list):
-            _read_spec(self, outputs)
-        else:
-            state["outputs"] = tuple([_read_spec(self, one) for one in outputs])
-
-
-def _read_spec(box: Node, found: object) -> Spec:
+def read_spec(box: Node, found: object) -> Spec:
     """What an `infer` returned as a Spec, whose dtype may be given as a type, np.float32."""
     if isinstance(found, Spec):
         try:
@@ -191,10 +114,12 @@ def _from_trials(box: Node, specs: Sequence[Spec]) -> Spec | tuple[Spec, ...]:
         return specs_of_value if len(specs_of_value) > 1 else specs_of_value[0]
     samples, failure = [], None
     for trial in range(len(_SIZES)):
+        # Each name goes through the 11 sizes at a pace of its own, from a start of its own: 11 is prime, so two names
+        # meet every difference, and a size of the value that follows one of them is not taken to follow the other.
         sizes = {name: _SIZES[(trial * (i + 1) + 3 * i) % len(_SIZES)] for i, name in enumerate(names)}
         try:
             samples.append((sizes, _trial(box, specs, sizes)))
-        except Exception as error:
+        except Exception as error:  # a box may refuse some sizes, such as those that it cannot split
             failure = failure or error
     if not samples:
         assert failure is not None
@@ -225,7 +150,11 @@ def _trial(box: Node, specs: Sequence[Spec], sizes: Mapping[str, int]) -> list[A
             value = box.fprop(*arrays)
     except Exception as error:
         refuse_writing(box, "fprop", error)
-        raise box.shape_error(f"fprop does not take these children ({type(error).__name__}: {error})") from error
+        refused = box.shape_error(f"fprop does not take these children ({type(error).__name__}: {error})")
+        if isinstance(error, TypeError) and not isinstance(error, FlowgraphError):
+            found = ", ".join(str(spec.dtype) for spec in specs)
+            raise DtypeError(f"{refused}\n  dtypes {found}; convert a child, .astype(...)") from error
+        raise refused from error
     return [np.asarray(part) for part in (value if isinstance(value, tuple) else (value,))]
 
 

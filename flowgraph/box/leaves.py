@@ -8,10 +8,9 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 
 from flowgraph.box import concrete_values
-from flowgraph.box.arrays import Array, frozen_copy, refuse_masked
+from flowgraph.box.arrays import Array, frozen_copy, refuse_masked, view_of
 from flowgraph.box.base import Leaf
 from flowgraph.box.locks import new_lock
-from flowgraph.box.read_only_array import view_of
 from flowgraph.errors import DtypeError, ShapeError, UsageError
 from flowgraph.shapes.size import Shape, Size, evaluate, is_size_name
 from flowgraph.shapes.spec import shape_text
@@ -117,7 +116,13 @@ class Parameter(Leaf):
 
     @property
     def array(self) -> Array:
-        """The value as a plain read-only array, which costs less to compute with."""
+        """The value as a plain read-only array, which costs less to compute with.
+
+        Raises
+        ------
+        UsageError
+            In a function under `functional.jit`, which is called once: a later value would not count.
+        """
         trace = concrete_values.current()
         if trace is not None and trace.for_all:
             raise UsageError(

@@ -1,19 +1,165 @@
-"""What is known of every box: what its class declares, what it holds, its title, its children in an error, its repr."""
+"""What is known of every box: the line and scope in which it was built, what its class declares, state and texts."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar
+import difflib
+import functools
+import os
+import sys
+import weakref
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from types import CodeType
+from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 
-from flowgraph.box.naming import Line
 from flowgraph.box.slopes import Saturates, Slopes
 from flowgraph.box.value import Value
-from flowgraph.errors import ShapeError, UsageError
-from flowgraph.printable import printable
+from flowgraph.errors import FrozenError, ShapeError, UnknownAttributeError, UsageError
+from flowgraph.printable import printable, why_not_a_name
 from flowgraph.shapes.size import Shape
 from flowgraph.shapes.spec import Spec, shape_text
+
+_HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+_NUMPY = os.path.dirname(np.__file__) + os.sep
+_known: dict[int, _Code] = {}
+"""Code that built boxes, by its identity as long as it lives: hashing code takes longer than building a box."""
+
+_scope: ContextVar[str] = ContextVar("flowgraph_scope", default="")
+
+
+class Line(NamedTuple):
+    """A line of the user's code, and the expression there: its first and last line, its first and last column."""
+
+    path: str
+    number: int
+    expression: tuple[int, ...] = ()
+
+    def __str__(self) -> str:
+        return f"{os.path.basename(self.path)}:{self.number}"
+
+
+def users_line() -> Line:
+    """The innermost line of the call stack that is neither flowgraph's nor NumPy's."""
+    frame = sys._getframe(1)
+    inside = _inside
+    while inside[frame.f_code.co_filename] and frame.f_back is not None:
+        frame = frame.f_back
+    code = frame.f_code
+    known = _known.get(id(code))
+    if known is None or known.code() is not code:
+        known = _known[id(code)] = _Code(code)
+    line = known.lines.get(frame.f_lasti)
+    if line is None:
+        line = known.lines[frame.f_lasti] = known.line(code.co_filename, frame.f_lineno, frame.f_lasti)
+    return line
+
+
+class _Code:
+    """Code that built boxes, and a line for each of its instructions that did."""
+
+    def __init__(self, code: CodeType) -> None:
+        self.code = weakref.ref(code, functools.partial(_forget, id(code)))
+        self.lines: dict[int, Line] = {}
+        self._places = list(code.co_positions())
+
+    def line(self, path: str, number: int, instruction: int) -> Line:
+        """The line of an instruction, with the place of the expression that it belongs to, where Python keeps that."""
+        place = self._places[instruction // 2]
+        return Line(path, number, () if None in place else place)  # type: ignore[arg-type]
+
+
+def _forget(place: int, code: weakref.ref[CodeType]) -> None:
+    """Let go of the lines of code that is gone, unless other code has come to stand there."""
+    if place in _known and _known[place].code is code:
+        del _known[place]
+
+
+class _Inside(dict[str, bool]):
+    """Whether a file is one of flowgraph's own, or of NumPy's: found out once for each."""
+
+    def __missing__(self, path: str) -> bool:
+        self[path] = path.startswith((_HERE, _NUMPY))
+        return self[path]
+
+
+_inside = _Inside()
+
+
+def is_inside_flowgraph(path: str) -> bool:
+    """Whether a file is one of flowgraph's own."""
+    return path.startswith(_HERE)
+
+
+@contextmanager
+def scope(name: str) -> Iterator[None]:
+    """Group the boxes built inside: their names begin with "name/", and a picture draws them in one frame.
+
+    `name` is printable text without "/" and without spaces at its ends; scopes may stand inside each other.
+
+    Parameters
+    ----------
+    name : str
+        Printable text without "/" and without spaces at its ends.
+
+    Yields
+    ------
+    None
+
+    Raises
+    ------
+    UsageError
+        If the name is no such text.
+
+    Examples
+    --------
+    >>> import flowgraph as fg
+    >>> with fg.scope("layer1"):
+    ...     W = fg.Parameter([[1.0]], name="W")
+    >>> W.name
+    'layer1/W'
+    """
+    problem = why_not_a_name(name)
+    if problem is None and "/" in name:
+        problem = "needs a name without '/'; nest scopes for a path of names"
+    if problem is not None:
+        raise UsageError(f"scope: found {name!r}, {problem}")
+    token = _scope.set(f"{_scope.get()}{name}/")
+    try:
+        yield
+    finally:
+        _scope.reset(token)
+
+
+def current_scope() -> str:
+    """The path of the scopes that are open, "" or "layer1/" or "net/layer1/"."""
+    return _scope.get()
+
+
+@contextmanager
+def reopened(path: str) -> Iterator[None]:
+    """Open again the scopes of a path that `current_scope` gave, in place of those that are open now."""
+    token = _scope.set(path)
+    try:
+        yield
+    finally:
+        _scope.reset(token)
+
+
+_OF_ALL = frozenset({"children", "name", "scope", "built_at", "outputs", "shape", "dtype"})
+"""What every box holds beside its settings; one of several outputs has no shape and dtype of its own."""
+
+_OF_ONE_BOX = ("built_for", "differentiable_wrt", "is_derivative")
+"""What many boxes hold of their own: for which box a plan made it, what is found out when it is asked for."""
+
+_ELSEWHERE = {
+    **dict.fromkeys(["value", "data"], "values live in a run: fg.Graph(box).fprop(...)[box]"),
+    **dict.fromkeys(["grad", "backward"], "gradients come from a run: run.bprop()[box], or as boxes from fg.gradient"),
+    "eval": "run the graph: fg.Graph(box).fprop(...)[box]",
+}
+"""What other packages have on their arrays, and where it is here."""
 
 
 class Node:
@@ -53,6 +199,7 @@ class Node:
     scope: str
     built_at: Line
     outputs: tuple[Spec, ...]
+    is_derivative: bool = False
 
     def fprop(self, *values: Value, **_: Any) -> Value:
         """The value of the box, computed from the values of its children.
@@ -200,8 +347,92 @@ class Node:
         settings = "".join(f", {name}={_short(value)}" for name, value in self.setting_values().items())
         return f"<{self.title}{settings}: {shapes}>"
 
+    def __getattr__(self, name: str) -> Any:
+        if name in ("shape", "dtype") and "outputs" in self.__dict__:
+            return getattr(self.spec, name)
+        raise UnknownAttributeError(_unknown_attribute(self, name))
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise FrozenError(_immutable(self, name, f"an assignment to {name!r}"))
+
+    def __delattr__(self, name: str) -> None:
+        raise FrozenError(_immutable(self, name, f"del of {name!r}"))
+
+    @classmethod
+    def _of_state(cls, state: Mapping[str, Any], **more: Any) -> Self:
+        """A box of this state; nothing is inferred, checked or asked of the user's line."""
+        box = object.__new__(cls)
+        box.__dict__.update(state, **more)
+        return box
+
+    def _twin(self, **changes: Any) -> Self:
+        """A box of the same state, but for the changes."""
+        return self._of_state(self.__dict__, **changes)
+
+    def _on(self, children: tuple[Any, ...], anew: bool = False) -> Self:
+        """A box that differs in its children alone; where `anew`, what is known of the value is to be inferred."""
+        twin = object.__new__(type(self))
+        state = twin.__dict__
+        state.update(self.__dict__)
+        state["children"] = children
+        for name in _OF_ONE_BOX:
+            state.pop(name, None)
+        complete = len(self.settings) + len(_OF_ALL) - (0 if "shape" in state else 2)
+        if len(state) > complete:  # something else was found out of this box and kept, which is rare
+            for name in state.keys() - _OF_ALL - self.settings.keys():
+                del state[name]
+        if anew:
+            for name in ("outputs", "shape", "dtype"):
+                state.pop(name, None)
+            state["name"], state["scope"] = None, current_scope()  # by which an error calls a box that is built
+        return twin
+
+    def _place(self, name: str | None, scope: str, built_at: Line | None = None) -> None:
+        """Name a box that nobody has seen yet, and say where in the user's code it stands."""
+        self.__dict__.update(name=name, scope=scope)
+        if built_at is not None:
+            self.__dict__["built_at"] = built_at
+
+    def _mark_derivative(self) -> None:
+        """Note of a box that nobody has seen yet that it is a derivative."""
+        self.__dict__["is_derivative"] = True
+
 
 def _short(setting: object) -> str:
     if isinstance(setting, np.ndarray):
         return f"array({setting.tolist()})" if setting.size <= 8 else f"array of {shape_text(setting.shape)}"
     return repr(setting)
+
+
+def _unknown_attribute(box: Node, name: str) -> str:
+    """Who was asked, and what stands near the name."""
+    text = f"{type(box).__name__}: a box has no {name!r}"
+    if name.startswith("_"):  # looked for by NumPy, notebooks and debuggers, which read no text
+        return text
+    if name in _ELSEWHERE:
+        text += f"; {_ELSEWHERE[name]}"
+    elif callable(getattr(np, name, None)):
+        text += f"; use np.{name}(box)"
+    else:
+        known = [attribute for attribute in (*dir(type(box)), "shape", "dtype") if not attribute.startswith("_")]
+        near = difflib.get_close_matches(name, known, 3)
+        text += f"; near it: {', '.join(near)}" if near else "; use the NumPy function for it"
+    return text + _line(box)
+
+
+def _immutable(box: Node, name: str, what: str) -> str:
+    """Who was changed, and how another one is made."""
+    way_out = {
+        "name": "box.named('...') is the same box under another name",
+        "children": "box.with_children(...) is the same box on others",
+        "value": "an input is fed, graph.fprop(x=...); an fg.Parameter has a value to assign",
+        "grad": "gradients are in what run.bprop() returns",
+    }.get(name, "build another box")
+    if name in box.settings:
+        way_out = f"build another box with {name}="
+    return f"{box.title}: found {what}, but a box is immutable; {way_out}{_line(box)}"
+
+
+def _line(box: Node) -> str:
+    line = box.__dict__.get("built_at")
+    return f"\n  built at {line}" if line else ""

@@ -8,10 +8,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from flowgraph.box import concrete_values, gufunc_axes
 from flowgraph.box.node import Node
-from flowgraph.errors import UnsupportedError
+from flowgraph.errors import UnsupportedError, UsageError
 
 Builder = TypeVar("Builder", bound=Callable[..., Any])
 
@@ -151,14 +152,20 @@ def _call(
 def _call_method(ufunc: np.ufunc, method: str, inputs: Sequence[Any], keywords: Mapping[str, Any]) -> Any:
     """np.add.reduce(box) and its like: the function that does the same, along the first axis by default."""
     if method == "outer" and not keywords:
-        first, second = inputs
-        return ufunc(np.expand_dims(first, tuple(range(np.ndim(first), np.ndim(first) + np.ndim(second)))), second)
+        first, second = (a if hasattr(a, "dtype") else np.asarray(a) for a in inputs)
+        return ufunc(np.expand_dims(first, tuple(range(first.ndim, first.ndim + second.ndim))), second)
     function = _METHODS.get((ufunc, method))
     if function is None:
         raise UnsupportedError(
             f"np.{ufunc.__name__}.{method}: found a box, but this method of a ufunc builds no box; use the function of "
             f"NumPy that does the same, such as np.sum for np.add.reduce, or fg.add_at for np.add.at"
         )
+    a, dtype = inputs[0], keywords.get("dtype")
+    if method == "accumulate" and a.ndim == 0:
+        raise UsageError(f"np.{ufunc.__name__}.accumulate: found {a.title} of shape (), needs an axis; use np.ravel")
+    if dtype is not None:  # NumPy refuses some, such as numbers for a logical function
+        wanted = (np.dtype(dtype), None, None)
+        ufunc.resolve_dtypes((None, a.dtype, None), signature=wanted, reduction=True, casting="unsafe")
     return call_function(function, inputs, {"axis": 0, **keywords})
 
 
@@ -169,13 +176,18 @@ def _converted(
     left = {name: v for name, v in keywords.items() if name not in ("dtype", "casting", "order", "subok")}
     if left.get("where") is True:
         del left["where"]
-    if keywords.get("dtype") is None:
+    if keywords.get("dtype") is None and "casting" not in keywords:
         return inputs, left
+    return in_loop(ufunc, inputs, keywords.get("dtype"), keywords.get("casting", "same_kind")), left
+
+
+def in_loop(ufunc: np.ufunc, inputs: Sequence[Any], dtype: DTypeLike | None = None, casting: Any = "same_kind") -> Any:
+    """The inputs of a ufunc in the dtypes in which NumPy computes with them, to a value of `dtype` if that is given."""
     arrays = [a if hasattr(a, "dtype") or type(a) in _NUMBERS else np.asarray(a) for a in inputs]
     dtypes = (*(type(a) if type(a) in _NUMBERS else a.dtype for a in arrays), *(None,) * ufunc.nout)
-    wanted = (*(None,) * ufunc.nin, *(np.dtype(keywords["dtype"]),) * ufunc.nout)
-    loop = ufunc.resolve_dtypes(dtypes, signature=wanted, casting=keywords.get("casting", "same_kind"))
-    return [to.type(a) if type(a) in _NUMBERS else a.astype(to) for a, to in zip(arrays, loop, strict=False)], left
+    wanted = (*(None,) * ufunc.nin, *(None if dtype is None else np.dtype(dtype),) * ufunc.nout)
+    loop = ufunc.resolve_dtypes(dtypes, signature=wanted, casting=casting)
+    return [to.type(a) if type(a) in _NUMBERS else a.astype(to) for a, to in zip(arrays, loop, strict=False)]
 
 
 def _in_place(

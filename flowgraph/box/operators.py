@@ -1,14 +1,15 @@
-"""The operators of a box: each builds a box, whatever stands on the other side."""
+"""The operators of a box and its answers to NumPy's protocols: each builds a box, whatever stands on the other side."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import operator
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
-from flowgraph.box.numpy_dispatch import call_ufunc
+from flowgraph.box.numpy_dispatch import call_function, call_ufunc
 from flowgraph.box.value import Value
 
 Made = TypeVar("Made")
@@ -24,17 +25,25 @@ def _operator(ufunc: np.ufunc, name: str, reflected: bool = False) -> Callable[[
     """
     asking: Callable[[Any, Any], Any] = getattr(NDArrayOperatorsMixin, name)
 
-    def operator(self: Any, other: Any) -> Any:
+    def built(self: Any, other: Any) -> Any:
         if isinstance(other, Operators) or type(other) in _NUMBERS:
             return call_ufunc(ufunc, "__call__", (other, self) if reflected else (self, other), {})
         return asking(self, other)
 
-    operator.__name__ = name
-    return operator
+    built.__name__ = name
+    return built
 
 
 class Operators(NDArrayOperatorsMixin, Generic[Made]):
     """NumPy's operators, with the types that they have on boxes; NumPy's own annotations leave the result open."""
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **keywords: Any) -> Any:
+        return call_ufunc(ufunc, method, inputs, keywords)
+
+    def __array_function__(
+        self, function: Callable[..., Any], types: Sequence[type], args: Sequence[Any], keywords: Mapping[str, Any]
+    ) -> Any:
+        return call_function(function, args, keywords)
 
     if TYPE_CHECKING:
 
@@ -99,6 +108,19 @@ for _name, _ufunc in (_COMPARING | _COMPUTING).items():
     setattr(Operators, f"__{_name}__", _operator(_ufunc, f"__{_name}__"))
 for _name, _ufunc in _COMPUTING.items():
     setattr(Operators, f"__r{_name}__", _operator(_ufunc, f"__r{_name}__", reflected=True))
+_of_arrays = Operators.__pow__
+
+
+def _power(self: Operators[Any], other: Value) -> Any:
+    """NumPy's operator, which with a plain number is not always np.power."""
+    if type(other) in (int, float):
+        return call_function(operator.pow, (self, other), {})
+    return _of_arrays(self, other)
+
+
+_power.__name__ = "__pow__"
+setattr(Operators, "__pow__", _power)  # noqa: B010 - as above, beside what type checkers see of the class
+
 for _name in ("add", "sub", "mul", "matmul", "truediv", "pow"):
     # loss += penalty rebinds the name to a new box, as boxes are immutable
     setattr(Operators, f"__i{_name}__", getattr(Operators, f"__{_name}__"))

@@ -20,9 +20,8 @@ from flowgraph.checking.report import Failure
 from flowgraph.checking.reproduce import box_definition
 from flowgraph.checking.target import Target, annotations_of, by_form
 from flowgraph.errors import BpropError
-from flowgraph.graph.backward_steps import derived_bprop
-from flowgraph.graph.forward import as_values
-from flowgraph.graph.sweep import check_and_unbroadcast
+from flowgraph.graph.passes import Edge, as_values
+from flowgraph.graph.steps import derived_bprop
 
 
 @dataclass
@@ -93,7 +92,7 @@ class BoxCalls:
             )
         constant = box.constant
         return tuple(
-            part if constant[i] else _settled_or_as_it_is(part, child, box, i, output) if free else None
+            part if constant[i] else _settled_or_as_it_is(part, child, box, i) if free else None
             for i, (part, child, free) in enumerate(zip(parts, children, box.differentiable_wrt, strict=True))
         )
 
@@ -121,7 +120,7 @@ class BoxCalls:
                 continue
             needs = tuple(j == i for j in range(len(grads)))
             part = box.bprop(*arguments, needs=needs)[i]
-            alone = np.asarray(check_and_unbroadcast(part, children[i], box, i, arguments[1]))
+            alone = np.asarray(Edge(box, i).settled(part, children[i]))
             size = 1e-6 * float(np.abs(one).max(initial=0.0)) + 1e-290
             if alone.shape != np.shape(one) or np.any(np.abs(alone - one) > size):
                 name = box.names_of_children()[i]
@@ -187,10 +186,10 @@ def differentiable(case: Case) -> bool:
     return any(box.differentiable_wrt) and bool(real) and all(spec.dtype.kind in "fc" for spec in box.outputs)
 
 
-def _settled_or_as_it_is(part: Value, child: Box, box: Box, position: int, output: Value) -> Any:
+def _settled_or_as_it_is(part: Value, child: Box, box: Box, position: int) -> Any:
     """A gradient of a wrong shape or dtype is handed on, so that the report says whose it is."""
     try:
-        return check_and_unbroadcast(part, child, box, position, output)
+        return Edge(box, position).settled(part, child)
     except BpropError:
         return part
 

@@ -12,7 +12,7 @@ from flowgraph.box.leaves import Input, Parameter
 from flowgraph.boxes.elementwise.complex_numbers import real_part
 from flowgraph.checking.cases import Case, child_labels
 from flowgraph.graph import Graph
-from flowgraph.graph.sweep import check_and_unbroadcast
+from flowgraph.graph.passes import Edge
 
 _ENDS = {False: ("",), True: ("_re", "_im")}
 
@@ -46,7 +46,7 @@ class OfParts(Box):
             if not box.differentiable_wrt[i]:
                 sent += [None] * (1 + pair)
                 continue
-            g = check_and_unbroadcast(g, children[i], box, i, h)
+            g = Edge(box, i).settled(g, children[i])
             sent += [np.real(g), -np.imag(g)] if pair else [real_part(g)]
         return tuple(sent)
 

@@ -9,11 +9,9 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from flowgraph.cli.options import settings_of, settings_options
-from flowgraph.errors import FlowgraphError, UsageError
+from flowgraph.cli.options import settings_of, settings_options, space_of
 from flowgraph.experiment.trade_off import trade_off
 from flowgraph.saving.lock import held_folder
-from flowgraph.search.space_text import read_space
 
 
 @click.command("bias-variance")
@@ -36,30 +34,24 @@ def bias_variance(data: str, vary: str, training_sets: int, out: Path, **options
     with replacement, from other first weights, and compared at the validation examples. The folder gets
     bias_variance.csv and bias_variance.svg, a U over the setting.
 
-    Exit code 0 if all networks were trained, 1 if they could not be, 2 for options that are wrong, 130 after Ctrl-C.
+    Exit code 0 if all networks were trained, 3 if they could not be, 64 for options that are wrong, 130 after Ctrl-C.
     """
     settings = settings_of(data, options)
-    try:
-        ((name, part),) = read_space([vary]).items()
-    except UsageError as error:
-        raise click.UsageError(str(error)) from error
+    ((name, part),) = space_of([vary]).items()
     values = [part.value_of(stored) for stored in part.grid()]
     console = Console()
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    try:
-        with held_folder(out):
-            with Progress(*columns, console=console) as progress:
-                task = progress.add_task("training", total=len(values) * training_sets)
-                found = trade_off(
-                    settings, name, values, training_sets=training_sets, on_training=lambda: progress.advance(task)
-                )
-            label = name.replace("_", " ")
-            files = [
-                found.to_csv(out / "bias_variance.csv"),
-                found.plot(out / "bias_variance.svg", label=label, log=_by_factors(values)),
-            ]
-    except (FlowgraphError, ImportError, OSError) as error:
-        raise click.ClickException(str(error)) from error
+    with held_folder(out):
+        with Progress(*columns, console=console) as progress:
+            task = progress.add_task("training", total=len(values) * training_sets)
+            found = trade_off(
+                settings, name, values, training_sets=training_sets, on_training=lambda: progress.advance(task)
+            )
+        label = name.replace("_", " ")
+        files = [
+            found.to_csv(out / "bias_variance.csv"),
+            found.plot(out / "bias_variance.svg", label=label, log=_by_factors(values)),
+        ]
     click.echo(str(found))
     for path in files:
         click.echo(f"wrote {path}")

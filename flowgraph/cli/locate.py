@@ -10,9 +10,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from flowgraph.box import Leaf
 from flowgraph.checking.check import NEEDED, classes_of, is_checkable, targets_of
 from flowgraph.errors import UsageError
-from flowgraph.graph import Graph
+from flowgraph.saving.missing import must_exist
 
 
 def locate(place: str, with_arguments: bool = False) -> list[tuple[str, Any]]:
@@ -29,8 +30,8 @@ def locate(place: str, with_arguments: bool = False) -> list[tuple[str, Any]]:
 def load(where: str) -> ModuleType:
     """A module by its dotted name, or by the path of its file; the current directory is on the import path."""
     path = Path(where)
-    if where.endswith(".py") or path.is_file():
-        return _load_file(path)
+    if where.endswith(".py") or len(path.parts) > 1 or path.is_file():
+        return _load_file(must_exist(path).resolve())
     _put_first(Path.cwd())
     try:
         return importlib.import_module(where)
@@ -44,9 +45,6 @@ def load(where: str) -> ModuleType:
 
 def _load_file(path: Path) -> ModuleType:
     """The module of a file, imported under its full name if it belongs to a package."""
-    if not path.is_file():
-        raise UsageError(f"found no file {str(path)!r}; give path/to/file.py:MyBox, or mymodule:MyBox")
-    path = path.resolve()
     names, root = [path.stem], path.parent
     while (root / "__init__.py").exists():
         names.insert(0, root.name)
@@ -71,9 +69,8 @@ def _named(module: ModuleType, where: str, name: str, with_arguments: bool) -> A
     found: Any = module
     for part in name.split("."):
         if not hasattr(found, part):
-            there = [f"{one.__qualname__}" for one in classes_of(module)]
-            there += [key for key, value in vars(module).items() if isinstance(value, Graph)]
-            raise UsageError(f"{where}: has no {name!r}; its boxes and graphs are {', '.join(there) or 'none'}")
+            there = ", ".join(_names(module)) or "none"
+            raise UsageError(f"{where}: has no {name!r}; its targets are {there}")
         found = getattr(found, part)
     if is_checkable(found) or (isinstance(found, tuple) and found and callable(found[0])):
         return found
@@ -89,6 +86,16 @@ def _named(module: ModuleType, where: str, name: str, with_arguments: bool) -> A
             f"tuple of {name} and its arguments"
         )
     return found()
+
+
+def _names(module: ModuleType) -> list[str]:
+    """What a name after the colon may be: box classes that the module defines, and its graphs, boxes and examples."""
+    found = [cls.__qualname__ for cls in classes_of(module)]
+    return found + [
+        name
+        for name, thing in vars(module).items()
+        if is_checkable(thing) and not isinstance(thing, type | Leaf) and not name.startswith("_")
+    ]
 
 
 def _needed(function: Any) -> list[str]:

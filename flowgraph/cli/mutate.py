@@ -16,13 +16,12 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from flowgraph import starting
-from flowgraph.errors import FlowgraphError, UsageError
+from flowgraph.cli.ends import DONE, WRONG
+from flowgraph.errors import UsageError
 from flowgraph.mutation.breaking import Mutant, mutants_of
 from flowgraph.mutation.processes import Outcome
 from flowgraph.mutation.score import Score, score
 from flowgraph.mutation.sources import sources_of
-
-FAILED = 2
 
 
 @click.command()
@@ -45,7 +44,7 @@ def mutate(
     TARGET is a module, a package or a file; COMMAND runs its tests: flowgraph mutate mypackage.boxes -- pytest tests/
 
     No file is changed: each mutant lives in the memory of the processes that test it. Exit code 0 if none lived, 1 if
-    one did, 2 if the score could not be taken.
+    one did, 3 if the score could not be taken.
     """
     finished: list[Outcome] = []
     try:
@@ -53,9 +52,6 @@ def mutate(
         mutants = _of_boxes(target, mutants, boxes)
         with _ended_by_sigterm_too():
             result = _shown(mutants, command, timeout, jobs, as_json, finished)
-    except FlowgraphError as error:
-        click.echo(f"Error: {error}", err=True)
-        context.exit(FAILED)
     except KeyboardInterrupt:
         starting.ignore_interrupts()
         if finished:
@@ -63,7 +59,7 @@ def mutate(
         starting.say("mutate: interrupted; what ran was ended, and no file was changed")
         context.exit(starting.INTERRUPTED)
     _print(result, target, command, as_json, {})
-    context.exit(1 if result.lived else 0)
+    context.exit(WRONG if result.lived else DONE)
 
 
 def _print(result: Score, target: str, command: tuple[str, ...], as_json: bool, more: dict[str, Any]) -> None:

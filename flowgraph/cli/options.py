@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import click
@@ -11,6 +11,7 @@ from flowgraph.data.files import KINDS
 from flowgraph.data.preparation import IMPUTED
 from flowgraph.errors import UsageError
 from flowgraph.experiment.settings import DTYPES, TrainSettings
+from flowgraph.search.space_text import read_space
 from flowgraph.training.early_stopping import WATCHED
 from flowgraph.training.mlp import HIDDEN
 from flowgraph.training.rules import RULES
@@ -98,6 +99,14 @@ def settings_of(source: str, options: dict[str, Any]) -> TrainSettings:
     """The settings that the options say; a patience of 0 is none, and what makes no sense is wrong usage."""
     try:
         return TrainSettings(source, **options | {"patience": options["patience"] or None})
+    except UsageError as error:
+        raise click.UsageError(str(error)) from error
+
+
+def space_of(texts: Sequence[str]) -> dict[str, Any]:
+    """The space that texts such as l2=0.0|0.1 say; one that cannot be read is wrong usage."""
+    try:
+        return read_space(texts)
     except UsageError as error:
         raise click.UsageError(str(error)) from error
 

@@ -7,9 +7,7 @@ from pathlib import Path
 import click
 
 from flowgraph.data import load_examples
-from flowgraph.errors import FlowgraphError
 from flowgraph.playground import playground
-from flowgraph.printable import printable_lines
 
 
 @click.command()
@@ -25,11 +23,8 @@ def play(data: str | None, target: str | None, out: Path) -> None:
       flowgraph play moons -o moons.html
       flowgraph play points.csv --target kind
 
-    DATA is a .csv or .parquet file of two columns and a target of two classes, or the name of a data set; the page has
+    DATA is a .csv, .tsv or .npz file of two columns and a target of two classes, or the name of a set; the page has
     spirals, moons, circles, xor and blobs besides, and takes points by mouse or touch. It needs no network.
     """
-    try:
-        examples = None if data is None else load_examples(data, target)
-        click.echo(f"wrote {playground(out, data=examples)}")
-    except (FlowgraphError, ImportError, OSError) as error:
-        raise click.ClickException(printable_lines(str(error))) from error
+    examples = None if data is None else load_examples(data, target)
+    click.echo(f"wrote {playground(out, data=examples)}")

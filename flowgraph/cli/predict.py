@@ -12,10 +12,11 @@ from typing import Any
 import click
 
 from flowgraph.box import Array
+from flowgraph.cli.ends import ToRead
 from flowgraph.data import load_inputs
 from flowgraph.data.preparation import Preparation
 from flowgraph.data.tables import read_table
-from flowgraph.errors import FlowgraphError, SavedFileError
+from flowgraph.errors import SavedFileError
 from flowgraph.experiment.experiment import predict as outputs_of
 from flowgraph.experiment.folder import RunFolder
 from flowgraph.graph import Graph
@@ -30,8 +31,8 @@ _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 
 
 @click.command()
-@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
-@click.argument("data", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("folder", type=ToRead())
+@click.argument("data", type=ToRead())
 @click.option("-o", "--out", type=click.Path(dir_okay=False, path_type=Path), help="A .csv to write.  [default: print]")
 @click.option("--raw", is_flag=True, help="Write class names as they are, formulas of a spreadsheet too.")
 def predict(folder: Path, data: Path, out: Path | None, raw: bool) -> None:
@@ -46,15 +47,12 @@ def predict(folder: Path, data: Path, out: Path | None, raw: bool) -> None:
     for a formula, is written with ' in front, so that it stays text; a class that is a number stays as it is.
     """
     run = RunFolder(folder)
-    try:
-        result = run.read_result()
-        columns, classes = result["columns"], result["classes"]
-        predictor = _predictor(run, len(columns), len(classes))
-        text = predictions(outputs_of(predictor, _inputs(run, result, data)), classes, raw=raw)
-        if out is not None:
-            click.echo(f"wrote {replace_text(out, text)}")
-    except (FlowgraphError, ImportError, OSError) as error:
-        raise click.ClickException(printable_lines(str(error))) from error
+    result = run.read_result()
+    columns, classes = result["columns"], result["classes"]
+    predictor = _predictor(run, len(columns), len(classes))
+    text = predictions(outputs_of(predictor, _inputs(run, result, data)), classes, raw=raw)
+    if out is not None:
+        click.echo(f"wrote {replace_text(out, text)}")
     changed = [] if raw else [name for name in classes if as_text(name) != name]
     if changed:
         note = (

@@ -11,21 +11,22 @@ import numpy as np
 
 from flowgraph.box import Box, Leaf
 from flowgraph.cli.check_inputs import draw_input, read_feeds
+from flowgraph.cli.ends import ToRead
 from flowgraph.cli.locate import locate
 from flowgraph.errors import FlowgraphError, UsageError
 from flowgraph.graph import Graph
 from flowgraph.graph.graph import Run
-from flowgraph.graph.pictures import View
 from flowgraph.rendering.compose import DETAILS, DIRECTIONS
 from flowgraph.rendering.engines import ENGINES
 from flowgraph.rendering.gallery import box_graph
 from flowgraph.rendering.gallery import gallery as write_gallery
+from flowgraph.rendering.kinds import View
 from flowgraph.rendering.subject import VIEWS
 from flowgraph.rendering.theming import THEME_NAMES
+from flowgraph.saving.formats import FORMATS
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 _PATH = click.Path(dir_okay=False, path_type=Path)
-_FEEDS = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 def _common(default: str) -> Callable[[_F], _F]:
@@ -37,7 +38,7 @@ def _common(default: str) -> Callable[[_F], _F]:
 
 
 def _with_run(function: _F) -> _F:
-    feeds = click.option("--feeds", type=_FEEDS, help=".npz with the inputs; others are drawn.")
+    feeds = click.option("--feeds", type=ToRead(), help=".npz with the inputs; others are drawn.")
     seed = click.option("--seed", type=click.IntRange(min=0), default=0, help="Fixes what is drawn.", show_default=True)
     return feeds(seed(function))
 
@@ -50,6 +51,8 @@ def _with_run(function: _F) -> _F:
 @click.option("--detail", type=click.Choice(DETAILS), default="auto", show_default=True)
 @click.option("--collapse", multiple=True, help="A scope drawn as one tile; may be given again.")
 @click.option("--wrap", type=click.IntRange(min=0), help="Columns of a line, 0 for one line [where it gets too long].")
+@click.option("--depth", type=click.IntRange(min=0), help="Scopes in so many others are one tile each.")
+@click.option("--inches", type=float, help="Width of the column of a paper that an svg or tex is to fit.")
 @click.option("--engine", type=click.Choice(ENGINES), default="auto", show_default=True)
 @click.option("--timeout", type=float, default=20.0, help="Seconds for the engine.", show_default=True)
 @_with_run
@@ -57,7 +60,7 @@ def render(
     target: str, out: Path, view: str, feeds: Path | None, seed: int, collapse: tuple[str, ...], wrap: int | None,
     **settings: Any,
 ) -> None:  # fmt: skip
-    """Draw TARGET into a file whose suffix says the format: svg, png, pdf, html or dot.
+    """Draw TARGET into a file whose suffix says the format: svg, png, pdf, html, tex or dot.
 
     TARGET is mymodule:graph, path/to/file.py:graph, a function without parameters that returns a graph, a box class,
     or a file that fg.save wrote. Views other than forward show a run: on the arrays of --feeds, else on drawn numbers.
@@ -66,15 +69,11 @@ def render(
         settings["collapse"] = list(collapse)
     if wrap is not None:
         settings["wrap"] = wrap
-    try:
-        graph = graph_of(target)
-        if view != "forward":
-            settings["run"] = run = _run(graph, feeds, seed)
-            settings["grads"] = run.bprop(keep="all") if _has_gradient(graph) else None
-        written = graph.render(out, view=cast(View, view), **settings)
-    except FlowgraphError as error:
-        raise click.ClickException(str(error)) from error
-    click.echo(f"wrote {written}")
+    graph = graph_of(target)
+    if view != "forward":
+        settings["run"] = run = _run(graph, feeds, seed)
+        settings["grads"] = run.bprop(keep="all") if _has_gradient(graph) else None
+    click.echo(f"wrote {graph.render(out, view=cast(View, view), **settings)}")
 
 
 @click.command()
@@ -85,13 +84,10 @@ def animate(target: str, out: Path, feeds: Path | None, seed: int) -> None:
 
     TARGET and --feeds as for flowgraph render.
     """
-    try:
-        graph = graph_of(target)
-        run = _run(graph, feeds, seed)
-        written = graph.animate(out, run, run.bprop(keep="all") if _has_gradient(graph) else None)
-    except FlowgraphError as error:
-        raise click.ClickException(str(error)) from error
-    click.echo(f"wrote {written}")
+    graph = graph_of(target)
+    run = _run(graph, feeds, seed)
+    grads = run.bprop(keep="all") if _has_gradient(graph) else None
+    click.echo(f"wrote {graph.animate(out, run, grads)}")
 
 
 @click.command()
@@ -99,27 +95,20 @@ def animate(target: str, out: Path, feeds: Path | None, seed: int) -> None:
 @click.option("--wrt", multiple=True, help="Only the gradients that lead to this box; may be given again.")
 def explain(target: str, out: Path, wrt: tuple[str, ...]) -> None:
     """Write the derivation of the gradients of TARGET into a .html, .md or .tex; TARGET as for flowgraph render."""
-    try:
-        written = graph_of(target).explain(out, wrt or None)
-    except FlowgraphError as error:
-        raise click.ClickException(str(error)) from error
-    click.echo(f"wrote {written}")
+    click.echo(f"wrote {graph_of(target).explain(out, wrt or None)}")
 
 
 @click.command()
 @click.argument("out", type=_PATH, default=Path("gallery.html"))
 def gallery(out: Path) -> None:
     """Write every box of flowgraph with its formula and its picture into OUT: one .html, or an .md with a folder."""
-    try:
-        written = write_gallery(out)
-    except FlowgraphError as error:
-        raise click.ClickException(str(error)) from error
-    click.echo(f"wrote {written}")
+    click.echo(f"wrote {write_gallery(out)}")
 
 
 def graph_of(target: str) -> Graph:
     """The graph that a target of the command line means."""
-    if Path(target).is_file() and not target.endswith(".py"):
+    path = Path(target)
+    if path.suffix.lower() in (".safetensors", *FORMATS) or (path.is_file() and path.suffix != ".py"):
         from flowgraph.saving import load
 
         return load(target)

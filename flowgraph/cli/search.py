@@ -11,12 +11,10 @@ import click
 from rich.console import Console
 
 from flowgraph import starting
-from flowgraph.cli.options import settings_of, settings_options
-from flowgraph.errors import FlowgraphError
+from flowgraph.cli.options import settings_of, settings_options, space_of
 from flowgraph.search.engine import PRUNERS, SAMPLERS
 from flowgraph.search.result import SearchResult
 from flowgraph.search.selection import select
-from flowgraph.search.space_text import read_space
 from flowgraph.starting import INTERRUPTED
 from flowgraph.training.progress import progress_callback
 
@@ -61,14 +59,14 @@ def search(  # noqa: PLR0913  click gives each option by its name
     The same command goes on where a search ended, and run in several shells, or on machines that share --storage, it
     shares the work. The folder gets report.html, study.db, trials.csv, search.svg and best/, a run folder.
 
-    Exit code 0 if the search came to its end, 1 if it could not, 2 for options that are wrong, 130 after Ctrl-C.
+    Exit code 0 if the search came to its end, 3 if it could not, 64 for options that are wrong, 130 after Ctrl-C.
     """
     console = Console()
     logging.getLogger("sqlalchemy").addHandler(logging.NullHandler())  # it shows how an interrupt closes a connection
     try:
         with warnings.catch_warnings(record=True):
             selection = select(
-                settings_of(data, options), read_space(texts), out, storage=storage, name=name, trials=trials,
+                settings_of(data, options), space_of(texts), out, storage=storage, name=name, trials=trials,
                 sampler=sampler, pruner=pruner, refine=refine, zoom=zoom, jobs=jobs, on_trial=_tell,
                 on_wait=lambda text: click.echo(f"waiting: {text}", err=True),
                 callbacks=[progress_callback(None)],
@@ -76,8 +74,6 @@ def search(  # noqa: PLR0913  click gives each option by its name
     except KeyboardInterrupt:
         starting.say("interrupted; the same command goes on")
         context.exit(INTERRUPTED)
-    except (FlowgraphError, ImportError, OSError) as error:
-        raise click.ClickException(str(error)) from error
     result, outcome = selection.result, selection.outcome
     console.print(result.table())
     for setting in result.at_the_edge:

@@ -9,12 +9,12 @@ from typing import Any
 import click
 
 from flowgraph import starting
+from flowgraph.cli.ends import DONE, WRONG
 from flowgraph.cli.options import given, settings_of, settings_options
-from flowgraph.errors import FileWriteError, FlowgraphError
+from flowgraph.errors import FileWriteError
 from flowgraph.experiment.folder import RunFolder
 from flowgraph.experiment.training import Outcome, resume_training
 from flowgraph.experiment.training import train as run_training
-from flowgraph.printable import printable_lines
 from flowgraph.starting import INTERRUPTED
 from flowgraph.training.progress import progress_callback
 
@@ -45,8 +45,8 @@ def train(
     checkpoint.safetensors, result.json, pictures and report.html. The same data, settings and seed give the same bytes
     in model.safetensors, whether the run was interrupted and resumed or not.
 
-    Exit code 0 if training came to its end, 1 if it could not, 2 for options that are wrong, 130 after Ctrl-C, with
-    all kept that --resume needs.
+    Exit code 0 if training came to its end, 1 if it learnt nothing, 3 if it could not begin or go on, 64 for options
+    that are wrong, 130 after Ctrl-C, with all kept that --resume needs.
     """
     callbacks = [progress_callback(None)]
     try:
@@ -66,12 +66,10 @@ def train(
         context.exit(INTERRUPTED)
     except FileWriteError as error:
         raise click.ClickException(f"{error}{_then_resume(RunFolder(out))}") from error
-    except (FlowgraphError, ImportError, OSError) as error:
-        raise click.ClickException(printable_lines(str(error))) from error
     for warning in dict.fromkeys(str(warning.message) for warning in caught):
         click.echo(f"note: {warning}", err=True)
     _tell(outcome, RunFolder(out))
-    context.exit(INTERRUPTED if outcome.interrupted else 0 if _has_learnt(outcome) else 1)
+    context.exit(INTERRUPTED if outcome.interrupted else DONE if _has_learnt(outcome) else WRONG)
 
 
 def _epochs_of_resume(context: click.Context, data: str | None, options: dict[str, Any]) -> int | None:

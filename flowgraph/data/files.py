@@ -18,6 +18,7 @@ from flowgraph.data.examples import Examples
 from flowgraph.data.targets import read_targets
 from flowgraph.data.toys import circles, moons, spirals
 from flowgraph.errors import DataError
+from flowgraph.saving.missing import must_exist
 from flowgraph.saving.room import check_room
 
 TOYS = {function.__name__: function for function in (circles, moons, spirals)}
@@ -71,6 +72,7 @@ def load_examples(source: str, target: str | None = None, *, kind: str = "auto")
     if path.suffix.lower() not in (".csv", ".tsv", ".npz"):
         known = ", ".join(sorted([*BUNDLED, *TOYS]))
         raise DataError(f"{source}: found no .csv, .tsv or .npz file; the sets that have a name are {known}")
+    must_exist(path)
     if target is None:
         raise DataError(f"{source}: found no target, needs the name of the column to predict (--target)")
     return (load_npz if path.suffix.lower() == ".npz" else load_csv)(path, target, kind=kind)
@@ -214,6 +216,7 @@ def load_npz(path: str | os.PathLike[str], target: str, *, inputs: str | None = 
 
 def read_npz(path: str | os.PathLike[str]) -> dict[str, Array]:
     """The arrays of an .npz file by name; one that is none, holds objects or would not fit into memory is refused."""
+    must_exist(path)
     try:
         with zipfile.ZipFile(path) as packed:
             unpacked = sum(entry.file_size for entry in packed.infolist())
@@ -231,7 +234,7 @@ def read_npz(path: str | os.PathLike[str]) -> dict[str, Array]:
 def rows_of(path: Path) -> tuple[list[str], list[list[str]], list[int]]:
     """The names of the columns, the rows, and the line of the file that each row ends in."""
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = must_exist(path).read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         raise DataError(f"{path}: byte {error.start} is no UTF-8; save the file as UTF-8") from None
     first = text.partition("\n")[0]

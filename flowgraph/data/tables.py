@@ -12,6 +12,7 @@ from typing import Any
 
 from flowgraph.data.files import rows_of
 from flowgraph.errors import DataError, install_hint
+from flowgraph.saving.missing import must_exist
 
 MISSING = ("", "nan", "na", "null", "none")
 """Cells of a text file that hold nothing."""
@@ -86,7 +87,7 @@ CONVERSIONS = {"number": number, "date": days}
 
 def read_table(path: Any) -> Table:
     """The table in a .csv, .tsv or .parquet file."""
-    path = Path(path)
+    path = must_exist(path)
     if path.suffix.lower() == ".parquet":
         return table_of(_parquet(path), str(path))
     header, rows, lines = rows_of(path)
@@ -118,8 +119,6 @@ def _parquet(path: Path) -> Any:
     backend = next((name for name in READERS if importlib.util.find_spec(name) is not None), None)
     if backend is None:
         raise ImportError(f"{path}: a Parquet file needs polars, pyarrow or pandas; run: {install_hint('tables')}")
-    if not path.exists():
-        raise FileNotFoundError(f"{path}: there is no such file")
     try:
         return _narwhals().read_parquet(str(path), backend=backend)
     except ImportError:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
-from flowgraph.box.naming import users_line
+from flowgraph.box.node import users_line
 from flowgraph.data.examples import Examples
 from flowgraph.errors import TestSetError
 from flowgraph.saving.replacing import create_file

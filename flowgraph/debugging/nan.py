@@ -23,9 +23,7 @@ from flowgraph.debugging.explanation import Element, NanExplanation
 from flowgraph.debugging.feeding_elements import elements_read, unbroadcast
 from flowgraph.debugging.remedies import ARRIVED, remedy
 from flowgraph.debugging.vjp_contribution import vjp_contribution
-from flowgraph.graph import reachability
-from flowgraph.graph.steps import Step
-from flowgraph.graph.sweep import sweep
+from flowgraph.graph.passes import Step, sweep
 from flowgraph.graph.where_masking import mask_untaken
 
 if TYPE_CHECKING:
@@ -81,7 +79,7 @@ class Search:
         """The first of the boxes, or of the parameters (the inputs where there are none), whose gradient is bad."""
         graph = self.graph
         boxes = wanted or graph.parameters or [box for box in graph.inputs if box.dtype.kind in "fc"]
-        cut = set(reachability.unreached(graph, boxes))
+        cut = set(graph.cut(tuple(boxes)))
         reached = tuple(box for box in boxes if box not in cut)
         outputs = [box for box in graph.outputs if len(box.outputs) == 1 and box.dtype.kind in "fc"]
         if not reached or len(outputs) != len(graph.outputs):

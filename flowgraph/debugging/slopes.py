@@ -12,7 +12,7 @@ from flowgraph.box.slopes import CHOICE
 from flowgraph.boxes.indexing.index import Index
 from flowgraph.debugging.saturation import FLAT, dead_units, is_flat
 from flowgraph.debugging.zero_report import Cause
-from flowgraph.graph.steps import Step
+from flowgraph.graph.passes import Step
 
 STAIRCASE = frozenset({"0", "0, 0"})
 

@@ -13,9 +13,7 @@ from flowgraph.debugging.slopes import lost_at
 from flowgraph.debugging.vjp_contribution import vjp_contribution
 from flowgraph.debugging.zero_report import Cause, ZeroReport
 from flowgraph.errors import UsageError
-from flowgraph.graph import reachability
-from flowgraph.graph.steps import Step
-from flowgraph.graph.sweep import sweep
+from flowgraph.graph.passes import Step, sweep
 from flowgraph.graph.where_masking import mask_untaken
 
 if TYPE_CHECKING:
@@ -50,7 +48,7 @@ def why_zero(graph: Graph, values: Sequence[Any], seeds: Sequence[Any], box: Box
 
 def _causes(graph: Graph, values: Sequence[Any], seeds: Sequence[Any], box: Box, whole: bool) -> list[Cause]:
     cuts = _cuts(graph, box) if whole else []
-    if reachability.unreached(graph, [box]):
+    if graph.cut((box,)):
         return cuts
     outputs = [output for output in graph.outputs if seeds[graph.slots[output]] is not None]
     if not any(np.any(seeds[graph.slots[output]]) for output in outputs):

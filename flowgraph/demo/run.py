@@ -16,7 +16,7 @@ from flowgraph.demo.summary import Settings, Summary
 from flowgraph.saving.lock import held_folder
 from flowgraph.saving.replacing import replace_file, replace_text
 from flowgraph.training import EarlyStopping, Epoch, History, Momentum, Problem, fit
-from flowgraph.training.history_plot import picture
+from flowgraph.training.history import history_picture
 
 CHECKED_EXAMPLES = 20  # twice as many as there are classes
 
@@ -68,7 +68,7 @@ def write(network: Network, split: Split, settings: Settings, summary: Summary, 
     drawn = network.graph.to_svg()
     graph = replace_text(out / "graph.svg", drawn)
     others = write_pictures(network, split.test, out)
-    curve = picture(summary.history, ".svg")
+    curve = history_picture(summary.history, ".svg")
     pictures = {"graph.svg": drawn, "learning_curve.svg": curve.decode()}
     page = demo_page(network, split, settings, summary, pictures)
     written = replace_file(out / "learning_curve.svg", curve), replace_text(out / "report.html", page)

@@ -12,13 +12,11 @@ from flowgraph.box import Box, Built, Constant, Value
 from flowgraph.boxes.engine.shape_like import broadcast_like
 from flowgraph.derivatives.symbolic import on_boxes
 from flowgraph.errors import DtypeError, ShapeError, UsageError
-from flowgraph.graph import Graph, reachability
-from flowgraph.graph.backward import backward, seeds_of
-from flowgraph.graph.order import topological_order
-from flowgraph.graph.seeds import refuse_without_grad
-from flowgraph.graph.steps import Step
-from flowgraph.graph.sweep import sweep
-from flowgraph.graph.topology import Topology
+from flowgraph.graph import Graph
+from flowgraph.graph.feeding import refuse_without_grad
+from flowgraph.graph.passes import Step, backward, seeds_of, sweep
+from flowgraph.graph.steps import mark_derivatives, refuse_cut, refuse_lost
+from flowgraph.graph.topology import Topology, topological_order
 from flowgraph.graph.where_masking import are_finite, mask_untaken, of_units
 from flowgraph.shapes.spec import same, shape_text
 
@@ -139,14 +137,15 @@ def sent_back(
     boxes = tuple(box for box in listed if isinstance(box, Box) and box in graph)
     cut = graph.cut(boxes)
     if unused == "raise":
-        reachability.refuse_cut(graph, [*[box for box in listed if box not in graph], *cut])
-    reachability.refuse_lost(graph, cut)
+        refuse_cut(graph, [*(box for box in listed if box not in graph), *cut])
+    refuse_lost(graph, cut)
     reached = tuple(box for box in boxes if box not in cut)
     seeds = seeds_of(graph, [(output, seed_of(output, grad)) for output, grad in zip(outputs, grads, strict=True)])
-    found = backward(graph, graph.boxes, seeds, reached, partial(_sweep_boxes, fallback is not None, units))
+    sweep_boxes = partial(_sweep_boxes, fallback is not None, units)
+    found = backward(graph, graph.bsteps(reached), graph.boxes, seeds, reached, sweep_boxes)
     result = [_as_box(found[box]) if box in found else _zeros(box) for box in listed]
     given = set(topological_order([box for box in seeds if box is not None]))
-    reachability.mark_derivatives(one for one in result if one not in given and one not in graph)
+    mark_derivatives(one for one in result if one not in given and one not in graph)
     return result
 
 
@@ -176,9 +175,7 @@ def _sweep_boxes(
     given = set(topological_order([box for box in seeds if box is not None]))
     _name_grads(graph, grads, given)
     # also those between: where a plan merges the results into other boxes, they tell what is backward
-    reachability.mark_derivatives(
-        one for one in grads if isinstance(one, Box) and one not in given and one not in graph
-    )
+    mark_derivatives(one for one in grads if isinstance(one, Box) and one not in given and one not in graph)
     return grads
 
 

@@ -26,7 +26,7 @@ from flowgraph.boxes.shape.arrangement import Flip, Transpose
 from flowgraph.boxes.shape.joining import Concatenate, SplitLike, Stack
 from flowgraph.boxes.shape.reshaping import ExpandDims, Reshape, Squeeze
 from flowgraph.errors import ShapeError
-from flowgraph.graph.order import topological_order
+from flowgraph.graph.topology import topological_order
 
 Rule = TypeVar("Rule", bound=Callable[..., Any])
 

@@ -14,7 +14,7 @@ from flowgraph.derivatives.backward_graph import Fallback, boxes_of, gradient, s
 from flowgraph.derivatives.batching import over_rows
 from flowgraph.derivatives.products import pushed
 from flowgraph.errors import DtypeError, UsageError
-from flowgraph.graph.reachability import mark_derivatives
+from flowgraph.graph.steps import mark_derivatives
 from flowgraph.shapes.size import product
 
 

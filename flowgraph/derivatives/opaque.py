@@ -10,8 +10,8 @@ import numpy as np
 
 from flowgraph.box import Box, Value
 from flowgraph.errors import NotDifferentiableError
-from flowgraph.graph.backward_steps import derived_bprop
-from flowgraph.graph.sweep import check_and_unbroadcast
+from flowgraph.graph.passes import Edge
+from flowgraph.graph.steps import derived_bprop
 from flowgraph.shapes.spec import Spec
 
 
@@ -203,7 +203,7 @@ def settled_bprop(box: Box, wanted: Sequence[int], grad: Value, value: Value, ch
     """The gradients of the wanted children on arrays, each of the shape and dtype of its child."""
     bprop = box.bprop if box.has_bprop else derived_bprop(box)
     parts = bprop(grad, value, *children)
-    return [check_and_unbroadcast(parts[i], np.asarray(children[i])[()], box, i, value) for i in wanted]
+    return [Edge(box, i).settled(parts[i], np.asarray(children[i])[()]) for i in wanted]
 
 
 def _slope(cls: Any, inner: BpropOf, directions: Sequence[Any], arrays: Sequence[Any], position: int) -> Any:

@@ -11,9 +11,8 @@ from flowgraph.box import Box, Built, Constant, Value
 from flowgraph.box.leaves import Input
 from flowgraph.derivatives.backward_graph import Fallback, boxes_of, gradient, gradients, sent_back
 from flowgraph.errors import ShapeError, UsageError
-from flowgraph.graph.backward_steps import replay
-from flowgraph.graph.order import topological_order
-from flowgraph.graph.reachability import mark_derivatives
+from flowgraph.graph.steps import mark_derivatives, replay
+from flowgraph.graph.topology import topological_order
 from flowgraph.shapes.spec import same, shape_text
 
 

@@ -13,10 +13,9 @@ from flowgraph.box import Box, Constant, Value
 from flowgraph.box.leaves import Input, Parameter
 from flowgraph.box.random_draws import Seed
 from flowgraph.derivatives.opaque import BpropOf, parts_of, present
-from flowgraph.graph.backward_steps import replay
-from flowgraph.graph.forward import as_values
-from flowgraph.graph.order import topological_order
-from flowgraph.graph.steps import Step
+from flowgraph.graph.passes import Step, as_values
+from flowgraph.graph.steps import replay
+from flowgraph.graph.topology import topological_order
 from flowgraph.shapes.size import Size, evaluate
 
 _SIZES = (3, 4, 2, 5)

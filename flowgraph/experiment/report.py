@@ -21,8 +21,7 @@ from flowgraph.reports.confusion import confusion_table
 from flowgraph.reports.page import figure, report_page, scrolling_table, settings_table
 from flowgraph.saving.replacing import replace_file, replace_text
 from flowgraph.training.diagnosis import Advice, advice_html, findings_html
-from flowgraph.training.history import History
-from flowgraph.training.history_plot import picture
+from flowgraph.training.history import History, history_picture
 
 MOST_DROPOUT = 0.5
 """The largest rate that is advised: the one at which as many units are dropped as are kept."""
@@ -35,7 +34,7 @@ def write_report(
     experiment: Experiment, run: RunFolder, history: History, tiles: list[tuple[str, str]], tested: Tested | None
 ) -> list[Path]:
     """Write both pictures and the page that shows them."""
-    graph, curve = experiment.predictor.to_svg(), picture(history, ".svg")
+    graph, curve = experiment.predictor.to_svg(), history_picture(history, ".svg")
     mlp, settings = experiment.mlp, experiment.settings
     count = sum(parameter.value.size for parameter in mlp.parameters)
     title = f"{Path(settings.source).name}: {' → '.join(map(str, mlp.sizes))}, {count:,} parameters"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
+from types import FunctionType
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,8 @@ def name_of(f: Callable[..., Any]) -> str:
 
 def argument_names(f: Callable[..., Any], count: int) -> list[str]:
     """A name for each positional argument."""
+    if type(f) is FunctionType and not vars(f) and count <= f.__code__.co_argcount:
+        return list(f.__code__.co_varnames[:count])  # what inspect takes thirty microseconds to find out
     try:
         parameters = list(inspect.signature(f).parameters.values())
     except (TypeError, ValueError):

@@ -15,18 +15,15 @@ from flowgraph.derivatives.backward_graph import Fallback
 from flowgraph.errors import UsageError
 from flowgraph.functional.arguments import argument_names, called, check_arguments, name_of, native, read_argnums
 from flowgraph.functional.captured import Captured
-from flowgraph.functional.containers import arrays_of, flatten, mapped, paths, rebuild
+from flowgraph.functional.containers import Open, arrays_of, flatten, mapped, paths
 from flowgraph.functional.in_numbers import computed
 from flowgraph.functional.jit import Jitted
 from flowgraph.functional.program import Program, values_of
-from flowgraph.functional.programs import programs_of
-from flowgraph.functional.reader import Reader
+from flowgraph.functional.programs import Kind, programs_of
+from flowgraph.functional.reader import Follower
 from flowgraph.functional.record import read_record
 from flowgraph.functional.script import Writer
 from flowgraph.functional.transforms import FIRST_ORDER, Subject, as_boxes
-
-_MOST_SHAPES = 32
-"""Kinds of arguments whose leaves are at hand."""
 
 _ONLY_ARRAYS = frozenset({np.ndarray})
 
@@ -40,6 +37,7 @@ class Call(NamedTuple):
     keywords: dict[str, Any]
     structure: Hashable
     arrays: list[Any]
+    statics: list[Any]
     shapes: Hashable
 
 
@@ -60,11 +58,13 @@ class Derived:
             raise UsageError(f"{transform.__name__}: found a {type(f).__name__}, needs a function")
         functools.update_wrapper(self, f, updated=())
         self.__name__ = f"{transform.__name__}_{getattr(f, '__name__', 'f')}"
-        self._f, self._argnums, self._transform = f, argnums, transform
+        self._f, self._transform = f, transform
+        self._argnums = tuple(argnums) if isinstance(argnums, list) else argnums
         self._vector, self._fallback = vector, fallback
         self._seed = None if seed is None else seed_of_run(seed, transform.__name__)
         self._programs = programs_of(f)
         self._in_numbers = transform in FIRST_ORDER and fallback is None
+        self._key = transform, fallback, vector, repr(self._argnums)
         self._jitted: Jitted | None = None
 
     def __call__(self, *args: Any, **keywords: Any) -> Any:
@@ -77,12 +77,14 @@ class Derived:
         if self._vector and args and type(args[-1]) is int:
             args = (*args[:-1], float(args[-1]))
         leaves: list[Any] = []
-        structure = flatten((args, keywords), leaves)
-        only_arrays = set(map(type, leaves)) == _ONLY_ARRAYS
+        statics = Open[Any]()
+        structure = flatten((args, keywords), leaves, statics)
+        only_arrays = _ONLY_ARRAYS.issuperset(map(type, leaves))
         if concrete_values.current() is not None or (not only_arrays and any(isinstance(leaf, Box) for leaf in leaves)):
             return self._on_boxes(args, keywords)
         arrays = [leaf if type(leaf) is np.ndarray and leaf.dtype.isnative else native(leaf) for leaf in leaves]
-        return self._on_arrays(Call(args, keywords, structure, arrays, tuple([(a.shape, a.dtype) for a in arrays])))
+        shapes = tuple([(a.shape, a.dtype) for a in arrays])
+        return self._on_arrays(Call(args, keywords, structure, arrays, statics, shapes))
 
     def __reduce__(self) -> Any:
         """Pickled and copied without its graphs."""
@@ -93,45 +95,92 @@ class Derived:
 
     def _on_arrays(self, call: Call) -> Any:
         """Call the function on boxes, and run the graph of its derivative that is kept, or compute it in numbers."""
-        leaves = self._leaves(call)
+        key = self._key, call.structure, call.shapes
+        kind = self._programs.kinds.get(key) or self._new_kind(key, call)
+        leaves, latest = kind.leaves(), kind.latest
         trace = concrete_values.Trace(dict(zip(leaves, call.arrays, strict=True)), Captured, self._seed)
-        kind = self._transform, self._fallback, call.shapes
-        latest = self._programs.latest.get(kind)
-        trace.steps = steps = _steps(latest, leaves)
+        if latest is not None and latest.script is not None:
+            trace.steps = follower = Follower(latest.script, leaves)
+            return self._followed(call, kind, latest, follower, trace, leaves)
+        is_first = latest is None and self._in_numbers and self._programs.is_new(hash(key))
+        if not is_first and (latest is None or not latest.noted):
+            trace.steps = Writer(leaves)
         with concrete_values.traced(trace):
-            args, keywords = rebuild(call.structure, iter(leaves))
-            subject = self._subject(args, keywords)
-        frame, roots = self._frame(subject, leaves)
-        found = None
-        if latest is not None and isinstance(steps, Reader) and latest.frame == frame:
-            found = _followed(latest, steps.sources(roots), trace)
-        elif self._in_numbers and self._programs.is_new(kind):
+            subject = self._subject(*kind.arguments(leaves, call.statics))
+        if is_first:
             return computed(self._transform, subject, trace)
-        found = found or self._found(call, subject, trace, leaves, frame, roots)
+        return self._run(call, kind, subject, trace, leaves)
+
+    def _followed(
+        self, call: Call, kind: Kind, latest: Program, follower: Follower, trace: concrete_values.Trace,
+        leaves: Sequence[Box],
+    ) -> Any:  # fmt: skip
+        """The derivative by the latest program of the kind, if the call goes as its script; else as any other."""
+        if type(self) is not Derived:  # which calls the function in a way of its own
+            with concrete_values.traced(trace):
+                subject = self._subject(*kind.arguments(leaves, call.statics))
+            return self._run(call, kind, subject, trace, leaves, follower)
+        with concrete_values.traced(trace):
+            args, keywords = kind.arguments(leaves, call.statics)
+            output = self._called(args[:-1] if self._vector else args, keywords)
+        if follower.returns(output):
+            values = values_of(follower.sources(), trace)
+            if latest.accepts(values):
+                kind.missed = 0
+                return latest.runs(call.arrays, values)
+        with concrete_values.traced(trace):
+            _, vector, by = self._parted(args)
+            subject = Subject(self._f, as_boxes(output), by, vector, self._fallback)
+        return self._run(call, kind, subject, trace, leaves, follower)
+
+    def _run(
+        self, call: Call, kind: Kind, subject: Subject, trace: concrete_values.Trace, leaves: Sequence[Box],
+        follower: Follower | None = None,
+    ) -> Any:  # fmt: skip
+        """The derivative by the program for what a call built, if one is kept, found or made; else in numbers."""
+        frame, roots = self._frame(call, subject, leaves)
+        latest, found = kind.latest, None
+        if follower is not None and latest is not None and latest.frame == frame and follower.came_to(roots):
+            values = values_of(follower.sources(), trace)
+            found = (latest, values) if latest.accepts(values) else None
+        found = found or self._found(call, kind, subject, trace, leaves, frame, roots)
         if found is None:
             return computed(self._transform, subject, trace)
         program, values = found
         self._programs.used(program, kind)
         return program.runs(call.arrays, values)
 
-    def _frame(self, subject: Subject, leaves: Sequence[Box]) -> tuple[tuple[Any, ...], list[Box]]:
-        """What a derivation follows from beside boxes, and the boxes that the function returned."""
+    def _new_kind(self, key: Hashable, call: Call) -> Kind:
+        """What calls such as this one have in common."""
+        names = _leaf_names(self._f, call.args, call.keywords)
+        known = [Input(name, shape=a.shape, dtype=a.dtype) for name, a in zip(names, call.arrays, strict=True)]
+        kind = Kind(call.structure, known)
+        self._programs.met(key, kind)
+        return kind
+
+    def _frame(self, call: Call, subject: Subject, leaves: Sequence[Box]) -> tuple[tuple[Any, ...], list[Box]]:
+        """What a derivation and a script follow from beside boxes, and the boxes that the function returned.
+
+        A script has all arguments, also those that nothing of the result reads.
+        """
         roots: list[Any] = []
         wanted: list[Any] = []
         containers = [flatten(subject.output, roots), *[flatten(part, wanted) for part in (subject.by, subject.vector)]]
         numbers = {leaf: number for number, leaf in enumerate(leaves)}
-        # the function itself need not read the vector, so that its shape is in no other key
-        leading = tuple([(numbers[leaf], leaf.shape, leaf.dtype.char) for leaf in wanted])
-        return (self._transform, self._fallback, *containers, leading), roots
+        leading = tuple([numbers[leaf] for leaf in wanted])
+        return (self._transform, self._fallback, *containers, leading, call.shapes), roots
 
     def _found(
-        self, call: Call, subject: Subject, trace: concrete_values.Trace, leaves: Sequence[Box],
+        self, call: Call, kind: Kind, subject: Subject, trace: concrete_values.Trace, leaves: Sequence[Box],
         frame: tuple[Any, ...], roots: Sequence[Box],
     ) -> tuple[Program, list[Any]] | None:  # fmt: skip
         """The program for the boxes that a call built, found or made, and its values; None to compute in numbers."""
+        if self._in_numbers and not kind.is_looked_for():
+            return None
         record = read_record(roots, leaves)
         values = values_of(record.sources, trace)
-        made = functools.partial(Program, record, values, subject, self._transform, frame, self._programs.room)
+        room = self._programs.room
+        made = functools.partial(Program, record, values, subject, self._transform, frame, room, self._in_numbers)
         key = frame, record.key
         try:
             program = None if record.calls_back else self._programs.find(key, values)
@@ -142,28 +191,13 @@ class Derived:
             return None if self._in_numbers else (made(), values)
         if program is None:
             self._programs.note(self._f, self._transform.__name__, self._numbers(call))
-            if self._in_numbers and self._programs.is_new(hash(key)):
+            if self._in_numbers and kind.latest is not None and self._programs.is_new(hash(key)):
                 return None
             program = made()
             self._programs.add(key, call.shapes, program)
         if isinstance(trace.steps, Writer):
             program.take(trace.steps.script(roots, record.sources))
         return program, values
-
-    def _leaves(self, call: Call) -> list[Box]:
-        """A leaf for each array, new ones in each call: a box that a function keeps from another is found out."""
-        key = len(call.args), *call.keywords, call.shapes
-        known = self._programs.inputs.get(key)
-        if known is None:
-            names = _leaf_names(self._f, call.args, call.keywords)
-            known = [Input(name, shape=a.shape, dtype=a.dtype) for name, a in zip(names, call.arrays, strict=True)]
-            if len(self._programs.inputs) >= _MOST_SHAPES:
-                self._programs.inputs.clear()
-            self._programs.inputs[key] = known
-        leaves: list[Box] = []
-        for one in known:
-            leaves.append(one._twin(of_a_call=True))
-        return leaves
 
     def _on_boxes(self, args: Sequence[Any], keywords: Mapping[str, Any]) -> Any:
         """Boxes in, boxes out: a derivative inside a function that is traced itself, or of boxes that a user built."""
@@ -188,6 +222,11 @@ class Derived:
 
     def _subject(self, args: Sequence[Any], keywords: Mapping[str, Any]) -> Subject:
         """The result of the function on boxes, and the boxes to differentiate by."""
+        args, vector, by = self._parted(args)
+        return Subject(self._f, as_boxes(self._called(args, keywords)), by, vector, self._fallback)
+
+    def _parted(self, args: Sequence[Any]) -> tuple[Sequence[Any], Any, Any]:
+        """The arguments of the function, the vector, and the container of boxes to differentiate by."""
         vector = None
         if self._vector:
             if not args:
@@ -195,10 +234,9 @@ class Derived:
             *args, vector = args
         places = read_argnums(self._f, self._argnums, args)
         check_arguments(self._f, places, args)
-        output = as_boxes(self._called(args, keywords))
-        several = isinstance(self._argnums, tuple | list)
+        several = isinstance(self._argnums, tuple)
         by = tuple([args[place] for place in places]) if several else args[places[0]]
-        return Subject(self._f, output, by, vector, self._fallback)
+        return args, vector, by
 
     def _called(self, args: Sequence[Any], keywords: Mapping[str, Any]) -> Any:
         """The result of the function on boxes."""
@@ -209,25 +247,6 @@ class Derived:
         named = [*zip(argument_names(self._f, len(call.args)), call.args, strict=True), *call.keywords.items()]
         found = {path: leaf for name, value in named for path, leaf in paths(value, name)}
         return {path: leaf for path, leaf in found.items() if type(leaf) in _NUMBERS}
-
-
-def _steps(latest: Program | None, leaves: Sequence[Box]) -> Reader | Writer | None:
-    """What looks on at a call: it follows that of the latest program, or is noted where there is no script yet."""
-    if latest is None:
-        return None
-    if latest.script is not None:
-        return Reader(latest.script, leaves)
-    return None if latest.noted else Writer(leaves)
-
-
-def _followed(
-    program: Program, sources: Sequence[Box] | None, trace: concrete_values.Trace
-) -> tuple[Program, list[Any]] | None:
-    """The program whose script a call followed to its end, if the values are such as it is for."""
-    if sources is None:
-        return None
-    values = values_of(sources, trace)
-    return (program, values) if program.accepts(values) else None
 
 
 def _own_box(leaf: Value) -> Any:

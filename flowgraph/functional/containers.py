@@ -4,26 +4,34 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Hashable, Iterator, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from flowgraph.box import Box, Value
 
+T = TypeVar("T")
+
 LEAF = "leaf"
+
+STATIC = ("static", None)
+"""The place of a value of an `Open` list in a structure."""
+
+_NONE: Iterator[Any] = iter(())
 
 ARRAYS = (np.ndarray, np.generic, float, complex, Box)
 
-_BRACKETS = {dict: ("{", "}"), tuple: ("(", ")"), list: ("[", "]")}
+_BRACKETS = {tuple: "({})", list: "[{}]"}
 
-_PLAIN = frozenset(_BRACKETS)
+_PLAIN = frozenset({dict, tuple, list})
 """Containers that are known at a glance: to ask `isinstance` of five classes first takes 0.3 microseconds."""
 
 
 def flatten(value: Value, leaves: list[Any], statics: list[Any] | None = None) -> Hashable:
     """Append the arrays, numbers and boxes of a value to `leaves`; return the structure of the containers.
 
-    What is neither array nor container is appended to `statics`, where that is wanted.
+    What is neither array nor container is appended to `statics`, where that is wanted; it is part of the structure,
+    unless that list is `Open`.
     """
     kind = type(value)
     if kind is np.ndarray or kind is float or (kind not in _PLAIN and isinstance(value, ARRAYS)):
@@ -58,7 +66,13 @@ def _flatten_other(value: Value, leaves: list[Any], statics: list[Any] | None) -
         return kind, tuple([(f.name, flatten(getattr(value, f.name), leaves, statics)) for f in fields])
     if statics is not None:
         statics.append(value)
+        if type(statics) is Open:
+            return STATIC
     return "static", Fixed(value)
+
+
+class Open(list[T]):
+    """What is no array among arguments, whose structure is that of all that differ in these values alone."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -74,57 +88,51 @@ class Fixed:
         return hash((type(self.value), self.value))
 
 
-def rebuild(structure: Any, leaves: Iterator[Any]) -> Any:
-    """The container of this structure with these leaves."""
+def rebuild(structure: Any, leaves: Iterator[Any], statics: Iterator[Any] = _NONE) -> Any:
+    """The container of this structure with these leaves, and these statics where it leaves them open."""
     if structure is LEAF:
         return next(leaves)
+    if structure is STATIC:
+        return next(statics)
     kind, parts = structure
     if kind == "static":
         return parts.value
     if issubclass(kind, dict):
-        return {key: rebuild(part, leaves) for key, part in parts}
+        return {key: rebuild(part, leaves, statics) for key, part in parts}
     if issubclass(kind, tuple) and hasattr(kind, "_fields"):
-        return kind(*[rebuild(part, leaves) for part in parts])
+        return kind(*[rebuild(part, leaves, statics) for part in parts])
     if issubclass(kind, list | tuple):
-        return kind([rebuild(part, leaves) for part in parts])
-    return kind(**{name: rebuild(part, leaves) for name, part in parts})
+        return kind([rebuild(part, leaves, statics) for part in parts])
+    return kind(**{name: rebuild(part, leaves, statics) for name, part in parts})
 
 
-def text_of(structure: Any, parts: Iterator[str], names: dict[str, Any]) -> str:
-    """The container of this structure as an expression of Python, with these texts for its leaves.
+def text_of(structure: Any, leaves: Iterator[str], names: dict[str, Any], statics: Iterator[str] = _NONE) -> str:
+    """What `rebuild` gives, as an expression of Python with these texts for leaves and open statics.
 
     What the expression needs beside them is entered in `names`.
     """
     if structure is LEAF:
-        return next(parts)
-    kind, inner = structure
-    if kind in _BRACKETS:
-        if kind is dict:
-            listed = [f"{_named(key, names)}: {text_of(part, parts, names)}, " for key, part in inner]
-        else:
-            listed = [f"{text_of(part, parts, names)}, " for part in inner]
-        opening, closing = _BRACKETS[kind]
-        return opening + "".join(listed) + closing
-    count = len(_leaves_of(structure))
-    leaves = "".join([f"{next(parts)}, " for _ in range(count)])
-    return f"{_named(rebuild, names)}({_named(structure, names)}, iter([{leaves}]))"
+        return next(leaves)
+    if structure is STATIC:
+        return next(statics)
+    kind, parts = structure
+    if kind == "static":
+        return _named(parts.value, names)
+    if issubclass(kind, list | tuple):
+        listed = "".join([f"{text_of(part, leaves, names, statics)}, " for part in parts])
+        if kind in _BRACKETS:
+            return _BRACKETS[kind].format(listed)
+        return f"{_named(kind, names)}({listed if hasattr(kind, '_fields') else f'[{listed}]'})"
+    pairs = [(key, text_of(part, leaves, names, statics)) for key, part in parts]
+    if issubclass(kind, dict):
+        return "{" + "".join([f"{_named(key, names)}: {text}, " for key, text in pairs]) + "}"
+    return f"{_named(kind, names)}({''.join([f'{name}={text}, ' for name, text in pairs])})"
 
 
 def _named(value: Any, names: dict[str, Any]) -> str:
     name = f"part{len(names)}"
     names[name] = value
     return name
-
-
-def _leaves_of(structure: Any) -> list[Any]:
-    """As many entries as a structure has leaves."""
-    if structure is LEAF:
-        return [LEAF]
-    kind, inner = structure
-    if kind == "static":
-        return []
-    pairs = isinstance(kind, type) and not issubclass(kind, list | tuple)
-    return [leaf for part in inner for leaf in _leaves_of(part[1] if pairs else part)]
 
 
 def paths(value: Value, name: str) -> Iterator[tuple[str, Any]]:

@@ -107,8 +107,9 @@ class CustomVjp:
         return f"<{self.who} with a bprop of its own>"
 
     def called(self, *args: Any, **keywords: Any) -> Any:
-        """The value on arrays, one or a tuple of them."""
-        value = self.function(*args, **keywords)
+        """The value on arrays, one or a tuple of them; whatever is traced around it, loops in it give arrays too."""
+        with concrete_values.traced(None):
+            value = self.function(*args, **keywords)
         return tuple(value) if isinstance(value, list) else value
 
     def gradients(self, grad: Any, value: Any, args: Any, keywords: Any) -> tuple[Any, ...]:

@@ -8,7 +8,7 @@ import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from types import MethodType
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
@@ -21,8 +21,9 @@ from flowgraph.functional.containers import ARRAYS, flatten, numbers_as_leaves, 
 from flowgraph.functional.generators import refuse_draws
 from flowgraph.functional.variant import MISS, Kind, Static, Variant, spec_of, traced_variant
 from flowgraph.graph import Graph
-from flowgraph.plan.backends import BackendName
 from flowgraph.plan.emitter import emitter_of
+
+Backend: TypeAlias = Literal["numpy", "numba", "jax"]
 
 MOST = 128
 """Kinds of arguments of which one function keeps graph and plan; the one that came first goes."""
@@ -36,7 +37,7 @@ def jit(
     *,
     static_argnums: int | Sequence[int] = (),
     static_argnames: str | Sequence[str] = (),
-    backend: BackendName = "numpy",
+    backend: Backend = "numpy",
     seed: Seed = None,
 ) -> Any:
     """Compile a pure function: it is called once for each kind of arguments, on boxes, and runs as a plan from then on.
@@ -147,18 +148,18 @@ class Jitted:
 
     def __init__(
         self, f: Callable[..., Any], static_argnums: int | Sequence[int] = (),
-        static_argnames: str | Sequence[str] = (), backend: BackendName = "numpy", seed: Seed = None,
+        static_argnames: str | Sequence[str] = (), backend: Backend = "numpy", seed: Seed = None,
     ) -> None:  # fmt: skip
         if not callable(f):
             raise UsageError(f"jit: found a {type(f).__name__}, needs a function")
-        if backend == "javascript":
-            raise UsageError("jit: found backend='javascript', needs 'numpy', 'numba' or 'jax', which run in Python")
-        emitter_of(backend)  # which says what is unknown or missing
+        if backend not in ("numpy", "numba", "jax"):
+            raise UsageError(f"jit: found backend={backend!r}, needs 'numpy', 'numba' or 'jax'")
+        emitter_of(backend)  # which says what is missing
         functools.update_wrapper(self, f, updated=())
         self.function = f
         self.settings = (static_argnums, static_argnames, backend, seed)
         self._places, self._names = _read_statics(f, static_argnums, static_argnames)
-        self._backend: BackendName = backend
+        self._backend: Backend = backend
         self._seed = None if seed is None else seed_of_run(seed, "jit")
         self._kinds = _Kinds()
         self._of_instances: dict[int, _Kinds] = {}

@@ -16,7 +16,7 @@ from flowgraph.functional.calls import Derived
 from flowgraph.functional.containers import ARRAYS, flatten, numbers_as_leaves, paths, rebuild
 from flowgraph.functional.described import refuse_keyword
 from flowgraph.functional.transforms import Subject
-from flowgraph.graph.order import topological_order
+from flowgraph.graph.topology import topological_order
 from flowgraph.shapes.spec import same, shape_text
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import itertools
+import sys
 import threading
 import warnings
 import weakref
@@ -11,9 +13,12 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from types import CodeType, FunctionType, MethodType
 from typing import Any, NamedTuple
 
+from flowgraph.box import Box
 from flowgraph.box.leaves import Input
+from flowgraph.box.node import is_inside_flowgraph
 from flowgraph.errors import RetraceWarning
 from flowgraph.functional.arguments import name_of
+from flowgraph.functional.containers import rebuild, text_of
 from flowgraph.functional.planned import Planned
 from flowgraph.functional.program import Program
 
@@ -23,11 +28,15 @@ MOST_WAYS = 16
 MOST = 128
 """Graphs that are kept of one function."""
 
+MOST_KINDS = 32
+"""Kinds of calls of one function that are known, with a leaf for each of their arrays."""
+
 MOST_SEEN = 512
 """Kinds of calls, and graphs by their hashes, that are known to have come up; two that share a hash do no harm."""
 
 IN_A_ROW = 8
-"""Calls in a row that each needed a new graph, after which a warning says so."""
+"""Calls in a row that each needed a new graph, after which a warning says so, and one is looked for in every eighth
+call of the kind alone: a function that goes another way each time costs no keys."""
 
 
 class Kept(NamedTuple):
@@ -38,16 +47,59 @@ class Kept(NamedTuple):
     program: Program
 
 
+class Kind:
+    """The calls of one derivative with arguments of one structure, of the same shapes and dtypes.
+
+    `latest` is the program that ran last for one of them: the next may go the same way. `missed` are the calls since.
+    """
+
+    def __init__(self, structure: Hashable, known: Sequence[Input]) -> None:
+        self.latest: Program | None = None
+        self.missed = 0
+        self._structure = structure
+        self._states = [{**one.__dict__, "of_a_call": True} for one in known]
+        self._written: Callable[..., tuple[Any, Any]] | None = None
+
+    def leaves(self) -> list[Box]:
+        """A leaf for each array, new ones in each call: a box that a function keeps from another is found out."""
+        made: list[Box] = []
+        for state in self._states:
+            leaf = object.__new__(Input)
+            leaf.__dict__.update(state)
+            made.append(leaf)
+        return made
+
+    def arguments(self, leaves: Sequence[Box], statics: Sequence[Any]) -> tuple[Any, Any]:
+        """The arguments by position and by keyword, with these leaves and statics."""
+        if self._written is None:
+            arguments: tuple[Any, Any] = rebuild(self._structure, iter(leaves), iter(statics))
+            return arguments
+        return self._written(leaves, statics)
+
+    def is_looked_for(self) -> bool:
+        """Whether the graph of a call that went another way is looked for."""
+        self.missed += 1
+        return self.missed <= IN_A_ROW or self.missed % IN_A_ROW == 0
+
+    def follow(self, program: Program) -> None:
+        """Let the next call go as one of this program, with arguments that are put together by code of their own."""
+        if self._written is None:
+            space: dict[str, Any] = {}
+            numbered = [map(one.format, itertools.count()) for one in ("leaves[{}]", "statics[{}]")]
+            text = text_of(self._structure, numbered[0], space, numbered[1])
+            exec(compile(f"def arguments(leaves, statics): return {text}", "<arguments of a call>", "exec"), space)
+            self._written = space["arguments"]
+        self.latest = program
+
+
 class Programs:
     """The programs of one function by their keys: several of a key, where derivations asked for values.
 
-    `inputs` are the leaves for arguments of some shapes, with the names that the function has for them; `latest` are
-    the programs that ran last for such; `room` has those that run as plans.
+    `kinds` are those of the calls that came last; `room` has the programs that run as plans.
     """
 
     def __init__(self) -> None:
-        self.inputs: dict[Hashable, list[Input]] = {}
-        self.latest: dict[Hashable, Program] = {}
+        self.kinds: dict[Hashable, Kind] = {}
         self.room: deque[Planned] = deque()
         self._seen: OrderedDict[Hashable, None] = OrderedDict()
         self._lock = threading.Lock()
@@ -84,12 +136,18 @@ class Programs:
             finally:
                 self._lock.release()
 
-    def used(self, program: Program, kind: Hashable) -> None:
-        """Note that a program ran for arguments of a kind: a later call may go the same way."""
-        if self.latest.get(kind) is not program:
-            if len(self.latest) >= MOST_WAYS:
-                self.latest.clear()
-            self.latest[kind] = program
+    def met(self, key: Hashable, kind: Kind) -> None:
+        """Keep a kind of calls, and let go of the oldest where there are too many."""
+        with self._lock:
+            self.kinds[key] = kind
+            if len(self.kinds) > MOST_KINDS:
+                del self.kinds[next(iter(self.kinds))]
+
+    def used(self, program: Program, kind: Kind) -> None:
+        """Note that a program ran for a call of a kind."""
+        kind.missed = 0
+        if kind.latest is not program:
+            kind.follow(program)
         elif self._row:
             self._row = []
 
@@ -123,7 +181,7 @@ class Programs:
             f"times as long as to run a graph; pass it as a float where it is only computed with, or pass the batch "
             f"that it chooses as an argument",
             RetraceWarning,
-            stacklevel=5,
+            stacklevel=_users_level(),
         )
 
     def __len__(self) -> int:
@@ -142,6 +200,14 @@ def programs_of(f: Callable[..., Any]) -> Programs:
     if found is None:
         found = _of_code[code] = Programs()
     return found
+
+
+def _users_level() -> int:
+    """How many calls of the stack lie between whoever asks and the user's code."""
+    frame, level = sys._getframe(1), 1
+    while frame.f_back is not None and is_inside_flowgraph(frame.f_code.co_filename):
+        frame, level = frame.f_back, level + 1
+    return level
 
 
 def _code_of(f: Any) -> CodeType | None:

@@ -1,12 +1,15 @@
-"""A recording of a call: which NumPy functions were called on which boxes, and the results.
+"""A recording of a call: for each NumPy function that was called on boxes, code that gives the next call the same.
 
 To build a box its function is looked up, its arguments are read, its shape and its dtype are inferred. Another call
-that goes the same way may copy what came of it.
+that goes the same way may copy what came of it: the code of a step compares the arguments with those of the call that
+was noted, and makes the boxes that came of them, of their classes and states at once.
 """
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
+from operator import is_
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,15 +18,25 @@ from flowgraph.box import Box, Constant, Value
 from flowgraph.box.leaves import Parameter, Random
 from flowgraph.box.numpy_dispatch import builder_of
 from flowgraph.functional.captured import Captured
-from flowgraph.functional.record import Sizes, setting_key, state_key
+from flowgraph.functional.record import Same, Sizes, setting_key, state_key
 
 LARGEST_KEY = 4096
 """Bytes of an array that is compared by its values."""
+
+MISS = object()
+"""What the code of a step returns where a call differs from the one that was noted."""
+
+_MOST_TEXTS = 1024
+"""Texts whose code is kept. Steps that differ in their boxes, settings and states alone share one: a script of a few
+thousand steps has a handful, of some kilobytes each."""
 
 _PRODUCTS = (np.dot, np.inner, np.linalg.matmul)
 """Functions that make children of their arguments, whatever these hold; so do the ufuncs that a class stands for."""
 
 _NUMBERS = (float, int, bool, complex)
+
+_BY_EQUALITY = (int, str, np.int64, np.int32, np.intp)
+"""Types of which no two values are equal that a box could tell apart."""
 
 _UNSHARED = ("children", "held")
 
@@ -32,59 +45,26 @@ class UnscriptableError(Exception):
     """What cannot be noted; the script ends before it."""
 
 
-class Free(NamedTuple):
-    """A number or an array of any value, which becomes the constant child at its place."""
-
-    kind: type
-    shape: tuple[int, ...]
-    dtype: Any
-
-
-class Known(NamedTuple):
-    """A value that is to be the same."""
-
-    key: Any
-
-
-class Several(NamedTuple):
-    """A list or a tuple of such."""
-
-    kind: type
-    parts: tuple[Any, ...]
-
-
-class Given(NamedTuple):
-    """A result of a recorded function that is no box, such as a size."""
-
-    value: Any
-
-
-class Copy(NamedTuple):
-    """A box to copy: its class and state, the numbers of its children; of a constant the argument that it holds."""
-
-    cls: type[Box]
-    state: dict[str, Any]
-    children: tuple[int, ...]
-    argument: int | None
-
-
 class Step(NamedTuple):
-    """One recorded call of a function: its pattern, boxes that came from outside, and its result.
+    """One recorded call of a function.
 
+    `run(inputs, keywords, boxes, follower)` returns its result for another call, whose boxes it appends, or `MISS`.
     Boxes are numbered in the order in which they come up, after the arguments of the call.
     """
 
     function: Any
     method: str
-    arguments: tuple[Any, ...]
-    keywords: tuple[tuple[str, Any], ...]
-    strangers: tuple[Any, ...]
-    copies: tuple[Copy, ...]
-    result: Any
+    run: Callable[..., Any]
+
+
+END = Step(None, "", lambda *_: MISS)
 
 
 class Script(NamedTuple):
-    """The steps of a call, and the numbers of the boxes that it returned or asked, and of those that give it values."""
+    """The steps of a call with an `END`, and the numbers of the boxes that it returned and that give it values.
+
+    `strangers` are the keys of boxes that come up among those that it returned.
+    """
 
     steps: tuple[Step, ...]
     strangers: tuple[Any, ...]
@@ -117,77 +97,160 @@ class Writer:
             result = build(function, method, inputs, keywords)
         finally:
             self._inside = False
+        held = _held_arguments(function, method, inputs, result, self.places)
         try:
-            self._note(function, method, inputs, keywords, result)
+            run = _Code(self.places, self._sizes).written(inputs, keywords, result, held)
+            self._steps.append(Step(function, method, run))
         except UnscriptableError:
             self._open = False
         return result
 
     def script(self, roots: Sequence[Box], sources: Sequence[Box]) -> Script | None:
         """The script of the call, if all of it could be noted."""
-        strangers: list[Any] = []
         try:
-            places = tuple([self._place(root, strangers) for root in roots])
-            if not self._open or not all(source in self.places for source in sources):
-                return None
+            strangers = [key for root in roots for key in placed(root, self.places, self._sizes)]
         except UnscriptableError:
             return None
-        return Script(tuple(self._steps), tuple(strangers), places, tuple([self.places[one] for one in sources]))
+        if not self._open or not all(source in self.places for source in sources):
+            return None
+        ends = [tuple([self.places[one] for one in boxes]) for boxes in (roots, sources)]
+        return Script((*self._steps, END), tuple(strangers), *ends)
 
-    def _note(
-        self,
-        function: Callable[..., Any],
-        method: str,
-        inputs: Sequence[Any],
-        keywords: Mapping[str, Any],
-        result: Value,
-    ) -> None:
-        strangers: list[Any] = []
-        held = _held_arguments(function, method, inputs, result, self.places)
-        arguments = tuple([
-            _free(one) if i in held else self._pattern(one, strangers) for i, one in enumerate(inputs)
-        ])  # fmt: skip
-        named = tuple([(name, self._pattern(one, strangers)) for name, one in keywords.items()])
-        copies: list[Copy] = []
-        children = {result.children[i]: i for i in held}
-        told = self._result(result, copies, children)
-        self._steps.append(Step(function, method, arguments, named, tuple(strangers), tuple(copies), told))
 
-    def _pattern(self, value: Value, strangers: list[Any]) -> Any:
+class _Code:
+    """The code of one step. In its text stand names for the boxes, settings and states: these are its `values`."""
+
+    def __init__(self, places: dict[Box, int], sizes: Sizes) -> None:
+        self._places, self._sizes = places, sizes
+        self._values: list[Any] = []
+        self._names: dict[Box, str] = {}
+
+    def written(
+        self, inputs: Sequence[Any], keywords: Mapping[str, Any], result: Value, held: Sequence[int]
+    ) -> Callable[..., Any]:
+        """The code for these arguments and their result; `held` are the arguments that became constants."""
+        differs = [f"len(inputs) != {len(inputs)}", f"len(keywords) != {len(keywords)}" if keywords else "keywords"]
+        lines = [f"if {' or '.join(differs)}: return MISS"]
+        names = [f"a{i}" for i in range(len(inputs))]
+        if names:
+            lines.append(f"{', '.join(names)}, = inputs")
+        self._names = {one: name for one, name in zip(inputs, names, strict=True) if isinstance(one, Box)}
+        differs = [
+            self._freely(name, one) if i in held else self._differs(name, one)
+            for i, (name, one) in enumerate(zip(names, inputs, strict=True))
+        ]
+        if differs:
+            lines.append(f"if {' or '.join(differs)}: return MISS")
+        if keywords:
+            lines.append(f"if tuple(keywords) != {self._named(tuple(keywords))}: return MISS")
+            words = [f"k{i}" for i in range(len(keywords))]
+            lines.append(f"{', '.join(words)}, = keywords.values()")
+            differs = [self._differs(word, one) for word, one in zip(words, keywords.values(), strict=True)]
+            lines.append(f"if {' or '.join(differs)}: return MISS")
+        returned = self._result(result, {result.children[i]: f"a{i}" for i in held}, lines)
+        lines.append(f"return {returned}")
+        return _factory("\n        ".join(lines), len(self._values))(*self._values)
+
+    def _named(self, value: Any) -> str:
+        self._values.append(value)
+        return f"v{len(self._values) - 1}"
+
+    def _freely(self, name: str, value: Value) -> str:
+        """When an argument is none that becomes a constant as this one does, of whatever numbers."""
+        kind = type(value)
+        if kind is not np.ndarray:
+            return f"type({name}) is not {self._named(kind)}"
+        shape, dtype = self._named(value.shape), self._named(value.dtype)
+        return f"type({name}) is not ndarray or {name}.shape != {shape} or {name}.dtype != {dtype}"
+
+    def _differs(self, name: str, value: Value) -> str:
+        """When an argument is another one than this: of the code for it, in the order in which boxes come up."""
+        kind = type(value)
         if isinstance(value, Box):
-            return self._place(value, strangers)
-        if type(value) in (list, tuple):
-            return Several(type(value), tuple([self._pattern(one, strangers) for one in value]))
+            keys = placed(value, self._places, self._sizes)
+            place = self._named(self._places[value])
+            if not keys:
+                return f"{name} is not boxes[{place}]"
+            return f"not follower.comes({name}, {self._named(keys)}, {place})"
+        if kind is list or kind is tuple:
+            return self._differs_in_parts(name, value)
+        if value is None or value is True or value is False or value is ...:
+            return f"{name} is not {value!r}"
+        if kind in _BY_EQUALITY or (kind is float and value and value == value):
+            return f"type({name}) is not {self._named(kind)} or {name} != {self._named(value)}"
+        if kind is slice:
+            ends = [self._differs(f"{name}.{end}", getattr(value, end)) for end in ("start", "stop", "step")]
+            return f"type({name}) is not slice or {' or '.join(ends)}"
         if isinstance(value, np.ndarray) and value.nbytes > LARGEST_KEY:
             raise UnscriptableError
-        return Known(setting_key(value, self._sizes))
+        key = setting_key(value, self._sizes)
+        if type(key) is Same:
+            return f"{name} is not {self._named(value)}"
+        return f"not follower.has_key({name}, {self._named(key)})"
 
-    def _place(self, box: Box, strangers: list[Any]) -> int:
-        """The number of a box; a box from outside is recorded by its key."""
-        for one in unknown(box, self.places):
-            strangers.append(stranger_key(one, self.places, self._sizes))
-            self.places[one] = len(self.places)
-        return self.places[box]
+    def _differs_in_parts(self, name: str, value: Sequence[Any]) -> str:
+        differs = f"type({name}) is not {type(value).__name__} or len({name}) != {self._named(len(value))}"
+        if value and all(isinstance(part, Box) and part in self._places for part in value):
+            places = self._named([self._places[part] for part in value])
+            return f"{differs} or not all(map(is_, {name}, map(boxes.__getitem__, {places})))"
+        return " or ".join([differs, *[self._differs(f"{name}[{i}]", part) for i, part in enumerate(value)]])
 
-    def _result(self, value: Value, copies: list[Copy], held: Mapping[Box, int]) -> Any:
+    def _result(self, value: Value, held: Mapping[Box, str], lines: list[str]) -> str:
+        """An expression for the result; what makes its boxes is appended to the lines."""
         if isinstance(value, Box):
-            for one in unknown(value, self.places):
-                copies.append(self._copy(one, held.get(one)))
-                self.places[one] = len(self.places)
-            return self.places[value]
+            for one in unknown(value, self._places):
+                self._copy(one, held.get(one), lines)
+            return self._name_of(value)
         if isinstance(value, list | tuple):
-            return Several(type(value), tuple([self._result(one, copies, held) for one in value]))
+            parts = "".join([f"{self._result(part, held, lines)}, " for part in value])
+            kind = type(value)
+            return f"{self._named(kind)}({parts if hasattr(kind, '_fields') else f'({parts})'})"
         if not isinstance(value, (*_NUMBERS, str, np.generic, np.dtype, type(None))):
             raise UnscriptableError
-        return Given(value)
+        return self._named(value)
 
-    def _copy(self, box: Box, argument: int | None) -> Copy:
+    def _name_of(self, box: Box) -> str:
+        return self._names.get(box) or f"boxes[{self._named(self._places[box])}]"
+
+    def _copy(self, box: Box, argument: str | None, lines: list[str]) -> None:
+        """Lines that make a box, of its children or, if it is a constant, of the argument that it holds."""
         state = {name: value for name, value in box.__dict__.items() if name not in _UNSHARED}
+        own = ""
         if box.children:
-            return Copy(type(box), state, tuple([self.places[child] for child in box.children]), None)
-        if not isinstance(box, Captured) or (argument is None and box.held.nbytes > LARGEST_KEY):
+            own = f", children=({''.join([f'{self._name_of(child)}, ' for child in box.children])})"
+        elif not isinstance(box, Captured) or (argument is None and box.held.nbytes > LARGEST_KEY):
             raise UnscriptableError
-        return Copy(Captured, state if argument is not None else {**state, "held": box.held}, (), argument)
+        else:
+            state["children"] = ()
+            if argument is None:
+                state["held"] = box.held
+            else:
+                lines += [f"held = array({argument}, {self._named(box.dtype)})", "held.setflags(False)"]
+                own = ", held=held"
+        name = f"b{len(self._names)}"
+        cls, known = self._named(type(box)), self._named(state)
+        lines += [f"{name} = new({cls})", f"{name}.__dict__.update({known}{own})", f"boxes.append({name})"]
+        self._places[box], self._names[box] = len(self._places), name
+
+
+@functools.lru_cache(maxsize=_MOST_TEXTS)
+def _factory(text: str, count: int) -> Callable[..., Callable[..., Any]]:
+    """What makes the code of a step of this text for its values."""
+    names = ", ".join([f"v{i}" for i in range(count)])
+    head = "    def run(inputs, keywords, boxes, follower):"
+    space: dict[str, Any] = {"MISS": MISS, "array": np.array, "ndarray": np.ndarray, "new": object.__new__, "is_": is_}
+    exec(compile(f"def factory({names}):\n{head}\n        {text}\n    return run", "<step of a call>", "exec"), space)
+    factory: Callable[..., Callable[..., Any]] = space["factory"]
+    return factory
+
+
+def placed(box: Box, places: dict[Box, int], sizes: Sizes) -> tuple[Any, ...]:
+    """Number a box and what it reads; the keys of those that came from outside of the steps."""
+    keys = []
+    for one in unknown(box, places):
+        keys.append(stranger_key(one, places, sizes))
+        places[one] = len(places)
+    return tuple(keys)
 
 
 def unknown(box: Box, places: Mapping[Box, int]) -> list[Box]:
@@ -239,14 +302,11 @@ def _held_arguments(
     made = [result.children[i] for i in others]
     if any(not isinstance(child, Captured) or child in places for child in made) or len(set(made)) < len(made):
         return []
-    return others if all(_is_plain(inputs[i]) for i in others) else []
+    return others if all(_is_plain(inputs[i], result.children[i]) for i in others) else []
 
 
-def _is_plain(value: Value) -> bool:
+def _is_plain(value: Value, constant: Box) -> bool:
+    """Whether any other of this type, shape and dtype becomes a constant of the same dtype; an integer may not fit."""
+    if type(value) is int:
+        return constant.dtype.kind in "fc"
     return type(value) in (*_NUMBERS, np.ndarray) or isinstance(value, np.generic)
-
-
-def _free(value: Value) -> Free:
-    if type(value) in _NUMBERS:
-        return Free(type(value), (), None)
-    return Free(type(value), value.shape, value.dtype)

@@ -193,11 +193,12 @@ FIRST_ORDER = frozenset({grad, value_and_grad, grad_and_aux, elementwise_grad, v
 
 def _leads(output: Box, box: Box) -> bool:
     """Whether a differentiable path leads from the output to the box."""
-    from flowgraph.graph import Graph, reachability
+    from flowgraph.graph import Graph
+    from flowgraph.graph.steps import refuse_lost
 
     graph = Graph(output)
-    cut = reachability.unreached(graph, [box])
-    reachability.refuse_lost(graph, [one for one in cut if one in graph])
+    cut = graph.cut((box,))
+    refuse_lost(graph, [one for one in cut if one in graph])
     return not cut
 
 

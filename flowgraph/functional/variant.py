@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -17,7 +18,7 @@ from flowgraph.functional.evaluation import Evaluation
 from flowgraph.functional.record import refuse_stranger
 from flowgraph.graph import Graph
 from flowgraph.graph.debug_mode import debugging
-from flowgraph.graph.order import topological_order
+from flowgraph.graph.topology import topological_order
 from flowgraph.plan.backends import BackendName
 from flowgraph.shapes.spec import shape_text
 
@@ -89,7 +90,8 @@ class _Weak:
             narrowed = dtype.kind in "fc" and dtype.itemsize < np.result_type(dtype, float).itemsize
             inputs = [one.astype(dtype) if i in weak and narrowed else one for i, one in enumerate(inputs)]
         found = build(function, method, inputs, keywords)
-        if not met and isinstance(found, Box) and isinstance(function, np.ufunc) and found.dtype.kind in "ifc":
+        of_elements = isinstance(function, np.ufunc) or function is operator.pow
+        if not met and of_elements and isinstance(found, Box) and found.dtype.kind in "ifc":
             self.kinds[found] = type(found.dtype.type(0).item())
         return found
 

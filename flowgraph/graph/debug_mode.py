@@ -10,9 +10,8 @@ from contextvars import ContextVar
 _debug: ContextVar[bool] = ContextVar("flowgraph_debug", default=os.environ.get("FLOWGRAPH_DEBUG", "0") != "0")
 
 
-def debugging() -> bool:
-    """Whether debug mode is on."""
-    return _debug.get()
+debugging = _debug.get
+"""Whether debug mode is on."""
 
 
 @contextmanager

@@ -1,8 +1,8 @@
-"""Conversion of what a user gives to values of leaves: dtype, shape, and the sizes that names stand for."""
+"""What a user gives to a run: values of leaves, sizes that names stand for, cotangents of the outputs."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from flowgraph.box import Box, Constant, Value
 from flowgraph.box.arrays import refuse_masked
 from flowgraph.box.leaves import Input
 from flowgraph.errors import DtypeError, FeedError, ShapeError, UsageError
+from flowgraph.graph.passes import seeds_of
 from flowgraph.graph.topology import Topology
 from flowgraph.shapes.size import Shape, Size, evaluate
 from flowgraph.shapes.spec import shape_text
@@ -48,7 +49,7 @@ def read_feeds(graph: Topology, feeds: Mapping[Any, Any] | None, named: Mapping[
                 f"fprop: found a value for {graph.names[box]!r}, which is a {type(box).__name__}; "
                 f"only inputs, parameters and random leaves are fed"
             )
-        given[box] = read_array(graph.names[box], box, value)
+        given[box] = read_array(box.name or graph.names[box], box, value)
     return given
 
 
@@ -156,13 +157,86 @@ def bind_sizes(graph: Topology, shapes: Mapping[Box, tuple[int, ...]]) -> dict[s
     owner: dict[str, str] = {}
     for box, shape in shapes.items():
         name = box.name or graph.names[box]
-        for size, found in zip(box.shape, shape, strict=True):
+        for size, number in zip(box.shape, shape, strict=True):
             if isinstance(size, Size) and size not in sizes and not size.names <= sizes.keys():
-                sizes[size], owner[size] = found, name
+                sizes[size], owner[size] = number, name
                 continue
             needed = sizes[size] if isinstance(size, Size) and size in sizes else evaluate(size, sizes)
-            if needed != found:
+            if needed != number:
                 whose = f", and {size} = {needed}" if isinstance(size, Size) else ""
                 whose += f" in {owner[size]!r}" if size in owner else ""
                 raise _wrong_shape(name, shape, box, whose)
     return sizes
+
+
+def array_seeds(graph: Topology, values: Sequence[Any], grad: Value) -> list[Any]:
+    """What `Run.bprop` is given as `grad`, read, in a list with a place for every box."""
+    arriving = _by_output(graph, grad)
+    return seeds_of(
+        graph, [(box, _seed(graph, box, values[graph.slots[box]], cotangent)) for box, cotangent in arriving]
+    )
+
+
+def refuse_without_grad(who: str, shape: Shape, dtype: np.dtype[Any]) -> None:
+    """Refuse to take 1 for what arrives at an output that is no real scalar."""
+    if dtype.kind == "c":
+        raise UsageError(
+            f"{who} has dtype {dtype}, and only a real value has a gradient by itself; "
+            f"take np.real, np.imag or np.abs of it, or give grad= of that dtype"
+        )
+    if shape != ():
+        raise UsageError(
+            f"{who} has the shape {shape_text(shape)}, and only a scalar has a gradient by itself; "
+            f"reduce it with fg.sum or fg.mean, or give grad= of that shape"
+        )
+
+
+def _by_output(graph: Topology, grad: Value) -> list[tuple[Box, Any]]:
+    """The outputs at which something arrives, and what: for all, in their order, or by output."""
+    outputs = graph.outputs
+    if grad is None:
+        return [(box, None) for box in outputs]
+    if isinstance(grad, Mapping):
+        given = [(graph.box(key), part) for key, part in grad.items()]
+        strange = [box for box, _ in given if box not in outputs]
+        if strange or not given:
+            found = f"a gradient for {strange[0].title}" if strange else "an empty dict"
+            names = ", ".join(graph.names[box] for box in outputs)
+            raise FeedError(f"bprop: found {found}, needs outputs of the graph: {names}")
+        return given
+    listed = [grad]
+    if len(outputs) > 1 and np.iterable(grad) and not isinstance(grad, Box):
+        listed = list(grad)
+    if len(listed) != len(outputs) and not isinstance(grad, Box):
+        raise FeedError(
+            f"bprop: found {len(listed)} gradients in grad=, needs one per output ({len(outputs)}), "
+            f"[{', '.join('...' for _ in outputs)}], or a dict from outputs to gradients"
+        )
+    return list(zip(outputs, listed, strict=False))
+
+
+def _seed(graph: Topology, box: Box, value: Value, grad: Value) -> Any:
+    """What arrives at an output, in its dtype."""
+    if grad is None and len(box.outputs) == 1 and box.shape == () and box.dtype.kind == "f":
+        return value.dtype.type(1)
+    name = graph.names[box]
+    if isinstance(grad, Box):
+        raise UsageError(
+            f"bprop: found {grad.title} as grad=, which takes arrays that arrive at the outputs; to differentiate "
+            f"that box run its own graph, fg.Graph(box); what to differentiate by is wrt=[box, ...]"
+        )
+    if isinstance(value, tuple):
+        raise UsageError(f"bprop: the output {name!r} has several parts; make each, {name}[0], an output")
+    if value.dtype.kind not in "fc":
+        raise UsageError(f"bprop: the output {name!r} has dtype {value.dtype}; only real values have a gradient")
+    if grad is None:
+        refuse_without_grad(f"bprop: the output {name!r}", value.shape, value.dtype)
+        return value.dtype.type(1)
+    seed = np.asarray(grad)
+    if seed.shape != value.shape:
+        raise FeedError(
+            f"bprop: grad= of {name!r} has the shape {shape_text(seed.shape)}, needs {shape_text(value.shape)}"
+        )
+    if seed.dtype.kind == "c" and value.dtype.kind != "c":
+        raise DtypeError(f"bprop: grad= of {name!r} has dtype {seed.dtype}, needs {value.dtype}")
+    return np.array(seed, value.dtype)[()]

@@ -2,33 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal, NoReturn, SupportsIndex, cast
 
+import numpy as np
+
+from flowgraph.attached import OnGrads, OnGraph, OnRun
 from flowgraph.box import Array, Box, Built, Constant
 from flowgraph.box.arrays import read_only
 from flowgraph.box.random_draws import Seed, seed_of_run
-from flowgraph.errors import FeedError, UsageError
+from flowgraph.box.underflow import again
+from flowgraph.box.value import Value
+from flowgraph.errors import FeedError, UnknownBoxError, UsageError
 from flowgraph.graph import feeding
-from flowgraph.graph.array_sweep import sweep_arrays
-from flowgraph.graph.backward import backward
-from flowgraph.graph.cached_steps import CachedSteps
 from flowgraph.graph.debug_mode import debugging
-from flowgraph.graph.forward import forward
-from flowgraph.graph.grads import Grads
-from flowgraph.graph.pictures import DrawnGraph, ExplainedRun
-from flowgraph.graph.postconditions import assert_values
-from flowgraph.graph.reachability import refuse_cut
-from flowgraph.graph.seeds import array_seeds
+from flowgraph.graph.feeding import array_seeds
+from flowgraph.graph.passes import Step, assert_values, backward, forward, sweep
+from flowgraph.graph.steps import CachedSteps, refuse_cut
 from flowgraph.graph.table import graph_table
-from flowgraph.graph.value_table import values_html
+from flowgraph.graph.topology import Topology
+from flowgraph.graph.where_masking import checked_sweep, sweep_to_nan
 from flowgraph.printable import printable
 
 _KEYWORDS: dict[str, Any] = {"keep": "all", "seed": None}
 """The keywords of `fprop`, with their defaults; an input of such a name takes what is given by that keyword."""
 
 
-class Graph(CachedSteps, DrawnGraph):
+class Graph(CachedSteps, OnGraph):
     """A directed acyclic graph of boxes, given by its outputs.
 
     `boxes` stand in topological order: children before parents. `fprop` visits them in that order and gives a `Run`,
@@ -151,7 +151,7 @@ class Graph(CachedSteps, DrawnGraph):
         return frozenset(self.slots[self.box(box)] for box in (*self.outputs, *extra))
 
 
-class Run(ExplainedRun):
+class Run(OnRun):
     """What `Graph.fprop` computed: `run[box]` or `run["name"]` is a value, `run.bprop()` gives the gradients.
 
     A run never changes; values are read-only arrays. `graph.fprop(seed=run.seed)` repeats what random leaves drew.
@@ -281,9 +281,11 @@ class Run(ExplainedRun):
             )
         boxes = self._wrt(wrt)
         seeds = self._seeds(grad)
-        if unused == "raise":
-            refuse_cut(self.graph, self.graph.cut(boxes))
-        grads = backward(self.graph, self._values, seeds, boxes, sweep_arrays, every=keep == "all")
+        cut = self.graph.cut(boxes)
+        if cut and unused == "raise":
+            refuse_cut(self.graph, cut)
+        steps = self.graph.bsteps(boxes)
+        grads = backward(self.graph, steps, self._values, seeds, boxes, _sweep_arrays, every=keep == "all")
         return Grads(self.graph, grads, boxes, self._values, seeds)
 
     def _wrt(self, wrt: Built | str | Iterable[Built | str] | None) -> tuple[Box, ...]:
@@ -308,9 +310,93 @@ class Run(ExplainedRun):
         sizes = "".join(f", {name} = {size}" for name, size in self.sizes.items())
         return f"<Run of {self.graph!r}{sizes}>"
 
-    def _repr_html_(self) -> str:
-        kept = {box: self._values[slot] for box, slot in self.graph.slots.items() if self._values[slot] is not None}
-        return values_html(self.graph, kept, repr(self).strip("<>"))
+
+_NAMED = 40
+"""Boxes that the text of gradients names."""
+
+
+class Grads(OnGrads, Mapping[Any, Array]):
+    """The gradients of one bprop, by box or by name: `grads[W1]`, `grads["W1"]`; iteration goes over the boxes.
+
+    Gradients are made by `Run.bprop`, and not by hand.
+
+    Examples
+    --------
+    >>> import flowgraph as fg
+    >>> w = fg.Parameter([1.0, 2.0], name="w")
+    >>> grads = fg.Graph(fg.sum(w * w)).fprop().bprop()
+    >>> grads[w].tolist(), [box.name for box in grads]
+    ([2.0, 4.0], ['w'])
+    """
+
+    def __init__(
+        self, graph: Topology, grads: dict[Box, Any], wrt: tuple[Box, ...], values: list[Any], seeds: list[Any]
+    ) -> None:
+        self.graph = graph
+        self.wrt = wrt
+        self._grads = grads
+        self._values = values
+        self._seeds = seeds
+
+    def __getitem__(self, key: Built | str) -> Array:
+        box = self.graph.box(key)
+        if box not in self._grads:
+            raise UnknownBoxError(
+                f"{self.graph.names[box]}: this bprop did not keep its gradient; "
+                f"run bprop with wrt=[box], or with keep='all' for every box on the way"
+            )
+        return cast(Array, read_only(self._grads[box]))
+
+    def __iter__(self) -> Iterator[Box]:
+        return iter(self._grads)
+
+    def __len__(self) -> int:
+        return len(self._grads)
+
+    def __contains__(self, key: object) -> bool:
+        box = self.graph.box(key) if isinstance(key, str) else key
+        return isinstance(box, Box) and box in self._grads
+
+    def __repr__(self) -> str:
+        names = [printable(self.graph.names[box]) for box in self._grads]
+        more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
+        return f"<Grads of {', '.join(names[:_NAMED])}{more}>"
+
+
+def _sweep_arrays(
+    graph: Topology, steps: Sequence[Step], values: Sequence[Any], seeds: Sequence[Any], wrt: Sequence[Box]
+) -> list[Any]:
+    """The gradients of all boxes.
+
+    Masks of branches that are not taken cost more than the sweep itself, so they are only made where a gradient by one
+    of `wrt` is NaN without them.
+    """
+    try:
+        return _swept(graph, steps, values, seeds, wrt)
+    except (FloatingPointError, RuntimeWarning) as error:
+        grads: list[Any] = again(error, _swept, graph, steps, values, seeds, wrt)
+        return grads
+
+
+def _swept(
+    graph: Topology, steps: Sequence[Step], values: Sequence[Any], seeds: Sequence[Any], wrt: Sequence[Box]
+) -> list[Any]:
+    grads = list(seeds)
+    if debugging():
+        checked_sweep(graph, steps, values, grads)
+    else:
+        sweep(steps, values, grads)
+    if any(_has_nan(grads[graph.slots[box]]) for box in wrt):
+        return sweep_to_nan(graph, steps, values, seeds)
+    return grads
+
+
+def _has_nan(part: Value) -> bool:
+    """A cheap look: a sum that is no NaN rules one out."""
+    if part is None or isinstance(part, tuple):
+        return False
+    with np.errstate(all="ignore"):
+        return bool(np.isnan(np.sum(part))) and bool(np.isnan(part).any())
 
 
 def _graph(cls: type[Graph], boxes: Sequence[Box], places: Sequence[int]) -> Graph:
@@ -320,5 +406,5 @@ def _graph(cls: type[Graph], boxes: Sequence[Box], places: Sequence[int]) -> Gra
     return graph
 
 
-_DERIVED = frozenset({*vars(Graph(Constant(0.0))), "names", "_by_name"})
+_DERIVED = frozenset({*vars(Graph(Constant(0.0))), "names", "passed", "_by_name"})
 """The attributes that every graph has, or has once it is asked for a name."""

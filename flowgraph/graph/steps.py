@@ -1,53 +1,283 @@
-"""One step of a pass over a graph: what is called, and the slots that it reads and writes."""
+"""The steps of the passes over a graph, each made once: which boxes a pass visits, what it calls and what it reads."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from operator import itemgetter
-from typing import Any, NamedTuple
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from functools import cached_property, partial
+from typing import Any
 
-from flowgraph.box import Box
-from flowgraph.box.arrays import read_only
-from flowgraph.box.inference import refuse_writing
-
-
-class Fstep(NamedTuple):
-    """One fprop: the slot of the box, its fprop, the slots of its children, the slots that no later step reads."""
-
-    slot: int
-    fprop: Callable[..., Any]
-    read: Callable[[Any], Iterable[Any]]
-    done: tuple[int, ...]
+from flowgraph.box import Box, Value
+from flowgraph.box.leaves import Input
+from flowgraph.boxes.elementwise.arithmetic import Positive
+from flowgraph.errors import NotDifferentiableError
+from flowgraph.graph.passes import Fstep, Step, guarded, reader, step_of, sweep
+from flowgraph.graph.topology import Boxes, Topology, topological_order
 
 
-class Step(NamedTuple):
-    """One bprop: the box, its slot, the slots of its children, and which of them want a gradient."""
-
-    slot: int
-    bprop: Callable[..., tuple[Any, ...]]
-    read: Callable[[Any], Iterable[Any]]
-    wanted: tuple[tuple[int, int], ...]
-    arity: int
-    box: Box
-
-
-def guarded(box: Box, function: Callable[..., Any]) -> Callable[..., Any]:
-    """The fprop or bprop of a box on arrays that it cannot write to; boxes of flowgraph's own are tested not to."""
-    if type(box).__module__.startswith("flowgraph."):
-        return function
-
-    def on_read_only(*values: Any, **keywords: Any) -> Any:
-        try:
-            return function(*map(read_only, values), **keywords)
-        except ValueError as error:
-            refuse_writing(box, function.__name__, error)
-            raise
-
-    return on_read_only
+def leading(boxes: Sequence[Box], slots: Mapping[Box, int], wrt: Iterable[Box]) -> bytearray:
+    """For each slot, whether a differentiable path leads from it down to one of `wrt`."""
+    leads = bytearray(len(boxes))
+    for box in wrt:
+        leads[slots[box]] = 1
+    for slot, box in enumerate(boxes):
+        for child, free in zip(box.children, box.differentiable_wrt, strict=True):
+            if free and leads[slots[child]]:
+                leads[slot] = 1
+    return leads
 
 
-def reader(slots: Sequence[int]) -> Callable[[Any], Iterable[Any]]:
-    """What reads these slots of a list of values, in their order."""
-    if len(slots) == 1:
-        return itemgetter(slice(slots[0], slots[0] + 1))
-    return itemgetter(*slots)
+def reached(boxes: Sequence[Box], outputs: Iterable[Box]) -> set[Box]:
+    """Those of the boxes, which are in topological order, to which a differentiable path leads from an output."""
+    passed = {box for box in outputs if box.outputs[0].dtype.kind in "fc"}
+    for box in reversed(boxes):
+        if box in passed:
+            passed.update([child for child, free in zip(box.children, box.differentiable_wrt, strict=True) if free])
+    return passed
+
+
+def mark_derivatives(boxes: Iterable[Box]) -> None:
+    """Note of boxes that they are derivatives."""
+    for box in boxes:
+        box._mark_derivative()
+
+
+def refuse_cut(graph: CachedSteps, cut: Sequence[Box]) -> None:
+    """Refuse to give zeros in silence for boxes that no gradient reaches, or that the graph does not hold.
+
+    A derivative that does not read a box, or only its shape, or that compares it, is constant there: its own derivative
+    is 0, and there is nothing in the user's graph to mend.
+    """
+    derivatives = [box for box in graph.passed if box.is_derivative] if cut else []
+    below = set(topological_order(derivatives))
+    for box in cut:
+        if box not in graph and not derivatives:
+            graph.box(box)
+        elif box in graph and (box not in below or box.dtype.kind not in "fc"):
+            raise cut_error(graph, box)
+
+
+def refuse_underived(boxes: Iterable[Box], slots: Mapping[Box, int], leads: bytearray) -> None:
+    """Refuse to leave out in silence a derivative that exists and that a box does not implement.
+
+    `boxes` are those that a gradient reaches: of others no derivative is asked.
+    """
+    for box in boxes:
+        if not box.not_implemented_children:
+            continue
+        for name, child in zip(box.names_of_children(), box.children, strict=True):
+            if name in box.not_implemented_children and leads[slots[child]]:
+                way = child
+                while type(way) is Positive and way.name is None:  # what `functional` puts before each argument
+                    way = way.children[0]
+                raise NotDifferentiableError(
+                    f"{box.title}: its derivative by {name!r} is not implemented, and what is differentiated by "
+                    f"leads there by way of {way.title}\n"
+                    f"  built at {box.built_at}\n"
+                    f"  give {name!r} as a number or a constant, or leave what it is made of out of wrt"
+                )
+
+
+def refuse_lost(graph: CachedSteps, cut: Sequence[Box]) -> None:
+    """Refuse a gradient of zeros if a box on the way does not implement the derivative that would be needed."""
+    if cut:
+        leads = leading(graph.boxes, graph.slots, cut)
+        refuse_underived([box for box in graph.boxes if box in graph.passed], graph.slots, leads)
+
+
+def cut_error(graph: Topology, box: Box) -> NotDifferentiableError:
+    """Why no gradient reaches a box: the first box above it through which none passes."""
+    title = f"{type(box).__name__} {graph.names[box]!r}"
+    if not any(spec.dtype.kind in "fc" for spec in box.outputs):
+        return NotDifferentiableError(
+            f"{title}: has dtype {box.dtype}, and only real or complex values have a gradient"
+        )
+    above = {box}
+    cut = box
+    for parent in graph.boxes:
+        for child, free in zip(parent.children, parent.differentiable_wrt, strict=True):
+            if child in above:
+                if free:
+                    above.add(parent)
+                else:
+                    cut = parent
+    why = "takes it as a constant child"
+    if cut.not_implemented_children:
+        why = f"has no derivative by {' or '.join(map(repr, sorted(cut.not_implemented_children)))} that is implemented"
+    if not any(spec.dtype.kind in "fc" for spec in cut.outputs):
+        why = f"has the dtype {cut.outputs[0].dtype}, which no gradient passes"
+    return NotDifferentiableError(
+        f"{title}: no gradient reaches it; the path is cut at {type(cut).__name__} {graph.names[cut]!r}, which {why}\n"
+        f"  built at {cut.built_at}\n"
+        f"  ask for an array of zeros with unused='zeros', or leave it out of wrt"
+    )
+
+
+def backward_steps(
+    boxes: Sequence[Box], slots: Mapping[Box, int], wrt: Iterable[Box], passed: Collection[Box]
+) -> tuple[Step, ...]:
+    """The bprops from the outputs to `wrt`, parents before children, of boxes that a gradient passes."""
+    leads = leading(boxes, slots, wrt)
+    refuse_underived([box for box in boxes if box in passed], slots, leads)
+    steps = []
+    for slot in range(len(boxes) - 1, -1, -1):
+        box = boxes[slot]
+        if box not in passed:
+            continue
+        children = [slots[child] for child in box.children]
+        wanted = tuple(
+            [(i, children[i]) for i, free in enumerate(box.differentiable_wrt) if free and leads[children[i]]]
+        )
+        if not wanted:
+            continue
+        bprop = guarded(box, box.bprop) if box.has_bprop else derived_bprop(box)
+        if box.takes_needs and len(wanted) < len(children):
+            positions = {position for position, _ in wanted}
+            bprop = partial(bprop, needs=tuple(i in positions for i in range(len(children))))
+        steps.append(step_of(box, slot, bprop, reader(children), wanted))
+    return tuple(steps)
+
+
+def derived_bprop(box: Box) -> Callable[..., tuple[Any, ...]]:
+    """A bprop that opens the box: its fprop run on boxes is a graph, and that graph is swept."""
+    leaves = [Input(f"child{i}", shape=child.shape, dtype=child.dtype) for i, child in enumerate(box.children)]
+    try:
+        inside = box.fprop(*leaves)
+    except Exception as error:
+        raise _no_bprop(box, f"its fprop does not run on boxes ({type(error).__name__}: {error})") from error
+    if not isinstance(inside, Box):
+        raise _no_bprop(box, f"its fprop returned {type(inside).__name__} when called on boxes")
+    boxes = topological_order([inside])
+    slots = {box: slot for slot, box in enumerate(boxes)}
+    wanted = [leaf for leaf, free in zip(leaves, box.differentiable_wrt, strict=True) if free and leaf in slots]
+    steps = backward_steps(boxes, slots, wanted, reached(boxes, [inside]))
+
+    def bprop(grad: Value, value: Value, *children: Value) -> tuple[Any, ...]:
+        known = dict(zip(leaves, children, strict=True))
+        values = replay(boxes, slots, known)
+        grads: list[Any] = [None] * len(boxes)
+        grads[slots[inside]] = grad
+        sweep(steps, values, grads)
+        return tuple(grads[slots[leaf]] if leaf in slots else None for leaf in leaves)
+
+    return bprop
+
+
+def replay(boxes: Sequence[Box], slots: Mapping[Box, int], known: Mapping[Any, Any]) -> list[Any]:
+    """The values of boxes in order with these values of the leaves: from arrays, arrays; from boxes, boxes anew."""
+    symbolic = any(isinstance(value, Box) for value in known.values())
+    values: list[Any] = []
+    for box in boxes:
+        children = [values[slots[child]] for child in box.children]
+        if box in known:
+            values.append(known[box])
+        elif not box.children:
+            values.append(box if symbolic else box.value)
+        else:
+            values.append(box.with_children(*children) if symbolic else box.fprop(*children))
+    return values
+
+
+def _no_bprop(box: Box, why: str) -> NotDifferentiableError:
+    return NotDifferentiableError(
+        f"{box.title}: declares no bprop, and none can be derived: {why}; write a bprop, "
+        f"or keep the box out of the paths to what you differentiate\n  built at {box.built_at}"
+    )
+
+
+def forward_steps(graph: Topology, kept: frozenset[int] | None, dirty: frozenset[int] | None) -> tuple[Fstep, ...]:
+    """The fprops, children before parents: all, or those of the descendants of the slots `dirty`.
+
+    A value that is not `kept` is dropped behind the last step that reads it; None keeps all.
+    """
+    children = {slot: [graph.slots[child] for child in box.children] for slot, box in enumerate(graph.boxes)}
+    visited = children if dirty is None else _descendants(children, dirty)
+    slots = [slot for slot in visited if children[slot]]
+    fprops = [guarded(box, box.fprop) for box in map(graph.boxes.__getitem__, slots)]
+    steps = [Fstep(slot, fprop, reader(children[slot]), ()) for slot, fprop in zip(slots, fprops, strict=True)]
+    return tuple(steps if kept is None else _dropping(steps, children, kept))
+
+
+def _descendants(children: Mapping[int, Sequence[int]], dirty: frozenset[int]) -> list[int]:
+    """The slots that read one of these, or what reads one, in topological order."""
+    changed, descendants = set(dirty), []
+    for slot, read in children.items():
+        if not changed.isdisjoint(read):
+            changed.add(slot)
+            descendants.append(slot)
+    return descendants
+
+
+def _dropping(steps: Sequence[Fstep], children: Mapping[int, Sequence[int]], kept: frozenset[int]) -> list[Fstep]:
+    """The steps, each with the slots that no later step reads and nobody keeps."""
+    last = {child: number for number, step in enumerate(steps) for child in children[step.slot]}
+    dead: list[list[int]] = [[] for _ in steps]
+    for slot, number in last.items():
+        if slot not in kept:
+            dead[number].append(slot)
+    return [step._replace(done=tuple(slots)) for step, slots in zip(steps, dead, strict=True)]
+
+
+class CachedSteps(Topology):
+    """A topology that keeps the steps that were made of it."""
+
+    def __init__(self, outputs: Iterable[Box], along: Iterable[Box] = ()) -> None:
+        super().__init__(outputs, along)
+        self._fsteps: dict[Any, tuple[Fstep, ...]] = {}
+        self._bsteps: dict[tuple[Box, ...], tuple[Step, ...]] = {}
+
+    @cached_property
+    def passed(self) -> set[Box]:
+        """The boxes to which a differentiable path leads from an output."""
+        return reached(self.boxes, self.outputs)
+
+    def fsteps(self, kept: frozenset[int] | None, dirty: frozenset[int] | None = None) -> tuple[Fstep, ...]:
+        """The steps of the forward pass.
+
+        Parameters
+        ----------
+        kept : frozenset of int or None
+            Slots whose values the run keeps; others are freed after their last reader. None keeps all.
+        dirty : frozenset of int, optional
+            Slots that changed: only their descendants are computed. By default everything is.
+
+        Returns
+        -------
+        tuple of Fstep
+            In topological order.
+        """
+        key = (kept, dirty)
+        if key not in self._fsteps:
+            self._fsteps[key] = forward_steps(self, kept, dirty)
+        return self._fsteps[key]
+
+    def bsteps(self, wrt: tuple[Box, ...]) -> tuple[Step, ...]:
+        """The steps of the backward pass: the boxes on a path from an output to one of `wrt`.
+
+        Parameters
+        ----------
+        wrt : tuple of Box
+            The boxes to differentiate by.
+
+        Returns
+        -------
+        tuple of Step
+            In reverse topological order.
+        """
+        if wrt not in self._bsteps:
+            self._bsteps[wrt] = backward_steps(self.boxes, self.slots, wrt, self.passed)
+        return self._bsteps[wrt]
+
+    def cut(self, wrt: tuple[Box, ...]) -> Boxes:
+        """The boxes of `wrt` that no differentiable path from an output reaches.
+
+        Parameters
+        ----------
+        wrt : tuple of Box
+            The boxes to differentiate by.
+
+        Returns
+        -------
+        Boxes
+            Empty if all are reached.
+        """
+        return Boxes([box for box in wrt if box not in self.passed])

@@ -3,14 +3,102 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
+from typing import Any
 
 from flowgraph.box import Box, Built
 from flowgraph.box.leaves import Input, Parameter, Random
-from flowgraph.errors import UnknownBoxError
+from flowgraph.errors import DuplicateNameError, UnknownBoxError
 from flowgraph.graph.debug_mode import debugging
-from flowgraph.graph.order import Boxes, assert_topological, refuse_equal_names, topological_order, unique_names
+
+
+class Boxes(tuple[Box, ...]):
+    """Boxes in an order; `box in boxes` asks for the box itself, where `==` on boxes would build a comparison."""
+
+    __slots__ = ()
+
+    def __contains__(self, box: object) -> bool:
+        return any(box is other for other in self)
+
+    def index(self, box: Any, start: Any = 0, stop: Any = None) -> int:
+        """The place of the box between `start` and `stop`, which count from the end where negative, as tuple.index."""
+        for place in range(len(self))[start:stop]:
+            if box is self[place]:
+                return place
+        raise ValueError(f"{box!r} is not among these boxes")
+
+
+def topological_order(outputs: Iterable[Box]) -> Boxes:
+    """All boxes that the outputs read, each once, children before parents; without recursion, in linear time.
+
+    Source: Larochelle, Training neural networks, "flow graph": fprop in topological order, bprop in the reverse.
+    """
+    order: list[Box] = []
+    seen: set[Box] = set()
+    for output in outputs:
+        stack = [(output, iter(output.children))]
+        if output in seen:
+            continue
+        seen.add(output)
+        while stack:
+            box, children = stack[-1]
+            for child in children:
+                if child not in seen:
+                    seen.add(child)
+                    if child.children:
+                        stack.append((child, iter(child.children)))
+                        break
+                    order.append(child)
+            else:
+                order.append(box)
+                stack.pop()
+    return Boxes(order)
+
+
+def assert_topological(order: Sequence[Box]) -> None:
+    """The postcondition: each box once, each child before its parents."""
+    place = {box: i for i, box in enumerate(order)}
+    assert len(place) == len(order), "a box stands twice in the order"
+    for i, box in enumerate(order):
+        for child in box.children:
+            assert place.get(child, i) < i, f"{box.title} stands before its child {child.title}"
+
+
+def unique_names(order: Iterable[Box]) -> dict[Box, str]:
+    """A name for each box: its own, else its scope and symbol, with a number added if the name is taken."""
+    boxes = list(order)
+    names = refuse_equal_names([box for box in boxes if not box.children])
+    taken = set(names.values())
+    used: Counter[str] = Counter()
+    result: dict[Box, str] = {}
+    for box in sorted(boxes, key=lambda box: box.name is None):
+        name = names.get(box)
+        if name is None:
+            base = box.name or box.scope + box.symbol
+            name = base
+            while name in taken:
+                used[base] += 1
+                name = f"{base}_{used[base] + 1}"
+            taken.add(name)
+        result[box] = name
+    return {box: result[box] for box in boxes}
+
+
+def refuse_equal_names(leaves: Iterable[Box]) -> dict[Box, str]:
+    """The names of the leaves as their user gave them: a graph is fed and read by them, so no two are the same."""
+    owner: dict[str, Box] = {}
+    for box in leaves:
+        if box.name is None:
+            continue
+        other = owner.setdefault(box.name, box)
+        if other is not box:
+            raise DuplicateNameError(
+                f"Graph: two boxes are called {box.name!r}, built at {other.built_at} and {box.built_at}; "
+                f"give each a name of its own, or build each in its fg.scope"
+            )
+    return {box: name for name, box in owner.items()}
 
 
 class Topology:
@@ -26,7 +114,7 @@ class Topology:
             assert_topological(self.boxes)
         self.slots = dict(zip(self.boxes, range(len(self.boxes)), strict=True))
         leaves = [box for box in self.boxes if not box.children]
-        refuse_equal_names(leaves)
+        self._leaves = {name: box for box, name in refuse_equal_names(leaves).items()}
         self.inputs = Boxes([box for box in leaves if isinstance(box, Input)])
         self.parameters = Boxes([box for box in leaves if isinstance(box, Parameter)])
         self.randoms = Boxes([box for box in leaves if isinstance(box, Random)])
@@ -58,7 +146,10 @@ class Topology:
         UnknownBoxError
             If the graph has no such box; the message lists similar names.
         """
-        found = self._by_name.get(key) if isinstance(key, str) else key
+        found: object = key
+        if isinstance(key, str):  # a run that is fed and read by the names of leaves needs no names of all boxes
+            found = self._leaves.get(key)
+            found = self._by_name.get(key) if found is None else found
         if not isinstance(found, Box) or found not in self.slots:
             raise UnknownBoxError(self._unknown_box(key))
         return found

@@ -1,7 +1,8 @@
-"""A branch that np.where does not take gets a gradient of exactly 0, so no NaN of it leaks."""
+"""The backward sweep with checks in debug mode, and with an exact 0 for what is not taken where it meets a NaN."""
 
 from __future__ import annotations
 
+import warnings
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any
@@ -9,10 +10,68 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Box, Elementwise, Value
+from flowgraph.box.arrays import read_only
+from flowgraph.box.inference import refuse_writing
 from flowgraph.box.slopes import CHOICE, CONSTANT, FINITE, SHARE
 from flowgraph.boxes.elementwise.complex_numbers import real_part
-from flowgraph.graph.steps import Step
-from flowgraph.graph.sweep import accumulate, check_and_unbroadcast
+from flowgraph.errors import BpropError, GradientWarning
+from flowgraph.graph.passes import Step, accumulate, sweep
+from flowgraph.graph.topology import Topology
+
+
+def sweep_to_nan(graph: Topology, steps: Sequence[Step], values: Sequence[Any], seeds: Sequence[Any]) -> list[Any]:
+    """The sweep anew, with an exact 0 for branches that are not taken.
+
+    A warning names the first bprop that made a NaN of what was free of it, none where the values held one already.
+    """
+    grads = list(seeds)
+    named = False
+    for step in mask_untaken(steps, grads):
+        sweep((step,), values, grads)
+        for position, child in step.wanted:
+            if not named and is_nan(grads[child]) and not read_nan(step, values, grads):
+                warnings.warn(nan_text(graph, step, position), GradientWarning, stacklevel=3)
+                named = True
+    return grads
+
+
+def checked_sweep(graph: Topology, steps: Sequence[Step], values: Sequence[Any], grads: list[Any]) -> None:
+    """The sweep with checks: arguments of each bprop are read-only, and what it returns is verified."""
+    frozen = [read_only(value) for value in values]
+    for step in mask_untaken(steps, grads):
+        grads[step.slot] = read_only(grads[step.slot])
+        before = [grads[child] for _, child in step.wanted]
+        try:
+            sweep((step,), frozen, grads)
+        except ValueError as error:
+            refuse_writing(step.box, "bprop", error)
+            raise
+        for (position, child), old in zip(step.wanted, before, strict=True):
+            if is_nan(grads[child]) and not is_nan(old) and not read_nan(step, values, grads):
+                raise BpropError(nan_text(graph, step, position))
+
+
+def nan_text(graph: Topology, step: Step, position: int) -> str:
+    """Who made the NaN, for whom, where in the user's code."""
+    box: Box = step.box
+    return (
+        f"{type(box).__name__} {graph.names[box]!r}: bprop made a NaN for child {box.names_of_children()[position]!r}, "
+        f"which neither its values nor the gradient that arrived had; its derivative has no value there\n"
+        f"  built at {box.built_at}; run.explain_nan() shows the element and what fed it"
+    )
+
+
+def read_nan(step: Step, values: Sequence[Any], grads: Sequence[Any]) -> bool:
+    """Whether a step has a NaN among the gradient, the value and the children that its bprop reads."""
+    return any(is_nan(part) for part in (grads[step.slot], values[step.slot], *step.read(values)))
+
+
+def is_nan(value: Value) -> bool:
+    """Whether a value, or a part of it, holds a NaN; None holds none."""
+    if isinstance(value, tuple):
+        return any(is_nan(part) for part in value)
+    return value is not None and value.dtype.kind in "fc" and bool(np.isnan(value).any())
+
 
 _ALL = object()
 """The mark of a box all elements of which are taken."""
@@ -90,10 +149,10 @@ class _MaskedBprop:
         if type(parts) is not tuple or len(parts) != step.arity:
             return parts
         shares = parts if mark is grad and step.box.slopes in SHARE else self._shares(grad, value, children, mark)
-        for position, slot in step.wanted:
+        for position, slot, edge in step.edges:
             share = shares[position]
             if share is not _ALL:
-                share = check_and_unbroadcast(share, children[position], step.box, position, value)
+                share = edge.settled(share, children[position])
             self._mark(slot, share)
         if mark is _ALL or not isinstance(step.box, Elementwise):
             return parts

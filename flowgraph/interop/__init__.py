@@ -3,7 +3,7 @@
 from typing import Any
 
 from flowgraph.graph import Graph
-from flowgraph.graph.foreign import graph_maker_for
+from flowgraph.rendering.foreign import graph_maker_for
 
 
 @graph_maker_for("torch")

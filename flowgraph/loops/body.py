@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from flowgraph.box import Box, Constant, Value
 from flowgraph.box.leaves import Input
 from flowgraph.graph import Graph
-from flowgraph.graph.order import topological_order
+from flowgraph.graph.topology import topological_order
 from flowgraph.plan.specialise import specialise
 from flowgraph.shapes.spec import Spec, same
 

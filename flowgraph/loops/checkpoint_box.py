@@ -13,9 +13,9 @@ from flowgraph.boxes.engine.barrier import Barrier
 from flowgraph.boxes.engine.output_of import Part
 from flowgraph.errors import UsageError
 from flowgraph.graph import Graph
-from flowgraph.graph.flops import total_flops
-from flowgraph.graph.forward import forward
-from flowgraph.graph.order import topological_order
+from flowgraph.graph.passes import forward
+from flowgraph.graph.table import total_flops
+from flowgraph.graph.topology import topological_order
 from flowgraph.loops.body import Body, OuterInput, body_of, fitted, known_of
 from flowgraph.loops.reverse import asked, gradients_of
 from flowgraph.plan.provenance import twin_of

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from flowgraph.box import Box
 from flowgraph.boxes.elementwise import arithmetic
-from flowgraph.graph.order import topological_order
+from flowgraph.graph.topology import topological_order
 from flowgraph.loops.body import Body, ElementInput
 from flowgraph.loops.numbers import LARGEST
 from flowgraph.plan.rebuild import sizes_known

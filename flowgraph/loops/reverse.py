@@ -9,7 +9,7 @@ import numpy as np
 
 from flowgraph.box import Box, Value
 from flowgraph.derivatives import gradients
-from flowgraph.graph.order import topological_order
+from flowgraph.graph.topology import topological_order
 from flowgraph.loops.body import Body, CarryInput, ElementInput, body_of, known_of, on_leaves, replaced, with_outputs
 from flowgraph.loops.kept import worth_keeping
 

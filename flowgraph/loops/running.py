@@ -12,7 +12,7 @@ from flowgraph.box.leaves import Random
 from flowgraph.box.locks import new_lock
 from flowgraph.errors import UsageError
 from flowgraph.graph import Graph
-from flowgraph.graph.order import topological_order
+from flowgraph.graph.topology import topological_order
 from flowgraph.loops.body import Body, known_of
 from flowgraph.loops.numbers import in_numbers
 from flowgraph.plan.backends import Backend

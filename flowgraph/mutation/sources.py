@@ -9,6 +9,7 @@ from importlib.machinery import ModuleSpec
 from pathlib import Path
 
 from flowgraph.errors import UsageError
+from flowgraph.saving.missing import must_exist
 
 
 def sources_of(target: str) -> list[Path]:
@@ -27,7 +28,9 @@ def sources_of(target: str) -> list[Path]:
     Raises
     ------
     UsageError
-        If there is no such module or file.
+        If there is no such module.
+    MissingPathError
+        If there is no such file.
 
     Examples
     --------
@@ -36,10 +39,8 @@ def sources_of(target: str) -> list[Path]:
     ['hyperbolic.py']
     """
     path = Path(target)
-    if target.endswith(".py") or path.is_dir():
-        if not path.exists():
-            raise UsageError(f"mutate: found no file {target!r}; give a path or a module, mypackage.boxes")
-        return _within(path.resolve())
+    if target.endswith(".py") or len(path.parts) > 1 or path.is_dir():
+        return _within(must_exist(path).resolve())
     if "" not in sys.path and str(Path.cwd()) not in sys.path:
         sys.path.insert(0, str(Path.cwd()))
     spec = _find(target)

@@ -6,18 +6,19 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, SupportsIndex
 
+from flowgraph.attached import OnPlan
 from flowgraph.box import Box
 from flowgraph.box.leaves import Parameter
 from flowgraph.graph import Graph
-from flowgraph.graph.pictures import DrawnPlan
 from flowgraph.plan.backends import Backend, BackendName
 from flowgraph.plan.calling import make_call
 from flowgraph.plan.reading import KEYWORDS, MISSING, Inputs
 from flowgraph.plan.specialised import Specialised
 from flowgraph.plan.variants import Variants
+from flowgraph.printable import printable
 
 
-class Plan(DrawnPlan):
+class Plan(OnPlan):
     """A graph as straight-line NumPy: `step(x=X, y=Y)` gives the values of the outputs and updates the parameters.
 
     Values come as a tuple in the order of the outputs, or alone where a single box was compiled. All updates read the
@@ -69,6 +70,12 @@ class Plan(DrawnPlan):
         self._variants = Variants(self._forward, self.store, self._read, computing, without)
         self.__call__ = make_call(self._variants, alone=alone, borrow=borrow)
         self.__signature__ = inspect.signature(self.__call__)
+
+    def __repr__(self: Any) -> str:
+        inputs = ", ".join(map(printable, self.input_names))
+        ran = "not run yet" if self.last is None else f"{len(self.graph)} boxes, {self.bytes:,} bytes of buffers"
+        note = f"; {printable(self.last.note)}" if self.last is not None and self.last.note else ""
+        return f"<Plan of {inputs or 'no inputs'}: {ran}{note}>"
 
     def __reduce_ex__(self, protocol: SupportsIndex) -> Any:
         """What pickle and copy build the plan from; the functions are compiled anew, when they are needed."""

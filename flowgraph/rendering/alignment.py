@@ -33,11 +33,14 @@ class Steps(NamedTuple):
 def aligned(widths: list[float], gaps: list[float], steps: Sequence[int], height: float) -> Steps | None:
     """How a level is folded into steps; widths and gaps of columns that stand under each other are made equal.
 
-    `steps` are the columns with which equal steps begin; None where the level is not to be folded.
+    `steps` are the columns with which equal steps begin; None where the level is not to be folded, or its steps do not
+    begin at equal distances, so that they cannot stand under each other.
     """
     if len(steps) < 2 or sum(widths) + sum(gaps) < LEAST_WIDTH:
         return None
     first, period = steps[0], steps[1] - steps[0]
+    if period < 1 or any(step != first + place * period for place, step in enumerate(steps)):
+        return None
     new = [_equal(sizes, steps, period) for sizes in (widths, gaps)]
     wide = sum(sum(sizes[first : first + period]) for sizes in new)
     rest = len(widths) - steps[-1] - period

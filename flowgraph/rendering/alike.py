@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from flowgraph.rendering.layout import Layout, Place
+from flowgraph.rendering.placement import Layout, Place
 
 _PLACES = re.compile(r' (x|y)="(-?[\d.]+)"| (d|points)="([^"]*)"')
 _PAIR = re.compile(r"(-?[\d.]+)([ ,])(-?[\d.]+)")

@@ -20,20 +20,20 @@ from flowgraph.printable import printable
 def code_of(box: Box) -> list[str]:
     """Lines that build a box like this one of its children, the shortest way first: "np.tanh(a)", "fg.Tanh(a)".
 
-    Children stand under the names of their boxes. A function of NumPy, SciPy or flowgraph is named where it has been
-    called on these children and has built such a box.
+    Children stand under the names of their boxes; the class is given every setting, its defaults too. A function of
+    NumPy, SciPy or flowgraph is named where it has been called on these children and has built such a box.
     """
     cls = type(box)
     settings = box.setting_values()
-    given = {name: value for name, value in settings.items() if not _is_default(cls, name, value)}
+    plain = all(_is_default(cls, name, value) for name, value in settings.items())
     names = [child.name or child.symbol for child in box.children]
     lines = [f" {sign} ".join(names) for sign, function in _OPERATORS if _builds(function, box.children, cls)]
     lines += [
         f"{said}({', '.join(names)})" for said, function in _functions(cls)
-        if not given and _builds(function, box.children, cls)
+        if plain and _builds(function, box.children, cls)
     ]  # fmt: skip
     home = "fg" if cls.public else "fg.boxes"
-    arguments = [*names, *(f"{name}={_value(value)}" for name, value in given.items())]
+    arguments = [*names, *(f"{name}={_value(value)}" for name, value in settings.items())]
     return [*lines, f"{home}.{cls.__name__}({', '.join(arguments)})"]
 
 

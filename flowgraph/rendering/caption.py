@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from flowgraph.box import Box
-from flowgraph.graph.flops import Flops, total_flops
+from flowgraph.graph.table import Flops, total_flops
 from flowgraph.rendering.palette import HEAT, KINDS, LEVELS
 from flowgraph.rendering.picture import Row, Span, Strip, Swatch, Tile
 from flowgraph.rendering.subject import Subject

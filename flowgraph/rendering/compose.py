@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -14,34 +14,42 @@ from flowgraph.rendering.caption import caption
 from flowgraph.rendering.duplicated_nodes import with_duplicated_nodes
 from flowgraph.rendering.kinds import is_number, scope_path
 from flowgraph.rendering.module_tile import module_tile
-from flowgraph.rendering.modules import Module, modules
+from flowgraph.rendering.modules import Module, modules, of_first_call
 from flowgraph.rendering.palette import ink_on
 from flowgraph.rendering.picture import Frame, Link, Picture, Row, Span, Tile
 from flowgraph.rendering.repetition import line_starts
 from flowgraph.rendering.subject import Subject
+from flowgraph.rendering.titles import titles_of
 from flowgraph.rendering.wording import identifier, shortened
 
 DETAILS = ("auto", "boxes", "rows")
 DIRECTIONS = ("right", "down")
+
+_SAID = 12
+"""Boxes of the longest path that the description of a picture names."""
+
 SEPARATE_UP_TO = 40
 """Boxes of a graph whose parameters are tiles of their own; beyond, they are rows of the boxes that read them."""
 
 
 def compose(
     subject: Subject, *, direction: str = "right", detail: str = "auto", collapse: Any = "auto",
-    wrap: int | None = None, stubs: bool = True, **unknown: Any,
+    wrap: int | None = None, stubs: bool = True, titles: Any = None, depth: int | None = None,
+    **unknown: Any,
 ) -> Picture:  # fmt: skip
     """The picture of a subject.
 
     `detail` "boxes" draws parameters as tiles, "rows" inside the boxes that read them; `collapse` says which scopes
     are one tile each: "auto" for those of a large graph, True, False, or a list of their names; `wrap` folds the
     picture after so many columns, 0 never, None where it would be far wider than high; `stubs` puts a child that is
-    far away beside its reader once more.
+    far away beside its reader once more; `titles` say what scopes are, by their paths, or are the network of PyTorch
+    from which the graph was made: its modules have their kinds in their titles, and those that hold no others are one
+    tile each; `depth` closes the scopes that stand in so many others, 0 those that stand in none.
     """
     if unknown:
         raise UsageError(
             f"render: found {next(iter(unknown))}=, needs view=, run=, grads=, direction=, detail=, collapse=, wrap=, "
-            f"theme=, engine= or timeout="
+            f"titles=, depth=, inches=, theme=, engine= or timeout="
         )
     if detail not in DETAILS:
         raise UsageError(f"render: found detail={detail!r}, needs one of {', '.join(DETAILS)}")
@@ -50,7 +58,8 @@ def compose(
     if wrap is not None and (isinstance(wrap, bool) or not isinstance(wrap, int) or wrap < 0):
         raise UsageError(f"render: found wrap={wrap!r}, needs a number of columns, 0 for one line, or None")
     rows = detail == "rows" or (detail == "auto" and len(subject.graph) > SEPARATE_UP_TO)
-    composer = _Composer(subject, rows, modules(subject, collapse))
+    known = titles_of(titles)
+    composer = _Composer(subject, rows, modules(subject, collapse, known, depth), known)
     picture = replace(composer.picture(direction), wrap=wrap)
     picture = with_duplicated_nodes(picture) if stubs else picture
     return replace(picture, steps=line_starts(subject, picture, composer.ids)) if wrap is None else picture
@@ -59,8 +68,9 @@ def compose(
 class _Composer:
     """One composition: what each box of the subject becomes."""
 
-    def __init__(self, subject: Subject, rows: bool, modules: list[Module]) -> None:
+    def __init__(self, subject: Subject, rows: bool, modules: list[Module], titles: Mapping[str, str]) -> None:
         self.subject = subject
+        self.titles = titles
         self.graph = subject.graph
         self.module_of = {box: module for module in modules for box in module.boxes}
         self.ids = {box: identifier(name) for box, name in self.graph.names.items()}
@@ -74,6 +84,7 @@ class _Composer:
         outputs = ", ".join(printable(self.subject.names[box]) for box in self.graph.outputs[:4])
         return Picture(
             title=f"flow graph of {outputs}",
+            description=self._description(),
             tiles=tiles,
             links=tuple(self._links()),
             frames=self._frames(direction),
@@ -83,12 +94,21 @@ class _Composer:
             owners=self._owners(),
         )
 
+    def _description(self) -> str:
+        """The picture in words, for who cannot see it: what leads to what along the longest path."""
+        path = list(dict.fromkeys(self.ids[box] for box in self.subject.spine if box not in self.inside))
+        names = {id: printable(module.title if (module := self.module_of.get(box)) else self.subject.names[box])
+                 for box, id in self.ids.items()}  # fmt: skip
+        said = [names[id] for id in path]
+        shown = said if len(said) <= _SAID else [*said[: _SAID - 2], "…", said[-1]]
+        return f"{len(self.graph)} boxes; the longest path leads from {', to '.join(shown)}"
+
     def _tiles(self) -> Iterator[Tile]:
         """A tile for each box; for a module, where its last box stands."""
         last = {module.tail[-1]: module for module in self.module_of.values() if module.tail}
         for box in self.shown:
             if box in last:
-                yield module_tile(self.subject, last[box], self.ids[box])
+                yield module_tile(self.subject, last[box], self.ids[box], self.titles)
             elif box not in self.module_of:
                 yield self._tile(box)
 
@@ -226,7 +246,7 @@ class _Composer:
         return tuple(
             Frame(
                 path=path,
-                title=shortened(path.rpartition("/")[2]),
+                title=shortened(self.titles.get(of_first_call(path)) or path.rpartition("/")[2]),
                 note=f"{counts[path]:,} parameters" if counts[path] and direction == "right" else "",
                 parent=path.rpartition("/")[0],
             )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from flowgraph.rendering.layering import Member, Tie, assign_columns
+from flowgraph.rendering.columns import Member, Tie, assign_columns
 from flowgraph.rendering.picture import Link, Picture, Tile
 
 LONGEST = 8
@@ -49,6 +49,7 @@ def _stub(source: Tile, reader: Tile) -> Tile:
         tooltip=f"here by name: {source.tooltip}",
         dashed=True,
         stacked=False,
+        carried="",
         width=1.0,
         frame=reader.frame,
     )

@@ -16,7 +16,7 @@ ENGINES = ("auto", "dot", "graphviz-pure", "builtin")
 _WINDOWS = Path("C:/Program Files/Graphviz/bin")
 REMEDY = (
     "install Graphviz (https://graphviz.org/download), set FLOWGRAPH_DOT to its dot program, "
-    f"or run: {install_hint('render')}"
+    f"or run: {install_hint('cli')}"
 )
 PDF_REMEDY = f"install Graphviz (https://graphviz.org/download), or run: {install_hint('pdf')}"
 

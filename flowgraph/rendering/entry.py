@@ -10,15 +10,44 @@ from typing import Any
 
 from flowgraph.box import Box
 from flowgraph.errors import UsageError
-from flowgraph.functional import trace
+from flowgraph.functional.trace import trace
 from flowgraph.graph import Graph
-from flowgraph.graph.foreign import graph_maker_of
 from flowgraph.plan import Plan
 from flowgraph.rendering import files
+from flowgraph.rendering.foreign import graph_maker_of
 
 
 def render(subject: Any, *examples_and_path: Any, **settings: Any) -> Path:
-    """Draw a graph, or what one can be made of, into a file, and return its path; see `flowgraph.graph.pictures`."""
+    """Draw a graph, or what one can be made of, into a file, and return its path.
+
+    Parameters
+    ----------
+    subject : Graph, Box, list of Box, Plan or function
+        What is drawn; a function may be one of NumPy, PyTorch (or an `nn.Module`) or JAX.
+    *examples_and_path : array_like, then str or path
+        What a function is called with, then the path, whose suffix says the format: .svg, .png, .pdf, .html or .dot.
+    **settings
+        Those of `Graph.render`: `view`, `run`, `grads`, `collapse`, `theme`, `engine` and others.
+
+    Returns
+    -------
+    Path
+        The file that was written.
+
+    Raises
+    ------
+    UsageError
+        If the suffix of the path is no format.
+    RenderError
+        If a program or package is missing that the format needs.
+
+    Examples
+    --------
+    >>> import tempfile, numpy as np, flowgraph as fg
+    >>> folder = tempfile.mkdtemp()
+    >>> fg.render(lambda x, w: np.tanh(x @ w), np.ones((2, 3)), np.ones(3), f"{folder}/net.svg").name
+    'net.svg'
+    """
     if not examples_and_path or not isinstance(examples_and_path[-1], str | os.PathLike):
         found = f"a {type(examples_and_path[-1]).__name__}" if examples_and_path else "nothing"
         raise UsageError(f'render: found {found} as the last argument, needs the path of the file, "net.svg"')
@@ -26,11 +55,17 @@ def render(subject: Any, *examples_and_path: Any, **settings: Any) -> Path:
     if isinstance(subject, Plan) and not examples:
         drawn: Path = subject.render(path, **settings)
         return drawn
+    if callable(getattr(subject, "named_modules", None)):
+        settings.setdefault("titles", subject)
     return files.render(graph_to_draw(subject, examples), path, **settings)
 
 
 def graph_to_draw(subject: Any, examples: Sequence[Any]) -> Graph:
-    """The graph of what `render` is given."""
+    """The graph of what `render` is given; of the name of a file, what `fg.load` reads from it."""
+    if isinstance(subject, str | os.PathLike):
+        from flowgraph.saving import load
+
+        subject = load(subject)
     boxes = [subject] if isinstance(subject, Box) else list(subject) if isinstance(subject, list | tuple) else []
     known = subject if isinstance(subject, Graph | Plan) else Graph(*boxes) if boxes else None
     if known is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,19 +14,22 @@ from flowgraph.rendering.builtin import MOST_TILES, draw_builtin, turns
 from flowgraph.rendering.compose import compose
 from flowgraph.rendering.dot_text import dot_text
 from flowgraph.rendering.engines import ENGINES, PDF_REMEDY, REMEDY, EngineError
+from flowgraph.rendering.layout import place
+from flowgraph.rendering.paper import MARGIN, POINTS, fitted, in_print, inches_of
 from flowgraph.rendering.picture import Picture
 from flowgraph.rendering.subject import Memory, Subject
+from flowgraph.rendering.svg_text import svg_text
 from flowgraph.rendering.theming import adaptive, check_theme, drawn_theme
+from flowgraph.rendering.tikz import tikz_text
 from flowgraph.rendering.viewer import interactive
 from flowgraph.saving.replacing import replace_file, replace_text
 from flowgraph.saving.shown import ShownFile
 
 if TYPE_CHECKING:
     from flowgraph.graph import Graph
-    from flowgraph.graph.grads import Grads
-    from flowgraph.graph.graph import Run
+    from flowgraph.graph.graph import Grads, Run
 
-FORMATS = ("svg", "png", "pdf", "dot", "html")
+FORMATS = ("svg", "png", "pdf", "dot", "html", "tex")
 
 
 def picture_of(
@@ -43,14 +47,20 @@ def render(
     theme: str = "auto",
     engine: str = "auto",
     timeout: float = 20,
+    inches: float | None = None,
     **settings: Any,
 ) -> Path:
-    """Draw a graph into a file whose suffix says the format; returns the path of what was written."""
+    """Draw a graph into a file whose suffix says the format; returns the path of what was written.
+
+    `inches` is the width of the column of a paper that an .svg or .tex is to fit, its letters large enough to read.
+    """
     target = Path(path)
     format = target.suffix.lower().removeprefix(".")
     if format not in FORMATS:
         raise UsageError(f"render: found {target.name!r}, needs a name that ends in .{', .'.join(FORMATS)}")
     check_choices(theme, engine)
+    if inches is not None or format == "tex":
+        return _for_paper(target, format, picture_of(graph, **settings), theme, inches)
     if format == "html":
         return ShownFile(replace_text(target, interactive(graph, theme=theme, **settings).text))
     picture = picture_of(graph, **settings)
@@ -59,6 +69,25 @@ def render(
     if format == "svg":
         return ShownFile(replace_text(target, svg_of(picture, theme, engine, timeout)))
     return ShownFile(_write_binary(picture, target, format, theme, engine, timeout))
+
+
+def _for_paper(target: Path, format: str, picture: Picture, theme: str, inches: float | None) -> Path:
+    """Write an SVG of a width in print, or TikZ to be part of a paper; both without the lines under the picture."""
+    if inches is not None and (format not in ("svg", "tex") or inches <= 0):
+        raise UsageError(
+            f"render: found inches={inches!r} for {target.name!r}, needs a positive width of an .svg or .tex"
+        )
+    picture = replace(picture, caption=(), margin=MARGIN)
+    picture, layout = (picture, place(picture)) if inches is None else fitted(picture, inches)
+    wide = inches_of(layout.width + 2 * picture.margin)
+    if inches is not None and wide > inches + 0.005:
+        found = f"render: at letters of {POINTS:g} pt the picture is {wide:.2f} inches wide, not {inches:g}"
+        warnings.warn(f"{found}; show less of it (collapse=, depth=, detail='rows')", RenderWarning, stacklevel=4)
+    svg = svg_text(picture, layout, "print" if theme == "auto" and format == "tex" else drawn_theme(theme))
+    if format == "tex":
+        return replace_text(target, tikz_text(svg))
+    svg = in_print(adaptive(svg) if theme == "auto" else svg)
+    return ShownFile(replace_text(target, svg))
 
 
 def check_choices(theme: str, engine: str) -> None:

@@ -24,7 +24,11 @@ class InlineLeaves:
 def place_inline_leaves(
     picture: Picture, frame: Mapping[str, str], hosts: Mapping[str, str]
 ) -> dict[str, InlineLeaves]:
-    """The two leaves that each tile has room for, of its own frame; one that others read too is drawn below."""
+    """The two leaves that each tile has room for, of its own frame; one that others read too is drawn below.
+
+    Over a tile with the arrow of a loop, or to the right of one that flows down, there is no room.
+    """
+    loops = {tile.id for tile in picture.tiles if tile.carried}
     read: dict[str, int] = {}
     for link in picture.links:
         read[link.tail] = read.get(link.tail, 0) + 1
@@ -34,7 +38,10 @@ def place_inline_leaves(
             waiting.setdefault(host, []).append(leaf)
     placed = {}
     for host, leaves in waiting.items():
-        if len(leaves) == 1:
+        if host in loops:
+            right = picture.direction == "right"
+            placed[host] = InlineLeaves(below=leaves[0]) if right else InlineLeaves(above=leaves[0])
+        elif len(leaves) == 1:
             placed[host] = InlineLeaves(below=leaves[0])
         else:
             above, below = sorted(leaves[:2], key=lambda leaf: read.get(leaf, 0))

@@ -1,17 +1,21 @@
-"""The kind of each box in the picture, the longest data path, and the boxes that a gradient reaches."""
+"""The views of a graph; the kind of each box in a picture, the longest data path, what a gradient reaches."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from flowgraph.box import Box, Constant
 from flowgraph.box.leaves import Input, Parameter, Random
-from flowgraph.graph.reachability import leading
+from flowgraph.graph.steps import leading
 from flowgraph.printable import printable
 
 if TYPE_CHECKING:
     from flowgraph.graph import Graph
+
+
+View: TypeAlias = Literal["forward", "values", "gradients", "backward", "both"]
+"""What a picture shows: the boxes, their values, the gradients, the backward graph, or both graphs."""
 
 
 def kinds(graph: Graph) -> dict[Box, str]:

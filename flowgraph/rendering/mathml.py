@@ -1,4 +1,4 @@
-"""LaTeX as MathML, which browsers typeset themselves; by latex2mathml, which the extra `render` installs."""
+"""LaTeX as MathML, which browsers typeset themselves; by latex2mathml, which the extra `cli` installs."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def mathml(latex: str) -> str:
         from latex2mathml.converter import convert
     except ImportError:
         raise RenderError(
-            f"explain: a page needs latex2mathml; run: {install_hint('render')}, or write a .md or .tex"
+            f"a page with formulas needs latex2mathml; run: {install_hint('cli')}, or explain into a .md or .tex"
         ) from None
     latex = printable(latex)
     texts: list[str] = []

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from flowgraph.box import Box
-from flowgraph.rendering.kinds import is_number, scope_path
+from flowgraph.rendering.kinds import is_number
 from flowgraph.rendering.labels import heat_of_statistics
 from flowgraph.rendering.modules import Module
 from flowgraph.rendering.palette import LEVELS
@@ -100,14 +100,9 @@ def _span(numbers: Sequence[float], words: str) -> str:
 
 def _stages(module: Module) -> list[list[Box]]:
     """The boxes of each of several equal scopes; of a single scope each box by itself."""
-    boxes = [box for box in module.boxes if not is_number(box)]
-    if len(module.paths) == 1:
-        return [[box] for box in boxes]
-    depth = module.paths[0].count("/") + 1
-    stages: dict[str, list[Box]] = {path: [] for path in module.paths}
-    for box in boxes:
-        stages[module.of.get(box) or "/".join(scope_path(box).split("/")[:depth])].append(box)
-    return list(stages.values())
+    if module.stages:
+        return [[box for box in stage if not is_number(box)] for stage in module.stages]
+    return [[box] for box in module.boxes if not is_number(box)]
 
 
 def _ends(module: Module) -> tuple[str, str]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from flowgraph.box import Box
+from flowgraph.boxes.indexing.index import Index
 from flowgraph.errors import UsageError
+from flowgraph.rendering.folding import folded
 from flowgraph.rendering.kinds import scope_path
 from flowgraph.rendering.repetition import steps_of
 from flowgraph.rendering.subject import Subject
@@ -21,66 +23,118 @@ FOLD_BEYOND = 600
 
 @dataclass
 class Module:
-    """The boxes of a scope, or of several equal scopes one after the other.
+    """The boxes of a scope, or of several equal scopes one after the other; `tail` are those of the last that compute.
 
-    `of` has the path of each box where that is no scope, but a step of a repetition.
+    Of several, `stages` has the boxes of each, `carried` those of the last that the next one would read, and `elements`
+    what each takes of a value that all read. A module that is no scope, but a step of a repetition, is not `scoped`.
     """
 
     paths: list[str]
     boxes: list[Box]
     tail: list[Box]
-    of: dict[Box, str] = field(default_factory=dict)
+    stages: list[list[Box]] = field(default_factory=list)
+    carried: tuple[Box, ...] = ()
+    elements: Sequence[Box] = field(default_factory=list)
+    scoped: bool = True
 
     @property
     def title(self) -> str:
         """The name of the scope, or of the first and the last."""
         first, last = self.paths[0], self.paths[-1]
-        if first == last:
+        if first == last or first == of_first_call(last):
             return first
         stem = len(first.rstrip("0123456789"))
         same = first[:stem] == last[:stem] and last[stem:].isdigit()
         return f"{first}–{last[stem:]}" if same else f"{first} … {last}"
 
 
-def modules(subject: Subject, collapse: str | bool | Iterable[str] = "auto") -> list[Module]:
-    """The scopes to draw as one tile: all, none, those named, or, with "auto", as deep as a large graph allows."""
+def of_first_call(path: str) -> str:
+    """The path of a module without the numbers of its calls: "net/cell" of "net/cell@2"."""
+    return "/".join(part.partition("@")[0] for part in path.split("/"))
+
+
+def modules(
+    subject: Subject, collapse: str | bool | Iterable[str] = "auto", titles: Mapping[str, str] | None = None,
+    depth: int | None = None,
+) -> list[Module]:  # fmt: skip
+    """The scopes to draw as one tile: all, none, those named, or, with "auto", as deep as a large graph allows.
+
+    With `titles`, which say what each module of a network is, those that hold no others are one tile in any case. With
+    `depth`, scopes in so many others are.
+    """
     scopes = {scope_path(box) for box in subject.graph.boxes} - {""}
-    if not scopes and collapse in ("auto", True) and len(subject.graph) > FOLD_BEYOND:
-        return _repeated(subject)
-    if collapse is False or (collapse == "auto" and len(subject.graph) <= COLLAPSE_BEYOND) or not scopes:
-        return []
+    if depth is not None:
+        return _merged(subject, _convex(subject, _in_so_many(scopes, depth, collapse), least=1))
     if not isinstance(collapse, str | bool):
-        return _merged(subject, _convex(subject, _named(scopes, collapse)))
-    if collapse not in ("auto", True):
+        return _merged(subject, _convex(subject, _named(scopes, collapse), least=1 if titles else 2))
+    if collapse not in ("auto", True, False):
         raise UsageError(f"render: found collapse={collapse!r}, needs 'auto', True, False or a list of scopes")
-    found: list[Module] = []
+    if not scopes:
+        return _repeated(subject) if collapse is not False and len(subject.graph) > FOLD_BEYOND else []
+    if collapse is True or (collapse == "auto" and (titles or len(subject.graph) > COLLAPSE_BEYOND)):
+        return _closed(subject, scopes, titles if collapse == "auto" and titles else {})
+    return []
+
+
+def _closed(subject: Subject, scopes: set[str], titles: Mapping[str, str]) -> list[Module]:
+    """The modules without others, where titles say which these are, else scopes as deep as a picture has room for."""
+    found = _leaves(subject, scopes, titles) if titles else []
+    if found and _tiles(subject, found) <= COLLAPSE_BEYOND:
+        return found
     for depth in range(max(path.count("/") for path in scopes) + 1, 0, -1):
-        chosen = {"/".join(path.split("/")[:depth]) for path in scopes}
-        found = _merged(subject, _convex(subject, chosen))
-        hidden = sum(len(module.boxes) - 1 for module in found)
-        if len(subject.graph) - hidden <= COLLAPSE_BEYOND:
+        found = _merged(subject, _convex(subject, {"/".join(path.split("/")[:depth]) for path in scopes}))
+        if _tiles(subject, found) <= COLLAPSE_BEYOND:
             break
     return found
+
+
+def _in_so_many(scopes: set[str], depth: int, collapse: object) -> set[str]:
+    """The scopes that stand in so many others."""
+    if collapse not in ("auto", False) or isinstance(depth, bool) or not isinstance(depth, int) or depth < 0:
+        raise UsageError(f"render: found depth={depth!r}, collapse={collapse!r}, needs a depth from 0, or collapse=")
+    return {path for path in _opened(scopes) if path.count("/") == depth}
+
+
+def _tiles(subject: Subject, found: Iterable[Module]) -> int:
+    return len(subject.graph) - sum(len(module.boxes) - 1 for module in found)
+
+
+def _leaves(subject: Subject, scopes: set[str], titles: Mapping[str, str]) -> list[Module]:
+    """The modules of a network that hold no others, and those that are called as steps of a loop."""
+    holding = {path.rpartition("/")[0] for path in titles}
+    every = _opened(scopes)
+    chosen = {path for path in every if of_first_call(path) in titles.keys() - holding}
+    for path in sorted(every):
+        calls = {one for one in every if of_first_call(one) == of_first_call(path)}
+        if "@" in path.rpartition("/")[2] and not calls <= chosen:
+            steps = _merged(subject, _convex(subject, calls))
+            chosen |= {one for module in steps if len(module.paths) > 1 for one in module.paths}
+    return _merged(subject, _convex(subject, chosen, least=1))
 
 
 def _repeated(subject: Subject) -> list[Module]:
     """The equal steps of a graph without scopes as modules, where they become few."""
     of = {box: f"step{number}" for number, step in enumerate(steps_of(subject), 1) for box in step}
     tangled = _tangled(subject, of)
-    found: dict[str, Module] = {}
-    for box, path in of.items():
-        if path not in tangled:
-            module = found.setdefault(path, Module([path], [], []))
-            module.boxes.append(box)
-            module.tail += [box] if box.children else []
-    merged = _merged(subject, list(found.values()))
+    merged = _merged(subject, _by_path({box: path for box, path in of.items() if path not in tangled}))
     for module in merged:
-        module.of = {box: of[box] for box in module.boxes}
+        module.scoped = False
     return merged if len(merged) <= COLLAPSE_BEYOND else []
 
 
+def _by_path(of: Mapping[Box, str]) -> list[Module]:
+    """The boxes of each path as a module, in the order in which the last of them is computed."""
+    found: dict[str, Module] = {}
+    for box, path in of.items():
+        module = found.setdefault(path, Module([path], [], []))
+        module.boxes.append(box)
+        module.tail += [box] if box.children else []
+    last = {box: place for place, box in enumerate(of)}
+    return sorted((one for one in found.values() if one.tail), key=lambda module: last[module.tail[-1]])
+
+
 def _named(scopes: set[str], names: Iterable[str]) -> set[str]:
-    every = {"/".join(path.split("/")[:depth]) for path in scopes for depth in range(1, path.count("/") + 2)}
+    every = _opened(scopes)
     chosen = set(names)
     unknown = chosen - every
     if unknown:
@@ -88,8 +142,16 @@ def _named(scopes: set[str], names: Iterable[str]) -> set[str]:
     return chosen
 
 
-def _convex(subject: Subject, chosen: set[str]) -> list[Module]:
-    """The boxes of each chosen scope, without the scopes that would read from themselves through others."""
+def _opened(scopes: set[str]) -> set[str]:
+    """The scopes, and those around them."""
+    return {"/".join(path.split("/")[:depth]) for path in scopes for depth in range(1, path.count("/") + 2)}
+
+
+def _convex(subject: Subject, chosen: set[str], least: int = 2) -> list[Module]:
+    """The boxes of each chosen scope, without the scopes that would read from themselves through others.
+
+    A scope of fewer boxes than `least` is not closed.
+    """
     of: dict[Box, str] = {}
     for box in subject.graph.boxes:
         parts = scope_path(box).split("/")
@@ -99,12 +161,7 @@ def _convex(subject: Subject, chosen: set[str]) -> list[Module]:
             of[box] = path
     for path in _tangled(subject, of):
         of = {box: other for box, other in of.items() if other != path}
-    found: dict[str, Module] = {}
-    for box, path in of.items():
-        found.setdefault(path, Module([path], [], [])).boxes.append(box)
-    for module in found.values():
-        module.tail = [box for box in module.boxes if box.children]
-    return [module for module in found.values() if len(module.boxes) > 1]
+    return [module for module in _by_path(of) if len(module.boxes) >= least]
 
 
 def _tangled(subject: Subject, of: dict[Box, str]) -> set[str]:
@@ -130,35 +187,36 @@ def _tangled(subject: Subject, of: dict[Box, str]) -> set[str]:
 
 
 def _merged(subject: Subject, found: list[Module]) -> list[Module]:
-    """Equal modules of which each reads only the one before become one."""
-    of = {box: module for module in found for box in module.boxes}
-    feeds: dict[int, set[int]] = {}
-    outside: dict[int, int] = {}
-    for box in subject.graph.boxes:
-        for child in box.children:
-            one, other = of.get(child), of.get(box)
-            if one is other or subject.kind[box] == "regularizer":
-                continue
-            if one is not None:
-                feeds.setdefault(id(one), set()).add(id(other) if other is not None else id(box))
-            if other is not None and subject.kind[child] != "constant":
-                outside[id(other)] = outside.get(id(other), 0) + (one is None)
+    """Equal modules that are steps of one loop become one, with what only they take from a value that all read."""
+    runs = folded(subject, [module.boxes for module in found])
+    of = {
+        box: str(number) for number, run in enumerate(runs) for one in found[run.first : run.past] for box in one.boxes
+    }
+    tangled = _tangled(subject, of)
     result: list[Module] = []
-    last: Module | None = None
-    shape: tuple[object, ...] = ()
-    for module in found:
-        new = _shape_of(module)
-        follows = last is not None and feeds.get(id(last)) == {id(module)} and not outside.get(id(module))
-        if follows and new == shape:
-            result[-1].paths.extend(module.paths)
-            result[-1].boxes.extend(module.boxes)
-            result[-1].tail = module.tail
-        else:
-            result.append(Module([*module.paths], [*module.boxes], module.tail))
-        last, shape = module, new
+    for number, run in enumerate(runs):
+        steps = found[run.first : run.past]
+        if len(steps) == 1 or str(number) in tangled:
+            result += steps
+            continue
+        inside = {box for step in steps for box in step.boxes}
+        elements = [box for box in run.taken if _is_element(subject, box, inside)]
+        boxes = [*elements, *(box for step in steps for box in step.boxes)]
+        own = [box for box in steps[-1].tail if isinstance(box, Index) and not box.children[0].children]
+        result.append(
+            Module(
+                [path for step in steps for path in step.paths],
+                boxes,
+                steps[-1].tail,
+                [step.boxes for step in steps],
+                run.carried,
+                elements or own,
+            )
+        )
     return result
 
 
-def _shape_of(module: Module) -> tuple[object, ...]:
-    """What makes two modules equal: the same boxes on the same shapes."""
-    return tuple((type(box), box.outputs, tuple(map(repr, box.setting_values().values()))) for box in module.boxes)
+def _is_element(subject: Subject, box: Box, inside: set[Box]) -> bool:
+    """Whether a box takes an element of a leaf for the steps of a loop alone."""
+    element = isinstance(box, Index) and not scope_path(box) and not box.children[0].children
+    return element and all(reader in inside for reader in subject.parents[box])

@@ -4,18 +4,42 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from flowgraph.rendering.inline_leaves import InlineLeaves, place_inline_leaves
 from flowgraph.rendering.picture import Link, Picture
 
+FRAME = "frame "
+"""How the name of a frame begins as a member of a level; no tile has such a name."""
+
+PORTS = ("in ", "out ")
+"""How the names of ports begin: "in h" is the port at which what reads h enters a frame."""
+
+Wire = tuple[str, str, str]
+"""What links of one source have in common within a level: the source, and the two members that they join there."""
+
 
 @dataclass
 class Level:
-    """The inside of a frame ("" is the whole picture): its members, tiles and frames alike, and links between them."""
+    """The inside of a frame ("" is the whole picture): its members, tiles and frames alike, and the links there.
+
+    A link is part of the innermost level that holds both of its ends, and of each whose border it passes on its way:
+    there it joins a member to a port, of which each source has one.
+    """
 
     path: str
     members: list[str] = field(default_factory=list)
-    links: dict[tuple[str, str], list[Link]] = field(default_factory=dict)
+    wires: dict[Wire, list[Link]] = field(default_factory=dict)
+
+    @property
+    def ports(self) -> dict[str, bool]:
+        """The names of its ports, with whether the spine passes there."""
+        found: dict[str, bool] = {}
+        for (_, *ends), links in self.wires.items():
+            for end in ends:
+                if end.startswith(PORTS):
+                    found[end] = found.get(end, False) or any(link.spine for link in links)
+        return found
 
 
 @dataclass
@@ -26,6 +50,11 @@ class Nesting:
     frame: dict[str, str]
     parent: dict[str, str]
     inline_leaves: dict[str, InlineLeaves]
+
+    @property
+    def hosted(self) -> dict[str, str]:
+        """For each inline leaf the tile above or below which it stands."""
+        return {leaf: host for host, leaves in self.inline_leaves.items() for leaf in leaves.all}
 
     def chain(self, tile: str) -> list[str]:
         """The frames around a tile, outermost first, then the tile."""
@@ -38,8 +67,8 @@ class Nesting:
 
 
 def frame_member(path: str) -> str:
-    """A frame as a member of a level; no tile has such a name."""
-    return f"frame {path}"
+    """A frame as a member of a level."""
+    return FRAME + path
 
 
 def nest(picture: Picture) -> Nesting:
@@ -64,10 +93,10 @@ def nest(picture: Picture) -> Nesting:
 
 def _levels(picture: Picture, frame: dict[str, str], parent: dict[str, str], hosts: dict[str, str]) -> Nesting:
     inline_leaves = place_inline_leaves(picture, frame, hosts)
-    inlined = {leaf: host for host, leaves in inline_leaves.items() for leaf in leaves.all}
     inner_first = sorted(parent, key=lambda path: -_depth(path, parent))
     levels = {path: Level(path) for path in [*inner_first, ""]}
     nesting = Nesting(levels, frame, parent, inline_leaves)
+    inlined = nesting.hosted
     for tile in picture.tiles:
         if tile.id not in inlined:
             levels[frame[tile.id]].members.append(tile.id)
@@ -88,13 +117,25 @@ def _depth(path: str, parent: dict[str, str]) -> int:
 
 
 def _lift(link: Link, chains: dict[str, list[str]], nesting: Nesting) -> None:
-    """Note a link at the innermost level that holds both ends."""
-    path = ""
-    for tail, head in zip(chains[link.tail], chains[link.head], strict=False):
-        if tail != head:
-            nesting.levels[path].links.setdefault((tail, head), []).append(link)
-            return
-        path = tail.removeprefix("frame ")
+    for path, wire in way(link.tail, chains[link.tail], chains[link.head]):
+        nesting.levels[path].wires.setdefault(wire, []).append(link)
+
+
+def way(source: str, tail: list[str], head: list[str]) -> list[tuple[str, Wire]]:
+    """The levels through which a link leads, from its tail to its head, with its wire in each.
+
+    `tail` and `head` are the members around both ends, as `Nesting.chain` gives them.
+    """
+    depth = next(place for place, (one, other) in enumerate(zip(tail, head, strict=False)) if one != other)
+    out = [(frame_of(outer), (source, inner, f"out {source}")) for outer, inner in pairwise(tail[depth:])]
+    common = frame_of(tail[depth - 1]) if depth else ""
+    into = [(frame_of(outer), (source, f"in {source}", inner)) for outer, inner in pairwise(head[depth:])]
+    return [*reversed(out), (common, (source, tail[depth], head[depth])), *into]
+
+
+def frame_of(member: str) -> str:
+    """The path of a frame that is a member of a level."""
+    return member.removeprefix(FRAME)
 
 
 def _in_cycles(level: Level) -> set[str]:
@@ -103,7 +144,7 @@ def _in_cycles(level: Level) -> set[str]:
     for forth in (True, False):
         before: dict[str, int] = dict.fromkeys(left, 0)
         after: dict[str, list[str]] = {member: [] for member in left}
-        for tail, head in level.links:
+        for _, tail, head in level.wires:
             one, other = (tail, head) if forth else (head, tail)
             if one in left and other in left:
                 before[other] += 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -12,21 +13,25 @@ from flowgraph.rendering.module_tile import module_tile
 from flowgraph.rendering.modules import Module, modules
 from flowgraph.rendering.picture import Frame, Picture, Tile
 from flowgraph.rendering.subject import Subject
+from flowgraph.rendering.titles import titles_of
 from flowgraph.rendering.wording import identifier
 
 MOST_BOXES = 25_000
 """Of a graph whose modules a page can open, some 10 MB; those of a larger one stay closed, as in any other picture."""
 
 
-def openable(subject: Subject, *, collapse: Any = "auto", **settings: Any) -> Picture:
+def openable(
+    subject: Subject, *, collapse: Any = "auto", titles: Any = None, depth: Any = None, **settings: Any
+) -> Picture:
     """The picture in which modules can be opened; those that `collapse` names are closed to begin with."""
     if len(subject.graph) > MOST_BOXES:
-        return compose(subject, collapse=collapse, **settings)
-    closed = [module for module in modules(subject, collapse) if not module.of]  # steps have no frame to open
-    picture = compose(subject, collapse=False, **settings)
+        return compose(subject, collapse=collapse, titles=titles, depth=depth, **settings)
+    known = titles_of(titles)
+    closed = [one for one in modules(subject, collapse, known, depth) if one.scoped]  # steps have no frame to open
+    picture = compose(subject, collapse=False, titles=titles, **settings)
     rows = [module for module in closed if len(module.paths) > 1]
-    lids = {path: _lid(subject, path, module) for path, module in _scopes(subject).items() if module.tail}
-    lids |= {_row_path(module): _lid(subject, _row_path(module), module) for module in rows}
+    lids = {path: _lid(subject, path, module, known) for path, module in _scopes(subject).items() if module.tail}
+    lids |= {_row_path(module): _lid(subject, _row_path(module), module, known) for module in rows}
     shut = [path for module in closed for path in module.paths] + [_row_path(module) for module in rows]
     return replace(picture, frames=_with_rows(picture.frames, rows), lids=lids, closed=tuple(shut))
 
@@ -48,8 +53,9 @@ def _hold(module: Module, box: Box) -> None:
         module.tail.append(box)
 
 
-def _lid(subject: Subject, path: str, module: Module) -> Tile:
-    return module_tile(subject, module, f"{identifier(path)}@lid")
+def _lid(subject: Subject, path: str, module: Module, titles: Mapping[str, str]) -> Tile:
+    """The tile of a closed frame; what its steps hand on is seen when it is open."""
+    return replace(module_tile(subject, module, f"{identifier(path)}@lid", titles), carried="")
 
 
 def _row_path(module: Module) -> str:

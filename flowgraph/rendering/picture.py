@@ -48,7 +48,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Tile:
-    """A box as it is drawn."""
+    """A box as it is drawn; `carried` is what an arrow from its end to its beginning hands to the next step."""
 
     id: str
     kind: str
@@ -60,6 +60,7 @@ class Tile:
     square: bool = False
     dashed: bool = False
     stacked: bool = False
+    carried: str = ""
     frame: str = ""
 
 
@@ -92,8 +93,10 @@ class Frame:
 
 @dataclass(frozen=True)
 class Picture:
-    """Everything to draw, tiles in the order of the graph; `hosts` names the tile that a leaf stands above or below.
+    """Everything to draw, tiles in the order of the graph.
 
+    `description` is for who cannot see it, `margin` what is left free around. `hosts` names the tile that a leaf stands
+    above or below.
     `owners` gives for the name of each box the tile that shows it; after `wrap` columns a new line begins.
     `steps` are tiles that begin equal steps, which stand under each other where the picture is folded.
     `lids` has for frames that can be closed the tile that then stands for them, `closed` those that are to begin with.
@@ -105,6 +108,8 @@ class Picture:
     frames: tuple[Frame, ...] = ()
     caption: tuple[Row, ...] = ()
     direction: str = "right"
+    description: str = ""
+    margin: float = 18.0
     hosts: Mapping[str, str] = field(default_factory=dict)
     owners: Mapping[str, str] = field(default_factory=dict)
     wrap: int | None = None

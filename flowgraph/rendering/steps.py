@@ -10,8 +10,8 @@ import numpy as np
 
 from flowgraph.box import Box, Value
 from flowgraph.errors import UsageError
-from flowgraph.graph.steps import Step as Bstep
-from flowgraph.graph.sweep import sweep
+from flowgraph.graph.passes import Step as Bstep
+from flowgraph.graph.passes import sweep
 from flowgraph.graph.where_masking import mask_untaken
 from flowgraph.printable import printable
 from flowgraph.rendering.derivation_lines import DerivationLines

@@ -10,16 +10,15 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from flowgraph.box import Box
 from flowgraph.errors import UsageError
-from flowgraph.graph.pictures import View
 from flowgraph.rendering import kinds
 from flowgraph.rendering.assigned import assigned_names
 from flowgraph.rendering.backward_boxes import backward_boxes, gradient_names
+from flowgraph.rendering.kinds import View
 from flowgraph.rendering.statistics import Statistics, describe
 
 if TYPE_CHECKING:
     from flowgraph.graph import Graph
-    from flowgraph.graph.grads import Grads
-    from flowgraph.graph.graph import Run
+    from flowgraph.graph.graph import Grads, Run
 
 VIEWS: tuple[str, ...] = get_args(View)
 

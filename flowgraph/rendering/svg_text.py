@@ -4,50 +4,92 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from html import escape
+from typing import NamedTuple
 
 from flowgraph.rendering import measure
-from flowgraph.rendering.curves import arrow, curve, shortened, sideways
-from flowgraph.rendering.layout import Layout, Place, Point, placed_links
+from flowgraph.rendering.curves import ARROW_ROOM, arrow, curve, shortened, sideways
+from flowgraph.rendering.layout import LOOP, STACK
+from flowgraph.rendering.metrics import text_width
 from flowgraph.rendering.palette import THEMES
 from flowgraph.rendering.picture import Frame, Link, Picture, Row, Span, Strip, Swatch, Tile
+from flowgraph.rendering.placement import Layout, Place, Point
+from flowgraph.rendering.routing import placed_links
 
-PAD = 18.0  # pixels around the picture
+_BELOW = 12.0  # between the picture and its caption
 _FONT = "Helvetica,Arial,'Liberation Sans',sans-serif"
 
 
 def svg_text(picture: Picture, layout: Layout, theme: str = "light", short: Callable[[str], str] = str) -> str:
     """The SVG text of a picture in the colours of a theme; `short` is given each part, and gives what is written."""
-    writer = _Writer(THEMES[theme])
-    caption_width = max(map(measure.row_width, picture.caption), default=0.0)
-    caption_height = sum(map(measure.row_height, picture.caption)) + 6 * len(picture.caption)
-    width = max(layout.width, caption_width) + 2 * PAD
-    left = -PAD - max(0.0, caption_width - layout.width) / 2
-    height = layout.height + caption_height + 2 * PAD + 12
+    writer = _Writer(THEMES[theme], picture.direction)
+    whole = paper(picture, layout)
     colours = writer.colours
     lines = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:.0f}" height="{height:.0f}" '
-        f'viewBox="{left:.0f} {-PAD:g} {width:.0f} {height:.0f}" role="img" font-family="{_FONT}">',
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{whole.width:.0f}" height="{whole.height:.0f}" '
+        f'viewBox="{whole.x:.0f} {whole.y:g} {whole.width:.0f} {whole.height:.0f}" role="img" font-family="{_FONT}">',
         f"<title>{escape(picture.title)}</title>",
-        f'<rect class="paper" x="{left:.0f}" y="{-PAD:g}" width="{width:.0f}" height="{height:.0f}" '
-        f'fill="{colours["paper"]}"/>',
+        *([f"<desc>{escape(picture.description)}</desc>"] if picture.description else []),
+        f'<rect class="paper" x="{whole.x:.0f}" y="{whole.y:g}" width="{whole.width:.0f}" '
+        f'height="{whole.height:.0f}" fill="{colours["paper"]}"/>',
     ]
     frames = [frame for frame in picture.frames if frame.path in layout.frames]
     lines += [short(writer.frame(frame, layout.frames[frame.path])) for frame in frames]
     right = picture.direction == "right"
-    lines += [short(writer.link(link, points, right)) for link, points in layout.routes]
-    lines += [short(writer.link(link, points, not right)) for link, points in placed_links(picture, layout)]
     lines += [short(writer.tile(tile, layout.tiles[tile.id])) for tile in picture.tiles]
     lids = [lid for path, lid in picture.lids.items() if path in layout.frames]
     lines += [f'<g class="lid" style="display:none">{short(writer.lid(lid))}</g>' for lid in lids]
-    lines += ['<g class="caption">', *writer.caption(picture.caption, left + PAD, layout.height + 18), "</g>"]
+    lines += [short(writer.link(link, points, right)) for link, points in layout.routes]
+    lines += [short(writer.link(link, points, not right)) for link, points in placed_links(picture, layout)]
+    lines += [
+        '<g class="caption">',
+        *writer.caption(picture.caption, whole.x + picture.margin, layout.height + 18),
+        "</g>",
+    ]
     return "\n".join([*lines, "</svg>", ""])
 
 
-class _Writer:
-    """Writes in the colours of one theme."""
+def paper(picture: Picture, layout: Layout) -> Place:
+    """The rectangle of the whole picture with its caption."""
+    caption_width = max(map(measure.row_width, picture.caption), default=0.0)
+    caption_height = sum(map(measure.row_height, picture.caption)) + 6 * len(picture.caption)
+    width, over = max(layout.width, caption_width), max(0.0, caption_width - layout.width)
+    below = caption_height + _BELOW if picture.caption else 0.0
+    around = picture.margin
+    return Place(-around - over / 2, -around, width + 2 * around, layout.height + below + 2 * around)
 
-    def __init__(self, colours: Mapping[str, str]) -> None:
+
+class Loop(NamedTuple):
+    """The arrow from the end of a tile to its beginning: its path, its tip and the point before, text, and its room."""
+
+    path: str
+    before: Point
+    tip: Point
+    text: Point
+    room: Place
+
+
+def loop(tile: Tile, at: Place, right: bool) -> Loop:
+    """The arrow over a tile that flows to the right, or beside one that flows down, with what it carries."""
+    off = STACK if tile.stacked else 0.0
+    wide = text_width(tile.carried, 10)
+    if right:
+        start, x, y = at.x + at.width - 16, at.x + 16, at.y - off
+        path = f"M{start:.1f} {y:.1f}v-7q0 -5 -5 -5H{x + 5:.1f}q-5 0 -5 5V{y - ARROW_ROOM:.1f}"
+        middle, reach = (start + x) / 2, max(wide, start - x) / 2
+        room = Place(middle - reach, y - LOOP + STACK, 2 * reach, LOOP - STACK)
+        return Loop(path, (x, y - 12), (x, y), (middle - wide / 2, y - 15), room)
+    x, y = at.x + at.width + off, at.y + 10
+    path = f"M{x:.1f} {at.y + at.height - 10:.1f}h7q5 0 5 -5V{y + 5:.1f}q0 -5 -5 -5H{x + ARROW_ROOM:.1f}"
+    room = Place(x, y - 4, LOOP - STACK - 9 + wide, at.height - 12)
+    return Loop(path, (x + 12, y), (x, y), (x + 16, at.y + at.height / 2 + 3.5), room)
+
+
+class _Writer:
+    """Writes in the colours of one theme, for one direction."""
+
+    def __init__(self, colours: Mapping[str, str], direction: str) -> None:
         self.colours = colours
+        self.right = direction == "right"
 
     def frame(self, frame: Frame, at: Place) -> str:
         """A scope: a rounded ground with its title."""
@@ -65,7 +107,7 @@ class _Writer:
         parts = [f'<g id="box-{tile.id}" class="box {tile.kind}"><title>{escape(tile.tooltip)}</title>']
         radius = 0 if tile.square else 9
         if tile.stacked:
-            behind = Place(at.x + 5, at.y - 5, at.width, at.height)
+            behind = Place(at.x + STACK, at.y - STACK, at.width, at.height)
             parts.append(self._rect(behind, tile.fill, tile.line, tile.width, radius, tile.dashed))
         parts.append(self._rect(at, tile.fill, tile.line, tile.width, radius, tile.dashed))
         y = at.y + measure.PADDING[1] - 1
@@ -77,7 +119,17 @@ class _Writer:
             items = self._row(row, at.x + measure.PADDING[0], y, height)
             parts += [f'<g class="{row.since}">', *items, "</g>"] if row.since else items
             y += height
+        parts += [self._loop(tile, at)] if tile.carried else []
         return "".join([*parts, "</g>"])
+
+    def _loop(self, tile: Tile, at: Place) -> str:
+        colour, drawn = self.colours["line"], loop(tile, at, self.right)
+        head = arrow(drawn.before, drawn.tip, not self.right)
+        return (
+            f'<g class="loop"><path d="{drawn.path}" fill="none" stroke="{colour}" stroke-width="1.2"/>'
+            f'<polygon points="{head}" fill="{colour}"/><text x="{drawn.text[0]:.1f}" y="{drawn.text[1]:.1f}" '
+            f'font-size="10" fill="{self.colours["ink"]}">{escape(tile.carried)}</text></g>'
+        )
 
     def lid(self, tile: Tile) -> str:
         """The tile of a closed frame, which a page shows in its place."""

@@ -19,8 +19,7 @@ from flowgraph.rendering.theming import adaptive, check_theme, drawn_theme
 
 if TYPE_CHECKING:
     from flowgraph.graph import Graph
-    from flowgraph.graph.grads import Grads
-    from flowgraph.graph.graph import Run
+    from flowgraph.graph.graph import Grads, Run
 
 _BODY = """<div class="controls" role="group" aria-label="view">
 <input id="search" type="search" placeholder="find a box" aria-label="find a box by name, operation or shape">

@@ -14,12 +14,12 @@ from flowgraph.box.leaves import Input, Parameter, Random
 from flowgraph.box.random_draws import Draw, draws
 from flowgraph.errors import FlowgraphError, SavedFileError, UsageError
 from flowgraph.graph import Graph
-from flowgraph.graph.order import unique_names
+from flowgraph.graph.topology import unique_names
 from flowgraph.printable import why_not_a_name
 from flowgraph.saving.archive import read_archive, write_archive
 from flowgraph.saving.formats import format_of
 from flowgraph.saving.json_values import MALFORMED, Reader, Writer, dtype_of
-from flowgraph.saving.limits import MOST_TRIED, check_shape, check_shapes, excerpt
+from flowgraph.saving.limits import LARGEST_NUMBER, MOST_TRIED, check_shape, check_shapes, excerpt
 from flowgraph.shapes.size import Shape, Size
 from flowgraph.shapes.spec import Spec, same
 
@@ -182,6 +182,9 @@ def _row(box: Box, writer: Writer, name: str) -> dict[str, Any]:
     if not isinstance(box, Input):
         row["children"] = [writer.places[child] for child in box.children]
         settings = {key: writer.value(value, f"{name}.{key}") for key, value in box.setting_values().items()}
+        for key, value in settings.items():
+            if type(value) is int and abs(value) > LARGEST_NUMBER:
+                raise UsageError(f"fg.save: found {name}.{key} = {value}, needs an integer of 64 bits; give a float")
         row.update({"settings": settings} if settings else {})
     return row
 

@@ -28,6 +28,13 @@ def reading(path: str | os.PathLike[str]) -> Iterator[None]:
         raise MissingPathError(f"{path}: {problem}{near or '; look at the path'}") from None
 
 
+def must_exist(path: str | os.PathLike[str]) -> Path:
+    """The path of what is to be read; an error if it is not there."""
+    with reading(path):
+        os.stat(path)
+    return Path(path)
+
+
 def _first_there(folder: Path) -> Path:
     """The folder itself, or the nearest above it that exists."""
     while not folder.is_dir() and folder != folder.parent:

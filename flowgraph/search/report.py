@@ -11,8 +11,7 @@ from flowgraph.experiment.report import settings_section
 from flowgraph.reports.page import figure, report_page, scrolling_table
 from flowgraph.saving.replacing import replace_text
 from flowgraph.search.diagnosis import value_text
-from flowgraph.search.plots import search_picture
-from flowgraph.search.result import SearchResult
+from flowgraph.search.result import SearchResult, search_picture
 from flowgraph.training.diagnosis import advice_html, findings_html
 
 if TYPE_CHECKING:

@@ -72,11 +72,17 @@ def indexed_shape(shape: Shape, index: Sequence[Any], arrays: Sequence[ArrayInde
 
 
 def _plainly_indexed(shape: Shape, index: Sequence[Any]) -> Shape | None:
-    """The same for slices and integers alone, which most indices are; None where there is anything else."""
-    if len(index) > len(shape):
-        return None
+    """The same for slices, integers and None alone, as in most indices; None where there is anything else."""
     result: list[int | Size] = []
-    for item, size in zip(index, shape, strict=False):
+    axis = 0
+    for item in index:
+        if item is None:
+            result.append(1)
+            continue
+        if axis == len(shape):
+            return None
+        size = shape[axis]
+        axis += 1
         if type(item) is slice:
             result.append(sliced_size(size, item))
         elif type(item) is int:
@@ -84,7 +90,7 @@ def _plainly_indexed(shape: Shape, index: Sequence[Any]) -> Shape | None:
                 _check_range(item, item, size)
         else:
             return None
-    return (*result, *shape[len(index) :])
+    return (*result, *shape[axis:])
 
 
 def sliced_size(size: int | Size, item: slice) -> int | Size:

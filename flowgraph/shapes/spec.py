@@ -1,8 +1,11 @@
-"""What is known of an array before a run: its shape and its dtype; and the plain rules for both."""
+"""What is known of an array before a run: its shape and dtype, and the signatures by which shapes follow."""
 
 from __future__ import annotations
 
+import functools
+import re
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -84,3 +87,228 @@ def _broadcast_size(one: int | Size, other: int | Size) -> int | Size | None:
 
 def _unknown(size: int | Size) -> bool:
     return isinstance(size, Size) and size.unknown
+
+
+_GROUP = re.compile(r"\(([^()]*)\)")
+
+
+_MOST_SAMPLES = 256
+"""Numbers of axes for which a signature remembers its smallest arrays."""
+
+_MOST_RESULTS = 1024
+"""Shapes of children for which a signature remembers the shapes of the outputs, some hundred bytes each."""
+
+
+class SignatureMismatchError(ValueError):
+    """Shapes that a signature does not take; the box turns it into a ShapeError that names itself."""
+
+
+@dataclass(frozen=True)
+class Signature:
+    """Core axes per child and per output; axes in front of them broadcast, as in NumPy's generalised ufuncs.
+
+    An axis is a name, which stands for one size, or a number, which is its size.
+
+    Parameters
+    ----------
+    text : str
+        The notation, such as "(m,k),(k,n)->(m,n)".
+    children : tuple of tuple of str
+        The core axes of each child.
+    outputs : tuple of tuple of str
+        The core axes of each output.
+
+    Examples
+    --------
+    >>> from flowgraph import Signature
+    >>> Signature.parse("(m,k),(k,n)->(m,n)").result([(5, 2, 3), (3, 4)], ["left", "right"])
+    ((5, 2, 4),)
+    """
+
+    text: str
+    children: tuple[tuple[str, ...], ...]
+    outputs: tuple[tuple[str, ...], ...]
+
+    @functools.cached_property
+    def _bare(self) -> tuple[tuple[str, ...], ...]:
+        """The core axes of the children without the mark of those that may be missing."""
+        return tuple(tuple(axis.rstrip("?") for axis in core) for core in self.children)
+
+    @functools.cached_property
+    def _bare_outputs(self) -> tuple[tuple[str, ...], ...]:
+        return tuple(tuple(axis.rstrip("?") for axis in core) for core in self.outputs)
+
+    @functools.cached_property
+    def _numbers(self) -> frozenset[str]:
+        """The axes that are numbers."""
+        return frozenset(axis for core in (*self._bare, *self._bare_outputs) for axis in core if axis.isdigit())
+
+    @functools.cached_property
+    def _samples(self) -> dict[tuple[int, ...], list[tuple[int, ...]]]:
+        """What `sampled` has found, by the axes that the children have and the size."""
+        return {}
+
+    @functools.cached_property
+    def _results(self) -> dict[tuple[Shape, ...], tuple[Shape, ...]]:
+        """What `result` has found, by the shapes of the children."""
+        return {}
+
+    @classmethod
+    def parse(cls, text: str) -> Signature:
+        """Read a signature in gufunc notation.
+
+        Parameters
+        ----------
+        text : str
+            Such as "(m,k),(k,n)->(m,n)"; an axis that may be missing, as in NumPy's matmul, ends in "?".
+
+        Returns
+        -------
+        Signature
+            The signature.
+
+        Raises
+        ------
+        ValueError
+            If the text is not in that notation.
+        """
+        left, arrow, right = text.replace(" ", "").partition("->")
+        if not arrow or not _GROUP.sub("", left + right).replace(",", "") == "":
+            raise ValueError(f"signature {text!r} is not in gufunc notation, such as '(m,k),(k,n)->(m,n)'")
+        groups = [[tuple(filter(None, g.split(","))) for g in _GROUP.findall(side)] for side in (left, right)]
+        return cls(text.replace(" ", ""), tuple(groups[0]), tuple(groups[1]))
+
+    def result(self, shapes: Sequence[Shape], names: Sequence[str]) -> tuple[Shape, ...]:
+        """The shapes of the outputs.
+
+        Parameters
+        ----------
+        shapes : sequence of tuple
+            The shape of each child.
+        names : sequence of str
+            The name of each child, for the error.
+
+        Returns
+        -------
+        tuple of tuple
+            The shape of each output: the broadcast leading axes, then its core axes.
+
+        Raises
+        ------
+        SignatureMismatchError
+            If two sizes of one axis differ, or the leading axes do not broadcast.
+        """
+        key = tuple(shapes)
+        known = self._results.get(key)
+        if known is None:
+            known = self._result(shapes, names)
+            if not any(isinstance(size, Size) and size.unknown for shape in (*shapes, *known) for size in shape):
+                if len(self._results) >= _MOST_RESULTS:
+                    self._results.clear()
+                self._results[key] = known
+        return known
+
+    def _result(self, shapes: Sequence[Shape], names: Sequence[str]) -> tuple[Shape, ...]:
+        sizes: dict[str, int | Size] = {}
+        owner: dict[str, str] = {}
+        loops = []
+        missing: set[str] = set()
+        numbers = self._numbers
+        for core, bare, shape, name in zip(self.children, self._bare, shapes, names, strict=True):
+            present = bare if len(core) <= len(shape) else self._present(core, shape, name, missing)
+            cut = len(shape) - len(present)
+            loops.append(shape[:cut])
+            for axis, size in zip(present, shape[cut:], strict=True):
+                if axis in numbers:
+                    if not same(int(axis), size):
+                        raise SignatureMismatchError(f"child {name!r} has the size {size} where it needs {axis}")
+                    sizes[axis] = int(axis)
+                    continue
+                if axis in sizes and not same(sizes[axis], size):
+                    raise SignatureMismatchError(
+                        f"child {name!r} has {axis} = {size} but child {owner[axis]!r} has {axis} = {sizes[axis]}"
+                    )
+                if axis not in sizes or isinstance(sizes[axis], Size):
+                    sizes[axis], owner[axis] = size, name
+        loop = broadcast(loops)
+        if loop is None:
+            raise SignatureMismatchError(f"the axes in front of the core, {loops}, do not broadcast")
+        return tuple(
+            loop + tuple([int(axis) if axis in numbers else sizes[axis] for axis in core if axis not in missing])
+            for core in self._bare_outputs
+        )
+
+    def sampled(self, shapes: Sequence[Shape], size: int = 2) -> list[tuple[int, ...]]:
+        """Small shapes with as many axes as those given, for a trial run.
+
+        Parameters
+        ----------
+        shapes : sequence of tuple
+            The shape of each child.
+        size : int, default 2
+            The size of every named axis.
+
+        Returns
+        -------
+        list of tuple of int
+            One shape per child.
+        """
+        key = (size, *[len(shape) for shape in shapes])
+        known = self._samples.get(key)
+        if known is None:
+            if len(self._samples) >= _MOST_SAMPLES:
+                self._samples.clear()
+            known = self._samples[key] = self._sampled(shapes, size)
+        return known
+
+    def _sampled(self, shapes: Sequence[Shape], size: int) -> list[tuple[int, ...]]:
+        cores = []
+        for core, bare, shape in zip(self.children, self._bare, shapes, strict=True):
+            present = self._present(core, shape, "", set()) if len(core) > len(shape) else bare
+            cores.append(tuple(int(axis) if axis in self._numbers else size for axis in present))
+        return cores
+
+    def shapes(self, sizes: Sequence[int], loop: Shape = ()) -> list[Shape]:
+        """A shape for each child, with all its axes.
+
+        Parameters
+        ----------
+        sizes : sequence of int
+            The size of each named axis, in the order in which the names first occur.
+        loop : tuple, default ()
+            Leading axes that every child gets.
+
+        Returns
+        -------
+        list of tuple
+            One shape per child.
+        """
+        names = dict.fromkeys(axis.rstrip("?") for core in self.children for axis in core)
+        known = dict(zip((name for name in names if not name.isdigit()), sizes, strict=False))
+        known |= {name: int(name) for name in names if name.isdigit()}
+        return [(*loop, *(known[axis.rstrip("?")] for axis in core)) for core in self.children]
+
+    def _present(self, core: tuple[str, ...], shape: Shape, name: str, missing: set[str]) -> list[str]:
+        """The core axes that this child has; the optional ones that it lacks are noted in `missing`."""
+        lacking = len(core) - len(shape)
+        present = []
+        for axis in core:
+            if axis.endswith("?") and lacking > 0:
+                missing.add(axis.rstrip("?"))
+                lacking -= 1
+            else:
+                present.append(axis.rstrip("?"))
+        if len(present) > len(shape):
+            raise SignatureMismatchError(
+                f"child {name!r} has {len(shape)} axes but needs at least {len(present)} ({','.join(core)})"
+            )
+        return present
+
+
+def summed_to(array: Any, shape: Sequence[int]) -> Any:
+    """The sum over the axes along which an array of `shape` was repeated to the shape of `array`."""
+    extra = array.ndim - len(shape)
+    if extra:
+        array = array.sum(axis=tuple(range(extra)))
+    repeated = tuple(i for i, size in enumerate(shape) if size == 1 and array.shape[i] != 1)
+    return array.sum(axis=repeated, keepdims=True) if repeated else array

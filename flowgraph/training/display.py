@@ -6,8 +6,8 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 
 from flowgraph.box.leaves import Parameter
-from flowgraph.graph.value_table import HEADINGS, summary
 from flowgraph.markup import MOST_ROWS, folded, inline, table, text
+from flowgraph.rendering.value_table import HEADINGS, summary
 
 
 def cell_html(shown: object, svg: str | None, *parts: str, details: tuple[str, str] | None = None) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 
 from flowgraph.box import Box
 from flowgraph.box.leaves import Random
-from flowgraph.box.naming import scope
+from flowgraph.box.node import scope
 from flowgraph.box.random_draws import Draw
 from flowgraph.errors import DtypeError, UsageError
 from flowgraph.training.keywords import strict_keywords

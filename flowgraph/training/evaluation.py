@@ -8,8 +8,8 @@ from typing import Any
 from flowgraph.box import Box
 from flowgraph.box.leaves import Parameter
 from flowgraph.graph import Graph
-from flowgraph.graph.backward_steps import replay
-from flowgraph.graph.order import Boxes
+from flowgraph.graph.steps import replay
+from flowgraph.graph.topology import Boxes
 from flowgraph.plan import compile
 from flowgraph.plan.backends import BackendName
 from flowgraph.training.examples import Fed, read_examples

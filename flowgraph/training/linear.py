@@ -7,7 +7,7 @@ from numpy.typing import DTypeLike
 
 from flowgraph.box import Box
 from flowgraph.box.leaves import Parameter
-from flowgraph.box.naming import current_scope, reopened
+from flowgraph.box.node import current_scope, reopened
 from flowgraph.boxes.linear_algebra.products import Affine
 from flowgraph.training.display import cell_html, parameters_table
 from flowgraph.training.initialisers import Initialiser, InitialiserName, find_initialiser

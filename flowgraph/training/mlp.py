@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal, SupportsIndex, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import DTypeLike
 
 from flowgraph.box import Box
-from flowgraph.box.copying import is_pickled_by, refuse_unpicklable
+from flowgraph.box.copying import Picklable
 from flowgraph.box.leaves import Input, Parameter
-from flowgraph.box.naming import reopened, scope
+from flowgraph.box.node import reopened, scope
 from flowgraph.boxes.neural.activation_functions import elu, gelu, leaky_relu, linear, relu, sigmoid, silu, softplus
 from flowgraph.boxes.neural.softmax import log_softmax, softmax
 from flowgraph.errors import UsageError
@@ -37,7 +36,7 @@ OUTPUT: Mapping[str, Callable[[Any], Any]] = {**HIDDEN, "softmax": softmax, "log
 
 
 @strict_settings
-class MLP:
+class MLP(Picklable):
     """A multilayer network: h_k = g(b_k + h_{k-1} W_k), with an output function o in place of g at the last layer.
 
     `mlp(x)` builds f(x), and `mlp.logits(x)` its pre-activation a, which losses from logits take. Both may be built
@@ -151,11 +150,6 @@ class MLP:
                 if training and rate:
                     h = dropout(h, rate, name="dropped")
         return self.layers[-1](h)
-
-    def __reduce_ex__(self, protocol: SupportsIndex) -> Any:
-        if is_pickled_by(sys._getframe()):
-            refuse_unpicklable(self, vars(self), protocol)
-        return super().__reduce_ex__(protocol)
 
     def _repr_html_(self) -> str:
         x = Input("x", shape=("N", self.sizes[0]), dtype=self.layers[0].W.dtype)

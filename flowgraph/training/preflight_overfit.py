@@ -9,7 +9,7 @@ import numpy as np
 from flowgraph.box import Array, Box, Constant
 from flowgraph.box.leaves import Input, Parameter
 from flowgraph.graph import Graph
-from flowgraph.graph.backward_steps import replay
+from flowgraph.graph.steps import replay
 from flowgraph.training.examples import Fed
 from flowgraph.training.parameter_vector import ParameterVector
 from flowgraph.training.preflight_data import class_losses

@@ -10,7 +10,7 @@ import numpy as np
 
 from flowgraph.box import Box, Value
 from flowgraph.box.leaves import Input, Parameter
-from flowgraph.box.naming import reopened
+from flowgraph.box.node import reopened
 from flowgraph.boxes.indexing.index import IndexAdd
 from flowgraph.errors import UsageError
 from flowgraph.graph import Graph

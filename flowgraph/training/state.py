@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping, Sized
-from typing import TYPE_CHECKING, Any, NamedTuple, SupportsIndex
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from flowgraph.box import Array
-from flowgraph.box.copying import is_pickled_by, refuse_unpicklable
+from flowgraph.box.copying import Picklable
 from flowgraph.box.leaves import Parameter
 from flowgraph.errors import FeedError, UsageError
 from flowgraph.training.history import Epoch
-
-if TYPE_CHECKING:
-    from flowgraph.training.trainer import Trainer
 
 
 class State(NamedTuple):
@@ -47,20 +43,6 @@ def read_state(found: object) -> State:
         what = type(found).__name__
         raise UsageError(f"restore: found {what} as the state, needs trainer.state() or load_checkpoint(path)")
     return found
-
-
-def identity_of(trainer: Trainer) -> dict[str, Any]:
-    """The settings that a state and a trainer must have in common."""
-    return {
-        "seed": trainer.seed,
-        "batch_size": trainer.batch_size,
-        "backend": trainer.backend,
-        "examples": None if trainer.train is None else len(trainer.train),
-        "rule": str(trainer.rule),
-        "watch": trainer.lookout.settings.watch,
-        "schedule": str(trainer.schedule),
-        "average": trainer.average,
-    }
 
 
 def check_identity(record: Mapping[str, Any], identity: Mapping[str, Any]) -> None:
@@ -103,8 +85,21 @@ def check_arrays(arrays: Mapping[str, Array], owned: Mapping[str, Parameter]) ->
             )
 
 
-class Resumable:
+class Resumable(Picklable):
     """The methods of a trainer that take its state and continue from one."""
+
+    def _identity(self: Any) -> dict[str, Any]:
+        """The settings that a state and a trainer must have in common."""
+        return {
+            "seed": self.seed,
+            "batch_size": self.batch_size,
+            "backend": self.backend,
+            "examples": None if self.train is None else len(self.train),
+            "rule": str(self.rule),
+            "watch": self.lookout.settings.watch,
+            "schedule": str(self.schedule),
+            "average": self.average,
+        }
 
     def state(self: Any) -> State:
         """A copy of all that `restore` needs to continue the training with the same numbers.
@@ -117,7 +112,7 @@ class Resumable:
         arrays = {name: np.array(p.value) for name, p in self._step.owned.items()}
         arrays |= {f"best/{name}": np.array(value) for name, value in self.lookout.parameters.items()}
         record = {
-            **identity_of(self),
+            **self._identity(),
             "updates": self.updates,
             "epoch": self.epoch,
             "position": self.position,
@@ -145,7 +140,7 @@ class Resumable:
             If an array has another shape or dtype than the parameter.
         """
         arrays, record = read_state(state)
-        check_identity(record, identity_of(self))
+        check_identity(record, self._identity())
         best = {name.removeprefix("best/"): array for name, array in arrays.items() if name.startswith("best/")}
         owned, own = self._step.owned, self._step.parameters
         check_arrays(arrays, owned)
@@ -160,8 +155,3 @@ class Resumable:
         self._sums, self._seconds = dict(record["sums"]), record["seconds"]
         self._norms, self.stopped = dict(record["norms"]), self.lookout.verdict()
         self.history = [Epoch(**epoch) for epoch in record["history"]]
-
-    def __reduce_ex__(self: Any, protocol: SupportsIndex) -> Any:
-        if is_pickled_by(sys._getframe()):
-            refuse_unpicklable(self, vars(self), protocol)
-        return super().__reduce_ex__(protocol)

@@ -9,9 +9,9 @@ import numpy as np
 
 from flowgraph.box import Array, Box
 from flowgraph.box.leaves import Input, Parameter
-from flowgraph.box.naming import reopened
+from flowgraph.box.node import reopened
 from flowgraph.derivatives import gradient
-from flowgraph.graph.order import Boxes
+from flowgraph.graph.topology import Boxes
 from flowgraph.plan import compile
 from flowgraph.plan.backends import BackendName
 from flowgraph.training.clipping import norm_of

@@ -9,7 +9,7 @@ from typing import Any
 from flowgraph.box.leaves import Parameter
 from flowgraph.box.value import Value
 from flowgraph.errors import UsageError
-from flowgraph.graph.order import Boxes
+from flowgraph.graph.topology import Boxes
 from flowgraph.training.rule import Rule, Updates
 
 

@@ -12,8 +12,8 @@ from flowgraph.box.leaves import Input, Parameter
 from flowgraph.derivatives.symbolic import on_boxes
 from flowgraph.errors import UsageError
 from flowgraph.graph import Graph
-from flowgraph.graph.backward_steps import derived_bprop
-from flowgraph.graph.steps import Step
+from flowgraph.graph.passes import step_of
+from flowgraph.graph.steps import derived_bprop
 
 SHAPE_ONLY = ("like", "likes")
 """Names of children that are read for their shape and dtype."""
@@ -108,7 +108,7 @@ def local_dependence(box: Box, child: Box) -> set[Box] | None:
     bprop = box.bprop if box.has_bprop else derived_bprop(box)
     if box.takes_needs:
         bprop = partial(bprop, needs=tuple(one is child for one in box.children))
-    step = on_boxes(Step(0, bprop, tuple, wanted, len(box.children), box), False)
+    step = on_boxes(step_of(box, 0, bprop, tuple, wanted), False)
     arriving = tuple(Input(f"arriving{i}", shape=s.shape, dtype=s.dtype) for i, s in enumerate(box.outputs))
     parts = step.bprop(arriving if len(arriving) > 1 else arriving[0], box, *box.children)
     needed = _reached([parts[place] for place, _ in wanted], {box, *box.children})

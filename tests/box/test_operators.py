@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 import flowgraph as fg
-from flowgraph.box.naming import users_line
+from flowgraph.box import node
+from flowgraph.box.node import users_line
 
 x, n = fg.Input("x", shape=("N", 2)), fg.Input("n", shape=(2,), dtype=int)
 TWO = {
@@ -92,3 +93,13 @@ def test_code_that_is_gone_lends_its_line_to_no_other():
         found.append(space["line"])
         del space
     assert [(line.path, line.number) for line in found] == [(f"<code {i}>", i + 1) for i in range(60)]
+
+
+def test_lines_of_code_that_is_gone_are_forgotten_unless_other_code_stands_there():
+    gone, code = compile("0", "gone.py", "eval"), compile("1", "stands.py", "eval")
+    place = id(code)
+    stands = node._known[place] = node._Code(code)
+    node._forget(place, node._Code(gone).code)
+    assert node._known[place] is stands
+    node._forget(place, stands.code)
+    assert place not in node._known

@@ -285,5 +285,5 @@ CALLS: dict[str, Callable[[Draw], Call]] = {
     "getitem": _then(_index), "cov": _then(rowvar=(True, False), ddof=(0, 1, 2), bias=(True, False)),
     "diagonal": _then(offset=(0, 1, -1, 5), axis1=(0, 1), axis2=(1, -1)), "linalg.diagonal": _matrix(offset=(0, 1, -5)),
     "trace": _then(offset=(0, 1, -1, 5)), "linalg.trace": _matrix(offset=(0, 1, -5)),
-    "operator.getitem": _then(_index),
+    "operator.getitem": _then(_index), "operator.pow": _then(lambda r, a: r.choice([0, 1, 2, 3, -1, 2.5])),
 }  # fmt: skip

@@ -169,8 +169,11 @@ def test_the_inputs_of_a_graph_can_be_given(here):
     ("target", "text"),
     [
         ("no_such_module:Box", "found no module 'no_such_module'"),
-        ("nowhere.py:Box", "found no file 'nowhere.py'"),
-        ("boxes_to_check:Wring", "boxes_to_check: has no 'Wring'; its boxes and graphs are Right, Wrong, graph, bad"),
+        ("nowhere.py:Box", "nowhere.py: there is no such file in"),
+        (
+            "boxes_to_check:Wring",
+            "has no 'Wring'; its targets are Right, Wrong, graph, bad, box, shifted, example, pair",
+        ),
         (
             "boxes_to_check:number",
             "boxes_to_check:number is a int, needs a box class, a box, a graph, a tuple of a function",
@@ -301,7 +304,7 @@ def test_json_is_whole_where_the_check_could_not_be_made(here, targets):
     found = json.loads(result.stdout)
     assert result.exit_code == 3
     assert found["verdict"] == "error"
-    assert found["error"].startswith("Error: check")
+    assert found["error"].startswith("Error: ")
 
 
 def test_annotations_of_a_github_workflow(here):

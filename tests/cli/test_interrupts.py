@@ -174,7 +174,7 @@ def test_what_is_no_fault_of_the_code_is_one_line(error, folder, monkeypatch):
     monkeypatch.chdir(folder)
     monkeypatch.setattr(main.commands["render"], "callback", fails)
     result = CliRunner().invoke(main, COMMANDS["render"])
-    assert result.exit_code == 1
+    assert result.exit_code == 3
     assert result.output in (
         "Error: the memory of this machine does not suffice; try less at a time\n",
         "Error: a\\x1b.svg: No space left on device\n",
@@ -196,11 +196,11 @@ def test_an_error_that_a_library_makes_of_an_interrupt_is_one(folder, monkeypatc
 
 def test_the_codes_of_other_ends_stay():
     for arguments, code in (
-        ([], 2),
+        ([], 64),
         (["--help"], 0),
         (["--version"], 0),
-        (["nothing"], 2),
-        (["render", "--view", "x"], 2),
+        (["nothing"], 64),
+        (["render", "--view", "x"], 64),
     ):
         assert CliRunner().invoke(main, arguments).exit_code == code
     assert CliRunner().invoke(main, ["--help"], standalone_mode=False).exit_code == 0

@@ -7,7 +7,7 @@ import pytest
 
 from flowgraph import data
 from flowgraph.data import Examples, load_csv, load_examples, load_npz
-from flowgraph.errors import DataError, install_hint
+from flowgraph.errors import DataError, MissingPathError, install_hint
 
 GOOD = [[0.0, 1.0], [2.0, 3.0], [4.0, 5.0]]
 
@@ -160,7 +160,9 @@ def test_sources_by_name(csv_of):
     assert len(load_examples("moons")) == 300
     assert load_examples(str(csv_of("a,t\n1,x\n2,y\n")), "t").classes == ("x", "y")
     with pytest.raises(DataError, match=r"found no target, needs the name of the column to predict"):
-        load_examples("table.csv")
+        load_examples(str(csv_of("a,t\n1,x\n2,y\n")))
+    with pytest.raises(MissingPathError, match=r"nowhere.csv: there is no such file in "):
+        load_examples("nowhere.csv")
     with pytest.raises(DataError, match=r"that have a name are breast_cancer, circles, digits, iris, mnist"):
         load_examples("flowers")
     with pytest.raises(DataError, match=r"found kind='label', needs one of auto, classes, numbers"):

@@ -16,9 +16,10 @@ from flowgraph.demo.digits import load_split
 from flowgraph.demo.report import PAGES, SHOWN, digits, mistakes
 from flowgraph.errors import install_hint
 from flowgraph.reports.images import ink
-from tests.browser import in_a_browser
+from tests.browser import in_a_browser, shared
 from tests.reports.browser import cut
 from tests.reports.wellformed import check_page
+from tools.picture_claims import of_svg, untrue
 
 PICTURES = ("graph.svg", "values.svg", "gradients.svg", "steps.svg", "learning_curve.svg")
 
@@ -42,6 +43,13 @@ def test_the_pictures_are_svg(short):
     out, _ = short
     for name in PICTURES:
         assert ElementTree.parse(out / name).getroot().tag.endswith("svg")
+
+
+@in_a_browser
+@pytest.mark.parametrize("name", PICTURES[:4])
+def test_no_edge_of_a_picture_runs_where_it_does_not_belong(short, name):
+    out, _ = short
+    assert untrue(of_svg(shared(), (out / name).read_text("utf-8"))) == []
 
 
 def test_the_report_is_self_contained_and_links_what_was_written(short):
@@ -128,7 +136,7 @@ def test_a_missing_extra_is_named(module, extra, tmp_path):
     found = subprocess.run(
         [sys.executable, "-c", code, "demo", "--out", str(tmp_path)], capture_output=True, text=True, check=False
     )
-    assert found.returncode == (3 if extra == "cli" else 1)
+    assert found.returncode == 3
     assert install_hint(extra) in found.stderr
     assert module in found.stderr
     assert "Traceback" not in found.stderr

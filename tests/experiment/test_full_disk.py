@@ -26,7 +26,7 @@ def limited(size, *arguments):
 def test_a_limit_on_the_size_of_files_before_anything_is_kept(tmp_path):
     done = limited(2000, "train", *SHORT, "-o", tmp_path / "run")
     path = tmp_path / "run" / "checkpoint.safetensors"
-    assert done.returncode == 1
+    assert done.returncode == 3
     assert done.stderr == (
         f"Error: {path}: could not be written: File too large; raise the limit on the size of files (ulimit -f), "
         f"then try again\n"
@@ -38,7 +38,7 @@ def test_a_limit_on_the_size_of_files_before_anything_is_kept(tmp_path):
 def test_a_training_whose_report_does_not_fit_goes_on_later(tmp_path):
     folder = tmp_path / "run"
     done = limited(20_000, "train", *SHORT, "-o", folder)
-    assert done.returncode == 1
+    assert done.returncode == 3
     assert done.stderr.count("\n") == 1
     assert done.stderr.startswith(f"Error: {folder}")
     assert done.stderr.endswith(f"(ulimit -f), then go on with: flowgraph train --resume -o {folder}\n")
@@ -62,7 +62,7 @@ def test_a_disk_that_is_full_after_some_files(number, tmp_path, monkeypatch):
     monkeypatch.setattr(os, "fsync", fsync)
     result = CliRunner().invoke(main, ["train", *SHORT, "--checkpoint-every", "1000", "-o", str(folder)])
     monkeypatch.undo()
-    assert result.exit_code == 1
+    assert result.exit_code == 3
     assert result.output.count("\n") == 1, result.output
     assert ": could not be written: No space left on device; free space there, then " in result.output
     assert not [one.name for one in folder.glob("*") if one.name.startswith(".") or one.name.endswith(".lock")]
@@ -76,7 +76,7 @@ def test_folders_that_cannot_be(tmp_path):
     for command in (["train", *SHORT], ["search", *SHORT, "-s", "l2=0.0|0.1"], ["demo", "--epochs", "1"],
                     ["bias-variance", *SHORT, "--vary", "hidden=1|2"]):  # fmt: skip
         result = CliRunner().invoke(main, [*command, "--out", str(tmp_path / "file" / "run")])
-        assert result.exit_code == 1, result.output
+        assert result.exit_code == 3, result.output
         assert result.stderr.count("\n") == 1, result.output
         assert f"Error: {tmp_path / 'file' / 'run'}: could not be written: " in result.stderr
         assert "what should be its folder is none; choose another" in result.output
@@ -95,9 +95,9 @@ def test_pictures_that_cannot_be_written(place, remedy, tmp_path):
     for command in (["render", target], ["animate", target], ["explain", target]):
         path = place.replace(".svg", ".html") if command[0] != "render" else place
         result = CliRunner().invoke(main, [*command, "-o", str(tmp_path / path)])
-        assert result.exit_code == 1, result.output
+        assert result.exit_code == 3, result.output
         assert result.output.count("\n") == 1, result.output
         assert "could not be written: " in result.output
         assert remedy in result.output
     result = CliRunner().invoke(main, ["gallery", str(tmp_path / "none" / "a.html")])
-    assert (result.exit_code, "make its folder first" in result.output) == (1, True)
+    assert (result.exit_code, "make its folder first" in result.output) == (3, True)

@@ -83,6 +83,6 @@ def test_a_model_that_is_not_of_this_run(run):
                   fg.Graph(fg.sum(x, axis=1)), fg.Graph(two + fg.Input("z"))):  # fmt: skip
         fg.save(folder / "model.safetensors", graph)
         result = invoke("predict", folder, rows)
-        assert result.exit_code == 1
+        assert result.exit_code == 3
         assert "found a graph that does not take 1 columns to 2 classes" in result.output
     (folder / "model.safetensors").write_bytes(kept)

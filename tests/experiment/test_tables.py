@@ -49,7 +49,7 @@ def test_a_trained_network_predicts_tables_as_it_was_trained_on(path, tmp_path):
     assert [row["class"] for row in csv.DictReader(out.read_text().splitlines())] == ["yes", "no"]
     new.write_text("day,color,size\n2020-01-05,blue,1\n")
     done = invoke("predict", run, new)
-    assert done.exit_code == 1
+    assert done.exit_code == 3
     assert (
         "line 2, column 'color': found 'blue', needs one of the words of the training table, green, red" in done.output
     )
@@ -83,13 +83,13 @@ def test_rows_with_gaps_are_left_out_on_request(path, tmp_path):
 )
 def test_what_is_left_over_is_refused(options, text, path, tmp_path):
     done = invoke("train", path, *OPTIONS, *options, "-o", tmp_path / "run")
-    assert done.exit_code == 1
+    assert done.exit_code == 3
     assert text in done.output
 
 
 def test_options_of_tables_are_refused_for_what_is_none(tmp_path):
     done = invoke("train", "iris", "--one-hot", "-o", tmp_path / "run")
-    assert done.exit_code == 1
+    assert done.exit_code == 3
     assert "found --drop-missing, --impute or --one-hot for what is no table" in done.output
 
 

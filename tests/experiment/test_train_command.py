@@ -156,22 +156,26 @@ def test_what_is_wrong_is_said_with_its_exit_code(whole, flowers, tmp_path):
     bad = tmp_path / "bad.csv"
     bad.write_text("a,kind\n1,x\n?,y\n")
     for arguments, code, text in [
-        ([flowers, *SHORT, "-o", whole[0]], 1, "found a run in it; --resume goes on with it"),
-        (["--resume", "-o", tmp_path], 1, "found no config.json, so there is no run to resume"),
-        (["--resume", "--l2", "1", "-o", whole[0]], 2, "so --l2 cannot be given"),
-        (["--resume", flowers, "-o", whole[0]], 2, "so DATA cannot be given"),
-        ([], 2, "DATA is missing"),
-        ([flowers, "--target", "colour"], 1, "found no column 'colour'; its columns are sepal length"),
-        ([flowers], 1, "found no target"),
-        ([flowers, "--target", "kind", "--hidden", "a"], 2, "'a' is no list of sizes such as 64,32"),
-        ([flowers, "--target", "kind", "--valid", "x"], 2, "'x' is no share such as 0.2"),
-        ([flowers, "--target", "kind", "--valid", "1.5"], 2, "'1.5' is no share such as 0.2"),
-        ([flowers, "--target", "kind", "--test", "0"], 2, "'0' is no share such as 0.2"),
-        ([flowers, "--target", "kind", "--l2", "-1"], 2, "found l2=-1.0, needs a number from 0"),
-        ([flowers, "--target", "kind", "--learning-rate", "nan"], 2, "found learning_rate=nan, needs a number above 0"),
-        ([bad, "--target", "kind"], 1, "line 3, column 'a': found '?'"),
-        ([tmp_path / "none.csv", "--target", "kind"], 1, "No such file"),
-        (["nothing"], 1, "the sets that have a name are"),
+        ([flowers, *SHORT, "-o", whole[0]], 3, "found a run in it; --resume goes on with it"),
+        (["--resume", "-o", tmp_path], 3, "found no config.json, so there is no run to resume"),
+        (["--resume", "--l2", "1", "-o", whole[0]], 64, "so --l2 cannot be given"),
+        (["--resume", flowers, "-o", whole[0]], 64, "so DATA cannot be given"),
+        ([], 64, "DATA is missing"),
+        ([flowers, "--target", "colour"], 3, "found no column 'colour'; its columns are sepal length"),
+        ([flowers], 3, "found no target"),
+        ([flowers, "--target", "kind", "--hidden", "a"], 64, "'a' is no list of sizes such as 64,32"),
+        ([flowers, "--target", "kind", "--valid", "x"], 64, "'x' is no share such as 0.2"),
+        ([flowers, "--target", "kind", "--valid", "1.5"], 64, "'1.5' is no share such as 0.2"),
+        ([flowers, "--target", "kind", "--test", "0"], 64, "'0' is no share such as 0.2"),
+        ([flowers, "--target", "kind", "--l2", "-1"], 64, "found l2=-1.0, needs a number from 0"),
+        (
+            [flowers, "--target", "kind", "--learning-rate", "nan"],
+            64,
+            "found learning_rate=nan, needs a number above 0",
+        ),
+        ([bad, "--target", "kind"], 3, "line 3, column 'a': found '?'"),
+        ([tmp_path / "none.csv", "--target", "kind"], 3, "there is no such file"),
+        (["nothing"], 3, "the sets that have a name are"),
     ]:
         result = run(*arguments, *([] if "-o" in arguments else ["-o", tmp_path / "new"]))
         assert (result.exit_code, text in result.output) == (code, True), (arguments, result.output)
@@ -184,7 +188,7 @@ def test_other_data_than_the_run_began_with(whole, flowers, tmp_path):
     config = (folder / "config.json").read_text()
     (folder / "config.json").write_text(config.replace(json.dumps(str(flowers)), json.dumps(str(path))))
     result = run("--resume", "-o", folder)
-    assert (result.exit_code, "its examples are not those that the run" in result.output) == (1, True)
+    assert (result.exit_code, "its examples are not those that the run" in result.output) == (3, True)
 
 
 def test_a_configuration_that_is_damaged_or_newer(whole, tmp_path):
@@ -194,7 +198,7 @@ def test_a_configuration_that_is_damaged_or_newer(whole, tmp_path):
     ]:
         (tmp_path / "config.json").write_text(text)
         result = run("--resume", "-o", tmp_path)
-        assert (result.exit_code, found in result.output) == (1, True)
+        assert (result.exit_code, found in result.output) == (3, True)
 
 
 def test_a_training_that_diverges_ends_with_1(tmp_path):
@@ -285,7 +289,7 @@ def test_rows_that_cannot_be_predicted(whole, tmp_path):
     bad.write_text("a,b\n1,2\n")
     for folder, text in [(whole[0], "found no column 'sepal length"), (tmp_path, "so no network was trained here")]:
         result = predicted(folder, bad)
-        assert (result.exit_code, text in result.output) == (1, True), result.output
+        assert (result.exit_code, text in result.output) == (3, True), result.output
     (tmp_path / "result.json").write_text("{}")
     result = predicted(tmp_path, bad)
-    assert (result.exit_code, "no result of a run" in result.output) == (1, True)
+    assert (result.exit_code, "no result of a run" in result.output) == (3, True)

@@ -44,11 +44,11 @@ def test_two_trainings_in_one_folder(tmp_path):
     until(folder / "checkpoint.safetensors", first)
     second = start("train", *LONG, "--seed", "1", "--learning-rate", "0.01", "-o", folder)
     code, out, err = finish(second)
-    assert (code, out) == (1, "")
+    assert (code, out) == (3, "")
     assert err.count("\n") == 1
     assert err.startswith(f"Error: {folder}: process {first.pid} writes it since ")
     resumed = finish(start("train", "--resume", "-o", folder))
-    assert (resumed[0], f"process {first.pid} writes it" in resumed[2]) == (1, True)
+    assert (resumed[0], f"process {first.pid} writes it" in resumed[2]) == (3, True)
     first.send_signal(signal.SIGINT)
     code, out, err = finish(first)
     assert code == 130, err
@@ -126,6 +126,6 @@ def test_other_commands_that_write_a_folder(command, tmp_path):
     run = RunFolder(tmp_path)
     with run.held():
         code, _, err = finish(start(*command, "--epochs", "1", *(["-o"] if len(command) > 1 else ["--out"]), tmp_path))
-    assert code == 1
+    assert code == 3
     assert f"Error: {tmp_path}: process {os.getpid()} writes it since" in err
     assert [path.name for path in tmp_path.iterdir()] == []

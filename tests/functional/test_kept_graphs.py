@@ -34,7 +34,7 @@ def test_a_derivative_made_anew_in_a_loop_finds_its_graph():
         slope = grad(lambda x, rate=rate: np.sum(x**2) * rate)
         np.testing.assert_allclose(slope(X), 2 * X * rate)
         stores.add(id(slope._programs))
-        assert len(slope._programs) == (place >= 2), "derived when a graph comes up again"
+        assert len(slope._programs) == (place >= 1), "kept when there is a second call"
     assert len(stores) == 1
 
 

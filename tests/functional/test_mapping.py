@@ -201,7 +201,7 @@ def test_it_runs_as_a_plan(monkeypatch):
     mapped = vmap(lambda w, x: np.tanh(w @ x) * x, (None, 0))
     for _ in range(4):
         np.testing.assert_allclose(mapped(W, X), np.tanh(X @ W)[:, None] * X)
-    assert any(kept.program.runs.is_compiled for kept in mapped._programs._kept.values())
+    assert any(kept.program.runs.plan for kept in mapped._programs._kept.values())
 
 
 def test_it_works_on_boxes_with_named_sizes_and_is_traced():

@@ -52,7 +52,7 @@ def reciprocals(monkeypatch: Any) -> None:
 
 def scopes_as_they_stand(monkeypatch: Any) -> None:
     """A scope may hold line ends, and stands in the source of a plan as it is."""
-    monkeypatch.setattr("flowgraph.box.naming.why_not_a_name", lambda name: None)
+    monkeypatch.setattr("flowgraph.box.node.why_not_a_name", lambda name: None)
     monkeypatch.setattr(emit, "printable", lambda text: text)
 
 

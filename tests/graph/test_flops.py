@@ -5,7 +5,7 @@ import pytest
 
 import flowgraph as fg
 from flowgraph.box.base import Box
-from flowgraph.graph.flops import Flops, flops_of, total_flops
+from flowgraph.graph.table import Flops, flops_of, total_flops
 from flowgraph.shapes.size import divide, product
 from tests.cases import cases
 from tests.graph.counting import counted

@@ -2,15 +2,15 @@
 
 import gc
 import threading
-import types
 from contextlib import nullcontext
 
 import numpy as np
 import pytest
 
 import flowgraph as fg
+from flowgraph.box import elementwise
 from flowgraph.errors import BoxContractError, ReadOnlyError
-from flowgraph.graph.order import Boxes, assert_topological, topological_order
+from flowgraph.graph.topology import Boxes, assert_topological, topological_order
 
 
 @pytest.fixture
@@ -294,8 +294,8 @@ def test_the_place_of_a_box_is_that_of_tuple_index(start, stop):
 
 
 def test_a_number_beyond_its_integers_asks_the_ufunc_that_takes_so_many_arrays():
-    several = types.SimpleNamespace(numpy=(np.negative, np.true_divide))
-    assert fg.Elementwise._dtype_beyond(several, -1, [np.dtype(np.uint8)]) == np.float64
+    several = type("Several", (), {"numpy": (np.negative, np.true_divide)})
+    assert elementwise._computed_in(several, np.dtype(np.uint8), int) == (np.float64,) * 3
 
 
 def _contradictory():

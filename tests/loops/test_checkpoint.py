@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import flowgraph as fg
-from flowgraph.graph.flops import total_flops
+from flowgraph.graph.table import total_flops
 from flowgraph.loops.checkpoint_box import Recomputed
 from flowgraph.plan.javascript.node import node_program
 from tests.loops.agreement import assert_close, dear

@@ -146,14 +146,14 @@ def test_a_whole_package_is_broken_file_by_file(tiny):
 def test_what_is_no_python_is_refused(tiny):
     (tiny / "tiny" / "boxes.py").write_text("class Square(:\n")
     result = run("tiny.boxes", *command("good.py"))
-    assert result.exit_code == 2
+    assert result.exit_code == 3
     assert "boxes.py is no Python that this version reads" in result.output
 
 
 def test_a_suite_that_fails_by_itself_is_refused(tiny):
     (tiny / "bad.py").write_text("print('here is why')\nraise SystemExit(3)\n")
     result = run("tiny.boxes", *command("bad.py"))
-    assert result.exit_code == 2
+    assert result.exit_code == 3
     assert "without any mutant the command" in result.output
     assert "fails (exit code 3)" in result.output
     assert "here is why" in result.output
@@ -170,7 +170,7 @@ def test_a_suite_that_never_imports_the_boxes_sees_nothing(tiny):
     ("arguments", "text"),
     [
         (["tiny.nothing", "--", "true"], "found no module 'tiny.nothing' on the import path"),
-        (["nowhere.py", "--", "true"], "found no file 'nowhere.py'"),
+        (["nowhere.py", "--", "true"], "nowhere.py: there is no such file in"),
         (["math", "--", "true"], "needs a module written in Python"),
         (["tiny/__init__.py", "--", "true"], "found no bprop in tiny/__init__.py"),
         (["tiny.boxes", "--box", "Cube", "--", "true"], "found no bprop of 'Cube' in tiny.boxes; there are Square"),
@@ -179,7 +179,7 @@ def test_a_suite_that_never_imports_the_boxes_sees_nothing(tiny):
 )
 def test_what_cannot_be_scored_is_said(tiny, arguments, text):
     result = run(*arguments)
-    assert result.exit_code == 2
+    assert result.exit_code == 3
     assert text in result.output.replace("\n", " ")
 
 

@@ -106,6 +106,46 @@ def test_a_loop_numbers_its_boxes_in_order(expression: str) -> None:
     assert len(subject.assigned) == 3
 
 
+VARIABLES = ("a", "b", "c", "d")
+
+
+@st.composite
+def loops(draw: Callable[..., Any]) -> tuple[str, int]:
+    """A loop whose variables read each other, elements of x, and what the turn before has left, by line or by call."""
+    turns = draw(st.integers(2, 5))
+    lines, carried = ["xt = X[:, t]"], draw(st.sampled_from(VARIABLES))
+    for place, name in enumerate(VARIABLES):
+        first = draw(st.sampled_from([*VARIABLES[:place], "xt", "xt"]))
+        second = draw(st.sampled_from([*VARIABLES[:place], "xt", "h"]))
+        lines.append(f"{name} = np.tanh({first}) + {second}")
+    late = draw(st.booleans())
+    lines += (
+        [f"e = {carried} * h if t else {carried} * 2.0", "h = np.sin(e) @ y + h"]
+        if late
+        else [f"h = {carried} @ y + h"]
+    )
+    lines.append("keep += [(n, t, v) for n, v in [('xt', xt), ('h', h)]]")
+    lines += [f"keep.append(({name!r}, t, {name}))" for name in VARIABLES]
+    body = "\n".join(f"    {line}" for line in lines)
+    return f"X = fg.Input('X', shape=(3, {turns}, 3))\nh = x\nfor t in range({turns}):\n{body}", turns
+
+
+@settings(max_examples=40, deadline=None)
+@given(loops())
+def test_a_subscript_is_the_turn_of_the_loop_for_every_variable(program: tuple[str, int]) -> None:
+    text, turns = program
+    space = run_source(text)
+    graph = fg.Graph(space["h"])
+    names = Subject(graph).assigned
+    kept = [(name, t, box) for name, t, box in space["keep"] if box in names]
+    for name in {name for name, _, _ in kept}:
+        own = [(t, box) for other, t, box in kept if other == name]
+        if len(own) == turns:
+            assert [names[box] for _, box in own] == [f"{name}{'₁₂₃₄₅'[t]}" for t, _ in own]
+        assert [names[box] for _, box in own] == sorted(names[box] for _, box in own)
+    assert len([1 for name, _, _ in kept if name == "h"]) == turns
+
+
 def test_source_that_is_gone_or_no_python_gives_no_names() -> None:
     for text in ("h = x @ y", "%magic\nh = x @ y"):
         space = run_source("\n" * text.count("\n") + "h = x @ y", "<gone>")

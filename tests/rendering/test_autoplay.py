@@ -10,6 +10,7 @@ import pytest
 from flowgraph.errors import UsageError
 from tests.browser import answered, in_a_browser
 from tests.rendering.graphs import feeds, lecture, nasty
+from tools import page_runner, pages
 
 
 def playing(folder: Path, theme: str = "auto") -> str:
@@ -87,14 +88,25 @@ def test_the_picture_of_the_readme_plays() -> None:
     assert "docs/pictures/lecture.svg" in (docs.parent / "README.md").read_text(encoding="utf-8")
 
 
-def test_the_code_of_the_readme_makes_its_picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+FIRST = "docs/first-graph.md"
+SHOWN = {"lecture.svg": "README.md", "first_graph.svg": FIRST, "first_values.svg": FIRST}
+"""The pictures of docs/pictures, and the pages whose code makes them."""
+
+
+@pytest.mark.parametrize("picture", sorted(path.name for path in (pages.ROOT / "docs" / "pictures").glob("*.svg")))
+def test_the_code_of_a_page_makes_its_picture(picture: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """By the boxes and the steps of both: how they are drawn may change before the picture is made anew."""
-    root = Path(__file__).parents[2]
+    page = pages.ROOT / SHOWN[picture]
     monkeypatch.chdir(tmp_path)
-    code = "\n".join(re.findall(r"^```python\n(.*?)^```", (root / "README.md").read_text("utf-8"), re.M | re.S))
-    exec(compile(code.partition("class Swish")[0], "README.md", "exec"), {})
-    made, shown = ((folder / "lecture.svg").read_text("utf-8") for folder in (tmp_path, root / "docs" / "pictures"))
-    assert set(re.findall(r'id="((?:box|words)-[^"]*)"', made)) == set(re.findall(r'id="((?:box|words)-[^"]*)"', shown))
+    names: dict[str, object] = {"__name__": "page"}
+    blocks = (block for block in pages.blocks(page) if block.language == "python")
+    while not Path(picture).exists():
+        assert page_runner.python({"text": next(blocks).text, "file": None}, names)["failed"] is None
+    made, shown = ((folder / picture).read_text("utf-8") for folder in (tmp_path, pages.ROOT / "docs" / "pictures"))
+    parts = re.compile(r'id="(?:box|words)-[^"]*"')
+    assert set(parts.findall(made)) == set(parts.findall(shown))
+    assert len(parts.findall(made)) > 5
+    assert f"pictures/{picture})" in page.read_text(encoding="utf-8")
 
 
 @in_a_browser

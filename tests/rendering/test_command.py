@@ -127,13 +127,13 @@ def test_a_scope_is_collapsed_by_name(tmp_path: Path) -> None:
 def test_what_cannot_be_drawn_is_said_without_a_traceback(model: str, target: str, said: str) -> None:
     for command in ("render", "explain", "animate"):
         result = call(command, f"{model}{target}")
-        assert result.exit_code == 1
+        assert result.exit_code == 3
         assert said in result.output
         assert isinstance(result.exception, SystemExit)
 
 
 def test_numbers_that_do_not_fit_ask_for_feeds(model: str, tmp_path: Path) -> None:
     result = call("render", f"{model}:picky", "-o", tmp_path / "net.svg", "--view", "values")
-    assert result.exit_code == 1
+    assert result.exit_code == 3
     assert "drawn for y" in result.output
     assert "--feeds inputs.npz" in result.output

@@ -23,7 +23,7 @@ from flowgraph.rendering.files import picture_of
 from tests.rendering.graphs import deep, feeds, lecture, nasty
 
 PURE = [program for _, program in engines.every("graphviz-pure")]
-needs_pure = pytest.mark.skipif(not PURE, reason="graphviz-pure is not installed (extra render)")
+needs_pure = pytest.mark.skipif(not PURE, reason="graphviz-pure is not installed (extra cli)")
 
 
 @pytest.fixture
@@ -98,7 +98,7 @@ def test_a_program_that_cannot_run_is_named(tmp_path: Path) -> None:
 
 
 def test_png_without_an_engine_becomes_svg_with_the_remedy(no_engine: None, tmp_path: Path) -> None:
-    with pytest.warns(RenderWarning, match=re.escape(install_hint("render"))):
+    with pytest.warns(RenderWarning, match=re.escape(install_hint("cli"))):
         assert lecture().render(tmp_path / "net.png") == tmp_path / "net.svg"
     assert (tmp_path / "net.svg").exists()
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import flowgraph as fg
-from flowgraph.graph.foreign import _makers, graph_maker_for
 from flowgraph.rendering.entry import graph_to_draw
+from flowgraph.rendering.foreign import _makers, graph_maker_for
 
 x = fg.Input("x", shape=(3,))
 h = np.tanh(x)
@@ -26,6 +26,14 @@ def test_settings_are_those_of_a_graph(tmp_path):
 def test_a_plan_is_drawn_with_its_memory(tmp_path):
     plan = fg.compile([h]).prepare(x=np.ones(3))
     assert fg.render(plan, tmp_path / "one.dot").read_text() == plan.render(tmp_path / "other.dot").read_text()
+
+
+def test_a_file_is_drawn_by_its_name(tmp_path):
+    x = fg.Input("x", shape=("N", 3))
+    saved = fg.save(tmp_path / "net.safetensors", fg.Graph(np.tanh(x).named("h")))
+    assert "tanh" in fg.render(saved, tmp_path / "net.svg").read_text("utf-8")
+    with pytest.raises(fg.errors.FlowgraphError, match="nothing"):
+        fg.render(tmp_path / "nothing.onnx", tmp_path / "net.svg")
 
 
 def test_functions_get_their_arguments_by_position():

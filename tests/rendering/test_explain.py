@@ -28,6 +28,17 @@ DRAWN = [
 DECLARED = [cls for cls in fg.registry.values() if cls.derivative and cls.__module__.startswith("flowgraph.")]
 LATEX = shutil.which("pdflatex")
 
+PAPER = r"""\documentclass{article}
+\usepackage{amsmath,amssymb}
+\begin{document}
+Before.
+\input{net.tex}
+Between.
+\input{net}
+After.
+\end{document}
+"""
+
 
 def gradient_of(graph: fg.Graph, name: str) -> str:
     (line,) = [line for line in derive(graph).gradients if line.name == name]
@@ -200,15 +211,22 @@ def test_markdown_and_tex_hold_the_lines(tmp_path: Path) -> None:
         assert f"${line.left} = {line.right}$" in markdown
         assert f"{line.left} & = {line.right} &&" in tex
     assert tex.isascii()
-    assert tex.rstrip().endswith(r"\end{document}")
+    alone, inside = tex.partition(r"\else")[2].partition(r"\fi")[::2]
+    assert r"\documentclass" in alone
+    assert not any(
+        word in inside for word in (r"\documentclass", r"\usepackage", r"\begin{document}", r"\end{document}")
+    )
 
 
 @pytest.mark.skipif(LATEX is None, reason="no pdflatex on this machine")
 @pytest.mark.parametrize("graph", [lecture(), nasty(), deep(30)], ids=len)
-def test_the_document_compiles(graph: fg.Graph, tmp_path: Path) -> None:
+@pytest.mark.parametrize("place", ["alone", "inside"])
+def test_the_derivation_compiles_alone_and_inside_of_a_document(graph: fg.Graph, place: str, tmp_path: Path) -> None:
     graph.explain(tmp_path / "net.tex")
+    (tmp_path / "paper.tex").write_text(PAPER, encoding="utf-8")
+    main = "net.tex" if place == "alone" else "paper.tex"
     done = subprocess.run(
-        [str(LATEX), "-interaction=nonstopmode", "-halt-on-error", "net.tex"],
+        [str(LATEX), "-interaction=nonstopmode", "-halt-on-error", main],
         cwd=tmp_path,
         capture_output=True,
         timeout=120,
@@ -221,7 +239,7 @@ def test_what_cannot_be_written_is_said(tmp_path: Path, monkeypatch: pytest.Monk
         lecture().explain(tmp_path / "net.svg")
     monkeypatch.setitem(sys.modules, "latex2mathml.converter", None)
     mathml.cache_clear()
-    with pytest.raises(RenderError, match=re.escape(install_hint("render"))):
+    with pytest.raises(RenderError, match=re.escape(install_hint("cli"))):
         lecture().explain(tmp_path / "net.html")
 
 

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 import flowgraph as fg
 from flowgraph.errors import UsageError
 from flowgraph.rendering.files import picture_of
-from flowgraph.rendering.layout import Layout, Place, place
+from flowgraph.rendering.layout import place
+from flowgraph.rendering.placement import Layout, Place
 from tests.rendering.graphs import deep, feeds, lecture
 
 

@@ -150,7 +150,7 @@ def test_a_search_that_cannot_reach_its_database_makes_no_folder(tmp_path):
     out = tmp_path / "out"
     command = ["search", "digits", "-s", "l2=0.0|1e-4", "--storage", WRONG["nobody listens"][0], "-o", str(out)]
     done = CliRunner().invoke(main, command)
-    assert done.exit_code == 1
+    assert done.exit_code == 3
     assert "cannot be reached" in done.output
     assert SECRET not in done.output
     assert not out.exists()

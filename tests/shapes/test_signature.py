@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flowgraph.shapes.signature import Signature, SignatureMismatchError
 from flowgraph.shapes.size import Size
+from flowgraph.shapes.spec import Signature, SignatureMismatchError
 
 N = Size("N")
 

@@ -13,6 +13,8 @@ TEXTS = {
     "notebooks/README.md": "lecture",
 }  # fmt: skip
 """The texts at the top of the repository that are pages, and the names of these."""
+OF_CODE = {"flowgraph/errors.py": "errors"}
+"""Files of code that pages lead to on the code host, and the pages of the site that say what is in them."""
 SUFFIX = ".myst"
 """Not .md, by which the tests of documents would find each page a second time and execute it again."""
 
@@ -38,6 +40,18 @@ def _relinked(text: str, folder: str) -> str:
         if target.startswith("notebooks/"):
             return f"]({Path(target).stem}{SUFFIX}"
         return f"](../{target.removeprefix('docs/')}" if target.startswith("docs/") else f"](../../{target}"
+
+    return _LINK.sub(led, text)
+
+
+def led_on_the_site(text: str, page: str) -> str:
+    """The links of a page of docs/, `reference/index` say, to what stands above docs/, as they lead on the site."""
+    folder = posixpath.join("docs", posixpath.dirname(page))
+
+    def led(found: re.Match[str]) -> str:
+        target = posixpath.normpath(posixpath.join(folder, found[1]))
+        name = (TEXTS | OF_CODE).get(target)
+        return found[0] if name is None else f"]({posixpath.relpath(f'docs/generated/{name}', folder)}"
 
     return _LINK.sub(led, text)
 

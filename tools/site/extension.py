@@ -13,7 +13,7 @@ from typing import Any
 from flowgraph.rendering.mathml import mathml
 from tools.site.api_pages import NAMES, api_pages
 from tools.site.command_line_page import command_line_page
-from tools.site.copied_pages import copied_pages
+from tools.site.copied_pages import copied_pages, led_on_the_site
 from tools.site.docstrings import as_rst
 from tools.site.errors_page import errors_page
 
@@ -24,6 +24,7 @@ GENERATED = Path("generated")
 def setup(app: Any) -> dict[str, Any]:
     """What Sphinx calls: see "Writing extensions" in its documentation."""
     app.connect("config-inited", _write_pages)  # before Sphinx, and autosummary with it, looks what pages there are
+    app.connect("source-read", _lead)
     app.connect("autodoc-process-docstring", _translate, priority=100)  # before numpydoc reads its sections
     app.add_html_math_renderer("mathml", (_inline, None), (_block, None))
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
@@ -47,6 +48,12 @@ def _write_pages(app: Any, config: Any) -> None:
         target = folder / name
         if not target.exists() or target.read_text(encoding="utf-8") != text:
             target.write_text(text, encoding="utf-8")
+
+
+def _lead(app: Any, page: str, source: list[str]) -> None:
+    """Lead links of pages to generated ones, which the code host does not have."""
+    if not page.startswith(f"{GENERATED}/"):
+        source[0] = led_on_the_site(source[0], page)
 
 
 def _translate(app: Any, what: str, name: str, obj: object, options: object, lines: list[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from math import inf
 from typing import Any
 
@@ -10,10 +11,9 @@ import numpy as np
 from flowgraph.box import Box, Elementwise, Value
 from flowgraph.box.example import example
 from flowgraph.box.interval import Interval
-from flowgraph.box.numpy_dispatch import implements
+from flowgraph.box.numpy_dispatch import implements, in_loop
 from flowgraph.box.slopes import Slopes
 from flowgraph.boxes.engine import remedies
-from flowgraph.boxes.numpy_api.array_arguments import as_box_or_array
 
 
 class Power(Elementwise):
@@ -34,11 +34,11 @@ class Power(Elementwise):
 
     @classmethod
     def from_numpy(cls, a: Value, b: Value) -> Box:
-        """A plain number as the exponent is a setting."""
-        return ConstantPower(a, exponent=b) if type(b) in (int, float) else cls(a, b)
+        """A plain number as the exponent is a setting, except where `**` is another function than np.power."""
+        return ConstantPower(a, exponent=b) if type(b) in (int, float) and a.dtype.kind not in "bc" else cls(a, b)
 
     def fprop(self, a: Value, b: Value) -> Value:
-        return a**b
+        return np.power(a, b)
 
     def bprop(
         self, grad: Value, h: Value, a: Value, b: Value, *, needs: tuple[bool, ...] = (True, True)
@@ -84,9 +84,10 @@ class ConstantPower(Elementwise):
     )
 
     def fprop(self, a: Value) -> Value:
-        if self.exponent == 0.5 and a.dtype.kind in "fc":
-            return np.sqrt(a)  # as NumPy does for arrays, not for its scalars: of -inf the root is NaN, the power inf
-        return a**self.exponent
+        p = self.exponent
+        if p == 0.5 and a.dtype.kind in "fc":
+            return np.sqrt(a)  # as NumPy's operator does for arrays, not for its scalars
+        return np.square(a) if p == 2 and isinstance(p, int) else a**p
 
     def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         p = self.exponent
@@ -181,15 +182,13 @@ class Cbrt(Elementwise):
         return (grad / (3 * h * h),)
 
 
+@implements(operator.pow)
+def power(a: Value, b: Value) -> Any:
+    """The operator a ** b of a box and a plain number."""
+    return ConstantPower(a, exponent=b)
+
+
 @implements(np.float_power)
 def float_power(a: Value, b: Value) -> Any:
-    """np.float_power of boxes: a power of float64."""
-    return np.power(_double(a), _double(b))
-
-
-def _double(value: Value) -> Any:
-    """A box or an array in double precision, a number as it is."""
-    if type(value) in (bool, int, float):
-        return float(value)
-    value = as_box_or_array(value)
-    return value.astype(np.result_type(value.dtype, np.float64))
+    """np.float_power of boxes: a power in double precision."""
+    return np.power(*in_loop(np.float_power, (a, b)))

@@ -10,7 +10,7 @@ import numpy as np
 
 from flowgraph.box import Box, Elementwise, Value
 from flowgraph.box.example import example
-from flowgraph.boxes.numpy_api.array_arguments import as_box_or_array
+from flowgraph.boxes.numpy_api.array_arguments import as_box_or_array, common_dtype
 from flowgraph.errors import UnsupportedError
 
 
@@ -191,8 +191,10 @@ class Clip(Elementwise):
         low, high = (a_min if min is None else min), (a_max if max is None else max)
         if low is None and high is None:
             return a
-        if isinstance(a, Box) and all(limit is None or type(limit) in (int, float) for limit in (low, high)):
+        plain = isinstance(a, Box) and all(limit is None or type(limit) in (int, float) for limit in (low, high))
+        if plain and (a.dtype.kind == "f" or not {low, high} & {-inf, inf}):  # which make floats of integers
             return cls(a, low=-inf if low is None else low, high=inf if high is None else high)
+        a = as_box_or_array(a).astype(common_dtype(*(one for one in (a, low, high) if one is not None)))
         raised = a if low is None else np.maximum(a, low)
         return raised if high is None else np.minimum(raised, high)
 
@@ -254,9 +256,9 @@ class Where(Elementwise):
         taken = np.where(condition, grad, 0) if needs[1] else None
         return None, taken, np.where(condition, 0, grad) if needs[2] else None
 
-    def _dtype_of(self, number: object, children: Sequence[Any]) -> Any:
+    def _dtype_of(self, place: int, children: Sequence[Any]) -> Any:
         """A Python number takes the dtype of the other branch, whatever the condition is made of."""
-        return super()._dtype_of(number, children[1:])
+        return super()._dtype_of(place - 1, children[1:]) if place else None
 
 
 class NanToNum(Elementwise):

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
 import numpy as np
 
-from flowgraph.box import Box, Elementwise, Value
+from flowgraph.box import Elementwise, Value
 from flowgraph.box.example import example
 
 
@@ -71,12 +68,3 @@ class Ldexp(Elementwise):
 
     def bprop(self, grad: Value, h: Value, a: Value, exponents: Value) -> tuple[Value, ...]:
         return np.ldexp(grad, exponents), None
-
-    def _dtype_of(self, number: object, children: Sequence[Any]) -> Any:
-        """Exponents are integers; an integer a becomes the float dtype that NumPy takes."""
-        if not isinstance(number, int):
-            return super()._dtype_of(number, children[:1])
-        if number is not children[0] or type(children[1]) in (bool, int):
-            return None
-        exponents = children[1].dtype if isinstance(children[1], Box) else np.asarray(children[1]).dtype
-        return np.ldexp.resolve_dtypes((int, exponents, None))[0]

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import math
 from math import inf
-from typing import Any
 
 import numpy as np
 
-from flowgraph.box import Box, Elementwise, Value
+from flowgraph.box import Elementwise, Value
 from flowgraph.box.interval import Interval
 from flowgraph.boxes.elementwise.exponential import one_at_zero
 from flowgraph.boxes.engine import remedies
-from flowgraph.errors import DtypeError
 
 
 class Sin(Elementwise):
@@ -213,15 +211,11 @@ class Radians(Elementwise):
     symbol = "rad"
     formula = r"\frac{\pi}{180} a"
     derivative = r"\frac{\pi}{180}"
+    analytic = False
     slopes = "constant"
 
-    @classmethod
-    def from_numpy(cls, a: Value) -> Box:
-        """NumPy's call: whole numbers become floats as wide as they are; complex numbers are no angles."""
-        return cls(_as_angle(a, "Radians"))
-
     def fprop(self, a: Value) -> Value:
-        return a * (math.pi / 180)
+        return np.radians(a)
 
     def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         return (grad * (math.pi / 180),)
@@ -237,23 +231,11 @@ class Degrees(Elementwise):
     symbol = "deg"
     formula = r"\frac{180}{\pi} a"
     derivative = r"\frac{180}{\pi}"
+    analytic = False
     slopes = "constant"
 
-    @classmethod
-    def from_numpy(cls, a: Value) -> Box:
-        """NumPy's call: whole numbers become floats as wide as they are; complex numbers are no angles."""
-        return cls(_as_angle(a, "Degrees"))
-
     def fprop(self, a: Value) -> Value:
-        return a * (180 / math.pi)
+        return np.degrees(a)
 
     def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         return (grad * (180 / math.pi),)
-
-
-def _as_angle(a: Box, who: str) -> Any:
-    if a.dtype.kind == "c":
-        raise DtypeError(
-            f"{who}: found {a.title} of dtype {a.dtype}, needs real numbers; take np.real or np.angle of it"
-        )
-    return a.astype(np.radians.resolve_dtypes((a.dtype, None))[0]) if a.dtype.kind in "biu" else a

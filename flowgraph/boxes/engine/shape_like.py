@@ -10,9 +10,8 @@ from flowgraph.box import Box, Value
 from flowgraph.box.axes import Axes, axes_of
 from flowgraph.box.example import example
 from flowgraph.box.exports import public
-from flowgraph.shapes.broadcasting import summed_to
 from flowgraph.shapes.size import Shape, Size, product
-from flowgraph.shapes.spec import Spec, same, shape_text
+from flowgraph.shapes.spec import Spec, same, shape_text, summed_to
 
 
 class SumLike(Box):

@@ -54,8 +54,8 @@ def stop_gradient(a: Value) -> Any:
     --------
     >>> import flowgraph as fg
     >>> w = fg.Parameter(3.0, name="w")
-    >>> fg.Graph(w * fg.stop_gradient(w)).fprop().bprop()[w]
-    array(3.)
+    >>> float(fg.Graph(w * fg.stop_gradient(w)).fprop().bprop()[w])
+    3.0
     """
     if isinstance(a, Box):
         return StopGradient(a)

@@ -194,10 +194,10 @@ def get(box: Box, index: object) -> Any:
 
 
 def _is_settled(item: object) -> bool:
-    """Whether an entry of an index is a setting as it stands: an integer of Python, or a slice of such."""
+    """Whether an entry of an index is a setting as it stands: an integer of Python, a slice of such, or None."""
     if type(item) is slice:
         return item.step != 0 and all(type(part) is int or part is None for part in (item.start, item.stop, item.step))
-    return type(item) is int
+    return type(item) is int or item is None
 
 
 def _plain(box: Box, item: object, axis: int) -> Any:

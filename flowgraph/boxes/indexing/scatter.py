@@ -11,7 +11,7 @@ from flowgraph.box.example import example
 from flowgraph.box.exports import public
 from flowgraph.boxes.engine.shape_like import broadcast_like, reshape_like
 from flowgraph.boxes.indexing.index import Index, check_index, filled, get, index, index_add, indexed
-from flowgraph.boxes.numpy_api.array_arguments import as_box
+from flowgraph.boxes.numpy_api.array_arguments import as_box, as_element
 from flowgraph.errors import ShapeError
 from flowgraph.shapes.indexing import ARRAY
 from flowgraph.shapes.size import Shape, product
@@ -154,7 +154,9 @@ def set_at(a: Value, index: Any, value: Value) -> Any:
         copy[index] = value
         return copy
     a, taken = _taken(a, index)
-    return SetAt(a, broadcast_like(as_box(value).astype(a.dtype), taken), *taken.children[1:], index=taken.index)
+    return SetAt(
+        a, broadcast_like(as_element(value, a.dtype, "fg.set_at"), taken), *taken.children[1:], index=taken.index
+    )
 
 
 @public
@@ -190,7 +192,7 @@ def add_at(a: Value, index: Any, value: Value) -> Any:
         np.add.at(copy, index, value)
         return copy
     a, taken = _taken(a, index)
-    added = broadcast_like(as_box(value).astype(a.dtype), taken)
+    added = broadcast_like(as_element(value, a.dtype, "fg.add_at"), taken)
     return a + index_add(added, a, *taken.children[1:], index=taken.index)
 
 

@@ -12,7 +12,7 @@ from flowgraph.box.example import example
 from flowgraph.box.numpy_dispatch import implements
 from flowgraph.boxes.engine.shape_like import broadcast_like
 from flowgraph.boxes.indexing.index import index_add
-from flowgraph.boxes.numpy_api.array_arguments import as_box, as_box_or_array
+from flowgraph.boxes.numpy_api.array_arguments import as_box, as_box_or_array, as_element, common_dtype
 from flowgraph.errors import DtypeError, ShapeError, UsageError
 from flowgraph.shapes.indexing import ARRAY
 from flowgraph.shapes.spec import Spec, shape_text
@@ -71,9 +71,9 @@ class Choose(Elementwise):
             number = np.minimum(np.maximum(number, 0), last)
         return None, *(np.where(number == i, grad, 0) for i in range(len(choices)))
 
-    def _dtype_of(self, number: object, children: Sequence[Any]) -> Any:
+    def _dtype_of(self, place: int, children: Sequence[Any]) -> Any:
         """A Python number takes the dtype of the other choices."""
-        return super()._dtype_of(number, children[1:])
+        return super()._dtype_of(place - 1, children[1:]) if place else None
 
 
 @implements(np.select)
@@ -83,13 +83,14 @@ def select(condlist: Sequence[Any], choicelist: Sequence[Any], default: Value = 
         raise UsageError(
             f"np.select: found {len(condlist)} conditions for {len(choicelist)} choices, needs one for each"
         )
-    result = default
+    common = common_dtype(*choicelist, default)
+    result = as_element(default, common, "np.select")
     for condition, choice in reversed(list(zip(condlist, choicelist, strict=True))):
         if as_box_or_array(condition).dtype.kind != "b":
             raise DtypeError(
                 f"np.select: found a condition of dtype {as_box_or_array(condition).dtype}, needs booleans"
             )
-        result = np.where(as_box(condition), choice, result)
+        result = np.where(as_box(condition), as_element(choice, common, "np.select"), result)
     return result
 
 
@@ -124,7 +125,7 @@ def piecewise(x: Value, condlist: Value, funclist: Sequence[Any], *args: Any, **
 def _piece(x: Box, mask: Value, function: Any, args: Any, kw: Any) -> Any:
     """The values of a function where a mask holds, 0 elsewhere; a number is a constant function."""
     if not callable(function):
-        return as_box_or_array(function).astype(x.dtype)
+        return as_element(function, x.dtype, "np.piecewise")
     taken = x[mask]
     values = as_box(function(taken, *args, **kw)).astype(x.dtype)
     return index_add(broadcast_like(values, taken), x, mask, index=(ARRAY,))

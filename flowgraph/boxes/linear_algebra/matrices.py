@@ -11,9 +11,8 @@ from flowgraph.box import Box, Value
 from flowgraph.box.inference import try_fprop
 from flowgraph.boxes.elementwise.complex_numbers import conjugate
 from flowgraph.boxes.linear_algebra.diagonal import OnDiagonal
-from flowgraph.shapes.signature import SignatureMismatchError
 from flowgraph.shapes.size import Shape, Size, unknown
-from flowgraph.shapes.spec import Spec
+from flowgraph.shapes.spec import SignatureMismatchError, Spec
 
 
 class OfMatrices(Box, abstract=True):

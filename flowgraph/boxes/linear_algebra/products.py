@@ -13,6 +13,7 @@ from flowgraph.box.axes import axes_of
 from flowgraph.box.example import example
 from flowgraph.box.numpy_dispatch import implements
 from flowgraph.boxes.engine import remedies
+from flowgraph.boxes.numpy_api.array_arguments import as_box_or_array
 from flowgraph.errors import UsageError
 from flowgraph.shapes.size import Shape, product
 from flowgraph.shapes.spec import Spec, same
@@ -244,7 +245,7 @@ def tensordot(a: Value, b: Value, axes: Any = 2) -> Any:
 def dot(a: Value, b: Value) -> Any:
     """np.dot of boxes."""
     if np.ndim(a) == 0 or np.ndim(b) == 0:
-        return a * b
+        return as_box_or_array(a) * as_box_or_array(b)
     return MatMul(a, b) if np.ndim(b) <= 2 else tensordot(a, b, (-1, -2))
 
 
@@ -252,7 +253,7 @@ def dot(a: Value, b: Value) -> Any:
 def inner(a: Value, b: Value, /) -> Any:
     """np.inner of boxes: the sum of products over the last axis of both."""
     if np.ndim(a) == 0 or np.ndim(b) == 0:
-        return a * b
+        return as_box_or_array(a) * as_box_or_array(b)
     return MatMul(a, b) if np.ndim(b) == 1 else tensordot(a, b, (-1, -1))
 
 

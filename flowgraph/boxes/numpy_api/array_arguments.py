@@ -9,7 +9,7 @@ import numpy as np
 
 from flowgraph.box import Box, Constant, Value
 from flowgraph.box.axes import Axes, axes_of, is_of_number
-from flowgraph.errors import UsageError
+from flowgraph.errors import DtypeError, UsageError
 from flowgraph.shapes.size import product
 
 
@@ -21,6 +21,24 @@ def as_box_or_array(a: Value) -> Any:
 def as_box(a: Value) -> Box:
     """A box as it is, everything else as a constant."""
     return a if isinstance(a, Box) else Constant(a)
+
+
+def common_dtype(*values: Value) -> np.dtype[Any]:
+    """The dtype that NumPy gives boxes, arrays and Python numbers together; of two numbers alone, that of both."""
+    return np.result_type(*(v if type(v) in (bool, int, float, complex) else as_box_or_array(v).dtype for v in values))
+
+
+def as_element(value: Value, dtype: np.dtype[Any], who: str) -> Any:
+    """A value in the dtype of an array that it becomes part of; a number that the dtype cannot hold is refused."""
+    if isinstance(value, Box) or (np.iscomplexobj(value) and dtype.kind not in "bc"):
+        return as_box(value).astype(dtype)
+    try:
+        return Constant(value.item() if isinstance(value, np.generic) else value, dtype=dtype)
+    except (OverflowError, TypeError, ValueError) as error:
+        raise DtypeError(
+            f"{who}: found {value!r} for an array of dtype {dtype}, which does not hold it ({error}); convert the "
+            f"array, a.astype(...)"
+        ) from None
 
 
 def require_static(a: Value, function: str, what: str) -> Any:

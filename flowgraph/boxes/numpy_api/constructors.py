@@ -11,6 +11,7 @@ from flowgraph.box import Box, Constant, Value
 from flowgraph.box.axes import Axes, axes_of
 from flowgraph.box.numpy_dispatch import implements
 from flowgraph.boxes.engine.shape_like import broadcast_like
+from flowgraph.boxes.numpy_api.array_arguments import as_element
 from flowgraph.shapes.size import product
 
 
@@ -96,6 +97,5 @@ def isrealobj(x: Value) -> bool:
 
 def _filled(like: Value, value: Value, dtype: DTypeLike | None, shape: Any) -> Any:
     dtype = like.dtype if dtype is None else np.dtype(dtype)
-    if shape is not None:
-        return np.broadcast_to(Constant(value, dtype=dtype), shape)
-    return broadcast_like(Constant(value, dtype=dtype), like)
+    filling = as_element(value, dtype, "np.full_like")
+    return broadcast_like(filling, like) if shape is None else np.broadcast_to(filling, shape)

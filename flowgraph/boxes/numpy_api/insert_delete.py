@@ -14,7 +14,7 @@ from flowgraph.boxes.engine.shape_like import count_like
 from flowgraph.boxes.indexing.places import arange_like
 from flowgraph.boxes.numpy_api.array_arguments import (
     as_box,
-    as_box_or_array,
+    as_element,
     expand_along,
     require_static,
     slice_of_zeros,
@@ -29,7 +29,7 @@ def insert(arr: Value, obj: Value, values: Value, axis: int | None = None) -> An
     """np.insert of boxes: values before the places `obj` of an axis; both arrays may be boxes, the places are known."""
     a, axis = _rows(arr, axis)
     size = a.shape[axis]
-    values = as_box_or_array(values).astype(a.dtype)
+    values = as_element(values, a.dtype, "np.insert")
     places = _places(obj, size, "np.insert")
     if isinstance(size, int) and np.any((places < -size) | (places > size)):
         raise IndexingError(f"np.insert: found the places {places.tolist()} on an axis of {size} of {a.title}")

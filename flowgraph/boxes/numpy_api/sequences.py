@@ -10,7 +10,7 @@ from numpy.typing import DTypeLike
 
 from flowgraph.box import Value
 from flowgraph.box.numpy_dispatch import implements
-from flowgraph.boxes.numpy_api.array_arguments import as_box, as_box_or_array
+from flowgraph.boxes.numpy_api.array_arguments import as_box, common_dtype
 from flowgraph.errors import UsageError
 
 
@@ -28,8 +28,7 @@ def linspace(
     num = operator.index(num)
     if num < 0:
         raise UsageError(f"np.linspace: found num={num}, needs a number from 0")
-    common = np.result_type(*(side if type(side) in (bool, int, float, complex) else as_box_or_array(side).dtype
-                              for side in (start, stop)), 1.0)  # fmt: skip
+    common = common_dtype(start, stop, 1.0)
     start, stop = as_box(start) * 1.0, as_box(stop) * 1.0
     gaps = num - 1 if endpoint else num
     whole = stop - start

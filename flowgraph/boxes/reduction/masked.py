@@ -10,14 +10,25 @@ from numpy.typing import DTypeLike
 from flowgraph.box import Box, Value
 from flowgraph.box.axes import Axes
 from flowgraph.boxes.elementwise.exponential import one_at_zero
-from flowgraph.boxes.numpy_api.array_arguments import as_box, one_axis
-from flowgraph.errors import UsageError
+from flowgraph.boxes.numpy_api.array_arguments import as_box, as_element, one_axis
+from flowgraph.errors import DtypeError, UsageError
 
 
 def in_dtype(a: Value, dtype: DTypeLike | None) -> Any:
     """An array as a box, in another dtype if one is given."""
     a = as_box(a)
     return a if dtype is None else a.astype(dtype)
+
+
+def in_floats(a: Value, dtype: DTypeLike | None, real: bool = False) -> Any:
+    """The same for a mean, which integers seldom hold, or for a variance, which is real."""
+    a = as_box(a)
+    if dtype is not None and np.dtype(dtype).kind not in ("f" if real else "fc"):
+        raise DtypeError(
+            f"{a.title}: found dtype={np.dtype(dtype)} for a {'variance' if real else 'mean'}, needs a dtype of "
+            f"{'real' if real else 'real or complex'} numbers with fractions; convert the result, .astype(...)"
+        )
+    return in_dtype(a, dtype)
 
 
 def masked(a: Value, where: Value, neutral: Any) -> Any:
@@ -43,7 +54,8 @@ def started(a: Box, axis: Axes | None, initial: Value) -> tuple[Any, int]:
     if isinstance(initial, Box):
         raise UsageError(f"{a.title}: found {initial.title} as initial=, needs a number; use np.maximum or np.minimum")
     merged, place = one_axis(a, axis) if axis != () else (np.expand_dims(a, -1), a.ndim)
-    return np.pad(merged, [(0, int(i == place)) for i in range(merged.ndim)], constant_values=initial), place
+    last = as_element(initial, a.dtype, f"{a.title}: initial=").value[()]
+    return np.pad(merged, [(0, int(i == place)) for i in range(merged.ndim)], constant_values=last), place
 
 
 def squares(a: Value, where: Value, axis: Axes | None, keepdims: bool, mean: Value = None) -> tuple[Any, Any]:

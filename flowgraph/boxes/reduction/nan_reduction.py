@@ -14,7 +14,7 @@ from flowgraph.box.example import example
 from flowgraph.box.numpy_dispatch import implements
 from flowgraph.boxes.elementwise.exponential import one_at_zero
 from flowgraph.boxes.numpy_api.array_arguments import as_box
-from flowgraph.boxes.reduction.masked import count_where, in_dtype, one_of, squares
+from flowgraph.boxes.reduction.masked import count_where, in_floats, one_of, squares
 from flowgraph.boxes.reduction.sums import Reduction
 
 _HOLES = np.array([[np.nan, 3.0, 1.0], [2.0, np.nan, 2.0]])
@@ -117,7 +117,7 @@ def nanmean(
     """np.nanmean of a box: the mean of the elements that are not NaN; NaN with gradient 0 if there is none."""
     if not may_be_nan(a):
         return np.mean(a, axis=axis, dtype=dtype, keepdims=keepdims, where=where)
-    a = in_dtype(a, dtype)
+    a = in_floats(a, dtype)
     total = np.sum(filled(a, 0), axis=axis, keepdims=keepdims, where=where)
     return _ratio(total, count_where(a, _numbers(a, where), axis, keepdims).astype(total.dtype))
 
@@ -128,7 +128,7 @@ def nanvar(
     where: Value = None, mean: Value = None, correction: Any = None,
 ) -> Any:  # fmt: skip
     """np.nanvar of a box: the variance of the elements that are not NaN; NaN without a degree of freedom."""
-    a, ddof = in_dtype(a, dtype), one_of(ddof, correction)
+    a, ddof = in_floats(a, dtype, real=True), one_of(ddof, correction)
     if not may_be_nan(a):
         return np.var(a, axis=axis, ddof=ddof, keepdims=keepdims, where=where, mean=mean)
     total, number = squares(filled(a, 0), _numbers(a, where), axis, keepdims, mean)
@@ -141,7 +141,7 @@ def nanstd(
     where: Value = None, mean: Value = None, correction: Any = None,
 ) -> Any:  # fmt: skip
     """np.nanstd of a box: of the elements that are not NaN; the gradient is 0 if all are equal, as for np.std."""
-    a, ddof = in_dtype(a, dtype), one_of(ddof, correction)
+    a, ddof = in_floats(a, dtype, real=True), one_of(ddof, correction)
     if not may_be_nan(a):
         return np.std(a, axis=axis, ddof=ddof, keepdims=keepdims, where=where, mean=mean)
     variance = nanvar(a, axis, ddof=ddof, keepdims=keepdims, where=where, mean=mean)

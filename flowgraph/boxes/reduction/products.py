@@ -92,10 +92,10 @@ class Running(Box, abstract=True):
     axis: int | None = None
 
     @classmethod
-    def from_numpy(cls, a: Value, axis: Axes | None = None, *, dtype: DTypeLike | None = None) -> Box:
+    def from_numpy(cls, a: Value, axis: Axes | None = None, *, dtype: DTypeLike | None = None) -> Any:
         """NumPy's call: in another dtype; a number counts as a row of one."""
         a = in_dtype(a, dtype)
-        return cls(a, axis=None if is_of_number(a.ndim, axis) else axis)
+        return in_dtype(cls(a, axis=None if is_of_number(a.ndim, axis) else axis), dtype)
 
     examples: ClassVar[tuple[Any, ...]] = (
         example((4,)),
@@ -187,7 +187,7 @@ def cumulative_sum(
 ) -> Any:
     """np.cumulative_sum of a box; with the 0 before the first element for `include_initial`."""
     axis = _running_axis(x, axis)
-    return _with_initial(np.cumsum(in_dtype(x, dtype), axis=axis), axis, 0, include_initial)
+    return _with_initial(np.cumsum(x, axis=axis, dtype=dtype), axis, 0, include_initial)
 
 
 @implements(np.cumulative_prod)
@@ -196,7 +196,7 @@ def cumulative_prod(
 ) -> Any:
     """np.cumulative_prod of a box; with the 1 before the first element for `include_initial`."""
     axis = _running_axis(x, axis)
-    return _with_initial(np.cumprod(in_dtype(x, dtype), axis=axis), axis, 1, include_initial)
+    return _with_initial(np.cumprod(x, axis=axis, dtype=dtype), axis, 1, include_initial)
 
 
 def _running_axis(x: Value, axis: Any) -> int:

@@ -15,8 +15,8 @@ from flowgraph.box.inference import try_dtype_of_axes
 from flowgraph.boxes.elementwise.exponential import finite_or_zero, one_at_zero
 from flowgraph.boxes.engine import remedies
 from flowgraph.boxes.engine.shape_like import broadcast_like, count, count_like
-from flowgraph.boxes.numpy_api.array_arguments import axes_back
-from flowgraph.boxes.reduction.masked import count_where, in_dtype, masked, started
+from flowgraph.boxes.numpy_api.array_arguments import as_element, axes_back
+from flowgraph.boxes.reduction.masked import count_where, in_dtype, in_floats, masked, started
 from flowgraph.errors import UsageError
 from flowgraph.shapes.size import Shape, product
 from flowgraph.shapes.spec import Spec
@@ -97,15 +97,15 @@ class Fold(Reduction, abstract=True):
                 f"{cls.__name__}: found where= without initial=, the result where no element is selected; give initial="
             )
         a = masked(in_dtype(a, dtype), where, initial if cls.identity is None else cls.identity)
-        if initial is None:
-            return cls(a, axis=axis, keepdims=keepdims)
-        if cls.identity is None:
-            axis = None if is_of_number(a.ndim, axis) else axis
-            longer, place = started(a, axis, initial)
-            return axes_back(cls(longer, axis=place), a, axis, keepdims)
-        h = cls(a, axis=axis, keepdims=keepdims)
-        start = initial if isinstance(initial, Box) else np.asarray(initial).astype(h.dtype)
-        return h * start if cls.identity else h + start
+        if initial is None or cls.identity is not None:
+            h = in_dtype(cls(a, axis=axis, keepdims=keepdims), dtype)
+            if initial is None:
+                return h
+            start = as_element(initial, h.dtype, f"{cls.__name__}: initial=")
+            return h * start if cls.identity else h + start
+        axis = None if is_of_number(a.ndim, axis) else axis
+        longer, place = started(a, axis, initial)
+        return axes_back(cls(longer, axis=place), a, axis, keepdims)
 
 
 class Sum(Fold):
@@ -150,7 +150,7 @@ class Mean(Reduction):
         where: Value = None,
     ) -> Any:  # fmt: skip
         """np.mean: in another dtype, of the elements that a mask keeps."""
-        a = in_dtype(a, dtype)
+        a = in_floats(a, dtype)
         if where is None:
             return cls(a, axis=axis, keepdims=keepdims)
         total = np.sum(masked(a, where, 0), axis=axis, keepdims=keepdims)

@@ -14,7 +14,7 @@ from flowgraph.boxes.elementwise.complex_numbers import conjugate, real_part
 from flowgraph.boxes.elementwise.exponential import one_at_zero
 from flowgraph.boxes.engine import remedies
 from flowgraph.boxes.engine.shape_like import count, count_like
-from flowgraph.boxes.reduction.masked import in_dtype, one_of, squares
+from flowgraph.boxes.reduction.masked import in_floats, one_of, squares
 from flowgraph.boxes.reduction.sums import EXAMPLES, Reduction, average, positive
 
 
@@ -40,7 +40,7 @@ class Var(Reduction):
         dtype: DTypeLike | None = None, where: Value = None, mean: Value = None, correction: Any = None,
     ) -> Any:  # fmt: skip
         """np.var: in another dtype, of the elements that a mask keeps, around a mean that is known."""
-        a, ddof = in_dtype(a, dtype), one_of(ddof, correction)
+        a, ddof = in_floats(a, dtype, real=True), one_of(ddof, correction)
         if where is None and mean is None:
             return cls(a, axis=axis, ddof=ddof, keepdims=keepdims)
         total, number = squares(a, where, axis, keepdims, mean)
@@ -79,7 +79,7 @@ class Std(Reduction):
         dtype: DTypeLike | None = None, where: Value = None, mean: Value = None, correction: Any = None,
     ) -> Any:  # fmt: skip
         """np.std: in another dtype, of the elements that a mask keeps, around a mean that is known."""
-        a, ddof = in_dtype(a, dtype), one_of(ddof, correction)
+        a, ddof = in_floats(a, dtype, real=True), one_of(ddof, correction)
         if where is None and mean is None:
             return cls(a, axis=axis, ddof=ddof, keepdims=keepdims)
         variance = np.var(a, axis=axis, ddof=ddof, keepdims=keepdims, where=where, mean=mean)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Box, Value
-from flowgraph.boxes.numpy_api.array_arguments import as_box, take_axis
+from flowgraph.boxes.numpy_api.array_arguments import as_element, take_axis
 from flowgraph.errors import UsageError
 
 Widths = Sequence[tuple[int, int]]
@@ -22,7 +22,7 @@ def pad_constant(a: Value, widths: Widths, values: Value) -> Any:
     if len(ends) != 2 or any(np.ndim(end) for end in ends):
         raise UsageError("np.pad: found a box in constant_values=, needs one number or box, or (before, after)")
     return _joined(
-        a, widths, lambda a, axis, side, width: _repeated(a, axis, width, as_box(ends[side]).astype(a.dtype))
+        a, widths, lambda a, axis, side, width: _repeated(a, axis, width, as_element(ends[side], a.dtype, "np.pad"))
     )
 
 

@@ -13,7 +13,7 @@ from jax.extend.core import Literal
 
 from flowgraph.box import Box, Constant
 from flowgraph.box.leaves import Input, Parameter
-from flowgraph.box.naming import reopened
+from flowgraph.box.node import reopened
 from flowgraph.box.value import Foreign
 from flowgraph.errors import DtypeError, UnsupportedError, UsageError
 from flowgraph.graph import Graph

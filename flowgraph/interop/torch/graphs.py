@@ -15,7 +15,7 @@ from torch.utils import _pytree as pytree
 
 from flowgraph.box import Box, Constant
 from flowgraph.box.leaves import Input, Parameter
-from flowgraph.box.naming import reopened
+from flowgraph.box.node import reopened
 from flowgraph.box.value import Foreign
 from flowgraph.errors import UnsupportedError, UsageError
 from flowgraph.graph import Graph
@@ -91,6 +91,7 @@ class _Translation:
         self._boxes: dict[Node, Any] = {}
         user = [one.arg.name for one in self._inputs.values() if one.kind == InputKind.USER_INPUT]
         self._called = dict(zip(user, names, strict=True)) if len(user) == len(names) else {}
+        self._first_calls: dict[str, int] = {}
 
     def graph(self) -> Graph:
         """The graph of the outputs of the user."""
@@ -148,7 +149,7 @@ class _Translation:
         if isinstance(node.meta.get("val"), torch.SymInt):
             return size_of(node.meta["val"], self._batch_axis)
         given = pytree.tree_map_only(Node, self._boxes.__getitem__, (node.args, node.kwargs))
-        with reopened(_scope(node)), batch_of(self._batch):
+        with reopened(_scope(node, self._first_calls)), batch_of(self._batch):
             return self._fitted(node, self._boxes_for(node, *given))
 
     def _boxes_for(self, node: Node, positional: Foreign, named: Foreign) -> Any:
@@ -187,11 +188,21 @@ class _Translation:
             )
 
 
-def _scope(node: Node) -> str:
-    """The path of the module that made a call."""
-    stack = node.meta.get("nn_module_stack") or {}
-    path = next((path for path, _ in reversed(stack.values()) if path), "")
-    return "".join(f"{part}/" for part in path.split(".") if part)
+def _scope(node: Node, first_calls: dict[str, int]) -> str:
+    """The path of the module that made a call; a further call of a module is a scope of its own, "cell@1".
+
+    `first_calls` notes the number, among all calls of a module, of the first one in each scope.
+    """
+    scope = before = ""
+    for key, (path, _) in (node.meta.get("nn_module_stack") or {}).items():
+        if path:
+            inside = path.startswith(f"{before}.") if before else True
+            inner = (path[len(before) :] if inside else path).strip(".").replace(".", "/")
+            outer = scope if inside else ""
+            call = int(key.partition("@")[2] or 0)
+            call -= first_calls.setdefault(f"{outer}{inner}", call)
+            scope, before = f"{outer}{inner}{f'@{call}' if call else ''}/", path
+    return scope
 
 
 def _opaque(node: Node, positional: Foreign, named: Foreign, batch_axis: str | None) -> Any:

@@ -10,7 +10,7 @@ import numpy as np
 from flowgraph.box import Box, Constant
 from flowgraph.box.leaves import Input
 from flowgraph.graph import Graph
-from flowgraph.graph.backward_steps import replay
+from flowgraph.graph.steps import replay
 from flowgraph.shapes.size import Shape
 
 

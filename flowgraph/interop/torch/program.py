@@ -11,8 +11,8 @@ from flowgraph.box import Box
 from flowgraph.box.leaves import Input
 from flowgraph.derivatives import gradients
 from flowgraph.graph import Graph
-from flowgraph.graph.backward_steps import replay
-from flowgraph.graph.order import topological_order
+from flowgraph.graph.steps import replay
+from flowgraph.graph.topology import topological_order
 from flowgraph.interop.torch.kept_values import kept_values
 from flowgraph.plan import Plan, compile
 

@@ -15,8 +15,8 @@ from flowgraph.plan.emitter import Request
 from flowgraph.plan.numba.calls import addresses_of
 from flowgraph.plan.numba.checks import checked_child, refuse
 from flowgraph.plan.numba.compiling import compiled
-from flowgraph.plan.numba.emit import Native
 from flowgraph.plan.numba.places import Place
+from flowgraph.plan.numba.writing import Native
 from flowgraph.plan.schedule import Schedule
 
 _STEP = """\

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -18,15 +17,13 @@ from flowgraph.plan.numba.operands import product_index
 from flowgraph.plan.numba.places import Place, element, flat_text, own_index, rows_of
 from flowgraph.plan.numba.rules import RULES, block_for
 from flowgraph.plan.numba.stacks import LARGE, write_stack
+from flowgraph.plan.numba.writing import Writing
 from flowgraph.plan.numpy.ufuncs import ufunc_of
 from flowgraph.plan.rebuild import elements, shape_of
 from flowgraph.shapes.indexing import ARRAY
 
-if TYPE_CHECKING:
-    from flowgraph.plan.numba.emit import Writer
 
-
-def write_block(writer: Writer, box: Box) -> None:
+def write_block(writer: Writing, box: Box) -> None:
     """Write the loops of a box."""
     rule = RULES.of(box)
     if rule is None or rule.block is None:
@@ -35,7 +32,7 @@ def write_block(writer: Writer, box: Box) -> None:
         rule.block(writer, box)
 
 
-def _write_number(writer: Writer, box: Box) -> None:
+def _write_number(writer: Writing, box: Box) -> None:
     """The only element of a value, which is that of its child."""
     child = box.children[0]
     writer.lines.append(f"    {writer.variable(box)} = {writer.read(child, own_index(child.shape))}")
@@ -53,7 +50,7 @@ def nested(sizes: Sequence[tuple[str, int]], indent: str = "    ") -> tuple[list
 
 
 @block_for(MatMul, when=lambda box: box.dtype.kind != "b" and box.children[0].shape[-1] != 1)
-def _write_product(writer: Writer, box: MatMul) -> None:
+def _write_product(writer: Writing, box: MatMul) -> None:
     left, right = box.children
     between = shape_of(left)[-1]
     if box.ndim == left.ndim == right.ndim == 2 and _is_for_blas(writer, box, between):
@@ -69,19 +66,19 @@ def _write_product(writer: Writer, box: MatMul) -> None:
 
 
 @block_for(AddMatMul)
-def _write_added(writer: Writer, box: AddMatMul) -> None:
+def _write_added(writer: Writing, box: AddMatMul) -> None:
     """A product that BLAS adds to an array."""
     _, left, right = box.children
     _write_blas(writer, "add_product", box, left, right)
 
 
-def _write_blas(writer: Writer, call: str, box: Box, left: Box, right: Box) -> None:
+def _write_blas(writer: Writing, call: str, box: Box, left: Box, right: Box) -> None:
     address = "" if call == "dot" else f"{writer.address('product', box.dtype)}, "
     out = writer.array(writer.places[box].base, False)
     writer.lines.append(f"    {call}({address}{writer.matrix(left)}, {writer.matrix(right)}, {out})")
 
 
-def _is_for_blas(writer: Writer, box: MatMul, between: int) -> bool:
+def _is_for_blas(writer: Writing, box: MatMul, between: int) -> bool:
     floats = box.dtype in (np.float32, np.float64) and all(child.dtype == box.dtype for child in box.children)
     large = elements(box) * between >= LARGE and min(shape_of(box)) > 1
     known = floats and (writer.blas or routine(box.dtype) is not None)
@@ -93,7 +90,7 @@ def _last_letter(box: Box) -> int | None:
     return next((axis for axis in reversed(range(box.ndim)) if shape_of(box)[axis] > 1), None)
 
 
-def _goes_along_rows(writer: Writer, box: MatMul) -> bool:
+def _goes_along_rows(writer: Writing, box: MatMul) -> bool:
     """Whether the innermost loop is along the result, since the elements of a factor lie side by side there."""
     left, right = box.children
     if right.ndim > 1 and shape_of(right)[-1] > 1:
@@ -101,7 +98,7 @@ def _goes_along_rows(writer: Writer, box: MatMul) -> bool:
     return left.ndim > 1 and writer.places[left].strides[-2] == 1 and shape_of(left)[-2] > 1
 
 
-def _terms(writer: Writer, box: MatMul, index: Sequence[str]) -> tuple[str, str]:
+def _terms(writer: Writing, box: MatMul, index: Sequence[str]) -> tuple[str, str]:
     left, right = (
         cast(writer.read(child, at), child.dtype, box.dtype)
         for child, at in zip(box.children, product_index(box, index, "z"), strict=True)
@@ -109,7 +106,7 @@ def _terms(writer: Writer, box: MatMul, index: Sequence[str]) -> tuple[str, str]
     return left, right
 
 
-def _add_rows(writer: Writer, box: MatMul, between: int) -> None:
+def _add_rows(writer: Writing, box: MatMul, between: int) -> None:
     """Rows of one factor, each times a number of the other, are added to the row of the result."""
     index, axis = own_index(box.shape), _last_letter(box)
     assert axis is not None
@@ -123,7 +120,7 @@ def _add_rows(writer: Writer, box: MatMul, between: int) -> None:
     writer.lines += [*heads, *zero, *sums, f"{deep}{out} = {writer.plus_product(box, out, left, right)}"]
 
 
-def _add_terms(writer: Writer, box: MatMul, between: int) -> None:
+def _add_terms(writer: Writing, box: MatMul, between: int) -> None:
     """Each element of the result is summed up by itself."""
     index = own_index(box.shape)
     left, right = _terms(writer, box, index)
@@ -139,7 +136,7 @@ def _add_terms(writer: Writer, box: MatMul, between: int) -> None:
 
 
 @block_for(Concatenate)
-def _write_joined(writer: Writer, box: Concatenate) -> None:
+def _write_joined(writer: Writing, box: Concatenate) -> None:
     if elements(box) == 1:
         _write_number(writer, box)
         return
@@ -153,7 +150,7 @@ def _write_joined(writer: Writer, box: Concatenate) -> None:
         start += shape_of(child)[axis]
 
 
-def _write_call(writer: Writer, box: Box) -> None:
+def _write_call(writer: Writing, box: Box) -> None:
     """A call of the loop that NumPy has for the box."""
     place = writer.places[box.children[0]]
     source = f"int64({writer.array(place.base, False)}.ctypes.data)"
@@ -167,7 +164,7 @@ def _write_call(writer: Writer, box: Box) -> None:
 
 
 @block_for(Reshape)
-def _write_copy(writer: Writer, box: Reshape) -> None:
+def _write_copy(writer: Writing, box: Reshape) -> None:
     if elements(box) == 1:
         _write_number(writer, box)
         return
@@ -179,7 +176,7 @@ def _write_copy(writer: Writer, box: Reshape) -> None:
 
 
 @block_for(IndexAdd, when=lambda box: ARRAY not in box.index)
-def _write_among_zeros(writer: Writer, box: IndexAdd) -> None:
+def _write_among_zeros(writer: Writing, box: IndexAdd) -> None:
     """Zeros, and among them the elements of the child, each at a place of its own."""
     if elements(box) == 1:
         _write_number(writer, box)

@@ -13,11 +13,11 @@ import numpy as np
 
 from flowgraph.plan.emitter import RefusedError
 from flowgraph.plan.numba.cache import file_of
-from flowgraph.plan.numba.emit import Native
 from flowgraph.plan.numba.exponentials import exponentials
 from flowgraph.plan.numba.machine import ALWAYS, instructions, type_of
 from flowgraph.plan.numba.numbers import NUMBERS
 from flowgraph.plan.numba.products import products
+from flowgraph.plan.numba.writing import Native
 
 _numbers = itertools.count(1)
 

@@ -6,9 +6,9 @@ Kernels of equal text are one function. A kernel knows sizes and strides; where 
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -21,11 +21,12 @@ from flowgraph.plan.numba.machine import steps
 from flowgraph.plan.numba.numbers import literal, number_name
 from flowgraph.plan.numba.places import LETTERS, flat_text
 from flowgraph.plan.numpy.tiling import Chain, local_boxes
+from flowgraph.plan.numpy.writing import Writing
 from flowgraph.plan.rebuild import shape_of
 from flowgraph.plan.schedule import Schedule
 
-if TYPE_CHECKING:
-    from flowgraph.plan.numba.mixed import MixedWriter
+AddressOf = Callable[[Box, str, Array], str]
+"""The text of the address of an array that is not always at one place, for its box, its text and its layout."""
 
 
 class Operand(NamedTuple):
@@ -58,7 +59,7 @@ class Kernel:
     lines: list[tuple[int, str]] = field(default_factory=list)
 
 
-def kernel_of(writer: MixedWriter, chain: Chain) -> Kernel:
+def kernel_of(writer: Writing, chain: Chain, address: AddressOf) -> Kernel:
     """The kernel of a chain."""
     plan, first = writer.plan, chain.boxes[0]
     order = plan.orders.get(first) or tuple(range(first.ndim))
@@ -67,7 +68,7 @@ def kernel_of(writer: MixedWriter, chain: Chain) -> Kernel:
     for box in chain.boxes:
         for child in box.children:
             if child not in inside and child not in kernel.read and child not in kernel.texts:
-                _read(writer, kernel, child)
+                _read(writer, kernel, child, address)
     local = local_boxes(chain, writer.readers, set(plan.graph.outputs))
     for box in chain.boxes:
         if box not in local:
@@ -76,7 +77,7 @@ def kernel_of(writer: MixedWriter, chain: Chain) -> Kernel:
     return kernel
 
 
-def _read(writer: MixedWriter, kernel: Kernel, child: Box) -> None:
+def _read(writer: Writing, kernel: Kernel, child: Box, address: AddressOf) -> None:
     """Say where a child of the members is read."""
     plan = writer.plan
     if is_literal(child):
@@ -97,7 +98,7 @@ def _read(writer: MixedWriter, kernel: Kernel, child: Box) -> None:
     else:
         number = len(kernel.pointers)
         kernel.pointers.append(f"    p{number} = pointer(g{len(kernel.given)}, {in_memory(child.dtype)})")
-        kernel.given.append(writer.address(child, text, layout))
+        kernel.given.append(address(child, text, layout))
         kernel.types.append("int64")
     kernel.read[child] = Operand(number, child.dtype, _strides(kernel, layout))
 

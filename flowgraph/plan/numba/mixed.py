@@ -17,9 +17,10 @@ from flowgraph.plan.numba.compiled_calls import compiled_call
 from flowgraph.plan.numba.fusing import Fused, find_kernels, used_ufuncs
 from flowgraph.plan.numba.kernels import Addressed, address_of, addresses, kernel_of, number, signature_of, text_of
 from flowgraph.plan.numba.machine import why_missing
-from flowgraph.plan.numpy.emit import Source, Writer
+from flowgraph.plan.numpy.emit import Writer
 from flowgraph.plan.numpy.emitter import NumPyEmitter
 from flowgraph.plan.numpy.tiling import Chain
+from flowgraph.plan.numpy.writing import Source
 from flowgraph.plan.rebuild import shape_of
 from flowgraph.plan.schedule import FindChains, Schedule
 from flowgraph.plan.shards.box import InPieces
@@ -40,7 +41,7 @@ class MixedWriter(Writer):
         if not isinstance(chain, Fused):
             super().chain(chain)
             return
-        kernel = kernel_of(self, chain)
+        kernel = kernel_of(self, chain, self.address)
         text = text_of(kernel)
         key = text, signature_of(kernel)
         if key not in self.kernels:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -12,15 +12,13 @@ from flowgraph.errors import UsageError
 from flowgraph.plan.numba.numbers import number_name
 from flowgraph.plan.rules import Condition, Rules, always
 
-if TYPE_CHECKING:
-    from flowgraph.plan.numba.emit import Writer
-
 Read = Callable[[Box, Sequence[str]], str]
 """The text of an element of a child."""
 
 Element = Callable[[Any, Sequence[str]], str]
 Indexed = Callable[[Any, Read, Sequence[str], int], tuple[list[str], str]]
-Block = Callable[["Writer", Any], None]
+Block = Callable[[Any, Any], None]
+"""Writes the lines of a box, given the `writing.Writing` of the plan, whose loops read these rules, and the box."""
 
 AnyElement = TypeVar("AnyElement", bound=Element)
 AnyIndexed = TypeVar("AnyIndexed", bound=Indexed)

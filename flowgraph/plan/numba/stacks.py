@@ -11,11 +11,11 @@ from flowgraph.boxes.linear_algebra.products import MatMul
 from flowgraph.plan.blas import routine
 from flowgraph.plan.numba.numbers import number_name
 from flowgraph.plan.numba.places import Place, flat_text, is_rows, own_index, rows_of
+from flowgraph.plan.numba.writing import Writing
 from flowgraph.plan.rebuild import elements, shape_of
 
 if TYPE_CHECKING:
     from flowgraph.box import Box
-    from flowgraph.plan.numba.emit import Writer
 
 LARGE = 1 << 10
 """Multiplications from which a product is left to BLAS, whose call takes longer than a smaller product.
@@ -33,7 +33,7 @@ class Matrices(NamedTuple):
     turned: bool
 
 
-def write_stack(writer: Writer, box: MatMul) -> bool:
+def write_stack(writer: Writing, box: MatMul) -> bool:
     """Write the product of stacks of matrices, if BLAS takes them where they lie; whether it does."""
     left, right = box.children
     floats = box.dtype in (np.float32, np.float64) and all(child.dtype == box.dtype for child in box.children)
@@ -54,12 +54,12 @@ def write_stack(writer: Writer, box: MatMul) -> bool:
     return True
 
 
-def _are_rows(writer: Writer, box: Box) -> bool:
+def _are_rows(writer: Writing, box: Box) -> bool:
     place = writer.places[box]
     return elements(place.base) == elements(box) and is_rows(place.strides, shape_of(box))
 
 
-def _write_whole(writer: Writer, box: MatMul) -> None:
+def _write_whole(writer: Writing, box: MatMul) -> None:
     """All rows of the stack times the matrix."""
     left, right = box.children
     rows = math.prod(shape_of(box)[:-1])
@@ -68,7 +68,7 @@ def _write_whole(writer: Writer, box: MatMul) -> None:
     writer.lines.append(f"    product({writer.address('product', box.dtype)}, {a}, {writer.matrix(right)}, {out})")
 
 
-def _matrices(writer: Writer, box: Box) -> Matrices | None:
+def _matrices(writer: Writing, box: Box) -> Matrices | None:
     """The matrices of a stack whose rows, or columns, have no gaps."""
     place, shape = writer.places[box], shape_of(box)
     down, along = place.strides[-2:]
@@ -78,7 +78,7 @@ def _matrices(writer: Writer, box: Box) -> Matrices | None:
     return Matrices(place, shape, along, True) if down == 1 and along >= rows else None
 
 
-def _write_each(writer: Writer, box: MatMul, factors: list[Matrices]) -> None:
+def _write_each(writer: Writing, box: MatMul, factors: list[Matrices]) -> None:
     rows, columns = shape_of(box)[-2:]
     index = own_index(shape_of(box)[:-2])
     own = Place(box, 0, rows_of(shape_of(box)))
@@ -94,7 +94,7 @@ def _write_each(writer: Writer, box: MatMul, factors: list[Matrices]) -> None:
     writer.lines.append(f"{indent}product_at({address}, {one}, {sizes}, {', '.join(sides)}, ({out}, {columns}))")
 
 
-def _address(writer: Writer, matrices: Matrices, index: list[str]) -> str:
+def _address(writer: Writing, matrices: Matrices, index: list[str]) -> str:
     """The address of the matrix at an index of the whole stack; a stack of fewer axes, or of size 1, is repeated."""
     stack = matrices.shape[:-2]
     at = ["0" if size == 1 else one for size, one in zip(stack, index[len(index) - len(stack) :], strict=True)]

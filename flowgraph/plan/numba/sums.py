@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from flowgraph.box import Box, Constant
@@ -17,13 +15,11 @@ from flowgraph.plan.numba.numbers import cast, literal, number_name
 from flowgraph.plan.numba.operands import element_lines
 from flowgraph.plan.numba.places import LETTERS, own_index, squeezed
 from flowgraph.plan.numba.rules import RULES, Rule
+from flowgraph.plan.numba.writing import Writing
 from flowgraph.plan.rebuild import shape_of
 
-if TYPE_CHECKING:
-    from flowgraph.plan.numba.emit import Writer
 
-
-def write_loop(writer: Writer, loop: Loop) -> None:
+def write_loop(writer: Writing, loop: Loop) -> None:
     """The loops over some sizes, with what is set before and stored after sums."""
     if not loop.boxes:  # they have moved to later loops
         return
@@ -48,7 +44,7 @@ def _starting(sums: list[Reduction], axis: int) -> list[Reduction]:
     return [one for one in sums if _starts(one) == axis]
 
 
-def _write_body(writer: Writer, box: Box, indent: str) -> None:
+def _write_body(writer: Writing, box: Box, indent: str) -> None:
     if isinstance(box, Reduction):
         target = writer.variable(box)
         if _starts(box) is None:
@@ -92,7 +88,7 @@ def _kept_index(box: Reduction) -> list[str]:
     return [letter for axis, letter in enumerate(letters) if axis not in summed]
 
 
-def _start_in_memory(writer: Writer, box: Reduction) -> None:
+def _start_in_memory(writer: Writing, box: Reduction) -> None:
     if _starts(box) is not None:
         return
     index = own_index(box.shape)

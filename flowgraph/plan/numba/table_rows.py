@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -14,10 +14,8 @@ from flowgraph.plan.numba import compiling
 from flowgraph.plan.numba.kernels import address_of
 from flowgraph.plan.numba.numbers import number_name
 from flowgraph.plan.numpy.sparse_rows import NewRows
+from flowgraph.plan.numpy.writing import Writing
 from flowgraph.plan.rebuild import elements, shape_of, sizes_known
-
-if TYPE_CHECKING:
-    from flowgraph.plan.numba.mixed import MixedWriter
 
 _ADD = """\
 def kernel(table, change, named, count, before, known, changed, tick):
@@ -99,7 +97,7 @@ class StampedRows(NewRows):
         return self.new
 
 
-def bind_changer(writer: MixedWriter, box: Box) -> bool:
+def bind_changer(writer: Writing, box: Box) -> bool:
     """Bind the name by which the line of NumPy's plan calls what adds rows; whether the box has such a line."""
     if not isinstance(box, AddAtRows) or not is_table(writer, box):
         return False
@@ -111,7 +109,7 @@ def bind_changer(writer: MixedWriter, box: Box) -> bool:
     return True
 
 
-def is_table(writer: MixedWriter, box: AddAtRows) -> bool:
+def is_table(writer: Writing, box: AddAtRows) -> bool:
     """Whether the box adds rows of floats to a parameter, which lies in rows."""
     a, change, rows = box.children
     floats = box.dtype in (np.float32, np.float64) and a.dtype == change.dtype == box.dtype

@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
@@ -19,12 +19,9 @@ from flowgraph.boxes.neural import examples_last
 from flowgraph.boxes.neural.convolution import Conv1d, Conv2d, Conv3d, ConvFilters, ConvInput, Convolving
 from flowgraph.boxes.neural.examples_last import examples_first
 from flowgraph.boxes.neural.sliding import Sliding
-from flowgraph.plan.numpy.rules import rule_for
+from flowgraph.plan.numpy.rules import Writes, rule_for
 from flowgraph.plan.numpy.scratch import Shapes, arrays_in, bytes_of, place_of
 from flowgraph.plan.rebuild import elements, shape_of, sizes_known
-
-if TYPE_CHECKING:
-    from flowgraph.plan.numpy.emit import Writer
 
 
 class Layout(NamedTuple):
@@ -270,7 +267,7 @@ def _scratch(box: Convolving) -> int:
     return bytes_of(_class_of(box).shapes(layout_of(box)))
 
 
-def _bind(writer: Writer, box: Convolving, texts: Sequence[str], out: str) -> list[str]:
+def _bind(writer: Writes, box: Convolving, texts: Sequence[str], out: str) -> list[str]:
     """The function that computes the box, and its arguments."""
     layout, made = layout_of(box), _class_of(box)
     first, second = (place_of(writer, child, text) for child, text in zip(box.children[:2], texts[:2], strict=True))

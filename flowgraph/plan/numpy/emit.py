@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from flowgraph.box import Array, Box, Constant, Elementwise
+from flowgraph.box import Box, Constant, Elementwise
 from flowgraph.box.leaves import Parameter
-from flowgraph.graph.forward import as_values
-from flowgraph.graph.steps import guarded
-from flowgraph.plan.binding import Binding, Memory, constant
-from flowgraph.plan.memory_order import Order, in_order
+from flowgraph.graph.passes import as_values, guarded
+from flowgraph.plan.binding import constant
 from flowgraph.plan.names import Names
-from flowgraph.plan.numpy.emit_flat import name_of_buffer, name_of_run, write_join
 from flowgraph.plan.numpy.emit_tiles import write_chain
 from flowgraph.plan.numpy.lines import fill_of, number_of
 from flowgraph.plan.numpy.operands import literal_of
@@ -23,12 +19,11 @@ from flowgraph.plan.numpy.rules import CALLS, FILLS, VIEWS
 from flowgraph.plan.numpy.threads import in_threads
 from flowgraph.plan.numpy.tiling import Chain
 from flowgraph.plan.numpy.ufuncs import ufunc_of
+from flowgraph.plan.numpy.writing import Source, Writing, name_of_run, write_join
 from flowgraph.plan.passes.masking import keep_where
-from flowgraph.plan.rebuild import elements, shape_of, sizes_known
-from flowgraph.plan.schedule import Buffer, Schedule
+from flowgraph.plan.schedule import Schedule
 from flowgraph.plan.store import flat_view
 from flowgraph.printable import printable
-from flowgraph.shapes.spec import shape_text
 
 FUNCTIONS: dict[str, Any] = {
     function.__name__: function
@@ -38,29 +33,6 @@ FUNCTIONS: dict[str, Any] = {
     )
 } | {"intp": np.intp, "inf": np.inf}  # fmt: skip
 """What lines name, whatever the boxes; ufuncs of the boxes come to them."""
-
-
-@dataclass
-class Source:
-    """The text of a plan's function while it grows: the names of the boxes, what the others stand for."""
-
-    text: str = ""
-    arguments: tuple[Box, ...] = ()
-    names: dict[Box, str] = field(default_factory=dict)
-    bindings: list[Binding] = field(default_factory=list)
-    taken: Names = field(default_factory=lambda: Names(()))
-    bound: set[str] = field(default_factory=set)
-
-    def bind(self, name: str, make: Callable[[Memory], Any]) -> str:
-        """Say once what a name stands for."""
-        if name not in self.bound:
-            self.bound.add(name)
-            self.bindings.append(Binding(name, make))
-        return name
-
-    def bind_new(self, name: str, make: Callable[[Memory], Any]) -> str:
-        """Bind a name that is free: this one, or this one with a number."""
-        return self.bind(self.taken.free(name), make)
 
 
 def emit(
@@ -101,28 +73,8 @@ def _bind_leaf(plan: Schedule, source: Source, box: Box) -> None:
         source.bind(name, lambda memory: flat_view([memory.old[parameter] for parameter in run]))
 
 
-class Writer:
-    """What grows while the lines are written."""
-
-    def __init__(self, plan: Schedule, source: Source) -> None:
-        self.plan = plan
-        self.source = source
-        self.lines: list[tuple[str, str]] = []
-        self.outs: dict[tuple[int, tuple[int, ...], str, Order | None], str] = {}
-        self.texts: dict[Box, str] = {}
-        self.scope: str | None = None
-        self.numbers: dict[Box, str] = {}
-        self.readers: dict[Box, list[Box]] = {}
-        for box in plan.graph.boxes:
-            for child in box.children:
-                self.readers.setdefault(child, []).append(box)
-        self.results: set[Box] = set()
-        self.new = {box: parameter for parameter, box in plan.updated.items()}
-        self.joins: dict[Box, dict[int, Box]] = {}
-        self.wholes: dict[int, Box] = {}
-        for box, section in plan.sections.items():
-            self.joins.setdefault(section.whole, {})[section.number] = box
-            self.wholes[id(plan.buffers[box])] = section.whole
+class Writer(Writing):
+    """Writes the line of each box."""
 
     def write(self, results: Sequence[Box]) -> Source:
         """The source of the step, which returns these results."""
@@ -200,12 +152,16 @@ class Writer:
         return number.after is not None
 
     def _numbers(self, box: Box, texts: list[str]) -> list[str]:
-        """The children of a number, literals where NumPy's own number stands beside them and gives the dtype."""
+        """The children of a number, literals where NumPy's own number stands beside them and gives the dtype.
+
+        An integer that is compared, or becomes a float, is computed with in another dtype where it is a literal.
+        """
         literals = [literal_of(child) for child in box.children]
         beside = [child.dtype for child, literal in zip(box.children, literals, strict=True) if literal is None]
-        isomorphic = bool(beside) and len({child.dtype for child in box.children}) == 1
+        alike = bool(beside) and len({child.dtype for child in box.children}) == 1
+        alike = alike and (beside[0].kind == "f" or beside[0] == box.dtype)
         return [
-            (literal if isomorphic else None) or self.numbers.get(child, text)
+            (literal if alike else None) or self.numbers.get(child, text)
             for child, literal, text in zip(box.children, literals, texts, strict=True)
         ]
 
@@ -248,45 +204,9 @@ class Writer:
             self.line(box, text, comment=value == out and text is before[-1])
         self.line(box, f"{name} = {value}", comment=value != out)
 
-    def out(self, box: Box) -> str:
-        """The name of the buffer as the array that the value is."""
-        buffer = self.plan.buffers[box]
-        order = self.plan.orders.get(box)
-        key = (id(buffer), shape_of(box), box.dtype.str, order)
-        if key not in self.outs:
-            name = name_of_buffer(self, buffer)
-            self.outs[key] = self.source.bind_new(name, lambda memory: _array(buffer, box, memory, order))
-        return self.outs[key]
-
     def _spare(self, parameter: Parameter, box: Box) -> str:
         """The name of the spare buffer of a parameter without axes."""
         return self.source.bind_new(f"spare_{self.source.names[parameter]}", lambda memory: memory.new[parameter])
-
-    def headline(self, box: Box) -> None:
-        """A comment with the scope of a box, where it is another than that of the line above."""
-        scope = box.scope.rstrip("/")
-        if scope != self.scope:
-            if scope or self.scope is not None:
-                self.lines.append((f"    # {printable(scope)}" if scope else "    #", ""))
-            self.scope = scope
-
-    def line(self, box: Box, text: str, comment: bool = True) -> None:
-        """A line of source, with the shape of the box as a comment beside it."""
-        known = sizes_known(box)
-        shape = " and ".join(shape_text(spec.shape) for spec in box.outputs) if known else "size from values"
-        self.lines.append((f"    {text}", shape if comment and shape != "()" else ""))
-
-
-def _array(buffer: Buffer, box: Box, memory: Memory, order: Order | None = None) -> Array:
-    """A buffer as the array that the value of a box is."""
-    if buffer.tile:
-        return np.empty((buffer.tile, *shape_of(box)[1:]), box.dtype)
-    whole = buffer.whole
-    if whole.spare_of is None:
-        return in_order(memory.array(buffer.start, box), shape_of(box), order)
-    new = flat_view([memory.new[parameter] for parameter in whole.spare_of])
-    start = buffer.start // box.dtype.itemsize
-    return new[start : start + elements(box)].reshape(box.shape)
 
 
 def _takes_numbers(box: Box) -> bool:

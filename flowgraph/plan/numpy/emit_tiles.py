@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -13,17 +13,14 @@ from flowgraph.plan.binding import Memory
 from flowgraph.plan.numpy.lines import fill_of
 from flowgraph.plan.numpy.threads import shared
 from flowgraph.plan.numpy.tiling import Chain, is_cut
+from flowgraph.plan.numpy.writing import Writing
 from flowgraph.plan.rebuild import shape_of
-
-if TYPE_CHECKING:
-    from flowgraph.plan.numpy.emit import Writer
-
 
 ROWS = ":"
 """Stands among the names of arrays for the slice that cuts them; no array has such a name."""
 
 
-def write_chain(writer: Writer, chain: Chain) -> None:
+def write_chain(writer: Writing, chain: Chain) -> None:
     """Write the loop, and give the members that are read later their names as whole arrays."""
     writer.headline(chain.boxes[0])
     parts: dict[str, str] = {}
@@ -47,7 +44,7 @@ def write_chain(writer: Writer, chain: Chain) -> None:
             writer.line(box, f"{writer.source.names[box]} = {writer.out(box)}", comment=False)
 
 
-def _operand(writer: Writer, chain: Chain, child: Box, parts: dict[str, str], local: dict[Box, str]) -> str:
+def _operand(writer: Writing, chain: Chain, child: Box, parts: dict[str, str], local: dict[Box, str]) -> str:
     if child in local:
         return local[child]
     text = writer.texts[child]
@@ -58,7 +55,7 @@ def _operand(writer: Writer, chain: Chain, child: Box, parts: dict[str, str], lo
     return _part(writer, writer.out(child) if child in writer.plan.buffers else text, parts)
 
 
-def _part(writer: Writer, whole: str, parts: dict[str, str]) -> str:
+def _part(writer: Writing, whole: str, parts: dict[str, str]) -> str:
     """The name in the loop for the tile of an array, or for the slice itself."""
     if whole not in parts:
         parts[whole] = writer.source.taken.free("part" if whole == ROWS else f"{whole}_part")
@@ -93,7 +90,7 @@ def _cut(arrays: Sequence[Array | None], starts: Sequence[int], rows: int, count
     return cuts
 
 
-def _write_loop(writer: Writer, chain: Chain, parts: dict[str, str], body: list[tuple[Box, str]]) -> None:
+def _write_loop(writer: Writing, chain: Chain, parts: dict[str, str], body: list[tuple[Box, str]]) -> None:
     source = writer.source
     tiles = source.bind_new("tiles", functools.partial(_all_tiles, list(parts), chain))
     variables = ", ".join(parts.values()) + ("," if len(parts) == 1 else "")

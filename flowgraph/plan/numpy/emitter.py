@@ -18,9 +18,10 @@ from flowgraph.plan.numpy import convolution as convolution
 from flowgraph.plan.numpy import pieces
 from flowgraph.plan.numpy import pooling as pooling
 from flowgraph.plan.numpy import sparse_rows as sparse_rows
-from flowgraph.plan.numpy.emit import Source, Writer, emit
+from flowgraph.plan.numpy.emit import Writer, emit
 from flowgraph.plan.numpy.lines import is_written
 from flowgraph.plan.numpy.scratch import give_scratch
+from flowgraph.plan.numpy.writing import Source
 from flowgraph.plan.passes.flat_parameters import flatten_parameters
 from flowgraph.plan.passes.lookups import keep_rows
 from flowgraph.plan.passes.simplify import simplify

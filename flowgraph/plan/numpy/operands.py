@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -14,27 +14,25 @@ from flowgraph.boxes.linear_algebra.products import AddMatMul
 from flowgraph.boxes.neural.label import MinusAt, PlaceOf, PlacesOf, check_labels
 from flowgraph.boxes.shape.reshaping import Reshape
 from flowgraph.plan.blas import accumulator
+from flowgraph.plan.numpy.rules import Writes
 from flowgraph.plan.provenance import owner_of
 from flowgraph.plan.rebuild import shape_of
 from flowgraph.shapes.indexing import ARRAY
 
-if TYPE_CHECKING:
-    from flowgraph.plan.numpy.emit import Writer
 
-
-def write_refusal(writer: Writer, box: PlaceOf, label: str, texts: Sequence[str]) -> str:
+def write_refusal(writer: Writes, box: PlaceOf, label: str, texts: Sequence[str]) -> str:
     """The lines that refuse the only label, if it is outside the classes; what is no index reads NumPy's own number."""
     writer.line(box, f"if not 0 <= {label} < {shape_of(box.children[1])[-1]}:", comment=False)
     writer.line(box, f"    {_check(writer, box)}({texts[0]})", comment=False)
     return f"intp({label})"
 
 
-def place_by_name(writer: Writer, box: Index, texts: Sequence[str]) -> list[str]:
+def place_by_name(writer: Writes, box: Index, texts: Sequence[str]) -> list[str]:
     """An index that is the place of the only label is read as Python's number."""
     return [texts[0], writer.source.names[box.children[1]]] if ARRAY in box.index else list(texts)
 
 
-def row_access(writer: Writer, box: Index, texts: Sequence[str]) -> list[str]:
+def row_access(writer: Writes, box: Index, texts: Sequence[str]) -> list[str]:
     """An array and the text that takes rows of it: `take` is 3 times faster, where the array is known to lie in rows.
 
     Of another array it would copy all rows first. It does not know 64 bits without a sign.
@@ -55,7 +53,7 @@ def flat_name(buffer: str) -> str:
     return f"{buffer}_flat"
 
 
-def texts_of_minus(writer: Writer, box: MinusAt, texts: Sequence[str], out: str) -> list[str]:
+def texts_of_minus(writer: Writes, box: MinusAt, texts: Sequence[str], out: str) -> list[str]:
     """The place of a single label, and the number that goes there, as Python's numbers; the buffer without axes."""
     a, places, amount = texts
     if is_single_place(box.children[1]):
@@ -67,7 +65,7 @@ def texts_of_minus(writer: Writer, box: MinusAt, texts: Sequence[str], out: str)
     return [a, places, amount]
 
 
-def bind_accumulator(writer: Writer, box: AddMatMul, texts: Sequence[str], out: str) -> list[str]:
+def bind_accumulator(writer: Writes, box: AddMatMul, texts: Sequence[str], out: str) -> list[str]:
     """What adds a product to the buffer."""
     writer.source.bind(f"add_product_{out}", lambda memory: accumulator(memory[out]))
     return list(texts)
@@ -85,7 +83,7 @@ def literal_of(box: Box) -> str | None:
     return repr(number.item())
 
 
-def texts_of_places(writer: Writer, box: PlacesOf, labels: str) -> list[str]:
+def texts_of_places(writer: Writes, box: PlacesOf, labels: str) -> list[str]:
     """The labels, and the names of the places where the rows begin, of what a class adds, of what refuses a label."""
     classes, count = shape_of(box.children[1])[-1], shape_of(box)[0]
     row, column = (1, count) if box.columns else (classes, 1)
@@ -94,7 +92,8 @@ def texts_of_places(writer: Writer, box: PlacesOf, labels: str) -> list[str]:
     return [labels, rows, of_class, _check(writer, box)]
 
 
-def _check(writer: Writer, box: PlaceOf | PlacesOf) -> str:
+def _check(writer: Writes, box: PlaceOf | PlacesOf) -> str:
     """The name of what refuses a label outside the classes, in the name of the user's box."""
     classes, owner = shape_of(box.children[1])[-1], owner_of(box)
-    return writer.source.bind_new("check_labels", lambda memory: lambda labels: check_labels(owner, labels, classes))
+    name: str = writer.source.bind_new("check_labels", lambda _: lambda labels: check_labels(owner, labels, classes))
+    return name

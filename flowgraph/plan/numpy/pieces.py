@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -13,13 +13,10 @@ from flowgraph.boxes.engine.output_of import Part as Output
 from flowgraph.plan.arena import aligned, aligned_bytes
 from flowgraph.plan.binding import Memory, bind_alone
 from flowgraph.plan.blas import one_thread
-from flowgraph.plan.numpy.rules import call_for
+from flowgraph.plan.numpy.rules import Writes, call_for
 from flowgraph.plan.numpy.threads import in_threads
 from flowgraph.plan.rebuild import elements
 from flowgraph.plan.shards.box import InPieces, cut_of
-
-if TYPE_CHECKING:
-    from flowgraph.plan.numpy.emit import Writer
 
 
 def bytes_of(box: InPieces) -> int:
@@ -112,7 +109,7 @@ class Running:
         return tuple(results)
 
 
-def _bind(writer: Writer, box: InPieces, texts: Sequence[str], name: str) -> list[str]:
+def _bind(writer: Writes, box: InPieces, texts: Sequence[str], name: str) -> list[str]:
     """The function that runs the pieces, and its arguments."""
     buffer = writer.plan.buffers[box]
     return [writer.source.bind_new("in_pieces", lambda memory: Running(box, memory, buffer.start)), *texts]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -14,12 +14,9 @@ from flowgraph.boxes.neural.pooling import MaxPool, Pooling
 from flowgraph.boxes.neural.rectified_pooling import SpreadToRectified
 from flowgraph.boxes.neural.sliding import Sliding
 from flowgraph.plan.memory_order import in_order
-from flowgraph.plan.numpy.rules import rule_for
+from flowgraph.plan.numpy.rules import Writes, rule_for
 from flowgraph.plan.numpy.scratch import Shapes, arrays_in, bytes_of, place_of
 from flowgraph.plan.rebuild import elements, shape_of, sizes_known
-
-if TYPE_CHECKING:
-    from flowgraph.plan.numpy.emit import Writer
 
 
 class Windows:
@@ -173,7 +170,7 @@ def _scratch(box: SpreadToRectified) -> int:
     return bytes_of(SpreadRectified.shapes(box)) if _spreads_at_once(box) else 0
 
 
-def _bind_spread(writer: Writer, box: SpreadToRectified, texts: Sequence[str], out: str) -> list[str]:
+def _bind_spread(writer: Writes, box: SpreadToRectified, texts: Sequence[str], out: str) -> list[str]:
     """The function that computes the box, and its arguments."""
     source, buffer = place_of(writer, box.children[1], texts[1]), writer.plan.scratch[box]
 
@@ -191,7 +188,7 @@ def _spread(box: SpreadToRectified, names: Sequence[str], out: str) -> list[str]
     return [f"{names[0]}({', '.join(names[1:])})"]
 
 
-def _bind_largest(writer: Writer, box: MaxPool, texts: Sequence[str], out: str) -> list[str]:
+def _bind_largest(writer: Writes, box: MaxPool, texts: Sequence[str], out: str) -> list[str]:
     place = place_of(writer, box.children[0], texts[0])
     return [writer.source.bind_new("MaxPool", lambda memory: Largest(box, place(memory), memory[out])), *texts]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
@@ -13,12 +13,24 @@ from flowgraph.plan.numpy.threads import in_threads
 from flowgraph.plan.passes.masking import keep_where
 from flowgraph.plan.rules import Condition, Rules, always, never
 
-if TYPE_CHECKING:
-    from flowgraph.plan.numpy.emit import Writer
+
+class Writes(Protocol):
+    """What a rule is given beside its box: the plan, the source with its names, which children are Python's numbers."""
+
+    plan: Any
+    source: Any
+    numbers: dict[Box, str]
+
+    def line(self, box: Box, text: str, comment: bool = True) -> None:
+        """Add a line, with the shape of the box beside it as a comment."""
+
+    def out(self, box: Box) -> str:
+        """The name of the buffer of a box."""
+
 
 Lines = Callable[[Any, Sequence[str], str], list[str]]
 Expression = Callable[[Any, Sequence[str]], str]
-Operands = Callable[["Writer", Any, Sequence[str], str], list[str]]
+Operands = Callable[[Writes, Any, Sequence[str], str], list[str]]
 
 AnyLines = TypeVar("AnyLines", bound=Lines)
 AnyExpression = TypeVar("AnyExpression", bound=Expression)
@@ -65,7 +77,7 @@ class Value(NamedTuple):
 
     expression: Expression
     operands: Operands | None = None
-    after: Callable[[Writer, Any, str, Sequence[str]], str] | None = None
+    after: Callable[[Writes, Any, str, Sequence[str]], str] | None = None
     when: Condition = always
 
 
@@ -121,7 +133,7 @@ def view_for(
 def number_for(
     *classes: type[Box],
     operands: Operands | None = None,
-    after: Callable[[Writer, Any, str, Sequence[str]], str] | None = None,
+    after: Callable[[Writes, Any, str, Sequence[str]], str] | None = None,
     when: Condition = always,
 ) -> Callable[[AnyExpression], AnyExpression]:
     """Register the expression of boxes whose value is one number: a function of (box, names)."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -12,10 +12,8 @@ from flowgraph.box import Array, Box
 from flowgraph.plan.arena import aligned
 from flowgraph.plan.binding import Memory
 from flowgraph.plan.numpy.lines import fill_of
+from flowgraph.plan.numpy.rules import Writes
 from flowgraph.plan.schedule import Buffer, Schedule
-
-if TYPE_CHECKING:
-    from flowgraph.plan.numpy.emit import Writer
 
 Shapes = Mapping[str, tuple[tuple[int, ...], Any]]
 """Arrays by name: shape and dtype."""
@@ -48,7 +46,7 @@ def _bytes(shape: tuple[int, ...], dtype: Any) -> int:
     return aligned(math.prod(shape) * np.dtype(dtype).itemsize)
 
 
-def place_of(writer: Writer, box: Box, text: str) -> Callable[[Memory], Array | None]:
+def place_of(writer: Writes, box: Box, text: str) -> Callable[[Memory], Array | None]:
     """Where the value of a box is that its parents read by this text: None where that is another place in every run."""
     plan = writer.plan
     if not plan.is_fixed(box):

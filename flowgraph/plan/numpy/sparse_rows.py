@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -13,13 +13,10 @@ from flowgraph.boxes.indexing.rows import PlacesOfRows
 from flowgraph.boxes.indexing.scatter import AddAtRows, SetAt
 from flowgraph.errors import IndexingError
 from flowgraph.plan.binding import Memory
-from flowgraph.plan.numpy.rules import rule_for
+from flowgraph.plan.numpy.rules import Writes, rule_for
 from flowgraph.plan.passes.sparse_rows import FEWER
 from flowgraph.plan.rebuild import elements, shape_of
 from flowgraph.shapes.indexing import ARRAY
-
-if TYPE_CHECKING:
-    from flowgraph.plan.numpy.emit import Writer
 
 MANY = 4
 """One in so many rows that are named again, from which all are added up in their order instead of each by itself."""
@@ -159,28 +156,28 @@ def summer(out: Array) -> Callable[[Array, Array], Array]:
     return add_up
 
 
-def _bind_adder(writer: Writer, box: AddAtRows, texts: Sequence[str], out: str) -> list[str]:
+def _bind_adder(writer: Writes, box: AddAtRows, texts: Sequence[str], out: str) -> list[str]:
     """What adds rows to the table in the buffer of its new value."""
     parameter = box.children[0]
     writer.source.bind(f"add_rows_{out}", lambda memory: NewRows(memory, parameter, memory[out]).add)
     return list(texts)
 
 
-def _bind_setter(writer: Writer, box: SetAt, texts: Sequence[str], out: str) -> list[str]:
+def _bind_setter(writer: Writes, box: SetAt, texts: Sequence[str], out: str) -> list[str]:
     """What gives rows of the table their values in the buffer of its new value."""
     parameter = box.children[0]
     writer.source.bind(f"set_rows_{out}", lambda memory: NewRows(memory, parameter, memory[out]).set)
     return list(texts)
 
 
-def _bind_finder(writer: Writer, box: PlacesOfRows, texts: Sequence[str], out: str) -> list[str]:
+def _bind_finder(writer: Writes, box: PlacesOfRows, texts: Sequence[str], out: str) -> list[str]:
     """What finds rows, with memory for the numbers of all of a table."""
     count = shape_of(box.children[2])[0]
     writer.source.bind(f"find_rows_{out}", lambda memory: finder(memory[out], count))
     return list(texts)
 
 
-def _bind_summer(writer: Writer, box: IndexAdd, texts: Sequence[str], out: str) -> list[str]:
+def _bind_summer(writer: Writes, box: IndexAdd, texts: Sequence[str], out: str) -> list[str]:
     """What adds up rows in the buffer."""
     writer.source.bind(f"add_up_{out}", lambda memory: summer(memory[out]))
     return list(texts)

@@ -38,8 +38,10 @@ def add_zero(make: Builder, box: Box) -> Box | None:
 
 
 def times_one(make: Builder, box: Box) -> Box | None:
-    """x * 1 and x / 1 are x."""
+    """x * 1 and x / 1 are x, but for complex numbers, of whose infinities the product is NaN."""
     a, b = box.children
+    if box.dtype.kind == "c":
+        return None
     if _same(box, a) and _is(b, 1):
         return a
     return b if isinstance(box, Multiply) and _same(box, b) and _is(a, 1) else None

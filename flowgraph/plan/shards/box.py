@@ -10,8 +10,8 @@ import numpy as np
 
 from flowgraph.box import Array, Box, Constant, Value
 from flowgraph.graph import Graph
-from flowgraph.graph.flops import total_flops
-from flowgraph.graph.forward import forward
+from flowgraph.graph.passes import forward
+from flowgraph.graph.table import total_flops
 from flowgraph.plan.shards.rules import Shard
 from flowgraph.shapes.size import Shape
 from flowgraph.shapes.spec import Spec

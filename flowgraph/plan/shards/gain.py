@@ -15,7 +15,7 @@ from flowgraph.boxes.neural.pooling import MaxPool, Pooling
 from flowgraph.boxes.neural.rectified_pooling import SpreadToRectified
 from flowgraph.boxes.shape.arrangement import Transpose
 from flowgraph.boxes.shape.reshaping import BroadcastTo, Reshape
-from flowgraph.graph.flops import flops_of
+from flowgraph.graph.table import flops_of
 from flowgraph.plan.blas import count_threads as count_blas_threads
 from flowgraph.plan.blas import holds_threads
 from flowgraph.plan.numpy.threads import count_threads

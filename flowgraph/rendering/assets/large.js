@@ -13,8 +13,10 @@ const looks = new Map(), ways = new Map();
 const holder = document.createElementNS("http://www.w3.org/2000/svg", "g");
 const partOf = (box) => box.closest(".lid") ?? box;
 const frames = [...svg.querySelectorAll(".frame")];
-const parts = [...frames, ...links, ...boxes.map(partOf)]; /* in the order in which they are painted */
-const firstBox = frames.length + links.length;
+const parts = [...frames, ...boxes.map(partOf), ...links]; /* in the order in which they are painted */
+const firstLink = frames.length + boxes.length;
+const isBox = (i) => i >= frames.length && i < firstLink;
+const boxOfPart = (i) => boxes[i - frames.length];
 let spans = [], wide = [], stamps = new Uint32Array(0), stamp = 0, cost = 0;
 canvas.className = "afar";
 canvas.hidden = true;
@@ -37,7 +39,7 @@ function around(points) {
 
 /* Where a part stands; null where a closed module hides it. */
 function spanOfPart(i) {
-  if (i >= firstBox) return rectOf(boxes[i - firstBox]);
+  if (isBox(i)) return rectOf(boxOfPart(i));
   if (i < frames.length) return frameAt ? frameAt(parts[i]) : rectOf(parts[i]);
   const points = wayOf(parts[i]);
   return points ? around(points) : null;
@@ -157,7 +159,7 @@ function paintFrames(context, found) {
 function paintLinks(context, found) {
   const lines = new Map();
   for (const i of found) {
-    if (i < frames.length || i >= firstBox) continue;
+    if (i < firstLink) continue;
     const [stroke] = lookOf(parts[i]), points = wayOf(parts[i]);
     if (!lines.has(stroke)) lines.set(stroke, new Path2D());
     points.forEach(([x, y], at) => (at ? lines.get(stroke).lineTo(x, y) : lines.get(stroke).moveTo(x, y)));
@@ -169,8 +171,8 @@ function paintLinks(context, found) {
 function paintBoxes(context, found, scale) {
   const searching = stage.classList.contains("searching"), least = 1.5 / scale; /* a box stays a dot, however small */
   for (const i of found) {
-    if (i < firstBox) continue;
-    const box = boxes[i - firstBox], [stroke, fill] = lookOf(box), [x, y, width, height] = spans[i];
+    if (!isBox(i)) continue;
+    const box = boxOfPart(i), [stroke, fill] = lookOf(box), [x, y, width, height] = spans[i];
     const marked = box === chosen || (searching && box.classList.contains("found"));
     context.globalAlpha = marked || !searching ? 1 : 0.25;
     context.strokeStyle = stroke;
@@ -182,7 +184,7 @@ function paintBoxes(context, found, scale) {
 
 function arrange() {
   const start = performance.now(), found = within(area());
-  const afar = found.filter((i) => i >= firstBox).length > MOST_SHOWN;
+  const afar = found.filter(isBox).length > MOST_SHOWN;
   if (afar) paint(found);
   else exchange(found);
   canvas.hidden = !afar;
@@ -201,8 +203,8 @@ function follow(transform) {
 
 /* The box under a point of the stage, which on the canvas no element tells. */
 function boxAt(event) {
-  const [x, y] = point(event), found = within([x, y, 0, 0]).filter((i) => i >= firstBox);
-  return found.length ? boxes[found[found.length - 1] - firstBox] : null;
+  const [x, y] = point(event), found = within([x, y, 0, 0]).filter(isBox);
+  return found.length ? boxOfPart(found[found.length - 1]) : null;
 }
 
 if (kept) {

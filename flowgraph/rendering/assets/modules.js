@@ -44,15 +44,34 @@ function axis(start, end, alongX) {
   return alongX ? [end[0] < start[0] ? -1 : 1, 0] : [0, end[1] < start[1] ? -1 : 1];
 }
 
+function pair([x, y]) { return `${x.toFixed(1)} ${y.toFixed(1)}`; }
+
+function isStraight(start, end) {
+  return Math.min(Math.abs(end[0] - start[0]), Math.abs(end[1] - start[1])) < plan.constants.straight;
+}
+
+function towards(start, end, way, length) {
+  const share = length ? way / length : 0;
+  return [start[0] + (end[0] - start[0]) * share, start[1] + (end[1] - start[1]) * share];
+}
+
+/* A straight line, which rounds its end where another leaves there at a right angle. */
+function toCorner(start, corner, end) {
+  if (!end || !isStraight(corner, end)) return "L" + pair(corner);
+  const lengths = [start, end].map((at) => Math.hypot(at[0] - corner[0], at[1] - corner[1]));
+  const radius = Math.min(plan.constants.corner, lengths[0] / 2, lengths[1] / 2);
+  const [a, b] = [towards(corner, start, radius, lengths[0]), towards(corner, end, radius, lengths[1])];
+  return isStraight(a, b) ? "L" + pair(corner) : `L${pair(a)}Q${pair(corner)} ${pair(b)}`;
+}
+
 function curve(points, alongX) {
-  let text = `M${points[0].map((v) => v.toFixed(1)).join(" ")}`;
+  let text = "M" + pair(points[0]);
   for (let i = 1; i < points.length; i++) {
     const [[x1, y1], [x2, y2]] = [points[i - 1], points[i]];
-    const end = `${x2.toFixed(1)} ${y2.toFixed(1)}`;
-    const x = ((x1 + x2) / 2).toFixed(1), y = ((y1 + y2) / 2).toFixed(1);
-    if (Math.abs(y2 - y1) < 0.5 || Math.abs(x2 - x1) < 0.5) text += `L${end}`;
-    else if (alongX) text += `C${x} ${y1.toFixed(1)} ${x} ${y2.toFixed(1)} ${end}`;
-    else text += `C${x1.toFixed(1)} ${y} ${x2.toFixed(1)} ${y} ${end}`;
+    const [x, y] = [(x1 + x2) / 2, (y1 + y2) / 2];
+    if (isStraight(points[i - 1], points[i])) text += toCorner(points[i - 1], points[i], points[i + 1]);
+    else if (alongX) text += `C${pair([x, y1])} ${pair([x, y2])} ${pair([x2, y2])}`;
+    else text += `C${pair([x1, y])} ${pair([x2, y])} ${pair([x2, y2])}`;
   }
   return text;
 }
@@ -101,37 +120,19 @@ function drawLink(part, turned, along) {
 }
 
 const linkOf = plan.links.map(([tail, head]) => linkParts.get(tail + " " + head));
-const levelled = new Set(plan.levels.flatMap((level) => level.ties.flatMap((tie) => tie[3]))); /* by a level; others join a leaf and its host */
 
-function drawLinks({ places, origins }) {
-  const routes = [], drawn = new Set();
-  const show = (place, found) => {
-    const [tail, head, spine] = plan.links[place];
+function drawLinks(found) {
+  const { places } = found, led = [], short = [], drawn = new Set();
+  plan.links.forEach(([tail, head, spine, pieces], place) => {
     const ends = [visible(tail), visible(head)];
     if (ends[0] === ends[1] || drawn.has(ends.join(" "))) return;
     drawn.add(ends.join(" "));
-    routes.push({ part: linkOf[place], head: ends[1], spine, ...found(ends) });
-  };
-  for (const level of plan.levels) {
-    const origin = origins.get(level.path);
-    if (!origin) continue;
-    const sums = measured.get(level.path);
-    for (const [tail, head, passers, among] of level.ties) {
-      for (const place of among) {
-        show(place, (ends) => ({
-          along: true,
-          points: way({ member: tail, place: places.get(ends[0]) }, { member: head, place: places.get(ends[1]) },
-            passers, level, sums, origin),
-        }));
-      }
-    }
-  }
-  spread(routes, places);
-  plan.links.forEach((_, place) => {
-    if (!levelled.has(place)) {
-      show(place, (ends) => ({ along: false, points: straight(places.get(ends[0]), places.get(ends[1])) }));
-    }
+    const route = { part: linkOf[place], head: ends[1], spine, along: pieces.length > 0 };
+    if (pieces.length) led.push({ ...route, points: way(pieces, found) });
+    else short.push({ ...route, points: straight(...ends.map((end) => places.get(end))) });
   });
+  spread(led, places);
+  const routes = [...led, ...short];
   routed.clear();
   for (const { part, points, along } of routes) {
     const turned = plan.turned ? points.map(([x, y]) => [y, x]) : points;
@@ -203,7 +204,6 @@ function relayout() {
   rects.clear();
   for (const level of plan.levels) {
     if (stale.has(level.path)) measured.set(level.path, measure(level, measured));
-    measured.get(level.path).turns = {};
   }
   stale.clear();
   settled = settle(measured);

@@ -12,7 +12,7 @@ from numpy.typing import DTypeLike
 
 from flowgraph.box import Box, Value
 from flowgraph.box.leaves import Parameter
-from flowgraph.box.naming import current_scope, reopened
+from flowgraph.box.node import current_scope, reopened
 from flowgraph.errors import ShapeError, UsageError
 from flowgraph.training.display import cell_html, parameters_table
 

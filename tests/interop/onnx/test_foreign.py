@@ -188,6 +188,6 @@ def test_the_command_line_says_what_is_wrong_with_a_file(tmp_path):
     path = tmp_path / "net.onnx"
     path.write_bytes(b"\x08\xff not a model")
     done = CliRunner().invoke(main, ["render", str(path), "-o", str(tmp_path / "net.svg")])
-    assert done.exit_code == 1
+    assert done.exit_code == 3
     assert "net.onnx: " in done.output
     assert not (tmp_path / "net.svg").exists()

@@ -13,7 +13,7 @@ import numpy as np
 from flowgraph.box import Box, Constant
 from flowgraph.box.inference import bounded_trials
 from flowgraph.box.leaves import Input, Parameter
-from flowgraph.box.naming import reopened
+from flowgraph.box.node import reopened
 from flowgraph.box.value import Foreign
 from flowgraph.errors import FlowgraphError, SavedFileError
 from flowgraph.graph import Graph

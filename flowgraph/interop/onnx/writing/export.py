@@ -13,7 +13,7 @@ from flowgraph.box.leaves import Input, Parameter, Random
 from flowgraph.boxes.engine.output_of import Part
 from flowgraph.errors import UnsupportedError
 from flowgraph.graph import Graph
-from flowgraph.graph.order import unique_names
+from flowgraph.graph.topology import unique_names
 from flowgraph.interop.onnx.package import IR_VERSION, OPSET, WRITTEN, element_type, onnx
 from flowgraph.interop.onnx.writing.opening import is_written, open_boxes
 from flowgraph.interop.onnx.writing.rules import OPERATIONS

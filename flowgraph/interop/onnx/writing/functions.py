@@ -122,12 +122,12 @@ def _(box: Foreign, a: Foreign, exponents: Foreign) -> Any:
 
 @parts_for(boxes.Degrees)
 def _(box: Foreign, a: Foreign) -> Any:
-    return a * number(box, 180 / math.pi)
+    return a.astype(box.dtype) * number(box, 180 / math.pi)
 
 
 @parts_for(boxes.Radians)
 def _(box: Foreign, a: Foreign) -> Any:
-    return a * number(box, math.pi / 180)
+    return a.astype(box.dtype) * number(box, math.pi / 180)
 
 
 @parts_for(boxes.Sinc)

@@ -12,7 +12,7 @@ from flowgraph.box import Box, Leaf
 from flowgraph.box.value import Foreign
 from flowgraph.boxes.engine.output_of import Part
 from flowgraph.graph import Graph
-from flowgraph.graph.order import topological_order
+from flowgraph.graph.topology import topological_order
 from flowgraph.interop.onnx.package import WRITTEN
 from flowgraph.interop.onnx.writing.rules import OPERATIONS, PARTS
 from flowgraph.plan.passes.opening import open_composites

@@ -1,0 +1,88 @@
+"""How commands end: exit codes, which mean the same in all of them, and one line for what keeps one from its end."""
+
+from __future__ import annotations
+
+import errno
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from flowgraph import starting
+from flowgraph.errors import FlowgraphError
+from flowgraph.printable import printable, printable_lines
+from flowgraph.saving.missing import must_exist
+
+DONE, WRONG, UNDECIDED, FAILED, MISUSED = 0, 1, 2, 3, 64
+"""Done, or right; wrong, such as a gradient; undecided; not done, for what the line says; an option that is none.
+
+64 is the code by which sysexits.h knows wrong usage. Click's own is 2, which a checker needs for "undecided".
+"""
+
+
+class ToRead(click.ParamType):  # type: ignore[type-arg]
+    """The path of a file or folder that a command reads; a missing one is no wrong usage, but not there."""
+
+    name = "path"
+
+    def convert(self, value: Any, parameter: Any, context: Any) -> Any:
+        """The path itself."""
+        return must_exist(value)
+
+
+class Commands(click.Group):
+    """The commands, with the ends that all of them have: an interrupt, and errors that are no fault of the code."""
+
+    def main(
+        self, args: Sequence[str] | None = None, prog_name: str | None = None, complete_var: str | None = None,
+        standalone_mode: bool = True, **extra: Any,
+    ) -> Any:  # fmt: skip
+        """Run the command that the arguments name, and leave the process with its exit code."""
+        starting.begin()
+        if not standalone_mode:
+            return super().main(args, prog_name, complete_var, standalone_mode, **extra)
+        try:
+            code: Any = super().main(args, prog_name, complete_var, False, **extra)
+        except click.ClickException as error:
+            error.show()
+            code = MISUSED if isinstance(error, click.UsageError) else FAILED
+        except (click.Abort, KeyboardInterrupt):
+            starting.say()
+            code = starting.INTERRUPTED
+        except Exception:  # of the user's code, or a mistake of ours; Python's own code for it would be WRONG
+            traceback.print_exc()
+            code = FAILED
+        starting.ignore_interrupts()
+        sys.exit(code if isinstance(code, int) else DONE)
+
+    def invoke(self, context: click.Context) -> Any:
+        """Run the command; what keeps it from its end is one line."""
+        try:
+            return super().invoke(context)
+        except click.exceptions.Exit:
+            raise
+        except (Exception, KeyboardInterrupt, SystemExit) as error:
+            if starting.is_interrupt(error):
+                starting.say()
+                context.exit(starting.INTERRUPTED)
+            line = line_of(error)
+            if line is None:
+                raise
+            raise click.ClickException(line) from error
+
+
+def line_of(error: BaseException) -> str | None:
+    """The text of an error for a user of a command, None if the traceback should be shown."""
+    if isinstance(error, FlowgraphError):
+        return str(error)
+    if isinstance(error, MemoryError):
+        return "the memory of this machine does not suffice; try less at a time"
+    if isinstance(error, OSError) and error.filename is not None and error.errno != errno.EPIPE:
+        return printable(f"{error.filename}: {error.strerror}")
+    if isinstance(error, ImportError) and error.name is None:  # with a text of ours, which names the extra
+        return printable_lines(str(error))
+    if isinstance(error, SystemExit):
+        return printable(f"the code that was read ended the process, sys.exit({error.code!r}); nothing was found out")
+    return None

@@ -1,0 +1,33 @@
+"""The method of a graph that writes the playground, attached to its class."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from flowgraph.attached import attached_to
+from flowgraph.graph import Graph
+
+
+@attached_to(Graph)
+class PlayedGraph:
+    """A graph in a page in which it trains."""
+
+    def playground(self: Any, path: str | os.PathLike[str], data: Any = None) -> Any:
+        """Write a page in which this classifier of points in the plane trains, in JavaScript and without a server.
+
+        Parameters
+        ----------
+        path : str or path
+            A .html file.
+        data : Examples or pair of array_like, optional
+            Inputs of shape (n, 2) and classes of shape (n,), shown besides the toy data of the page.
+
+        Returns
+        -------
+        Path
+            The file that was written.
+        """
+        from flowgraph.playground.page import playground
+
+        return playground(path, self, data)

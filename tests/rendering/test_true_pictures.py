@@ -1,0 +1,238 @@
+"""A picture is a claim: no edge behind a tile that it does not join, none outside, no two that look like one."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import flowgraph as fg
+from flowgraph.rendering.compose import compose
+from flowgraph.rendering.files import picture_of, svg_of
+from flowgraph.rendering.gallery import box_graph
+from flowgraph.rendering.openable import openable
+from flowgraph.rendering.picture import Picture
+from flowgraph.rendering.placement import Place
+from flowgraph.rendering.subject import Subject
+from tests.browser import in_a_browser, shared
+from tests.commit import seed_of_commit, share_of_commit
+from tests.rendering.graphs import deep, feeds, lecture, nasty
+from tests.rendering.random_graphs import batch, random_graph
+from tests.rendering.test_gallery import DRAWN
+from tests.rendering.test_openable import nested
+from tests.rendering.test_repetition import lstm
+from tools.picture_claims import KINDS, Drawing, Edge, crossings, figures, of_layout, of_svg, untrue
+
+ROOT = Path(__file__).parents[2]
+VIEWS = ("forward", "values", "backward", "both", "gradients")
+SIZES = (5, 8, 12, 20, 30, 45, 60, 80, 110, 150, 220, 300, 400, 500)
+
+
+def gradient() -> fg.Graph:
+    """The backward graph of the lecture, whose edges lead far."""
+    graph = lecture()
+    return fg.Graph(*fg.gradient(graph["objective"], [graph["W1"], graph["b1"]]))
+
+
+GRAPHS = {
+    "lecture": lecture, "gradient": gradient, "deep": lambda: deep(9), "nested": nested, "nasty": nasty,
+    "lstm": lambda: lstm(7), "scoped lstm": lambda: lstm(5, scopes=("model", "encoder")),
+}  # fmt: skip
+
+
+@cache
+def graph_called(name: str) -> fg.Graph:
+    """One of them, made once."""
+    return GRAPHS[name]()
+
+
+def example(graph: fg.Graph) -> dict[str, Any]:
+    """Values for the inputs of one of them."""
+    rng = np.random.default_rng(0)
+    known = feeds()
+    return {
+        name: known[name]
+        if name == "y" or (name == "x" and box.shape[1:] == (6,))
+        else rng.normal(size=[4 if isinstance(size, str) or not str(size).isdigit() else size for size in box.shape])
+        for name, box in ((box.name, box) for box in graph.inputs)
+    }
+
+
+def pictures_of(graph: fg.Graph, view: str, direction: str) -> list[Picture]:
+    """A graph as it is shown: open and closed, in lines and in one, its parameters inside and outside."""
+    how: dict[str, Any] = {"view": view, "direction": direction}
+    if view != "forward":
+        how["run"] = graph.fprop(example(graph))
+        how["grads"] = how["run"].bprop(grad=np.ones_like(how["run"].outputs[0]), keep="all")
+    choices = (
+        {},
+        {"collapse": False, "detail": "boxes"},
+        {"collapse": True, "wrap": 0},
+        {"collapse": False, "wrap": 4},
+    )
+    return [picture_of(graph, **how, **choice) for choice in choices]
+
+
+@pytest.mark.parametrize("direction", ["right", "down"])
+@pytest.mark.parametrize("view", VIEWS)
+@pytest.mark.parametrize("name", GRAPHS)
+def test_every_view_in_every_direction_open_and_closed_is_true(name: str, view: str, direction: str) -> None:
+    graph = graph_called(name)
+    if view != "forward" and not (graph.parameters and len(graph.outputs) == 1):
+        return
+    for picture in pictures_of(graph, view, direction):
+        assert untrue(of_layout(picture)) == []
+
+
+@pytest.mark.parametrize("place", range(len(SIZES)))
+def test_random_graphs_of_each_commit_are_true(place: int) -> None:
+    """Scopes nested three deep and entered twice, shared parameters, loops, several outputs; other ones each time."""
+    seed = seed_of_commit() + place
+    graph = random_graph(seed, SIZES[place])
+    how: dict[str, Any] = {
+        "direction": ("right", "down")[seed % 2],
+        "collapse": (False, False, True, "auto")[seed // 2 % 4],
+        "wrap": (None, None, 0, 4)[seed // 8 % 4],
+        "detail": ("auto", "boxes", "rows")[seed % 3],
+        "stubs": seed % 5 > 0 or len(graph) > 150,
+    }
+    view = VIEWS[seed % 5] if len(graph.outputs) == 1 and graph.parameters else "forward"
+    if view != "forward":
+        run = graph.fprop(batch())
+        how |= {"view": view, "run": run, "grads": run.bprop(grad=np.ones_like(run.outputs[0]), keep="all")}
+    assert untrue(of_layout(picture_of(graph, **how))) == [], (seed, {**how, "run": view, "grads": view})
+
+
+@pytest.mark.parametrize("name", ["lecture", "gradient", "lstm", "nested"])
+def test_animations_and_pages_are_true(name: str) -> None:
+    graph = graph_called(name)
+    run = graph.fprop(example(graph))
+    for direction in ("right", "down"):
+        stepped = compose(Subject(graph, "both", run, stepped=True), stubs=False, direction=direction)
+        assert untrue(of_layout(stepped)) == []
+        assert untrue(of_layout(openable(Subject(graph), direction=direction))) == []
+
+
+def test_every_picture_of_the_gallery_is_true() -> None:
+    for cls in DRAWN:
+        assert untrue(of_layout(picture_of(box_graph(cls), detail="boxes"))) == [], cls
+
+
+@in_a_browser
+@pytest.mark.parametrize("direction", ["right", "down"])
+@pytest.mark.parametrize("name", [*GRAPHS, *(f"random {size}" for size in (12, 40, 110))])
+def test_what_chromium_paints_is_what_the_layout_says(name: str, direction: str) -> None:
+    number = name.removeprefix("random ")
+    graph = random_graph(seed_of_commit(), int(number)) if number.isdigit() else graph_called(name)
+    for picture in pictures_of(graph, "forward", direction)[:2]:
+        computed, painted = of_layout(picture), of_svg(shared(), svg_of(picture, "light"))
+        assert untrue(computed) == untrue(painted) == []
+        one, other = figures(computed), figures(painted)
+        assert one == pytest.approx(other, rel=0.02, abs=2.5)
+        assert computed.tiles.keys() == painted.tiles.keys()
+        for id, at in computed.tiles.items():
+            there = painted.tiles[id]
+            assert (at.x, at.y, at.width) == pytest.approx((there.x, there.y, there.width), abs=0.2)
+
+
+@in_a_browser
+@pytest.mark.parametrize(
+    "path", share_of_commit(sorted(str(p.relative_to(ROOT)) for p in ROOT.glob("docs/**/*.svg")), 6)
+)
+def test_the_pictures_of_the_docs_are_true(path: str) -> None:
+    assert untrue(of_svg(shared(), (ROOT / path).read_text(encoding="utf-8"))) == []
+
+
+@in_a_browser
+@pytest.mark.parametrize("path", sorted(ROOT.glob("notebooks/*.ipynb")), ids=lambda path: path.stem[:2])
+def test_the_pictures_of_the_notebooks_are_true(path: Path) -> None:
+    outputs = [out for cell in json.loads(path.read_text("utf-8"))["cells"] for out in cell.get("outputs", ())]
+    svgs = ["".join(out["data"]["image/svg+xml"]) for out in outputs if "image/svg+xml" in out.get("data", {})]
+    drawn = [svg for svg in svgs if 'class="box' in svg]
+    for svg in drawn:
+        assert untrue(of_svg(shared(), svg)) == []
+
+
+def sample() -> tuple[Picture, Drawing]:
+    """A drawing to put mistakes into."""
+    picture = picture_of(graph_called("nested"), detail="boxes")
+    return picture, of_layout(picture)
+
+
+def moved(at: Place, x: float = 0.0, y: float = 0.0, wider: float = 0.0) -> Place:
+    """The rectangle, somewhere else."""
+    return Place(at.x + x, at.y + y, at.width + wider, at.height)
+
+
+def behind(drawing: Drawing) -> None:
+    edge = max(drawing.edges, key=lambda edge: len(edge.lines[0]))
+    x, y = edge.lines[0][len(edge.lines[0]) // 2]
+    drawing.tiles["foreign"] = Place(x - 9, y - 9, 18, 18)
+
+
+def outside(drawing: Drawing) -> None:
+    drawing.whole = moved(drawing.whole, wider=-60)
+
+
+def text(drawing: Drawing) -> None:
+    tile, at = drawing.texts[3]
+    drawing.texts[3] = tile, moved(at, x=25)
+
+
+def overlap(drawing: Drawing) -> None:
+    one, other = list(drawing.tiles)[:2]
+    drawing.tiles[one] = moved(drawing.tiles[other], x=4)
+
+
+def together(drawing: Drawing) -> None:
+    edge = max(drawing.edges, key=lambda edge: len(edge.lines[0]))
+    drawing.edges.append(Edge("another", edge.head, [[(x, y + 0.5) for x, y in edge.lines[0]]]))
+
+
+def arrow(drawing: Drawing) -> None:
+    edge = drawing.edges[-1]
+    (tip, name), *others = edge.tips
+    edge.tips = [((tip[0] - 4, tip[1] - 4), name), *others]
+
+
+@pytest.mark.parametrize("mistake", [behind, outside, text, overlap, together, arrow], ids=lambda one: one.__name__)
+def test_the_judge_finds_each_kind_of_mistake(mistake: Any) -> None:
+    _, drawing = sample()
+    assert untrue(drawing) == []
+    mistake(drawing)
+    assert mistake.__name__ in {kind for kind, _ in untrue(drawing)}
+    assert mistake.__name__ in KINDS
+
+
+def test_the_judge_counts_crossings_once_a_place() -> None:
+    flat = Edge("a", "b", [[(float(x), 40.0) for x in range(0, 81, 2)]])
+    steep = Edge("c", "d", [[(40.5, y - 0.5) for y in range(0, 81, 2)]])
+    drawing = Drawing(Place(0, 0, 80, 80), {}, edges=[flat, steep, replace(steep, head="e")])
+    assert crossings(drawing) == 1
+
+
+def test_a_parameter_in_a_scope_is_not_drawn_behind_another_tile() -> None:
+    """The first picture of who draws a network of PyTorch: x reads as if it led into the transpose of W."""
+    x = fg.Input("x", shape=("N", 16))
+    with fg.scope("lin"):
+        W = fg.Parameter(np.ones((32, 16)), name="W")
+        h = (x @ W.T).named("h")
+    drawing = of_layout(picture_of(fg.Graph(h)))
+    assert untrue(drawing) == []
+    assert Counter(edge.head for edge in drawing.edges)["lin/h"] == 2
+
+
+def test_an_edge_that_leads_to_the_next_line_stays_in_the_picture() -> None:
+    svg = svg_of(picture_of(gradient(), wrap=5), "light")
+    x, _, width, _ = map(float, re.findall(r'viewBox="(\S+) (\S+) (\S+) (\S+)"', svg)[0])
+    drawn = re.findall(r'<path d="([^"]*)" fill="none"', svg)
+    across = [float(one) for path in drawn for one in re.findall(r"-?[\d.]+", path)[::2]]
+    assert x < min(across)
+    assert max(across) < x + width
