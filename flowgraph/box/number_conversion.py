@@ -37,7 +37,8 @@ _INSTEAD = {
     "np.ma": "choose with np.where(mask, a, b)",
     "np.random": "draw first and compute with what was drawn: mean + scale * rng.normal(size=shape); or fg.Random",
     "scipy.fft": "use np.fft, whose functions take boxes",
-    "scipy.linalg": "use np.linalg, whose functions take boxes, or declare a box that calls SciPy in its fprop",
+    "scipy.linalg": "use np.linalg or flowgraph.scipy.linalg, whose functions take boxes, or declare a box that calls "
+    "SciPy in its fprop",
     "scipy.sparse": "multiply by the dense matrix, matrix.toarray() @ box, or declare a box with the product inside",
     "scipy.stats": "write the density with NumPy and scipy.special, whose functions take boxes",
 }
@@ -254,8 +255,16 @@ class NumberConversion(Node):
         return str(self)
 
     def __array__(self, dtype: DTypeLike | None = None, copy: Any = None) -> Any:
-        """Whole numbers and booleans, which have no gradient, while a function is traced; else refused."""
-        if concrete_values.current() is None or len(self.outputs) > 1 or self.dtype.kind not in "biu":
+        """Whole numbers and booleans, which have no gradient, while a function is traced; else refused.
+
+        Those of the box, or what is asked for: np.int64(box) rounds to zero as box.astype(int) does.
+        """
+        wanted = self.dtype if dtype is None else np.dtype(dtype)
+        if (
+            concrete_values.current() is None
+            or len(self.outputs) > 1
+            or not {self.dtype.kind, wanted.kind} & set("biu")
+        ):
             self._refuse_to(who_asks("np.asarray() or np.array()", _ITSELF))
         shape, kind, numbers = self._answer(_as_numbers, "np.asarray()", _ITSELF)
         return np.array(np.frombuffer(numbers, kind).reshape(shape), dtype)

@@ -2,11 +2,14 @@
 
 import dataclasses
 import functools
+import math
 import sys
 import typing
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import flowgraph as fg
 from flowgraph import functional
@@ -267,3 +270,44 @@ def test_what_a_derivative_is_called():
     slope = grad(set_first)
     assert slope.__name__ == "grad_set_first"
     assert repr(slope) == "<grad of set_first>"
+
+
+WAYS = {
+    "smooth": (np.sin, np.cos, lambda x: -np.sin(x)),
+    "not at all": (lambda x: 1.0, None, None),
+    "by its sign": (np.sign, None, None),
+    "by its shape": (np.ones_like, None, None),
+    "by a comparison": (lambda x: 1.0 * (x > 0.2), None, None),
+    "by a whole number": (lambda x: 2.0 * np.floor(3 * x).astype(int), None, None),
+    "held fixed": (lambda x: functional.stop_gradient(np.exp(x)), None, None),
+}
+"""How an argument enters a function: a factor, and its two derivatives, None where no differentiable path leads."""
+
+POSITIVE = st.floats(0.5, 1.5)
+
+
+@settings(max_examples=30)
+@given(st.data())
+def test_arguments_on_no_differentiable_path_have_zeros_beside_those_that_have_one(data):
+    """In every order of argnums, whichever boxes stand beside each other; the first call computes, the third runs."""
+    ways = [WAYS["smooth"], *data.draw(st.lists(st.sampled_from([*WAYS.values()]), min_size=1, max_size=3))]
+    ways = data.draw(st.permutations(ways))
+    argnums = tuple(data.draw(st.permutations(range(len(ways)))))
+    f = lambda *xs: math.prod(way(x) for (way, *_), x in zip(ways, xs, strict=True))  # noqa: E731
+    derived = {name: getattr(functional, name)(f, argnums) for name in ("grad", "vjp", "jvp", "jacobian", "hessian")}
+    for _ in range(3):
+        xs = [data.draw(POSITIVE) for _ in ways]
+
+        def by(*places, xs=xs):
+            orders = [places.count(i) for i in range(len(ways))]
+            factors = [way[order] for way, order in zip(ways, orders, strict=True)]
+            return 0.0 if None in factors else np.prod([g(x) for g, x in zip(factors, xs, strict=True)])
+
+        slopes = [by(i) for i in argnums]
+        np.testing.assert_allclose(derived["grad"](*xs), slopes, rtol=1e-12)
+        np.testing.assert_allclose(derived["vjp"](*xs, 3.0), np.multiply(3, slopes), rtol=1e-12)
+        np.testing.assert_allclose(derived["jacobian"](*xs), slopes, rtol=1e-12)
+        along = tuple(1.0 + i for i in range(len(ways)))
+        np.testing.assert_allclose(derived["jvp"](*xs, along), np.dot(along, slopes), rtol=1e-12, atol=1e-15)
+        wanted = [[by(i, j) for j in argnums] for i in argnums]
+        np.testing.assert_allclose(derived["hessian"](*xs), wanted, rtol=1e-12)

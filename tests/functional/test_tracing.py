@@ -2,9 +2,12 @@
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import flowgraph as fg
-from flowgraph.functional import grad, hvp
+from flowgraph.errors import UsageError
+from flowgraph.functional import grad, hvp, jit
 from tests.functional.test_functional import W, X
 
 
@@ -44,3 +47,24 @@ def test_trace_of_a_derivative():
     np.testing.assert_array_equal(products.fprop(x=X, vector=[1, 0, 2.0]).outputs[0], [4, 0, 8])
     assert float(fg.trace(lambda x: grad(f)(x), x=1.0).fprop(x=3.0)) == 12
     assert float(fg.trace(np.tanh, x=0.0).fprop(x=0.0)) == 0
+
+
+@pytest.mark.parametrize(
+    "kind", [np.int64, np.uint8, np.bool_, lambda x: np.asarray(x, int), lambda x: np.array(x, bool)]
+)
+@settings(max_examples=10)
+@given(st.lists(st.lists(st.floats(0.0, 3.9), min_size=4, max_size=4), min_size=1, max_size=4))
+def test_whole_numbers_of_a_box_of_floats_are_numpys_in_every_call_and_carry_no_gradient(kind, calls):
+    def f(x):
+        whole = kind(x)
+        assert type(whole) is np.ndarray
+        return np.sum(whole * x**2)
+
+    slope = grad(f)
+    for numbers in calls:
+        x = np.array(numbers)
+        np.testing.assert_allclose(slope(x), 2 * kind(x) * x)
+    with pytest.raises(UsageError, match="under jit"):
+        grad(jit(f))(np.ones(4))
+    with pytest.raises(UsageError, match="carry no gradient"):
+        grad(lambda x: np.sum(np.asarray(x, float)))(np.ones(4))

@@ -49,6 +49,80 @@ def test_check_grads_raises_for_a_wrong_gradient_and_not_for_a_right_one():
         check_grads(np.sum, modes=["back"])
 
 
+@pytest.mark.parametrize("argnum", [0, 1, (1,), (0, 1), [1, 0]])
+@pytest.mark.parametrize("modes", [["fwd"], ["rev"], ["fwd", "rev"]])
+@pytest.mark.parametrize("wrong", [None, 0, 1])
+def test_check_grads_finds_what_is_wrong_in_the_arguments_that_argnum_names_and_in_no_others(argnum, modes, wrong):
+    @primitive
+    def product(x, y, power=1):
+        return (x * y) ** power
+
+    errors = [1.001 if place == wrong else 1.0 for place in (0, 1)]
+    defvjp(
+        product,
+        lambda ans, x, y, power: lambda g: g * errors[0] * 2 * x * y**2,
+        lambda ans, x, y, power: lambda g: g * errors[1] * 2 * y * x**2,
+    )
+    checked = check_grads(product, argnum, modes=modes)
+    x, y = np.linspace(1, 2, 3), np.linspace(3, 4, 3, dtype=np.float32)
+    if wrong is not None and (wrong == argnum or (not isinstance(argnum, int) and wrong in argnum)):
+        with pytest.raises(AssertionError, match="check of product failed"):
+            checked(x, y, power=2)
+    else:
+        checked(x, y, power=2)
+
+
+@pytest.mark.parametrize("wrong", [1, 2, 3])
+@pytest.mark.parametrize("order", [1, 2, 3])
+def test_check_grads_finds_a_wrong_derivative_up_to_its_order(wrong, order):
+    """Of exp, whose derivative of one order has a bprop that is wrong."""
+
+    def derivative(n):
+        @primitive
+        def f(x):
+            return np.exp(x)
+
+        defvjp(f, lambda ans, x: lambda g: g * (1.001 if n == wrong else 1) * (derivative(n + 1)(x) if n < 4 else ans))
+        return f
+
+    checked = check_grads(derivative(1), modes=["rev"], order=order)
+    if wrong <= order:
+        with pytest.raises(AssertionError, match=f"check of {'vjp_' * (wrong - 1)}f failed"):
+            checked(0.5)
+    else:
+        checked(0.5)
+
+
+@pytest.mark.parametrize("order", [0, 1.5, True, None])
+def test_check_grads_refuses_what_is_no_order(order):
+    with pytest.raises(UsageError, match="and 1 or more"):
+        check_grads(np.sum, order=order)
+
+
+@pytest.mark.parametrize(
+    ("f", "arguments"),
+    [
+        (lambda p: p["a"] * np.sum(p["b"][0] ** 3), ({"a": 2.0, "b": [np.ones(2)]},)),
+        (lambda x: {"a": (x, [np.sin(x)]), "b": 1.0}, (0.5,)),
+        (lambda z: np.abs(z) * np.angle(z), (np.array([1.0 + 2.0j, 0.5 - 1.0j]),)),
+        (lambda z: np.exp(z) * z.imag, (0.3 + 0.4j,)),
+        (lambda x: x**2 if x > 1 else np.float64(3) * x, (1.5,)),
+        (lambda x: grad(lambda y: np.sum(y**2 * x))(x), (np.array([1.0, 2.0]),)),
+    ],
+    ids=["containers", "containers returned", "complex", "complex result", "branches", "a derivative"],
+)
+def test_check_grads_takes_whatever_functional_differentiates(f, arguments):
+    check_grads(f)(*arguments)
+
+
+@pytest.mark.parametrize("argnum", [(), "x", 1.0, True])
+def test_check_grads_refuses_what_is_no_place(argnum):
+    with pytest.raises(UsageError, match="needs the place of an argument"):
+        check_grads(np.sum, argnum)
+    with pytest.raises(UsageError, match=r"found argnum=1, and 1 arguments"):
+        check_grads(np.sum, 1)(np.ones(2))
+
+
 def test_a_primitive_with_gradients_by_some_arguments():
     @primitive
     def scaled(x, count, factor):
