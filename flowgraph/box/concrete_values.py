@@ -33,17 +33,17 @@ class Steps(Protocol):
 class Trace:
     """One call of a function on boxes, where each leaf has a concrete array.
 
-    A value is computed when it is asked for; `answers` keeps which box was asked, for what, and what it said: for
-    values that give the same answers the function builds the same boxes. `constants` is the class of the constants
-    that are built meanwhile. Random leaves are numbered as they are built, and draw from `seed`, or from that of the
-    innermost derivative that has one. `steps`, if any, looks on at each function. A trace that is `for_all` stands for
-    the calls with all values, as under `functional.jit`: no box has a value in it, and no parameter is read.
+    A value is computed when it is asked for, and `asked` counts how often: what is built next may follow from it.
+    `constants` is the class of the constants that are built meanwhile. Random leaves are numbered as they are built,
+    and draw from `seed`, or from that of the innermost derivative that has one. `steps`, if any, looks on at each
+    function. A trace that is `for_all` stands for the calls with all values, as under `functional.jit`: no box has a
+    value in it, and no parameter is read.
     """
 
     def __init__(
         self, values: Mapping[Node, Any], constants: type[Any], seed: Seed = None, for_all: bool = False
     ) -> None:
-        self.answers: list[tuple[Node, Callable[[Any], Any], Any]] = []
+        self.asked = 0
         self.constants = constants
         self.randoms: dict[Any, tuple[Any, int]] = {}
         self.steps: Steps | None = None
@@ -82,9 +82,8 @@ class Trace:
         value = None if self.for_all else self.value_of(box)
         if value is None:
             return None
-        said = kind(value)
-        self.answers.append((box, kind, said))
-        return said
+        self.asked += 1
+        return kind(value)
 
     def know(self, values: Mapping[Node, Any]) -> None:
         """Take the values of boxes that a run has computed."""

@@ -10,11 +10,11 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Mapping, Sequence
 from operator import is_
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 
-from flowgraph.box import Box, Constant, Value
+from flowgraph.box import Box, Constant, Value, concrete_values
 from flowgraph.box.leaves import Parameter, Random
 from flowgraph.box.numpy_dispatch import builder_of
 from flowgraph.functional.captured import Captured
@@ -92,11 +92,16 @@ class Writer:
         """The result of a NumPy function on boxes; the call is recorded."""
         if self._inside or not self._open:
             return build(function, method, inputs, keywords)
+        trace = cast("concrete_values.Trace", concrete_values.current())
+        asked = trace.asked
         self._inside = True
         try:
             result = build(function, method, inputs, keywords)
         finally:
             self._inside = False
+        if trace.asked > asked:  # what it built follows from values, and no argument of it tells which
+            self._open = False
+            return result
         held = _held_arguments(function, method, inputs, result, self.places)
         try:
             run = _Code(self.places, self._sizes).written(inputs, keywords, result, held)
@@ -184,8 +189,10 @@ class _Code:
         if isinstance(value, np.ndarray) and value.nbytes > LARGEST_KEY:
             raise UnscriptableError
         key = setting_key(value, self._sizes)
-        if type(key) is Same:
+        if isinstance(value, type | np.ufunc):
             return f"{name} is not {self._named(value)}"
+        if type(key) is Same:  # a function, which is to be called in each call, or an object that may have changed
+            raise UnscriptableError
         return f"not follower.has_key({name}, {self._named(key)})"
 
     def _differs_in_parts(self, name: str, value: Sequence[Any]) -> str:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 import flowgraph as fg
 from flowgraph import functional
+from flowgraph.box import numpy_dispatch
 from flowgraph.errors import UsageError
 from flowgraph.functional import custom_vjp, grad, jacobian
 from tests.registry import unregister
@@ -52,12 +53,28 @@ class Cubed(fg.Elementwise):
         return (3 * rate("bprop") * grad * a**2,)
 
 
+def piece(x):
+    return x**3 * rate("inner")
+
+
+class Table:
+    """An array to NumPy, of a value that changes."""
+
+    def __array__(self, dtype=None, copy=None):
+        return np.array(rate("inner"), dtype)
+
+
+TABLE = Table()
+
+
 BODIES = {
     "plain": lambda x: x**3 * rate("f"),
     "calls another": lambda x: inner(x**3 * rate("f") / RATE["value"]),
     "custom_vjp": lambda x: cubed(x) * (rate("f") / RATE["value"]),
     "a box": lambda x: Cubed(x) * (rate("f") / RATE["value"]),
     "a box in a loop": lambda x: fg.scan(lambda h, _: (Cubed(h), None), x, length=1)[0] * (rate("f") / RATE["value"]),
+    "a function in np.piecewise": lambda x: np.piecewise(x, [x > 0], [piece, piece]) * (rate("f") / RATE["value"]),
+    "an object that is an array": lambda x: np.multiply(x**3, TABLE) * (rate("f") / RATE["value"]),
     "a checkpoint": lambda x: functional.checkpoint(lambda y: y**3 * rate("inner"))(x) * (rate("f") / RATE["value"]),
 }
 CUBES = {
@@ -95,6 +112,18 @@ def test_each_call_reads_the_world_anew(transform, name, calls):
         needed = CUBES[transform](x)
         for one, other in zip(*(a if type(a) is tuple else (a,) for a in (found, needed)), strict=True):
             np.testing.assert_allclose(one, value * other, rtol=1e-12)
+
+
+def test_a_function_of_numpy_that_asks_for_values_is_followed_by_none(monkeypatch):
+    """What it builds follows from a number, which its arguments do not tell."""
+
+    def by_the_sign(x):
+        return x * 2.0 if np.sum(x) > 0 else x * 3.0
+
+    monkeypatch.setitem(numpy_dispatch._builders, np.tril, by_the_sign)
+    slope = grad(lambda x: np.sum(np.tril(x)))
+    for sign in (1, 1, 1, 1, -1, 1, -1, -1, -1, -1, 1):
+        np.testing.assert_array_equal(slope(sign * SMALL), np.full(3, 2.0 if sign > 0 else 3.0))
 
 
 def written_later(big, x, how):
