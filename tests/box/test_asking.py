@@ -39,7 +39,7 @@ def of_scipy(name, call, instead):
 
 
 OF_SCIPY = dict([
-    of_scipy("scipy.linalg.expm", lambda m, x: m.expm(np.outer(x, x)), "use np.linalg or flowgraph.scipy.linalg, whose"),
+    of_scipy("scipy.linalg.expm", lambda m, x: m.expm(np.outer(x, x)), "use np.linalg or flowgraph.scipy.linalg"),
     of_scipy("scipy.stats.norm.logpdf", lambda m, x: m.norm.logpdf(x), "the density with NumPy and scipy.special"),
     of_scipy("scipy.signal.convolve", lambda m, x: m.convolve(x, W), "SciPy takes arrays only"),
     of_scipy("scipy.integrate.quad", lambda m, x: m.quad(lambda t: t * x[0], 0, 1), "a box that calls it in its fprop"),
