@@ -106,13 +106,17 @@ def jit(
     return Jitted(f, static_argnums, static_argnames, backend, seed)
 
 
+_calling = new_lock()
+"""Held while a function is called on boxes, so that it is called once for each kind whatever threads there are. One lock
+for all functions: two that call each other would else wait for each other in two threads."""
+
+
 class _Kinds:
     """The kinds of arguments of a function that are known: which ran last, and the graph of each."""
 
     def __init__(self) -> None:
         self.known: OrderedDict[Hashable, Variant] = OrderedDict()
         self.last: Variant | None = None
-        self.lock = new_lock()
         self.of_derivatives: dict[Hashable, _Kinds] = {}
         self.instance: Any = None
 
@@ -124,7 +128,7 @@ class _Kinds:
 
     def clear(self) -> None:
         """Forget all."""
-        with self.lock:
+        with _calling:
             self.known.clear()
             self.of_derivatives.clear()
             self.last = None
@@ -289,7 +293,7 @@ class Jitted:
             raise self._unhashable(args, keywords) from None
         if known is not None:
             return known
-        with kinds.lock:
+        with _calling:
             if kind not in kinds.known:
                 names = [path for path, leaf in self._leaves(args, keywords) if isinstance(leaf, (*ARRAYS, int))]
                 made = self._made(kind, names)
