@@ -107,8 +107,8 @@ def jit(
 
 
 _calling = new_lock()
-"""Held while a function is called on boxes, so that it is called once for each kind whatever threads there are. One lock
-for all functions: two that call each other would else wait for each other in two threads."""
+"""Held while a function is called on boxes: it is called once for each kind, in whatever threads. It is one lock for all
+functions, since two that call each other would else wait for each other in two threads."""
 
 
 class _Kinds:
