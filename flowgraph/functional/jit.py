@@ -107,7 +107,7 @@ def jit(
 
 
 _calling = new_lock()
-"""Held while a function is called on boxes: it is called once for each kind, in whatever threads. It is one lock for all
+"""Held while a function is called on boxes: it is called once for each kind, in all threads. It is one lock for all
 functions, since two that call each other would else wait for each other in two threads."""
 
 
