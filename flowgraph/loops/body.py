@@ -77,7 +77,7 @@ class Body(Box):
                 f"leaves that each stand for a carry, an element or what is read from outside"
             )
         for box in topological_order(self.results):
-            if not (box.children or box in slots or type(box) is Constant):
+            if not (box.children or box in slots or isinstance(box, Constant)):
                 raise UsageError(
                     f"{self.title}: found {box.title} in the body of a loop, needs slots and constants as its only "
                     f"leaves; give the loop what is read from outside as a child, for which a slot stands"
