@@ -19,6 +19,7 @@ SUFFIX = ".myst"
 """Not .md, by which the tests of documents would find each page a second time and execute it again."""
 
 _LINK = re.compile(r"\]\((?!https?:|#)([^)#\s]+)")
+_TO_CODE = re.compile(r"\[([^\]]*)\]\(([^)#\s]+\.py)\)")
 
 
 def copied_pages() -> dict[str, str]:
@@ -45,7 +46,10 @@ def _relinked(text: str, folder: str) -> str:
 
 
 def led_on_the_site(text: str, page: str) -> str:
-    """The links of a page of docs/, `reference/index` say, to what stands above docs/, as they lead on the site."""
+    """The links of a page of docs/, `reference/index` say, to what stands above docs/, as they lead on the site.
+
+    The code is not on the site: there a link to a file of it is the name alone.
+    """
     folder = posixpath.join("docs", posixpath.dirname(page))
 
     def led(found: re.Match[str]) -> str:
@@ -53,7 +57,11 @@ def led_on_the_site(text: str, page: str) -> str:
         name = (TEXTS | OF_CODE).get(target)
         return found[0] if name is None else f"]({posixpath.relpath(f'docs/generated/{name}', folder)}"
 
-    return _LINK.sub(led, text)
+    def named(found: re.Match[str]) -> str:
+        target = posixpath.normpath(posixpath.join(folder, found[2]))
+        return found[1] if target.startswith("flowgraph/") and target not in OF_CODE else found[0]
+
+    return _LINK.sub(led, _TO_CODE.sub(named, text))
 
 
 def _notebook(path: Path) -> str:
