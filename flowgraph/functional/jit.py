@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import sys
 import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
@@ -52,11 +53,12 @@ def jit(
     - prints, counters and other side effects happen in the first call of a kind alone.
     - it does not branch on values (`if`, `while`, `range(n)` of an argument), which is refused: choose with `np.where`,
       loop with `fg.scan` or `fg.while_loop`, or name the argument as static.
-    - generators of NumPy and Python that draw inside are refused, as their numbers would be the same ever after.
+    - generators of NumPy and Python that draw inside are refused, as their numbers would be the same ever after. One
+      that is made inside is not seen: what it draws belongs to what is computed once.
 
     It may stand inside and outside of `grad`, `value_and_grad`, `jacobian`, `hessian`, `vmap`, `jvp`, `vjp`,
-    `checkpoint` and `scan`; `grad(jit(f))` is `jit(grad(f))`. As a decorator of a method it takes the instance as
-    static, by identity.
+    `checkpoint` and `scan`; `grad(jit(f))` is `jit(grad(f))`. As a decorator of a method that is called as `obj.f(x)`
+    it takes the instance as static, by identity. 128 kinds are kept; a 129th lets go of the first.
 
     Parameters
     ----------
@@ -130,8 +132,9 @@ class _Kinds:
         """Forget all."""
         with _calling:
             self.known.clear()
-            self.of_derivatives.clear()
             self.last = None
+        for kinds in list(self.of_derivatives.values()):
+            kinds.clear()
 
 
 class Jitted:
@@ -154,6 +157,8 @@ class Jitted:
         self, f: Callable[..., Any], static_argnums: int | Sequence[int] = (),
         static_argnames: str | Sequence[str] = (), backend: Backend = "numpy", seed: Seed = None,
     ) -> None:  # fmt: skip
+        if isinstance(f, staticmethod | classmethod):
+            raise UsageError(f"jit: found a {type(f).__name__}, needs a function; let @{type(f).__name__} stand above")
         if not callable(f):
             raise UsageError(f"jit: found a {type(f).__name__}, needs a function")
         if backend not in ("numpy", "numba", "jax"):
@@ -207,8 +212,11 @@ class Jitted:
         return bound
 
     def __reduce__(self) -> Any:
-        """Pickled and copied without its graphs."""
-        return Jitted, (self.function, *self.settings)
+        """Pickled and copied without its graphs; by its name, where it stands under that in its module."""
+        name, found = getattr(self, "__qualname__", ""), sys.modules.get(getattr(self, "__module__", ""))
+        for part in name.split("."):
+            found = getattr(found, part, None)
+        return name if found is self else (Jitted, (self.function, *self.settings))
 
     def __repr__(self) -> str:
         who = f"jit of {getattr(self.function, '__name__', None) or type(self.function).__name__}"
@@ -260,7 +268,7 @@ class Jitted:
     def _read(self, args: Sequence[Any], keywords: Mapping[str, Any]) -> tuple[Any, list[Any]]:
         """The structure of the arguments, in which static ones are hashed, and their leaves."""
         given = tuple([Static(one) if i in self._places else one for i, one in enumerate(args)])
-        named = {name: Static(keywords[name]) if name in self._names else keywords[name] for name in sorted(keywords)}
+        named = {name: Static(one) if name in self._names else one for name, one in keywords.items()}
         leaves: list[Any] = []
         others: list[Any] = []
         structure = flatten((given, named), leaves, others)
@@ -281,7 +289,7 @@ class Jitted:
         """Every leaf of the arguments that are not static, with how one writes it."""
         names = argument_names(self.function, len(args))
         given = [(name, one) for i, (name, one) in enumerate(zip(names, args, strict=True)) if i not in self._places]
-        given += [(name, keywords[name]) for name in sorted(keywords) if name not in self._names]
+        given += [(name, one) for name, one in keywords.items() if name not in self._names]
         return (pair for name, value in given for pair in paths(value, name))
 
     def _variant(self, kind: Kind, args: Sequence[Any], keywords: Mapping[str, Any]) -> Variant:

@@ -62,11 +62,20 @@ def read_record(roots: Sequence[Box], leaves: Sequence[Box]) -> Record:
 
 
 def calls_back(box: Box) -> bool:
-    """Whether fprop or bprop of a box is code of the user's: of a class of theirs, of a function that it is made of."""
-    if box.calls_back or not type(box).__module__.startswith("flowgraph."):
-        return True
-    bodies = [getattr(box, name) for name in box.settings if isinstance(box.__dict__.get(name), Body)]
-    return any(calls_back(one) for body in bodies for one in _children_first(body.children))
+    """Whether fprop or bprop of a box is code of the user's: of a class of theirs, of a function that it is made of.
+
+    So it is where that is true of a box in its settings: in the body of a loop, or taken row by row.
+    """
+    waiting, seen = [box], {box}
+    while waiting:
+        one = waiting.pop()
+        if one.calls_back or not type(one).__module__.startswith("flowgraph."):
+            return True
+        inside = [value for name in one.settings if isinstance(value := one.__dict__.get(name), Box)]
+        inside = [part for value in inside for part in (value, *_children_first(value.children))]
+        waiting += [part for part in inside if part not in seen]
+        seen.update(inside)
+    return False
 
 
 def refuse_stranger(box: Box) -> NoReturn:

@@ -273,13 +273,17 @@ class _Guard:
         for _ in parts:
             self._count += 1
             names.append(f"part{self._count}")
-        if access != ".{}":
+        if access == "[{!r}]":  # in the order in which the function sees them
+            self._fails(
+                f"len({name}) != {len(parts)} or tuple({name}) != {self._name(tuple([key for key, _ in parts]))}"
+            )
+        elif access is None:
             self._fails(f"len({name}) != {len(parts)}")
         if access is None and names:
             self.lines.append(f"{', '.join(names)}, = {name}")
         for own, (key, part) in zip(names, parts, strict=True):
             if access == "[{!r}]":
-                self.lines.append(f"{own} = {name}.get({self._name(key)}, MISS)")
+                self.lines.append(f"{own} = {name}[{self._name(key)}]")
             elif access is not None:
                 self.lines.append(f"{own} = {name}.{key}")
             self._any(own, part)

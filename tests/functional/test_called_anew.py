@@ -73,6 +73,15 @@ BODIES = {
     "custom_vjp": lambda x: cubed(x) * (rate("f") / RATE["value"]),
     "a box": lambda x: Cubed(x) * (rate("f") / RATE["value"]),
     "a box in a loop": lambda x: fg.scan(lambda h, _: (Cubed(h), None), x, length=1)[0] * (rate("f") / RATE["value"]),
+    "custom_vjp over rows": lambda x: functional.vmap(cubed)(x) * (rate("f") / RATE["value"]),
+    "a box over rows, in a loop": lambda x: (
+        fg.scan(lambda h, _: (functional.vmap(Cubed)(h), None), x, length=1)[0] * (rate("f") / RATE["value"])
+    ),
+    "a loop over rows": lambda x: (
+        functional.vmap(lambda z: fg.scan(lambda h, _: (cubed(h), None), z, length=1)[0])(x)
+        * (rate("f") / RATE["value"])
+    ),
+    "rows of a checkpoint": lambda x: functional.vmap(fg.checkpoint(cubed))(x) * (rate("f") / RATE["value"]),
     "a function in np.piecewise": lambda x: np.piecewise(x, [x > 0], [piece, piece]) * (rate("f") / RATE["value"]),
     "an object that is an array": lambda x: np.multiply(x**3, TABLE) * (rate("f") / RATE["value"]),
     "a checkpoint": lambda x: functional.checkpoint(lambda y: y**3 * rate("inner"))(x) * (rate("f") / RATE["value"]),

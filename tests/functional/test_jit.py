@@ -149,6 +149,14 @@ def test_it_is_called_once_for_each_kind_of_arguments():
     jitted.clear()
     jitted(X)
     assert CALLS[f] - 16 == 6
+    rate = [2.0]
+    scaled = jit(lambda x: np.sum(x * rate[0]))
+    slope = grad(scaled)
+    slope(X)
+    rate[0] = 5.0
+    assert slope(X)[0] == 2.0
+    scaled.clear()
+    assert slope(X)[0] == 5.0
 
 
 BINARY = [
@@ -187,7 +195,21 @@ def test_keywords_come_in_any_order(names, count):
     for _ in range(2):
         assert jitted(*[values[name] for name in given_by_place], **rest) == 6.0
         assert jitted(*[values[name] for name in given_by_place], **dict(reversed(rest.items()))) == 6.0
-    assert CALLS[f] == 1
+    assert CALLS[f] == 1 + (len(rest) > 1)
+
+
+@given(st.permutations(["u", "v", "w"]), st.permutations(["u", "v", "w"]))
+def test_a_dict_is_seen_in_its_order(first, second):
+    values = {name: float(place + 2) for place, name in enumerate("uvw")}
+
+    def f(p, **keywords):
+        return [one * 2 for one in p.values()], {name: one + 1 for name, one in keywords.items()}
+
+    jitted = jit(f)
+    for order in (first, second, first, second):
+        p = {name: values[name] for name in order}
+        found, needed = jitted(p, **p), f(p, **p)
+        assert (found[0], list(found[1].items())) == (needed[0], list(needed[1].items()))
 
 
 def test_static_arguments_are_part_of_the_kind():
@@ -338,6 +360,7 @@ W = fg.Parameter(2.0, name="w")
     ("call", "kind", "text"),
     [
         (lambda: jit(3), UsageError, "jit: found a int, needs a function"),
+        (lambda: jit(staticmethod(np.sin)), UsageError, "let @staticmethod stand above"),
         (lambda: jit(np.sin, backend="torch"), UsageError, "found backend='torch'"),
         (lambda: jit(np.sin, backend="javascript"), UsageError, "found backend='javascript'"),
         (lambda: jit(lambda x: None)(1.0), UsageError, "returned None, needs arrays and numbers"),
@@ -492,12 +515,27 @@ def squared(x):
     return np.sum(x**2)
 
 
+@jit
+def of_the_module(x):
+    return 3 * x
+
+
+class OfTheModule:
+    @staticmethod
+    @jit
+    def doubled(x):
+        return 2 * x
+
+
 def test_copies_have_no_graphs():
     f = jit(squared, seed=3)
     f(X)
     for other in (pickle.loads(pickle.dumps(f)), copy.deepcopy(f)):
         assert other.plans == ()
         assert other(X) == f(X)
+    assert pickle.loads(pickle.dumps(of_the_module)) is of_the_module
+    assert pickle.loads(pickle.dumps(OfTheModule.doubled)) is OfTheModule.doubled
+    assert OfTheModule().doubled(2.0) == 4.0
     assert pickle.loads(pickle.dumps(grad(f)))(X).tolist() == (2 * X).tolist()
 
 
