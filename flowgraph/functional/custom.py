@@ -178,7 +178,8 @@ def custom_vjp(f: Function | None = None, *, bprop: Function | None = None, shap
 def checkpoint(f: Function) -> CustomVjp:
     """A function whose intermediate values are not kept for the backward pass, which computes them again.
 
-    It saves memory for time: of `f` only arguments and result stay. Values and gradients are those of `f`.
+    It saves memory for time: of `f` only arguments and result stay. `f` is called again for its derivative, so that it
+    has to give the same in both calls: draws are arguments, or those of `fg.checkpoint`, which keeps them.
 
     Parameters
     ----------

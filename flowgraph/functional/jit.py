@@ -213,7 +213,8 @@ class Jitted:
 
     def __reduce__(self) -> Any:
         """Pickled and copied without its graphs; by its name, where it stands under that in its module."""
-        name, found = getattr(self, "__qualname__", ""), sys.modules.get(getattr(self, "__module__", ""))
+        name = getattr(self, "__qualname__", "")
+        found: Any = sys.modules.get(getattr(self, "__module__", ""))
         for part in name.split("."):
             found = getattr(found, part, None)
         return name if found is self else (Jitted, (self.function, *self.settings))

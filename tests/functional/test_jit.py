@@ -21,7 +21,7 @@ from flowgraph.errors import DtypeError, ShapeError, UsageError
 from flowgraph.functional import grad, hessian, hvp, jacobian, jit, jvp, value_and_grad, vjp, vmap
 from tests.registry import unregister
 
-X, V = np.array([0.5, -1.0, 2.0]), np.array([1.0, 2.0, -1.0])
+X, V = np.array([0.55, -1.0, 2.0]), np.array([1.0, 2.0, -1.0])
 CALLS: Counter = Counter()
 
 
