@@ -9,6 +9,7 @@ import pytest
 import flowgraph as fg
 from flowgraph.box.settings import kinds_of
 from flowgraph.errors import FeedError
+from tests.registry import unregister
 
 HERE = re.escape("test_errors.py:")
 
@@ -82,6 +83,20 @@ def test_assignment_names_the_way_out():
         W.shape = (8,)
     with refused(AttributeError, "a box has no 'nonsense'"):
         x.nonsense  # noqa: B018
+
+    @unregister
+    class Scaled(fg.Elementwise):
+        """A setting as an attribute, before there is a box."""
+
+        def __init__(self, a, factor):
+            self.factor = factor
+            super().__init__(a)
+
+        def fprop(self, a):
+            return a * self.factor
+
+    with refused(AttributeError, "Scaled: found an assignment to 'factor'", "factor: float"):
+        Scaled(fg.Input("x"), 2.0)
 
 
 def test_unsupported_numpy():

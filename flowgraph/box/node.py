@@ -422,6 +422,11 @@ def _unknown_attribute(box: Node, name: str) -> str:
 
 def _immutable(box: Node, name: str, what: str) -> str:
     """Who was changed, and how another one is made."""
+    if "name" not in box.__dict__:
+        return (
+            f"{type(box).__name__}: found {what} before the box is made, but a box is immutable; declare the setting in "
+            f"the class, {name}: float, and give it by keyword"
+        )
     way_out = {
         "name": "box.named('...') is the same box under another name",
         "children": "box.with_children(...) is the same box on others",
