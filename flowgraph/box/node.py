@@ -424,7 +424,7 @@ def _immutable(box: Node, name: str, what: str) -> str:
     """Who was changed, and how another one is made."""
     if "name" not in box.__dict__:
         return (
-            f"{type(box).__name__}: found {what} before the box is made, but a box is immutable; declare the setting in "
+            f"{type(box).__name__}: found {what} before the box is made, but a box is immutable; declare it in "
             f"the class, {name}: float, and give it by keyword"
         )
     way_out = {
