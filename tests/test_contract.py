@@ -40,6 +40,7 @@ THROUGH_OTHERS = (
     "Scan",
     "While",
     "StopGradient",
+    "InTraining",
     OfParts.__name__,
 )
 

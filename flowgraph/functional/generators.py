@@ -6,7 +6,6 @@ import gc
 import pickle
 import random
 import threading
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -22,8 +21,8 @@ _TYPES = frozenset({np.random.Generator, np.random.RandomState, random.Random})
 def refuse_draws(who: str) -> Iterator[None]:
     """Refuse what draws inside from a generator that was there before: NumPy's and Python's own, and those of the user.
 
-    All of them are found, by way of the garbage collector, wherever the function has them from. While other threads
-    run one of them may have drawn; then it is a warning.
+    All of them are found, by way of the garbage collector, wherever the function has them from. A thread that draws
+    meanwhile is taken for the function; it is called anew by the next call.
     """
     before = [(one, _state(one)) for one in gc.get_objects() if type(one) in _TYPES]
     before += [(one, _state(one)) for one in (np.random.mtrand._rand, random._inst)]
@@ -32,14 +31,11 @@ def refuse_draws(who: str) -> Iterator[None]:
         if _state(generator) == state:
             continue
         name = f"{type(generator).__module__.partition('.')[0]}'s {type(generator).__name__}"
-        text = (
-            f"{who}: found numbers drawn from {name}, which would be the same in all calls, as the function is called "
-            f"once; draw by fg.Random or fg.dropout, which seed= repeats, or give the numbers as an argument"
+        thread = " (if another thread drew them, call it again)" if threading.active_count() > 1 else ""
+        raise UsageError(
+            f"{who}: found numbers drawn from {name}{thread}, which would be the same in all calls, as the function is "
+            f"called once; draw by fg.Random or fg.dropout, which seed= repeats, or give the numbers as an argument"
         )
-        if threading.active_count() == 1:
-            raise UsageError(text)
-        warnings.warn(f"{text}; unless another thread drew them", UserWarning, stacklevel=2)
-        return
 
 
 def _state(generator: Any) -> Any:

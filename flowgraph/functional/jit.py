@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import inspect
 import sys
@@ -197,7 +198,6 @@ class Jitted:
         """The function as a method of an instance, which has kinds of its own; they go with it."""
         if instance is None:
             return self
-        bound = object.__new__(Jitted)
         kinds = self._of_instances.get(id(instance))
         if kinds is None:
             kinds = self._of_instances[id(instance)] = _Kinds()
@@ -208,8 +208,15 @@ class Jitted:
         places = frozenset([place - 1 for place in self._places if place])
         settings = tuple(places), tuple(self._names), *self.settings[2:]
         function = MethodType(self.function, instance)
-        bound.__dict__.update(self.__dict__, function=function, settings=settings, _places=places, _kinds=kinds)
+        bound = copy.copy(self)
+        bound.function, bound.settings, bound._places, bound._kinds = function, settings, places, kinds
         return bound
+
+    def __copy__(self) -> Jitted:
+        """The same function with the same graphs."""
+        made = object.__new__(Jitted)
+        vars(made).update(vars(self))
+        return made
 
     def __reduce__(self) -> Any:
         """Pickled and copied without its graphs; by its name, where it stands under that in its module."""

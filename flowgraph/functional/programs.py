@@ -64,9 +64,7 @@ class Kind:
         """A leaf for each array, new ones in each call: a box that a function keeps from another is found out."""
         made: list[Box] = []
         for state in self._states:
-            leaf = object.__new__(Input)
-            leaf.__dict__.update(state)
-            made.append(leaf)
+            made.append(Input._of_state(state))
         return made
 
     def arguments(self, leaves: Sequence[Box], statics: Sequence[Any]) -> tuple[Any, Any]:

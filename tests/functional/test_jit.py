@@ -341,18 +341,6 @@ def test_generators_are_refused_by_name(name):
         jit(DRAWS[name]())(1.0)
 
 
-def test_while_other_threads_run_a_generator_is_a_warning():
-    on = threading.Event()
-    thread = threading.Thread(target=on.wait)
-    thread.start()
-    try:
-        with pytest.warns(UserWarning, match="unless another thread drew them"):
-            jit(DRAWS["numpy's Generator"]())(1.0)
-    finally:
-        on.set()
-        thread.join()
-
-
 W = fg.Parameter(2.0, name="w")
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import operator
+
 import numpy as np
 
 from flowgraph.box import numpy_dispatch
@@ -117,7 +119,7 @@ def by_a_number(pool: Pool) -> str | None:
     """).format(a=a, c=c)
 
 
-@operation(weight=2, exact=True)
+@operation(operator.pow, weight=2, exact=True)
 def power(pool: Pool) -> str | None:
     a = pool.pick("fc")
     return a and f"{a} ** {pool.one(('2', '3', '2.0', '-1', '0.5', '1', '0', '1.5', '-2.0', '4'))}"
