@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import operator
+from operator import pow as power_of_numbers
 
 import numpy as np
 
@@ -119,7 +119,7 @@ def by_a_number(pool: Pool) -> str | None:
     """).format(a=a, c=c)
 
 
-@operation(operator.pow, weight=2, exact=True)
+@operation(power_of_numbers, weight=2, exact=True)
 def power(pool: Pool) -> str | None:
     a = pool.pick("fc")
     return a and f"{a} ** {pool.one(('2', '3', '2.0', '-1', '0.5', '1', '0', '1.5', '-2.0', '4'))}"
