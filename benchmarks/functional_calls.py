@@ -10,7 +10,7 @@ library and idiom: resident bytes after 1,100 calls less those after 100.
 `--first` measures first calls alone, each of a function that was never called, and `--captured` arrays that the
 function reads from its closure beside the same arrays as arguments. `--plans` measures derivatives beside the plan of
 the same gradients (`fg.compile`), called with the same arrays in turn, and `--vmap` the gradients of every example by
-`vmap`, by a loop, and by JAX.
+`vmap`, under `jit` too, by a loop, and by JAX.
 
     python -m benchmarks functional_calls
     python -m benchmarks functional_calls --no-memory
@@ -422,8 +422,8 @@ def beside_plans() -> dict[str, Any]:
 
 
 def per_example() -> dict[str, float]:
-    """Microseconds of the gradients of every example: by `vmap`, by a loop, and by JAX where it is installed."""
-    from flowgraph.functional import grad, vmap
+    """Microseconds of the gradients of every example: by `vmap`, under `jit` too, by a loop, and by JAX if it is there."""
+    from flowgraph.functional import grad, jit, vmap
 
     network = SMALL
     x, targets = network.x[: network.batch], network.targets[: network.batch]
@@ -432,7 +432,9 @@ def per_example() -> dict[str, float]:
         return lambda params, x, t: network.loss(np, params, x.reshape((1, -1)), t.reshape((1, -1)))
 
     each, slope = vmap(grad(of_one(onp)), (None, 0, 0)), grad(of_one(onp))
+    once = jit(each)
     calls: dict[str, Call] = {
+        "jit": lambda: once(network.params, x, targets),
         "vmap": lambda: each(network.params, x, targets),
         "loop": lambda: [
             onp.stack(one)
