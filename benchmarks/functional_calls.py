@@ -422,7 +422,7 @@ def beside_plans() -> dict[str, Any]:
 
 
 def per_example() -> dict[str, float]:
-    """Microseconds of the gradients of every example: by `vmap`, under `jit` too, by a loop, and by JAX if it is there."""
+    """Microseconds of the gradients of every example: by `vmap`, under `jit` too, by a loop, and by JAX."""
     from flowgraph.functional import grad, jit, vmap
 
     network = SMALL

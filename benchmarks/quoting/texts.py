@@ -119,9 +119,9 @@ def vmap(found: Numbers, machine: str) -> str:
     """Microseconds of the gradients of every example."""
     theirs = f", and `jax.jit(jax.vmap)` {found['jax']:.0f}" if "jax" in found else ""
     return _prose(
-        f"{machine}: the gradients of 32 examples for a network of 10-16-3 units took {found['jit']:.0f} microseconds by "
-        f"`jit(vmap(grad(f)))`, {found['vmap']:.0f} by `vmap(grad(f))`, whose function is called and derived each time, a "
-        f"loop over `grad` {found['loop']:.0f}{theirs}."
+        f"{machine}: the gradients of 32 examples for a network of 10-16-3 units took {found['jit']:.0f} microseconds "
+        f"by `jit(vmap(grad(f)))`, {found['vmap']:.0f} by `vmap(grad(f))`, whose function is called and derived each "
+        f"time, a loop over `grad` {found['loop']:.0f}{theirs}."
     )
 
 
