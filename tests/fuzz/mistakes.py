@@ -9,7 +9,7 @@ import numpy as np
 
 from flowgraph.boxes.elementwise.arithmetic import Divide, Multiply
 from flowgraph.plan import store
-from flowgraph.plan.numpy import emit, emit_tiles, lines
+from flowgraph.plan.numpy import emit, emit_tiles, lines, writing
 from flowgraph.plan.passes import scalars
 from flowgraph.plan.rebuild import is_scalar
 
@@ -53,7 +53,7 @@ def reciprocals(monkeypatch: Any) -> None:
 def scopes_as_they_stand(monkeypatch: Any) -> None:
     """A scope may hold line ends, and stands in the source of a plan as it is."""
     monkeypatch.setattr("flowgraph.box.node.why_not_a_name", lambda name: None)
-    monkeypatch.setattr(emit, "printable", lambda text: text)
+    monkeypatch.setattr(writing, "printable", lambda text: text)
 
 
 def literals_everywhere(monkeypatch: Any) -> None:
