@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Sequence
 from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
@@ -12,6 +12,7 @@ import numpy as np
 from flowgraph.box import Box, Constant, Value
 from flowgraph.box.leaves import Parameter, Random
 from flowgraph.errors import UsageError
+from flowgraph.graph.topology import topological_order
 from flowgraph.loops.body import Body
 from flowgraph.shapes.size import Size
 
@@ -43,7 +44,7 @@ def read_record(roots: Sequence[Box], leaves: Sequence[Box]) -> Record:
     boxes: list[Box] = []
     entries: list[Hashable] = []
     sources: list[Box] = []
-    for box in _children_first(roots):
+    for box in topological_order(roots):
         places[box] = len(boxes)
         boxes.append(box)
         state = box.__dict__
@@ -72,7 +73,7 @@ def calls_back(box: Box) -> bool:
         if one.calls_back or not type(one).__module__.startswith("flowgraph."):
             return True
         inside = [value for name in one.settings if isinstance(value := one.__dict__.get(name), Box)]
-        inside = [part for value in inside for part in (value, *_children_first(value.children))]
+        inside = [part for value in inside for part in (value, *topological_order(value.children))]
         waiting += [part for part in inside if part not in seen]
         seen.update(inside)
     return False
@@ -89,28 +90,6 @@ def refuse_stranger(box: Box) -> NoReturn:
         f"{box.title}, built at {box.built_at}: found an input from outside of the function, which has no value here; "
         f"give it as an argument, or differentiate the graph with fg.gradient"
     )
-
-
-def _children_first(roots: Sequence[Box]) -> Iterator[Box]:
-    """All boxes that the roots read, each once, without recursion."""
-    seen: set[Box] = set()
-    for root in roots:
-        if root in seen:
-            continue
-        seen.add(root)
-        stack = [(root, iter(root.children))]
-        while stack:
-            box, children = stack[-1]
-            for child in children:
-                if child not in seen:
-                    seen.add(child)
-                    if child.children:
-                        stack.append((child, iter(child.children)))
-                        break
-                    yield child
-            else:
-                stack.pop()
-                yield box
 
 
 def state_key(box: Box, sizes: Sizes) -> Hashable:
@@ -161,7 +140,7 @@ def _graph_key(body: Body, sizes: Sizes) -> Hashable:
     """All boxes of the body of a loop, whose constants are the same in each call: those of one call stand outside."""
     places: dict[Box, int] = {}
     entries: list[Hashable] = []
-    for box in _children_first([body]):
+    for box in topological_order([body]):
         places[box] = len(places)
         value = setting_key(box.value, sizes) if isinstance(box, Constant) else None
         children = tuple([places[child] for child in box.children])
