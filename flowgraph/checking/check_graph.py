@@ -21,11 +21,11 @@ from flowgraph.checking.check_target import check_target
 from flowgraph.checking.complex_parts import in_parts, leaves_in_parts, with_leaves
 from flowgraph.checking.describe import combined
 from flowgraph.checking.graph_target import function_target, gradient_target, graph_target
+from flowgraph.checking.properties import made_positive_definite
 from flowgraph.checking.report import Failure, Report, nothing, with_failures
 from flowgraph.checking.runner import Stopwatch, parts
 from flowgraph.checking.scope import NORMAL, Asked, Scope
 from flowgraph.checking.target import Array, Target
-from flowgraph.checking.values import made_positive_definite
 from flowgraph.derivatives import gradient
 from flowgraph.errors import UsageError
 from flowgraph.graph import Graph

@@ -15,9 +15,9 @@ from flowgraph.checking.contract import contract
 from flowgraph.checking.describe import report_of
 from flowgraph.checking.difference import STEP
 from flowgraph.checking.examination import Examination
-from flowgraph.checking.example_contract import ExampleContract, broadcasts, is_elementwise
+from flowgraph.checking.example_contract import EXAMPLE, ExampleContract
 from flowgraph.checking.point import Point, random_direction
-from flowgraph.checking.regimes import REGIMES, joint, settings, shapes
+from flowgraph.checking.regimes import REGIMES, first_values, joint, settings, shapes, values
 from flowgraph.checking.report import Report
 from flowgraph.checking.representation import other_types
 from flowgraph.checking.runner import OutOfTime, generator
@@ -102,7 +102,7 @@ def examined(
             examination.settle_postponed()
         except OutOfTime:
             examination.warn("budget", "the time was used up before all regimes were visited")
-            if not examination.visited:
+            if not examination.tally.comparisons:
                 examination.unchecked = "the time was used up at the example: give a higher effort="
         finally:
             examination.runner.restore_random_state()
@@ -126,34 +126,46 @@ def shielded() -> Iterator[None]:
 
 
 def _phases(examination: Examination, order: int, regimes: bool) -> None:
-    target = examination.target
-    point = examination.point("the example", examination.inputs)
-    if point is None:
-        reason = next(iter(examination.skipped))
-        raise ValueError(
-            f"check: {target.name} cannot be run on the example in float64 ({reason}); give inputs inside "
-            "its domain, at which fprop is finite"
-        )
-    _, faults = examination.first_answer(point, np.ones(point.value.shape))
-    examination.pursue([fault for fault in faults if fault.kind == "mutation"])
+    """The whole check, from the example to second derivatives."""
+    point = _at_the_example(examination)
     _learn(examination, point)
     inputs = examination.inputs
-    coordinates = 6 if point.slower_than(SLOW) else 24
-    examination.visit("the example", inputs, coordinates=coordinates, single=4)
-    contract(examination, "the example", inputs)
+    examination.visit(EXAMPLE, inputs, coordinates=6 if point.slower_than(SLOW) else 24, single=4)
+    source = examination.source()
+    varied = regimes and not examination.broken
+    if varied:
+        _visit(examination, first_values(source), REGIMES[values])
+    contract(examination, EXAMPLE, inputs)
     if examination.broken or not regimes:
         return
     if examination.scope.varies("dtypes"):
         other_types(examination)
-    source = examination.source()
     for family, share in REGIMES.items():
         if family is joint:
-            changed = [*source.legal[shapes], *source.legal[settings]]
-            for k in examination.rng.permutation(len(changed))[: 6 if examination.runner.used() < 0.9 else 0]:
-                contract(examination, "another regime", changed[k])
+            _contract_elsewhere(examination, [*source.legal[shapes], *source.legal[settings]])
         source.legal[family] = _visit(examination, family(source), share)
     if order >= 2:
         second_order(examination)
+
+
+def _at_the_example(examination: Examination) -> Point:
+    """The point there, with what bprop does to its arguments; ValueError where fprop gives no finite value."""
+    point = examination.point(EXAMPLE, examination.inputs)
+    if point is None:
+        reason = next(iter(examination.skipped))
+        raise ValueError(
+            f"check: {examination.target.name} cannot be run on the example in float64 ({reason}); give inputs inside "
+            "its domain, at which fprop is finite"
+        )
+    _, faults = examination.first_answer(point, np.ones(point.value.shape))
+    examination.pursue([fault for fault in faults if fault.kind == "mutation"])
+    return point
+
+
+def _contract_elsewhere(examination: Examination, legal: list[Inputs]) -> None:
+    """The contract at a few other shapes and settings, before everything is varied at once."""
+    for k in examination.rng.permutation(len(legal))[: 6 if examination.runner.used() < 0.9 else 0]:
+        contract(examination, "another regime", legal[k])
 
 
 def _learn(examination: Examination, point: Point) -> None:
@@ -162,8 +174,8 @@ def _learn(examination: Examination, point: Point) -> None:
     find_slope(examination, point)
     find_unit(examination, point)
     _find_tangents(examination, point)
-    elementwise = is_elementwise(point, generator(0)) and broadcasts(point)
-    examination.contract = ExampleContract(examination.inputs, examination.target, examination.active, elementwise)
+    examination.contract = ExampleContract(examination.inputs, examination.target, examination.active)
+    examination.find_properties()
 
 
 def _leave_out_settings(examination: Examination, point: Point) -> None:
@@ -208,7 +220,7 @@ def find_unit(examination: Examination, point: Point) -> None:
 
 def _find_tangents(examination: Examination, point: Point) -> None:
     """Inputs that may only be moved within their structure: fprop refuses other moves, or does not see them."""
-    for i, structure in examination.structures.items():
+    for i, structure in examination.properties.items():
         if structure.tangent is None or i not in examination.active:
             continue
         free = {i: random_direction(point, i, examination.rng)}
@@ -240,7 +252,7 @@ def _visit(examination: Examination, regimes: Any, share: float) -> list[Inputs]
     legal: list[Inputs] = []
     after_failure = 0
     for regime, inputs in regimes:
-        if not examination.allows(inputs):
+        if not examination.allows(inputs) or examination.has_noted_enough(inputs):
             continue
         if examination.runner.used() > share or examination.broken:
             examination.warn("budget", "the budget was used up before all regimes were visited")

@@ -81,13 +81,6 @@ class Code:
         whole = [v for v in (*inputs, *self.values) if type(v) is int and abs(v) <= LARGEST_WHOLE]
         return [*list(dict.fromkeys(modes))[:MOST_WORDS], *list(dict.fromkeys(whole))[:MOST_WORDS]]
 
-    @functools.cached_property
-    def draws(self) -> bool:
-        """Whether a name in it says that it draws at random."""
-        codes = [code for function in self.functions if (code := code_of(function)) is not None]
-        names = [name for code in codes for name in (*code.co_names, *code.co_freevars)]
-        return any("random" in name or "rng" in name for name in names)
-
 
 def code_of(function: Callable[..., Any]) -> CodeType | None:
     """The code of a function or method; None of what is not written in Python."""

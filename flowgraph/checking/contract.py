@@ -15,6 +15,7 @@ import numpy as np
 from flowgraph.box.value import Value
 from flowgraph.checking.compare import FormFault, Gradients, ask, kept
 from flowgraph.checking.examination import Examination
+from flowgraph.checking.example_contract import EXAMPLE
 from flowgraph.checking.noise import Answer, answer_at
 from flowgraph.checking.point import HALF, Point
 from flowgraph.checking.representation import other_layouts
@@ -55,8 +56,8 @@ class Evidence:
         What was drawn at random must be kept from fprop to bprop, and its shape with it.
         """
         point, rng = self.point, self.rng
-        if point.regime != "the example" and not self.draws:
-            yield Point.at(point.runner, self.examination.inputs, "the example", point.active)
+        if point.regime != EXAMPLE and not point.runner.draws:
+            yield Point.at(point.runner, self.examination.inputs, EXAMPLE, point.active)
         changes: tuple[Callable[[int, Array], Array], ...] = (
             lambda _, x: x * rng.uniform(0.7, 1.3, x.shape),
             lambda _, x: rng.permutation(x.ravel()).reshape(x.shape) if x.size else x,  # of none it raises
@@ -65,11 +66,6 @@ class Evidence:
         for change in changes:
             with suppress(Illegal):
                 yield Point.at(point.runner, point.changed(change), point.regime, point.active)
-
-    @property
-    def draws(self) -> bool:
-        """Whether the operation draws at random, or its code says so."""
-        return self.point.runner.draws or self.examination.contract.code.draws
 
 
 def contract(examination: Examination, regime: str, inputs: Inputs) -> None:
@@ -155,7 +151,7 @@ def reads_arrays_anew(evidence: Evidence) -> Iterator[FormFault]:
     """The same arrays with other numbers, as after an update in place, which reveals caches keyed by identity."""
     point, grad = evidence.point, evidence.answer.grad
     arrays = {i: np.array(x) for i, x in enumerate(point.inputs) if i in point.active and isinstance(x, np.ndarray)}
-    for other in evidence.other_points() if not evidence.draws else ():
+    for other in evidence.other_points() if not point.runner.draws else ():
         alike = all(np.shape(point.inputs[i]) == np.shape(other.inputs[i]) for i in point.active)
         expected = evidence.answered(other, grad) if alike and other.value.shape == point.value.shape else None
         if expected is None:

@@ -17,11 +17,12 @@ from flowgraph.checking.examination import Examination
 from flowgraph.checking.excuses import settle
 from flowgraph.checking.point import NARROW, Point, coordinate, directions_for, grads_for
 from flowgraph.checking.regimes import axis_groups
-from flowgraph.checking.report import Failure, Report, distinct, nothing
+from flowgraph.checking.report import EXAMPLE_ONLY, VERDICTS, Failure, Report, distinct, nothing
 from flowgraph.checking.reproduce import reproducing_code
 from flowgraph.checking.runner import Illegal, generator
 from flowgraph.checking.target import Array, Inputs
 
+LEAST_VISITED = 10  # test cases: where the time ended before, the example alone is what is known to be right
 MOST_DESCRIBED = 6  # what a screen holds
 BLIND = (
     "no comparison could see a relative error of a thousandth: fprop computes in a narrow type, as float16 is, or has "
@@ -184,7 +185,7 @@ def _described(examination: Examination) -> list[Failure]:
     failures: list[Failure] = []
     for one in (examination, examination.inner):
         if one is not None:
-            one.runner.deadline = float("inf")
+            one.runner.end_limits()
             one.deadline = time.process_time() + examination.scope.explaining
             failures += [describe(one, ruling) for ruling in list(one.wrong.values())[:MOST_DESCRIBED]]
     return distinct(failures)
@@ -203,6 +204,8 @@ def report_of(examination: Examination, seed: int) -> Report:
     if missed and resolved and not examination.unchecked:
         examination.unchecked = f"{', '.join(missed)}: no comparison of its gradient could tell anything"
     verdict = "fail" if failures else "pass" if resolved and not examination.unchecked else "undecided"
+    if verdict == "pass" and "budget" in examination.warnings and examination.visited < LEAST_VISITED:
+        verdict = EXAMPLE_ONLY
     reasons = [] if tally.comparisons else ["nothing was compared: the example has no elements, or no legal step"]
     reasons += [BLIND] if blind else []
     reasons += [examination.unchecked] if examination.unchecked else []
@@ -226,6 +229,7 @@ def report_of(examination: Examination, seed: int) -> Report:
         checked,
         examination.target.role,
         others,
+        kept=[f"{examination.target.names[i]} {one.name}" for i, one in examination.properties.items()],
     )
 
 
@@ -260,12 +264,12 @@ def combined(name: str, reports: Sequence[Report], seed: int) -> Report:
         skipped.update(one.skipped)
     verdicts = {one.verdict for one in reports if one.comparisons or one.verdict == "fail"} or {"undecided"}
     joint: dict[str, Any] = {field: sum(getattr(one, field) for one in reports) for field in COUNTED}
-    for field in ("warnings", "checked", "not_differentiated", "notes"):
+    for field in ("warnings", "checked", "not_differentiated", "notes", "kept"):
         joint[field] = list(dict.fromkeys(text for one in reports for text in getattr(one, field)))
     return replace(
         reports[0],
         name=name,
-        verdict=next(verdict for verdict in ("fail", "undecided", "pass") if verdict in verdicts),
+        verdict=next(verdict for verdict in VERDICTS if verdict in verdicts),
         failures=distinct(failure for one in reports for failure in one.failures),
         skipped=dict(skipped),
         resolution=_middle([one.resolution for one in reports if one.comparisons]),

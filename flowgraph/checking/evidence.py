@@ -11,7 +11,7 @@ from flowgraph.checking.compare import ValueMismatch, are_finite, ask, deviation
 from flowgraph.checking.difference import STEP, Slopes
 from flowgraph.checking.kinks import hull, is_smooth, neighbour_slopes, own_slopes, winner_slopes
 from flowgraph.checking.noise import ROUGH, ROUGHER, analytic_roughness, measured_noise, widened
-from flowgraph.checking.point import NARROW, Direction, Point, analytic_slope, random_direction
+from flowgraph.checking.point import HALF, NARROW, Direction, Point, analytic_slope, random_direction
 from flowgraph.checking.runner import parts
 from flowgraph.checking.target import Array
 
@@ -98,8 +98,9 @@ class Evidence:
             return 0.0, np.inf, 0.0
         analytic, terms = analytic_slope(gradients, self.direction, self.point.active)
         _, excess, tolerance, size = deviation(self.grad, slopes, analytic, terms)
-        if self.narrow:
-            tolerance += 6 * self.point.runner.unit**0.5 * (size + terms)
+        unit = self.point.runner.unit
+        if unit > NARROW:  # what bprop rounds to as well
+            tolerance += (6 * unit**0.5 if self.narrow else 64 * unit) * (size + terms)
         return excess, tolerance, size
 
     @property
@@ -127,8 +128,8 @@ class Evidence:
 
     @property
     def narrow(self) -> bool:
-        """Whether fprop computes in a dtype too coarse to distinguish neighbours."""
-        return self.point.runner.unit > NARROW
+        """Whether fprop computes in half precision, which is too coarse to tell neighbours apart."""
+        return self.point.runner.unit > HALF
 
     def missing(self, reach: float, gap: float, line: Direction | None = None) -> tuple[float, float] | None:
         """How far the value moves otherwise than by the integral of what bprop says, and how much of that is rough.
@@ -221,7 +222,7 @@ def careful_slopes(
     """By all steps 4^0 ... 4^-20; an estimate counts only if all finer steps agree. None where no fine one is legal."""
     stencil = point.stencil(direction, start)
     stencil.extend(DEPTH)
-    narrower = np.finfo(point.value.dtype).eps / np.finfo(np.float64).eps
+    narrower = min(1.0, float(np.finfo(point.value.dtype).eps / np.finfo(np.float64).eps))  # of long double
     slopes = stencil.slopes(np.maximum(point.rounding() * narrower, 2 * noise), confirmed=True)
     return None if stencil.stands_alone else slopes
 

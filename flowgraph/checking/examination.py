@@ -11,19 +11,31 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box.value import Value
-from flowgraph.checking.compare import FormFault, Gradients, Ruling, Suspicion, Tally, ask, compare, gaps, kept
-from flowgraph.checking.example_contract import ExampleContract
+from flowgraph.checking.compare import (
+    FormFault,
+    Gradients,
+    Ruling,
+    Suspicion,
+    Tally,
+    ValueMismatch,
+    ask,
+    compare,
+    gaps,
+    kept,
+)
+from flowgraph.checking.example_contract import EXAMPLE, ExampleContract, Notes
 from flowgraph.checking.excuses import settle
-from flowgraph.checking.intended import intended, to_half_the_digits
+from flowgraph.checking.half_digits import to_half_the_digits, words_of_half_digits
 from flowgraph.checking.noise import overflows_on_the_way
-from flowgraph.checking.notes import Notes
 from flowgraph.checking.point import Point, directions_for, grads_for
+from flowgraph.checking.properties import Property, equal_inputs, keeps, properties_of, structure_of
 from flowgraph.checking.regimes import Source
 from flowgraph.checking.runner import Illegal, OutOfTime, Runner, generator
 from flowgraph.checking.scope import EVERYTHING, Scope
 from flowgraph.checking.target import Array, Inputs, Target, in_double
-from flowgraph.checking.values import Structure, structure_of
 
+MOST_BEYOND = 12  # test cases that are not like the example: what is wrong there is a note, and one says enough
+DIRECTIONS = 64  # calls of fprop, for one of which there must be time: eight steps, eight times over
 MOST_SETTLED = 150  # suspicions: at 400 calls each they take the whole budget
 MOST_OF_ONE_POINT = 4  # suspicions: what one of the clearest does not show, the others seldom do
 CALLS_OF_VISIT = 40  # that one regime needs
@@ -40,7 +52,8 @@ class Examination:
     inputs: Inputs
     contract: ExampleContract
     scope: Scope = EVERYTHING
-    structures: dict[int, Structure] = field(default_factory=dict)
+    properties: dict[int, Property] = field(default_factory=dict)  # of the example, which test cases keep
+    equal: dict[int, int] = field(default_factory=dict)  # inputs that are equal to an earlier one in the example
     tally: Tally = field(default_factory=Tally)
     wrong: dict[tuple[str, int | None], Ruling] = field(default_factory=dict)
     warnings: dict[str, str] = field(default_factory=dict)
@@ -52,23 +65,38 @@ class Examination:
     inner: Examination | None = None  # of the bprop as an operation of its own
     deadline: float = float("inf")  # for making what was found small and explaining it
     visited: int = 0
+    beyond_example: int = 0  # test cases in shapes that are not like those of the example
     unchecked: str = ""  # what was asked for and could not be done
 
     @classmethod
     def begin(cls, target: Target, seed: int, budget: int, seconds: float, scope: Scope = EVERYTHING) -> Examination:
         """An examination of a target at its example, in float64."""
         inputs = tuple(in_double(x) if i in target.differentiated else x for i, x in enumerate(target.inputs))
-        structures = {i: s for i in target.differentiated if (s := structure_of(inputs[i])) is not None}
         active = tuple(i for i in target.differentiated if i not in target.constant)
         runner = Runner(target, budget, seconds)
         contract = ExampleContract(inputs, target, active)
-        return cls(target, runner, generator(seed), active, inputs, contract, scope, structures)
+        examination = cls(target, runner, generator(seed), active, inputs, contract, scope)
+        examination.find_properties()
+        return examination
+
+    def find_properties(self) -> None:
+        """What test cases keep: with strict=True only what no array has by accident, and that is broken too."""
+        found = properties_of(self.inputs, self.active)
+        if self.scope.strict:
+            structures = {i: structure_of(self.inputs[i]) for i in self.target.differentiated}
+            self.properties = {i: one for i, one in structures.items() if one is not None}
+        elif self.target.valid is None:
+            names = self.target.names
+            self.properties = {i: one for i, one in found.items() if names[i] not in self.scope.vary}
+            equal = equal_inputs(self.inputs, self.active)
+            self.equal = {j: i for j, i in equal.items() if not {names[i], names[j]} & set(self.scope.vary)}
 
     def source(self) -> Source:
         """What regimes are derived from."""
         code, names = self.contract.code, self.target.names
         written = (self.contract.constants, code.words(self.inputs), code.sizes)
-        return Source(self.inputs, self.active, names, self.structures, self.rng, *written)
+        own = (self.properties, self.equal, self.scope.strict)
+        return Source(self.inputs, self.active, names, *own, self.rng, *written)
 
     def point(self, regime: str, inputs: Inputs) -> Point | None:
         """The point, or None where the regime is not legal, which is counted."""
@@ -125,7 +153,7 @@ class Examination:
             self.skipped["fprop takes too long there"] += 1
             return None
         self.visited += 1
-        directions = directions_for(point, self.rng, coordinates)
+        directions = directions_for(point, self.rng, coordinates)[: self._affordable(point)]
         grads = grads_for(point, self.rng, single)
         gradients, faults = self.first_answer(point, grads[0])
         gradients = kept(gradients)
@@ -133,6 +161,21 @@ class Examination:
         if gradients is not None:
             self._ask_again(point, grads[0], gradients)
         return point
+
+    def _affordable(self, point: Point) -> int:
+        """How many directions the calls and the seconds allow at one point; two always."""
+        runner = self.runner
+        most = (runner.budget - runner.evaluations) // DIRECTIONS
+        if point.slower_than(runner.seconds / 512):
+            most = min(most, int(runner.seconds / (DIRECTIONS * point.seconds)))
+        return max(2, most)
+
+    def has_noted_enough(self, inputs: Inputs) -> bool:
+        """Whether inputs are beyond the example, and enough of that kind have been visited."""
+        if self.scope.strict or self.contract.shapes_are_tied(inputs):
+            return False
+        self.beyond_example += 1
+        return self.beyond_example > MOST_BEYOND
 
     def _ask_again(self, point: Point, grad: Array, first: Gradients) -> None:
         """Call bprop again at ties, which are rare in examples, to detect random tie-breaking."""
@@ -143,30 +186,38 @@ class Examination:
     def pursue(self, suspicions: Sequence[Suspicion]) -> None:
         """Settles suspicions: of each child the clearest first, then those of several, and no more than a few.
 
-        What looks wrong when the time is used up gets the seconds for explaining; where these do not do either, nothing
-        is known of it.
+        What looks wrong when the time is used up gets the seconds for explaining. Where these do not do either, a
+        mismatch at the example is a failure, since differences and bprop disagree there by more than their bars, and
+        nothing is known of one elsewhere.
         """
         deadline = self.runner.deadline
         self.runner.deadline += self.scope.explaining
         try:
             self._settle_each(suspicions)
         except OutOfTime:
-            self.unchecked = "the time was used up while a mismatch was looked at: give a higher effort="
+            self._settle_late(suspicions)
             raise
         finally:
             self.runner.deadline = deadline
+
+    def _settle_late(self, suspicions: Sequence[Suspicion]) -> None:
+        """Enter what the example shows, and the time was not enough to look at from all sides."""
+        for one in suspicions:
+            if isinstance(one, ValueMismatch) and one.point.regime == EXAMPLE and not one.kinked:
+                bar = one.tolerance / 4
+                self.enter(Ruling("wrong", one, one.numeric, bar, "the gradient is wrong; the time is used up"))
 
     def _settle_each(self, suspicions: Sequence[Suspicion]) -> None:
         seen: Counter[int | None] = Counter()
         order: list[tuple[int, bool, Suspicion]] = []
         for suspicion in sorted(suspicions, key=lambda one: -one.clarity):
+            if not self.scope.strict and self.notes.spares(suspicion, self.contract):
+                continue
             seen[suspicion.child] += 1
             order.append((seen[suspicion.child], suspicion.child is None, suspicion))
         order.sort(key=lambda one: one[:2])
         for *_, suspicion in order[: max(MOST_OF_ONE_POINT, len(self.active))]:
             if self.settled > MOST_SETTLED or self.known(suspicion):
-                continue
-            if not self.scope.strict and self.notes.spares(suspicion, self.contract):
                 continue
             if not self.scope.strict and to_half_the_digits(suspicion):
                 self.postponed.setdefault(suspicion.child, suspicion)
@@ -191,8 +242,11 @@ class Examination:
         contract = self.contract
         if not self.target.keeps_shapes(inputs) or contract.contradicts_annotation(inputs):
             return False
-        parted = not self.scope.strict and (contract.separates(inputs) or contract.leaves_held(inputs))
-        return not parted and self.scope.allows(self.target, self.inputs, inputs)
+        if not self.scope.strict:
+            parted = contract.separates(inputs) or contract.leaves_held(inputs)
+            if parted or not keeps(inputs, self.properties, self.equal):
+                return False
+        return self.scope.allows(self.target, self.inputs, inputs)
 
     def known(self, suspicion: Suspicion) -> bool:
         """Whether a mistake of this kind, in this child, has been found before."""
@@ -206,13 +260,10 @@ class Examination:
             self.excused[ruling.excuse] += 1
         if ruling.kind == "wrong" and not self.scope.strict and self.notes.takes(suspicion, self.contract):
             return
-        if ruling.kind == "wrong" and not self.scope.strict and (words := intended(ruling)):
-            self.warn(
-                "digits" if suspicion.kind == "value" else "intended",
-                f"{words} ({suspicion.point.regime}); strict=True makes a failure of it",
-            )
+        if ruling.kind == "wrong" and not self.scope.strict and (words := words_of_half_digits(ruling)):
+            self.warn("digits", f"{words} ({suspicion.point.regime}); strict=True makes a failure of it")
             return
-        if ruling.kind == "wrong" and self._lost_structure(suspicion.point):
+        if ruling.kind == "wrong" and self.scope.strict and self._lost_structure(suspicion.point):
             ruling = Ruling("undecided", suspicion, note=self._lost_structure(suspicion.point))
             self.warn(
                 "structure",
@@ -232,9 +283,9 @@ class Examination:
         """Properties of the example's inputs that a point lacks; `valid`, if given, decides instead."""
         if self.target.valid is not None:
             return ""
-        for i, structure in self.structures.items():
+        for i, structure in self.properties.items():
             x = np.asarray(point.inputs[i])
-            if x.dtype.kind == "f" and x.size and not structure.holds(x):
+            if x.size and not structure.holds(x):
                 return structure.name
         return ""
 
@@ -242,7 +293,7 @@ class Examination:
     def broken(self) -> bool:
         """Whether the form of the answer is wrong at the example already: then numbers cannot be compared."""
         return any(
-            kind in ("count", "shape", "raised") and ruling.suspicion.point.regime == "the example"
+            kind in ("count", "shape", "raised") and ruling.suspicion.point.regime == EXAMPLE
             for (kind, _), ruling in self.wrong.items()
         )
 

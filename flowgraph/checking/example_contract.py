@@ -1,14 +1,16 @@
-"""The contract that the example of a function implies, and how derived inputs go beyond it.
+"""What is like the example, and what is beyond it: there a mistake of bprop is a note, and not a failure.
 
-Ranks stay, sizes that are equal in the example stay equal, no array is empty, settings keep their type and their sign.
-An elementwise function has the contract that NumPy gives it: arrays of any shapes that broadcast.
+Like the example are inputs of the same types and ranks, in which axes that are equal stay equal, none is empty,
+settings keep their type and a number its sign, and every property of the example holds. Nor is what the value itself
+cuts off, far out or at a singularity: 1 / (1 + exp(-x)) is 0 at -800, since exp(800) is infinite, and log(p + 2e-16) no
+longer moves with p = 1e-30. All of this is seen in the values; what the author of the code meant is not guessed.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from types import NoneType, UnionType
 from typing import Annotated, Literal, NamedTuple, Union, get_args, get_origin
 
@@ -17,26 +19,31 @@ import numpy as np
 from flowgraph.box.interval import Interval
 from flowgraph.box.value import Value
 from flowgraph.checking.code_contents import Code, reachable_values, whole_numbers_of
-from flowgraph.checking.point import Point
+from flowgraph.checking.compare import Suspicion, ValueMismatch, ask
+from flowgraph.checking.kinks import beyond_guard
+from flowgraph.checking.point import Direction, Point, analytic_slope, coordinate
 from flowgraph.checking.runner import generator, parts
-from flowgraph.checking.target import Inputs, Target, shown
+from flowgraph.checking.target import Array, Inputs, Target, shown
 from flowgraph.checking.values import resampled
 
-PROBES = 4  # elements of each input that are moved to see which outputs follow
-MOVE = 0.0371  # of an element: far above rounding, and not a power of two
-
-Shape = tuple[int, ...]
+MOST = 24  # elements that are looked at
+FLAT = 1e-6  # of the slope that bprop gives: what is less is what a saturated value has
+HUGE = 1e100  # an exponential that large overflows after another factor of three in its argument
+NUDGE = 1e-3  # of an element
+REACH = 10.0  # times the example's largest input, or 1: units of an input seldom span more within one use
+EXAMPLE, RANGE = "the example", "range"
+GUARD = 1e-6  # where clips that keep off a singularity begin at most
+INSIDE = 1e-5  # how far beside the edge of a clip its singularity shows
+STEEP = 100.0  # times the move: log(p) is steeper below 0.01
+NOTED = ("raised", "layout", "dtype", "overflow")
+"""Kinds of mistakes that are notes at any inputs but the example, and those of layout and dtype there too."""
 
 
 class Excess(NamedTuple):
-    """One respect in which inputs go beyond the example: the setting, or "shapes", and the words for it.
-
-    `of_range`: a number is beyond the range that the example's is taken from, as a power of 0 where it has 2.
-    """
+    """One respect in which inputs go beyond the example: the setting, or "shapes", and the words for it."""
 
     subject: str
     words: str
-    of_range: bool = False
 
 
 @dataclass(frozen=True)
@@ -46,7 +53,6 @@ class ExampleContract:
     example: Inputs
     target: Target
     active: tuple[int, ...]
-    elementwise: bool = False
 
     def beyond(self, inputs: Inputs, output: Value) -> list[Excess]:
         """In what these inputs go beyond the example; nothing within the contract."""
@@ -54,43 +60,12 @@ class ExampleContract:
         for i, (name, one, other) in enumerate(zip(self.target.names, self.example, inputs, strict=True)):
             if i not in self.active:
                 if one is not other and not alike(one, other):
-                    found.append(Excess(name, f"{name}={shown(other)}", _is_of_range(one, other)))
+                    found.append(Excess(name, f"{name}={shown(other)}"))
             elif isinstance(other, np.ndarray):
                 given = np.asarray(self.target.inputs[i]).dtype
                 if other.dtype not in (given, np.dtype(np.float64)):
                     found.append(Excess("dtypes", f"{name} in {other.dtype}"))
-        return (
-            found
-            if self._broadcasts(inputs, output) or self.tied(inputs, output)
-            else [*found, self._of_shapes(inputs)]
-        )
-
-    def bound(self, inputs: Inputs, answers: Callable[[Inputs], bool | None]) -> list[Excess]:
-        """The shapes, where bprop refuses them since a size is bound: it `answers` nowhere but at the example's.
-
-        A layer that was made for so many columns says so itself to whoever gives it others. A size of 1 is an edge, and
-        another rank is no other size. An elementwise function of arrays of equal shapes takes any that broadcast, as
-        NumPy's functions do, but for those without an axis, which NumPy makes numbers of.
-        """
-        shapes = {np.shape(self.example[i]) for i in self.active}
-        broadcasts = self.elementwise and len(shapes) == 1 and all(np.ndim(inputs[i]) for i in self.active)
-        if not self._reshaped(inputs) or broadcasts:
-            return []
-        sizes = self._sizes(inputs)
-        if sizes is None or any(1 in found for size, found in sizes.items() if size != 1):
-            return [self._of_shapes(inputs)]
-        moved = {size for size, found in sizes.items() if found != {size}}
-        probes = [answers(self._longer(moved, more)) for more in (1, 2)]
-        return [] if True in probes and None not in probes else [self._of_shapes(inputs)]
-
-    def _longer(self, moved: set[int], more: int) -> Inputs:
-        """The example where all axes of some sizes are longer."""
-        inputs = list(self.example)
-        for i in self.arrays(self.example):
-            shape = tuple(size + more if size in moved else size for size in self.example[i].shape)
-            if shape != self.example[i].shape:
-                inputs[i] = resampled(self.example[i], shape, generator(0))
-        return tuple(inputs)
+        return found if self.tied(inputs, output) else [*found, self.of_shapes(inputs)]
 
     @functools.cached_property
     def code(self) -> Code:
@@ -128,7 +103,7 @@ class ExampleContract:
 
         Compiled code that trusts both to be of one length would read and write beyond the shorter one.
         """
-        for i in self._reshaped(inputs):
+        for i in self.is_reshaped(inputs):
             old, new = self.example[i].shape, np.shape(inputs[i])
             kept = len(old) == len(new) and all(a == b for a, b in zip(old, new, strict=True) if a in self.held)
             if not kept and self.held & set(old):
@@ -144,31 +119,25 @@ class ExampleContract:
         floats = [i for i in arrays if i in self.active]
         sizes = {n for i in floats for n in self.example[i].shape}
         chosen = [i for i in arrays if i not in self.active and sizes & set(self.example[i].shape)]
-        if not chosen or not self._reshaped(inputs):
+        if not chosen or not self.is_reshaped(inputs):
             return False
-        if self.elementwise:
-            shape = _broadcast(np.shape(inputs[i]) for i in self.active)
-            return shape is None or any(_broadcast([np.shape(inputs[i]), shape]) != shape for i in chosen)
         if self._sizes(inputs) is None:
             return True
         of = {i: self._sizes(inputs, [i]) or {} for i in arrays}
         return any(of[i][n] - of[k][n] for i in chosen for k in floats for n in of[i].keys() & of[k].keys())
-
-    def has_other_settings(self, inputs: Inputs) -> bool:
-        """Whether a setting has another value than in the example, be it alike or not."""
-        pairs = [pair for i, pair in enumerate(zip(self.example, inputs, strict=True)) if i not in self.active]
-        return any(one is not other and not isinstance(one, np.ndarray) and one != other for one, other in pairs)
 
     def arrays(self, inputs: Inputs) -> list[int]:
         """Those whose shape may be another one: a size that only happens to be that of a layer ties nothing."""
         fixed = self.target.fixed_shapes
         return [i for i, x in enumerate(inputs) if isinstance(x, np.ndarray) and i not in fixed]
 
-    def _reshaped(self, inputs: Inputs) -> list[int]:
+    def is_reshaped(self, inputs: Inputs) -> list[int]:
+        """The arrays of another shape than in the example."""
         return [i for i in self.arrays(self.example) if np.shape(inputs[i]) != self.example[i].shape]
 
-    def _of_shapes(self, inputs: Inputs) -> Excess:
-        words = [f"{self.target.names[i]} of shape {np.shape(inputs[i])}" for i in self._reshaped(inputs)]
+    def of_shapes(self, inputs: Inputs) -> Excess:
+        """That the shapes are other ones."""
+        words = [f"{self.target.names[i]} of shape {np.shape(inputs[i])}" for i in self.is_reshaped(inputs)]
         return Excess("shapes", " and ".join(words) or "what gives an empty value")
 
     def _sizes(self, inputs: Inputs, among: Iterable[int] | None = None) -> dict[int, set[int]] | None:
@@ -181,26 +150,43 @@ class ExampleContract:
                 sizes.setdefault(old, set()).add(new)
         return sizes
 
-    def _broadcasts(self, inputs: Inputs, output: Value) -> bool:
-        """Whether NumPy's contract covers these shapes: the differentiated inputs alone give the output's."""
-        if not self.elementwise:
-            return False
-        shape = _broadcast(np.shape(inputs[i]) for i in self.active)
-        return all(np.shape(part) == shape for part in parts(output))
-
     def tied(self, inputs: Inputs, output: Value) -> bool:
-        """Whether ranks are those of the example, sizes equal there are equal, 1 stays 1, and nothing is empty."""
-        if inputs is self.example:
-            return True
+        """Whether ranks are those of the example, sizes equal there are equal, 1 stays 1, and nothing is empty.
+
+        The axes of a square array may be unequal where no other array has its size: what fprop takes so has no need of
+        a square, and the example happens to be one.
+        """
+        return inputs is self.example or (self.shapes_are_tied(inputs) and all(map(np.size, parts(output))))
+
+    def shapes_are_tied(self, inputs: Inputs) -> bool:
+        """The same, of the inputs alone."""
         sizes = self._sizes(inputs)
-        if sizes is None or any(len(found) > 1 for size, found in sizes.items() if size):
+        if sizes is None or any(len(found) > 1 and size and self._shared(size) for size, found in sizes.items()):
             return False
-        ones_stay = sizes.get(1, {1}) == {1}
-        return ones_stay and not any(0 in found for found in sizes.values()) and all(map(np.size, parts(output)))
+        ones_stay = sizes.get(1, {1}) == {1} and not any(1 in found for size, found in sizes.items() if len(found) > 1)
+        return ones_stay and not any(0 in found for found in sizes.values())
+
+    def sizes_made_one(self, inputs: Inputs) -> set[int]:
+        """The sizes of the example in place of which there is a 1."""
+        return {size for size, found in (self._sizes(inputs) or {}).items() if size > 1 and 1 in found}
+
+    def longer(self, inputs: Inputs, moved: set[int]) -> Inputs:
+        """The inputs where the axes that had one of these sizes in the example are longer by one than they were."""
+        made = list(inputs)
+        for i in self.arrays(self.example):
+            old = self.example[i].shape
+            shape = tuple(n + 1 if n in moved else m for n, m in zip(old, np.shape(inputs[i]), strict=True))
+            if set(old) & moved:
+                made[i] = resampled(self.example[i], shape, generator(0))
+        return tuple(made)
+
+    def _shared(self, size: int) -> bool:
+        """Whether several arrays have an axis of this size."""
+        return sum(size in self.example[i].shape for i in self.arrays(self.example)) > 1
 
 
 def alike(one: Value, other: Value) -> bool:
-    """Whether a setting has the type of the example's, and a number its sign and its side of 1, as a share has."""
+    """Whether a setting has the type of the example's, and a float its sign and its side of 1, as a share has."""
     if isinstance(one, np.ndarray):
         numbered = isinstance(other, np.ndarray) and one.dtype.kind in "iu" and one.size and other.size
         return bool(one.min() < 0 or other.min() >= 0) if numbered else isinstance(other, np.ndarray)
@@ -210,16 +196,13 @@ def alike(one: Value, other: Value) -> bool:
         return len(one) == len(other) and all(map(alike, one, other))
     if isinstance(one, bool) or not isinstance(one, int | float):
         return True
+    if isinstance(one, int):
+        return True
     if one < 0:
         return bool(other < 0)
-    if isinstance(one, int) or one == 0:
+    if one == 0:
         return bool(other >= 0)
     return bool(other > 0 and np.sign(other - 1) == np.sign(one - 1)) if one != 1 else bool(other > 0)
-
-
-def _is_of_range(one: Value, other: Value) -> bool:
-    """Whether one number stands for another: a share of 0 is none, which a share of 0.1 has as its limit."""
-    return type(one) is type(other) is float and not (other == 0 and 0 < one < 1)
 
 
 def fits(hint: object, value: Value) -> bool:
@@ -240,52 +223,203 @@ def fits(hint: object, value: Value) -> bool:
     return isinstance(value, hint) if hint in (bool, str, tuple, list, NoneType) else True
 
 
-def _broadcast(shapes: Iterable[Shape]) -> Shape | None:
-    """The shape that they broadcast to; None if they do not."""
-    try:
-        return np.broadcast_shapes(*shapes)
-    except ValueError:
-        return None
+@dataclass
+class Notes:
+    """One text for each kind of mistake, child, and respect in which inputs go beyond the example."""
+
+    found: dict[tuple[frozenset[str], str, int | None], str] = field(default_factory=dict)
+
+    def texts(self) -> list[str]:
+        """All of them, in the order in which they were found."""
+        return list(dict.fromkeys(self.found.values()))
+
+    def of_none(self, child: int, name: str) -> None:
+        """That a gradient of None was taken as the answer that none is meant to be asked for."""
+        self.found[frozenset({"None"}), "none", child] = f"bprop gives None for {name}"
+
+    def spares(self, suspicion: Suspicion, contract: ExampleContract) -> bool:
+        """Whether a suspicion need not be confirmed: it is a refusal that is noted, or said already."""
+        if suspicion.kind in NOTED:
+            return self.takes(suspicion, contract)
+        excesses = contract.beyond(suspicion.point.inputs, suspicion.point.output)
+        if any(RANGE in known for known, *_ in self.found):
+            excesses += out_of_range(contract, suspicion)
+        return self._known(suspicion, excesses)
+
+    def takes(self, suspicion: Suspicion, contract: ExampleContract) -> bool:
+        """Whether a mistake is a note: it is a refusal, or of inputs that are not like the example."""
+        point = suspicion.point
+        at_example = point.inputs is contract.example or point.regime == EXAMPLE
+        if at_example and suspicion.kind not in ("layout", "dtype", "overflow"):
+            return False
+        excesses = contract.beyond(point.inputs, point.output)
+        if not excesses and suspicion.kind not in NOTED:
+            excesses = [one for rule in BEYOND for one in rule(contract, suspicion)]
+            if not excesses:
+                return False
+        if not self._known(suspicion, excesses):
+            subjects = frozenset(one.subject for one in excesses)
+            self.found[subjects, suspicion.kind, suspicion.child] = _words(suspicion, excesses)
+        return True
+
+    def _known(self, suspicion: Suspicion, excesses: list[Excess]) -> bool:
+        """Whether a note about no more respects, of the same kind and child, says it already."""
+        about, subjects = (suspicion.kind, suspicion.child), {one.subject for one in excesses}
+        return any(known <= subjects for known, *other in self.found if tuple(other) == about)
 
 
-def is_elementwise(point: Point, rng: np.random.Generator) -> bool:
-    """Whether every element of the inputs moves the outputs at its own place alone, as broadcasting aligns them.
+def _words(suspicion: Suspicion, excesses: list[Excess]) -> str:
+    beyond = ", ".join(one.words for one in excesses)
+    if suspicion.kind in ("layout", "dtype", "overflow"):
+        return suspicion.note
+    said = suspicion.loud or (
+        "bprop gives a NaN or infinity there" if suspicion.kind == "nonfinite" else "bprop gives wrong numbers there"
+    )
+    return f"fprop takes {beyond or f'other values ({suspicion.point.regime})'}, {said}"
 
-    Where none moves any, as those of a projection to a corner do not, nothing is known of what belongs to what.
+
+def bound_sizes(contract: ExampleContract, suspicion: Suspicion) -> Iterator[Excess]:
+    """Sizes that are bound to others: a gradient has another shape there, or fprop takes 1 and no other size.
+
+    An axis of size 1 is then broadcast against what the function holds itself. Whoever uses a gradient of a wrong shape
+    hears of it at once.
     """
-    outputs, seen = parts(point.output), False
-    shape = _broadcast(np.shape(point.inputs[i]) for i in point.active)
-    if not shape or np.prod(shape) < 2 or any(np.shape(part) != shape for part in outputs):
-        return False
-    for i in point.active:
-        x = np.asarray(point.inputs[i])
-        for k in rng.permutation(x.size)[:PROBES] if x.ndim else ():
-            moved = np.arange(x.size).reshape(x.shape) == k
-            near = point.beside(point.moved({i: MOVE * moved * point.scales(i)}, 1.0))
-            if near is None:
-                continue
-            own = np.broadcast_to(moved, shape)
-            for one, other in zip(outputs, parts(near.output), strict=True):
-                if np.shape(other) != shape or np.any((one != other) & ~own):
-                    return False
-                seen = seen or bool(np.any(one != other))
-    return seen
+    point = suspicion.point
+    if suspicion.kind == "shape" and contract.is_reshaped(point.inputs):
+        yield contract.of_shapes(point.inputs)
+        return
+    moved = contract.sizes_made_one(point.inputs)
+    if moved:
+        other = contract.longer(point.inputs, moved)
+        if point.runner.accepts(other):
+            try:
+                point.runner.fprop(other)
+            except Exception:  # whatever fprop raises for arrays that do not broadcast
+                yield contract.of_shapes(point.inputs)
 
 
-def broadcasts(point: Point) -> bool:
-    """Whether fprop takes each of the inputs with any axis cut to 1 that another has, as NumPy's functions do.
+def out_of_range(contract: ExampleContract, suspicion: Suspicion) -> Iterator[Excess]:
+    """Inputs much larger than the example's at which the value is flat, or at which fprop overflows on its way."""
+    point, child = suspicion.point, suspicion.child
+    if not _is_far(contract, point):
+        return
+    if isinstance(suspicion, ValueMismatch):
+        if _saturates(suspicion):
+            yield Excess(RANGE, "values so large that it saturates")
+        return
+    grad = np.ones(point.value.shape) if suspicion.grad is None else suspicion.grad
+    gradients = ask(point, grad)[0] if suspicion.kind == "nonfinite" else None
+    found = None if gradients is None or child is None else gradients[point.active.index(child)]
+    if found is None or child is None:
+        return
+    size = max(float(np.abs(point.value).max(initial=0.0)), point.runner.size)
+    bad = [coordinate(point, child, int(k)) for k in np.flatnonzero(~np.isfinite(found))[:MOST]]
+    flat = all(_is_flat(point, np.ones(point.value.shape), one, 0.0, FLAT * NUDGE * size) for one in bad)
+    if (size > HUGE or flat) and _overflows(point):
+        yield Excess(RANGE, "values so large that it overflows on its way")
+    elif flat and not np.isnan(found).any():
+        yield Excess(RANGE, "values so large that it saturates")
 
-    What writes into a copy of its first operand, as `y = a.copy(); y += b`, takes a row for b and none for a: its
-    operands are of one shape, and that it takes the row is an accident of how the sum is written.
+
+def _is_far(contract: ExampleContract, point: Point) -> bool:
+    """Whether an element is much larger than any in the example."""
+    return any(
+        np.abs(point.inputs[i]).max(initial=0.0) > REACH * np.abs(contract.example[i]).max(initial=1.0)
+        for i in contract.active
+    )
+
+
+def _overflows(point: Point) -> bool:
+    """Whether an infinity comes up within fprop, though its value is finite."""
+    with np.errstate(over="raise"):
+        try:
+            point.runner.fprop(point.inputs)
+        except FloatingPointError:
+            return True
+        except Exception:
+            return False
+    return False
+
+
+def _saturates(mismatch: ValueMismatch) -> bool:
+    """Whether each element with another slope than bprop says has none, or loses it at twice the largest element.
+
+    What differs by a millionth of the largest slope does not count: a sum of which a small term has saturated.
     """
-    shapes = {i: np.shape(point.inputs[i]) for i in point.active}
-    whole = _broadcast(shapes.values())
-    for i, shape in shapes.items():
-        for axis in (axis for axis, size in enumerate(shape) if size > 1):
-            cut = np.take(point.inputs[i], [0], axis)
-            if _broadcast({**shapes, i: cut.shape}.values()) != whole:
-                continue  # no other input has this axis
-            near = point.beside(tuple(cut if k == i else x for k, x in enumerate(point.inputs)))
-            if near is None or any(np.shape(part) != whole for part in parts(near.output)):
+    point, grad = mismatch.point, mismatch.grad
+    gradients, _ = ask(point, grad)
+    elements = [(i, int(k)) for i, d in mismatch.direction.items() for k in np.flatnonzero(d)][:MOST]
+    found = []
+    for one in (coordinate(point, i, k) for i, k in elements):
+        slopes = point.slopes(one)
+        if slopes is None or gradients is None:
+            return False
+        found.append((one, analytic_slope(gradients, one, point.active)[0], float((grad * slopes.value).sum())))
+    largest = max((abs(analytic) for _, analytic, _ in found), default=0.0)
+    for one, analytic, numeric in found:
+        if abs(analytic - numeric) > FLAT * largest and abs(numeric) > FLAT * abs(analytic):
+            reach = max(np.abs(point.inputs[i]).max(initial=0.0) / np.abs(d).max() for i, d in one.items())
+            if not _is_flat(point, grad, one, 2 * float(reach), FLAT * abs(analytic) * 2 * float(reach) * NUDGE):
                 return False
     return True
+
+
+def _is_flat(point: Point, grad: Array, one: Direction, at: float, room: float) -> bool:
+    """Whether a small move along a direction leaves the value as it is: on both sides, or far out on one."""
+    found = []
+    for side in (1.0, -1.0):
+        ends = [point.along(one, side * at), point.along(one, side * (at * (1 + NUDGE) if at else NUDGE))]
+        if ends[0] is not None and ends[1] is not None:
+            found.append(abs(float((grad * (ends[1] - ends[0])).sum())) <= room)
+    return any(found) and (at > 0 or all(found))
+
+
+def clipped(contract: ExampleContract, suspicion: Suspicion) -> Iterator[Excess]:
+    """Inputs with values outside of [0, 1], or below 0, that fprop clips there to keep away from a singularity.
+
+    The example has none of these: the clip is the guard of a domain, as that of log(p), and no part of the function.
+    """
+    point = suspicion.point
+    for i in contract.active:
+        x, shown = np.asarray(point.inputs[i]), np.asarray(contract.example[i])
+        if not shown.size or shown.min() <= 0:
+            continue
+        edges = {0.0: INSIDE, 1.0: 1.0 - INSIDE} if shown.max() < 1 else {0.0: INSIDE}
+        for edge in edges:
+            outside = np.zeros(x.shape, bool)
+            for k in np.flatnonzero(x >= 1.0 - GUARD if edge else x <= GUARD)[:MOST]:
+                one = np.arange(x.size).reshape(x.shape) == k
+                outside |= one & np.array_equal(_with(point, i, one, edge), point.value)
+            steps = [_with(point, i, outside, near) - _with(point, i, outside, at) for at, near in edges.items()]
+            if outside.any() and any(np.any(np.abs(step) > STEEP * INSIDE) for step in steps):
+                yield Excess(f"values of {i}", f"values of {contract.target.names[i]} that it clips")
+                break
+
+
+def _with(point: Point, i: int, chosen: Array, number: float) -> Array:
+    """The value with the chosen elements of one input at a number; NaN where there is none."""
+    moved = point.beside(point.changed(lambda _, x: np.where(chosen, number, x), (i,)))
+    return np.full(point.value.shape, np.nan) if moved is None else moved.value
+
+
+def guarded(contract: ExampleContract, suspicion: Suspicion) -> Iterator[Excess]:
+    """Values beyond the guard of a singularity that is met within fprop, on the way from the example."""
+    point, start = suspicion.point, list(contract.example)
+    if not _is_outside(contract, point):
+        return
+    for i in contract.active:
+        if np.shape(start[i]) != np.shape(point.inputs[i]):
+            start[i] = resampled(start[i], np.shape(point.inputs[i]), generator(0))
+    grad = np.ones(point.value.shape) if suspicion.grad is None else suspicion.grad
+    if beyond_guard(point, tuple(start), grad):
+        yield Excess("guard", "values at which it is cut off, as log(p) at p < 0")
+
+
+def _is_outside(contract: ExampleContract, point: Point) -> bool:
+    """Whether an element lies outside of the numbers that its input has in the example."""
+    pairs = [(np.asarray(point.inputs[i]), np.asarray(contract.example[i])) for i in contract.active]
+    return any(x.size and s.size and (x.min() < s.min() or x.max() > s.max()) for x, s in pairs)
+
+
+BEYOND = (bound_sizes, clipped, out_of_range, guarded)
+"""What only the values tell of a mistake at inputs that look like the example."""

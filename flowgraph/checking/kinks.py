@@ -9,10 +9,11 @@ import numpy as np
 from flowgraph.checking.compare import FormFault, ask
 from flowgraph.checking.difference import STEP, Stencil
 from flowgraph.checking.noise import disagrees, widened
-from flowgraph.checking.point import Direction, Point, coordinate, random_direction
+from flowgraph.checking.point import NARROW, Direction, Point, coordinate, random_direction
 from flowgraph.checking.target import Array, Inputs
 
 COARSE, FINE = 3e-4, 3e-6  # distances of neighbours, a hundred apart: slopes of a smooth function come as much closer
+NARROW_COARSE, NARROW_FINE, NARROW_SPAN = 0.3, 0.01, 0.3  # of what computes in float32: 3e-3 moves it by 1e4 roundings
 MOST_WINNERS = 32  # elements, of four neighbours each
 SPAN = 1e-2  # of a neighbour's stencil, against its distance from the point: it must stay on one side of a kink
 NODES = 41  # on the way to a point: of what falls without end only near its singularity, the steepest is next to it
@@ -23,10 +24,11 @@ CLOSER = (1e-3, 1e-5, 1e-7, 1e-9)  # of the way: wider than what HALVINGS leave
 
 
 def neighbour_slopes(
-    point: Point, direction: Direction, rng: np.random.Generator, count: int, radius: float = FINE
+    point: Point, direction: Direction, rng: np.random.Generator, count: int, radius: float | None = None
 ) -> Array:
     """Slopes along `direction` at points around this one (rows × outputs): above, below, ahead, behind, anywhere."""
     rows: list[Array | None] = []
+    radius = _distances(point)[1] if radius is None else radius
     for k in range(count):
         distance = radius * 10.0 ** rng.uniform(-0.5, 0.5)
         offsets: Direction = {}
@@ -40,6 +42,11 @@ def neighbour_slopes(
                 offsets[i] = scales * rng.normal(size=scales.shape)
         rows.append(_slope_beside(point, offsets, direction, distance))
     return _stacked(point, rows)
+
+
+def _distances(point: Point) -> tuple[float, float, float]:
+    """How far neighbours are, coarse and fine, and how far their stencils reach in units of that."""
+    return (COARSE, FINE, SPAN) if point.runner.unit <= NARROW else (NARROW_COARSE, NARROW_FINE, NARROW_SPAN)
 
 
 def winner_slopes(point: Point, direction: Direction, grad: Array, rng: np.random.Generator) -> Array:
@@ -65,13 +72,13 @@ def winner_slopes(point: Point, direction: Direction, grad: Array, rng: np.rando
         above[:, k] = 1.0, -1.0
         for offset in (*above, *around):
             raised = {i: point.scales(i) * offset.reshape(np.shape(point.inputs[i]))}
-            rows.append(_slope_beside(point, raised, direction, FINE))
+            rows.append(_slope_beside(point, raised, direction, _distances(point)[1]))
     return _stacked(point, rows)
 
 
 def own_slopes(point: Point, direction: Direction) -> Array:
     """The one-sided slopes at the point itself."""
-    stencil = point.stencil(direction, start=STEP / 256)
+    stencil = point.stencil(direction, start=STEP / (256 if point.runner.unit <= NARROW else 1))
     stencil.extend(3)
     sides = (stencil.quotients(side) for side in (1, -1))
     return _stacked(point, [side[0][-1] for side in sides if side is not None])
@@ -90,7 +97,7 @@ def _slope_beside(point: Point, offsets: Direction, direction: Direction, distan
             near = point.beside(point.moved(turned, distance))
     if near is None:
         return None
-    h = distance * SPAN
+    h = distance * _distances(point)[2]
     up, down = near.along(direction, h), near.along(direction, -h)
     if up is None and down is None:
         return None
@@ -116,10 +123,11 @@ def is_smooth(
     spread = high - low
     if spread <= 0.3 * excess:
         return True
-    rounding = 6 * float((np.abs(grad) * (noise + point.rounding())).sum()) / (FINE * SPAN)
+    wide, near, span = _distances(point)
+    rounding = 6 * float((np.abs(grad) * (noise + point.rounding())).sum()) / (near * span)
     if spread <= rounding:
         return excess > rounding or not has_ties(point)
-    coarse = neighbour_slopes(point, direction, rng, 16, COARSE)
+    coarse = neighbour_slopes(point, direction, rng, 16, wide)
     if not len(coarse):
         return False
     low, high = hull(coarse, grad)
@@ -142,20 +150,24 @@ def is_singular(point: Point, rng: np.random.Generator) -> bool:
     """Whether moving the inputs by 1e-10 or 1e-8 changes the value as moving them by 1e-3 does: there is no slope then.
 
     For a smooth function or a kink the changes are as 1 to 1e7 or 1e5, for a square root at 0 as 1 to 3e3 or 3e2, for
-    the logarithm of a determinant close to 0 as 1 to 3.
+    the logarithm of a determinant close to 0 as 1 to 3. A step, as of floor at a whole number, is as high at 1e-10 as
+    at 1e-8, be it small beside what the value does over 1e-3.
     """
     for k in range(6):
         offsets = {}
         for i in point.active:
             scales = point.scales(i)
             offsets[i] = scales * (rng.choice([-1.0, 1.0], scales.shape) if k > 1 else float(1 - 2 * k))
-        far = point.along(offsets, 1e-3)
-        for distance in (1e-10, 1e-8):
-            near = point.along(offsets, distance)
-            if near is None or far is None:
+        moved = [point.along(offsets, distance) for distance in (1e-10, 1e-8, 1e-3)]
+        closest, close, far = (None if near is None else np.abs(near - point.value) for near in moved)
+        for distance, change, expected, share in (
+            (1e-10, closest, far, 0.1),
+            (1e-8, close, far, 0.1),
+            (1e-10, closest, close, 0.9),
+        ):
+            if change is None or expected is None:
                 continue
-            change, expected = np.abs(near - point.value), np.abs(far - point.value)
-            if np.any(change > 0.1 * expected + 10 * distance * np.abs(point.value) + 1e-13 * point.value.size):
+            if np.any(change > share * expected + 10 * distance * np.abs(point.value) + 1e-13 * point.value.size):
                 return True
     return False
 
@@ -190,7 +202,7 @@ def _no_slopes(fault: FormFault, rng: np.random.Generator) -> str:
     children = [fault.child] if fault.child is not None else list(point.active)
     seen: list[bool | None] = []
     for child in children:
-        directions = [{child: random_direction(point, child, rng)} for _ in range(2 if point.size(child) else 0)]
+        directions = [{child: random_direction(point, child, rng)} for _ in range(1 if point.size(child) else 0)]
         for direction in (*directions, *_bad_coordinates(fault, child)):
             seen += [_stay_bounded(point.stencil(direction)), _stay_bounded(generic.stencil(direction))]
             if False in seen:

@@ -19,11 +19,11 @@ from flowgraph.checking.describe import report_of
 from flowgraph.checking.examination import Examination
 from flowgraph.checking.frameworks.check_framework import ADAPTERS, FrameworkName, framework_code, in_words_of
 from flowgraph.checking.graph_target import gradient_target
+from flowgraph.checking.properties import structure_of
 from flowgraph.checking.report import GradientError, Report, nothing, with_failures
 from flowgraph.checking.second_order import second_order
 from flowgraph.checking.strategies import hypothesis, st
 from flowgraph.checking.target import Target
-from flowgraph.checking.values import structure_of
 from flowgraph.errors import UsageError
 
 

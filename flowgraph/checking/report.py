@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+EXAMPLE_ONLY = "pass (example only)"
+VERDICTS = ("fail", "undecided", EXAMPLE_ONLY, "pass")  # the worst first
 MOST_NOTES = 8  # what a screen holds
 WRONG = "wrong gradient"
 
@@ -120,7 +122,9 @@ class GradientError(AssertionError):
 
 @dataclass
 class Report:
-    """`verdict` is pass, fail or undecided. `resolution` is the relative error that would have been seen.
+    """`verdict` is pass, fail, undecided, or "pass (example only)" where the time ended before other test cases.
+
+    `resolution` is the relative error that would have been seen.
 
     Parameters
     ----------
@@ -138,9 +142,9 @@ class Report:
         Derivatives that were compared, those that could not show an error of that size, and those left undecided.
     kinks, regimes, evaluations, bprop_calls, seed : int
         Points where no derivative exists, sets of values, shapes and settings that were tried, calls, the seed.
-    checked, not_differentiated, not_checked, words : sequence of str
+    checked, not_differentiated, not_checked, words, kept : sequence of str
         What was varied, the inputs whose gradient was not asked for, what else was not looked at, as complex values of
-        a box, and what forward and backward pass are called.
+        a box, what forward and backward pass are called, and properties of the example that every test case has.
 
     Examples
     --------
@@ -170,10 +174,11 @@ class Report:
     not_differentiated: list[str] = field(default_factory=list)
     not_checked: list[str] = field(default_factory=list)
     words: tuple[str, str] = ("fprop", "bprop")
+    kept: list[str] = field(default_factory=list)
 
     @property
     def passed(self) -> bool:
-        """Whether the verdict is a pass; undecided is none."""
+        """Whether the verdict is "pass"; undecided is none, nor is what is right at the example alone."""
         return self.verdict == "pass"
 
     def raise_for_failure(self) -> None:
@@ -234,6 +239,8 @@ class Report:
             f"{self.comparisons} comparisons in {self.regimes} regimes, {self.weak} of them weak; "
             f"{self.kinks} at kinks, {self.undecided} undecided",
         ]
+        if self.kept:
+            facts.append(f"kept as in the example: {'; '.join(self.kept)} (vary= with the name breaks it)")
         if self.comparisons and self.resolution == float("inf"):
             facts.append("most comparisons could not have seen any relative error")
         elif self.comparisons and self.resolution > 0:

@@ -86,7 +86,7 @@ def _otherwise(answer: Answer, inputs: Inputs, arriving: Value, words: str) -> I
     if raised is not None:
         yield FormFault("layout", point, f"{raised.note} with {words}", loud=f"{raised.loud} with {words}")
         return
-    k = 0 if got is None or faults else answer.differs(got)
+    k = 0 if got is None or any(fault.kind != "dtype" for fault in faults) else answer.differs(got)
     if k is not None:
         yield FormFault("layout", point, f"bprop gives another gradient with {words}", child=point.active[k])
 
@@ -130,23 +130,17 @@ def _in_both(examination: Examination, inputs: Inputs, regime: str) -> tuple[Poi
 
 
 def _form(examination: Examination, faults: list[FormFault], found: Gradients | None) -> None:
-    """A gradient wider than its input is only warned of, unless the author says or writes that types matter.
+    """A gradient wider than its input is only warned of, unless the target says that types matter, as boxes do.
 
     np.where(x > 0, 1, 0) * grad widens already, and is right.
     """
     target = examination.target
     widens = found is not None and all(g is None or g.dtype in (np.float32, np.float64) for g in found)
-    strict = target.strict_types or any(map(_names_float64, (target.bprop, *target.code)))
     for fault in faults:
-        if fault.kind == "dtype" and widens and not strict:
+        if fault.kind == "dtype" and widens and not target.strict_types:
             examination.warn("dtype", f"{fault.note}: a float32 graph is widened")
         elif fault.kind != "raised":
             examination.pursue([fault])
-
-
-def _names_float64(function: object) -> bool:
-    code = getattr(function, "__code__", None)
-    return code is not None and ("float64" in code.co_names or "float64" in code.co_consts)
 
 
 def _wrong(

@@ -21,7 +21,7 @@ BYTES = 8  # of a digest: two answers of a million have the same with a chance o
 LATE = 1.1  # times the seconds: what is at work then may not end by itself
 MOST_REFUSALS = 3  # in a row: what vmap refuses once it mostly refuses again, at the cost of a call
 OWN = 20_317  # any number that nobody seeds with
-PATIENCE = 10.0  # times longer by the clock on the wall, where code waits or the machine is given to others
+PATIENCE = 20.0  # times longer by the clock on the wall, where code waits or the machine is given to others
 FRESH = 0.02  # seconds for which a reading of the processor's clock will do: it can cost as much as many small calls
 SPARING = 30  # times what the latest reading took
 NOT_FINITE = "fprop is not finite"
@@ -69,6 +69,7 @@ class Runner:
         self.target = target
         self._bprop = _recorded(target.name, target.bprop)
         self.budget = budget
+        self.most_calls: float = budget
         self.evaluations = 0
         self.bprop_calls = 0
         self.watch = Stopwatch()
@@ -120,10 +121,20 @@ class Runner:
         if self.elapsed() > self.deadline:
             raise OutOfTime
 
+    def spend(self, count: int = 1) -> None:
+        """Count calls of fprop; the examination ends where they, or its seconds, are used up."""
+        self.in_time()
+        if self.evaluations + count > self.most_calls:
+            raise OutOfTime
+        self.evaluations += count
+
+    def end_limits(self) -> None:
+        """What was found is explained in seconds of its own."""
+        self.deadline = self.most_calls = float("inf")
+
     def fprop(self, inputs: Inputs) -> Value:
         """One evaluation, counted, with the random state of the first."""
-        self.in_time()
-        self.evaluations += 1
+        self.spend()
         if self.draws:
             self.restore_random_state()
         return _call(self.target.fprop, *self._own(inputs))
@@ -163,7 +174,7 @@ class Runner:
     def outputs(self, inputs: Inputs, stacks: dict[int, Array], count: int) -> list[Any]:
         """The result of a plain fprop for each row of the stacks but the first; None if it raises or is no array."""
         function = self.target.fprop
-        self.evaluations += count
+        self.spend(count)
         found: list[Any] = []
         row, floats = list(inputs), [i for i in stacks if type(inputs[i]) is float]
         for k in range(1, count + 1):

@@ -1,9 +1,8 @@
-"""Other values: of the differentiated inputs, with what structures they keep, and of settings."""
+"""Other values: of the differentiated inputs, and of settings."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import permutations
 from typing import Any
 
@@ -22,88 +21,6 @@ MODES = (
     ("C", "F"),
     ("linear", "lower", "higher", "midpoint", "nearest"),
 )
-
-
-@dataclass(frozen=True)
-class Structure:
-    """A property of an array. `made` makes an array of any shape have it, `tangent` keeps a direction within it."""
-
-    name: str
-    test: Callable[[Array], bool]
-    impose: Callable[[Array], Array]
-    tangent: Callable[[Array, Array], Array] | None = None
-
-    def holds(self, x: Array) -> bool:
-        """Whether the array has the property; a number and an empty array have none."""
-        return bool(x.ndim and x.size and self.test(x))
-
-    def made(self, x: Array) -> Array:
-        """The array with the property; a number and an empty array as they are."""
-        return np.asarray(self.impose(x)) if x.ndim and x.size else x
-
-
-def _of_sum_one(name: str, axis: int | None) -> Structure:
-    def impose(x: Array) -> Array:
-        positive = np.abs(x) + 1e-3  # a sum of zeros could not be divided by
-        return np.asarray(positive / positive.sum(axis=axis, keepdims=True))
-
-    return Structure(
-        name,
-        lambda x: bool(x.min() >= 0 and np.allclose(x.sum(axis=axis), 1, atol=1e-6)),  # as float32 gives them
-        impose,
-        lambda x, d: np.asarray(d - d.mean(axis=axis, keepdims=True)),
-    )
-
-
-def _square(x: Array) -> bool:
-    return x.ndim >= 2 and x.shape[-1] == x.shape[-2] >= 2
-
-
-def _symmetric(x: Array) -> bool:
-    return _square(x) and np.allclose(x, x.mT, rtol=1e-9, atol=1e-12)
-
-
-def _symmetrised(x: Array) -> Array:
-    return np.asarray((x + x.mT) / 2) if _square(x) else x
-
-
-def made_positive_definite(x: Array) -> Array:
-    """A symmetric positive definite matrix for each square one; other arrays as they are."""
-    if not _square(x):
-        return x
-    size = x.shape[-1]
-    return np.asarray(x @ x.mT / size + np.eye(size) * (0.5 + 0.1 * np.abs(x).mean()))
-
-
-STRUCTURES = (
-    _of_sum_one("sums to 1 along its last axis", -1),
-    _of_sum_one("sums to 1", None),
-    Structure(
-        "is symmetric positive definite",
-        lambda x: _symmetric(x) and bool(np.linalg.eigvalsh(x).min() > 0),
-        made_positive_definite,
-        lambda x, d: _symmetrised(d),
-    ),
-    Structure("is symmetric", _symmetric, _symmetrised, lambda x, d: _symmetrised(d)),
-    Structure(
-        "is sorted",  # three numbers are so by accident, four one time in 24
-        lambda x: x.shape[-1] >= 4 and bool(np.all(np.diff(x, axis=-1) > 0)),
-        lambda x: np.sort(x, axis=-1),
-    ),
-    Structure(
-        "has rows of length 1",
-        lambda x: x.size > 1 and np.allclose((x * x).sum(axis=-1), 1, atol=1e-9),
-        lambda x: x / np.sqrt((x * x).sum(axis=-1, keepdims=True)),
-        lambda x, d: np.asarray(d - x * (x * d).sum(axis=-1, keepdims=True)),
-    ),
-)
-
-
-def structure_of(x: object) -> Structure | None:
-    """The first structure that an array of at least two elements has."""
-    if not isinstance(x, np.ndarray) or x.size < 2 or x.dtype.kind != "f" or not np.all(np.isfinite(x)):
-        return None
-    return next((structure for structure in STRUCTURES if structure.holds(x)), None)
 
 
 def _some(x: Array, rng: np.random.Generator, value: float, count: int | None = None) -> Array:
@@ -129,6 +46,16 @@ def _row(x: Array, rng: np.random.Generator, factor: float) -> Array:
     return changed
 
 
+def _tie(x: Array, rng: np.random.Generator) -> Array:
+    """Two of the largest elements are equal."""
+    changed = x.copy()
+    flat = changed.reshape(-1)
+    if flat.size > 1:
+        order = np.argsort(flat)
+        flat[order[-2]] = flat[order[-1]]
+    return changed
+
+
 def _log_uniform(x: Array, rng: np.random.Generator, low: float, high: float) -> Array:
     return 10.0 ** rng.uniform(low, high, x.shape)
 
@@ -151,6 +78,7 @@ DRAWS: dict[str, Draw] = {
     "ones": lambda x, rng: np.ones(x.shape),
     "some ones": lambda x, rng: _some(x, rng, 1.0),
     "constant": lambda x, rng: np.full(x.shape, 0.7),
+    "a tie": _tie,
     "equal rows": lambda x, rng: _equal_along(x, 0),
     "equal columns": lambda x, rng: _equal_along(x, -1),
     "a row of zeros": lambda x, rng: _row(x, rng, 0.0),

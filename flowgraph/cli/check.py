@@ -13,7 +13,7 @@ import click
 from flowgraph.box import Box
 from flowgraph.checking.check import check as check_gradients
 from flowgraph.checking.check import checked
-from flowgraph.checking.report import Report
+from flowgraph.checking.report import EXAMPLE_ONLY, Report
 from flowgraph.checking.runner import generator
 from flowgraph.checking.scope import EFFORTS
 from flowgraph.cli.check_inputs import arguments_of, draw_input, read_feeds
@@ -23,7 +23,7 @@ from flowgraph.cli.locate import locate
 from flowgraph.errors import FlowgraphError, UsageError
 from flowgraph.graph import Graph
 
-EXIT_CODES = {"pass": DONE, "fail": WRONG, "undecided": UNDECIDED}
+EXIT_CODES = {"pass": DONE, "fail": WRONG, "undecided": UNDECIDED, EXAMPLE_ONLY: UNDECIDED}
 FORMATS = ("text", "json", "github")
 
 
@@ -64,7 +64,8 @@ def check(
     graph, or a tuple of what fg.check takes: a function, a torch module or an autograd.Function, and its arguments, or
     functools.partial(fg.check, forward, x, bprop=backward); a function whose arguments are in --feeds; or a module or a
     file alone, for every box that it defines and every such example. Exit code 0 if
-    all pass, 1 if one fails, 2 if none fails but one is undecided, 3 if the check could not be made, 64 for an option
+    all pass, 1 if one fails, 2 if none fails but one is undecided or passes on
+    its example only, 3 if the check could not be made, 64 for an option
     that is none.
     """
     shown = Shown("json" if as_json else form, options["seed"])

@@ -14,11 +14,10 @@ import click
 import numpy as np
 
 from flowgraph.checking.check import target_of
-from flowgraph.checking.report import Report
+from flowgraph.checking.report import EXAMPLE_ONLY, VERDICTS, Report
 
-WORST_FIRST = ("fail", "undecided", "pass")
-COLOURS = {"PASS": "green", "FAIL": "red", "UNDECIDED": "yellow"}
-LEVELS = {"fail": "error", "undecided": "warning"}
+COLOURS = {"PASS": "green", "FAIL": "red"}  # the others are yellow
+LEVELS = {"fail": "error", "undecided": "warning", EXAMPLE_ONLY: "warning"}
 
 
 class Shown:
@@ -49,12 +48,12 @@ class Shown:
     def end(self) -> str:
         """The worst verdict, when all is shown."""
         verdicts = {report.verdict for _, report in self.reports}
-        verdict = next(one for one in WORST_FIRST if one in verdicts)
+        verdict = next(one for one in VERDICTS if one in verdicts)
         if self.form == "json":
             click.echo(self._json(verdict))
         elif len(self.reports) > 1:
-            counts = {one: sum(report.verdict == one for _, report in self.reports) for one in reversed(WORST_FIRST)}
-            ordered = {one: counts[one] for one in ("pass", "fail", "undecided")}
+            counts = {one: sum(report.verdict == one for _, report in self.reports) for one in reversed(VERDICTS)}
+            ordered = {one: counts[one] for one in ("pass", "fail", "undecided", EXAMPLE_ONLY)}
             click.echo(", ".join(f"{count} {one}" for one, count in ordered.items() if count))
         return verdict
 
@@ -67,7 +66,7 @@ def coloured(text: str) -> str:
     """The text with its verdict in colour, which click takes out again where no terminal reads it."""
     first, end, rest = text.partition("\n")
     name, _, verdict = first.rpartition(": ")
-    return f"{name}: {click.style(verdict, fg=COLOURS.get(verdict), bold=True)}{end}{rest}"
+    return f"{name}: {click.style(verdict, fg=COLOURS.get(verdict, 'yellow'), bold=True)}{end}{rest}"
 
 
 def github_lines(place: str, thing: object, report: Report) -> list[str]:

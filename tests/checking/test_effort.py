@@ -34,7 +34,7 @@ def slow(x):
 def spent(target, *inputs, **options):
     before = time.process_time()
     report = fg.check(target, *inputs, effort="fast", **options)
-    assert report.verdict in ("pass", "undecided")
+    assert report.verdict in ("pass", "pass (example only)", "undecided")
     return time.process_time() - before
 
 

@@ -7,18 +7,20 @@ import pytest
 
 from flowgraph import Interval
 from flowgraph.checking.example_contract import fits
+from flowgraph.checking.properties import structure_of
 from flowgraph.checking.regimes import (
     JOINT,
     SIZES,
     Source,
     axis_groups,
+    first_values,
     joint,
     near_numbers,
     settings,
     shapes,
     values,
 )
-from flowgraph.checking.values import DRAWS, MODES, alternatives, as_input, resampled, structure_of
+from flowgraph.checking.values import DRAWS, MODES, alternatives, as_input, resampled
 
 X = np.random.default_rng(1).normal(size=(4, 3))
 ROWS, COLUMNS = np.random.default_rng(2).normal(size=(4, 3)), np.random.default_rng(3).normal(size=3)
@@ -29,7 +31,7 @@ def rng(seed=0):
 
 
 def source(inputs, active, names, structures=None, legal=None, seed=0, **known):
-    return Source(inputs, active, names, structures or {}, rng(seed), legal=legal or {}, **known)
+    return Source(inputs, active, names, structures or {}, {}, True, rng(seed), legal=legal or {}, **known)
 
 
 def count(drawn, value):
@@ -56,6 +58,7 @@ LABELS = {
     "equal rows": lambda d, x: np.all(d == x[:1]),
     "equal columns": lambda d, x: np.all(d == x[:, :1]),
     "a row of zeros": lambda d, x: [d[i].any() for i in changed_rows(d, x)] == [False],
+    "a tie": lambda d, x: count(d, x.max()) == 2 and count(d, x) == d.size - 1,
     "a row twice": lambda d, x: len(changed_rows(d, x)) == 1 and len(np.unique(d, axis=0)) == len(x) - 1,
     "small integers": lambda d, x: set(d.ravel()) == set(range(-3, 4)),
     "positive integers": lambda d, x: set(d.ravel()) == {1, 2, 3, 4},
@@ -109,9 +112,10 @@ def test_inputs_are_drawn_together_then_one_at_a_time_then_equal_to_one_another(
     inputs = (symmetric, COLUMNS, 3, np.arange(2))
     structures = {0: structure_of(symmetric)}
     assert structures[0] is not None
-    found = dict(values(source(inputs, (0, 1), ("p", "q", "n", "i"), structures)))
+    given = source(inputs, (0, 1), ("p", "q", "n", "i"), structures)
+    found = {**dict(first_values(given)), **dict(values(given))}
     wanted = [f"{first}{label}{last}" for label in DRAWS for first, last in
-              (("", ""), ("", ", keeping structure"), ("p ", ""), ("q ", ""))]  # fmt: skip
+              (("", ""), ("", ", keeping what the example has"), ("p ", ""), ("q ", ""))]  # fmt: skip
     wanted += [f"{x} {how} {y}" for x, y in ("pq", "qp") for how in ("equal to", "partly equal to")]
     wanted += ["a neighbour without structure"]
     assert set(found) <= set(wanted)
@@ -122,11 +126,10 @@ def test_inputs_are_drawn_together_then_one_at_a_time_then_equal_to_one_another(
             np.testing.assert_array_equal(drawn[1], COLUMNS)
         if label == "a neighbour without structure":
             assert not np.allclose(drawn[0], drawn[0].T)
-        elif label.endswith("structure") or (label[:2] in ("p ", "q ") and "equal to" not in label):
+        elif label.endswith("example has") or (label[:2] in ("p ", "q ") and "equal to" not in label):
             np.testing.assert_allclose(drawn[0], drawn[0].T)
-    np.testing.assert_array_equal(found["p equal to q"][0], np.broadcast_to(COLUMNS, (3, 3)))
-    mixed = found["p partly equal to q"][0]
-    assert np.all((mixed == symmetric) | (mixed == COLUMNS))
+    for how in ("equal to", "partly equal to"):
+        np.testing.assert_allclose(found[f"p {how} q"][0], found[f"p {how} q"][0].T)
     assert list(values(source((COLUMNS,), (0,), ("a",))))[-1][0] == list(DRAWS)[-1]
 
 
@@ -282,6 +285,11 @@ def test_settings_are_crossed_with_the_example_a_square_and_more_and_fewer_axes(
             ", ".join(label.split(", ")[:2]) for label, _ in found
         }
     assert all(drawn[1] != 1 for _, drawn in found)
+
+
+def test_a_zero_a_tie_and_one_large_value_come_before_everything_else():
+    found = [label for label, _ in first_values(source((X,), (0,), "x"))]
+    assert found == ["one zero", "all zeros", "equal rows", "a tie", "one large"]
 
 
 def test_values_are_drawn_with_other_shapes_and_settings():

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from flowgraph.checking.values import STRUCTURES, structure_of
+from flowgraph.checking.properties import STRUCTURES, structure_of
 
 A = np.random.default_rng(0).normal(size=(4, 4))
 B = np.random.default_rng(1).normal(size=(2, 3, 3))
