@@ -1,7 +1,7 @@
 """The contract, on every registered box: a class added anywhere is tested here without being named."""
 
 import flowgraph as fg
-from flowgraph.checking.complex_parts import OfParts
+from flowgraph.checking.targets import OfParts
 from flowgraph.testing import box_classes, parametrize_with_checks
 from tests.values import SPECIAL, VALUES
 

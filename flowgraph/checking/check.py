@@ -1,23 +1,293 @@
-"""fg.check: whether the gradients are right, of whatever kind the target is."""
+"""fg.check: whether the gradients are right, of boxes, of graphs, of functions written in NumPy or for a framework."""
 
 from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from types import ModuleType
 from typing import Any, Literal
 
-from flowgraph.box import Box, Leaf, registry
-from flowgraph.checking.cases import Case
-from flowgraph.checking.check_graph import check_built, check_case, check_class, check_function, check_graph
+import numpy as np
+
+from flowgraph.box import Box, Constant, Leaf, registry
+from flowgraph.box.leaves import Input, Parameter, Random
+from flowgraph.boxes import sum as sum_of
+from flowgraph.checking.cases import Case, case_of, cases
 from flowgraph.checking.check_target import check_target, shielded
+from flowgraph.checking.describe import combined
 from flowgraph.checking.frameworks.check_framework import FrameworkName, check_framework
-from flowgraph.checking.report import Report
-from flowgraph.checking.scope import EFFORTS, Asked, Words, with_settings
-from flowgraph.checking.target import Target
+from flowgraph.checking.point import Stopwatch, parts
+from flowgraph.checking.properties import made_positive_definite
+from flowgraph.checking.report import Failure, Report, nothing, with_failures
+from flowgraph.checking.scope import EFFORTS, NORMAL, Asked, Scope, Words, with_settings
+from flowgraph.checking.target import Array, Target
+from flowgraph.checking.targets import (
+    box_target,
+    complex_not_checked,
+    conditions_of,
+    differentiable,
+    function_target,
+    gradient_target,
+    graph_target,
+    in_parts,
+    leaves_in_parts,
+    with_leaves,
+)
+from flowgraph.derivatives import gradient
 from flowgraph.errors import UsageError
 from flowgraph.graph import Graph
+from flowgraph.graph.graph import Run
+
+ROUNDING = 1e-6  # of a second derivative: what bprop cancels, of which the values of fprop show nothing
+IN_PLACE = 2 / 3  # of the seconds of a graph, for its boxes; the rest is for it as a whole
+BUDGET_OF_A_BOX = 6_000  # a tenth of that of a target: ten boxes of a graph take as long as one function
+IN_PLACE_OF_FUNCTION = 2  # times the seconds of a function, for the boxes of its graph
+REDRAWS: tuple[Callable[[Array], Array], ...] = (
+    lambda x: x,
+    np.abs,
+    lambda x: x / (1 + np.abs(x)) / 2 + 0.5,  # between 0 and 1
+    lambda x: -np.abs(x),
+    made_positive_definite,
+    lambda x: made_positive_definite(np.abs(x)),
+)
+
+
+def check_class(cls: type[Box], asked: Asked) -> Report:
+    """The class on each of its examples, with all its settings varied."""
+    if issubclass(cls, Leaf) or cls.examples is None:
+        return nothing(cls.__name__, "is no operation of its own: nothing was compared", asked.seed)
+    return _check_cases(cls.__name__, cases(cls), asked)
+
+
+def check_built(box: Box, asked: Asked) -> Report:
+    """A built box with its settings, on values drawn from its declarations and in the shapes of its children."""
+    if not box.children:
+        return nothing(box.title, "is a leaf: nothing was compared", asked.seed)
+    return _check_cases(box.title, [case_of(box, asked.seed)], asked, vary=False)
+
+
+def _check_cases(name: str, found: Sequence[Case], asked: Asked, vary: bool = True) -> Report:
+    asked.refuse("the children of a box have the names of its fprop", "names")
+    usable = [one for case in found if (one := _usable(case, asked.valid, vary)) is not None]
+    if not usable:
+        raise UsageError(f"check: valid= refuses every example of {name}; declare one that it accepts, or a domain")
+    share_of = len(usable) * asked.order
+    share = replace(asked, budget=asked.calls // share_of)
+    reports = [check_case(case, share, asked.effort.box / share_of, vary=vary, title=name) for case in usable]
+    if len(usable) < len(found):
+        reports[0].warnings.append(f"valid= refuses {len(found) - len(usable)} of {len(found)} examples")
+    return replace(combined(name, reports, asked.seed), not_checked=complex_not_checked(usable, built=not vary))
+
+
+def _usable(case: Case, valid: Callable[..., Any] | None, vary: bool) -> Case | None:
+    """The case, with other values where fprop does not take those that were drawn, or `valid` refuses them."""
+    for redraw in REDRAWS:
+        tried = case.replace(*(redraw(a) if a.dtype.kind == "f" else a for a in case.children))
+        if _is_legal(tried, valid, vary):
+            return tried
+    return case if valid is None else None
+
+
+def _is_legal(case: Case, valid: Callable[..., Any] | None, vary: bool) -> bool:
+    try:
+        plain = in_parts(case)
+        target, calls = box_target(plain, vary=vary and plain is case)
+        accepts = conditions_of(calls, valid)
+        finite = all(np.all(np.isfinite(part)) for part in parts(target.fprop(*target.inputs)))
+        return finite and (accepts is None or bool(np.all(accepts(*target.inputs))))
+    except Exception:  # whatever a fprop raises that does not take these values
+        return False
+
+
+def check_case(
+    case: Case, asked: Asked, seconds: float = NORMAL.box, *, vary: bool = True, regimes: bool = True, title: str = ""
+) -> Report:
+    """One example; at order 2 its gradient graph too. Without `regimes` at its own values only."""
+    plain, seed, scope = in_parts(case), asked.seed, asked.scope(strict=True)
+    target, calls = box_target(plain, vary=vary and plain is case, title=title)
+    target = replace(target, valid=conditions_of(calls, asked.valid))
+    if not differentiable(plain):
+        calls.fprop(*target.inputs)
+        report = nothing(target.name, "has no gradient here: only the form was looked at", seed)
+        return with_failures(report, calls.findings.values())
+    report = check_target(target, 1, seed, asked.budget, seconds, regimes, scope)
+    if report.verdict == "pass" and any(child.dtype.kind == "c" for child in plain.children):
+        report = replace(report, verdict="undecided")  # its real children are right, which says nothing of the others
+    report = with_failures(report, calls.findings.values())
+    if asked.order < 2 or report.verdict == "fail":
+        return report
+    second = gradient_target(target, calls)
+    if isinstance(second, Report):
+        both = combined(target.name, [report, second], seed)
+        return both if both.verdict == "fail" else replace(both, verdict="undecided")
+    inner = without_rounding(check_target(second, 1, seed, asked.budget, seconds, regimes, scope))
+    return replace(combined(target.name, [report, inner], seed), checked=report.checked)
+
+
+def without_rounding(report: Report) -> Report:
+    """Second derivatives are compared with differences of bprop, whose own cancellation the values do not show."""
+    kept: list[Failure] = []
+    small: list[Failure] = []
+    for failure in report.failures:
+        size = max(abs(failure.analytic), abs(failure.numeric))
+        close = failure.kind == "value" and abs(failure.analytic - failure.numeric) <= ROUNDING * size
+        (small if close else kept).append(failure)
+    if not small:
+        return report
+    warnings = [f"{failure.box}: the second derivative by {failure.child} loses digits" for failure in small]
+    verdict = report.verdict if kept else "pass"
+    return replace(report, failures=kept, warnings=[*report.warnings, *warnings], verdict=verdict)
+
+
+def check_graph(graph: Graph, feeds: Mapping[Any, Any], asked: Asked) -> Report:
+    """At these inputs, in float64; a float32 graph is checked through its float64 twin."""
+    asked.refuse("a graph is checked at the values of one run, which are not varied", "valid", "vary", "fixed")
+    asked.refuse("the boxes of a graph have names", "names")
+    twin, leaves = in_double(graph)
+    fed = {leaves.get(key, key) if isinstance(key, Box) else key: value for key, value in feeds.items()}
+    return _check(*leaves_in_parts(twin, fed), "graph", asked)
+
+
+def _check(graph: Graph, feeds: Mapping[Any, Any], name: str, asked: Asked) -> Report:
+    order, seed = asked.order, asked.seed
+    run = graph.fprop(feeds, seed=seed)
+    wrt = tuple(graph.parameters) or tuple(box for box in graph.inputs if box.dtype.kind == "f")
+    if not wrt:
+        raise UsageError("check: the graph has no parameters and no float inputs; there is nothing to differentiate")
+    seconds = asked.effort.graph / order * asked.calls / asked.effort.budget
+    scope = replace(asked.scope(strict=True), strict=True)
+    reports = boxes_in_place(run, wrt, seed, seconds * IN_PLACE)
+    target = graph_target(run, wrt, name)
+    whole = check_target(target, 1, seed, asked.calls, seconds * (1 - IN_PLACE), regimes=False, scope=scope)
+    report = joined(name, reports, whole, seed)
+    if order < 2 or report.verdict == "fail":
+        return report
+    gradients = gradient(_total(graph), wrt)
+    inner = Graph(*gradients)
+    left = {key: value for key, value in feeds.items() if key in inner}
+    second = _check(inner, left, f"the gradient graph of {name}", replace(asked, order=order - 1))
+    return combined(name, [report, second], seed)
+
+
+def joined(name: str, boxes: Sequence[Report], whole: Report, seed: int) -> Report:
+    """The reports joined: end-to-end failures are reported only if no box explains them."""
+    if any(report.failures for report in boxes) and whole.verdict == "fail":
+        whole.failures.clear()
+    report = combined(name, [*boxes, whole], seed)
+    return replace(report, checked=whole.checked, role=whole.role, not_differentiated=whole.not_differentiated)
+
+
+def check_function(
+    function: Callable[..., Any], inputs: tuple[Any, ...], keywords: Mapping[str, Any], asked: Asked
+) -> Report:
+    """Box by box at the example, then end to end in many regimes, the function on arrays against its graph."""
+    plain = Target.of_functions(function, lambda *_: None, inputs, asked.names, asked.valid)  # bprop comes below
+    target, traced = function_target(plain, keywords)
+    run, leaves = traced.run(*target.inputs)
+    read = [leaf for leaf in leaves if leaf is not None and leaf in run.graph]
+    seed, seconds = asked.seed, IN_PLACE_OF_FUNCTION * asked.effort.function
+    boxes = boxes_in_place(run, read, seed, seconds)
+    whole = check_target(target, 1, seed, asked.calls, asked.effort.function, scope=asked.scope(strict=False))
+    if whole.verdict == "fail" and not any(report.failures for report in boxes):
+        boxes = boxes_in_place(run, read, seed, seconds, regimes=True)
+    report = joined(target.name, boxes, whole, seed)
+    if asked.order < 2 or report.verdict == "fail":
+        return report
+    fed = {leaf: run[leaf] for leaf in read}
+    second = check_graph(run.graph, fed, Asked(asked.order, seed, asked.budget, effort=asked.effort))
+    return combined(target.name, [report, second], seed)
+
+
+def in_double(graph: Graph) -> tuple[Graph, dict[Box, Box]]:
+    """The graph with float64 leaves, and its leaf for each old one; the graph itself where it is in float64."""
+    narrow = (box for box in graph if not box.children and box.dtype.kind == "f" and box.dtype != np.float64)
+    twins: dict[Box, Any] = {box: _leaf_in_double(box) for box in narrow}
+    return (with_leaves(graph, twins), twins) if twins else (graph, {})
+
+
+def _leaf_in_double(leaf: Box) -> Box:
+    if isinstance(leaf, Parameter | Constant):
+        kind = Parameter if isinstance(leaf, Parameter) else Constant
+        twin: Box = kind(leaf.value.astype(np.float64))
+    elif isinstance(leaf, Random):
+        twin = Random(leaf.draw, shape=leaf.shape)
+    elif isinstance(leaf, Input):
+        twin = Input("x", shape=leaf.shape)
+    else:
+        return leaf
+    twin._place(leaf.name, leaf.scope, leaf.built_at)
+    return twin
+
+
+def _total(graph: Graph) -> Any:
+    """One number that depends on every element of every output; its gradients make the gradient graph."""
+    if len(graph.outputs) == 1 and graph.outputs[0].shape == ():
+        return graph.outputs[0]
+    total: Any = 0.0
+    for output in graph.outputs:
+        total = total + sum_of(output * np.cos(output))
+    return total
+
+
+def boxes_in_place(run: Run, wrt: Sequence[Box], seed: int, seconds: float, regimes: bool = False) -> list[Report]:
+    """One report per box that leads to `wrt`, in topological order; with `regimes` also near these values."""
+    watch = Stopwatch()
+    boxes = [step.box for step in reversed(run.graph.bsteps(tuple(wrt)))]
+    reports: dict[Box, Report] = {}
+    left = 0
+    for box in _new_kinds_first(boxes):
+        if watch.seconds() > seconds:
+            left += 1
+            continue
+        report = _box_in_place(run, box, seed, regimes, min(2.0, max(seconds - watch.seconds(), 0.1)))
+        if report is not None:
+            reports[box] = report
+    found = [reports[box] for box in boxes if box in reports]
+    if left and found:
+        text = (
+            f"the time was used up before {left} of {len(boxes)} boxes were looked at in place; give effort='thorough'"
+        )
+        last = found[-1]
+        verdict = last.verdict if last.failures else "undecided"
+        found[-1] = replace(last, verdict=verdict, warnings=[*last.warnings, text])
+    return found
+
+
+def _box_in_place(run: Run, box: Box, seed: int, regimes: bool, seconds: float) -> Report | None:
+    """None for a box that has no gradient or reads several outputs; a tuple has no perturbation of its own."""
+    values = [run[child] for child in box.children]
+    if any(isinstance(value, tuple) for value in values):
+        return None
+    case = Case(type(box), tuple(np.array(value) for value in values), box.setting_values())
+    title = f"{type(box).__name__} {run.graph.names[box]!r}"
+    if not differentiable(case):
+        return None
+    target, calls = box_target(case, vary=False, title=title)
+    try:
+        report = check_target(target, 1, seed, BUDGET_OF_A_BOX, seconds, regimes, Scope(strict=True))
+    except ValueError as reason:
+        if "cannot be run" not in str(reason):
+            raise
+        empty = combined(title, [], seed)
+        empty.warnings[:] = [f"{title} was not looked at: its value is not finite in this run"]
+        return empty
+    return with_failures(report, calls.findings.values())
+
+
+def _new_kinds_first(boxes: Sequence[Box]) -> Iterator[Box]:
+    """One box of each class, settings and number of axes before the many that are like it."""
+    seen: set[Hashable] = set()
+    later = []
+    for box in boxes:
+        kind = (type(box), repr(box.setting_values()), tuple(len(child.outputs[0].shape) for child in box.children))
+        if kind in seen:
+            later.append(box)
+        else:
+            seen.add(kind)
+            yield box
+    yield from later
 
 
 def check(  # noqa: PLR0913  a keyword for each thing that a user may declare

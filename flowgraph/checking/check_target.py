@@ -11,18 +11,15 @@ from typing import Any
 import numpy as np
 
 from flowgraph.checking.compare import ask
-from flowgraph.checking.contract import contract
+from flowgraph.checking.contract import contract, other_types, second_order
 from flowgraph.checking.describe import report_of
 from flowgraph.checking.difference import STEP
 from flowgraph.checking.examination import Examination
 from flowgraph.checking.example_contract import EXAMPLE, ExampleContract
-from flowgraph.checking.point import Point, random_direction
+from flowgraph.checking.point import OutOfTime, Point, generator, random_direction
 from flowgraph.checking.regimes import REGIMES, first_values, joint, settings, shapes, values
 from flowgraph.checking.report import Report
-from flowgraph.checking.representation import other_types
-from flowgraph.checking.runner import OutOfTime, generator
 from flowgraph.checking.scope import EVERYTHING, NORMAL, Scope
-from flowgraph.checking.second_order import second_order
 from flowgraph.checking.target import Array, Inputs, Target
 
 LEFT = 64 * 2.0**-52  # of an input: what is left where terms cancel, which is a power of 2 and fits into any type

@@ -10,8 +10,7 @@ import numpy as np
 
 from flowgraph.box.value import Value
 from flowgraph.checking.difference import Slopes
-from flowgraph.checking.point import UNIT, Direction, Point, analytic_slope
-from flowgraph.checking.runner import OutOfTime
+from flowgraph.checking.point import UNIT, Direction, OutOfTime, Point, analytic_slope
 from flowgraph.checking.target import Array
 from flowgraph.errors import OpenChoiceError
 

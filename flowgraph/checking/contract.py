@@ -1,6 +1,9 @@
-"""What bprop must keep beside its numbers: determinism, linearity, no memory, no side effects, no layout.
+"""What bprop must keep beside its numbers: determinism, linearity, no memory, no side effects, no layout, no type.
 
-`RULES` are generators over one `Evidence`; what a rule gives first is how it is broken.
+`RULES` are generators over one `Evidence`; what a rule gives first is how it is broken. Second derivatives are the same
+questions asked of bprop: with y = f(x) and r = bprop(grad, y, x), the derivative of r by x goes through y as well:
+
+dr/dx = ∂r/∂x + ∂r/∂y f'(x)
 """
 
 from __future__ import annotations
@@ -13,14 +16,170 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box.value import Value
-from flowgraph.checking.compare import FormFault, Gradients, ask, kept
+from flowgraph.checking.compare import FormFault, Gradients, are_finite, ask, gaps, kept
+from flowgraph.checking.difference import STEP
 from flowgraph.checking.examination import Examination
 from flowgraph.checking.example_contract import EXAMPLE
-from flowgraph.checking.noise import Answer, answer_at
-from flowgraph.checking.point import HALF, Point
-from flowgraph.checking.representation import other_layouts
-from flowgraph.checking.runner import Illegal, flatten, parts
-from flowgraph.checking.target import Array, Inputs
+from flowgraph.checking.point import HALF, Direction, Illegal, Point, flatten, parts, random_direction
+from flowgraph.checking.regimes import DRAWS, Draw, as_input, values
+from flowgraph.checking.roughness import Answer, answer_at, jittered, rounded_otherwise
+from flowgraph.checking.target import Array, Inputs, Target, without_first
+
+SAME = 1e-9  # relative: another order of summation changes a value by less
+ALIKE = 1.7  # of a gradient that is the same for each output: any number
+NEAR: dict[str, Draw] = {"the example": lambda x, rng: x, "half of it": lambda x, rng: x * 0.5}
+FAR = ("large", "large negative", "×30")
+REPRESENTED = 1e30  # gradients that float32 has with room to spare
+SCATTERS = 6  # times that the inputs are moved by a few units in the last place
+WORST = 30  # times the largest scatter of six: the worst roundings are seldom among them
+UNIT = float(np.finfo(np.float32).eps)
+LOST = 1e3 * UNIT  # of the value: digits that float32 does not keep there
+ROOM = 3e4 * UNIT  # of the gradient: squares and sums lose some digits more than the value does
+LEAST = 1e3 * float(np.finfo(np.float32).tiny)  # below it float32 has fewer digits
+
+
+def _gaps(x: Array) -> Array:
+    wide = np.full(tuple(2 * n for n in x.shape), 7, dtype=x.dtype)
+    view = wide[tuple(slice(None, None, 2) for _ in x.shape)]
+    view[...] = x
+    return view
+
+
+def _read_only(x: Array) -> Array:
+    copy = x.copy()
+    copy.setflags(write=False)
+    return copy
+
+
+LAYOUTS: dict[str, Callable[[Array], Array]] = {
+    "Fortran order": np.asfortranarray,
+    "negative strides": lambda x: np.flip(np.flip(x).copy()),
+    "gaps": _gaps,
+    "read-only": _read_only,
+    "transposed": lambda x: np.ascontiguousarray(x.T).T,
+}
+
+
+def _laid(x: Value, arrange: Callable[[Array], Array]) -> Any:
+    if isinstance(x, tuple):
+        return tuple(_laid(part, arrange) for part in x)
+    return arrange(x) if isinstance(x, np.ndarray) and x.ndim else x
+
+
+def other_layouts(answer: Answer, answered: Callable[[Point, Array], Answer | None]) -> Iterator[FormFault]:
+    """Where bprop answers otherwise to inputs, incoming gradient or both in another layout.
+
+    A gradient of 0 strides is what a sum sends back; `answered` gives the answer to the same numbers in full.
+    """
+    point = answer.point
+    plain = point.arriving(answer.grad)
+    for label, arrange in LAYOUTS.items():
+        arranged, arriving = tuple(_laid(x, arrange) for x in point.inputs), _laid(plain, arrange)
+        yield from _otherwise(answer, arranged, plain, f"{label} inputs")
+        yield from _otherwise(answer, point.inputs, arriving, f"a {label} incoming gradient")
+        yield from _otherwise(answer, arranged, arriving, f"{label} inputs and incoming gradient")
+    alike = answered(point, np.full(answer.grad.shape, ALIKE)) if point.projection is None else None
+    if alike is not None:
+        given = _laid(point.arriving(alike.grad), lambda g: np.broadcast_to(g.reshape(-1)[0], g.shape) if g.size else g)
+        yield from _otherwise(alike, point.inputs, given, "a 0-stride incoming gradient (np.broadcast_to)")
+
+
+def _otherwise(answer: Answer, inputs: Inputs, arriving: Value, words: str) -> Iterator[FormFault]:
+    """The fault of another answer to the same numbers, where fprop gives the same value."""
+    point = answer.point
+    moved = point.beside(inputs)
+    if moved is None or np.any(np.abs(moved.value - point.value) > SAME * np.abs(point.value).max(initial=0.0)):
+        return
+    got, faults = ask(moved, answer.grad, arriving)
+    raised = next((fault for fault in faults if fault.kind == "raised"), None)
+    if raised is not None:
+        yield FormFault("layout", point, f"{raised.note} with {words}", loud=f"{raised.loud} with {words}")
+        return
+    k = 0 if got is None or any(fault.kind != "dtype" for fault in faults) else answer.differs(got)
+    if k is not None:
+        yield FormFault("layout", point, f"bprop gives another gradient with {words}", child=point.active[k])
+
+
+def other_types(examination: Examination) -> None:
+    """In float32 and in float64: at the example and at tamer values; far out only whether bprop alone overflows."""
+    for label, draw in {**NEAR, **{label: DRAWS[label] for label in FAR}}.items():
+        inputs = list(examination.inputs)
+        for i in examination.active:
+            inputs[i] = as_input(inputs[i], draw(np.asarray(inputs[i]), examination.rng))
+        pair = _in_both(examination, tuple(inputs), f"{label} in float32")
+        if pair is None or (label in FAR and not examination.allows(tuple(inputs))):
+            continue
+        small, large = pair
+        grad = examination.rng.normal(size=small.value.shape).astype(np.float32)
+        found, faults = ask(small, grad)
+        expected, _ = ask(large, grad.astype(np.float64))
+        if label in NEAR:
+            _form(examination, faults, found)
+        if expected is None or not are_finite(expected):
+            continue
+        if found is None:
+            for fault in (one for one in faults if one.kind == "raised" and label in NEAR):
+                examination.fail(FormFault("dtype", small, f"{fault.note} (float32 inputs)", loud=fault.loud))
+        elif (wrong := _wrong(examination, pair, grad, found, expected, label in FAR)) is not None:
+            examination.fail(wrong)
+
+
+def _in_both(examination: Examination, inputs: Inputs, regime: str) -> tuple[Point, Point] | None:
+    """The same numbers in float32 and in float64; None where one is not legal, or fprop widens."""
+    moved = [i for i in examination.active if type(inputs[i]) is not float]
+    if not any(isinstance(inputs[i], np.ndarray) for i in moved):
+        return None
+    narrow = tuple(np.asarray(x).astype(np.float32) if i in moved else x for i, x in enumerate(inputs))
+    exact = tuple(x.astype(np.float64) if i in moved else x for i, x in enumerate(narrow))
+    large, small = examination.point(regime, exact), examination.point(regime, narrow)
+    if small is None or large is None or small.value.shape != large.value.shape or not small.value.size:
+        return None
+    floats = [kind for part in parts(small.output) if (kind := np.asarray(part).dtype).kind == "f"]
+    return None if set(floats) - {np.dtype(np.float32)} else (small, large)  # what bprop returns is then open
+
+
+def _form(examination: Examination, faults: list[FormFault], found: Gradients | None) -> None:
+    """A gradient wider than its input is only warned of, unless the target says that types matter, as boxes do.
+
+    np.where(x > 0, 1, 0) * grad widens already, and is right.
+    """
+    target = examination.target
+    widens = found is not None and all(g is None or g.dtype in (np.float32, np.float64) for g in found)
+    for fault in faults:
+        if fault.kind == "dtype" and widens and not target.strict_types:
+            examination.warn("dtype", f"{fault.note}: a float32 graph is widened")
+        elif fault.kind != "raised":
+            examination.pursue([fault])
+
+
+def _wrong(
+    examination: Examination, pair: tuple[Point, Point], grad: Array, found: Gradients, expected: Gradients, far: bool
+) -> FormFault | None:
+    """Where the gradients are too far apart for the type, and for their own scatter under a few ulps of the inputs.
+
+    Where the value has lost its digits, so has the gradient. Far out only a NaN or an infinity counts: bprop overflows
+    on its way, though the value and the gradient do not.
+    """
+    small, large = pair
+    if not far and np.abs(small.value.astype(float) - large.value).max() > LOST * np.abs(large.value).max():
+        return None
+    scatter = np.zeros(len(found))
+    for _ in range(0 if far else SCATTERS):
+        near = jittered(small, examination.rng, UNIT)
+        moved = ask(near, rounded_otherwise(grad, examination.rng, UNIT))[0] if near is not None else None
+        scatter = np.maximum(scatter, [gap for gap, _ in gaps(found, moved)])
+    for k, (g, right) in enumerate(zip(found, expected, strict=True)):
+        size = 0.0 if right is None else float(np.abs(right).max(initial=0.0))
+        if g is None or right is None or size > REPRESENTED:
+            continue
+        room = ROOM * size + WORST * scatter[k] + LEAST
+        if far and not np.all(np.isfinite(g)):
+            note = "bprop overflows in float32, where the value and the gradient are finite"
+            return FormFault("overflow", small, note, child=small.active[k])
+        if not far and not np.all(np.abs(g.astype(float) - right) <= room):
+            return FormFault("dtype", small, "the gradient in float32 is not that in float64", child=small.active[k])
+    return None
+
 
 NOISE = 1e-14  # relative: what threads that add in another order may change is less
 VARIES = 1e-9  # relative: more from call to call is another value
@@ -237,3 +396,96 @@ RULES: tuple[Callable[[Evidence], Iterator[FormFault]], ...] = (
     *(same_value, same_gradient, linear, remembers_nothing, reads_arrays_anew, same_array_twice),
     *(none_of_constants, layout, nothing_shared),
 )
+
+
+REGIMES = 24  # each is a comparison of bprop as an operation of its own
+
+
+def second_order(examination: Examination) -> None:
+    """Through the bprop of bprop if its author gave it; otherwise only that the second derivative is symmetric."""
+    point = examination.point("the example", examination.inputs)
+    if point is None or not point.value.size:
+        examination.unchecked = "the second derivative was not checked: the example has no elements"
+        return
+    if examination.target.second is None:
+        _symmetric(examination, point)
+        return
+    if isinstance(point.output, tuple | list):
+        examination.unchecked = "the second derivative was not checked: second= is asked of one output only"
+        return
+    output = np.asarray(point.output)
+    grad = examination.rng.normal(size=output.shape)
+    target = _bprop_as_target(examination.target, examination.active, (grad, *examination.inputs))
+    seed, budget = int(examination.rng.integers(2**31)), examination.runner.budget
+    inner = Examination.begin(target, seed, budget, 1.0, examination.scope)
+    inner.visit("the example, second order", inner.inputs, coordinates=12, single=4)
+    for k, (regime, inputs) in enumerate(values(inner.source())):
+        if k >= REGIMES or inner.wrong or inner.runner.used() > 1:
+            break
+        inner.visit(f"{regime}, second order", inputs)
+    examination.inner = inner
+    if not inner.tally.comparisons and not inner.wrong:
+        examination.unchecked = "the second derivative was not checked: no regime is legal"
+
+
+def _bprop_as_target(target: Target, active: tuple[int, ...], inputs: Inputs) -> Target:
+    second = target.second
+    assert second is not None
+
+    def fprop(grad: Value, *inputs: Value) -> Value:
+        output = target.fprop(*inputs)
+        if np.shape(grad) != np.shape(output):
+            raise ValueError("the incoming gradient has another shape than the output")
+        gradients = target.bprop(grad, output, *inputs)
+        return tuple(np.zeros(np.shape(inputs[i])) if gradients[i] is None else gradients[i] for i in active)
+
+    def bprop(arriving: Value, _: Value, grad: Value, *inputs: Value) -> Value:
+        output = target.fprop(*inputs)
+        gradients = target.bprop(grad, output, *inputs)
+        of_each = [None] * len(inputs)
+        for i, g in zip(active, arriving, strict=True):
+            of_each[i] = None if gradients[i] is None else g
+        by_grad, by_output, *by_inputs = second(tuple(of_each), gradients, grad, output, *inputs)
+        through = (None,) * len(inputs) if by_output is None else target.bprop(by_output, output, *inputs)
+        total = [
+            _sum(a, b, x) if i in active else None
+            for i, (a, b, x) in enumerate(zip(by_inputs, through, inputs, strict=True))
+        ]
+        return (_sum(by_grad, None, grad), *total)
+
+    differentiated = (0, *(i + 1 for i in active))
+    valid = without_first(target.valid, 1)
+    names, name = ("grad", *target.names), f"the bprop of {target.name}"
+    return Target(fprop, bprop, inputs, names, name, differentiated, valid=valid, arriving=1)
+
+
+def _sum(one: Value, other: Value, like: Value) -> Any:
+    total = np.zeros(np.shape(like)) + (0.0 if one is None else one) + (0.0 if other is None else other)
+    return float(total) if type(like) is float else total
+
+
+def _symmetric(examination: Examination, point: Point) -> None:
+    """u · d(bprop)/dv = v · d(bprop)/du, both by central differences of bprop."""
+    rng, runner = examination.rng, examination.runner
+    grad = rng.normal(size=point.value.size)
+    u, v = ({i: np.abs(random_direction(point, i, rng)) for i in point.active} for _ in range(2))
+
+    def slope(along: Direction, seen: Direction, h: float) -> float:
+        total = 0.0
+        for sign in (1, -1):
+            near = Point.at(runner, point.moved(along, sign * h), point.regime, point.active)
+            gradients = near.gradients(grad)
+            total += sign * sum(float(np.sum(gradients[i] * seen[i])) for i in point.active if gradients[i] is not None)
+        return total / (2 * h)
+
+    try:
+        (a, b), (c, d) = ((slope(u, v, h), slope(v, u, h)) for h in (STEP / 64, STEP / 256))
+    except Exception as error:
+        examination.unchecked = f"the second derivative was not checked: {type(error).__name__} beside the example"
+        return
+    examination.warn(
+        "second",
+        "only that the second derivative is symmetric was checked; give the bprop of bprop as second= for more",
+    )
+    if abs(c - d) > 1e-3 * (abs(c) + abs(d)) + 10 * (abs(a - c) + abs(b - d)) + 1e-6:
+        examination.fail(FormFault("second", point, "the second derivative by way of bprop is not symmetric"))

@@ -26,11 +26,10 @@ from flowgraph.checking.compare import (
 from flowgraph.checking.example_contract import EXAMPLE, ExampleContract, Notes
 from flowgraph.checking.excuses import settle
 from flowgraph.checking.half_digits import to_half_the_digits, words_of_half_digits
-from flowgraph.checking.noise import overflows_on_the_way
-from flowgraph.checking.point import Point, directions_for, grads_for
+from flowgraph.checking.point import Illegal, OutOfTime, Point, Runner, directions_for, generator, grads_for
 from flowgraph.checking.properties import Property, equal_inputs, keeps, properties_of, structure_of
 from flowgraph.checking.regimes import Source
-from flowgraph.checking.runner import Illegal, OutOfTime, Runner, generator
+from flowgraph.checking.roughness import overflows_on_the_way
 from flowgraph.checking.scope import EVERYTHING, Scope
 from flowgraph.checking.target import Array, Inputs, Target, in_double
 

@@ -20,11 +20,10 @@ from flowgraph.box.interval import Interval
 from flowgraph.box.value import Value
 from flowgraph.checking.code_contents import Code, reachable_values, whole_numbers_of
 from flowgraph.checking.compare import Suspicion, ValueMismatch, ask
-from flowgraph.checking.kinks import beyond_guard
-from flowgraph.checking.point import Direction, Point, analytic_slope, coordinate
-from flowgraph.checking.runner import generator, parts
+from flowgraph.checking.point import Direction, Point, analytic_slope, coordinate, generator, parts
+from flowgraph.checking.regimes import resampled
+from flowgraph.checking.roughness import beyond_guard
 from flowgraph.checking.target import Array, Inputs, Target, shown
-from flowgraph.checking.values import resampled
 
 MOST = 24  # elements that are looked at
 FLAT = 1e-6  # of the slope that bprop gives: what is less is what a saturated value has

@@ -12,18 +12,17 @@ import numpy as np
 from flowgraph.box import Box
 from flowgraph.box.interval import Interval
 from flowgraph.checking import strategies
-from flowgraph.checking.box_target import BoxCalls, differentiable, target_of
 from flowgraph.checking.cases import Case
 from flowgraph.checking.check_target import examined, shielded
+from flowgraph.checking.contract import second_order
 from flowgraph.checking.describe import report_of
 from flowgraph.checking.examination import Examination
 from flowgraph.checking.frameworks.check_framework import ADAPTERS, FrameworkName, framework_code, in_words_of
-from flowgraph.checking.graph_target import gradient_target
 from flowgraph.checking.properties import structure_of
 from flowgraph.checking.report import GradientError, Report, nothing, with_failures
-from flowgraph.checking.second_order import second_order
 from flowgraph.checking.strategies import hypothesis, st
 from flowgraph.checking.target import Target
+from flowgraph.checking.targets import BoxCalls, box_target, differentiable, gradient_target
 from flowgraph.errors import UsageError
 
 
@@ -216,7 +215,7 @@ class DrawnError(GradientError):
 
 def check_drawn(case: Case, order: int) -> None:
     """A case at its own values: raises where a gradient is wrong; a case that says nothing is rejected."""
-    target, calls = target_of(case, vary=False)
+    target, calls = box_target(case, vary=False)
     if not differentiable(case):
         calls.fprop(*target.inputs)
     else:

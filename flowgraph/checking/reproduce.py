@@ -16,8 +16,7 @@ import numpy as np
 from flowgraph.box import Box, Elementwise, registry
 from flowgraph.box.value import Value
 from flowgraph.checking.compare import Suspicion
-from flowgraph.checking.point import Point
-from flowgraph.checking.runner import unflatten
+from flowgraph.checking.point import Point, unflatten
 from flowgraph.checking.target import Target
 
 MOST_ELEMENTS = 200  # of an array that is printed: a screen of numbers

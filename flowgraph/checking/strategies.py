@@ -27,9 +27,8 @@ from flowgraph.box.interval import Interval
 from flowgraph.box.leaves import Parameter
 from flowgraph.boxes import sum as sum_of
 from flowgraph.checking.cases import Case, children_of, examples_of
-from flowgraph.checking.regimes import RANKS, axis_groups
-from flowgraph.checking.representation import LAYOUTS
-from flowgraph.checking.values import alternatives
+from flowgraph.checking.contract import LAYOUTS
+from flowgraph.checking.regimes import RANKS, alternatives, axis_groups
 from flowgraph.errors import FlowgraphError, install_hint
 from flowgraph.graph import Graph
 

@@ -13,8 +13,8 @@ import click
 from flowgraph.box import Box
 from flowgraph.checking.check import check as check_gradients
 from flowgraph.checking.check import checked
+from flowgraph.checking.point import generator
 from flowgraph.checking.report import EXAMPLE_ONLY, Report
-from flowgraph.checking.runner import generator
 from flowgraph.checking.scope import EFFORTS
 from flowgraph.cli.check_inputs import arguments_of, draw_input, read_feeds
 from flowgraph.cli.check_output import Shown

@@ -5,8 +5,7 @@ import pytest
 
 from flowgraph.checking.difference import STEP
 from flowgraph.checking.frameworks.check_framework import framework_target
-from flowgraph.checking.point import Point, stacked
-from flowgraph.checking.runner import MOST_REFUSALS, Runner
+from flowgraph.checking.point import MOST_REFUSALS, Point, Runner, stacked
 from flowgraph.checking.target import Target
 
 X, W = np.random.default_rng(3).normal(size=(3, 4)), np.random.default_rng(4).normal(size=(4, 2))

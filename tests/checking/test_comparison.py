@@ -19,8 +19,7 @@ from flowgraph.checking.compare import (
     read_gradients,
 )
 from flowgraph.checking.difference import Slopes
-from flowgraph.checking.point import Point, directions_for, grads_for, random_direction
-from flowgraph.checking.runner import Runner
+from flowgraph.checking.point import Point, Runner, directions_for, grads_for, random_direction
 from flowgraph.checking.target import Target
 from flowgraph.errors import OpenChoiceError
 

@@ -8,10 +8,9 @@ import pytest
 import flowgraph as fg
 from flowgraph.checking.check_target import examined
 from flowgraph.checking.code_contents import Code
-from flowgraph.checking.point import Point
-from flowgraph.checking.runner import Runner, Stopwatch
+from flowgraph.checking.point import Point, Runner, Stopwatch
+from flowgraph.checking.regimes import alternatives
 from flowgraph.checking.target import Target
-from flowgraph.checking.values import alternatives
 
 rng = np.random.default_rng(5)
 

@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 
 from flowgraph.checking.compare import ValueMismatch
-from flowgraph.checking.diagnosis import diagnose, numeric_gradient
-from flowgraph.checking.point import Point
-from flowgraph.checking.runner import Runner
+from flowgraph.checking.describe import diagnose, numeric_gradient
+from flowgraph.checking.point import Point, Runner
 from flowgraph.checking.target import Target
 
 X = np.random.default_rng(0).uniform(0.3, 1.5, (3, 4))

@@ -9,16 +9,14 @@ from scipy import special
 
 import flowgraph as fg
 from flowgraph.checking import check
-from flowgraph.checking.box_target import target_of
 from flowgraph.checking.cases import cases
 from flowgraph.checking.compare import ValueMismatch
 from flowgraph.checking.examination import Examination
-from flowgraph.checking.graph_target import gradient_target
-from flowgraph.checking.kinks import winner_slopes
-from flowgraph.checking.point import Point
+from flowgraph.checking.point import Point, Runner
 from flowgraph.checking.reproduce import reproducing_code
-from flowgraph.checking.runner import Runner
+from flowgraph.checking.roughness import winner_slopes
 from flowgraph.checking.target import Target
+from flowgraph.checking.targets import box_target, gradient_target
 from tests.registry import unregister
 
 A = np.random.default_rng(0).normal(size=(3, 4))
@@ -282,7 +280,7 @@ def test_second_order_of_plain_functions_says_what_was_looked_at():
 )
 def test_the_code_of_a_second_derivative_runs(name, capsys):
     """What a report would print, of boxes with one output and with several, with integer children and settings."""
-    target, calls = target_of(cases(fg.registry[name])[0])
+    target, calls = box_target(cases(fg.registry[name])[0])
     second = gradient_target(target, calls)
     examination = Examination.begin(second, 0, 1000, 10.0)
     point = examination.point("the example", examination.inputs)

@@ -9,7 +9,7 @@ import pytest
 
 import flowgraph as fg
 from flowgraph.checking.check_target import check_target
-from flowgraph.checking.runner import LATE, Runner
+from flowgraph.checking.point import LATE, Runner
 from flowgraph.checking.scope import EFFORTS, Scope
 from flowgraph.checking.target import Target
 from flowgraph.errors import UsageError

@@ -9,8 +9,7 @@ from flowgraph.checking.check_target import check_target, examined, find_slope, 
 from flowgraph.checking.compare import compare
 from flowgraph.checking.examination import Examination
 from flowgraph.checking.excuses import EXCUSES, settle
-from flowgraph.checking.point import directions_for
-from flowgraph.checking.runner import generator
+from flowgraph.checking.point import directions_for, generator
 from flowgraph.checking.scope import Scope
 from flowgraph.checking.target import Target
 

@@ -100,7 +100,7 @@ def test_the_words_are_those_of_the_framework():
 
 
 def test_a_layer_of_torch_is_written_out():
-    from flowgraph.checking.frameworks.writing import module_lines
+    from flowgraph.checking.frameworks.check_framework import module_lines
 
     assert module_lines(torch.nn.Linear(2, 3)) == [
         "import torch",

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from flowgraph.checking import check
-from flowgraph.checking.kinks import (
+from flowgraph.checking.point import Point, Runner
+from flowgraph.checking.roughness import (
     COARSE,
     FINE,
     SPAN,
@@ -14,8 +15,6 @@ from flowgraph.checking.kinks import (
     own_slopes,
     winner_slopes,
 )
-from flowgraph.checking.point import Point
-from flowgraph.checking.runner import Runner
 from flowgraph.checking.target import Target
 
 ONES = np.ones(1)

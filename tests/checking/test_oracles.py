@@ -6,9 +6,8 @@ import numpy as np
 import pytest
 
 import flowgraph as fg
-from flowgraph.checking.evidence import complex_slopes
-from flowgraph.checking.point import Point
-from flowgraph.checking.runner import Runner
+from flowgraph.checking.excuses import complex_slopes
+from flowgraph.checking.point import Point, Runner
 from flowgraph.checking.target import Target
 
 x = np.array([0.7, 1.9, 1.2])

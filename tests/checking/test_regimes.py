@@ -9,18 +9,22 @@ from flowgraph import Interval
 from flowgraph.checking.example_contract import fits
 from flowgraph.checking.properties import structure_of
 from flowgraph.checking.regimes import (
+    DRAWS,
     JOINT,
+    MODES,
     SIZES,
     Source,
+    alternatives,
+    as_input,
     axis_groups,
     first_values,
     joint,
     near_numbers,
+    resampled,
     settings,
     shapes,
     values,
 )
-from flowgraph.checking.values import DRAWS, MODES, alternatives, as_input, resampled
 
 X = np.random.default_rng(1).normal(size=(4, 3))
 ROWS, COLUMNS = np.random.default_rng(2).normal(size=(4, 3)), np.random.default_rng(3).normal(size=3)

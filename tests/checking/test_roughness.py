@@ -7,8 +7,7 @@ from flowgraph.checking import check
 from flowgraph.checking.compare import compare
 from flowgraph.checking.examination import Examination
 from flowgraph.checking.excuses import settle
-from flowgraph.checking.point import Point, coordinate
-from flowgraph.checking.runner import Runner
+from flowgraph.checking.point import Point, Runner, coordinate
 from flowgraph.checking.target import Target
 
 A = np.random.default_rng(0).uniform(0.2, 1.5, (3, 4))

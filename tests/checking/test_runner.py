@@ -9,7 +9,7 @@ import pytest
 from flowgraph.checking import check
 from flowgraph.checking.code_contents import reachable_values
 from flowgraph.checking.examination import Examination
-from flowgraph.checking.runner import Exited, Illegal, Runner, flatten, parts, unflatten
+from flowgraph.checking.point import Exited, Illegal, Runner, flatten, parts, unflatten
 from flowgraph.checking.target import Target
 
 X = np.array([[0.5, -1.0, 2.0], [0.25, 3.0, -0.5]])

@@ -5,8 +5,9 @@ import pytest
 
 from flowgraph.checking.compare import ValueMismatch
 from flowgraph.checking.difference import SHRINK, STEP, Stencil, extrapolate, trusted_by_finer
-from flowgraph.checking.evidence import Evidence, careful_slopes
-from flowgraph.checking.noise import (
+from flowgraph.checking.excuses import Evidence, careful_slopes
+from flowgraph.checking.point import UNIT, Point, Runner
+from flowgraph.checking.roughness import (
     SPACINGS,
     _of_differences,
     analytic_noise,
@@ -17,8 +18,6 @@ from flowgraph.checking.noise import (
     rounded_otherwise,
     slope_rounding,
 )
-from flowgraph.checking.point import UNIT, Point
-from flowgraph.checking.runner import Runner
 from flowgraph.checking.target import Target
 
 EXACT = np.zeros(1)

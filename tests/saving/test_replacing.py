@@ -31,7 +31,7 @@ ELSEWHERE = {
     "plan/numba/cache.py",  # whole too: written under another name, then renamed
     "mutation/processes.py",  # into a folder of its own, for processes that it starts later
     "mutation/forking.py",  # a journal in that folder, to which each process adds a line
-    "checking/runner.py",  # the same
+    "checking/point.py",  # the same
 }
 
 

@@ -13,8 +13,7 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box.value import Value
-from flowgraph.checking.frameworks.adapter import Adapter, Pullback, is_of, wide_enough
-from flowgraph.checking.frameworks.arguments import ArrayKind, Opened, arrays_in
+from flowgraph.checking.frameworks.adapter import Adapter, ArrayKind, Opened, Pullback, arrays_in, is_of, wide_enough
 from flowgraph.checking.target import Inputs
 
 WRITES_IN_PLACE = re.compile(r"leaf Variable.* in-?place operation|view of a leaf Variable", re.IGNORECASE)

@@ -1,0 +1,564 @@
+"""Boxes, functions on boxes, bprop on boxes and graphs as targets; complex children as real and imaginary parts."""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from flowgraph.box import Box, Constant, Value, registry
+from flowgraph.box.interval import Interval
+from flowgraph.box.leaves import Input, Parameter
+from flowgraph.boxes import sum as sum_of
+from flowgraph.boxes.elementwise.complex_numbers import conjugate_if_complex, real_part
+from flowgraph.checking.cases import Case, child_labels
+from flowgraph.checking.point import generator, parts
+from flowgraph.checking.report import Failure, Report, nothing, with_failures
+from flowgraph.checking.reproduce import box_definition, function_definition, gradient_definition, graph_definition
+from flowgraph.checking.scope import with_settings
+from flowgraph.checking.target import Inputs, Target, annotations_of, by_form, without_first
+from flowgraph.derivatives import gradient
+from flowgraph.derivatives.opaque import BpropOf
+from flowgraph.errors import BpropError, UsageError
+from flowgraph.graph import Graph
+from flowgraph.graph.graph import Run
+from flowgraph.graph.passes import Edge, as_values
+from flowgraph.graph.steps import derived_bprop
+
+
+@dataclass
+class BoxCalls:
+    """fprop and bprop of a box class as functions of children and settings, just as a run calls them.
+
+    What cannot be seen in the numbers (a value that is not as built, another gradient with `needs`) is kept in
+    `findings`.
+    """
+
+    cls: type[Box]
+    count: int
+    setting_names: tuple[str, ...]
+    fixed: Mapping[str, Any] = field(default_factory=dict)
+    title: str = ""
+    findings: dict[str, Failure] = field(default_factory=dict)
+    _boxes: dict[Hashable, Box] = field(default_factory=dict)
+
+    @property
+    def keywords(self) -> str:
+        """The settings as they are written after the children."""
+        varied = (f", {name}={name}" for name in self.setting_names)
+        return "".join([*varied, *(f", {name}={value!r}" for name, value in self.fixed.items())])
+
+    def split(self, inputs: tuple[Any, ...]) -> tuple[list[Any], dict[str, Any]]:
+        """The values of the children, as a run holds them, and the settings by name."""
+        children = [np.asarray(x)[()] for x in inputs[: self.count]]
+        return children, {**self.fixed, **dict(zip(self.setting_names, inputs[self.count :], strict=True))}
+
+    def box(self, children: list[Any], settings: dict[str, Any]) -> Box:
+        """The box on inputs of these shapes and dtypes."""
+
+        def built() -> Box:
+            names = child_labels(self.cls, self.count)
+            leaves = [Input(name, shape=x.shape, dtype=x.dtype) for name, x in zip(names, children, strict=True)]
+            return self.cls(*leaves, **settings)
+
+        return by_form(self._boxes, [*children, *settings.values()], range(self.count), built)
+
+    def fprop(self, *inputs: Value) -> Value:
+        """The value; raises where the box cannot be built on these children with these settings."""
+        children, settings = self.split(inputs)
+        box = self.box(children, settings)
+        value = as_values(box.fprop(*children))
+        self._as_built(box, value)
+        return value
+
+    def bprop(self, grad: Value, output: Value, *inputs: Value) -> tuple[Value, ...]:
+        """The gradients that the engine takes from bprop: counted, of the right form, broadcasting undone."""
+        children, settings = self.split(inputs)
+        box = self.box(children, settings)
+        grad = conjugate_if_complex(
+            tuple(map(np.asarray, grad)) if isinstance(grad, tuple | list) else np.asarray(grad)[()]
+        )
+        output = tuple(output) if isinstance(output, tuple | list) else np.asarray(output)[()]
+        call = box.bprop if box.has_bprop else derived_bprop(box)
+        grads = self._settled(box, call(grad, output, *children), children, output)
+        if box.takes_needs and len(children) > 1:
+            self._same_with_needs(box, grads, (grad, output, *children))
+        return (*map(conjugate_if_complex, grads), *(None for _ in self.setting_names))
+
+    def _settled(self, box: Box, parts: Value, children: list[Any], output: Value) -> tuple[Any, ...]:
+        if type(parts) is not tuple or len(parts) != len(children):
+            found = f"{len(parts)} gradients" if isinstance(parts, tuple) else f"a {type(parts).__name__}"
+            raise BpropError(
+                f"returned {found}, needs a tuple of {len(children)}, "
+                f"one per child ({', '.join(box.names_of_children())})"
+            )
+        constant = box.constant
+        return tuple(
+            part if constant[i] else _settled_or_as_it_is(part, child, box, i) if free else None
+            for i, (part, child, free) in enumerate(zip(parts, children, box.differentiable_wrt, strict=True))
+        )
+
+    def _as_built(self, box: Box, value: Value) -> None:
+        """Shape and dtype are those that the box was built with."""
+        parts = value if isinstance(value, tuple) else (value,)
+        if "spec" in self.findings:
+            return
+        for spec, part in zip(box.outputs, parts, strict=False):
+            sizes = [s if isinstance(s, int) else n for s, n in zip(spec.shape, part.shape, strict=False)]
+            if len(parts) != len(box.outputs) or spec.dtype != part.dtype or tuple(sizes) != part.shape:
+                found, needed = f"{part.shape} {part.dtype}", str(spec)
+                children = ", ".join(str(child.spec) for child in box.children)
+                of = f"of children {children}" + "".join(f", {k}={v!r}" for k, v in box.setting_values().items())
+                self.finding("spec", f"fprop gave {found} {of}, but the box was built as {needed}")
+                return
+
+    def _same_with_needs(self, box: Box, grads: tuple[Any, ...], arguments: tuple[Any, ...]) -> None:
+        """What bprop returns for a child does not depend on which others are asked for."""
+        if "needs" in self.findings:
+            return
+        children = list(arguments[2:])
+        for i, one in enumerate(grads):
+            if one is None or not box.differentiable_wrt[i]:
+                continue
+            needs = tuple(j == i for j in range(len(grads)))
+            part = box.bprop(*arguments, needs=needs)[i]
+            alone = np.asarray(Edge(box, i).settled(part, children[i]))
+            size = 1e-6 * float(np.abs(one).max(initial=0.0)) + 1e-290
+            if alone.shape != np.shape(one) or np.any(np.abs(alone - one) > size):
+                name = box.names_of_children()[i]
+                self.finding("needs", f"bprop gives another gradient when needs={needs} asks for {name} alone", name)
+                return
+
+    def finding(self, kind: str, message: str, child: str | None = None) -> None:
+        """Keep a failure that the comparison of numbers does not show; the first of its kind."""
+        nan = float("nan")
+        name = self.title or self.cls.__name__
+        found = Failure(name, child, None, kind, nan, nan, nan, "", "", message, "")
+        self.findings.setdefault(kind, found)
+
+
+def box_target(case: Case, *, vary: bool = True, title: str = "") -> tuple[Target, BoxCalls]:
+    """The target of a box on the arrays of a case; `vary` says whether its settings are varied."""
+    cls, box = case.cls, case.box
+    settings = box.setting_values()
+    calls = BoxCalls(cls, len(case.children), tuple(settings) if vary else (), {} if vary else settings, title)
+    names = tuple(name.replace("[", "").replace("]", "") for name in box.names_of_children())
+    floats = tuple(i for i, a in enumerate(case.children) if a.dtype.kind == "f")
+    code = tuple(getattr(cls, name) for name in ("fprop", "bprop") if hasattr(cls, name))
+    labels = child_labels(cls, len(case.children))
+    target = Target(
+        calls.fprop,
+        calls.bprop,
+        (*case.children, *(settings.values() if vary else ())),
+        (*names, *(settings if vary else ())),
+        title or cls.__name__,
+        floats,
+        constant=frozenset(i for i in floats if box.constant[i]),
+        domain={i: _ends(cls.domain[name]) for i, name in enumerate(labels) if name in cls.domain},
+        kinks=cls.kinks,
+        code=code,
+        strict_types=True,
+        may_share=True,
+        annotations=annotations_of(cls),
+        has_more_examples=True,
+        definition=box_definition(cls, calls.keywords, names, calls.setting_names),
+    )
+    return target, calls
+
+
+def conditions_of(calls: BoxCalls, valid: Callable[..., Any] | None) -> Callable[..., Any] | None:
+    """`valid` as a function of all inputs of the target: it gets the children, and by name the settings it has."""
+    if valid is None:
+        return None
+    names = set(inspect.signature(valid).parameters)
+
+    def accepts(*inputs: Any) -> Any:
+        children, settings = calls.split(inputs)
+        if calls.cls is OfParts:
+            children, settings = calls.box(children, settings).whole(children), settings["given"]
+        return valid(*children, **{name: value for name, value in settings.items() if name in names})
+
+    return accepts
+
+
+def differentiable(case: Case) -> bool:
+    """Whether there is a gradient to compare: a real child that is no constant, and real or complex values."""
+    box = case.box
+    real = [i for i in case.floats if case.children[i].dtype.kind == "f"]
+    return any(box.differentiable_wrt) and bool(real) and all(spec.dtype.kind in "fc" for spec in box.outputs)
+
+
+def _settled_or_as_it_is(part: Value, child: Box, box: Box, position: int) -> Any:
+    """A gradient of a wrong shape or dtype is handed on, so that the report says whose it is."""
+    try:
+        return Edge(box, position).settled(part, child)
+    except BpropError:
+        return part
+
+
+def _ends(interval: Interval) -> tuple[float, float]:
+    """Both ends as numbers that belong to the domain."""
+    if not interval.open:
+        return interval.low, interval.high
+    return math.nextafter(interval.low, math.inf), math.nextafter(interval.high, -math.inf)
+
+
+def complex_not_checked(found: Sequence[Case], built: bool) -> list[str]:
+    """The children that may be complex, and in none of these examples are so in a way to compare.
+
+    They may where an example says so, and those of a class where fprop takes them, as a trial shows.
+    """
+    may, compared = dict[str, None](), set()
+    for case in found:
+        labels = child_labels(case.cls, len(case.children))
+        whole = {labels[i] for i in case.floats if case.children[i].dtype.kind == "c"}
+        taken = whole if built else {labels[i] for i in case.floats if labels[i] in whole or _takes_complex(case, i)}
+        may |= dict.fromkeys(name for name in labels if name in taken)
+        compared |= whole if in_parts(case) is not case else set()
+    return [f"complex {name}" for name in may if name not in compared]
+
+
+def _takes_complex(case: Case, i: int) -> bool:
+    """Whether a trial returns; what fprop raises that takes real numbers alone is of any kind."""
+    try:
+        turned = case.replace(*(x * (1 + 0.5j) if k == i else x for k, x in enumerate(case.children)))
+        return turned.value is not None and turned.box.differentiable_wrt[i]
+    except Exception:
+        return False
+
+
+_OBLIQUE = 0.8 + 0.6j  # of modulus 1, and on no axis of the complex plane
+Built: TypeAlias = tuple[Run, Sequence[Box | None]]
+"""A run of a graph, and for each input its leaf, or None for a setting."""
+
+
+@dataclass
+class Traced:
+    """What builds a graph of its inputs, with one graph for each form of them.
+
+    `build(*inputs)` gives a run on these inputs and their leaves. `differentiated` inputs may change their values
+    within one graph; `defaulted` last ones get no gradient, not even None.
+    """
+
+    build: Callable[..., Built]
+    differentiated: Collection[int]
+    defaulted: int = 0
+    _built: dict[Hashable, Built] = field(default_factory=dict)
+
+    def run(self, *inputs: Value) -> Built:
+        """The run on these inputs; only what descends from a changed leaf is computed again."""
+        run, leaves = by_form(self._built, inputs, self.differentiated, lambda: self.build(*inputs))
+        pairs = [(leaf, np.asarray(x)) for leaf, x in zip(leaves, inputs, strict=True) if leaf is not None]
+        read = [(leaf, x) for leaf, x in pairs if leaf in run.graph and not isinstance(leaf, Constant)]
+        moved = {leaf: x for leaf, x in read if not np.array_equal(x, run[leaf])}
+        return (run.update(moved) if moved else run), leaves
+
+    def fprop(self, *inputs: Value) -> Value:
+        """The outputs of the graph."""
+        return _unwrapped(self.run(*inputs)[0].outputs)
+
+    def bprop(self, grad: Value, output: Value, *inputs: Value) -> tuple[Value, ...]:
+        """The gradients of the differentiated inputs, by the bprop of the graph; None for the others."""
+        run, leaves = self.run(*inputs)
+        wanted = {i: leaf for i, leaf in enumerate(leaves) if i in self.differentiated and leaf is not None}
+        reached = [leaf for leaf in wanted.values() if leaf in run.graph and leaf.dtype.kind == "f"]
+        arriving = grad[0] if isinstance(grad, tuple | list) and len(run.graph.outputs) == 1 else grad
+        found: Any = run.bprop(arriving, wrt=reached, unused="zeros") if reached else {}
+        own = inputs[: len(inputs) - self.defaulted]
+        return tuple(_gradient(found, wanted[i], x) if i in wanted else None for i, x in enumerate(own))
+
+
+def _unwrapped(values: Sequence[Any]) -> Any:
+    return values[0] if len(values) == 1 else tuple(values)
+
+
+def _gradient(found: Any, leaf: Box, x: Value) -> Any:
+    """In the type of the input, also of a float32 graph in which a box widens."""
+    gradient = found[leaf].astype(np.asarray(x).dtype, copy=False) if leaf in found else np.zeros_like(x)
+    return float(gradient) if type(x) is float else gradient
+
+
+def function_target(target: Target, keywords: Any) -> tuple[Target, Traced]:
+    """A function written in NumPy, whose bprop is that of the graph that it builds on boxes."""
+    function, differentiated = target.fprop, target.differentiated
+    definition = function_definition(function, differentiated)
+    target = replace(with_settings(target, keywords), code=(function,), may_share=True, definition=definition)
+    names = [name if name.strip() else "x" for name in target.names]
+
+    def build(*inputs: Value) -> Built:
+        leaves = [
+            Input(name, shape=np.shape(x), dtype=np.asarray(x).dtype) if i in differentiated else None
+            for i, (name, x) in enumerate(zip(names, inputs, strict=True))
+        ]
+        graph = _graph_of(target, [x if leaf is None else leaf for leaf, x in zip(leaves, inputs, strict=True)])
+        fed = {leaf: np.asarray(x) for leaf, x in zip(leaves, inputs, strict=True) if leaf is not None}
+        return graph.fprop({leaf: x for leaf, x in fed.items() if leaf in graph}), leaves
+
+    traced = Traced(build, differentiated, target.defaulted)
+    return replace(target, bprop=traced.bprop), traced
+
+
+def _graph_of(target: Target, arguments: Sequence[Any]) -> Graph:
+    outputs = parts(target.fprop(*arguments))
+    for part in outputs:
+        if not isinstance(part, Box):
+            raise UsageError(
+                f"check: {target.name} run on boxes returned {type(part).__name__}: it leaves the graph "
+                f"on the way; use NumPy functions that boxes understand, or give its gradient, bprop="
+            )
+    return Graph(*outputs)
+
+
+def graph_target(run: Run, wrt: Sequence[Box], name: str) -> Target:
+    """The outputs as a function of the leaves in `wrt`, beside the other values of this run."""
+    graph, traced = run.graph, Traced(lambda *_: (run, wrt), range(len(wrt)))
+    names = tuple(graph.names[leaf] for leaf in wrt)
+    beside = tuple(graph.names[leaf] for leaf in graph.inputs if leaf not in set(wrt))
+    forward = f"graph.fprop({{**feeds, **dict(zip(names, values))}}{f', seed={run.seed!r}' if graph.randoms else ''})"
+    return Target(
+        traced.fprop,
+        traced.bprop,
+        tuple(np.array(run[leaf]) for leaf in wrt),
+        names,
+        name,
+        tuple(range(len(wrt))),
+        definition=graph_definition(forward, names, beside, len(graph.outputs) == 1),
+        may_share=True,
+        role="parameters" if graph.parameters else "inputs",
+        beside=beside,
+    )
+
+
+def gradient_target(target: Target, calls: BoxCalls) -> Target | Report:
+    """The bprop of a box as an operation, whose bprop is that of its gradient graph.
+
+    A report where that graph cannot be built or gives other numbers.
+    """
+    values = parts(target.fprop(*target.inputs))
+    rng, shift = generator(0), len(values)
+    inputs = (*(np.asarray(rng.normal(size=np.shape(part))) for part in values), *target.inputs)
+    active = [i for i in target.differentiated if i not in target.constant]
+    traced = Traced(_builder(calls, active, shift), {*range(shift), *(i + shift for i in active)})
+
+    def fprop(*inputs: Value) -> Value:
+        return _first_order(target, active, inputs[:shift], inputs[shift:])
+
+    name = f"the gradient graph of {target.name}"
+    wrong = _other_numbers(traced, fprop, inputs, [target.names[i] for i in active])
+    opaque = None if wrong else next((one for one in traced.run(*inputs)[0].graph if isinstance(one, BpropOf)), None)
+    if opaque is not None:
+        if len(opaque.box.outputs) > 1 or not _runs(opaque.box):
+            why = f"the second derivative of {target.name} was not checked: its bprop does not run on boxes"
+            return nothing(name, f"{why} ({opaque.why})", 0)
+        wrong = f"bprop does not run on boxes as on arrays: {opaque.why}"
+    if wrong:
+        calls.finding("second", wrong)
+        return with_failures(nothing(name, "the gradient graph is not that of bprop", 0), [calls.findings["second"]])
+    kinds = ["Parameter" if np.asarray(x).dtype.kind == "f" else "Constant" for x in inputs[: shift + calls.count]]
+    names = (*(["grad_"] if shift == 1 else [f"grad{i}" for i in range(shift)]), *target.names)
+    return replace(
+        target,
+        fprop=fprop,
+        bprop=traced.bprop,
+        inputs=inputs,
+        names=names,
+        name=name,
+        differentiated=(*range(shift), *(i + shift for i in target.differentiated)),
+        valid=without_first(target.valid, shift),
+        constant=frozenset(i + shift for i in target.constant),
+        domain={i + shift: ends for i, ends in target.domain.items()},
+        annotations={},
+        definition=gradient_definition(calls.cls, calls.keywords, names, kinds, active, shift),
+        arriving=shift,
+    )
+
+
+def _first_order(target: Target, active: Sequence[int], grads: Inputs, own: Inputs) -> Value:
+    """The gradients of the children, as the first-order bprop gives them."""
+    value = target.fprop(*own)
+    values = parts(value)
+    if [np.shape(g) for g in grads] != [np.shape(v) for v in values]:
+        raise ValueError("the incoming gradient has another shape than the value")
+    if not all(np.all(np.isfinite(v)) for v in values):
+        raise ValueError("the value is not finite")
+    arriving = tuple(_in_plane(np.asarray(g), v.dtype) for g, v in zip(grads, values, strict=True))
+    found = target.bprop(arriving if isinstance(value, tuple) else arriving[0], value, *own)
+    return _unwrapped([found[i] for i in active])
+
+
+def _builder(calls: BoxCalls, active: Sequence[int], shift: int) -> Callable[..., Built]:
+    """The gradients of a box as boxes, of one incoming gradient per output and the children; integers are constants."""
+
+    def build(*inputs: Value) -> Built:
+        children, settings = calls.split(inputs[shift:])
+        leaves: list[Any] = [
+            Input(f"child{i}", shape=x.shape, dtype=x.dtype) if x.dtype.kind == "f" else Constant(x)
+            for i, x in enumerate(children)
+        ]
+        box = calls.cls(*leaves, **settings)
+        outputs = [box] if len(box.outputs) == 1 else list(box)
+        arriving: list[Any] = [
+            Input(f"grad{i}", shape=np.shape(g), dtype=part.dtype.type(0).real.dtype)
+            for i, (g, part) in enumerate(zip(inputs[:shift], outputs, strict=True))
+        ]
+        turned = [_in_plane(grad, part.dtype) for grad, part in zip(arriving, outputs, strict=True)]
+        wrt = [leaves[i] for i in active]
+        if shift == 1:
+            graph = Graph(*gradient(box, wrt, turned[0]))
+        else:
+            products = [real_part(conjugate_if_complex(g) * part) for g, part in zip(turned, outputs, strict=True)]
+            total: Any = sum(map(sum_of, products))
+            graph = Graph(*gradient(total, wrt))
+        own = [*arriving, *leaves]
+        fed = {leaf: np.asarray(x) for leaf, x in zip(own, inputs, strict=False) if isinstance(leaf, Input)}
+        run = graph.fprop({leaf: x for leaf, x in fed.items() if leaf in graph})
+        return run, [*own, *(None for _ in inputs[len(own) :])]
+
+    return build
+
+
+def _in_plane(grad: Value, dtype: np.dtype[Any]) -> Any:
+    """A real gradient rotated in the complex plane, away from both axes."""
+    return np.astype(grad * (_OBLIQUE if dtype.kind == "c" else 1), dtype)
+
+
+def _runs(box: Box) -> bool:
+    """Whether bprop returns when it is given boxes."""
+    leaves = [
+        child if isinstance(child, Constant) else Input(f"child{i}", shape=child.shape, dtype=child.dtype)
+        for i, child in enumerate(box.children)
+    ]
+    try:
+        box.bprop(Input("grad", shape=box.shape, dtype=box.dtype), box.with_children(*leaves), *leaves)
+    except Exception:
+        return False
+    return True
+
+
+def _other_numbers(traced: Traced, fprop: Callable[..., Any], inputs: Inputs, names: Sequence[str]) -> str:
+    """The fault of the gradient graph; nothing if its values are those of bprop."""
+    try:
+        found = parts(traced.fprop(*inputs))
+    except Exception as error:
+        return f"bprop does not run on boxes, so there is no gradient graph: {type(error).__name__}: {error}"
+    for name, one, other in zip(names, found, parts(fprop(*inputs)), strict=True):
+        if np.shape(one) != np.shape(other):
+            return f"bprop on boxes gives {np.shape(one)} for {name}, on arrays {np.shape(other)}"
+        gap = float(np.abs(np.asarray(one) - other).max(initial=0.0))
+        if not gap <= 1e-8 * (1.0 + float(np.abs(other).max(initial=0.0))):
+            return f"bprop on boxes gives other numbers for {name} than on arrays: they differ by {gap:.2g}"
+    return ""
+
+
+_ENDS = {False: ("",), True: ("_re", "_im")}
+
+
+class OfParts(Box):
+    """A box of the registry, each complex child of which is given as two real ones.
+
+    h = inner(re + i im, ...)        where inner sends g to a child, its parts get Re g and −Im g
+
+    `pairs` says for each child of the box whether it is given as two.
+    """
+
+    inner: str
+    given: Any
+    pairs: tuple[bool, ...]
+
+    symbol = "of parts"
+    examples = None  # it is tested with the boxes that have complex examples
+
+    def fprop(self, *parts: Value) -> Value:
+        """The value of the box at the complex children."""
+        children = self.whole(parts)
+        return self._box(children).fprop(*children)
+
+    def bprop(self, grad: Value, h: Value, *parts: Value) -> tuple[Value, ...]:
+        """The gradients by real and imaginary parts."""
+        children = self.whole(parts)
+        box = self._box(children)
+        sent: list[Any] = []
+        for i, (g, pair) in enumerate(zip(box.bprop(grad, h, *children), self.pairs, strict=True)):
+            if not box.differentiable_wrt[i]:
+                sent += [None] * (1 + pair)
+                continue
+            g = Edge(box, i).settled(g, children[i])
+            sent += [np.real(g), -np.imag(g)] if pair else [real_part(g)]
+        return tuple(sent)
+
+    @property
+    def constant(self) -> tuple[bool, ...]:
+        """Both parts of a constant child."""
+        inner = self._box(self.whole(self.children)).constant
+        return tuple(one for one, pair in zip(inner, self.pairs, strict=True) for _ in range(1 + pair))
+
+    def names_of_children(self) -> tuple[str, ...]:
+        """Those of the box, with _re and _im for the two parts."""
+        names = child_labels(registry[self.inner], len(self.pairs))
+        return tuple(f"{name}{end}" for name, pair in zip(names, self.pairs, strict=True) for end in _ENDS[pair])
+
+    def whole(self, parts: Sequence[Any]) -> list[Any]:
+        """The children of the inner box."""
+        rest, children = iter(parts), []
+        for pair in self.pairs:
+            child = next(rest)
+            if pair:
+                imaginary = next(rest)
+                if child.shape != imaginary.shape:
+                    raise self.shape_error("the real and the imaginary part of a child differ in shape")
+                child = child + 1j * imaginary
+            children.append(child)
+        return children
+
+    def _box(self, children: Sequence[Any]) -> Any:
+        return registry[self.inner](*children, **self.given)
+
+
+def in_parts(case: Case) -> Case:
+    """The case with two real children in place of each complex one; the case itself where there is none."""
+    pairs = tuple(child.dtype.kind == "c" for child in case.children)
+    inner = next((name for name, cls in registry.items() if cls is case.cls), None)
+    if not any(pairs) or inner is None or not case.cls.has_bprop:
+        return case
+    children = [
+        part for a in case.children for part in ((a.real.copy(), a.imag.copy()) if a.dtype.kind == "c" else (a,))
+    ]
+    return Case(OfParts, tuple(children), {"inner": inner, "given": case.settings, "pairs": pairs})
+
+
+def leaves_in_parts(graph: Graph, feeds: Mapping[Any, Any]) -> tuple[Graph, dict[Any, Any]]:
+    """The graph with two real leaves for each complex parameter and input, and the values to feed."""
+    whole = [box for box in (*graph.parameters, *graph.inputs) if box.dtype.kind == "c"]
+    fed = {graph.box(key): value for key, value in feeds.items()}
+    if not whole:
+        return graph, dict(feeds)
+    twins: dict[Box, Any] = {}
+    for leaf in whole:
+        real, imaginary = (_part(leaf, graph.names[leaf], end) for end in _ENDS[True])
+        twins[leaf] = real + 1j * imaginary
+        if leaf in fed:
+            value = np.asarray(fed.pop(leaf))
+            fed |= {real: value.real, imaginary: value.imag}
+    return with_leaves(graph, twins), fed
+
+
+def with_leaves(graph: Graph, twins: dict[Box, Any]) -> Graph:
+    """The graph on other leaves; the twins of all its boxes are added to theirs."""
+    for box in graph:
+        if box not in twins:
+            twins[box] = box.with_children(*(twins[child] for child in box.children)) if box.children else box
+    return Graph(*(twins[output] for output in graph.outputs))
+
+
+def _part(leaf: Box, name: str, end: str) -> Box:
+    """A real leaf in place of the real or the imaginary part of a complex one."""
+    if isinstance(leaf, Parameter):
+        twin: Box = Parameter(leaf.value.real if end == "_re" else leaf.value.imag)
+    else:
+        twin = Input("part", shape=leaf.shape, dtype=leaf.dtype.type(0).real.dtype)
+    twin._place(f"{name}{end}", "", leaf.built_at)
+    return twin
