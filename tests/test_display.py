@@ -22,7 +22,7 @@ from flowgraph.search import LogUniform, SearchResult, Trial
 from flowgraph.search.selection import Selection
 from flowgraph.training import BiasVariance, Epoch, History, Minimum
 from flowgraph.training.bias_variance import Decomposition
-from flowgraph.training.minimum import Step
+from flowgraph.training.newton import Step
 from flowgraph.training.preflight import Finding, Preflight
 from tests.hostile import TEXTS
 from tests.reports.wellformed import read

@@ -21,7 +21,6 @@ ANYWHERE = ("starting", "attached", "__version__")
 """What imports nothing of flowgraph."""
 
 BACK = {
-    ("training.diagnosis", "training.history"): "a history says what its curves mean, and what says it reads them",
     ("search.diagnosis", "search.result"): "a result says what its trials mean, and what says it reads them",
     ("training.callbacks", "training.trainer"): "a trainer calls callbacks, which are given the trainer",
 }

@@ -16,7 +16,7 @@ from flowgraph.search.engine import PRUNERS, SAMPLERS
 from flowgraph.search.result import SearchResult
 from flowgraph.search.selection import select
 from flowgraph.starting import INTERRUPTED
-from flowgraph.training.progress import progress_callback
+from flowgraph.training.callbacks import progress_callback
 
 
 @click.command()

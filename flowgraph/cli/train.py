@@ -16,7 +16,7 @@ from flowgraph.experiment.folder import RunFolder
 from flowgraph.experiment.training import Outcome, resume_training
 from flowgraph.experiment.training import train as run_training
 from flowgraph.starting import INTERRUPTED
-from flowgraph.training.progress import progress_callback
+from flowgraph.training.callbacks import progress_callback
 
 
 @click.command()

@@ -14,7 +14,7 @@ from flowgraph.markup import folded, text
 from flowgraph.reports.confusion import confusion_table
 from flowgraph.reports.images import image, ink, signed
 from flowgraph.reports.page import figure, report_page, scrolling_table, settings_table
-from flowgraph.training.diagnosis import findings_html
+from flowgraph.training.history import findings_html
 
 SHOWN = 40
 """Test examples that the page shows, the first of them: none is picked."""

@@ -16,7 +16,7 @@ from flowgraph.demo.summary import Settings, Summary
 from flowgraph.saving.lock import held_folder
 from flowgraph.saving.replacing import replace_file, replace_text
 from flowgraph.training import EarlyStopping, Epoch, History, Momentum, Problem, fit
-from flowgraph.training.history import history_picture
+from flowgraph.training.display import history_picture
 
 CHECKED_EXAMPLES = 20  # twice as many as there are classes
 

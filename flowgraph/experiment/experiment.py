@@ -17,7 +17,7 @@ from flowgraph.experiment.settings import TrainSettings
 from flowgraph.graph import Graph
 from flowgraph.saving.room import check_room
 from flowgraph.training.mlp import MLP, Activation
-from flowgraph.training.model_problem import mlp_problem
+from flowgraph.training.objective import mlp_problem
 from flowgraph.training.problem import Problem
 from flowgraph.training.trainer import Trainer
 

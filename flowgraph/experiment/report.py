@@ -20,8 +20,8 @@ from flowgraph.markup import folded, text
 from flowgraph.reports.confusion import confusion_table
 from flowgraph.reports.page import figure, report_page, scrolling_table, settings_table
 from flowgraph.saving.replacing import replace_file, replace_text
-from flowgraph.training.diagnosis import Advice, advice_html, findings_html
-from flowgraph.training.history import History, history_picture
+from flowgraph.training.display import history_picture
+from flowgraph.training.history import Advice, History, advice_html, findings_html
 
 MOST_DROPOUT = 0.5
 """The largest rate that is advised: the one at which as many units are dropped as are kept."""

@@ -11,12 +11,11 @@ from flowgraph.data.files import KINDS
 from flowgraph.data.preparation import IMPUTED
 from flowgraph.errors import UsageError
 from flowgraph.training.early_stopping import EarlyStopping, Watched, check_watch
-from flowgraph.training.keywords import strict_settings
 from flowgraph.training.mlp import HIDDEN
 from flowgraph.training.rule import Rule
 from flowgraph.training.rules import RULES, RuleName, find_rule
 from flowgraph.training.schedules import Fixed, InverseTime, Schedule
-from flowgraph.training.settings import read_count, read_number
+from flowgraph.training.settings import read_count, read_number, strict_settings
 
 DTYPES = ("float64", "float32")
 NUMBERS: Mapping[str, Mapping[str, Any]] = {

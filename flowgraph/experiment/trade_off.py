@@ -14,7 +14,7 @@ from flowgraph.errors import UsageError
 from flowgraph.experiment.experiment import Experiment, predict
 from flowgraph.experiment.settings import TrainSettings
 from flowgraph.training.bias_variance import BiasVariance, bias_variance
-from flowgraph.training.keywords import strict_keywords
+from flowgraph.training.settings import strict_keywords
 
 FIXED = ("source", "target", "kind", "valid", "test", "stratify", "seed", "watch", "patience")
 """Settings that say what is compared, or that training to the end has no use for."""

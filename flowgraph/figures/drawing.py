@@ -10,7 +10,7 @@ from typing import Any
 from flowgraph.errors import install_hint
 from flowgraph.saving.replacing import replace_file
 from flowgraph.saving.shown import ShownFile
-from flowgraph.training.picture_style import STYLE, check_suffix, figure_bytes
+from flowgraph.training.display import STYLE, check_suffix, figure_bytes
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#A8437A", "#E69F00", "#7B8794")
 """Of lines, in their order; distinct for every kind of colour vision (Okabe and Ito)."""

@@ -11,7 +11,7 @@ from flowgraph.errors import UsageError
 from flowgraph.figures.drawing import COLOURS, Figure
 from flowgraph.graph import Graph
 from flowgraph.training.mlp import MLP
-from flowgraph.training.parameter_vector import ParameterVector
+from flowgraph.training.newton import ParameterVector
 
 
 def permuted_units(mlp: MLP, loss: Box, data: Any, seed: int = 0, points: int = 61) -> Figure:

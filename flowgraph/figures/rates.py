@@ -9,8 +9,8 @@ import numpy as np
 
 from flowgraph.errors import UsageError
 from flowgraph.figures.drawing import COLOURS, Figure
-from flowgraph.training.picture_style import logarithmic
-from flowgraph.training.schedule import Schedule
+from flowgraph.training.display import logarithmic
+from flowgraph.training.schedules import Schedule
 from flowgraph.training.settings import read_count
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from flowgraph.training.diagnosis import Advice, Diagnosis, Finding
+from flowgraph.training.history import Advice, Diagnosis, Finding
 
 if TYPE_CHECKING:
     from flowgraph.search.result import SearchResult, Trial

@@ -12,7 +12,7 @@ from flowgraph.reports.page import figure, report_page, scrolling_table
 from flowgraph.saving.replacing import replace_text
 from flowgraph.search.diagnosis import value_text
 from flowgraph.search.result import SearchResult, search_picture
-from flowgraph.training.diagnosis import advice_html, findings_html
+from flowgraph.training.history import advice_html, findings_html
 
 if TYPE_CHECKING:
     from flowgraph.experiment.settings import TrainSettings

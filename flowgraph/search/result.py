@@ -14,10 +14,20 @@ from flowgraph.saving.replacing import replace_file, replace_table
 from flowgraph.saving.shown import ShownFile
 from flowgraph.search.diagnosis import diagnose_search, with_values
 from flowgraph.search.space import Space
-from flowgraph.training.diagnosis import Diagnosis
-from flowgraph.training.display import cell_html, drawn_or_none, numbers_table
-from flowgraph.training.history import DECADE
-from flowgraph.training.picture_style import GREY, MOST_POINTS, STYLE, check_suffix, figure_bytes, logarithmic, plain
+from flowgraph.training.display import (
+    DECADE,
+    GREY,
+    MOST_POINTS,
+    STYLE,
+    cell_html,
+    check_suffix,
+    drawn_or_none,
+    figure_bytes,
+    logarithmic,
+    numbers_table,
+    plain,
+)
+from flowgraph.training.history import Diagnosis
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00")
 

@@ -21,8 +21,7 @@ from flowgraph.search.space_record import space_of_record, space_record
 from flowgraph.training.callbacks import Callback
 from flowgraph.training.early_stopping import check_watch
 from flowgraph.training.history import Epoch
-from flowgraph.training.keywords import strict_keywords
-from flowgraph.training.settings import read_count, read_number
+from flowgraph.training.settings import read_count, read_number, strict_keywords
 from flowgraph.training.trainer import Trainer
 
 if TYPE_CHECKING:

@@ -12,8 +12,7 @@ import numpy as np
 
 from flowgraph.errors import SavedFileError, UsageError
 from flowgraph.saving.limits import excerpt
-from flowgraph.training.keywords import strict_settings
-from flowgraph.training.settings import read_count, read_number
+from flowgraph.training.settings import read_count, read_number, strict_settings
 
 POINTS = 5
 """Points of a range in a grid, unless it says how many: two settings give 25 trials, about the default of a search."""

@@ -14,20 +14,21 @@ from flowgraph.box import Array, Value
 from flowgraph.errors import DataError, UsageError, install_hint
 from flowgraph.saving.replacing import replace_file, replace_table
 from flowgraph.saving.shown import ShownFile
-from flowgraph.training.display import cell_html, drawn_or_none, numbers_table
-from flowgraph.training.keywords import strict_keywords
-from flowgraph.training.picture_style import (
+from flowgraph.training.display import (
     BLUE,
     GREY,
     MOST_LABELS,
     MOST_POINTS,
     STYLE,
     VERMILION,
+    cell_html,
     check_suffix,
+    drawn_or_none,
     figure_bytes,
+    numbers_table,
     plain,
 )
-from flowgraph.training.settings import read_count, read_number
+from flowgraph.training.settings import read_count, read_number, strict_keywords
 
 GREEN = "#009E73"
 

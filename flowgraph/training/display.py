@@ -1,13 +1,76 @@
-"""What models and results of a training are shown as in a cell of a notebook: a head, a picture, tables."""
+"""What results of a training, of a search and of a trade-off are shown as: pictures, and cells of a notebook."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from flowgraph.box.leaves import Parameter
+from flowgraph.errors import UsageError, install_hint
 from flowgraph.markup import MOST_ROWS, folded, inline, table, text
+from flowgraph.printable import printable
 from flowgraph.rendering.value_table import HEADINGS, summary
+from flowgraph.saving.replacing import replace_file
+from flowgraph.saving.shown import ShownFile
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+BLUE, VERMILION, GREY = "#0072B2", "#D55E00", "#7B8794"
+MOST_LABELS = 24
+"""Labels of values that are no numbers below an axis; more would run into each other, and some are left out."""
+
+LONGEST_LABEL = 32
+"""Signs of a label: a third of the width of a plot."""
+
+MOST_POINTS = 200
+"""Points that a picture holds as shapes of their own; more are drawn as one image, so that its file stays small."""
+
+SUFFIXES = (".svg", ".png", ".pdf")
+STYLE: dict[Any, Any] = {
+    "svg.fonttype": "none", "svg.hashsalt": "flowgraph", "font.family": "sans-serif", "text.color": GREY,
+    "axes.edgecolor": GREY, "axes.labelcolor": GREY, "xtick.color": GREY, "ytick.color": GREY,
+}  # fmt: skip
+"""Settings of matplotlib: legible on light and dark pages, the same bytes for the same numbers."""
+
+
+def figure_bytes(figure: Figure, suffix: str) -> bytes:
+    """The file of a figure of matplotlib, by its suffix; the same figure gives the same bytes of SVG."""
+    content = BytesIO()
+    undated: dict[str, Any] = {"metadata": {"Date": None}} if suffix == ".svg" else {}
+    figure.savefig(content, format=suffix.removeprefix("."), **undated)
+    return content.getvalue()
+
+
+def logarithmic(axis: Any, ratio: float) -> None:
+    """Make an axis of matplotlib logarithmic, with numbers such as 0.05 at its ticks.
+
+    `ratio` is how many times its smallest value the largest is: under two decades 2 and 5 are marked too.
+    """
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    {"x": axis.axes.set_xscale, "y": axis.axes.set_yscale}[axis.axis_name]("log")
+    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if ratio < 100 else (1.0,)))
+    axis.set_major_formatter(FuncFormatter(lambda value, place: f"{value:g}"))
+    axis.set_minor_formatter(NullFormatter())
+
+
+def plain(label: object) -> str:
+    """A label as it is written, the rest of a long one left out.
+
+    matplotlib would read a formula between two dollar signs, and shrink the plot for a label as long as itself.
+    """
+    shown = printable(str(label))
+    return (shown if len(shown) <= LONGEST_LABEL else f"{shown[: LONGEST_LABEL - 1]}…").replace("$", r"\$")
+
+
+def check_suffix(path: Path) -> None:
+    """Refuse a file of another format."""
+    if path.suffix not in SUFFIXES:
+        raise UsageError(f"plot: found {path.name!r}, needs a file that ends with one of {', '.join(SUFFIXES)}")
 
 
 def cell_html(shown: object, svg: str | None, *parts: str, details: tuple[str, str] | None = None) -> str:
@@ -45,3 +108,82 @@ def _cell(value: object) -> str:
     if isinstance(value, float):
         return f"{value:.4g}" if math.isfinite(value) else str(value)
     return "" if value is None else str(value)
+
+
+MEASURES = ("objective", "loss", "error")
+"""Measures of a history that have a panel of their own, from the top."""
+
+DECADE = 10
+"""How many times the smallest value the largest is where a logarithmic axis shows more than a linear one."""
+
+MOST_LAYERS = 12
+"""Layers that a legend names; more would cover their curves."""
+
+
+def plot_history(history: Any, path: Path, *, width: float = 7.0, log: bool = True) -> Path:
+    """Write the picture; the objective above, loss, error and gradient norms below, the best epoch marked."""
+    check_suffix(path)
+    return ShownFile(replace_file(path, history_picture(history, path.suffix, width=width, log=log)))
+
+
+def history_picture(history: Any, suffix: str, *, width: float = 7.0, log: bool = True) -> bytes:
+    """The content of that file, by its suffix."""
+    if not len(history):
+        raise UsageError("plot: found a history without an epoch; train for one at least")
+    try:
+        import matplotlib
+        from matplotlib.figure import Figure
+        from matplotlib.ticker import MaxNLocator
+    except ImportError:
+        raise ImportError(f"plot: needs matplotlib; run: {install_hint('training')}") from None
+    panels = _panels(history)
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(width, 1.9 * len(panels) + 0.8), layout="constrained")
+        rows = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
+        for axes, (label, curves) in zip(rows, panels.items(), strict=True):
+            _draw(axes, history, label, curves)
+            values = [value for values in curves.values() for value in values if value is not None]
+            if label != "error" and log and min(values) > 0 and max(values) >= DECADE * min(values):
+                logarithmic(axes.yaxis, max(values) / min(values))
+        figure.legend(*rows[0].get_legend_handles_labels(), loc="outside upper center", ncols=3, frameon=False)
+        rows[-1].set_xlabel("epoch")
+        rows[-1].xaxis.set_major_locator(MaxNLocator(integer=True))
+        figure.patch.set_alpha(0)
+        return figure_bytes(figure, suffix)
+
+
+def _panels(history: Any) -> dict[str, dict[str, list[Any]]]:
+    """What each part of the picture shows: name of the axis, curves by name."""
+    found = {measure: curves for measure in MEASURES if (curves := history.shown(measure))}
+    norms = {c.removeprefix("gradient_norm "): history[c] for c in history.columns if c.startswith("gradient_norm ")}
+    return found | ({"gradient norm": norms} if norms else {})
+
+
+def _draw(axes: Any, history: Any, label: str, curves: dict[str, list[Any]]) -> None:
+    numbers = history["number"]
+    for name, values in curves.items():
+        shown = [100 * value for value in values] if label == "error" else values
+        said, settings = _LINES.get(name, (plain(name), {"linewidth": 1.0}))
+        axes.plot(numbers, shown, label=said, marker="." if len(numbers) == 1 else None, **settings)
+    if history.best_epoch is not None:
+        best = f"best {history.watch}: epoch {history.best_epoch}"
+        axes.axvline(history.best_epoch, color=GREY, linestyle=":", label=best)
+    if label == "error":
+        axes.set_ylim(bottom=0)
+    axes.set_ylabel(_UNITS.get(label, label))
+    if label == "gradient norm":
+        lines = axes.get_lines()[: len(curves)]
+        axes.legend(
+            lines[:MOST_LAYERS], list(map(plain, curves))[:MOST_LAYERS], frameon=False, fontsize="small", ncols=3
+        )
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.patch.set_alpha(0)
+
+
+_LINES: dict[str, tuple[str, dict[str, Any]]] = {
+    "train": ("train (mean over the epoch)", {"color": BLUE}),
+    "valid": ("valid (at its end)", {"color": VERMILION}),
+}
+"""What is said of the two curves: the first starts above the second, because parameters improve during an epoch."""
+
+_UNITS = {"error": "error in %", "gradient norm": "gradient norm\n(mean over steps)"}

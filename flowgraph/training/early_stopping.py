@@ -12,9 +12,8 @@ import numpy as np
 from flowgraph.box import Array
 from flowgraph.errors import UsageError
 from flowgraph.training.history import Epoch
-from flowgraph.training.keywords import strict_settings
 from flowgraph.training.problem import Problem
-from flowgraph.training.settings import read_count, read_number, set_frozen
+from flowgraph.training.settings import read_count, read_number, set_frozen, strict_settings
 
 Watched: TypeAlias = Literal["objective", "loss", "error"]
 WATCHED: tuple[str, ...] = get_args(Watched)

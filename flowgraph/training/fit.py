@@ -9,16 +9,15 @@ from flowgraph.box import Box
 from flowgraph.box.leaves import Parameter
 from flowgraph.errors import UsageError
 from flowgraph.plan.backends import BackendName
+from flowgraph.training.callbacks import progress_callback
 from flowgraph.training.checkpoint import refuse_another
 from flowgraph.training.early_stopping import EarlyStopping
 from flowgraph.training.history import History
-from flowgraph.training.keywords import strict_keywords
 from flowgraph.training.preflight import examine
-from flowgraph.training.progress import progress_callback
 from flowgraph.training.rule import Rule
 from flowgraph.training.rules import RuleName
 from flowgraph.training.schedules import Schedule
-from flowgraph.training.settings import read_count
+from flowgraph.training.settings import read_count, strict_keywords
 from flowgraph.training.state import State
 from flowgraph.training.trainer import Trainer
 

@@ -10,7 +10,7 @@ from flowgraph.errors import UsageError
 from flowgraph.training import Trainer
 from flowgraph.training.early_stopping import Lookout, find_stopping
 from flowgraph.training.history import Epoch
-from flowgraph.training.model_problem import mlp_problem
+from flowgraph.training.objective import mlp_problem
 
 
 def look(losses, errors=None, **settings):

@@ -11,7 +11,7 @@ import flowgraph as fg
 from flowgraph import schedules, search, training
 from flowgraph.errors import FlowgraphError, UsageError
 from flowgraph.experiment import TrainSettings, trade_off
-from flowgraph.training.keywords import ELSEWHERE, nearest
+from flowgraph.training.settings import ELSEWHERE, nearest
 
 X, Y = np.eye(4), np.arange(4) % 2
 FIXED = schedules.Fixed(0.1)

@@ -13,9 +13,8 @@ from flowgraph.box.leaves import Parameter
 from flowgraph.boxes.neural.activation_functions import relu, sigmoid
 from flowgraph.errors import ShapeError, UsageError
 from flowgraph.shapes.spec import shape_text
-from flowgraph.training.keywords import strict_settings
-from flowgraph.training.layers.layer import Layer, uniform
-from flowgraph.training.settings import Rng, read_count, read_generator
+from flowgraph.training.layers import Layer, uniform
+from flowgraph.training.settings import Rng, read_count, read_generator, strict_settings
 
 ACTIVATIONS: dict[str, Callable[[Any], Any]] = {"tanh": np.tanh, "relu": relu}
 
