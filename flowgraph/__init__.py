@@ -32,8 +32,8 @@ from flowgraph.saving import load, save
 
 # isort: split
 # These attach to graphs, runs, gradients and plans what their rooms can do with them.
-import flowgraph.debugging.methods
-import flowgraph.playground.methods
+import flowgraph.debugging
+import flowgraph.playground
 import flowgraph.rendering.methods  # noqa: F401
 
 # isort: split

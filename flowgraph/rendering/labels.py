@@ -8,7 +8,7 @@ import math
 import numpy as np
 
 from flowgraph.box import Box
-from flowgraph.debugging.saturation import share_flat
+from flowgraph.debugging.zero import share_flat
 from flowgraph.printable import printable
 from flowgraph.rendering.gradient_names import gradient_name
 from flowgraph.rendering.operations import operation, setting_text

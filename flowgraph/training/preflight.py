@@ -12,7 +12,7 @@ import numpy as np
 from flowgraph.box import Array, Box, Constant
 from flowgraph.box.leaves import Input, Parameter
 from flowgraph.boxes.neural.loss import ClassLoss
-from flowgraph.debugging.saturation import FLAT, dead_units, is_flat
+from flowgraph.debugging.zero import FLAT, dead_units, is_flat
 from flowgraph.errors import FlowgraphError, GradientWarning
 from flowgraph.graph import Graph
 from flowgraph.graph.graph import Run

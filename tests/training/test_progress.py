@@ -10,7 +10,7 @@ from rich.console import Console
 
 import flowgraph as fg
 from flowgraph.training.callbacks import Bar, Cell, Lines, progress_callback
-from tests.reports.wellformed import read
+from tests.training.wellformed import read
 
 X, Y = np.random.default_rng(0).normal(size=(40, 3)), np.arange(40) % 2
 

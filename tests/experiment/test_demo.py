@@ -12,13 +12,12 @@ from sklearn.datasets import load_digits
 
 import flowgraph as fg
 from flowgraph.cli import main
-from flowgraph.demo.digits import load_split
-from flowgraph.demo.report import PAGES, SHOWN, digits, mistakes
 from flowgraph.errors import install_hint
-from flowgraph.reports.images import ink
+from flowgraph.experiment.demo import PAGES, SHOWN, digits, load_split, mistakes
+from flowgraph.training.report_page import ink
 from tests.browser import in_a_browser, shared
-from tests.reports.browser import cut
-from tests.reports.wellformed import check_page
+from tests.training.browser import cut
+from tests.training.wellformed import check_page
 from tools.picture_claims import of_svg, untrue
 
 PICTURES = ("graph.svg", "values.svg", "gradients.svg", "steps.svg", "learning_curve.svg")

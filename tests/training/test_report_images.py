@@ -7,7 +7,7 @@ import matplotlib.image
 import numpy as np
 import pytest
 
-from flowgraph.reports.images import NEGATIVE, POSITIVE, image, ink, png, signed
+from flowgraph.training.report_page import NEGATIVE, POSITIVE, image, ink, png, signed
 
 
 def read(address):

@@ -1,9 +1,15 @@
-"""What the reports of the demo, of a training and of a search share: look, tiles, links, sections, pictures."""
+"""Pages of one file that report what a training or a search did: look, tiles, tables, confusions, small pictures."""
 
 from __future__ import annotations
 
+import struct
+import zlib
+from base64 import b64encode
 from collections.abc import Iterable, Sequence
 
+import numpy as np
+
+from flowgraph.box import Array
 from flowgraph.markup import inline, table, text
 from flowgraph.rendering.page import styled_page
 
@@ -96,3 +102,95 @@ def _value(value: object) -> str:
     if value is None or isinstance(value, bool):
         return {None: "none", True: "yes", False: "no"}[value]
     return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+MOST_CLASSES = 20
+"""Classes up to which the table fits a page."""
+
+
+def confusion_counts(classes: int, targets: Array, predicted: Array) -> Array:
+    """Whole numbers of shape (classes, classes): row by true class, column by predicted class; both are indices.
+
+    >>> import numpy as np
+    >>> from flowgraph.training.report_page import confusion_counts
+    >>> confusion_counts(2, np.array([0, 0, 1]), np.array([0, 1, 1]))
+    array([[1, 1],
+           [0, 1]])
+    """
+    counts = np.zeros((classes, classes), int)
+    np.add.at(counts, (targets, predicted), 1)
+    return counts
+
+
+def confusion_table(classes: Sequence[str], targets: Array, predicted: Array) -> str:
+    """A row per true class, a column per predicted class, in HTML; nothing where there are too many to read."""
+    if len(classes) > MOST_CLASSES:
+        return ""
+    counts = confusion_counts(len(classes), targets, predicted)
+    rows = [
+        (name, *(str(count) if count else "·" for count in row), f"{row[i] / row.sum():.1%}" if row.sum() else "")
+        for i, (name, row) in enumerate(zip(classes, counts, strict=True))
+    ]
+    note = '<p class="muted">A row is a true class, a column the class that the network gave.</p>'
+    return note + scrolling_table(("true class", *classes, "found"), rows, 1)
+
+
+NEGATIVE, POSITIVE = (0x00, 0x72, 0xB2), (0xD5, 0x5E, 0x00)
+"""Blue and vermilion of Okabe and Ito, told apart by every kind of colour vision."""
+
+
+def ink(values: Array, largest: float) -> str:
+    """An image, shape (rows, columns), of intensities from 0 to `largest`, as the address of a PNG.
+
+    A pixel is black, and as opaque as its intensity, so that the page shows through where it is 0.
+    """
+    pixels = np.zeros((*values.shape, 4), np.uint8)
+    pixels[..., 3] = _opacity(values, largest)
+    return _address(pixels)
+
+
+def signed(values: Array, largest: float | None = None) -> str:
+    """An image, shape (rows, columns), of signed numbers: blue below 0, orange above, clear at 0, NaN black.
+
+    The largest modulus, that of the image unless given, is opaque.
+    """
+    modulus = np.abs(values)
+    if largest is None:
+        finite = modulus[np.isfinite(modulus)]
+        largest = float(finite.max()) if finite.size else 0.0
+    pixels = np.zeros((*values.shape, 4), np.uint8)
+    pixels[..., :3] = np.where((values > 0)[..., None], POSITIVE, NEGATIVE)
+    pixels[..., 3] = _opacity(modulus, largest)
+    pixels[np.isnan(values)] = (0, 0, 0, 255)
+    return _address(pixels)
+
+
+def image(address: str, said: str, size: int, look: str = "") -> str:
+    """The HTML element of a picture, `size` CSS pixels wide; `said` is its alternative text."""
+    style = f' class="{look}"' if look else ""
+    return f'<img src="{address}" alt="{text(said)}" width="{size}" height="{size}"{style}>'
+
+
+def _opacity(values: Array, largest: float) -> Array:
+    share = np.nan_to_num(values / largest, nan=1.0, posinf=1.0) if largest > 0 else np.zeros(values.shape)
+    return np.rint(255 * np.clip(share, 0, 1)).astype(np.uint8)
+
+
+def _address(pixels: Array) -> str:
+    return f"data:image/png;base64,{b64encode(png(pixels)).decode()}"
+
+
+def png(pixels: Array) -> bytes:
+    """Pixels of red, green, blue and opacity, uint8 of shape (rows, columns, 4), as a PNG file.
+
+    Source: W3C, Portable Network Graphics: chunks IHDR, IDAT and IEND, each line of pixels after filter type 0.
+    """
+    rows, columns, _ = pixels.shape
+    lines = b"".join(b"\0" + row.tobytes() for row in pixels)
+    header = struct.pack(">IIBBBBB", columns, rows, 8, 6, 0, 0, 0)
+    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(lines, 9)), (b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(*chunk) for chunk in chunks)
+
+
+def _chunk(kind: bytes, content: bytes) -> bytes:
+    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))

@@ -1,4 +1,4 @@
-"""Which non-finite input element made an output element non-finite: found by bisection."""
+"""Elements of values and gradients: which is not finite, which of the inputs made it so, from which it was computed."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from flowgraph.box.value import Value
+from flowgraph.box import Box, Elementwise, Value
+from flowgraph.boxes.engine.output_of import Part
+from flowgraph.graph.passes import Step, accumulate
 
 Index = tuple[int, ...]
 
@@ -113,3 +115,65 @@ def _cleaned(array: Value, count: int) -> Any:
     clean = np.array(array, order="C")
     clean.reshape(-1)[np.flatnonzero(mask)[count:]] = 1
     return clean[()]
+
+
+def elements_read(box: Box, place: Place, values: Sequence[Any]) -> list[tuple[int, Place | None]]:
+    """For each child that feeds the element: its position and the place in it, None where it is more than one element.
+
+    Elementwise boxes read where broadcasting puts them. What a box that only moves elements reads is found by moving
+    the numbers of the places in place of the values.
+    """
+    if isinstance(box, Elementwise):
+        return [(i, Place(None, unbroadcast(place.at, np.shape(value)))) for i, value in enumerate(values)]
+    if isinstance(box, Part):
+        return [(0, Place(box.index, place.at))]
+    moved = _moved_from(box, place, values)
+    if moved is not None:
+        return [moved]
+    return [(i, None) for i in range(len(values))]
+
+
+def unbroadcast(index: Index, shape: Sequence[int]) -> Index:
+    """The index into an array of this shape of what was broadcast to an element."""
+    tail = index[len(index) - len(shape) :]
+    return tuple(0 if size == 1 else i for i, size in zip(tail, shape, strict=True))
+
+
+def _moved_from(box: Box, place: Place, values: Sequence[Any]) -> tuple[int, Place] | None:
+    """The one element that the box put there, if moving elements is all that it does."""
+    floats = [i for i, child in enumerate(box.children) if len(child.outputs) == 1 and child.dtype.kind == "f"]
+    total = sum(values[i].size for i in floats)
+    if not total:
+        return None
+    found = set()
+    for numbering in (np.arange(1.0, total + 1), np.arange(1.0, total + 1)[::-1] * 2 + total):
+        arguments = list(values)
+        start = 0
+        for i in floats:
+            arguments[i] = numbering[start : start + values[i].size].reshape(values[i].shape)
+            start += values[i].size
+        try:
+            moved = dict(parts_of(box.fprop(*arguments)))[place.part]
+        except (ArithmeticError, ValueError, TypeError):
+            return None
+        hit = np.flatnonzero(numbering == np.asarray(moved)[place.at])
+        found.add(int(hit[0]) if hit.size else -1)
+    if len(found) != 1 or found == {-1}:
+        return None
+    flat = found.pop()
+    for i in floats:
+        if flat < values[i].size:
+            return i, Place(None, unflatten(flat, values[i].shape))
+        flat -= values[i].size
+    return None
+
+
+def vjp_contribution(step: Step, child: int, grad: Value, own: Value, *values: Any) -> Any:
+    """The gradient that a box sends to the child in a slot: over all places in which it is a child."""
+    parts = step.bprop(grad, own, *values)
+    total: Any = None
+    for position, slot, edge in step.edges:
+        if slot == child:
+            part = edge.settled(parts[position], values[position])
+            total = part if total is None else accumulate(total, part)
+    return total

@@ -4,12 +4,11 @@ import numpy as np
 import pytest
 
 from flowgraph.markup import inline
-from flowgraph.reports.confusion import confusion_counts, confusion_table
-from flowgraph.reports.page import figure, report_page, settings_table
+from flowgraph.training.report_page import confusion_counts, confusion_table, figure, report_page, settings_table
 from tests.browser import in_a_browser
 from tests.hostile import TEXTS
-from tests.reports.browser import cut
-from tests.reports.wellformed import check_page, read
+from tests.training.browser import cut
+from tests.training.wellformed import check_page, read
 
 SVG = '<svg><defs><clipPath id="a"/></defs><g clip-path="url(#a)"/><use href="#a"/></svg>'
 
