@@ -8,6 +8,7 @@ import re
 import sys
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,14 +20,13 @@ from flowgraph import starting
 from flowgraph.box import Array
 from flowgraph.cli.ends import DONE, WRONG, ToRead
 from flowgraph.data import load_inputs
-from flowgraph.data.files import KINDS
-from flowgraph.data.preparation import IMPUTED, Preparation
+from flowgraph.data.preparation import Preparation
 from flowgraph.data.tables import read_table
 from flowgraph.errors import FileWriteError, SavedFileError, UsageError
 from flowgraph.experiment.experiment import predict as outputs_of
 from flowgraph.experiment.experiment import trade_off
 from flowgraph.experiment.folder import RunFolder
-from flowgraph.experiment.settings import DTYPES, TrainSettings
+from flowgraph.experiment.settings import TrainSettings, descriptions
 from flowgraph.experiment.training import Outcome, resume_training
 from flowgraph.experiment.training import train as run_training
 from flowgraph.graph import Graph
@@ -40,93 +40,59 @@ from flowgraph.search.selection import select
 from flowgraph.search.space import read_space
 from flowgraph.starting import INTERRUPTED
 from flowgraph.training.callbacks import progress_callback
-from flowgraph.training.early_stopping import WATCHED
-from flowgraph.training.mlp import HIDDEN
-from flowgraph.training.rules import RULES
+from flowgraph.training.settings import Number, OneOf, kinds_of
 
 _F = TypeVar("_F", bound=Callable[..., Any])
-_DEFAULTS = TrainSettings("")
 
 
-class Share(click.ParamType):  # type: ignore[type-arg]
-    """A share between 0 and 1, or a whole number of examples."""
+class _Read(click.ParamType):  # type: ignore[type-arg]
+    """A value that the description of a setting reads from a text."""
 
-    name = "share|count"
-
-    def convert(self, value: Any, parameter: Any, context: Any) -> Any:
-        """A whole number stays one."""
-        try:
-            found = value if isinstance(value, int | float) else float(value) if "." in value else int(value)
-        except ValueError:
-            found = -1
-        if not (0 < found < 1 or (isinstance(found, int) and found > 0)):
-            self.fail(f"{value!r} is no share such as 0.2 and no number of examples", parameter, context)
-        return found
-
-
-class Layers(click.ParamType):  # type: ignore[type-arg]
-    """Sizes of hidden layers: 64,32; 0 for none."""
-
-    name = "sizes"
+    def __init__(self, kind: Any) -> None:
+        self.name, self._kind = kind.name, kind
 
     def convert(self, value: Any, parameter: Any, context: Any) -> Any:
-        """A tuple of whole numbers."""
-        if isinstance(value, tuple):
-            return value
+        """What the text says; a default is a value already."""
         try:
-            sizes = tuple(int(size) for size in value.split(","))
-        except ValueError:
-            return self.fail(f"{value!r} is no list of sizes such as 64,32", parameter, context)
-        return () if sizes == (0,) else sizes
+            return self._kind.of_text(value) if isinstance(value, str) else value
+        except (ValueError, UsageError):
+            return self.fail(f"{value!r} is no {self._kind.needed}", parameter, context)
 
 
-_OPTIONS: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
-    (("--target",), {"help": "The column to predict."}),
-    (("--kind",), {"type": click.Choice(KINDS), "help": "What the target is; auto takes texts and whole numbers for "
-                   "classes."}),
-    (("--drop-missing/--keep-missing",), {"help": "Leave out rows of the table that lack a value."}),
-    (("--impute",), {"type": click.Choice(IMPUTED), "help": "Fill in missing numbers by the mean or median of the "
-                     "training rows, missing words by the most frequent one."}),
-    (("--one-hot/--no-one-hot",), {"help": "Make a column of 0 and 1 of each word of a text column."}),
-    (("--hidden",), {"type": Layers(), "help": "Sizes of the hidden layers, 64,32; 0 for none.",
-                     "show_default": "64"}),
-    (("--activation",), {"type": click.Choice(list(HIDDEN)), "help": "Of the hidden units."}),
-    (("--dropout",), {"type": float, "help": "Share of hidden units dropped in training."}),
-    (("--rule",), {"type": click.Choice(list(RULES)), "help": "Update rule."}),
-    (("--learning-rate",), {"type": float, "show_default": "that of the rule", "help": "α."}),
-    (("--decay",), {"type": float, "help": "δ in α / (1 + δt), by update t."}),
-    (("--batch-size",), {"type": click.IntRange(min=1), "help": "Examples per update."}),
-    (("--epochs",), {"type": click.IntRange(min=1), "help": "Passes over the training examples, at most."}),
-    (("--patience",), {"type": click.IntRange(min=0), "help": "Epochs without improvement before training stops; 0 "
-                       "goes on to the end."}),
-    (("--watch",), {"type": click.Choice(WATCHED), "help": "By what of the validation examples the best epoch is "
-                    "chosen: the objective is what is minimised, the loss is without L1 and L2."}),
-    (("--l1",), {"type": float, "help": "Strength of Σ|W|."}),
-    (("--l2",), {"type": float, "help": "Strength of ΣW²."}),
-    (("--valid",), {"type": Share(), "help": "Share, or number, of examples to choose by."}),
-    (("--test",), {"type": Share(), "help": "Share, or number, of examples to test with, once, at the end."}),
-    (("--stratify/--no-stratify",), {"help": "Give each part the classes in the same proportions."}),
-    (("--standardise/--no-standardise",), {"help": "Bring columns to mean 0 and deviation 1 of the training "
-                                           "examples; the saved network does it too."}),
-    (("--dtype",), {"type": click.Choice(DTYPES), "help": "Of all numbers."}),
-    (("--seed",), {"type": click.IntRange(min=0), "help": "Fixes split, weights, order and dropout."}),
-)  # fmt: skip
+def _may_be_none(kind: Any) -> bool:
+    """Whether a setting is a whole number that may be None, for which the command line takes a 0."""
+    return isinstance(kind, Number) and kind.whole and bool(kind.none)
+
+
+def _type_of(kind: Any) -> Any:
+    """The type of an option, as click has it."""
+    if isinstance(kind, Number):
+        return click.IntRange(min=0 if _may_be_none(kind) else int(kind.low)) if kind.whole else float
+    if isinstance(kind, OneOf):
+        return click.Choice(kind.words)
+    return _Read(kind) if hasattr(kind, "of_text") else kind.types[0]
 
 
 def settings_options(function: _F) -> _F:
-    """Add an option for each setting."""
-    for names, keywords in reversed(_OPTIONS):
-        name = names[0].split("/")[0].removeprefix("--").replace("-", "_")
-        default = getattr(_DEFAULTS, name)
-        shown = keywords.get("show_default", default is not None)
-        function = click.option(*names, default=default, **{**keywords, "show_default": shown})(function)
+    """Add an option for each setting, as it is described."""
+    described = descriptions()
+    for field in reversed(fields(TrainSettings)[1:]):
+        kind, option, default = kinds_of(TrainSettings)[field.name], field.name.replace("_", "-"), field.default
+        if _type_of(kind) is bool:
+            option += f"/--{kind.off or f'no-{option}'}"
+        text = described.get(field.name, "") + " (0 for None)" * _may_be_none(kind)
+        shown = ",".join(map(str, default)) if isinstance(default, tuple) else default is not None
+        settings: dict[str, Any] = {"type": _type_of(kind), "default": default, "show_default": shown, "help": text}
+        function = click.option(f"--{option}", **settings)(function)
     return function
 
 
-def settings_of(source: str, options: dict[str, Any]) -> TrainSettings:
-    """The settings that the options say; a patience of 0 is none, and what makes no sense is wrong usage."""
+def settings_of(source: str, options: Mapping[str, Any]) -> TrainSettings:
+    """The settings that the options say; what makes no sense is wrong usage."""
+    kinds = kinds_of(TrainSettings)
+    values: dict[str, Any] = {n: value or None if _may_be_none(kinds[n]) else value for n, value in options.items()}
     try:
-        return TrainSettings(source, **options | {"patience": options["patience"] or None})
+        return TrainSettings(source, **values)
     except UsageError as error:
         raise click.UsageError(str(error)) from error
 

@@ -17,7 +17,7 @@ from flowgraph.data.files import TOYS, read_targets
 from flowgraph.data.preparation import Preparation, without_missing
 from flowgraph.data.tables import read_table
 from flowgraph.errors import DataError, UsageError
-from flowgraph.experiment.settings import TrainSettings
+from flowgraph.experiment.settings import COMPARED, TrainSettings
 from flowgraph.graph import Graph
 from flowgraph.saving.room import check_room
 from flowgraph.training.bias_variance import BiasVariance, bias_variance
@@ -218,10 +218,6 @@ def error_of(output: Array, examples: Examples) -> float:
     return float(np.sqrt(np.mean((output - examples.y) ** 2)))
 
 
-FIXED = ("source", "target", "kind", "valid", "test", "stratify", "seed", "watch", "patience")
-"""Settings that say what is compared, or that training to the end has no use for."""
-
-
 @strict_keywords
 def trade_off(
     settings: TrainSettings,
@@ -268,7 +264,7 @@ def trade_off(
     >>> found.rows[0].squared_bias > found.rows[1].squared_bias
     True
     """
-    if name in FIXED:
+    if name in (*COMPARED, "patience"):  # training to the end has no use for patience
         raise UsageError(f"trade_off: found {name!r}, which says what is compared; vary another, such as hidden")
     whole = Experiment(settings)
     classes = whole.classes

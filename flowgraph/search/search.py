@@ -17,9 +17,8 @@ from flowgraph.search.database import Turns, agree, check_storage, fail_stale, f
 from flowgraph.search.result import SearchResult, Trial
 from flowgraph.search.space import Space, space_of_record, space_record
 from flowgraph.training.callbacks import Callback
-from flowgraph.training.early_stopping import check_watch
 from flowgraph.training.history import Epoch
-from flowgraph.training.settings import read_count, read_number, strict_keywords
+from flowgraph.training.settings import read_count, read_number, read_setting, strict_keywords
 from flowgraph.training.trainer import Trainer
 
 if TYPE_CHECKING:
@@ -201,7 +200,7 @@ def search(  # noqa: PLR0913  a keyword for each setting of a search
     """
     if not space:
         raise UsageError("search: found an empty space, needs a setting with values or a range")
-    check_watch("search", watch)
+    read_setting("search", "watch", watch)
     seed = read_count("search", "seed", seed, low=0)
     rounds = read_count("search", "refine", refine, low=0) + 1
     zoom = read_number("search", "zoom", zoom, above=0, below=1)

@@ -20,7 +20,7 @@ from flowgraph.data import Examples
 from flowgraph.errors import UsageError
 from flowgraph.experiment.experiment import Experiment, load
 from flowgraph.experiment.folder import RunFolder
-from flowgraph.experiment.settings import TrainSettings
+from flowgraph.experiment.settings import COMPARED, TrainSettings
 from flowgraph.experiment.training import Outcome, begin, go_on, settings_section
 from flowgraph.markup import text
 from flowgraph.saving.replacing import make_folder, replace_text
@@ -74,9 +74,6 @@ def trials_table(result: SearchResult) -> str:
     cells = [["" if row[name] is None else value_text(row[name]) for name in names] for row in rows]
     return scrolling_table([name.replace("_", " ") for name in names], cells)
 
-
-FIXED = ("source", "target", "kind", "valid", "test", "stratify", "seed", "watch")
-"""Settings that say which examples are compared, and by what: no search varies them."""
 
 PATIENCE = 5.0
 """Seconds that a helper has to end by itself."""
@@ -160,7 +157,7 @@ def select(
     2
     """
     for name in space:
-        if name in FIXED:
+        if name in COMPARED:
             raise UsageError(f"search: found {name!r} in the space, but trials that differ in it cannot be compared")
         base.with_values({name: getattr(base, name, None)})
     jobs = read_count("search", "jobs", jobs)

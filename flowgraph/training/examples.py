@@ -14,7 +14,7 @@ from flowgraph.data.examples import rectangular
 from flowgraph.errors import FeedError, UsageError
 from flowgraph.graph import Graph, feeding
 from flowgraph.training.problem import Problem, read_weights
-from flowgraph.training.settings import read_count, read_number
+from flowgraph.training.settings import read_number, read_setting
 
 HELD_OUT = 2**31
 """What tells this draw from those of the epochs, which are counted from 0."""
@@ -152,13 +152,6 @@ def epoch_order(count: int, batch_size: int, seed: int, epoch: int) -> Array:
     return np.random.default_rng([seed, epoch]).permutation(count)
 
 
-def read_batch_size(batch_size: int | None, count: int) -> int:
-    """The size of a batch, at most all examples; None means all."""
-    if batch_size is None:
-        return count
-    return min(read_count("fit", "batch_size", batch_size, otherwise=", or None for all examples"), count)
-
-
 def parted(train: object, valid: object) -> tuple[Any, Any]:
     """Training and validation data, also where both were given as one: a pair of data, or a split."""
     if valid is None and hasattr(train, "train") and hasattr(train, "valid"):
@@ -244,7 +237,8 @@ class Shuffled:
 
     def __init__(self, examples: Fed, batch_size: int | None, seed: int) -> None:
         self.examples = self.first = examples
-        self.size = read_batch_size(batch_size, len(examples))
+        size: int | None = read_setting("fit", "batch_size", batch_size)
+        self.size = len(examples) if size is None else min(size, len(examples))
         self.seed = seed
         self.begin(0)
 
@@ -281,7 +275,7 @@ class Stream:
 
     def __init__(self, source: Any, steps_per_epoch: int | None = None) -> None:
         self.source = source
-        self.limit = None if steps_per_epoch is None else read_count("fit", "steps_per_epoch", steps_per_epoch)
+        self.limit: int | None = read_setting("fit", "steps_per_epoch", steps_per_epoch)
         self._once = isinstance(source, Iterator)
         self._coming: Iterator[Any] = source if self._once else iter(())
         self.first = self._peek()

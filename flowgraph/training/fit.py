@@ -17,7 +17,7 @@ from flowgraph.training.preflight import examine
 from flowgraph.training.rule import Rule
 from flowgraph.training.rules import RuleName
 from flowgraph.training.schedules import Schedule
-from flowgraph.training.settings import read_count, strict_keywords
+from flowgraph.training.settings import read_setting, strict_keywords
 from flowgraph.training.state import State
 from flowgraph.training.trainer import Trainer
 
@@ -156,7 +156,7 @@ def fit(  # noqa: PLR0913  a keyword for each setting of a training
     >>> history.best.valid_error < 0.1
     True
     """
-    epochs = read_count("fit", "epochs", epochs)
+    epochs = read_setting("fit", "epochs", epochs)
     if not isinstance(callbacks, Iterable):
         raise UsageError(f"fit: found callbacks={callbacks!r}, needs a list of them, [{callbacks!r}]")
     trainer = Trainer(

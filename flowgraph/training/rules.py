@@ -15,7 +15,7 @@ from flowgraph.box.leaves import Parameter
 from flowgraph.boxes import L1
 from flowgraph.errors import UsageError
 from flowgraph.training.rule import LazyRule, OnWeights, Rule, Updates
-from flowgraph.training.settings import read_number, strict_settings
+from flowgraph.training.settings import read_number, read_setting, strict_settings
 
 
 @strict_settings
@@ -475,9 +475,8 @@ def _within(who: str, grad: Value, value: float) -> Any:
 
 def clipped_rule(rule: Rule, norm: float | None, value: float | None) -> Rule:
     """The rule with clipped gradients where a limit is given, else itself."""
-    limits = {"norm": norm, "value": value}
-    given = {n: read_number("fit", f"clip_{n}", one, above=0) for n, one in limits.items() if one is not None}
-    return Clipped(rule, **given) if given else rule
+    norm, value = read_setting("fit", "clip_norm", norm), read_setting("fit", "clip_value", value)
+    return rule if norm is None and value is None else Clipped(rule, norm, value)
 
 
 def norm_of(grads: Iterable[Any]) -> Any:

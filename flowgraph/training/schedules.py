@@ -15,10 +15,10 @@ from __future__ import annotations
 import math
 import warnings
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 from flowgraph.errors import UsageError
-from flowgraph.training.settings import read_count, read_number, set_frozen, strict_settings
+from flowgraph.training.settings import Number, read_fields, read_number, set_frozen, strict_settings
 
 
 class ConvergenceWarning(UserWarning):
@@ -45,6 +45,9 @@ class Schedule:
 
     A schedule of your own gives `rate(t)` and `conditions()`.
     """
+
+    def __post_init__(self) -> None:
+        read_fields(self)
 
     def __call__(self, t: int) -> float:
         """The rate of update t, from 1 on; UsageError below."""
@@ -80,43 +83,12 @@ class Schedule:
         return found
 
 
-def set_above_zero(schedule: Schedule, **numbers: Any) -> None:
-    """Read rates that are above 0 into the schedule, while it is made."""
-    for name, number in numbers.items():
-        set_frozen(schedule, name, read_number(type(schedule).__name__, name, number, above=0))
-
-
-def set_counts(schedule: Schedule, **numbers: Any) -> None:
-    """Read numbers of updates into the schedule, while it is made."""
-    for name, number in numbers.items():
-        set_frozen(schedule, name, read_count(type(schedule).__name__, name, number))
-
-
-__all__ = [
-    "Convergence",
-    "ConvergenceWarning",
-    "Cosine",
-    "Fixed",
-    "FixedFirst",
-    "InverseTime",
-    "OneCycle",
-    "Power",
-    "Schedule",
-    "Step",
-    "WarmUp",
-    "find_schedule",
-]
-
-
 @strict_settings
 @dataclass(frozen=True)
 class Fixed(Schedule):
     """The same rate α for every update."""
 
-    alpha: float
-
-    def __post_init__(self) -> None:
-        set_above_zero(self, alpha=self.alpha)
+    alpha: Annotated[float, Number(above=0)]
 
     def rate(self, t: int) -> float:
         """α."""
@@ -132,11 +104,8 @@ class Fixed(Schedule):
 class InverseTime(Schedule):
     """αₜ = α / (1 + δ t), with the decrease constant δ."""
 
-    alpha: float
-    delta: float
-
-    def __post_init__(self) -> None:
-        set_above_zero(self, alpha=self.alpha, delta=self.delta)
+    alpha: Annotated[float, Number(above=0)]
+    delta: Annotated[float, Number(above=0)]
 
     def rate(self, t: int) -> float:
         """α / (1 + δ t)."""
@@ -152,11 +121,11 @@ class InverseTime(Schedule):
 class Power(Schedule):
     """αₜ = α / t^δ, with 0.5 < δ ≤ 1."""
 
-    alpha: float
-    delta: float
+    alpha: Annotated[float, Number(above=0)]
+    delta: Annotated[float, Number(above=0)]
 
     def __post_init__(self) -> None:
-        set_above_zero(self, alpha=self.alpha, delta=self.delta)
+        super().__post_init__()
         if not 0.5 < self.delta <= 1:
             why = (
                 "the squares of the rates have an infinite sum" if self.delta <= 0.5 else "the rates have a finite sum"
@@ -177,13 +146,12 @@ class Power(Schedule):
 class FixedFirst(Schedule):
     """One rate for the first updates, then another schedule, which starts to count there."""
 
-    alpha: float
-    updates: int
+    alpha: Annotated[float, Number(above=0)]
+    updates: Annotated[int, Number(1, whole=True)]
     then: Schedule
 
     def __post_init__(self) -> None:
-        set_above_zero(self, alpha=self.alpha)
-        set_counts(self, updates=self.updates)
+        super().__post_init__()
         _follows(self)
 
     def rate(self, t: int) -> float:
@@ -200,13 +168,12 @@ class FixedFirst(Schedule):
 class Step(Schedule):
     """α, times `factor` after every `every` updates."""
 
-    alpha: float
-    every: int
-    factor: float = 0.1
+    alpha: Annotated[float, Number(above=0)]
+    every: Annotated[int, Number(1, whole=True)]
+    factor: Annotated[float, Number(above=0)] = 0.1
 
     def __post_init__(self) -> None:
-        set_above_zero(self, alpha=self.alpha, factor=self.factor)
-        set_counts(self, every=self.every)
+        super().__post_init__()
         if self.factor >= 1:
             raise UsageError(f"Step: found factor={self.factor}, needs a number below 1; Fixed keeps the rate")
 
@@ -227,14 +194,12 @@ class Cosine(Schedule):
     Source: Loshchilov and Hutter 2017, SGDR: stochastic gradient descent with warm restarts.
     """
 
-    alpha: float
-    updates: int
-    lowest: float = 0.0
+    alpha: Annotated[float, Number(above=0)]
+    updates: Annotated[int, Number(1, whole=True)]
+    lowest: Annotated[float, Number(0)] = 0.0
 
     def __post_init__(self) -> None:
-        set_above_zero(self, alpha=self.alpha)
-        set_counts(self, updates=self.updates)
-        set_frozen(self, "lowest", read_number("Cosine", "lowest", self.lowest, low=0))
+        super().__post_init__()
         if self.lowest > self.alpha:
             raise UsageError(f"Cosine: found lowest={self.lowest}, needs 0 to alpha={self.alpha}")
 
@@ -259,16 +224,14 @@ class OneCycle(Schedule):
     Source: Smith and Topin 2018, Super-convergence: very fast training of neural networks using large learning rates.
     """
 
-    alpha: float
-    updates: int
-    rise: float = 0.3
+    alpha: Annotated[float, Number(above=0)]
+    updates: Annotated[int, Number(1, whole=True)]
+    rise: Annotated[float, Number(above=0, below=1)] = 0.3
     start: float | None = None
     lowest: float | None = None
 
     def __post_init__(self) -> None:
-        set_above_zero(self, alpha=self.alpha)
-        set_counts(self, updates=self.updates)
-        set_frozen(self, "rise", read_number("OneCycle", "rise", self.rise, above=0, below=1))
+        super().__post_init__()
         set_frozen(self, "start", _up_to("start", self.alpha / 25 if self.start is None else self.start, self.alpha))
         lowest = float(self.start or 0) / 1e4 if self.lowest is None else self.lowest
         set_frozen(self, "lowest", _up_to("lowest", lowest, self.alpha))
@@ -294,11 +257,11 @@ class WarmUp(Schedule):
     Source: Goyal et al. 2017, Accurate, large minibatch SGD.
     """
 
-    updates: int
+    updates: Annotated[int, Number(1, whole=True)]
     then: Schedule
 
     def __post_init__(self) -> None:
-        set_counts(self, updates=self.updates)
+        super().__post_init__()
         _follows(self)
 
     def rate(self, t: int) -> float:

@@ -43,7 +43,7 @@ from flowgraph.training.problem import Problem
 from flowgraph.training.rule import Rule, Updates
 from flowgraph.training.rules import RuleName, clipped_rule, find_rule, norm_of
 from flowgraph.training.schedules import Schedule, find_schedule
-from flowgraph.training.settings import read_count, read_number, strict_settings
+from flowgraph.training.settings import read_setting, strict_settings
 from flowgraph.training.state import Resumable
 
 
@@ -264,7 +264,7 @@ class Trainer(Resumable):
         train, first = as_stream(train, steps_per_epoch)
         problem = problem_of(model, first, l1, l2, evaluate=evaluate, updates=updates)
         self.problem = weighted_problem(problem) if has_weights(valid, sample_weight) else problem
-        self.seed = read_count("fit", "seed", seed, low=0)
+        self.seed: int = read_setting("fit", "seed", seed)
         self.batch_size = batch_size
         self._read(train, valid, sample_weight)
         if evaluate is not None and self.valid is None:
@@ -275,7 +275,7 @@ class Trainer(Resumable):
         self.schedule = find_schedule("fit", self.rule.default_rate if learning_rate is None else learning_rate)
         self.backend = backend
         self.placement = read_placement(backend, mesh, devices, self.batches)
-        self.average = None if average is None else read_number("fit", "average", average, low=0, below=1)
+        self.average: float | None = read_setting("fit", "average", average)
         self.lookout = Lookout(find_stopping(early_stopping, self.problem, self.valid is not None))
         self.updates = self.epoch = 0
         self.stopped: str | None = None
