@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-Prey = tuple[str, Any, tuple[Any, ...]]
+Called = tuple[str, Any, tuple[Any, ...]]
 
 
 def normal(*shape: int, seed: int = 0) -> Any:

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.prey.examples import INDEX, MASK, POSITIVE, P, Prey, Q, S, T, V, W, X, Y, normal, uniform
+from benchmarks.public_functions.examples import INDEX, MASK, POSITIVE, Called, P, Q, S, T, V, W, X, Y, normal, uniform
 
 
-def functions() -> Iterator[Prey]:
+def functions() -> Iterator[Called]:
     """Name, function, example."""
     import torch
 

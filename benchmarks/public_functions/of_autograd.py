@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.prey.examples import INDEX, MASK, POSITIVE, P, Prey, Q, S, T, V, W, X, Y, normal
+from benchmarks.public_functions.examples import INDEX, MASK, POSITIVE, Called, P, Q, S, T, V, W, X, Y, normal
 
 
-def functions() -> Iterator[Prey]:
+def functions() -> Iterator[Called]:
     """Name, function, example."""
     import autograd.numpy as anp
     import autograd.scipy.linalg as alin

@@ -1,4 +1,4 @@
-"""What is hunted: public functions of the frameworks, each with one example."""
+"""Public functions of the frameworks, each with one example as a user has it."""
 
 from __future__ import annotations
 
@@ -17,4 +17,4 @@ def version(framework: str) -> str:
 
 def functions(framework: str) -> list[tuple[str, Any, tuple[Any, ...]]]:
     """Name, function and example arguments of each."""
-    return list(importlib.import_module(f"benchmarks.prey.{framework}_prey").functions())
+    return list(importlib.import_module(f"benchmarks.public_functions.of_{framework}").functions())

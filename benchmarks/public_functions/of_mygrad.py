@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from benchmarks.prey.examples import INDEX, MASK, P, Prey, Q, T, W, X, Y, normal
+from benchmarks.public_functions.examples import INDEX, MASK, Called, P, Q, T, W, X, Y, normal
 
 
-def functions() -> Iterator[Prey]:
+def functions() -> Iterator[Called]:
     """Name, function, example."""
     import mygrad as mg
     import mygrad.nnet as nnet

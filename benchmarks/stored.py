@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 
-class Kept:
+class Stored:
     """With `--keep FILE` among the arguments, what stands in the file is not measured again, and the rest is added."""
 
     def __init__(self, arguments: list[str]) -> None:

@@ -1,11 +1,11 @@
-"""A hunt: fg.check on public functions of autograd, PyTorch, JAX and MyGrad, each with one example as a user has it.
+"""Findings of fg.check on public functions of autograd, PyTorch, JAX and MyGrad, each with an example of a user.
 
-    python -m benchmarks.hunt                 all that are installed
-    python -m benchmarks.hunt autograd torch  these
-    python -m benchmarks.hunt --quick         every fifth function
-    python -m benchmarks.hunt torch --full    with the whole report of each finding
-    python -m benchmarks.hunt jax --only special   functions with this word in their names
-    python -m benchmarks.hunt jax --keep FILE      a run that was stopped goes on where it was
+    python -m benchmarks checking_frameworks                 all that are installed
+    python -m benchmarks checking_frameworks autograd torch  these
+    python -m benchmarks checking_frameworks --quick         every fifth function
+    python -m benchmarks checking_frameworks torch --full    with the whole report of each finding
+    python -m benchmarks checking_frameworks jax --only special   functions with this word in their names
+    python -m benchmarks checking_frameworks jax --keep FILE      a run that was stopped goes on where it was
 
 The time is that of the processor in this process, so that other work of the machine does not count. A finding is a
 report that says "fail". The page docs/what-the-checker-found.md repeats the clearest of them in the framework's own
@@ -19,14 +19,14 @@ import sys
 import time
 from typing import Any
 
-from benchmarks import prey
-from benchmarks.kept import Kept
+from benchmarks import public_functions
+from benchmarks.stored import Stored
 from flowgraph.checking import check
 
 
-def hunt(framework: str, version: str, options: list[str], kept: Kept) -> dict[str, Any]:
+def findings(framework: str, version: str, options: list[str], stored: Stored) -> dict[str, Any]:
     """Checks all functions of one framework; prints what is found as it is found."""
-    listed = prey.functions(framework)
+    listed = public_functions.functions(framework)
     listed = listed[::5] if "--quick" in options else listed
     word = options[options.index("--only") + 1] if "--only" in options else ""
     listed = [one for one in listed if word in one[0]]
@@ -36,7 +36,7 @@ def hunt(framework: str, version: str, options: list[str], kept: Kept) -> dict[s
     for place, (name, function, arguments) in enumerate(listed):
         if framework == "jax" and place % 20 == 0:
             sys.modules["jax"].clear_caches()  # a program for every shape of every function is a lot of memory
-        one = kept(f"{framework} {version} {name}", lambda f=function, a=arguments: checked(f, a, framework, options))
+        one = stored(f"{framework} {version} {name}", lambda f=function, a=arguments: checked(f, a, framework, options))
         seconds += one["seconds"]
         if "refused" in one:
             refused[name] = one["refused"]
@@ -66,17 +66,17 @@ def checked(function: Any, arguments: tuple[Any, ...], framework: str, options: 
 
 def main() -> None:
     """Print findings, then functions tried, findings and time of each framework; the same as JSON."""
-    names = [name for name in sys.argv[1:] if name in prey.FRAMEWORKS] or list(prey.FRAMEWORKS)
+    names = [name for name in sys.argv[1:] if name in public_functions.FRAMEWORKS] or list(public_functions.FRAMEWORKS)
     results = {}
-    kept = Kept(sys.argv)
+    stored = Stored(sys.argv)
     for name in names:
         try:
-            version = prey.version(name)
+            version = public_functions.version(name)
         except ImportError as error:
             print(f"{name}: left out ({error})")
             continue
         print(f"{name} {version}")
-        results[f"{name} {version}"] = hunt(name, version, sys.argv, kept)
+        results[f"{name} {version}"] = findings(name, version, sys.argv, stored)
     for name, result in results.items():
         print(
             f"{name:<20}{result['functions']:>5} functions{len(result['findings']):>5} with findings"
