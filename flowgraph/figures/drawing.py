@@ -14,12 +14,10 @@ from flowgraph.box.leaves import Input, Parameter
 from flowgraph.boxes.neural.elementwise_loss import SquaredError
 from flowgraph.boxes.reduction.sums import Mean
 from flowgraph.derivatives import gradient
-from flowgraph.errors import DataError, UsageError, install_hint
+from flowgraph.errors import DataError, UsageError
 from flowgraph.graph import Graph
 from flowgraph.plan import compile
-from flowgraph.saving.replacing import replace_file
-from flowgraph.saving.shown import ShownFile
-from flowgraph.training.display import STYLE, check_suffix, figure_bytes, logarithmic
+from flowgraph.training.display import bare, logarithmic, picture, write_picture
 from flowgraph.training.mlp import MLP
 from flowgraph.training.newton import ParameterVector
 from flowgraph.training.schedules import Schedule
@@ -72,24 +70,15 @@ class Figure:
         UsageError
             If the suffix is none of these.
         """
-        target = Path(path)
-        check_suffix(target)
-        return ShownFile(replace_file(target, self._bytes(target.suffix)))
+        return write_picture(path, self._bytes)
 
     def _bytes(self, suffix: str) -> bytes:
-        try:
-            import matplotlib
-            from matplotlib import figure as of_matplotlib
-        except ImportError:
-            raise ImportError(f"figures: need matplotlib; run: {install_hint('training')}") from None
-        with matplotlib.rc_context(STYLE):
-            figure = of_matplotlib.Figure(figsize=self._size, layout="constrained")
+        def draw(figure: Any) -> None:
             axes = figure.subplots()
             self._draw(axes)
-            axes.spines[["top", "right"]].set_visible(False)
-            axes.patch.set_alpha(0)
-            figure.patch.set_alpha(0)
-            return figure_bytes(figure, suffix)
+            bare(axes)
+
+        return picture(self._size, draw, suffix, who="figures")
 
     def __repr__(self) -> str:
         return f"<Figure of {', '.join(map(str, self.data))}>"

@@ -13,21 +13,20 @@ from typing import Any
 import numpy as np
 
 from flowgraph.errors import UsageError, install_hint
-from flowgraph.saving.replacing import replace_file, replace_table
-from flowgraph.saving.shown import ShownFile
+from flowgraph.saving.replacing import replace_table
 from flowgraph.search.space import Space
 from flowgraph.training.display import (
     DECADE,
     GREY,
     MOST_POINTS,
-    STYLE,
+    bare,
     cell_html,
-    check_suffix,
     drawn_or_none,
-    figure_bytes,
     logarithmic,
     numbers_table,
+    picture,
     plain,
+    write_picture,
 )
 from flowgraph.training.history import Advice, Diagnosis, Finding
 
@@ -211,20 +210,8 @@ MOST_SIGNS = 24
 """Signs that labels side by side have under one panel; more are turned."""
 
 
-def plot_search(result: SearchResult, path: Path) -> Path:
-    """Write the picture: rounds in colours, pruned trials hollow, the best one ringed."""
-    check_suffix(path)
-    return ShownFile(replace_file(path, search_picture(result, path.suffix)))
-
-
 def search_picture(result: SearchResult, suffix: str) -> bytes:
-    """The content of that file, by its suffix."""
-    try:
-        import matplotlib
-        from matplotlib.figure import Figure
-        from matplotlib.ticker import MaxNLocator
-    except ImportError as missing:
-        raise ImportError(f"plot: needs matplotlib; run: {install_hint('search')}") from missing
+    """The picture as a file of this suffix: rounds in colours, pruned trials hollow, the best one ringed."""
     shown = with_values(result)
     if not shown:
         raise UsageError("plot: found no trial with a value; search first")
@@ -232,8 +219,10 @@ def search_picture(result: SearchResult, suffix: str) -> bytes:
     columns = min(3, len(names) + 1)
     rows = -(-(len(names) + 1) // columns)
     values = [trial.value for trial in shown if trial.value is not None]
-    with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(3.2 * columns, 2.7 * rows + 0.4), layout="constrained")
+
+    def draw(figure: Any) -> None:
+        from matplotlib.ticker import MaxNLocator
+
         panels = list(figure.subplots(rows, columns, squeeze=False).flat)
         for axes in panels:
             axes.set_visible(False)
@@ -245,8 +234,8 @@ def search_picture(result: SearchResult, suffix: str) -> bytes:
             for axes in panels[: len(names) + 1]:
                 logarithmic(axes.yaxis, max(values) / min(values))
         figure.legend(handles=_legend(shown), loc="outside upper center", ncols=4, frameon=False)
-        figure.patch.set_alpha(0)
-        return figure_bytes(figure, suffix)
+
+    return picture((3.2 * columns, 2.7 * rows + 0.4), draw, suffix, extra="search")
 
 
 def _legend(shown: list[Trial]) -> list[Any]:
@@ -307,8 +296,7 @@ def _points(axes: Any, shown: list[Trial], places: list[Any]) -> None:
 def _dress(axes: Any, across: str, up: str) -> None:
     axes.set_visible(True)
     axes.set(xlabel=plain(across), ylabel=plain(up))
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.patch.set_alpha(0)
+    bare(axes)
 
 
 def _label(value: object) -> str:
@@ -488,7 +476,7 @@ class SearchResult:
         Path
             The file that was written.
         """
-        return plot_search(self, Path(path))
+        return write_picture(path, lambda suffix: search_picture(self, suffix))
 
     def _repr_html_(self) -> str:
         if not with_values(self):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable, Iterable, Sequence
 from io import BytesIO
 from pathlib import Path
@@ -17,7 +18,7 @@ from flowgraph.saving.replacing import replace_file
 from flowgraph.saving.shown import ShownFile
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    pass
 
 BLUE, VERMILION, GREY = "#0072B2", "#D55E00", "#7B8794"
 MOST_LABELS = 24
@@ -37,12 +38,40 @@ STYLE: dict[Any, Any] = {
 """Settings of matplotlib: legible on light and dark pages, the same bytes for the same numbers."""
 
 
-def figure_bytes(figure: Figure, suffix: str) -> bytes:
-    """The file of a figure of matplotlib, by its suffix; the same figure gives the same bytes of SVG."""
+def picture(
+    size: tuple[float, float], draw: Callable[[Any], object], suffix: str, *, who: str = "plot", extra: str = "training"
+) -> bytes:
+    """A picture by matplotlib as a file of this suffix, drawn on a figure of so many inches.
+
+    The same drawing gives the same bytes of SVG. `extra` installs what is missing.
+    """
+    try:
+        import matplotlib
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise ImportError(f"{who}: needs matplotlib; run: {install_hint(extra)}") from None
     content = BytesIO()
     undated: dict[str, Any] = {"metadata": {"Date": None}} if suffix == ".svg" else {}
-    figure.savefig(content, format=suffix.removeprefix("."), **undated)
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=size, layout="constrained")
+        draw(figure)
+        figure.patch.set_alpha(0)
+        figure.savefig(content, format=suffix.removeprefix("."), **undated)
     return content.getvalue()
+
+
+def write_picture(path: str | os.PathLike[str], content: Callable[[str], bytes]) -> Path:
+    """Write a picture, whose content is made for the suffix of its file; another suffix is refused."""
+    target = Path(path)
+    if target.suffix not in SUFFIXES:
+        raise UsageError(f"plot: found {target.name!r}, needs a file that ends with one of {', '.join(SUFFIXES)}")
+    return ShownFile(replace_file(target, content(target.suffix)))
+
+
+def bare(axes: Any) -> None:
+    """Leave out the frame above and at the right, and let the page shine through."""
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.patch.set_alpha(0)
 
 
 def logarithmic(axis: Any, ratio: float) -> None:
@@ -67,12 +96,6 @@ def plain(label: object) -> str:
     return (shown if len(shown) <= LONGEST_LABEL else f"{shown[: LONGEST_LABEL - 1]}…").replace("$", r"\$")
 
 
-def check_suffix(path: Path) -> None:
-    """Refuse a file of another format."""
-    if path.suffix not in SUFFIXES:
-        raise UsageError(f"plot: found {path.name!r}, needs a file that ends with one of {', '.join(SUFFIXES)}")
-
-
 def cell_html(shown: object, svg: str | None, *parts: str, details: tuple[str, str] | None = None) -> str:
     """The text of an object as a head, its picture if it has one, more HTML, and details that a click opens.
 
@@ -95,13 +118,12 @@ def numbers_table(headings: Sequence[str], rows: Iterable[Iterable[object]]) -> 
     return table([name.replace("_", " ") for name in headings], cells, 0, MOST_ROWS)
 
 
-def drawn_or_none(draw: Callable[[], bytes | str]) -> str | None:
+def drawn_or_none(draw: Callable[[], bytes]) -> str | None:
     """The SVG that `draw` gives; None where matplotlib is not installed."""
     try:
-        drawn = draw()
+        return draw().decode()
     except ImportError:
         return None
-    return drawn.decode() if isinstance(drawn, bytes) else drawn
 
 
 def _cell(value: object) -> str:
@@ -120,25 +142,15 @@ MOST_LAYERS = 12
 """Layers that a legend names; more would cover their curves."""
 
 
-def plot_history(history: Any, path: Path, *, width: float = 7.0, log: bool = True) -> Path:
-    """Write the picture; the objective above, loss, error and gradient norms below, the best epoch marked."""
-    check_suffix(path)
-    return ShownFile(replace_file(path, history_picture(history, path.suffix, width=width, log=log)))
-
-
 def history_picture(history: Any, suffix: str, *, width: float = 7.0, log: bool = True) -> bytes:
-    """The content of that file, by its suffix."""
+    """The objective above, loss, error and gradient norms below, the best epoch marked, as a file of this suffix."""
     if not len(history):
         raise UsageError("plot: found a history without an epoch; train for one at least")
-    try:
-        import matplotlib
-        from matplotlib.figure import Figure
-        from matplotlib.ticker import MaxNLocator
-    except ImportError:
-        raise ImportError(f"plot: needs matplotlib; run: {install_hint('training')}") from None
     panels = _panels(history)
-    with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(width, 1.9 * len(panels) + 0.8), layout="constrained")
+
+    def draw(figure: Any) -> None:
+        from matplotlib.ticker import MaxNLocator
+
         rows = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
         for axes, (label, curves) in zip(rows, panels.items(), strict=True):
             _draw(axes, history, label, curves)
@@ -148,8 +160,8 @@ def history_picture(history: Any, suffix: str, *, width: float = 7.0, log: bool 
         figure.legend(*rows[0].get_legend_handles_labels(), loc="outside upper center", ncols=3, frameon=False)
         rows[-1].set_xlabel("epoch")
         rows[-1].xaxis.set_major_locator(MaxNLocator(integer=True))
-        figure.patch.set_alpha(0)
-        return figure_bytes(figure, suffix)
+
+    return picture((width, 1.9 * len(panels) + 0.8), draw, suffix)
 
 
 def _panels(history: Any) -> dict[str, dict[str, list[Any]]]:
@@ -176,8 +188,7 @@ def _draw(axes: Any, history: Any, label: str, curves: dict[str, list[Any]]) -> 
         axes.legend(
             lines[:MOST_LAYERS], list(map(plain, curves))[:MOST_LAYERS], frameon=False, fontsize="small", ncols=3
         )
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.patch.set_alpha(0)
+    bare(axes)
 
 
 _LINES: dict[str, tuple[str, dict[str, Any]]] = {

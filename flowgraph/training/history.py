@@ -12,7 +12,7 @@ from typing import Any
 from flowgraph.errors import UsageError, install_hint
 from flowgraph.markup import text
 from flowgraph.saving.replacing import replace_table
-from flowgraph.training.display import MEASURES, cell_html, drawn_or_none, history_picture, numbers_table, plot_history
+from flowgraph.training.display import MEASURES, cell_html, drawn_or_none, history_picture, numbers_table, write_picture
 
 FEWEST = 6
 """Epochs from which two windows of three can be compared."""
@@ -525,7 +525,7 @@ class History:
         UsageError
             If the suffix is none of these.
         """
-        return plot_history(self, Path(path), **settings)
+        return write_picture(path, lambda suffix: history_picture(self, suffix, **settings))
 
     def __str__(self) -> str:
         shown = [f"{part}_{measure}" for part in PARTS for measure in MEASURES if part in self.shown(measure)]
