@@ -102,36 +102,10 @@ def as_callback(given: object) -> Callback:
     )
 
 
-class Listeners(Callback):
-    """Several callbacks as one, called in order."""
-
-    def __init__(self, given: Sequence[object]) -> None:
-        self.callbacks = [as_callback(one) for one in given]
-
-    def on_start(self, trainer: Trainer, epochs: int) -> None:
-        """Tell all that training begins."""
-        for one in self.callbacks:
-            one.on_start(trainer, epochs)
-
-    def on_step(self, trainer: Trainer) -> None:
-        """Tell all of a step."""
-        for one in self.callbacks:
-            one.on_step(trainer)
-
-    def on_epoch(self, trainer: Trainer, epoch: Epoch) -> None:
-        """Tell all of an epoch."""
-        for one in self.callbacks:
-            one.on_epoch(trainer, epoch)
-
-    def on_stop(self, trainer: Trainer) -> None:
-        """Tell all that the last step was made."""
-        for one in self.callbacks:
-            one.on_stop(trainer)
-
-    def on_end(self, trainer: Trainer) -> None:
-        """Tell all that it is over."""
-        for one in self.callbacks:
-            one.on_end(trainer)
+def tell(callbacks: Sequence[Callback], event: str, *arguments: Any) -> None:
+    """Call a method of all callbacks, in order."""
+    for callback in callbacks:
+        getattr(callback, event)(*arguments)
 
 
 RENEWED = 0.1

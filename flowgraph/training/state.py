@@ -7,10 +7,7 @@ from dataclasses import fields
 from numbers import Integral, Real
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from flowgraph.box import Array
-from flowgraph.box.copying import Picklable
 from flowgraph.box.leaves import Parameter
 from flowgraph.errors import FeedError, UsageError
 from flowgraph.training.history import Epoch
@@ -143,75 +140,3 @@ def check_arrays(arrays: Mapping[str, Array], owned: Mapping[str, Parameter]) ->
                 f"restore: found {what} for {name!r}, needs {parameter.dtype} of shape {parameter.shape}; "
                 f"the state belongs to another model or rule"
             )
-
-
-class Resumable(Picklable):
-    """The methods of a trainer that take its state and continue from one."""
-
-    def _identity(self: Any) -> dict[str, Any]:
-        """The settings that a state and a trainer must have in common."""
-        return {
-            "seed": self.seed,
-            "batch_size": self.batch_size,
-            "backend": self.backend,
-            "examples": None if self.train is None else len(self.train),
-            "rule": str(self.rule),
-            "watch": self.lookout.settings.watch,
-            "schedule": str(self.schedule),
-            "average": self.average,
-        }
-
-    def state(self: Any) -> State:
-        """A copy of all that `restore` needs to continue the training with the same numbers.
-
-        Returns
-        -------
-        State
-            Arrays by name, and a record of counts and history.
-        """
-        arrays = {name: np.array(p.value) for name, p in self._step.owned.items()}
-        arrays |= {f"best/{name}": np.array(value) for name, value in self.lookout.parameters.items()}
-        record = {
-            **self._identity(),
-            "updates": self.updates,
-            "epoch": self.epoch,
-            "position": self.position,
-            "sums": dict(self._sums),
-            "seconds": self._seconds,
-            "norms": dict(self._norms),
-            "lookout": self.lookout.record(),
-            "history": [epoch.record() for epoch in self.history],
-        }
-        return State(arrays, record)
-
-    def restore(self: Any, state: State) -> None:
-        """Continue where a state was taken.
-
-        Parameters
-        ----------
-        state : State
-            What `state` returned, in this trainer or in another with the same problem, data and settings.
-
-        Raises
-        ------
-        UsageError
-            If it is no state, or belongs to another problem, other data or other settings.
-        FeedError
-            If an array has another shape or dtype than the parameter.
-        """
-        arrays, record = read_state(state)
-        check_identity(record, self._identity())
-        best = {name.removeprefix("best/"): array for name, array in arrays.items() if name.startswith("best/")}
-        owned, own = self._step.owned, self._step.parameters
-        check_arrays(arrays, owned)
-        check_arrays(arrays, {f"best/{name}": own[name] for name in best if name in own})
-        check_progress(record, {"norms": self._norms, "sums": self._sums}, self.train)
-        for name, parameter in owned.items():
-            parameter.value = arrays[name]
-        self._set_aside = dict[Parameter, Array]()
-        self.lookout.restore(record["lookout"], best)
-        self.updates, self.epoch = record["updates"], record["epoch"]
-        self._begin_epoch(record["position"])
-        self._sums, self._seconds = dict(record["sums"]), record["seconds"]
-        self._norms, self.stopped = dict(record["norms"]), self.lookout.verdict()
-        self.history = [Epoch(**epoch) for epoch in record["history"]]

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Array, Box
+from flowgraph.box.copying import Picklable
 from flowgraph.box.leaves import Input, Parameter
 from flowgraph.box.node import reopened
 from flowgraph.derivatives import gradient
@@ -23,7 +24,7 @@ from flowgraph.graph.topology import Boxes
 from flowgraph.plan import compile
 from flowgraph.plan.backends import BackendName
 from flowgraph.plan.emitter import emitter_of
-from flowgraph.training.callbacks import Callback, Listeners
+from flowgraph.training.callbacks import Callback, as_callback, tell
 from flowgraph.training.early_stopping import EarlyStopping, Lookout, find_stopping
 from flowgraph.training.evaluation import DRAWS_OF_EVALUATION, Evaluator, Metrics
 from flowgraph.training.examples import (
@@ -44,7 +45,7 @@ from flowgraph.training.rule import Rule, Updates
 from flowgraph.training.rules import RuleName, clipped_rule, find_rule, norm_of
 from flowgraph.training.schedules import Schedule, find_schedule
 from flowgraph.training.settings import read_setting, strict_settings
-from flowgraph.training.state import Resumable
+from flowgraph.training.state import State, check_arrays, check_identity, check_progress, read_state
 
 
 def read_placement(backend: BackendName, mesh: Any, devices: Any, batches: Shuffled | Stream | Nothing) -> Any:
@@ -222,7 +223,7 @@ def _moved(averages: Mapping[Parameter, Parameter], updates: Updates, decay: flo
 
 
 @strict_settings
-class Trainer(Resumable):
+class Trainer(Picklable):
     """Trains a model step by step by one plan, `plan`; model, data (here `train`) and settings are those of `fg.fit`.
 
     `updates` counts the steps, `epoch` the complete epochs, `position` the examples seen in the next. Order and dropout
@@ -450,30 +451,30 @@ class Trainer(Resumable):
         History
             The measures of all epochs, and why training ended.
         """
-        listeners = Listeners(callbacks)
+        listeners = [as_callback(one) for one in callbacks]
         for parameter, value in self._set_aside.items():
             parameter.value = value
         try:
             with interruption() as interrupted:
-                listeners.on_start(self, epochs)
+                tell(listeners, "on_start", self, epochs)
                 while self.stopped is None and self.epoch < epochs and self._has_data():
                     self._run_step(listeners)
                     if interrupted.asked and self.stopped is None:
                         self.stopped = "interrupted"
-                listeners.on_stop(self)
+                tell(listeners, "on_stop", self)
         finally:
-            listeners.on_end(self)
+            tell(listeners, "on_end", self)
         ended = f"ended: {self.stopped}" if self.stopped else f"ended after {self.epoch} epoch{'s' * (self.epoch != 1)}"
         self.put_back_best()
         watch = self.lookout.settings.watch
         return History(self.history, best_epoch=self.lookout.best_epoch or None, ended=ended, watch=watch)
 
-    def _run_step(self, listener: Callback) -> None:
+    def _run_step(self, listeners: Sequence[Callback]) -> None:
         if self.batches.more:
             self.step()
-            listener.on_step(self)
+            tell(listeners, "on_step", self)
         if not self.batches.more:
-            listener.on_epoch(self, self.end_epoch())
+            tell(listeners, "on_epoch", self, self.end_epoch())
 
     def _has_data(self) -> bool:
         """Whether the epoch can continue; a stream that cannot be iterated again ends the training."""
@@ -507,3 +508,71 @@ class Trainer(Resumable):
         self._set_aside = {p: p.value for p in self._step.averages}
         for name, parameter in self._step.parameters.items():
             parameter.value = self.lookout.parameters.get(name, now[name])
+
+    def _identity(self) -> dict[str, Any]:
+        """The settings that a state and a trainer must have in common."""
+        return {
+            "seed": self.seed,
+            "batch_size": self.batch_size,
+            "backend": self.backend,
+            "examples": None if self.train is None else len(self.train),
+            "rule": str(self.rule),
+            "watch": self.lookout.settings.watch,
+            "schedule": str(self.schedule),
+            "average": self.average,
+        }
+
+    def state(self) -> State:
+        """A copy of all that `restore` needs to continue the training with the same numbers.
+
+        Returns
+        -------
+        State
+            Arrays by name, and a record of counts and history.
+        """
+        arrays = {name: np.array(p.value) for name, p in self._step.owned.items()}
+        arrays |= {f"best/{name}": np.array(value) for name, value in self.lookout.parameters.items()}
+        record = {
+            **self._identity(),
+            "updates": self.updates,
+            "epoch": self.epoch,
+            "position": self.position,
+            "sums": dict(self._sums),
+            "seconds": self._seconds,
+            "norms": dict(self._norms),
+            "lookout": self.lookout.record(),
+            "history": [epoch.record() for epoch in self.history],
+        }
+        return State(arrays, record)
+
+    def restore(self, state: State) -> None:
+        """Continue where a state was taken.
+
+        Parameters
+        ----------
+        state : State
+            What `state` returned, in this trainer or in another with the same problem, data and settings.
+
+        Raises
+        ------
+        UsageError
+            If it is no state, or belongs to another problem, other data or other settings.
+        FeedError
+            If an array has another shape or dtype than the parameter.
+        """
+        arrays, record = read_state(state)
+        check_identity(record, self._identity())
+        best = {name.removeprefix("best/"): array for name, array in arrays.items() if name.startswith("best/")}
+        owned, own = self._step.owned, self._step.parameters
+        check_arrays(arrays, owned)
+        check_arrays(arrays, {f"best/{name}": own[name] for name in best if name in own})
+        check_progress(record, {"norms": self._norms, "sums": self._sums}, self.train)
+        for name, parameter in owned.items():
+            parameter.value = arrays[name]
+        self._set_aside = {}
+        self.lookout.restore(record["lookout"], best)
+        self.updates, self.epoch = record["updates"], record["epoch"]
+        self._begin_epoch(record["position"])
+        self._sums, self._seconds = dict(record["sums"]), record["seconds"]
+        self._norms, self.stopped = dict(record["norms"]), self.lookout.verdict()
+        self.history = [Epoch(**epoch) for epoch in record["history"]]
