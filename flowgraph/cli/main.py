@@ -5,9 +5,17 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-import click
-
 from flowgraph import __version__
+from flowgraph.errors import install_hint
+
+try:
+    import click
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+except ImportError as missing:
+    print(f"flowgraph: the command line needs {missing.name}; run: {install_hint('cli')}", file=sys.stderr)
+    sys.exit(3)  # FAILED of flowgraph.cli.ends, which needs click
+
 from flowgraph.checking import GradientError
 from flowgraph.cli.check import check
 from flowgraph.cli.ends import WRONG, Commands
@@ -15,10 +23,11 @@ from flowgraph.cli.mutate import mutate
 from flowgraph.cli.render import animate, explain, gallery, render
 from flowgraph.cli.train import bias_variance, predict, search, train
 from flowgraph.data import load_examples
-from flowgraph.errors import install_hint
 from flowgraph.experiment.demo import Settings, run_demo
 from flowgraph.playground import playground
 from flowgraph.training import Epoch
+
+DEFAULTS = Settings()
 
 
 @click.command()
@@ -39,18 +48,6 @@ def play(data: str | None, target: str | None, out: Path) -> None:
     """
     examples = None if data is None else load_examples(data, target)
     click.echo(f"wrote {playground(out, data=examples)}")
-
-
-try:
-    import click
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-except ImportError as missing:
-    print(f"flowgraph: the command line needs {missing.name}; run: {install_hint('cli')}", file=sys.stderr)
-    sys.exit(3)  # FAILED of flowgraph.cli.ends, which needs click
-
-
-DEFAULTS = Settings()
 
 
 @click.group(cls=Commands)
