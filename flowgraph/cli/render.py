@@ -10,9 +10,8 @@ import click
 import numpy as np
 
 from flowgraph.box import Box, Leaf
-from flowgraph.cli.check_inputs import draw_input, read_feeds
 from flowgraph.cli.ends import ToRead
-from flowgraph.cli.locate import locate
+from flowgraph.cli.locate import draw_input, locate, read_feeds
 from flowgraph.errors import FlowgraphError, UsageError
 from flowgraph.graph import Graph
 from flowgraph.graph.graph import Run
