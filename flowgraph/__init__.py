@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import flowgraph.starting  # isort: split (it waits for Ctrl-C while all else is imported)
 from flowgraph.box import Box, Constant, Elementwise, Leaf, registry
-from flowgraph.box.example import example
-from flowgraph.box.interval import Interval
 from flowgraph.box.leaves import Input, Parameter, Random
 from flowgraph.box.node import scope
+from flowgraph.box.vocabulary import Interval, example
 from flowgraph.shapes.size import Size
 from flowgraph.shapes.spec import Signature, Spec
 
@@ -23,9 +22,8 @@ from flowgraph.derivatives import gradient, gradients, hessian, hvp, jacobian, j
 from flowgraph.errors import FlowgraphError, GradientWarning, ShapeError
 from flowgraph.functional import trace
 from flowgraph.graph import Graph
-from flowgraph.graph.debug_mode import debug
-from flowgraph.graph.graph import Grads, Run
-from flowgraph.graph.opened import opened
+from flowgraph.graph.graph import Grads, Run, opened
+from flowgraph.graph.topology import debug
 from flowgraph.loops import checkpoint, scan, while_loop
 from flowgraph.plan import Plan, compile
 from flowgraph.saving import load, save

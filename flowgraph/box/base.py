@@ -1,19 +1,21 @@
-"""The box: an operation in the DAG, declared once by its `fprop` and its `bprop`, pure and immutable."""
+"""The box: an operation in the DAG, declared once by its fprop and its bprop, pure and immutable."""
 
 from __future__ import annotations
 
 import dataclasses
 import functools
+import importlib
+import pkgutil
 import types
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar, NoReturn, Self, SupportsIndex, TypeAlias, cast
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, ClassVar, NoReturn, Self, SupportsIndex, TypeAlias, TypeVar, cast
 
 import numpy as np
 from numpy.typing import DTypeLike
 
 from flowgraph.box import concrete_values, copying, numpy_dispatch
 from flowgraph.box.array_interface import ArrayMethods
-from flowgraph.box.arrays import Array, frozen_copy
+from flowgraph.box.arrays import Array, again, frozen_copy, is_foreign
 from flowgraph.box.declaration import (
     check_misspelt,
     check_setting_names,
@@ -22,12 +24,10 @@ from flowgraph.box.declaration import (
     read_fprop,
     read_signature,
 )
-from flowgraph.box.foreign import is_foreign
 from flowgraph.box.help_text import HelpText
 from flowgraph.box.inference import read_spec, try_dtype, try_fprop
 from flowgraph.box.node import Node, current_scope, users_line
 from flowgraph.box.settings import BoxSignature, read_settings
-from flowgraph.box.underflow import again
 from flowgraph.errors import UsageError
 from flowgraph.printable import why_not_a_name
 from flowgraph.shapes.size import Shape
@@ -470,3 +470,30 @@ class Constant(Leaf):
             What the predicate returned.
         """
         return predicate(self.value)
+
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_functions: dict[str, Callable[..., Any]] = {}
+
+
+def public(function: F) -> F:
+    """Export a function beside the boxes, such as `fg.relu`, under its name, which must be unique."""
+    name = function.__name__
+    known = _functions.setdefault(name, function)
+    assert (known.__module__, known.__qualname__) == (function.__module__, function.__qualname__), f"{name}: taken"
+    return function
+
+
+def exports(package: str, path: Iterable[str]) -> dict[str, Any]:
+    """Import every module of a package, and return its boxes and public functions by name."""
+    for module in sorted(module.name for module in pkgutil.walk_packages(path, f"{package}.")):
+        importlib.import_module(module)
+    declared: list[Any] = [*registry.values(), *_functions.values()]
+    own = [one for one in declared if one.__module__.startswith(f"{package}.")]
+    return {one.__name__: one for one in sorted(own, key=lambda one: one.__name__)}
+
+
+def is_public(one: object) -> bool:
+    """Whether a name is exported as `fg.<name>`; boxes that are used in gradients only are not."""
+    return not (isinstance(one, type) and issubclass(one, Box)) or one.public

@@ -11,7 +11,7 @@ import numpy as np
 
 from flowgraph.box.node import Node
 from flowgraph.box.random_draws import Seed, seed_of_run
-from flowgraph.box.value import Value
+from flowgraph.box.vocabulary import Value
 
 _current: ContextVar[Trace | None] = ContextVar("flowgraph_trace", default=None)
 

@@ -8,7 +8,7 @@ from difflib import SequenceMatcher
 from typing import Any, get_args
 
 from flowgraph.box.node import Node
-from flowgraph.box.slopes import Saturates, Slopes
+from flowgraph.box.vocabulary import Saturates, Slopes
 from flowgraph.errors import DeclarationError
 from flowgraph.shapes.spec import Signature
 

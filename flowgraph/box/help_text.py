@@ -13,10 +13,8 @@ from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_ori
 
 import numpy as np
 
-from flowgraph.box.example import Example
-from flowgraph.box.interval import Interval
 from flowgraph.box.settings import annotation_of
-from flowgraph.box.value import Value
+from flowgraph.box.vocabulary import Example, Interval, Value
 from flowgraph.shapes.spec import Signature
 
 WORDS = {

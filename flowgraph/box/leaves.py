@@ -1,20 +1,44 @@
-"""The leaves that a graph reads from outside: inputs, parameters and random draws."""
+"""Leaves of the graph: inputs, parameters, random draws; and the locks of what threads share."""
 
 from __future__ import annotations
 
+import os
+import threading
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Protocol
+from weakref import WeakSet
 
 import numpy as np
 
 from flowgraph.box import concrete_values
 from flowgraph.box.arrays import Array, frozen_copy, refuse_masked, view_of
 from flowgraph.box.base import Leaf
-from flowgraph.box.locks import new_lock
 from flowgraph.box.random_draws import Draw
 from flowgraph.errors import DtypeError, ShapeError, UsageError
 from flowgraph.shapes.size import Shape, Size, evaluate, is_size_name
 from flowgraph.shapes.spec import shape_text
+
+_locks: WeakSet[Any] = WeakSet()
+
+
+def new_lock() -> Any:
+    """A `threading.RLock` that is released in a forked child if another thread held it at the fork.
+
+    What such a lock guards must be whole at every instant, since the child never sees the end of what was going on.
+    """
+    lock = threading.RLock()
+    _locks.add(lock)
+    return lock
+
+
+def _free_in_child() -> None:
+    for lock in list(_locks):
+        if not lock._is_owned():
+            lock._at_fork_reinit()  # as the standard library does with its own
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_free_in_child)
 
 
 class Input(Leaf):

@@ -15,8 +15,7 @@ from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 
-from flowgraph.box.slopes import Saturates, Slopes
-from flowgraph.box.value import Value
+from flowgraph.box.vocabulary import Saturates, Slopes, Value
 from flowgraph.errors import FrozenError, ShapeError, UnknownAttributeError, UsageError
 from flowgraph.printable import printable, why_not_a_name
 from flowgraph.shapes.size import Shape

@@ -13,8 +13,8 @@ from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_ori
 
 import numpy as np
 
-from flowgraph.box.interval import Interval
 from flowgraph.box.node import Node
+from flowgraph.box.vocabulary import Interval
 from flowgraph.errors import UsageError
 
 UNFIT = object()

@@ -22,9 +22,8 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from flowgraph.box import Box, Elementwise, registry
-from flowgraph.box.example import Example
-from flowgraph.box.interval import Interval
 from flowgraph.box.leaves import Parameter
+from flowgraph.box.vocabulary import Example, Interval
 from flowgraph.boxes import sum as sum_of
 from flowgraph.checking.cases import Case, children_of, examples_of
 from flowgraph.checking.regimes import RANKS, axis_groups

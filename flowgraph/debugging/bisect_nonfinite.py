@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from flowgraph.box.value import Value
+from flowgraph.box.vocabulary import Value
 
 Index = tuple[int, ...]
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Box, Elementwise, Value
-from flowgraph.box.slopes import CHOICE
+from flowgraph.box.vocabulary import CHOICE
 from flowgraph.boxes.indexing.index import Index
 from flowgraph.debugging.saturation import FLAT, dead_units, is_flat
 from flowgraph.debugging.zero_report import Cause

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from flowgraph.box import Box, Value
-from flowgraph.boxes.elementwise.cast import Cast
+from flowgraph.boxes.elementwise.complex_numbers import Cast
 from flowgraph.debugging.slopes import lost_at
 from flowgraph.debugging.vjp_contribution import vjp_contribution
 from flowgraph.debugging.zero_report import Cause, ZeroReport

@@ -3,15 +3,54 @@
 from __future__ import annotations
 
 import difflib
+import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cached_property
 from typing import Any
 
 from flowgraph.box import Box, Built
 from flowgraph.box.leaves import Input, Parameter, Random
 from flowgraph.errors import DuplicateNameError, UnknownBoxError
-from flowgraph.graph.debug_mode import debugging
+
+_debug: ContextVar[bool] = ContextVar("flowgraph_debug", default=os.environ.get("FLOWGRAPH_DEBUG", "0") != "0")
+
+
+debugging = _debug.get
+"""Whether debug mode is on."""
+
+
+@contextmanager
+def debug(on: bool = True) -> Iterator[None]:
+    """Check every postcondition in a `with` block: order, shapes, dtypes, NaN, values unchanged by fprop and bprop.
+
+    The environment variable FLOWGRAPH_DEBUG=1 turns it on for a whole process.
+
+    Parameters
+    ----------
+    on : bool, default True
+        Whether the checks are made inside; False turns them off in a part.
+
+    Yields
+    ------
+    None
+
+    Examples
+    --------
+    >>> import flowgraph as fg
+    >>> x = fg.Input("x", shape=("N",))
+    >>> with fg.debug():
+    ...     run = fg.Graph(fg.sum(x * x)).fprop(x=[1.0, 2.0])
+    >>> float(run)
+    5.0
+    """
+    token = _debug.set(on)
+    try:
+        yield
+    finally:
+        _debug.reset(token)
 
 
 class Boxes(tuple[Box, ...]):

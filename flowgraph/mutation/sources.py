@@ -35,7 +35,7 @@ def sources_of(target: str) -> list[Path]:
     Examples
     --------
     >>> from flowgraph.mutation import sources_of
-    >>> [path.name for path in sources_of("flowgraph.boxes.elementwise.hyperbolic")]
+    >>> [path.name for path in sources_of("flowgraph.boxes.elementwise.trigonometric")]
     ['hyperbolic.py']
     """
     path = Path(target)

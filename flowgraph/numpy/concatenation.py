@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.box.value import Value
+from flowgraph.box.vocabulary import Value
 from flowgraph.errors import UsageError
 from flowgraph.numpy.construction import asarray, holds_box
 

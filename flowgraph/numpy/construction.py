@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from flowgraph.box import Box, Constant
-from flowgraph.box.value import Value
+from flowgraph.box.vocabulary import Value
 from flowgraph.errors import ShapeError, UsageError
 from flowgraph.shapes.spec import shape_text
 

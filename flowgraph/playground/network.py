@@ -10,8 +10,7 @@ from flowgraph.box import Box, Elementwise
 from flowgraph.box.leaves import Input
 from flowgraph.boxes.elementwise.arithmetic import Add
 from flowgraph.boxes.linear_algebra.products import Affine, MatMul
-from flowgraph.boxes.neural.elementwise_loss import BinaryCrossEntropy
-from flowgraph.boxes.neural.loss import NegativeLogLikelihood, SoftmaxCrossEntropy
+from flowgraph.boxes.neural.loss import BinaryCrossEntropy, NegativeLogLikelihood, SoftmaxCrossEntropy
 from flowgraph.boxes.neural.softmax import Softmax
 from flowgraph.errors import UsageError
 from flowgraph.graph import Graph

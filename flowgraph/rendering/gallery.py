@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 
 from flowgraph.box import Box, Constant, Leaf, registry
-from flowgraph.box.example import Example
 from flowgraph.box.leaves import Input
+from flowgraph.box.vocabulary import Example
 from flowgraph.errors import FlowgraphError, RenderError, UsageError
 from flowgraph.graph import Graph
 from flowgraph.markup import inline, text

@@ -10,9 +10,8 @@ from flowgraph.box import Box, Value
 from flowgraph.box.leaves import Input
 from flowgraph.boxes import BinaryCrossEntropy
 from flowgraph.boxes.elementwise.arithmetic import Add, Divide, Multiply, Negative, Positive, Subtract
-from flowgraph.boxes.neural.elementwise_loss import Hinge
 from flowgraph.boxes.neural.label import pick
-from flowgraph.boxes.neural.loss import ClassLoss
+from flowgraph.boxes.neural.loss import ClassLoss, Hinge
 from flowgraph.boxes.reduction.sums import mean
 from flowgraph.graph import Graph
 from flowgraph.training.sample_weight import losses_in, weighted

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box.leaves import Parameter
-from flowgraph.box.value import Value
+from flowgraph.box.vocabulary import Value
 from flowgraph.boxes import L1
 from flowgraph.errors import UsageError
 from flowgraph.training.keywords import strict_settings

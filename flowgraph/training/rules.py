@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 
 from flowgraph.box.leaves import Parameter
-from flowgraph.box.value import Value
+from flowgraph.box.vocabulary import Value
 from flowgraph.errors import UsageError
 from flowgraph.training.keywords import strict_settings
 from flowgraph.training.lazy_rule import LazyRule

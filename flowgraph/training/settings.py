@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from flowgraph.box.value import Value
+from flowgraph.box.vocabulary import Value
 from flowgraph.errors import UsageError
 
 Rng: TypeAlias = int | np.integer[Any] | np.random.Generator | None

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from flowgraph.box.leaves import Parameter
-from flowgraph.box.value import Value
+from flowgraph.box.vocabulary import Value
 from flowgraph.errors import UsageError
 from flowgraph.graph.topology import Boxes
 from flowgraph.training.rule import Rule, Updates

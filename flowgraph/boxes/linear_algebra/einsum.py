@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from flowgraph.box import Box, Value
-from flowgraph.box.example import example
+from flowgraph.box.vocabulary import example
 from flowgraph.boxes.engine import remedies
 from flowgraph.boxes.engine.shape_like import sum_like
 from flowgraph.boxes.indexing.index import index, index_add, open_grid

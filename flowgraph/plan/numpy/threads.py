@@ -9,7 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from itertools import pairwise
 from typing import Any, TypeVar
 
-from flowgraph.box.locks import new_lock
+from flowgraph.box.leaves import new_lock
 
 Tile = TypeVar("Tile")
 

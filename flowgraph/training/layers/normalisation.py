@@ -9,7 +9,7 @@ import numpy as np
 
 from flowgraph.box import Box, Value
 from flowgraph.box.leaves import Parameter
-from flowgraph.boxes.engine.in_training import InTraining
+from flowgraph.boxes.engine.passing_on import InTraining
 from flowgraph.boxes.engine.shape_like import count_like
 from flowgraph.errors import ShapeError
 from flowgraph.training.keywords import strict_settings
