@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any, Generic, NoReturn, Protocol, TypeVar, cas
 
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
+from numpy.typing import DTypeLike
 
-from flowgraph.box.number_conversion import NumberConversion
+from flowgraph.box import concrete_values
+from flowgraph.box.node import Node
 from flowgraph.box.numpy_dispatch import call_function, call_ufunc
 from flowgraph.box.vocabulary import Value
 from flowgraph.errors import UsageError
-from flowgraph.shapes.size import Size, product
+from flowgraph.shapes.size import Shape, Size, product
 
 Made = TypeVar("Made")
 """What operators and methods build: `Box`, which its parts do not import, as it is put together from them."""
@@ -160,8 +162,24 @@ Box
 """
 
 
-class ArrayMethods(NumberConversion, Operators[Made]):
-    """The array interface of a box; every method is the NumPy function of its name."""
+_AS_A_NUMBER = "work with the box itself, which computes as a number does, with np.sin in place of math.sin"
+_AS_AN_ARRAY = (
+    "use the box itself, which computes as an array does; join boxes with np.stack([...]) or np.concatenate([...]), "
+    "index an array by fg.Constant(array)[box], and where a function takes arrays only, see what to write instead in "
+    "docs/functions.md, 'What does not take boxes'"
+)
+_RUN = "fg.Graph(box).fprop(...)[box]"
+_JIT = "loop with fg.scan or fg.while_loop; or name the argument that decides in static_argnums or static_argnames"
+
+
+class ArrayMethods(Node, Operators[Made]):
+    """The array interface of a box; every method is the NumPy function of its name.
+
+    Where Python or NumPy asks for numbers, `bool(box)` or `np.asarray(box)`, a box answers while a function is traced.
+    """
+
+    shape: Shape
+    dtype: np.dtype[Any]
 
     def _made_by(self, function: Callable[..., Any], *arguments: Any, **settings: Any) -> Made:
         """Call a NumPy function on the box; the box that it builds is an array by NumPy's annotations."""
@@ -344,3 +362,104 @@ class ArrayMethods(NumberConversion, Operators[Made]):
 
     def __round__(self, ndigits: int | None = None) -> Made:
         return self._made_by(np.round, ndigits or 0)
+
+    def item(self, *place: Any) -> NoReturn:
+        """Refuse: a box has no value before a run.
+
+        Parameters
+        ----------
+        *place : int
+            Not read.
+
+        Raises
+        ------
+        UsageError
+            In every call; the message says how to run the graph.
+        """
+        self._refuse("item()", _AS_A_NUMBER, "fg.Graph(box).fprop(...)[box].item()")
+
+    def tolist(self) -> NoReturn:
+        """Refuse: a box has no value before a run.
+
+        Raises
+        ------
+        UsageError
+            In every call; the message says how to run the graph.
+        """
+        self._refuse(
+            "tolist()", "iterate over the box itself: [part for part in box]", "fg.Graph(box).fprop(...)[box].tolist()"
+        )
+
+    def __contains__(self, value: object) -> NoReturn:
+        self._refuse("in", "build np.any(box == value), or look at the value of a run")
+
+    def __bool__(self) -> bool:
+        answer: bool = self._answer(
+            bool,
+            "bool() (an `if`, `and`, `or` or `not`)",
+            "choose with np.where(condition, a, b), combine with & | ~, and compare boxes themselves with `is`",
+        )
+        return answer
+
+    def __float__(self) -> float:
+        if concrete_values.current() is not None and self.dtype.kind in "fc":
+            self._refuse("float()", _AS_A_NUMBER)
+        return float(self._answer(float, "float()", _AS_A_NUMBER, "float(fg.Graph(box).fprop(...))"))
+
+    def __int__(self) -> int:
+        return int(self._answer(int, "int()", _AS_A_NUMBER, "int(fg.Graph(box).fprop(...)[box])"))
+
+    def __complex__(self) -> NoReturn:
+        self._refuse("complex()", _AS_A_NUMBER, "complex(fg.Graph(box).fprop(...)[box])")
+
+    def __index__(self) -> int:
+        way_out = "index with the box itself: other_box[box], fg.Constant(array)[box] or np.take(other_box, box)"
+        if self.dtype.kind not in "iu":
+            self._refuse("an integer index", way_out)
+        return operator.index(self._answer(operator.index, "an integer index", way_out))
+
+    def __format__(self, spec: str) -> str:
+        if spec:
+            self._refuse(f"a number to print as {spec!r}", "print the box itself, or the result of the function")
+        return str(self)
+
+    def __array__(self, dtype: DTypeLike | None = None, copy: Any = None) -> Any:
+        """Whole numbers and booleans, which have no gradient, while a function is traced; else refused.
+
+        Those of the box, or what is asked for: np.int64(box) rounds to zero as box.astype(int) does.
+        """
+        wanted = self.dtype if dtype is None else np.dtype(dtype)
+        if (
+            concrete_values.current() is None
+            or len(self.outputs) > 1
+            or not {self.dtype.kind, wanted.kind} & set("biu")
+        ):
+            self._refuse("np.asarray()", _AS_AN_ARRAY)
+        shape, kind, numbers = self._answer(_as_numbers, "np.asarray()", _AS_AN_ARRAY)
+        return np.array(np.frombuffer(numbers, kind).reshape(shape), dtype)
+
+    def _answer(self, kind: Callable[[Any], Any], what: str, way_out: str, run: str = _RUN) -> Any:
+        """The concrete value of the box while a function is traced, converted by `kind`; refused anywhere else."""
+        trace = concrete_values.current()
+        answer = None if trace is None else trace.answer(self, kind)
+        if answer is None and trace is not None and not trace.for_all:
+            self._refuse(what, "it reads an input from outside of the function, which has to be an argument")
+        if answer is None:
+            self._refuse(what, way_out, run)
+        return answer
+
+    def _refuse(self, what: str, way_out: str, run: str = _RUN) -> NoReturn:
+        """Refuse what needs numbers; `run` is how to ask the run of a graph, outside of a function that is traced."""
+        trace = concrete_values.current()
+        if trace is None:
+            why, more = "which has no value before a run", f"or run the graph: {run}"
+        elif trace.for_all:
+            why, more = f"which {concrete_values.UNDER_JIT}", _JIT
+        else:
+            why, more = "which is differentiated, and as numbers it would carry no gradient", ""
+        raise UsageError(f"{self.title}: found {what} of a box, {why}; {way_out}" + (f"; {more}" if more else ""))
+
+
+def _as_numbers(value: Any) -> tuple[tuple[int, ...], str, bytes]:
+    """An array as what can be compared and made an array again."""
+    return value.shape, value.dtype.str, value.tobytes()

@@ -31,8 +31,9 @@ def read_only(value: Any) -> Any:
 
 def refuse_masked(who: str, value: object) -> None:
     """Refuse an array that hides some of its numbers, which np.asarray would bring to light."""
-    if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
-        hidden = int(np.sum(np.ma.getmaskarray(value)))
+    ma = sys.modules.get("numpy.ma")  # NumPy loads it when it is asked for; before that no array has a mask
+    if ma is not None and isinstance(value, ma.MaskedArray) and ma.is_masked(value):
+        hidden = int(np.sum(ma.getmaskarray(value)))
         raise DtypeError(
             f"{who}: found a masked array that hides {hidden} of its {value.size} numbers, needs a number everywhere; "
             f"fill it, a.filled(0.0), and give the mask to np.where or as weights"

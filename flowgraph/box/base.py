@@ -91,8 +91,9 @@ class Box(ArrayMethods["Box"]):
         own = {n: a for n, a in vars(cls).get("__annotations__", {}).items() if "ClassVar" not in str(a)}
         check_setting_names(cls, own)
         written = vars(cls).get("__doc__")
-        dataclasses.dataclass(init=False, repr=False, eq=False)(cls)
-        cls.settings = {field.name: field for field in dataclasses.fields(cast(Any, cls))}
+        if own or len(cls.__bases__) > 1 or not hasattr(cls, "__dataclass_fields__"):  # else all is inherited
+            dataclasses.dataclass(init=False, repr=False, eq=False)(cls)
+            cls.settings = {field.name: field for field in dataclasses.fields(cast(Any, cls))}
         if abstract:
             return
         if cls.fprop is Node.fprop and users_line().path == types.new_class.__code__.co_filename:

@@ -246,11 +246,11 @@ class HelpText:
     """
 
     def __init__(self, written: str | None) -> None:
-        self.written = inspect.cleandoc(written or "")
+        self.written = written or ""
 
     def __get__(self, box: object, cls: type[Any]) -> str:
         try:
-            return help_text(cls, self.written)
+            return help_text(cls, inspect.cleandoc(self.written))
         except AttributeError:  # the class is being made, and has not read its declarations yet
             return self.written
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import functools
 import os
 import sys
@@ -17,7 +16,7 @@ import numpy as np
 
 from flowgraph.box.vocabulary import Saturates, Slopes, Value
 from flowgraph.errors import FrozenError, ShapeError, UnknownAttributeError, UsageError
-from flowgraph.printable import printable, why_not_a_name
+from flowgraph.printable import near_names, printable, why_not_a_name
 from flowgraph.shapes.size import Shape
 from flowgraph.shapes.spec import Spec, shape_text
 
@@ -414,7 +413,7 @@ def _unknown_attribute(box: Node, name: str) -> str:
         text += f"; use np.{name}(box)"
     else:
         known = [attribute for attribute in (*dir(type(box)), "shape", "dtype") if not attribute.startswith("_")]
-        near = difflib.get_close_matches(name, known, 3)
+        near = near_names(name, known)
         text += f"; near it: {', '.join(near)}" if near else "; use the NumPy function for it"
     return text + _line(box)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypeAlias, TypeGuard
@@ -11,8 +11,8 @@ import numpy as np
 
 from flowgraph.errors import UsageError
 
-Seed: TypeAlias = int | np.integer[Any] | Sequence[int] | np.ndarray[Any, Any] | np.random.SeedSequence | None
-"""What a run draws from; None draws anew each time."""
+Seed: TypeAlias = "int | np.integer[Any] | Sequence[int] | np.ndarray[Any, Any] | np.random.SeedSequence | None"
+"""What a run draws from; None draws anew each time. As text, since NumPy loads np.random when it is asked for."""
 
 draws: dict[str, type[Draw]] = {}
 """Every draw class by name, as the registry of boxes."""
@@ -81,7 +81,7 @@ def seed_of_run(seed: Seed, who: str = "fprop") -> Any:
     (7, False)
     """
     if seed is None:
-        return secrets.randbits(128)
+        return int.from_bytes(os.urandom(16))
     if type(seed) is int and seed >= 0:
         return seed
     if isinstance(seed, np.random.SeedSequence):

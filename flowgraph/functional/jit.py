@@ -7,7 +7,6 @@ import functools
 import gc
 import inspect
 import pickle
-import random
 import sys
 import threading
 import weakref
@@ -29,8 +28,6 @@ from flowgraph.functional.variant import MISS, Kind, Static, Variant, spec_of, t
 from flowgraph.graph import Graph
 from flowgraph.plan.emitter import emitter_of
 
-_TYPES = frozenset({np.random.Generator, np.random.RandomState, random.Random})
-
 
 @contextmanager
 def refuse_draws(who: str) -> Iterator[None]:
@@ -39,8 +36,11 @@ def refuse_draws(who: str) -> Iterator[None]:
     All of them are found, by way of the garbage collector, wherever the function has them from. A thread that draws
     meanwhile is taken for the function; it is called anew by the next call.
     """
-    before = [(one, _state(one)) for one in gc.get_objects() if type(one) in _TYPES]
-    before += [(one, _state(one)) for one in (np.random.mtrand._rand, random._inst)]
+    import random  # loads a library of hashes
+
+    kinds = (np.random.Generator, np.random.RandomState, random.Random)
+    generators = [generator for generator in gc.get_objects() if type(generator) in kinds]
+    before = [(generator, _state(generator)) for generator in (*generators, np.random.mtrand._rand, random._inst)]
     yield
     for generator, state in before:
         if _state(generator) == state:
@@ -54,11 +54,11 @@ def refuse_draws(who: str) -> Iterator[None]:
 
 
 def _state(generator: Any) -> Any:
-    if isinstance(generator, random.Random):
-        return generator.getstate()
     if isinstance(generator, np.random.RandomState):
         return pickle.dumps(generator.get_state(legacy=False))
-    return pickle.dumps(generator.bit_generator.state)
+    if isinstance(generator, np.random.Generator):
+        return pickle.dumps(generator.bit_generator.state)
+    return generator.getstate()
 
 
 Backend: TypeAlias = Literal["numpy", "numba", "jax"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -14,6 +13,7 @@ from typing import Any
 from flowgraph.box import Box, Built
 from flowgraph.box.leaves import Input, Parameter, Random
 from flowgraph.errors import DuplicateNameError, UnknownBoxError
+from flowgraph.printable import near_names
 
 _debug: ContextVar[bool] = ContextVar("flowgraph_debug", default=os.environ.get("FLOWGRAPH_DEBUG", "0") != "0")
 
@@ -211,5 +211,5 @@ class Topology:
             return f"{key.title}: is not in this graph; it holds the boxes that its outputs read"
         if not isinstance(key, str):
             return f"found {key!r}, needs a box of the graph or its name"
-        near = difflib.get_close_matches(key, self._by_name, 3, 0.5) or list(self._by_name)[:8]
+        near = near_names(key, self._by_name) or list(self._by_name)[:8]
         return f"no box of the graph is called {key!r}; near it: {', '.join(near)}"
