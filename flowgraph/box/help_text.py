@@ -46,7 +46,7 @@ def setting_lines(cls: type[Any], name: str) -> str:
     annotation = annotation_of(cls, name)
     is_open = type(None) in get_args(annotation)
     key = _WITH_NONE.get(name, name) if is_open else name
-    words = WORDS.get(key, "") if cls.__module__.startswith("flowgraph.") else ""
+    words = WORDS.get(key, "") if cls.built_in else ""
     default = _default(cls.settings[name])
     return f"{name} : {type_text(annotation)}{default}" + (f"\n    {words}" if words else "")
 
@@ -118,7 +118,7 @@ def example_text(cls: type[Any]) -> str:
     >>> example_text(Tanh).splitlines()[2]
     '>>> box = fg.Tanh([-1.0, 0.25, 1.5])'
     """
-    if not cls.__module__.startswith("flowgraph.boxes.") or cls.examples is None:
+    if not cls.built_in or cls.examples is None:
         return ""
     for example in (*_three_numbers(cls), *cls.examples):
         children = [_example_child(cls, position, one) for position, one in enumerate(example.children)]

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import os
 import sys
-import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -22,9 +22,6 @@ from flowgraph.shapes.spec import Spec, shape_text
 
 _HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 _NUMPY = os.path.dirname(np.__file__) + os.sep
-_known: dict[int, _Code] = {}
-"""Code that built boxes, by its identity as long as it lives: hashing code takes longer than building a box."""
-
 _scope: ContextVar[str] = ContextVar("flowgraph_scope", default="")
 
 
@@ -39,40 +36,20 @@ class Line(NamedTuple):
         return f"{os.path.basename(self.path)}:{self.number}"
 
 
-def users_line() -> Line:
-    """The innermost line of the call stack that is neither flowgraph's nor NumPy's."""
+def users_instruction() -> tuple[CodeType, int]:
+    """Where the user's code is: the innermost code of the call stack that is neither flowgraph's nor NumPy's."""
     frame = sys._getframe(1)
     inside = _inside
     while inside[frame.f_code.co_filename] and frame.f_back is not None:
         frame = frame.f_back
-    code = frame.f_code
-    known = _known.get(id(code))
-    if known is None or known.code() is not code:
-        known = _known[id(code)] = _Code(code)
-    line = known.lines.get(frame.f_lasti)
-    if line is None:
-        line = known.lines[frame.f_lasti] = known.line(code.co_filename, frame.f_lineno, frame.f_lasti)
-    return line
+    return frame.f_code, frame.f_lasti
 
 
-class _Code:
-    """Code that built boxes, and a line for each of its instructions that did."""
-
-    def __init__(self, code: CodeType) -> None:
-        self.code = weakref.ref(code, functools.partial(_forget, id(code)))
-        self.lines: dict[int, Line] = {}
-        self._places = list(code.co_positions())
-
-    def line(self, path: str, number: int, instruction: int) -> Line:
-        """The line of an instruction, with the place of the expression that it belongs to, where Python keeps that."""
-        place = self._places[instruction // 2]
-        return Line(path, number, () if None in place else place)  # type: ignore[arg-type]
-
-
-def _forget(place: int, code: weakref.ref[CodeType]) -> None:
-    """Let go of the lines of code that is gone, unless other code has come to stand there."""
-    if place in _known and _known[place].code is code:
-        del _known[place]
+@functools.lru_cache(1024)
+def line_of(code: CodeType, instruction: int) -> Line:
+    """The line of an instruction, with the place of the expression that it belongs to, where Python keeps that."""
+    place = next(itertools.islice(code.co_positions(), instruction // 2, None))
+    return Line(code.co_filename, place[0] or code.co_firstlineno, () if None in place else place)  # type: ignore[arg-type]
 
 
 class _Inside(dict[str, bool]):
@@ -89,6 +66,16 @@ _inside = _Inside()
 def is_inside_flowgraph(path: str) -> bool:
     """Whether a file is one of flowgraph's own."""
     return path.startswith(_HERE)
+
+
+def is_built_in(cls: type[Any]) -> bool:
+    """Whether a class is one of flowgraph's own; a class of boxes says it as `built_in`."""
+    return cls.__module__.startswith("flowgraph.")
+
+
+def full_name(cls: type[Any]) -> str:
+    """The name of a class with that of its module."""
+    return f"{cls.__module__}.{cls.__qualname__}"
 
 
 @contextmanager
@@ -186,16 +173,20 @@ class Node:
     calls_back: ClassVar[bool] = False
     """Whether its fprop or bprop calls a function that a user wrote, which may give something else in each call."""
 
+    built_in: ClassVar[bool] = False
+    """Whether the class is one of flowgraph's own, the methods of which are tested to be pure and to write nowhere."""
+
     child_names: ClassVar[tuple[str, ...]] = ()
     variadic: ClassVar[bool] = False
     settings: ClassVar[Mapping[str, Any]] = {}
+    default_settings: ClassVar[dict[str, Any]] = {}
+    """The settings that may be left out, with what they are then."""
     has_bprop: ClassVar[bool] = False
     takes_needs: ClassVar[bool] = False
 
     children: tuple[Any, ...]
     name: str | None
     scope: str
-    built_at: Line
     outputs: tuple[Spec, ...]
     is_derivative: bool = False
 
@@ -222,6 +213,12 @@ class Node:
         raise UsageError(
             f"{type(self).__name__}: declares no fprop; define fprop(self, *values of the children) in the class"
         )
+
+    @property
+    def built_at(self) -> Line:
+        """The line of the user's code that built the box, looked up from the instruction that did."""
+        built: Line | tuple[CodeType, int] = self.__dict__["built_at"]
+        return built if isinstance(built, Line) else line_of(*built)
 
     @property
     def spec(self) -> Spec:
@@ -385,7 +382,7 @@ class Node:
             state["name"], state["scope"] = None, current_scope()  # by which an error calls a box that is built
         return twin
 
-    def _place(self, name: str | None, scope: str, built_at: Line | None = None) -> None:
+    def _place(self, name: str | None, scope: str, built_at: Any = None) -> None:
         """Name a box that nobody has seen yet, and say where in the user's code it stands."""
         self.__dict__.update(name=name, scope=scope)
         if built_at is not None:
@@ -437,5 +434,4 @@ def _immutable(box: Node, name: str, what: str) -> str:
 
 
 def _line(box: Node) -> str:
-    line = box.__dict__.get("built_at")
-    return f"\n  built at {line}" if line else ""
+    return f"\n  built at {box.built_at}" if "built_at" in box.__dict__ else ""

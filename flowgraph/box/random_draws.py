@@ -9,6 +9,7 @@ from typing import Any, ClassVar, TypeAlias, TypeGuard
 
 import numpy as np
 
+from flowgraph.box.node import full_name, is_built_in
 from flowgraph.errors import UsageError
 
 Seed: TypeAlias = "int | np.integer[Any] | Sequence[int] | np.ndarray[Any, Any] | np.random.SeedSequence | None"
@@ -44,8 +45,7 @@ class Draw:
 
     def __init_subclass__(cls, **keywords: Any) -> None:
         super().__init_subclass__(**keywords)
-        own = cls.__module__.startswith("flowgraph.")
-        cls.key = cls.__name__ if own else f"{cls.__module__}.{cls.__qualname__}"
+        cls.key = cls.__name__ if is_built_in(cls) else full_name(cls)
         draws[cls.key] = cls
 
     def __call__(self, generator: np.random.Generator, shape: tuple[int, ...]) -> Any:

@@ -225,7 +225,7 @@ def _smooth_boxes() -> list[type[Box]]:
         cls
         for cls in registry.values()
         if issubclass(cls, Elementwise)
-        and cls.__module__.startswith("flowgraph.")
+        and cls.built_in
         and cls.has_bprop
         and cls.__name__ not in MEET
         and not (cls.kinks or cls.constant_children or cls.variadic)

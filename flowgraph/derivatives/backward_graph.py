@@ -38,8 +38,7 @@ def on_boxes(step: Step, differences: bool) -> Step:
 def _build(step: Step, grad: Value, value: Value, *children: Value) -> tuple[Any, ...]:
     """The boxes that the bprop builds, or one box that calls it on arrays where they would not be right."""
     box = step.box
-    own = type(box).__module__.startswith("flowgraph.")
-    if own or not box.has_bprop:
+    if box.built_in or not box.has_bprop:
         try:
             return step.bprop(grad, value, *children)
         except Exception as error:

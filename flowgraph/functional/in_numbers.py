@@ -156,7 +156,7 @@ def _steps(graph: CachedSteps, wrt: Sequence[Box]) -> tuple[Sequence[Fstep], Seq
 def _is_plain(cls: type[Box]) -> bool:
     """Whether all boxes of a class of flowgraph's own have a bprop that sends a gradient to every child."""
     sends = cls.has_bprop and cls.constant_children == cls.not_implemented_children == frozenset()
-    return sends and cls.__module__.startswith("flowgraph.")
+    return sends and cls.built_in
 
 
 def _steps_of_graph(graph: CachedSteps, wrt: Sequence[Box]) -> tuple[Sequence[Fstep], Sequence[Step]]:

@@ -72,7 +72,7 @@ def calls_back(box: Box) -> bool:
     waiting, seen = [box], {box}
     while waiting:
         one = waiting.pop()
-        if one.calls_back or not type(one).__module__.startswith("flowgraph."):
+        if one.calls_back or not one.built_in:
             return True
         inside = [value for name in one.settings if isinstance(value := one.__dict__.get(name), Box)]
         inside = [part for value in inside for part in (value, *topological_order(value.children))]
@@ -97,7 +97,7 @@ def refuse_stranger(box: Box) -> NoReturn:
 def state_key(box: Box, sizes: Sizes) -> Hashable:
     """Settings; of a class that is not flowgraph's own all that it keeps in its instances."""
     cls = type(box)
-    if cls.__module__.startswith("flowgraph."):
+    if cls.built_in:
         if not cls.settings:
             return None
         return tuple([setting_key(getattr(box, name), sizes) for name in cls.settings])

@@ -37,18 +37,16 @@ class Size(str):
     """
 
     terms: dict[Monomial, int]
+    unknown: bool
+    """Whether some part of it is only known in a run."""
 
     def __new__(cls, terms: str | Mapping[Monomial, int]) -> Size:
         """From the name of a size, or from a polynomial: the coefficient of each monomial."""
         polynomial: dict[Monomial, int] = {(str(terms),): 1} if isinstance(terms, str) else dict(terms)
         size = super().__new__(cls, terms if isinstance(terms, str) else _text(polynomial))
         size.terms = polynomial
+        size.unknown = any(name.startswith("?") for monomial in polynomial for name in monomial)
         return size
-
-    @property
-    def unknown(self) -> bool:
-        """Whether some part of it is only known in a run."""
-        return any(name.startswith("?") for name in self.names)
 
     @property
     def names(self) -> set[str]:
