@@ -71,7 +71,7 @@ class Input(Leaf):
 
     def __init__(self, name: str, *, shape: Any = (), dtype: Any = float) -> None:
         self._start(name)
-        self._read(read_shape(shape, self.title), dtype)
+        self._read(read_shape(self, shape), dtype)
         if self.dtype.kind not in "biufc":
             raise DtypeError(f"{self.title}: found dtype {self.dtype}, needs numbers or booleans")
 
@@ -268,7 +268,7 @@ class Random(Leaf):
     def __init__(self, draw: Any, *, shape: Any = (), dtype: Any = float, name: str | None = None) -> None:
         self._start(name)
         self.__dict__["draw"] = draw
-        self._read(read_shape(shape, self.title), dtype)
+        self._read(read_shape(self, shape), dtype)
         if any(isinstance(size, Size) and size.unknown for size in self.shape):
             raise ShapeError(
                 f"{self.title}: found the shape {shape_text(self.shape)} with a size that depends on values; "
@@ -344,17 +344,16 @@ class Random(Leaf):
         return tuple(evaluate(size, sizes) for size in self.shape)
 
 
-def read_shape(shape: object, title: str) -> Shape:
+def read_shape(leaf: Leaf, shape: object) -> Shape:
     """A shape as the user wrote it: a number or a name per axis."""
-    sizes = tuple(shape) if isinstance(shape, tuple | list) else (shape,)
-    return tuple(_read_size(size, title) for size in sizes)
+    return tuple([_read_size(leaf, size) for size in (shape if isinstance(shape, tuple | list) else (shape,))])
 
 
-def _read_size(size: object, title: str) -> int | Size:
+def _read_size(leaf: Leaf, size: object) -> int | Size:
     if isinstance(size, Size) and all(map(is_size_name, size.names)):
         return size
     if isinstance(size, str) and not isinstance(size, Size) and size.isidentifier():
         return Size(size)
     if isinstance(size, int | np.integer) and not isinstance(size, bool) and size >= 0:
         return int(size)
-    raise ShapeError(f"{title}: found {size!r} in its shape, needs a number from 0 or a name such as 'N' per axis")
+    raise ShapeError(f"{leaf.title}: found {size!r} in its shape, needs a number from 0 or a name such as 'N' per axis")

@@ -108,12 +108,11 @@ def assert_topological(order: Sequence[Box]) -> None:
 def unique_names(order: Iterable[Box]) -> dict[Box, str]:
     """A name for each box: its own, else its scope and symbol, with a number added if the name is taken."""
     boxes = list(order)
-    names = refuse_equal_names([box for box in boxes if not box.children])
-    taken = set(names.values())
+    taken = set(leaves_by_name([box for box in boxes if not box.children]))
     used: Counter[str] = Counter()
     result: dict[Box, str] = {}
     for box in sorted(boxes, key=lambda box: box.name is None):
-        name = names.get(box)
+        name = None if box.children else box.name
         if name is None:
             base = box.name or box.scope + box.symbol
             name = base
@@ -125,8 +124,8 @@ def unique_names(order: Iterable[Box]) -> dict[Box, str]:
     return {box: result[box] for box in boxes}
 
 
-def refuse_equal_names(leaves: Iterable[Box]) -> dict[Box, str]:
-    """The names of the leaves as their user gave them: a graph is fed and read by them, so no two are the same."""
+def leaves_by_name(leaves: Iterable[Box]) -> dict[str, Box]:
+    """The leaves by the names that their user gave: a graph is fed and read by them, so no two are the same."""
     owner: dict[str, Box] = {}
     for box in leaves:
         if box.name is None:
@@ -137,7 +136,7 @@ def refuse_equal_names(leaves: Iterable[Box]) -> dict[Box, str]:
                 f"Graph: two boxes are called {box.name!r}, built at {other.built_at} and {box.built_at}; "
                 f"give each a name of its own, or build each in its fg.scope"
             )
-    return {box: name for name, box in owner.items()}
+    return owner
 
 
 class Topology:
@@ -153,7 +152,7 @@ class Topology:
             assert_topological(self.boxes)
         self.slots = dict(zip(self.boxes, range(len(self.boxes)), strict=True))
         leaves = [box for box in self.boxes if not box.children]
-        self._leaves = {name: box for box, name in refuse_equal_names(leaves).items()}
+        self._leaves = leaves_by_name(leaves)
         self.inputs = Boxes([box for box in leaves if isinstance(box, Input)])
         self.parameters = Boxes([box for box in leaves if isinstance(box, Parameter)])
         self.randoms = Boxes([box for box in leaves if isinstance(box, Random)])
@@ -185,13 +184,13 @@ class Topology:
         UnknownBoxError
             If the graph has no such box; the message lists similar names.
         """
-        found: object = key
+        box: object = key
         if isinstance(key, str):  # a run that is fed and read by the names of leaves needs no names of all boxes
-            found = self._leaves.get(key)
-            found = self._by_name.get(key) if found is None else found
-        if not isinstance(found, Box) or found not in self.slots:
+            box = self._leaves.get(key)
+            box = self._by_name.get(key) if box is None else box
+        if not isinstance(box, Box) or box not in self.slots:
             raise UnknownBoxError(self._unknown_box(key))
-        return found
+        return box
 
     def __getitem__(self, name: str) -> Box:
         return self.box(name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -155,10 +156,7 @@ class CountLike(Box):
 def count(shape: Shape, axis: Axes | None) -> int:
     """The number of elements along the axes, of a shape in numbers."""
     axes = range(len(shape)) if axis is None else axis if isinstance(axis, tuple) else (axis,)
-    total = 1
-    for i in axes:
-        total *= shape[i]
-    return total
+    return prod([shape[i] for i in axes])
 
 
 @public
