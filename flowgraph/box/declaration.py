@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, get_args
 
-from flowgraph.box.node import Node
+from flowgraph.box.node import OF_EVERY_BOX, Node
 from flowgraph.box.vocabulary import Saturates, Slopes
 from flowgraph.errors import DeclarationError
 from flowgraph.shapes.spec import Signature
@@ -14,7 +14,7 @@ from flowgraph.shapes.spec import Signature
 
 def check_setting_names(cls: type[Node], annotations: Mapping[str, Any]) -> None:
     """Refuse a setting that would hide what every box has."""
-    taken = {"children", "name", "scope", "built_at", "outputs", "shape", "dtype"} & annotations.keys()
+    taken = OF_EVERY_BOX & annotations.keys()
     if taken:
         raise DeclarationError(f"{cls.__name__}: a setting cannot be called {sorted(taken)[0]!r}; a box has that name")
 

@@ -133,18 +133,14 @@ def reopened(path: str) -> Iterator[None]:
         _scope.reset(token)
 
 
-_OF_ALL = frozenset({"children", "name", "scope", "built_at", "outputs", "shape", "dtype"})
+OF_EVERY_BOX = frozenset({"children", "name", "scope", "built_at", "outputs", "shape", "dtype"})
 """What every box holds beside its settings; one of several outputs has no shape and dtype of its own."""
+
+ALIKE = OF_EVERY_BOX | {"differentiable_wrt"}
+"""What two boxes that differ in nothing but their children have in common, and the children."""
 
 _OF_ONE_BOX = ("built_for", "differentiable_wrt", "is_derivative")
 """What many boxes hold of their own: for which box a plan made it, what is found out when it is asked for."""
-
-_ELSEWHERE = {
-    **dict.fromkeys(["value", "data"], "values live in a run: fg.Graph(box).fprop(...)[box]"),
-    **dict.fromkeys(["grad", "backward"], "gradients come from a run: run.bprop()[box], or as boxes from fg.gradient"),
-    "eval": "run the graph: fg.Graph(box).fprop(...)[box]",
-}
-"""What other packages have on their arrays, and where it is here."""
 
 
 class Node:
@@ -372,9 +368,9 @@ class Node:
         state["children"] = children
         for name in _OF_ONE_BOX:
             state.pop(name, None)
-        complete = len(self.settings) + len(_OF_ALL) - (0 if "shape" in state else 2)
+        complete = len(self.settings) + len(OF_EVERY_BOX) - (0 if "shape" in state else 2)
         if len(state) > complete:  # something else was found out of this box and kept, which is rare
-            for name in state.keys() - _OF_ALL - self.settings.keys():
+            for name in state.keys() - OF_EVERY_BOX - self.settings.keys():
                 del state[name]
         if anew:
             for name in ("outputs", "shape", "dtype"):
@@ -404,15 +400,15 @@ def _unknown_attribute(box: Node, name: str) -> str:
     text = f"{type(box).__name__}: a box has no {name!r}"
     if name.startswith("_"):  # looked for by NumPy, notebooks and debuggers, which read no text
         return text
-    if name in _ELSEWHERE:
-        text += f"; {_ELSEWHERE[name]}"
-    elif callable(getattr(np, name, None)):
-        text += f"; use np.{name}(box)"
-    else:
-        known = [attribute for attribute in (*dir(type(box)), "shape", "dtype") if not attribute.startswith("_")]
-        near = near_names(name, known)
-        text += f"; near it: {', '.join(near)}" if near else "; use the NumPy function for it"
-    return text + _line(box)
+    if callable(getattr(np, name, None)):
+        return f"{text}; use np.{name}(box){_line(box)}"
+    known = [attribute for attribute in (*dir(type(box)), "shape", "dtype") if not attribute.startswith("_")]
+    near = near_names(name, known, 0.6)
+    words = f"near it: {', '.join(near)}" if near else "use the NumPy function for it"
+    return (
+        f"{text}; {words}; its value lives in a "
+        f"run, fg.Graph(box).fprop(...)[box], its gradient in run.bprop()[box], or as a box in fg.gradient{_line(box)}"
+    )
 
 
 def _immutable(box: Node, name: str, what: str) -> str:

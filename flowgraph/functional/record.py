@@ -12,6 +12,7 @@ from numpy.typing import DTypeLike
 
 from flowgraph.box import Array, Box, Constant, Value, frozen_copy
 from flowgraph.box.leaves import Parameter, Random
+from flowgraph.box.node import OF_EVERY_BOX
 from flowgraph.errors import UsageError
 from flowgraph.graph.topology import topological_order
 from flowgraph.loops.body import Body
@@ -19,8 +20,6 @@ from flowgraph.shapes.size import Size
 from flowgraph.shapes.spec import Spec
 
 _PLAIN = frozenset({int, str, bool, type(None), type(...), complex, range, bytes})
-
-_OF_EVERY_BOX = frozenset({"children", "name", "scope", "built_at", "outputs", "shape", "dtype", "differentiable_wrt"})
 
 
 class Record(NamedTuple):
@@ -101,7 +100,11 @@ def state_key(box: Box, sizes: Sizes) -> Hashable:
         if not cls.settings:
             return None
         return tuple([setting_key(getattr(box, name), sizes) for name in cls.settings])
-    own = [(name, value) for name, value in box.__dict__.items() if name not in _OF_EVERY_BOX]
+    own = [
+        (name, value)
+        for name, value in box.__dict__.items()
+        if name not in OF_EVERY_BOX and name != "differentiable_wrt"
+    ]
     return tuple([(name, setting_key(value, sizes)) for name, value in own])
 
 
