@@ -496,10 +496,10 @@ def exports(package: str, path: Iterable[str]) -> dict[str, Any]:
     for module in sorted(module.name for module in pkgutil.walk_packages(path, f"{package}.")):
         importlib.import_module(module)
     declared: list[Any] = [*registry.values(), *_functions.values()]
-    own = [one for one in declared if one.__module__.startswith(f"{package}.")]
-    return {one.__name__: one for one in sorted(own, key=lambda one: one.__name__)}
+    own = [item for item in declared if item.__module__.startswith(f"{package}.")]
+    return {item.__name__: item for item in sorted(own, key=lambda item: item.__name__)}
 
 
-def is_public(one: object) -> bool:
+def is_public(exported: object) -> bool:
     """Whether a name is exported as `fg.<name>`; boxes that are used in gradients only are not."""
-    return not (isinstance(one, type) and issubclass(one, Box)) or one.public
+    return not (isinstance(exported, type) and issubclass(exported, Box)) or exported.public

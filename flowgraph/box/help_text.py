@@ -65,11 +65,13 @@ def type_text(annotation: Any) -> str:
     """
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
-        return type_text(arguments[0]) + "".join(_bounds(one) for one in arguments[1:] if isinstance(one, Interval))
+        return type_text(arguments[0]) + "".join(
+            _bounds(bound) for bound in arguments[1:] if isinstance(bound, Interval)
+        )
     if origin is Literal:
         return f"{{{', '.join(map(repr, arguments))}}}"
     if origin in (Union, types.UnionType):
-        return " or ".join(type_text(one) for one in arguments)
+        return " or ".join(type_text(part) for part in arguments)
     if origin is tuple and len(arguments) == 2 and arguments[1] is Ellipsis:
         return "tuple" if arguments[0] is Any else f"tuple of {type_text(arguments[0])}"
     if origin is tuple and arguments:
@@ -121,7 +123,7 @@ def example_text(cls: type[Any]) -> str:
     if not cls.built_in or cls.examples is None:
         return ""
     for example in (*_three_numbers(cls), *cls.examples):
-        children = [_example_child(cls, position, one) for position, one in enumerate(example.children)]
+        children = [_example_child(cls, position, child) for position, child in enumerate(example.children)]
         if all(len(child.text) <= _LONGEST for child in children):
             value = _value(cls, [child.value for child in children], example)
             if value is not None:
@@ -133,7 +135,8 @@ def _three_numbers(cls: type[Any]) -> list[Example]:
     """Three numbers for each child, where a box works element by element and needs nothing else."""
     fits = any(base.__name__ == "Elementwise" for base in cls.__mro__) and not cls.variadic
     required = any(field.default is MISSING and field.default_factory is MISSING for field in cls.settings.values())
-    if required or not fits or any(not isinstance(one, tuple) for example in cls.examples for one in example.children):
+    given = [child for example in cls.examples for child in example.children]
+    if required or not fits or any(not isinstance(child, tuple) for child in given):
         return []
     return [Example(((3,),) * len(cls.child_names))]
 
@@ -211,7 +214,7 @@ def _printed(value: Any) -> tuple[str, str]:
     """A call and its printed value; shapes only for several outputs, as the sign of an eigenvector is arbitrary."""
     call = "fg.Graph(box).fprop()[box]"
     if isinstance(value, tuple):
-        return f"[part.shape for part in {call}]", repr([np.shape(one) for one in value])
+        return f"[part.shape for part in {call}]", repr([np.shape(part) for part in value])
     array = np.asarray(value)
     if array.size > _MOST:
         return f"{call}.shape", repr(array.shape)

@@ -77,16 +77,16 @@ def _cached(box: Node, known: tuple[Any, ...], compute: Callable[[Node, tuple[An
     try:
         settings = [getattr(box, name) for name in cls.settings]
         key = (cls, known, *settings, *map(type, settings))
-        found = _cache.get(key)
+        known_result = _cache.get(key)
     except TypeError:  # a setting that cannot be hashed, such as an array
         return compute(box, known)
-    if found is not None:
-        return found
-    found = compute(box, known)
+    if known_result is not None:
+        return known_result
+    result = compute(box, known)
     if len(_cache) >= _LARGEST_CACHE:
         _cache.clear()
-    _cache[key] = found
-    return found
+    _cache[key] = result
+    return result
 
 
 def _from_trials(box: Node, specs: Sequence[Spec]) -> Spec | tuple[Spec, ...]:
@@ -175,8 +175,8 @@ def axis_of(box: Node, axis: Any, ndim: int) -> int:
     """One axis of an array of `ndim` axes, from the front."""
     if type(axis) is int and -ndim <= axis < ndim:
         return axis % ndim
-    (one,) = axes_of(box, (axis,), ndim)
-    return one
+    (place,) = axes_of(box, (axis,), ndim)
+    return place
 
 
 def is_of_number(ndim: int, axis: Any) -> bool:

@@ -22,7 +22,7 @@ def on_last_axes(ufunc: np.ufunc, call: Callable[..., Any], inputs: Sequence[Any
     counts = [_count(part) for part in str(ufunc.signature).replace("->", ",").split("),")]
     keepdims = bool(keywords.get("keepdims", False))
     axes = _axes(ufunc, counts, keywords, keepdims)
-    moved = [_moved(a, one, _last(len(one))) for a, one in zip(inputs, axes, strict=False)]
+    moved = [_moved(a, core, _last(len(core))) for a, core in zip(inputs, axes, strict=False)]
     result = call(*moved)
     for _ in range(counts[0] if keepdims else 0):
         result = np.expand_dims(result, -1)
@@ -40,10 +40,10 @@ def _axes(ufunc: np.ufunc, counts: list[int], keywords: Mapping[str, Any], keepd
     given = keywords.get("axes")
     if given is None:
         axis = keywords.get("axis")
-        return [_last(one) if axis is None else (axis,) * one for one in counts]
-    listed = [one if isinstance(one, tuple) else (one,) for one in given]
+        return [_last(count) if axis is None else (axis,) * count for count in counts]
+    listed = [core if isinstance(core, tuple) else (core,) for core in given]
     listed += [_last(counts[-1])] * (len(counts) - len(listed))
-    if [len(one) for one in listed] != list(counts):
+    if [len(core) for core in listed] != list(counts):
         raise UsageError(f"np.{ufunc.__name__}: found axes={given!r}, needs as many axes as {ufunc.signature} names")
     return listed
 

@@ -88,8 +88,8 @@ def seed_of_run(seed: Seed, who: str = "fprop") -> Any:
         return tuple(int(word) for word in seed.generate_state(4))
     if _is_entropy(seed):
         return int(seed)
-    if isinstance(seed, list | tuple | np.ndarray) and len(seed) and all(_is_entropy(one) for one in seed):
-        return tuple(int(one) for one in seed)
+    if isinstance(seed, list | tuple | np.ndarray) and len(seed) and all(_is_entropy(word) for word in seed):
+        return tuple(int(word) for word in seed)
     drawn = ", such as int(rng.integers(2**63))" if isinstance(seed, np.random.Generator) else ""
     raise UsageError(
         f"{who}: found seed={seed!r}, needs an integer from 0{drawn}, a sequence of such integers, or None for new "

@@ -12,7 +12,7 @@ from numpy.typing import DTypeLike
 
 from flowgraph.box import Array, Box, Constant, Value, frozen_copy
 from flowgraph.box.leaves import Parameter, Random
-from flowgraph.box.node import OF_EVERY_BOX
+from flowgraph.box.node import ALIKE
 from flowgraph.errors import UsageError
 from flowgraph.graph.topology import topological_order
 from flowgraph.loops.body import Body
@@ -100,11 +100,7 @@ def state_key(box: Box, sizes: Sizes) -> Hashable:
         if not cls.settings:
             return None
         return tuple([setting_key(getattr(box, name), sizes) for name in cls.settings])
-    own = [
-        (name, value)
-        for name, value in box.__dict__.items()
-        if name not in OF_EVERY_BOX and name != "differentiable_wrt"
-    ]
+    own = [(name, value) for name, value in box.__dict__.items() if name not in ALIKE]
     return tuple([(name, setting_key(value, sizes)) for name, value in own])
 
 

@@ -99,8 +99,8 @@ def multiply(left: int | Size, right: int | Size) -> int | Size:
     if isinstance(right, int):
         return int(left * right) if isinstance(left, int) else _scaled(left, right)
     total: dict[Monomial, int] = {}
-    for (one, m), (two, n) in itertools.product(_terms(left).items(), _terms(right).items()):
-        monomial = tuple(sorted(one + two))
+    for (names, m), (more, n) in itertools.product(_terms(left).items(), _terms(right).items()):
+        monomial = tuple(sorted(names + more))
         total[monomial] = total.get(monomial, 0) + m * n
     return _tidy(total)
 
@@ -161,7 +161,7 @@ def fit(samples: Sequence[tuple[Mapping[str, int], int]]) -> int | Size:
 
 
 def _scaled(size: Size, factor: int) -> int | Size:
-    return size if factor == 1 else _tidy({names: one * factor for names, one in size.terms.items()})
+    return size if factor == 1 else _tidy({names: coefficient * factor for names, coefficient in size.terms.items()})
 
 
 def _degree(monomial: Monomial) -> tuple[int, Monomial]:

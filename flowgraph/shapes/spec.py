@@ -70,8 +70,8 @@ def broadcast(shapes: Iterable[Shape]) -> Shape | None:
 
 def sample(spec: Spec) -> np.ndarray[Any, Any]:
     """An array of that shape and dtype which takes no memory: ones for floats, zeros for labels, indices and masks."""
-    one = np.ones((), spec.dtype) if spec.dtype.kind in "fc" else np.zeros((), spec.dtype)
-    return np.broadcast_to(one, [int(size) for size in spec.shape])
+    element = np.ones((), spec.dtype) if spec.dtype.kind in "fc" else np.zeros((), spec.dtype)
+    return np.broadcast_to(element, [int(size) for size in spec.shape])
 
 
 def _broadcast_size(one: int | Size, other: int | Size) -> int | Size | None:
