@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.box.value import Value
+from flowgraph.box.vocabulary import Value
 from flowgraph.checking.compare import FormFault, Gradients, are_finite, ask, gaps, kept
 from flowgraph.checking.difference import STEP
 from flowgraph.checking.examination import Examination

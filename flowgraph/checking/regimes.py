@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.box.value import Value
+from flowgraph.box.vocabulary import Value
 from flowgraph.checking.properties import Property, keeping
 from flowgraph.checking.target import Array, Inputs, is_float_array, shown
 

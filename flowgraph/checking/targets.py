@@ -11,8 +11,8 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from flowgraph.box import Box, Constant, Value, registry
-from flowgraph.box.interval import Interval
 from flowgraph.box.leaves import Input, Parameter
+from flowgraph.box.vocabulary import Interval
 from flowgraph.boxes import sum as sum_of
 from flowgraph.boxes.elementwise.complex_numbers import conjugate_if_complex, real_part
 from flowgraph.checking.cases import Case, child_labels

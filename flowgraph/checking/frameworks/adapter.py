@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, Self, TypeAlias
 
 import numpy as np
 
-from flowgraph.box.value import Value
+from flowgraph.box.vocabulary import Value
 from flowgraph.checking.code_contents import reachable_values
 from flowgraph.checking.target import Inputs, is_float_array, parameter_names
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.box.value import Value
+from flowgraph.box.vocabulary import Value
 from flowgraph.checking.frameworks.adapter import Adapter, ArrayKind, Opened, Pullback, is_of, names, wide_enough
 from flowgraph.checking.point import generator
 from flowgraph.checking.target import Array, Inputs, form_of
