@@ -320,22 +320,23 @@ def check(  # noqa: PLR0913  a keyword for each thing that a user may declare
     Float arrays and floats are differentiated, everything else is a setting that is varied too, and so are float
     defaults (`slope=0.1`) that fprop and bprop have in common.
 
-    The example is the contract: ranks, sizes that are equal, the types and signs of settings, and annotations; an
-    elementwise function also broadcasts. A wrong number is a failure there, and beyond it where fprop means what it
-    computes, as for a stack of examples. Where it means nothing, and where `bprop` raises or returns another shape
-    beyond the example, that is a note of the report, and with `strict=True`, the default for box classes, boxes and
+    A failure is a number, a NaN or a shape that is silently wrong at the example or at inputs like it: of the same
+    types and ranks, in which axes that are equal stay equal, none is empty, and every property of the example holds,
+    such as being positive, sorted, or a permutation. A refusal of any kind at any input but the example, and what is
+    wrong beyond inputs like it, is a note of the report, and with `strict=True`, the default for box classes, boxes and
     graphs, a failure.
 
     `valid(*inputs)` says which derived inputs are within the contract, where fprop does not raise outside of it; of a
     box it is called with the children, and with the settings that it names. `vary=` and `fixed=` choose what is varied:
-    any of "values", "shapes", "settings", "dtypes", and names of inputs. What is given by name, `axis=1`, is an
-    argument of the function; of one written in NumPy it is a setting, which its bprop is given too if it takes it.
+    any of "values", "shapes", "settings", "dtypes", and names of inputs; properties of an input that `vary=` names are
+    not kept. What is given by name, `axis=1`, is an argument of the function; of one written in NumPy it is a setting,
+    which its bprop is given too if it takes it.
 
     `order=2` also checks the second derivative: of boxes by their gradient graph, of functions through `second`, the
     bprop of bprop, if it is given. `budget` bounds the calls of fprop. `effort` bounds them and the seconds of the
-    processor: "fast" (0.5 s for a function, 1 s where a framework runs it or for a class of boxes, 4 s for a graph),
-    "normal" (3 s, 12 s, 6 s, 30 s), "thorough" (five times these); what is wrong takes up to 0.5 s, 1.5 s or 3 s more
-    to explain.
+    processor, and twenty times as many by the clock on the wall, counted from the first call of fprop: "fast" (0.5 s
+    for a function, 1 s where a framework runs it or for a class of boxes, 4 s for a graph), "normal" (3 s, 12 s, 6 s,
+    30 s), "thorough" (five times these); what is wrong takes up to 0.5 s, 1.5 s or 3 s more to explain.
 
     Parameters
     ----------
@@ -361,7 +362,7 @@ def check(  # noqa: PLR0913  a keyword for each thing that a user may declare
     framework : {'numpy', 'torch', 'jax', 'autograd', 'mygrad'}, optional
         Whose function it is; by default it is recognised.
     strict : bool, optional
-        Whether what fails beyond the example is a failure, and not a note.
+        Whether refusals, and what fails beyond the example, are failures, and not notes.
     vary, fixed : str or sequence of str, optional
         What is varied, and what is not: "values", "shapes", "settings", "dtypes", names of inputs.
     effort : {'fast', 'normal', 'thorough'}, default 'normal'

@@ -23,9 +23,14 @@ from flowgraph.checking.compare import (
     gaps,
     kept,
 )
-from flowgraph.checking.example_contract import EXAMPLE, ExampleContract, Notes
+from flowgraph.checking.example_contract import (
+    EXAMPLE,
+    ExampleContract,
+    Notes,
+    to_half_the_digits,
+    words_of_half_digits,
+)
 from flowgraph.checking.excuses import settle
-from flowgraph.checking.half_digits import to_half_the_digits, words_of_half_digits
 from flowgraph.checking.point import Illegal, OutOfTime, Point, Runner, directions_for, generator, grads_for
 from flowgraph.checking.properties import Property, equal_inputs, keeps, properties_of, structure_of
 from flowgraph.checking.regimes import Source

@@ -18,7 +18,7 @@ from flowgraph.checking.contract import second_order
 from flowgraph.checking.describe import report_of
 from flowgraph.checking.examination import Examination
 from flowgraph.checking.frameworks.check_framework import ADAPTERS, FrameworkName, framework_code, in_words_of
-from flowgraph.checking.properties import structure_of
+from flowgraph.checking.properties import property_of
 from flowgraph.checking.report import GradientError, Report, nothing, with_failures
 from flowgraph.checking.strategies import hypothesis, st
 from flowgraph.checking.target import Target
@@ -41,9 +41,9 @@ def property_test(
 
     The target is what `fg.check` takes: a box class, whose children, settings and `dtypes` are drawn; a function with
     `bprop=`, an autograd.Function or a module of torch, a function of JAX, autograd or MyGrad, each with one example of
-    its arguments, of whose float arrays the values are drawn. These keep their shapes, their signs where all have one,
-    the interval (0, 1) where all lie in it, and a structure such as symmetry; what `valid` refuses, and where the value
-    is not finite, is not used.
+    its arguments, of whose float arrays the values are drawn. These keep their shapes, the interval (0, 1) where all lie
+    in it, and what they have in common with others, such as a sign or symmetry; what `valid` refuses, and where the
+    value is not finite, is not used.
 
     The decorated function gets the case, and holds whatever else must be true of it; it may be empty, and take no
     argument. Settings of Hypothesis (`@settings(max_examples=500, deadline=None)`) and `@example(case)` go above.
@@ -104,17 +104,12 @@ def drawn(target: Target, say: Callable[[Report], Report]) -> Any:
 
 
 def _values(example: Any) -> Any:
-    """Values as those of the example: of its shape and sign."""
+    """Values as those of the example: of its shape, with what it has in common with others."""
     x = np.asarray(example)
-    low, high = (x.min(), x.max()) if x.size else (-1.0, 1.0)
-    domain = Interval(0.0, 1.0 if high < 1 else np.inf, open=True) if low > 0 else Interval()
-    if high < 0:
-        domain = Interval(-np.inf, 0.0, open=True)
-    if type(example) is float:
-        return strategies.floats(domain)
-    found = strategies.arrays(x.shape, np.float64, domain)
-    structure = structure_of(example)
-    return found if structure is None else found.map(structure.made)
+    domain = Interval(0.0, 1.0, open=True) if x.size and x.min() > 0 and x.max() < 1 else Interval()
+    found = strategies.floats(domain) if type(example) is float else strategies.arrays(x.shape, np.float64, domain)
+    kept = property_of(example, signed=True)
+    return found if kept is None else found.map(kept.made)
 
 
 def _target(
