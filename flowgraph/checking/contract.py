@@ -60,9 +60,10 @@ LAYOUTS: dict[str, Callable[[Array], Array]] = {
 }
 
 
-def _laid(x: Value, arrange: Callable[[Array], Array]) -> Any:
+def laid(x: Value, arrange: Callable[[Array], Array]) -> Any:
+    """An array, or each of a tuple, in another memory layout; numbers as they are."""
     if isinstance(x, tuple):
-        return tuple(_laid(part, arrange) for part in x)
+        return tuple(laid(part, arrange) for part in x)
     return arrange(x) if isinstance(x, np.ndarray) and x.ndim else x
 
 
@@ -74,13 +75,13 @@ def other_layouts(answer: Answer, answered: Callable[[Point, Array], Answer | No
     point = answer.point
     plain = point.arriving(answer.grad)
     for label, arrange in LAYOUTS.items():
-        arranged, arriving = tuple(_laid(x, arrange) for x in point.inputs), _laid(plain, arrange)
+        arranged, arriving = tuple(laid(x, arrange) for x in point.inputs), laid(plain, arrange)
         yield from _otherwise(answer, arranged, plain, f"{label} inputs")
         yield from _otherwise(answer, point.inputs, arriving, f"a {label} incoming gradient")
         yield from _otherwise(answer, arranged, arriving, f"{label} inputs and incoming gradient")
     alike = answered(point, np.full(answer.grad.shape, ALIKE)) if point.projection is None else None
     if alike is not None:
-        given = _laid(point.arriving(alike.grad), lambda g: np.broadcast_to(g.reshape(-1)[0], g.shape) if g.size else g)
+        given = laid(point.arriving(alike.grad), lambda g: np.broadcast_to(g.reshape(-1)[0], g.shape) if g.size else g)
         yield from _otherwise(alike, point.inputs, given, "a 0-stride incoming gradient (np.broadcast_to)")
 
 

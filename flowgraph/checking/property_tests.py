@@ -41,9 +41,9 @@ def property_test(
 
     The target is what `fg.check` takes: a box class, whose children, settings and `dtypes` are drawn; a function with
     `bprop=`, an autograd.Function or a module of torch, a function of JAX, autograd or MyGrad, each with one example of
-    its arguments, of whose float arrays the values are drawn. These keep their shapes, the interval (0, 1) where all lie
-    in it, and what they have in common with others, such as a sign or symmetry; what `valid` refuses, and where the
-    value is not finite, is not used.
+    its arguments, of whose float arrays the values are drawn. These keep their shapes, the interval (0, 1) where all
+    lie in it, and what they have in common with others, such as a sign or symmetry; what `valid` refuses, and where
+    the value is not finite, is not used.
 
     The decorated function gets the case, and holds whatever else must be true of it; it may be empty, and take no
     argument. Settings of Hypothesis (`@settings(max_examples=500, deadline=None)`) and `@example(case)` go above.

@@ -8,20 +8,20 @@ import numpy as np
 
 from flowgraph.box import Array
 from flowgraph.checking.cases import Case
+from flowgraph.checking.contract import LAYOUTS, laid
 from flowgraph.testing.probes import assert_same, differentiable, grads_of, parts, require, seeds
 
 
 def any_memory_layout(case: Case) -> None:
-    """Fortran order, negative strides and gaps give the same value and the same gradients."""
+    """Fortran order, negative strides, gaps and read-only memory give the same value and the same gradients."""
     value = case.box.fprop(*case.children)
-    for lay in (_fortran, _reversed, _gaps):
-        laid = case.replace(*(lay(a) for a in case.children))
-        assert_same(laid.box.fprop(*laid.children), value, case, f"value on {lay.__name__[1:]} memory")
+    for label, arrange in LAYOUTS.items():
+        other = case.replace(*(laid(a, arrange) for a in case.children))
+        assert_same(other.box.fprop(*other.children), value, case, f"value of arrays with {label}")
         if differentiable(case):
             grad = seeds(value)
-            laid_grad = tuple(map(lay, grad)) if isinstance(grad, tuple) else lay(grad)
-            for a, b in zip(grads_of(laid, laid_grad), grads_of(case, grad), strict=True):
-                assert_same(a, b, case, f"gradient on {lay.__name__[1:]} memory")
+            for a, b in zip(grads_of(other, laid(grad, arrange)), grads_of(case, grad), strict=True):
+                assert_same(a, b, case, f"gradient of arrays with {label}")
 
 
 def float32_like_float64(case: Case) -> None:
@@ -59,18 +59,3 @@ def empty_arrays(case: Case) -> None:
 
 def _doubled(array: Array) -> Array:
     return array.astype(np.result_type(array.dtype, np.float64))
-
-
-def _fortran(array: Array) -> Array:
-    return np.asfortranarray(array) if array.ndim else array
-
-
-def _reversed(array: Array) -> Array:
-    turn = (slice(None, None, -1),) * array.ndim
-    return array[turn].copy()[turn]
-
-
-def _gaps(array: Array) -> Array:
-    wide = np.zeros([2 * n for n in array.shape], array.dtype)
-    wide[(slice(None, None, 2),) * array.ndim] = array
-    return wide[(slice(None, None, 2),) * array.ndim]

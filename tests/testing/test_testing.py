@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 import flowgraph as fg
-from flowgraph.errors import install_hint
+from flowgraph.errors import BoxContractError, install_hint
 from flowgraph.testing import CHECKS, box_classes, check_box_class, checks, parametrize_with_checks
+from tests.registry import unregister
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -154,3 +155,22 @@ def test_each_check_is_described_and_named_once():
     assert all(check.needed for check in found)
     mark = parametrize_with_checks([fg.Tanh, fg.Exp])
     assert [pair.id for pair in mark.args[1]] == [f"{cls}-{check.name}" for cls in ("Tanh", "Exp") for check in CHECKS]
+
+
+def test_a_wrong_slope_is_told_with_child_and_element_as_fg_check_tells_it():
+    @unregister
+    class Scaled(fg.Box):
+        """h = a w, whose gradient by w is twice as large as it should be."""
+
+        def fprop(self, a, w):
+            return a * w
+
+        def bprop(self, grad, h, a, w):
+            return grad * w, 2 * grad * a
+
+    with pytest.raises(BoxContractError) as found:
+        check_box_class(Scaled)
+    text = str(found.value)
+    assert "central differences" in text
+    assert "gradient of w[" in text
+    assert "looks like: a factor: it should be 1/2 times as large" in text
