@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from fractions import Fraction
 from itertools import combinations
 from typing import Any
 
@@ -21,12 +22,12 @@ from flowgraph.checking.report import EXAMPLE_ONLY, VERDICTS, Failure, Report, d
 from flowgraph.checking.reproduce import reproducing_code
 from flowgraph.checking.target import Array, Inputs
 
-MOST_ELEMENTS = 64  # each costs a slope of its own
+MOST_DIAGNOSED = 64  # each costs a slope of its own
 
 
 def diagnose(point: Point, suspicion: Suspicion, child: int | None) -> str:
     """The first explanation that turns the analytic gradient of `child` into the numeric one; "" if none does."""
-    if not isinstance(suspicion, ValueMismatch) or child is None or not 0 < point.size(child) <= MOST_ELEMENTS:
+    if not isinstance(suspicion, ValueMismatch) or child is None or not 0 < point.size(child) <= MOST_DIAGNOSED:
         return ""
     rng = generator(0)
     grad = rng.uniform(0.5, 1.5, point.value.shape) * rng.choice([-1.0, 1.0], point.value.shape)
@@ -89,8 +90,20 @@ def _candidates(
     yield from _along_axes(analytic, numeric)
     if point.projection is None and grad.size == analytic.size and len(point.active) == 1:
         yield from _activations(point, grad.reshape(analytic.shape), analytic, numeric)
-    scale = float((analytic * numeric).sum() / max(float((analytic * analytic).sum()), 1e-300))
-    yield f"a constant factor: it should be {scale:.6g} times as large", scale * analytic
+    factor = _small_fraction(analytic, numeric)
+    if factor is not None:
+        yield f"a constant factor: it should be {factor} times as large", float(factor) * analytic
+
+
+def _small_fraction(analytic: Array, numeric: Array) -> Fraction | None:
+    """The factor between gradients of several numbers, if it is a quotient of small whole ones; of one, any fits."""
+    size = float((analytic * analytic).sum())
+    if not size or np.unique(numeric[numeric != 0]).size < 2:
+        return None
+    scale = float((analytic * numeric).sum()) / size
+    factor = Fraction(scale).limit_denominator(MOST_OF_FRACTION) if math.isfinite(scale) else Fraction(0)
+    exact = abs(float(factor) - scale) <= 1e-6 * abs(scale) and 0 < abs(factor.numerator) <= MOST_OF_FRACTION
+    return factor if exact else None
 
 
 def _factors(point: Point, child: int) -> dict[str, float]:
@@ -161,6 +174,7 @@ BLIND = (
     "few correct digits; let it compute in the type of its inputs"
 )
 COUNTED = ("weak", "comparisons", "undecided", "kinks", "regimes", "evaluations", "bprop_calls", "seconds")
+MOST_OF_FRACTION = 16  # its numerator and denominator: larger ones come near to any number
 TRIES = 40  # attempts at smaller inputs, which the seconds for explaining bound too
 CLEAR = 1e3  # times the tolerance
 OF_ESCALATION = 500  # calls of fprop
@@ -259,7 +273,9 @@ def describe(examination: Examination, ruling: Ruling) -> Failure:
         found = _worst_element(examination, point, suspicion.grad, child)
         if found is not None:
             child, index, analytic, numeric, error = found
-        diagnosis = "" if examination.late() else diagnose(point, suspicion, child)
+        # where it was found there are more elements, all of which a diagnosis must explain
+        whole = suspicion if ruling.suspicion.point.size(child or 0) > MOST_DIAGNOSED else ruling.suspicion
+        diagnosis = "" if examination.late() else diagnose(whole.point, whole, child)
     message = ruling.note or suspicion.note or "the gradient is wrong"
     code = reproducing_code(target, point, suspicion, child, index)
     return Failure(

@@ -43,7 +43,7 @@ MISTAKES = {
     "a factor: it should be 1 / the number of elements (12) times as large": exp_by(12),
     "a factor: it should be the size of axis 0 (the batch size?) (3) times as large": exp_by(1 / 3),
     "a factor: it should be 1 / the size of axis 1 (4) times as large": exp_by(4),
-    "a constant factor: it should be 0.769231 times as large": exp_by(1.3),
+    "a constant factor: it should be 10/13 times as large": exp_by(1.3),
     "a factor: it should be the number of outputs (3) times as large": (
         lambda a: a.sum(axis=1), lambda g, h, a: (g[:, None] * np.ones(a.shape) / 3,), X[:, :2]),
     "transposed": (lambda a: a * SQUARE, lambda g, h, a: ((g * SQUARE).T,), SQUARE),
