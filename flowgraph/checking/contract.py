@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ from flowgraph.checking.difference import STEP
 from flowgraph.checking.examination import Examination
 from flowgraph.checking.example_contract import EXAMPLE
 from flowgraph.checking.point import HALF, Direction, Illegal, Point, flatten, parts, random_direction
-from flowgraph.checking.regimes import DRAWS, Draw, as_input, values
+from flowgraph.checking.regimes import DRAWS, Draw, as_input, first_values, values
 from flowgraph.checking.roughness import Answer, answer_at, jittered, rounded_otherwise
 from flowgraph.checking.target import Array, Inputs, Target, without_first
 
@@ -420,7 +421,8 @@ def second_order(examination: Examination) -> None:
     seed, budget = int(examination.rng.integers(2**31)), examination.runner.budget
     inner = Examination.begin(target, seed, budget, 1.0, examination.scope)
     inner.visit("the example, second order", inner.inputs, coordinates=12, single=4)
-    for k, (regime, inputs) in enumerate(values(inner.source())):
+    source = inner.source()
+    for k, (regime, inputs) in enumerate(chain(first_values(source), values(source))):
         if k >= REGIMES or inner.wrong or inner.runner.used() > 1:
             break
         inner.visit(f"{regime}, second order", inputs)

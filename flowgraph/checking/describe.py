@@ -377,8 +377,16 @@ def report_of(examination: Examination, seed: int) -> Report:
         checked,
         examination.target.role,
         others,
-        kept=[f"{examination.target.names[i]} {one.name}" for i, one in examination.properties.items()],
+        kept=_kept(examination),
     )
+
+
+def _kept(examination: Examination) -> list[str]:
+    """The properties that every test case has; with strict=True they are broken too."""
+    names = examination.target.names
+    kept = [f"{names[i]} {one.name}" for i, one in examination.properties.items()]
+    kept += [f"{names[j]} is equal to {names[i]}" for j, i in examination.equal.items()]
+    return [] if examination.scope.strict else kept
 
 
 def _looked_at(examination: Examination) -> tuple[list[str], list[str], list[str]]:

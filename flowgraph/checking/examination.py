@@ -200,6 +200,8 @@ class Examination:
             self._settle_each(suspicions)
         except OutOfTime:
             self._settle_late(suspicions)
+            if not self.wrong:
+                self.unchecked = "the time was used up while a mismatch was looked at: give a higher effort="
             raise
         finally:
             self.runner.deadline = deadline
