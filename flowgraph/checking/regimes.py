@@ -307,7 +307,7 @@ def _of_all_inputs(source: Source, labels: Iterable[str]) -> Iterator[Regime]:
         if source.broken or not source.properties:
             yield label, drawn
         if source.properties:
-            yield f"{label}, keeping what the example has" * source.broken or label, source.kept(drawn)
+            yield (f"{label}, keeping what the example has" if source.broken else label), source.kept(drawn)
 
 
 def _equal_inputs(source: Source) -> Iterator[Regime]:

@@ -121,3 +121,24 @@ def test_whenever_the_time_is_used_up_a_wrong_bprop_does_not_pass(name, explains
     assert "pass" not in verdicts
     assert "fail" in verdicts
     assert explains or "undecided" in verdicts
+
+
+def slow_tanh(x):
+    busy(0.002)
+    return np.tanh(x)
+
+
+@pytest.mark.parametrize(("factor", "verdict"), [(1.005, "fail"), (1.0, "pass (example only)")])
+def test_the_verdict_at_the_example_is_final_where_the_time_ends(factor, verdict):
+    x = np.random.default_rng(0).normal(size=(3, 4))
+    report = fg.check(slow_tanh, x, bprop=lambda g, h, x: (factor * g * (1 - h * h),), effort="fast")
+    assert report.verdict == verdict, str(report)
+    assert not report.passed
+
+
+@pytest.mark.parametrize("budget", [1, 2, 17, 40, 150])
+def test_a_budget_bounds_the_calls_and_a_check_that_it_cut_short_is_no_pass(budget):
+    x = np.random.default_rng(0).normal(size=(3, 4))
+    report = fg.check(np.tanh, x, bprop=lambda g, h, x: (g * (1 - h * h),), budget=budget)
+    assert report.evaluations <= budget
+    assert report.verdict == ("undecided" if not report.comparisons else "pass (example only)"), str(report)
