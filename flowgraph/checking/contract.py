@@ -141,14 +141,14 @@ def _in_both(examination: Examination, inputs: Inputs, regime: str) -> tuple[Poi
 
 
 def _form(examination: Examination, faults: list[FormFault], found: Gradients | None) -> None:
-    """A gradient wider than its input is only warned of, unless the target says that types matter, as boxes do.
+    """A gradient wider than its input is only warned of, unless strict=True or the target says that types matter.
 
     np.where(x > 0, 1, 0) * grad widens already, and is right.
     """
     target = examination.target
     widens = found is not None and all(g is None or g.dtype in (np.float32, np.float64) for g in found)
     for fault in faults:
-        if fault.kind == "dtype" and widens and not target.strict_types:
+        if fault.kind == "dtype" and widens and not (target.strict_types or examination.scope.strict):
             examination.warn("dtype", f"{fault.note}: a float32 graph is widened")
         elif fault.kind != "raised":
             examination.pursue([fault])

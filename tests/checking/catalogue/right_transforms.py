@@ -261,8 +261,8 @@ def polynomial(c, x):
 
 
 def polynomial_back(g, y, c, x):
-    powers = x[..., None] ** np.arange(c.size - 1, -1, -1)
-    dc = (g[..., None] * powers).reshape(-1, c.size).sum(axis=0)
+    powers = x[..., None] ** np.arange(c.size - 1, -1, -1)  # wider than a float32
+    dc = (g[..., None] * powers.astype(g.dtype)).reshape(-1, c.size).sum(axis=0)
     slope = 0 * x
     for k, one in enumerate(c[:-1]):
         slope = slope * x + (c.size - 1 - k) * one
