@@ -90,9 +90,9 @@ def _candidates(
     yield from _along_axes(analytic, numeric)
     if point.projection is None and grad.size == analytic.size and len(point.active) == 1:
         yield from _activations(point, grad.reshape(analytic.shape), analytic, numeric)
-    factor = _small_fraction(analytic, numeric)
-    if factor is not None:
-        yield f"a constant factor: it should be {factor} times as large", float(factor) * analytic
+    fraction = _small_fraction(analytic, numeric)
+    if fraction is not None:
+        yield f"a constant factor: it should be {fraction} times as large", float(fraction) * analytic
 
 
 def _small_fraction(analytic: Array, numeric: Array) -> Fraction | None:
