@@ -12,9 +12,8 @@ from flowgraph.box.leaves import Input, Random
 from flowgraph.box.underflow import again
 from flowgraph.functional.containers import text_of
 from flowgraph.graph import Graph
-from flowgraph.plan.backends import Backend, BackendName
+from flowgraph.plan.backends import Backend, BackendName, Specialised
 from flowgraph.plan.binding import bind
-from flowgraph.plan.specialised import Specialised
 from flowgraph.plan.store import Store
 
 MOST_IDLE, IDLE_BYTES = 4, 1 << 22

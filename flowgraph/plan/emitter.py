@@ -10,7 +10,7 @@ from flowgraph.box.leaves import Parameter
 from flowgraph.errors import UsageError
 from flowgraph.graph import Graph
 from flowgraph.plan.binding import Program
-from flowgraph.plan.provenance import owner_of
+from flowgraph.plan.rebuild import owner_of
 from flowgraph.plan.schedule import Schedule
 from flowgraph.plan.store import Store
 

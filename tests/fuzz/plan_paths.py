@@ -12,10 +12,10 @@ import numpy as np
 import flowgraph as fg
 from flowgraph.errors import PlanError
 from flowgraph.plan import PASSES
-from flowgraph.plan.javascript.node import node_program
-from flowgraph.plan.numba import bind, compiling, emitter, fusing, reductions
+from flowgraph.plan.javascript.emitter import node_program
+from flowgraph.plan.numba import compiled_calls, compiling, emitter, kernels
 from flowgraph.plan.numpy import tiling
-from flowgraph.plan.passes import accumulation, sparse_rows
+from flowgraph.plan.passes import products, sparse_rows
 from flowgraph.plan.shards import split as shards
 from tests.fuzz.agreement import Rounding, disagreement
 from tests.fuzz.attempts import attempt
@@ -149,7 +149,7 @@ def _changed(changes: Mapping[tuple[Any, str], Any]) -> Iterator[None]:
 
 
 SMALL = {
-    (tiling, "LARGE"): 16, (tiling, "TILE"): 24, (tiling, "FOR_THREADS"): 1 << 30, (accumulation, "LARGE"): 8,
+    (tiling, "LARGE"): 16, (tiling, "TILE"): 24, (tiling, "FOR_THREADS"): 1 << 30, (products, "LARGE"): 8,
     (sparse_rows, "SMALLEST"): 0, (sparse_rows, "FEWER"): 0,
 }  # fmt: skip
 """Sizes from which plans take other ways, made so small that small arrays take them."""
@@ -175,11 +175,11 @@ def plan_in_pieces(built: Built, rng: np.random.Generator) -> Path:
     return compared if split else SKIPPED
 
 
-IN_PYTHON = {(bind, "compiled"): in_python, (compiling, "compiled_kernel"): kernel_in_python}
+IN_PYTHON = {(emitter, "compiled"): in_python, (compiling, "compiled_kernel"): kernel_in_python}
 """Python runs what Numba would compile."""
 
 IN_KERNELS = {
-    (emitter, "LARGEST"): 0, (fusing, "FEWEST"): 1, (reductions, "FEWEST"): 0,
+    (emitter, "LARGEST"): 0, (kernels, "FEWEST"): 1, (compiled_calls, "FEWEST"): 0,
     (sparse_rows, "SMALLEST"): 0, (sparse_rows, "FEWER"): 0,
 }  # fmt: skip
 """No graph is taken whole, and kernels are made of the smallest groups of lines."""

@@ -9,8 +9,8 @@ import pytest
 
 import flowgraph as fg
 from flowgraph.graph.table import total_flops
-from flowgraph.loops.checkpoint_box import Recomputed
-from flowgraph.plan.javascript.node import node_program
+from flowgraph.loops.checkpoint import Recomputed
+from flowgraph.plan.javascript.emitter import node_program
 from tests.loops.agreement import assert_close, dear
 from tests.loops.bodies import leaves, random_body
 

@@ -3,8 +3,8 @@
 import contextlib
 from unittest import mock
 
-from flowgraph.plan.numpy import pieces
 from flowgraph.plan.shards import split
+from flowgraph.plan.shards.box import Running
 
 
 @contextlib.contextmanager
@@ -22,5 +22,5 @@ def split_into(count=2, whole=True):
 
     with mock.patch.object(split, "pieces_of", pieces_of), contextlib.ExitStack() as stack:
         if not whole:
-            stack.enter_context(mock.patch.object(pieces.Running, "_at_once", at_once))
+            stack.enter_context(mock.patch.object(Running, "_at_once", at_once))
         yield

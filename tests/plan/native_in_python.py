@@ -5,9 +5,8 @@ import math
 
 import numpy as np
 
-from flowgraph.plan.numba.calls import call_loop
-from flowgraph.plan.numba.machine import ALWAYS
-from flowgraph.plan.numba.numbers import NUMBERS
+from flowgraph.plan.numba.machine import ALWAYS, NUMBERS
+from flowgraph.plan.numba.places import call_loop
 
 
 def in_python(native):

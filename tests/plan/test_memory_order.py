@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import flowgraph as fg
-from flowgraph.plan.memory_order import in_order
+from flowgraph.plan.kinds import in_order
 from tests.plan.agreement import assert_agree
 
 

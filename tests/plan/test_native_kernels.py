@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import flowgraph as fg
-from flowgraph.plan.numba import emitter, fusing, reductions
+from flowgraph.plan.numba import compiled_calls, emitter, kernels
 from flowgraph.plan.passes import sparse_rows
 from tests.plan.native_in_python import is_native
 
@@ -21,7 +21,7 @@ RNG = np.random.default_rng(0)
 def kernels_only(monkeypatch):
     """No graph is one function, and the smallest groups of lines are kernels."""
     for module, name, value in (
-        (emitter, "LARGEST", 0), (fusing, "FEWEST", 1), (reductions, "FEWEST", 0), (sparse_rows, "SMALLEST", 0),
+        (emitter, "LARGEST", 0), (kernels, "FEWEST", 1), (compiled_calls, "FEWEST", 0), (sparse_rows, "SMALLEST", 0),
     ):  # fmt: skip
         monkeypatch.setattr(module, name, value)
 

@@ -9,8 +9,7 @@ import flowgraph as fg
 from flowgraph.plan import PASSES, simplify
 from flowgraph.plan.arena import least_bytes
 from flowgraph.plan.passes import scalars, transpose_layout
-from flowgraph.plan.passes.opening import open_composites, opened
-from flowgraph.plan.specialise import specialise
+from flowgraph.plan.passes.inlining import open_composites, opened, specialise
 from tests.plan.test_plan import batch, network
 
 

@@ -14,7 +14,7 @@ from benchmarks.peers import networks
 from flowgraph.errors import LabelError
 from flowgraph.plan import blas
 from flowgraph.plan.numpy import threads
-from flowgraph.plan.shards import gain
+from flowgraph.plan.shards import split as gain
 from tests.plan.in_pieces import split_into
 from tests.registry import unregistered
 

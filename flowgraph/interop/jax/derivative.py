@@ -14,7 +14,7 @@ from flowgraph.box.value import Foreign, Value
 from flowgraph.derivatives.backward_graph import gradients
 from flowgraph.graph import Graph, feeding
 from flowgraph.plan.jax.evaluation import evaluate, refuse_unfit
-from flowgraph.plan.specialise import concrete_leaves, specialise
+from flowgraph.plan.passes.inlining import concrete_leaves, specialise
 
 
 def differentiable(graph: Graph, leaves: Sequence[Box]) -> Callable[..., tuple[Any, ...]]:

@@ -10,17 +10,23 @@ from flowgraph.box import Array, Box
 from flowgraph.plan.binding import Program, constant
 from flowgraph.plan.emitter import RefusedError, Request
 from flowgraph.plan.numba import compiling
-from flowgraph.plan.numba import pooling as pooling
-from flowgraph.plan.numba import reductions as reductions
-from flowgraph.plan.numba import table_rows as table_rows
-from flowgraph.plan.numba.compiled_calls import compiled_call
-from flowgraph.plan.numba.fusing import Fused, find_kernels, used_ufuncs
-from flowgraph.plan.numba.kernels import Addressed, address_of, addresses, kernel_of, number, signature_of, text_of
+from flowgraph.plan.numba.compiled_calls import bind_changer, compiled_call
+from flowgraph.plan.numba.kernels import (
+    Addressed,
+    Fused,
+    address_of,
+    addresses,
+    find_kernels,
+    kernel_of,
+    number,
+    signature_of,
+    text_of,
+    used_ufuncs,
+)
 from flowgraph.plan.numba.machine import why_missing
-from flowgraph.plan.numpy.emit import Writer
+from flowgraph.plan.numpy.emit import Source, Writer
 from flowgraph.plan.numpy.emitter import NumPyEmitter
 from flowgraph.plan.numpy.tiling import Chain
-from flowgraph.plan.numpy.writing import Source
 from flowgraph.plan.rebuild import shape_of
 from flowgraph.plan.schedule import FindChains, Schedule
 from flowgraph.plan.shards.box import InPieces
@@ -66,7 +72,7 @@ class MixedWriter(Writer):
         return found or super().function_of(box)
 
     def _fill(self, box: Box, name: str, texts: list[str]) -> None:
-        self.compiled += table_rows.bind_changer(self, box)
+        self.compiled += bind_changer(self, box)
         filling = compiled_call(self.plan, box, fills=True)
         if filling is None:
             super()._fill(box, name, texts)

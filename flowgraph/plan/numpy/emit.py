@@ -2,28 +2,250 @@
 
 from __future__ import annotations
 
+import functools
+import itertools
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from flowgraph.box import Box, Constant, Elementwise
+from flowgraph.box import Array, Box, Constant, Elementwise
 from flowgraph.box.leaves import Parameter
 from flowgraph.graph.passes import as_values, guarded
-from flowgraph.plan.binding import constant
-from flowgraph.plan.names import Names
-from flowgraph.plan.numpy.emit_tiles import write_chain
-from flowgraph.plan.numpy.lines import fill_of, number_of
-from flowgraph.plan.numpy.operands import literal_of
+from flowgraph.plan.binding import Binding, Memory, Names, constant
+from flowgraph.plan.kinds import Order, in_order
+from flowgraph.plan.numpy.lines import fill_of, literal_of, number_of
 from flowgraph.plan.numpy.rules import CALLS, FILLS, VIEWS
-from flowgraph.plan.numpy.threads import in_threads
-from flowgraph.plan.numpy.tiling import Chain
-from flowgraph.plan.numpy.ufuncs import ufunc_of
-from flowgraph.plan.numpy.writing import Source, Writing, name_of_run, write_join
-from flowgraph.plan.passes.masking import keep_where
-from flowgraph.plan.schedule import Schedule
-from flowgraph.plan.store import flat_view
+from flowgraph.plan.numpy.threads import in_threads, shared
+from flowgraph.plan.numpy.tiling import Chain, is_cut
+from flowgraph.plan.numpy.ufuncs import keep_where, ufunc_of
+from flowgraph.plan.rebuild import elements, shape_of, sizes_known
+from flowgraph.plan.schedule import Buffer, Schedule
+from flowgraph.plan.store import bytes_of, flat_view
 from flowgraph.printable import printable
+from flowgraph.shapes.spec import shape_text
+
+# The source of a tiled chain of elementwise lines, with threads where the arrays are large enough.
+
+ROWS = ":"
+"""Stands among the names of arrays for the slice that cuts them; no array has such a name."""
+
+
+def write_chain(writer: Writing, chain: Chain) -> None:
+    """Write the loop, and give the members that are read later their names as whole arrays."""
+    writer.headline(chain.boxes[0])
+    parts: dict[str, str] = {}
+    body: list[tuple[Box, str]] = []
+    local: dict[Box, str] = {}
+    for box in chain.boxes:
+        writing = fill_of(box)
+        assert writing is not None
+        texts = [_operand(writer, chain, child, parts, local) for child in box.children]
+        whole = writer.out(box)
+        out = _part(writer, whole, parts)
+        name = local[box] = writer.source.names[box]
+        lines = writing.lines(box, texts, out)
+        body += [(box, line) for line in lines[:-1]]
+        body.append((box, f"{name} = {lines[-1]}"))
+    _write_loop(writer, chain, parts, body)
+    inside = set(chain.boxes)
+    for box in chain.boxes:
+        writer.texts[box] = writer.source.names[box]
+        if box in writer.results or not inside.issuperset(writer.readers.get(box, ())):
+            writer.line(box, f"{writer.source.names[box]} = {writer.out(box)}", comment=False)
+
+
+def _operand(writer: Writing, chain: Chain, child: Box, parts: dict[str, str], local: dict[Box, str]) -> str:
+    if child in local:
+        return local[child]
+    text = writer.texts[child]
+    if not is_cut(child, chain):
+        return text
+    if not writer.plan.is_fixed(child):
+        return f"{text}[{_part(writer, ROWS, parts)}]"
+    return _part(writer, writer.out(child) if child in writer.plan.buffers else text, parts)
+
+
+def _part(writer: Writing, whole: str, parts: dict[str, str]) -> str:
+    """The name in the loop for the tile of an array, or for the slice itself."""
+    if whole not in parts:
+        parts[whole] = writer.source.taken.free("part" if whole == ROWS else f"{whole}_part")
+    return parts[whole]
+
+
+def _all_tiles(arrays: Sequence[str], chain: Chain, memory: Memory) -> Any:
+    """What the loop goes over: for each tile that tile of each array, in a share for each thread."""
+    whole = [None if one == ROWS else memory[one] for one in arrays]
+    count = shape_of(chain.boxes[0])[0]
+    starts = range(0, count, chain.rows)
+    if not chain.threads:
+        return _cut(whole, starts, chain.rows, count)
+    return [_cut(whole, share, chain.rows, count) for share in shared(starts)]
+
+
+def _cut(arrays: Sequence[Array | None], starts: Sequence[int], rows: int, count: int) -> list[tuple[Any, ...]]:
+    """For each tile of the rows, that tile of each array; the slice itself in place of None.
+
+    An array that holds one tile at a time serves all these tiles, and no others: they are the share of one thread.
+    """
+    own = [np.empty_like(a) if a is not None and len(a) != count else a for a in arrays]
+    cuts = []
+    for start in starts:
+        stop = min(start + rows, count)
+        cuts.append(
+            tuple(
+                slice(start, stop) if a is None else a[start:stop] if len(a) == count else a[: stop - start]
+                for a in own
+            )
+        )
+    return cuts
+
+
+def _write_loop(writer: Writing, chain: Chain, parts: dict[str, str], body: list[tuple[Box, str]]) -> None:
+    source = writer.source
+    tiles = source.bind_new("tiles", functools.partial(_all_tiles, list(parts), chain))
+    variables = ", ".join(parts.values()) + ("," if len(parts) == 1 else "")
+    note = f"{chain.tiles} tiles of {chain.rows} rows"
+    indent = "    "
+    if chain.threads:
+        share = source.taken.free("share")
+        writer.lines.append((f"    def {share}({tiles}):", ""))
+        indent = "        "
+    writer.lines.append((f"{indent}for {variables} in {tiles}:", note))
+    for box, text in body:
+        writer.line(box, f"{indent}{text}")
+    if chain.threads:
+        writer.lines.append((f"    in_threads({share}, {tiles})", ""))
+
+
+# The source of a plan: one line of NumPy for each box, with the names of the boxes and their shapes beside.
+
+# What grows while a plan is written: the source, its names, and the lines with the buffers that they fill.
+
+
+@dataclass
+class Source:
+    """The text of a plan's function while it grows: the names of the boxes, what the others stand for."""
+
+    text: str = ""
+    arguments: tuple[Box, ...] = ()
+    names: dict[Box, str] = field(default_factory=dict)
+    bindings: list[Binding] = field(default_factory=list)
+    taken: Names = field(default_factory=lambda: Names(()))
+    bound: set[str] = field(default_factory=set)
+
+    def bind(self, name: str, make: Callable[[Memory], Any]) -> str:
+        """Say once what a name stands for."""
+        if name not in self.bound:
+            self.bound.add(name)
+            self.bindings.append(Binding(name, make))
+        return name
+
+    def bind_new(self, name: str, make: Callable[[Memory], Any]) -> str:
+        """Bind a name that is free: this one, or this one with a number."""
+        return self.bind(self.taken.free(name), make)
+
+
+class Writing:
+    """The lines so far, the names of buffers, and what the boxes are read as; rules are given it."""
+
+    def __init__(self, plan: Schedule, source: Source) -> None:
+        self.plan = plan
+        self.source = source
+        self.lines: list[tuple[str, str]] = []
+        self.outs: dict[tuple[int, tuple[int, ...], str, Order | None], str] = {}
+        self.texts: dict[Box, str] = {}
+        self.scope: str | None = None
+        self.numbers: dict[Box, str] = {}
+        self.readers: dict[Box, list[Box]] = {}
+        for box in plan.graph.boxes:
+            for child in box.children:
+                self.readers.setdefault(child, []).append(box)
+        self.results: set[Box] = set()
+        self.new = {box: parameter for parameter, box in plan.updated.items()}
+        self.joins: dict[Box, dict[int, Box]] = {}
+        self.wholes: dict[int, Box] = {}
+        for box, section in plan.sections.items():
+            self.joins.setdefault(section.whole, {})[section.number] = box
+            self.wholes[id(plan.buffers[box])] = section.whole
+
+    def out(self, box: Box) -> str:
+        """The name of the buffer as the array that the value is."""
+        buffer = self.plan.buffers[box]
+        order = self.plan.orders.get(box)
+        key = (id(buffer), shape_of(box), box.dtype.str, order)
+        if key not in self.outs:
+            name = name_of_buffer(self, buffer)
+            self.outs[key] = self.source.bind_new(name, lambda memory: _array(buffer, box, memory, order))
+        return self.outs[key]
+
+    def headline(self, box: Box) -> None:
+        """A comment with the scope of a box, where it is another than that of the line above."""
+        scope = box.scope.rstrip("/")
+        if scope != self.scope:
+            if scope or self.scope is not None:
+                self.lines.append((f"    # {printable(scope)}" if scope else "    #", ""))
+            self.scope = scope
+
+    def line(self, box: Box, text: str, comment: bool = True) -> None:
+        """A line of source, with the shape of the box as a comment beside it."""
+        known = sizes_known(box)
+        shape = " and ".join(shape_text(spec.shape) for spec in box.outputs) if known else "size from values"
+        self.lines.append((f"    {text}", shape if comment and shape != "()" else ""))
+
+
+def _array(buffer: Buffer, box: Box, memory: Memory, order: Order | None = None) -> Array:
+    """A buffer as the array that the value of a box is."""
+    if buffer.tile:
+        return np.empty((buffer.tile, *shape_of(box)[1:]), box.dtype)
+    whole = buffer.whole
+    if whole.spare_of is None:
+        return in_order(memory.array(buffer.start, box), shape_of(box), order)
+    new = flat_view([memory.new[parameter] for parameter in whole.spare_of])
+    start = buffer.start // box.dtype.itemsize
+    return new[start : start + elements(box)].reshape(box.shape)
+
+
+def name_of_run(source: Source, run: Sequence[Parameter]) -> str:
+    """The name of flat parameters: of the first and the last."""
+    return "_".join(source.names[parameter] for parameter in dict.fromkeys((run[0], run[-1])))
+
+
+def name_of_buffer(writer: Writing, buffer: Buffer) -> str:
+    """What a buffer is called, if that is free: after the parameters whose spare one it is, or its section is."""
+    if buffer.spare_of is not None:
+        return f"spare_{name_of_run(writer.source, buffer.spare_of)}"
+    if buffer.inside is None:
+        return "m1"
+    run = buffer.whole.spare_of
+    if run is not None and (covered := _covered(run, buffer)):
+        return f"spare_{name_of_run(writer.source, covered)}"
+    return f"{writer.out(writer.wholes[id(buffer)])}_{buffer.section + 1}"
+
+
+def _covered(run: Sequence[Parameter], section: Buffer) -> list[Parameter]:
+    """The flat parameters that a section of it covers."""
+    ends = list(itertools.accumulate(map(bytes_of, run)))
+    return [p for p, end in zip(run, ends, strict=True) if section.start < end <= section.start + section.size]
+
+
+def write_join(writer: Writing, box: Box, texts: Sequence[str]) -> str:
+    """Copy what was not written into its section, and name the buffer of all."""
+    out, name = writer.out(box), writer.source.names[box]
+    start = 0
+    for section, (child, text) in enumerate(zip(box.children, texts, strict=True)):
+        stop = start + shape_of(child)[0]
+        if section not in writer.joins[box]:
+            writer.line(child, f"{out}[{start}:{stop}] = {text}")
+        start = stop
+    sections = [writer.out(one) for _, one in sorted(writer.joins[box].items())]
+    listed = " and ".join(sections) if len(sections) < 3 else f"{sections[0]} to {sections[-1]}"
+    writer.lines.append((f"    {name} = {out}", f"{shape_text(box.shape)} of {listed}"))
+    return name
+
+
+# The source of a plan: one line of NumPy for each box, with the names of the boxes and their shapes beside.
 
 FUNCTIONS: dict[str, Any] = {
     function.__name__: function

@@ -13,21 +13,24 @@ from flowgraph.plan.arena import lay_out
 from flowgraph.plan.binding import Program
 from flowgraph.plan.blas import planned_for_one_thread
 from flowgraph.plan.emitter import Request
-from flowgraph.plan.new_values import nearest_first, with_new_values
-from flowgraph.plan.numpy import convolution as convolution
-from flowgraph.plan.numpy import pieces
-from flowgraph.plan.numpy import pooling as pooling
 from flowgraph.plan.numpy import sparse_rows as sparse_rows
-from flowgraph.plan.numpy.emit import Writer, emit
+from flowgraph.plan.numpy import windows as windows
+from flowgraph.plan.numpy.emit import Source, Writer, emit
 from flowgraph.plan.numpy.lines import is_written
-from flowgraph.plan.numpy.scratch import give_scratch
-from flowgraph.plan.numpy.writing import Source
+from flowgraph.plan.numpy.windows import give_scratch
 from flowgraph.plan.passes.flat_parameters import flatten_parameters
-from flowgraph.plan.passes.lookups import keep_rows
 from flowgraph.plan.passes.simplify import simplify
-from flowgraph.plan.passes.sparse_rows import add_at_rows
-from flowgraph.plan.schedule import Buffer, FindChains, FlatParameters, Schedule, schedule
-from flowgraph.plan.shards.box import InPieces, Part
+from flowgraph.plan.passes.sparse_rows import add_at_rows, keep_rows
+from flowgraph.plan.schedule import (
+    Buffer,
+    FindChains,
+    FlatParameters,
+    Schedule,
+    nearest_first,
+    schedule,
+    with_new_values,
+)
+from flowgraph.plan.shards.box import InPieces, Part, bytes_of_pieces, text_of_pieces
 from flowgraph.plan.shards.split import in_pieces
 from flowgraph.plan.store import Store
 
@@ -70,7 +73,7 @@ class NumPyEmitter:
         plan = schedule(graph, updated, tiles, flat, ordered=True, fused=self.fused)
         for line, box in enumerate(graph.boxes):
             if isinstance(box, InPieces):
-                plan.buffers[box] = Buffer(pieces.bytes_of(box), line, plan.last[box])
+                plan.buffers[box] = Buffer(bytes_of_pieces(box), line, plan.last[box])
         give_scratch(plan)
         return plan
 
@@ -100,5 +103,5 @@ class NumPyEmitter:
         buffers = {id(buffer): buffer for buffer in schedule.buffers.values() if buffer.is_own and not buffer.tile}
         buffers.update({id(buffer): buffer for buffer in schedule.scratch.values()})
         copied = tuple([schedule.kinds[box] != "number" for box in kept])
-        inside = "".join(pieces.text_of(box) for box in schedule.graph.boxes if isinstance(box, InPieces))
+        inside = "".join(text_of_pieces(box) for box in schedule.graph.boxes if isinstance(box, InPieces))
         return Program(source.text + inside, source.text, source.bindings, lay_out(buffers.values()), copied)

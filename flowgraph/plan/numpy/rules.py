@@ -10,7 +10,7 @@ import numpy as np
 from flowgraph.box import Box
 from flowgraph.errors import UsageError
 from flowgraph.plan.numpy.threads import in_threads
-from flowgraph.plan.passes.masking import keep_where
+from flowgraph.plan.numpy.ufuncs import keep_where
 from flowgraph.plan.rules import Condition, Rules, always, never
 
 

@@ -12,8 +12,7 @@ from flowgraph.boxes.elementwise.comparison import Equal, Greater
 from flowgraph.boxes.elementwise.selection import Maximum, Where
 from flowgraph.boxes.neural.pooling import MaxPool, SpreadToLargest
 from flowgraph.boxes.neural.rectified_pooling import SpreadToRectified
-from flowgraph.plan.builder import Builder
-from flowgraph.plan.rebuild import number_of, sizes_known
+from flowgraph.plan.rebuild import Builder, number_of, sizes_known
 
 
 def rectified_last(make: Builder, box: Any) -> Box | None:

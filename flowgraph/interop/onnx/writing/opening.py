@@ -15,7 +15,7 @@ from flowgraph.graph import Graph
 from flowgraph.graph.topology import topological_order
 from flowgraph.interop.onnx.package import WRITTEN
 from flowgraph.interop.onnx.writing.rules import OPERATIONS, PARTS
-from flowgraph.plan.passes.opening import open_composites
+from flowgraph.plan.passes.inlining import open_composites
 from flowgraph.plan.rebuild import on_children, rebuild
 from flowgraph.shapes.spec import same
 
