@@ -107,4 +107,4 @@ def test_one_file_alone_writes_into_boxes():
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.Attribute) and node.attr in ("__dict__", "__setattr__")
     }
-    assert writing == {"provenance.py"}
+    assert writing == {"rebuild.py"}

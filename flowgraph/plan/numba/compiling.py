@@ -268,7 +268,7 @@ def _write(context: Any, builder: Any, signature: Any, given: Sequence[Any], bet
 LARGEST = 500
 """Functions that are kept; the one that was not used for the longest time makes room. A bound on disk, not tuned."""
 
-_INSTRUCTIONS = ("machine.py", "products.py", "exponentials.py")
+_INSTRUCTIONS = ("machine.py", "compiling.py")
 """Files whose functions are compiled into what is kept."""
 
 
