@@ -81,14 +81,9 @@ def flat_view_from_the_first(monkeypatch: Any) -> None:
     assert store.flat_view is not flat_view
 
 
-def rows_taken_for_the_slice(monkeypatch: Any) -> None:
-    """The word that stands for a slice among the names of arrays is one that a user may give to an input."""
-    monkeypatch.setattr(emit, "ROWS", "rows")
-
-
 PUT_BACK: Mapping[Any, int | None] = {
     reshape_by_transposing: 104, view_for_a_number: 101, factors_gathered: 105, scopes_as_they_stand: 103,
-    literals_everywhere: 102, reciprocals: 102, flat_view_from_the_first: 203, rows_taken_for_the_slice: None,
+    literals_everywhere: 102, reciprocals: 102, flat_view_from_the_first: 203,
 }  # fmt: skip
 """The mistakes, each with a seed that finds it within seconds, if one of a few did.
 

@@ -14,7 +14,6 @@ from flowgraph.errors import PlanError
 from flowgraph.plan import PASSES
 from flowgraph.plan.javascript.emitter import node_program
 from flowgraph.plan.numba import compiled_calls, compiling, emitter, kernels
-from flowgraph.plan.numpy import tiling
 from flowgraph.plan.passes import products, sparse_rows
 from flowgraph.plan.shards import split as shards
 from tests.fuzz.agreement import Rounding, disagreement
@@ -149,7 +148,7 @@ def _changed(changes: Mapping[tuple[Any, str], Any]) -> Iterator[None]:
 
 
 SMALL = {
-    (tiling, "LARGE"): 16, (tiling, "TILE"): 24, (tiling, "FOR_THREADS"): 1 << 30, (products, "LARGE"): 8,
+    (products, "LARGE"): 8,
     (sparse_rows, "SMALLEST"): 0, (sparse_rows, "FEWER"): 0,
 }  # fmt: skip
 """Sizes from which plans take other ways, made so small that small arrays take them."""

@@ -126,7 +126,7 @@ def test_a_plan_has_fewer_bytes_of_buffers(updating, backend):
         _, loss, weights = layers(wrap)
         grads = fg.gradient(loss, weights)
         how = {"updates": {w: w - 0.1 * d for w, d in zip(weights, grads, strict=True)}} if updating else {}
-        plan = fg.compile([loss] if updating else [loss, *grads], without=["tiling"], backend=backend, **how)
+        plan = fg.compile([loss] if updating else [loss, *grads], backend=backend, **how)
         values = plan(x=np.ones((4096, 32)))
         found[name] = (plan.bytes / (4096 * 32 * 8), values)
     plain, again = found["plain"], found["checkpoint"]

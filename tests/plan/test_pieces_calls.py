@@ -149,7 +149,33 @@ def test_boxes_of_a_user_run_in_the_callers_thread_on_the_whole_batch():
     assert "in_pieces(" in plan.source
 
 
-def test_tiles_inside_a_piece_do_not_wait_for_its_thread():
+def test_an_error_in_a_thread_is_raised_when_all_have_ended():
+    ended = []
+
+    def work(share):
+        if share == 3:
+            raise ValueError("share 3")
+        ended.append(share)
+
+    with pytest.raises(ValueError, match="share 3"):
+        threads.in_threads(work, [1, 2, 3])
+    assert sorted(ended) == [1, 2]
+
+
+def test_pieces_take_over_what_numpy_does_about_errors():
+    x = fg.Input("x", shape=("N", 5))
+    given = np.ones((60, 5))
+    given[55] = -1
+    with split_into(3):
+        plan = fg.compile(np.log(x * 2) * 2)
+        with np.errstate(invalid="raise"), pytest.raises(FloatingPointError, match="invalid value"):
+            plan(x=given)
+        with np.errstate(invalid="ignore"):
+            assert np.isnan(plan(x=given)[55]).all()
+    assert "in_pieces(" in plan.source
+
+
+def test_work_inside_a_piece_does_not_wait_for_its_thread():
     done = []
     threads.in_threads(
         lambda share: threads.in_threads(lambda inner: done.extend(inner), [share, share]), [[1], [2], [3]]

@@ -287,7 +287,7 @@ def _to_numpy(value: Value) -> Any:
 # The back end of JAX: lines of `jax.numpy`, compiled by XLA, on whatever devices JAX has.
 
 OF_NUMPY = frozenset(
-    {"labels", "pooling", "transpose_layout", "products", "batch_one", "accumulation", "tiling", "flat_parameters"}
+    {"labels", "pooling", "transpose_layout", "products", "batch_one", "accumulation", "flat_parameters"}
 )
 """Passes that turn a graph into what NumPy is fast at; XLA finds its own ways."""
 
@@ -326,7 +326,7 @@ class JaxEmitter:
         parameters = request.store.parameters
         small = simplify(request.graph, request.without | OF_NUMPY, len(parameters))
         refuse_unfit(small.boxes)
-        return schedule(small, dict(zip(parameters, small.outputs[request.returned :], strict=True)), tiles=False)
+        return schedule(small, dict(zip(parameters, small.outputs[request.returned :], strict=True)))
 
     def emit(self, request: Request, schedule: Schedule) -> Program:
         """The lines, traced once so that what JAX cannot compute is refused here; the call hands them to XLA."""

@@ -253,7 +253,7 @@ class _Checked:
 
 # The back end of Numba: the graph as one compiled function of loops, where NumPy's calls would take longer than it.
 
-OF_NUMPY = frozenset({"pooling", "transpose_layout", "products", "batch_one", "accumulation", "tiling"})
+OF_NUMPY = frozenset({"pooling", "transpose_layout", "products", "batch_one", "accumulation"})
 """Passes that turn a graph into what NumPy is fast at, which loops do not need."""
 
 LARGEST = 1000
@@ -300,7 +300,7 @@ class NumbaEmitter:
             )
         refuse_dtypes(whole.boxes)
         updated = dict(zip(parameters, whole.outputs[request.returned :], strict=True))
-        return schedule(whole, updated, tiles=False, copied_constants=True)
+        return schedule(whole, updated, copied_constants=True)
 
     def emit(self, request: Request, schedule: Schedule) -> Program:
         """The loops, compiled; what Python runs calls them."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -20,7 +20,6 @@ from flowgraph.plan.numba.machine import literal, number_name, steps
 from flowgraph.plan.numba.places import LEAST, LETTERS, SLOW, flat_text
 from flowgraph.plan.numba.rules import RULES, expression
 from flowgraph.plan.numpy.emit import Writing
-from flowgraph.plan.numpy.tiling import Chain, local_boxes
 from flowgraph.plan.numpy.ufuncs import ufunc_of
 from flowgraph.plan.rebuild import elements, shape_of, sizes_known
 from flowgraph.plan.schedule import Schedule
@@ -35,18 +34,14 @@ MOST = 64
 """Lines of one kernel: a bound on the seconds in which Numba compiles it, not tuned."""
 
 
-class Fused(Chain):
-    """Boxes whose values one kernel computes."""
-
-
-def find_kernels(plan: Schedule) -> list[Chain]:
+def find_kernels(plan: Schedule) -> list[tuple[Box, ...]]:
     """The groups of lines of a schedule that become kernels."""
-    found: list[Chain] = []
+    found: list[tuple[Box, ...]] = []
     members: list[Box] = []
 
     def end() -> None:
         if len(members) >= FEWEST:
-            found.append(Fused(tuple(members), 1, 0, False))
+            found.append(tuple(members))
         members.clear()
 
     for box in plan.graph.boxes:
@@ -63,7 +58,7 @@ def find_kernels(plan: Schedule) -> list[Chain]:
 
 def is_member(plan: Schedule, box: Box) -> bool:
     """Whether the elements of the value are computed one by one by what Numba compiles as fast as NumPy does it."""
-    if plan.kinds[box] != "fill" or box in plan.chains or not sizes_known(box) or not elements(box):
+    if plan.kinds[box] != "fill" or not sizes_known(box) or not elements(box):
         return False
     ufunc = ufunc_of(box)
     rule = RULES.of(box)
@@ -130,7 +125,7 @@ class Kernel:
     address of an array, or a number.
     """
 
-    chain: Chain
+    boxes: Sequence[Box]
     shape: tuple[int, ...]
     axes: tuple[int, ...]
     fixed: list[str] = field(default_factory=list)
@@ -144,18 +139,17 @@ class Kernel:
     lines: list[tuple[int, str]] = field(default_factory=list)
 
 
-def kernel_of(writer: Writing, chain: Chain, address: AddressOf) -> Kernel:
-    """The kernel of a chain."""
-    plan, first = writer.plan, chain.boxes[0]
+def kernel_of(writer: Writing, boxes: Sequence[Box], local: Collection[Box], address: AddressOf) -> Kernel:
+    """The kernel of boxes, of which the `local` ones need no memory."""
+    plan, first = writer.plan, boxes[0]
     order = plan.orders.get(first) or tuple(range(first.ndim))
-    kernel = Kernel(chain, shape_of(first), order)
-    inside = set(chain.boxes)
-    for box in chain.boxes:
+    kernel = Kernel(boxes, shape_of(first), order)
+    inside = set(boxes)
+    for box in boxes:
         for child in box.children:
             if child not in inside and child not in kernel.read and child not in kernel.texts:
                 _read(writer, kernel, child, address)
-    local = local_boxes(chain, writer.readers, set(plan.graph.outputs))
-    for box in chain.boxes:
+    for box in boxes:
         if box not in local:
             number = _pointer(kernel, id(plan.buffers[box]), writer.out(box), box)
             kernel.written[box] = Operand(number, box.dtype, _strides(kernel, layout_of(plan, box)))
@@ -251,7 +245,7 @@ def text_of(kernel: Kernel) -> str:
 
 def _body(kernel: Kernel, values: dict[Box, str]) -> list[str]:
     lines = []
-    for number, box in enumerate(kernel.chain.boxes):
+    for number, box in enumerate(kernel.boxes):
         values[box] = f"v{number}"
         lines.append(f"v{number} = {expression(box, [values[child] for child in box.children])}")
     return lines

@@ -23,7 +23,7 @@ from flowgraph.plan.passes.simplify import simplify
 from flowgraph.plan.passes.sparse_rows import add_at_rows, keep_rows
 from flowgraph.plan.schedule import (
     Buffer,
-    FindChains,
+    FindKernels,
     FlatParameters,
     Schedule,
     nearest_first,
@@ -40,7 +40,7 @@ class NumPyEmitter:
 
     name: ClassVar[str] = "numpy"
     standalone: ClassVar[bool] = False
-    fused: FindChains | None = None
+    fused: FindKernels | None = None
 
     def why_missing(self) -> None:
         """NumPy is always there."""
@@ -69,8 +69,7 @@ class NumPyEmitter:
         parts = [child for box in whole.boxes if isinstance(box, Concatenate) for child in box.children]
         early = nearest_first(whole, [*new, *parts])
         graph = Graph(*kept, *nearest_first(whole, new), along=(*nearest_first(whole, kept), *early))
-        tiles, updated = "tiling" not in without, dict(zip(parameters, new, strict=True))
-        plan = schedule(graph, updated, tiles, flat, ordered=True, fused=self.fused)
+        plan = schedule(graph, dict(zip(parameters, new, strict=True)), flat, ordered=True, fused=self.fused)
         for line, box in enumerate(graph.boxes):
             if isinstance(box, InPieces):
                 plan.buffers[box] = Buffer(bytes_of_pieces(box), line, plan.last[box])
@@ -100,7 +99,7 @@ class NumPyEmitter:
         """The lines of a plan, or of a piece of the batch in it, by the writer that is made for a schedule."""
         kept = schedule.graph.outputs[: request.returned]
         source = emit(schedule, [*request.leaves, *request.reads], kept, writer)
-        buffers = {id(buffer): buffer for buffer in schedule.buffers.values() if buffer.is_own and not buffer.tile}
+        buffers = {id(buffer): buffer for buffer in schedule.buffers.values() if buffer.is_own}
         buffers.update({id(buffer): buffer for buffer in schedule.scratch.values()})
         copied = tuple([schedule.kinds[box] != "number" for box in kept])
         inside = "".join(text_of_pieces(box) for box in schedule.graph.boxes if isinstance(box, InPieces))

@@ -1,4 +1,4 @@
-"""Multithreading over tiles of large arrays; NumPy releases the GIL in its loops."""
+"""Threads that compute pieces of a batch; NumPy releases the GIL in its loops."""
 
 from __future__ import annotations
 
@@ -6,12 +6,9 @@ import contextvars
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from itertools import pairwise
-from typing import Any, TypeVar
+from typing import Any
 
 from flowgraph.box.locks import new_lock
-
-Tile = TypeVar("Tile")
 
 _pool: ThreadPoolExecutor | None = None
 _making = new_lock()
@@ -24,13 +21,6 @@ def count_threads() -> int:
     if given.isdigit() and int(given) > 0:
         return int(given)
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def shared(tiles: Sequence[Tile]) -> list[Sequence[Tile]]:
-    """The tiles in their order, divided into a share for each thread."""
-    shares = max(1, min(count_threads(), len(tiles)))
-    ends = [len(tiles) * number // shares for number in range(shares + 1)]
-    return [tiles[start:stop] for start, stop in pairwise(ends)]
 
 
 def in_threads(work: Callable[[Sequence[Any]], None], shares: Sequence[Sequence[Any]]) -> None:

@@ -25,7 +25,6 @@ from flowgraph.graph.table import flops_of
 from flowgraph.plan.blas import count_threads as count_blas_threads
 from flowgraph.plan.blas import holds_threads
 from flowgraph.plan.numpy.threads import count_threads
-from flowgraph.plan.numpy.tiling import FOR_THREADS
 from flowgraph.plan.rebuild import built_for, elements, named_after, of_nobody, of_shape, on_children, shape_of
 from flowgraph.plan.schedule import nearest_first
 from flowgraph.plan.shards.box import Body, InPieces, Part
@@ -122,7 +121,7 @@ SHARED_PRODUCT = 2e6
 """Operations of a product from which BLAS shares it among its threads."""
 
 SHARED = 1.9
-"""How many times faster two threads of BLAS are on such a product, and two threads on tiles of a large array."""
+"""How many times faster two threads of BLAS are on such a product."""
 
 START = 50.0
 """Microseconds that a call costs whose pieces run in threads: to wake them, to wait, to add the sums."""
@@ -166,7 +165,7 @@ def predicted(boxes: Sequence[Box], count: int) -> tuple[float, float]:
         calls = next((n for cls, n in _CALLS.items() if isinstance(box, cls)), 1)
         operations = float(flops_of(box) or 0) if isinstance(box, MatMul | Convolving) else 0.0
         work = operations / OPERATIONS + _bytes(box) / BYTES
-        whole += LINE * calls + work / (blas if _is_shared(box, operations) else SHARED if _is_tiled(box) else 1.0)
+        whole += LINE * calls + work / (blas if _is_shared(box, operations) else 1.0)
         split += LINE * calls + CALL * calls + work / count
     return whole, split
 
@@ -174,11 +173,6 @@ def predicted(boxes: Sequence[Box], count: int) -> tuple[float, float]:
 def _is_shared(box: Box, operations: float) -> bool:
     """Whether BLAS shares a product among its threads: one of two matrices, or of a stack and one matrix."""
     return isinstance(box, MatMul) and operations >= SHARED_PRODUCT and min(child.ndim for child in box.children) <= 2
-
-
-def _is_tiled(box: Box) -> bool:
-    """Whether threads share the line of a box already, tile by tile."""
-    return isinstance(box, Elementwise) and elements(box) * box.dtype.itemsize >= FOR_THREADS
 
 
 def _bytes(box: Box) -> int:
