@@ -17,6 +17,7 @@ from flowgraph.graph import Graph
 from flowgraph.plan.binding import bind
 from flowgraph.plan.emitter import Emitter, RefusedError, Request, emitter, emitter_of
 from flowgraph.plan.numpy.emitter import NumPyEmitter
+from flowgraph.plan.numpy.threads import threads_asked
 from flowgraph.plan.passes.inlining import open_composites
 from flowgraph.plan.store import Store
 
@@ -39,12 +40,13 @@ class Specialised:
         leaves: Mapping[Box, Box],
         reads: Sequence[Parameter],
         without: frozenset[str],
+        threads: int = 1,
     ) -> None:
         self.emitter = emitter
         self.leaves = leaves
         opened = open_composites(graph, emitter.has_rule, symbolic=emitter.standalone, leaves=leaves)
         given = {box: leaf for box, leaf in leaves.items() if not isinstance(leaf, Constant)}
-        request = Request(opened, store, list(given.values()), reads, without, list(given))
+        request = Request(opened, store, list(given.values()), reads, without, list(given), threads)
         self.schedule = emitter.schedule(request)
         self.graph = self.schedule.graph
         self.program = emitter.emit(request, self.schedule)
@@ -111,8 +113,9 @@ def _javascript() -> Emitter:
 class Backend:
     """Makes the functions of one plan: by the emitter of a name, and by that of NumPy once it has refused a graph."""
 
-    def __init__(self, name: BackendName, placement: Any = None) -> None:
+    def __init__(self, name: BackendName, placement: Any = None, threads: int | None = None) -> None:
         self.name = name
+        self.threads = threads_asked() if threads is None else threads
         self._note = ""
         self._emitter: Any = emitter_of(name)
         if placement is not None:
@@ -137,19 +140,19 @@ class Backend:
     ) -> Specialised:
         """The functions for leaves of known shapes."""
         try:
-            return Specialised(self._emitter, graph, store, leaves, reads, without)
+            return Specialised(self._emitter, graph, store, leaves, reads, without, self.threads)
         except RefusedError as reason:
             if self.standalone:
                 raise PlanError(f'compile(backend="{self.name}"): {reason}') from None
             instead: Emitter | None = getattr(self._emitter, "instead", None)
             if instead is not None:
                 with contextlib.suppress(RefusedError):
-                    found = Specialised(instead, graph, store, leaves, reads, without)
+                    found = Specialised(instead, graph, store, leaves, reads, without, self.threads)
                     found.note = f"{found.note}: {reason}"
                     return found
             self._fall_back(str(reason))
             self._note = f"NumPy runs it: {reason}"
-        found = Specialised(self._emitter, graph, store, leaves, reads, without)
+        found = Specialised(self._emitter, graph, store, leaves, reads, without, self.threads)
         found.note = found.note or self._note
         return found
 

@@ -30,6 +30,8 @@ class Request(NamedTuple):
     without: frozenset[str]
     given: Sequence[Box] = ()
     """The leaves as the user has them, with names for sizes."""
+    threads: int = 1
+    """In how many threads pieces of the batch are computed."""
 
     @property
     def returned(self) -> int:

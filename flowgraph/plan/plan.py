@@ -191,13 +191,12 @@ class Plan(OnPlan):
         borrow: bool,
         without: frozenset[str],
         backend: BackendName = "numpy",
-        placement: Any = None,
+        **of_backend: Any,
     ) -> None:
         self._forward = Graph(*outputs, *updates.values())
-        self._settings = {"alone": alone, "borrow": borrow, "without": without, "backend": backend}
-        self._settings |= {} if placement is None else {"placement": placement}
+        self._settings = {"alone": alone, "borrow": borrow, "without": without, "backend": backend, **of_backend}
         self.inputs = tuple(inputs)
-        computing = Backend(backend, placement)
+        computing = Backend(backend, **of_backend)
         self.store = computing.store(updates)
         self._read = Inputs(inputs, self._forward, self.store)
         self.input_names = self._read.names

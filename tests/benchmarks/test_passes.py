@@ -9,8 +9,6 @@ import pytest
 from benchmarks import passes, thresholds
 from benchmarks.peers.networks import STEPS
 from flowgraph.plan import PASSES
-from flowgraph.plan.blas import holds_threads
-from flowgraph.plan.numpy.threads import count_threads
 
 SMALL = ("MLP 1: 64-32-10", "momentum 32: 64-64-10", "attention", "LSTM", "LeNet", "LeNet ReLU")
 SEEN = {
@@ -20,20 +18,15 @@ SEEN = {
     "repeated": "lookups 10000x32",
     "slices": "LSTM",
     "sparse_rows": "lookups 10000x32",
-    "pieces": "attention 64x32x64",
 }
 """Steps in which passes have something to do that have nothing to do in an MLP."""
 
 
-THREADS = pytest.mark.skipif(count_threads() < 2 or not holds_threads(), reason="there is one thread only")
-
-
-@pytest.mark.parametrize("name", [pytest.param(name, marks=[THREADS] * (name == "pieces")) for name in PASSES])
+@pytest.mark.parametrize("name", PASSES)
 def test_every_pass_changes_a_step_that_is_measured(name):
     step = STEPS[SEEN.get(name, "momentum 32: 64-64-10")]
-    whole = () if name == "pieces" else ("pieces",)  # what is cut depends on the threads of BLAS
     sources = []
-    for without in (whole, (*whole, name)):
+    for without in ((), (name,)):
         plan, call = step("float32", without=without)
         call()
         sources.append(plan.source)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import os
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
+from unittest import mock
 
 import numpy as np
 
@@ -14,6 +16,7 @@ from flowgraph.errors import PlanError
 from flowgraph.plan import PASSES
 from flowgraph.plan.javascript.emitter import node_program
 from flowgraph.plan.numba import compiled_calls, compiling, emitter, kernels
+from flowgraph.plan.numpy import emitter as numpy_emitter
 from flowgraph.plan.passes import products, sparse_rows
 from flowgraph.plan.shards import split as shards
 from tests.fuzz.agreement import Rounding, disagreement
@@ -162,16 +165,17 @@ def plan_of_large(built: Built, rng: np.random.Generator) -> Path:
 
 def plan_in_pieces(built: Built, rng: np.random.Generator) -> Path:
     """A plan that computes all it can in pieces of the batch, two of them or three, in threads."""
-    split: list[int] = []
+    split: list[bool] = []
 
-    def pieces_of(boxes: Any, analysis: Any, joined: Any) -> int:
-        count = min(int(rng.integers(2, 4)), analysis.examples) if boxes else 1
-        split.extend([count] * (count > 1))
-        return count
+    def in_pieces(graph: Any, given: Any, leaves: Any, threads: int) -> Any:
+        found = shards.in_pieces(graph, given, leaves, threads)
+        split.append(found is not graph)
+        return found
 
-    with _changed({(shards, "pieces_of"): pieces_of}):
+    threads = str(rng.integers(2, 4))
+    with _changed({(numpy_emitter, "in_pieces"): in_pieces}), mock.patch.dict(os.environ, FLOWGRAPH_THREADS=threads):
         compared = yield from plan(built, rng)
-    return compared if split else SKIPPED
+    return compared if any(split) else SKIPPED
 
 
 IN_PYTHON = {(emitter, "compiled"): in_python, (compiling, "compiled_kernel"): kernel_in_python}

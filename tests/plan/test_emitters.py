@@ -31,7 +31,7 @@ class ByCalls:
 
     def schedule(self, request):
         new = request.graph.outputs[request.returned :]
-        return schedule(request.graph, dict(zip(request.store.parameters, new, strict=True)), tiles=False)
+        return schedule(request.graph, dict(zip(request.store.parameters, new, strict=True)))
 
     def emit(self, request, plan):
         given, graph = (*request.leaves, *request.reads), plan.graph

@@ -190,8 +190,8 @@ def fed(outputs, updates, n):
 @pytest.mark.parametrize("program", PROGRAMS, ids=lambda program: program.__name__)
 def test_pieces_give_what_the_batch_gives(program, count):
     outputs, updates = program()
-    whole = fg.compile(outputs, without=["pieces"])
-    news = fg.compile([*updates.values()], without=["pieces"]) if updates else lambda feeds, seed: ()
+    whole = fg.compile(outputs, threads=1)
+    news = fg.compile([*updates.values()], threads=1) if updates else lambda feeds, seed: ()
     with split_into(count, whole=False):
         step = fg.compile(outputs, updates)
         for n in (2, 6, N, N):

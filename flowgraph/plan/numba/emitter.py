@@ -285,6 +285,8 @@ class NumbaEmitter:
 
     def schedule(self, request: Request) -> Schedule:
         """The passes that do not aim at NumPy; outputs, and sums of large products, in memory of their own."""
+        if request.threads > 1:
+            raise RefusedError(f"the plan is computed in {request.threads} threads, which run kernels")
         parameters = request.store.parameters
         small = simplify(in_parts(request.graph), request.without | OF_NUMPY, len(parameters))
         whole = add_products(_with_own_results(with_new_values(small, parameters)), len(parameters))

@@ -52,10 +52,8 @@ class NumPyEmitter:
     def schedule(self, request: Request) -> Schedule:
         """All passes; the boxes that new values, and joined arrays, are computed from come as early as they can."""
         without, parameters = request.without, request.store.parameters
-        graph = request.graph
-        if "pieces" not in without:
-            graph = in_pieces(graph, request.given, request.leaves)
-            self._make_programs(graph, request)
+        graph = in_pieces(request.graph, request.given, request.leaves, request.threads)
+        self._make_programs(graph, request)
         small = simplify(graph, without, len(parameters))
         if "sparse_rows" not in without:
             small = keep_rows(small, "common" not in without)
@@ -80,7 +78,7 @@ class NumPyEmitter:
         """Compile what boxes compute in pieces."""
         for box in graph.boxes:
             if isinstance(box, InPieces):
-                box.body.program_of = functools.partial(self._program, request.without | {"pieces"})
+                box.body.program_of = functools.partial(self._program, request.without)
                 with planned_for_one_thread():
                     box.body.programs.update({rows: box.body.program_of(part) for rows, part in box.body.parts.items()})
 

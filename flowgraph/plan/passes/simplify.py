@@ -36,7 +36,6 @@ PASSES = (
     "accumulation",
     "flat_parameters",
     "sparse_rows",
-    "pieces",
 )
 """What `fg.compile(..., without=[...])` can leave out."""
 
