@@ -27,24 +27,26 @@ _NUMBERS = {0.0: "zero", 1.0: "one", 2.0: "two", 0.5: "half", -1.0: "minus_one"}
 
 
 class Names:
-    """The identifiers that a source has used."""
+    """The identifiers that a source has used; those that it gives end with the suffix."""
 
-    def __init__(self, used: Iterable[str]) -> None:
+    def __init__(self, used: Iterable[str], suffix: str = "") -> None:
         self.used = set(used)
+        self.suffix = suffix
         self._counts: dict[str, int] = {}
 
     def free(self, name: str) -> str:
         """The name, with a number that makes it its own."""
+        name = name.removesuffix(self.suffix)
         end = len(name)
         while end and name[end - 1].isdecimal():
             end -= 1
         stem, number = name[:end], name[end:]
         if number and stem not in ("t", "c", "m"):
             stem, number = f"{name}_", ""
-        candidate, count = name, self._counts.get(stem, int(number or 1))
+        candidate, count = f"{name}{self.suffix}", self._counts.get(stem, int(number or 1))
         while candidate in self.used:
             count += 1
-            candidate = f"{stem}{count}"
+            candidate = f"{stem}{count}{self.suffix}"
         self._counts[stem] = count
         self.used.add(candidate)
         return candidate

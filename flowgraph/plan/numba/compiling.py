@@ -337,7 +337,7 @@ def compiled_text(
     code = compile(text, f"<native plan {next(_numbers)}>" if file is None else str(file), "exec")
     numba: Any = importlib.import_module("numba")
     space: dict[str, Any] = {"inf": math.inf, "nan": math.nan, "erf": math.erf, "erfc": math.erfc, "dot": np.dot}
-    space |= {("bool_" if one == "bool" else one): np.dtype(one).type for one in NUMBERS}
+    space |= {one: np.dtype(one).type for one in NUMBERS}
     space |= {ufunc.__name__: ufunc for ufunc in {*ufuncs, *ALWAYS}}
     space |= {"carray": numba.carray, "__name__": __name__, **instructions(), **products(), **exponentials()}
     space |= {one: getattr(math, one) for one in of_math}
@@ -363,5 +363,5 @@ def compiled_kernel(
 ) -> Callable[..., int]:
     """The function of a kernel, which calls these ufuncs, and functions of `math`; other threads run while it does."""
     numba: Any = importlib.import_module("numba")
-    arguments = [numba.from_dtype(np.dtype(one.rstrip("_"))) for one in types]
+    arguments = [numba.from_dtype(np.dtype(one)) for one in types]
     return compiled_text(text, "kernel", arguments, ufuncs, of_math, nogil=True)  # type: ignore[no-any-return]

@@ -13,7 +13,7 @@ from flowgraph.plan.arena import ALIGNMENT, lay_out
 from flowgraph.plan.binding import Names
 from flowgraph.plan.numba.blocks import nested, write_block
 from flowgraph.plan.numba.loops import Loop, Loops, element_lines
-from flowgraph.plan.numba.machine import NUMBERS, cast, literal, number_name, steps
+from flowgraph.plan.numba.machine import cast, literal, number_name, steps
 from flowgraph.plan.numba.places import LETTERS, own_index, squeezed
 from flowgraph.plan.numba.rules import CHECKS, RULES, Rule
 from flowgraph.plan.numba.writing import Native, Writing
@@ -159,12 +159,6 @@ RULES.add(
 
 # The source of a native plan: one function of loops, which Numba compiles.
 
-RESERVED = (
-    *NUMBERS, *LETTERS, "z", "inf", "nan", "carray", "pointer", "plus", "plus_product", "call_loop", "dot", "product",
-    "add_product", "erf", "erfc", "step", "table", "addresses", "memory", "range", "complex", "bool_", "native",
-    "refuse", "code", "largest", "smallest", "hidden", "maximum", "minimum", "exp", "log1p",
-)  # fmt: skip
-
 
 def emit(plan: Schedule, loops: Loops, arguments: Sequence[Box], results: Sequence[Box], blas: bool) -> Native:
     """The source of a function of the arguments, beside the table of addresses, that fills the memory."""
@@ -172,7 +166,7 @@ def emit(plan: Schedule, loops: Loops, arguments: Sequence[Box], results: Sequen
     ufuncs |= {ufunc for box in plan.graph.boxes if (rule := RULES.of(box)) is not None for ufunc in rule.functions}
     native = Native(arguments={box: place for place, box in enumerate(arguments)}, functions=ufuncs)
     native.addresses += 2 * len(plan.updated)
-    names = Names({*RESERVED, *[ufunc.__name__ for ufunc in ufuncs]})
+    names = Names((), suffix="_")  # as no function ends that the lines call, and no variable of a loop
     native.names = names.of_values(list(dict.fromkeys([*arguments, *plan.updated, *plan.graph.boxes])))
     writer = Writer(plan, loops, native, names, blas)
     for parameter, base in writer.new.items():

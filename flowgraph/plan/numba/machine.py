@@ -26,7 +26,7 @@ def number_name(dtype: np.dtype[Any], box: Box | None = None) -> str:
     """What the type of a number is called in the source."""
     if dtype.name not in NUMBERS or not dtype.isnative:
         raise RefusedError(f"has the dtype {dtype}", box)
-    return "bool_" if dtype.kind == "b" else dtype.name
+    return dtype.name
 
 
 def literal(box: Constant) -> str:

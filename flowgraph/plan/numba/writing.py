@@ -121,7 +121,7 @@ class Writing:
         if box not in self.variables:
             name = self.native.names[box]
             self.variables[box] = (
-                self.taken.free(f"{name}_") if elements(box) > 1 and box in self.loops.stored else name
+                self.taken.free(f"{name}element") if elements(box) > 1 and box in self.loops.stored else name
             )
         return self.variables[box]
 
@@ -137,8 +137,8 @@ class Writing:
             name = self.native.names[base]
             own = shape == (shape_of(base) or (1,))
             if own and base in self.loops.of and elements(base) == 1:
-                name = self.taken.free(f"{name}_kept")
-            self.arrays[key] = name if own else self.taken.free(f"{name}_{'flat' if len(shape) == 1 else 'reshaped'}")
+                name = self.taken.free(f"{name}kept")
+            self.arrays[key] = name if own else self.taken.free(f"{name}{'flat' if len(shape) == 1 else 'reshaped'}")
         return self.arrays[key]
 
     def is_matrix(self, box: Box) -> bool:

@@ -12,16 +12,14 @@ import numpy as np
 from flowgraph.box import Box, Constant, Elementwise
 from flowgraph.boxes.engine.barrier import Barrier
 from flowgraph.boxes.indexing.index import Index, IndexAdd
-from flowgraph.boxes.linear_algebra.diagonal import Triangle
 from flowgraph.boxes.linear_algebra.products import MatMul
 from flowgraph.boxes.neural.convolution import ConvFilters, ConvInput, Convolution
 from flowgraph.boxes.neural.label import OneHot, PlacesOf
-from flowgraph.boxes.neural.pooling import Pooling
-from flowgraph.boxes.reduction.products import Running
-from flowgraph.boxes.reduction.sums import Reduction, Sum
-from flowgraph.boxes.shape.arrangement import Flip, Transpose
+from flowgraph.boxes.reduction.sums import Sum
+from flowgraph.boxes.shape.arrangement import Transpose
 from flowgraph.boxes.shape.joining import Concatenate, Stack
 from flowgraph.boxes.shape.reshaping import BroadcastTo, ExpandDims, Reshape, Squeeze
+from flowgraph.derivatives.axes import CORES
 from flowgraph.plan.rebuild import elements, shape_of
 from flowgraph.shapes.indexing import ARRAY
 from flowgraph.shapes.size import product
@@ -95,7 +93,8 @@ def way_of(box: Box, cuts: Cuts, examples: int) -> Way | None:
         return None
     if not isinstance(box, Index | IndexAdd) and any(isinstance(child, PlacesOf) for child in box.children):
         return None  # these count from the first example of the piece
-    rule = next((_rules[base] for base in cls.__mro__ if base in _rules), None)
+    found = (_rules[base] for base in cls.__mro__ if base in _rules)
+    rule = next(found, _of_loop_axes if cls in CORES else None)
     if rule is None or not _is_numeric(box):
         return None
     return rule(box, cuts, examples)
@@ -179,44 +178,24 @@ def _transpose(box: Transpose, cuts: Cuts, examples: int) -> Way | None:
     return Way(Shard([axis % box.ndim for axis in axes].index(cut.axis), cut.inner), (cut,))
 
 
-@piece_rule(Reduction)
-def _reduction(box: Reduction, cuts: Cuts, examples: int) -> Way | None:
-    cut, child = cuts[0], box.children[0]
-    if cut is None or len(box.children) != 1:
+def _of_loop_axes(box: Box, cuts: Cuts, examples: int) -> Way | None:
+    """A box whose core axes are known: the batch stays along a loop axis, and a sum along it is one of sums."""
+    cut, core = agreed([cut for cut in cuts if cut]), CORES[type(box)]
+    if cut is None or core.result == "moved" or len({child.ndim for child in box.children}) > 1:
         return None
-    axes = box.axes(child.ndim)
-    if cut.axis not in axes:
-        gone = 0 if box.keepdims else sum(axis < cut.axis for axis in axes)
-        return Way(Shard(cut.axis - gone, cut.inner), (cut,))
-    return Way(PARTIAL, (cut,)) if isinstance(box, Sum) and is_summed(box) else None
+    along = core.along(box)
+    if along is None or len({shape_of(child)[cut.axis] for child in box.children}) > 1:
+        return None
+    needs = (cut,) * len(cuts)
+    if cut.axis in along:
+        return Way(PARTIAL, needs) if isinstance(box, Sum) and is_summed(box) else None
+    gone = core.result == "gone" and not getattr(box, "keepdims", False)
+    return Way(Shard(cut.axis - gone * sum(axis < cut.axis for axis in along), cut.inner), needs)
 
 
 def is_summed(box: Box) -> bool:
     """Whether a sum of sums over pieces is the sum but for rounding: halves would round too much."""
     return box.dtype.kind in "iufc" and box.dtype != np.float16
-
-
-@piece_rule(Running)
-def _running(box: Running, cuts: Cuts, examples: int) -> Way | None:
-    cut = cuts[0]
-    if cut is None or box.axis is None or box.axis % box.ndim == cut.axis:
-        return None
-    return Way(cut, (cut,))
-
-
-@piece_rule(Flip)
-def _flip(box: Flip, cuts: Cuts, examples: int) -> Way | None:
-    cut = cuts[0]
-    axes = (box.axis,) if isinstance(box.axis, int) else box.axis
-    if cut is None or axes is None or cut.axis in [axis % box.ndim for axis in axes]:
-        return None
-    return Way(cut, (cut,))
-
-
-@piece_rule(Triangle)
-def _triangle(box: Triangle, cuts: Cuts, examples: int) -> Way | None:
-    cut = cuts[0]
-    return None if cut is None or cut.axis >= box.ndim - 2 else Way(cut, (cut,))
 
 
 @piece_rule(Concatenate, Stack)
@@ -402,14 +381,6 @@ def _of_input(box: ConvInput, cuts: Cuts, examples: int) -> Way | None:
 def _of_filters(box: ConvFilters, cuts: Cuts, examples: int) -> Way | None:
     fits = all(cut in (None, FIRST) for cut in cuts[:2]) and cuts[2] is None
     return Way(PARTIAL, (FIRST, FIRST, None)) if fits and is_summed(box) else None
-
-
-@piece_rule(Pooling)
-def _pooling(box: Pooling, cuts: Cuts, examples: int) -> Way | None:
-    cut = agreed([one for one in cuts if one])
-    if cut is None or cut.axis >= box.ndim - len(box.sliding.size):
-        return None
-    return Way(cut, (cut,) * len(cuts)) if len({child.ndim for child in box.children}) == 1 else None
 
 
 @piece_rule(OneHot)
