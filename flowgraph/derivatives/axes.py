@@ -6,35 +6,36 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from flowgraph.box import Box
-from flowgraph.box.axes import axes_of
+from flowgraph.box.inference import axes_of
 from flowgraph.boxes.engine.shape_like import FitLike
 from flowgraph.boxes.fourier.signal import Unwrap
 from flowgraph.boxes.fourier.transforms import BothHalves, Fft, FftShift, Ifft, Irfft, Rfft
 from flowgraph.boxes.indexing.gather import ArgSort, TakeAlongAxis
-from flowgraph.boxes.linear_algebra.cofactors import Cofactors
-from flowgraph.boxes.linear_algebra.determinant import Det, SlogDet
+from flowgraph.boxes.linear_algebra.determinant import Cofactors, Det, SlogDet
 from flowgraph.boxes.linear_algebra.diagonal import Diagonal, OnDiagonal, Tril, Triu
-from flowgraph.boxes.linear_algebra.eigenvalues import Eigh
+from flowgraph.boxes.linear_algebra.eigenvalues import SVD, Eigh, FullSVD
 from flowgraph.boxes.linear_algebra.factorisation import QR, Cholesky, CompleteQR
-from flowgraph.boxes.linear_algebra.gauge_check import GaugeInvarianceCheck
-from flowgraph.boxes.linear_algebra.inverse import Inv
-from flowgraph.boxes.linear_algebra.least_squares import Pinv
+from flowgraph.boxes.linear_algebra.inverse import Inv, Pinv
+from flowgraph.boxes.linear_algebra.matrices import GaugeInvarianceCheck
 from flowgraph.boxes.linear_algebra.norm import EuclideanNorm, PNorm
-from flowgraph.boxes.linear_algebra.singular_values import SVD, FullSVD
 from flowgraph.boxes.neural.loss import NegativeLogLikelihood, SoftmaxCrossEntropy
-from flowgraph.boxes.neural.pooling import MaxPool, MeanOfLargest, MeanPool, SpreadEvenly, SpreadToLargest
-from flowgraph.boxes.neural.rectified_pooling import SpreadToRectified
+from flowgraph.boxes.neural.pooling import (
+    MaxPool,
+    MeanOfLargest,
+    MeanPool,
+    SpreadEvenly,
+    SpreadToLargest,
+    SpreadToRectified,
+)
 from flowgraph.boxes.neural.resizing import Resize, ResizeInput
 from flowgraph.boxes.neural.softmax import LogSoftmax, Softmax
 from flowgraph.boxes.reduction.extremes import AllTrue, AnyTrue, ArgMax, ArgMin, CountNonzero, Max, Min
 from flowgraph.boxes.reduction.nan_reduction import NanArgMax, NanArgMin
 from flowgraph.boxes.reduction.products import CumProd, CumSum, Prod
-from flowgraph.boxes.reduction.sums import LogSumExp, Mean, Sum
-from flowgraph.boxes.reduction.variance import Std, Var
+from flowgraph.boxes.reduction.sums import LogSumExp, Mean, Std, Sum, Var
 from flowgraph.boxes.shape.arrangement import Flip
-from flowgraph.boxes.shape.joining import Concatenate, SplitLike, Stack
+from flowgraph.boxes.shape.joining import Concatenate, Split, SplitLike, Stack, Unstack
 from flowgraph.boxes.shape.reshaping import ExpandDims, Squeeze
-from flowgraph.boxes.shape.splitting import Split, Unstack
 
 
 class Core(NamedTuple):

@@ -8,10 +8,17 @@ from typing import Any, TypeVar, cast
 import numpy as np
 
 from flowgraph.box import Box, Constant, Elementwise, Value
-from flowgraph.box.axes import axes_of
+from flowgraph.box.inference import axes_of
 from flowgraph.boxes.engine.output_of import Part
-from flowgraph.boxes.engine.row_batch import RepeatRows, RowsAs, UnitRows
-from flowgraph.boxes.engine.shape_like import BroadcastLike, CountLike, ReshapeLike, SumLike
+from flowgraph.boxes.engine.shape_like import (
+    BroadcastLike,
+    CountLike,
+    RepeatRows,
+    ReshapeLike,
+    RowsAs,
+    SumLike,
+    UnitRows,
+)
 from flowgraph.boxes.indexing.index import Index, IndexAdd
 from flowgraph.boxes.linear_algebra.einsum import Einsum
 from flowgraph.boxes.linear_algebra.inverse import Solve

@@ -12,10 +12,10 @@ import numpy as np
 
 from flowgraph.attached import OnPlan
 from flowgraph.box import Box
+from flowgraph.box.arrays import again
 from flowgraph.box.leaves import Parameter
-from flowgraph.box.underflow import again
 from flowgraph.graph import Graph
-from flowgraph.graph.debug_mode import debugging
+from flowgraph.graph.topology import debugging
 from flowgraph.plan.backends import Backend, BackendName, Specialised, copies
 from flowgraph.plan.variants import KEYWORDS, MISSING, Inputs, Variants
 from flowgraph.printable import printable

@@ -11,8 +11,7 @@ from weakref import WeakSet
 import numpy as np
 
 from flowgraph.box import Array, Box, Elementwise
-from flowgraph.box.leaves import Parameter, moving
-from flowgraph.box.locks import new_lock
+from flowgraph.box.leaves import Parameter, moving, new_lock
 from flowgraph.errors import PlanError
 from flowgraph.plan.arena import ALIGNMENT, WORTH_RETURNING, aligned_bytes, return_free_memory
 from flowgraph.plan.rebuild import elements, number_of

@@ -8,15 +8,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from flowgraph.box import Box
-from flowgraph.box.leaves import Parameter
-from flowgraph.box.locks import new_lock
+from flowgraph.box.leaves import Parameter, new_lock
 from flowgraph.box.random_draws import Seed, seed_of_run
 from flowgraph.boxes.indexing.index import IndexAdd
 from flowgraph.boxes.indexing.scatter import SetAt
 from flowgraph.errors import FeedError, PlanError
 from flowgraph.graph import Graph, feeding
-from flowgraph.graph.debug_mode import debugging
 from flowgraph.graph.graph import Run
+from flowgraph.graph.topology import debugging
 from flowgraph.plan.backends import Backend, Specialised
 from flowgraph.plan.passes.inlining import concrete_leaves
 from flowgraph.plan.store import Store

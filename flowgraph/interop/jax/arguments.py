@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from flowgraph.box import Box
-from flowgraph.box.value import Value
+from flowgraph.box.vocabulary import Value
 from flowgraph.errors import DtypeError, FeedError, ShapeError
 from flowgraph.graph import Graph
 from flowgraph.graph.feeding import refuse_overflow

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 
 from flowgraph.box import Box
 from flowgraph.box.leaves import Input
-from flowgraph.box.value import Foreign, Value
+from flowgraph.box.vocabulary import Foreign, Value
 from flowgraph.derivatives.backward_graph import gradients
 from flowgraph.graph import Graph, feeding
 from flowgraph.plan.jax.evaluation import evaluate, refuse_unfit

@@ -8,7 +8,7 @@ from typing import Any
 import jax
 
 from flowgraph.box import Box, Built
-from flowgraph.box.value import Foreign, Value
+from flowgraph.box.vocabulary import Foreign, Value
 from flowgraph.errors import DtypeError, UnsupportedError, UsageError
 from flowgraph.graph import Graph, feeding
 from flowgraph.interop.jax.arguments import read_arrays

@@ -14,7 +14,7 @@ from jax.extend.core import Literal
 from flowgraph.box import Box, Constant
 from flowgraph.box.leaves import Input, Parameter
 from flowgraph.box.node import reopened
-from flowgraph.box.value import Foreign
+from flowgraph.box.vocabulary import Foreign
 from flowgraph.errors import DtypeError, UnsupportedError, UsageError
 from flowgraph.graph import Graph
 from flowgraph.interop.fitting import fitted

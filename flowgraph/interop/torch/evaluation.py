@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from flowgraph.box import Box, Leaf
-from flowgraph.boxes.engine.in_training import InTraining
+from flowgraph.boxes.engine.passing_on import InTraining
 from flowgraph.boxes.engine.shape_like import broadcast_like
 from flowgraph.errors import UsageError
 from flowgraph.graph import Graph

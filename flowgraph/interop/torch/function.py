@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import torch
 
-from flowgraph.box.value import Foreign
+from flowgraph.box.vocabulary import Foreign
 from flowgraph.errors import UsageError
 from flowgraph.interop.torch.program import Gradient, Pattern, Program
 from flowgraph.interop.torch.tensors import arrays_of, tensor_of

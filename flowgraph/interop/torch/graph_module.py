@@ -11,8 +11,8 @@ from torch import nn
 
 from flowgraph.box import Box, Built
 from flowgraph.box.leaves import Parameter
-from flowgraph.box.value import Foreign
-from flowgraph.boxes.engine.stop_gradient import StopGradient
+from flowgraph.box.vocabulary import Foreign
+from flowgraph.boxes.engine.passing_on import StopGradient
 from flowgraph.errors import FeedError, UsageError
 from flowgraph.graph import Graph, feeding
 from flowgraph.interop.torch.evaluation import in_evaluation

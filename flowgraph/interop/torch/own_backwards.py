@@ -11,7 +11,7 @@ from torch import nn
 from torch.autograd.function import BackwardCFunction
 from torch.utils import _pytree as pytree
 
-from flowgraph.box.value import Foreign
+from flowgraph.box.vocabulary import Foreign
 
 
 def warn_of_own_backwards(called: nn.Module, examples: Sequence[Any], named: dict[str, Any]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from flowgraph.box.value import Foreign
+from flowgraph.box.vocabulary import Foreign
 from flowgraph.interop.rule_table import RuleTable, Translation
 
 RULES = RuleTable("flowgraph.interop.torch.operations")

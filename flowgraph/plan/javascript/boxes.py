@@ -9,33 +9,36 @@ import numpy as np
 
 from flowgraph.box import Box
 from flowgraph.boxes.engine.output_of import Part
-from flowgraph.boxes.engine.row_batch import RepeatRows, RowsAs, UnitRows
-from flowgraph.boxes.engine.shape_like import BroadcastLike, CountLike, FitLike, ReshapeLike, SumLike
+from flowgraph.boxes.engine.shape_like import (
+    BroadcastLike,
+    CountLike,
+    FitLike,
+    RepeatRows,
+    ReshapeLike,
+    RowsAs,
+    SumLike,
+    UnitRows,
+)
 from flowgraph.boxes.indexing.gather import ArgSort, TakeAlongAxis
-from flowgraph.boxes.indexing.index import Index, IndexAdd
-from flowgraph.boxes.indexing.places import ArangeLike
+from flowgraph.boxes.indexing.index import ArangeLike, Index, IndexAdd
 from flowgraph.boxes.indexing.scatter import SetAt
 from flowgraph.boxes.linear_algebra.determinant import Det
 from flowgraph.boxes.linear_algebra.diagonal import Diag, Diagonal, OnDiagonal, Tril, Triu
 from flowgraph.boxes.linear_algebra.einsum import Einsum
 from flowgraph.boxes.linear_algebra.inverse import Inv, Solve
 from flowgraph.boxes.linear_algebra.products import AddMatMul, Affine, MatMul, TensorDot
-from flowgraph.boxes.neural.elementwise_loss import BinaryCrossEntropy, Hinge
+from flowgraph.boxes.neural.activation import NormalCdf
 from flowgraph.boxes.neural.label import MinusAt, OneHot, PlaceOf, PlacesOf
-from flowgraph.boxes.neural.loss import NegativeLogLikelihood, SoftmaxCrossEntropy
-from flowgraph.boxes.neural.normal import NormalCdf
+from flowgraph.boxes.neural.loss import L1, L2, BinaryCrossEntropy, Hinge, NegativeLogLikelihood, SoftmaxCrossEntropy
 from flowgraph.boxes.neural.pooling import MaxPool, MeanOfLargest, MeanPool, SpreadEvenly, SpreadToLargest
-from flowgraph.boxes.neural.regularizer import L1, L2
 from flowgraph.boxes.neural.softmax import LogSoftmax, Softmax
 from flowgraph.boxes.reduction.extremes import AllTrue, AnyTrue, ArgMax, ArgMin, CountNonzero, Max, Min
 from flowgraph.boxes.reduction.products import CumProd, CumSum, Prod
-from flowgraph.boxes.reduction.sums import LogSumExp, Mean, Sum
-from flowgraph.boxes.reduction.variance import Std, Var
+from flowgraph.boxes.reduction.sums import LogSumExp, Mean, Std, Sum, Var
 from flowgraph.boxes.shape.arrangement import Flip, Roll, Transpose
-from flowgraph.boxes.shape.joining import Concatenate, SplitLike, Stack
+from flowgraph.boxes.shape.joining import Concatenate, Split, SplitLike, Stack, Unstack
 from flowgraph.boxes.shape.padding import Pad
 from flowgraph.boxes.shape.reshaping import BroadcastArrays, BroadcastTo, ExpandDims, Reshape, Squeeze
-from flowgraph.boxes.shape.splitting import Split, Unstack
 from flowgraph.plan.javascript.rules import axes, dtype, literal, rule_for
 from flowgraph.shapes.size import Size
 

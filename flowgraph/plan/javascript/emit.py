@@ -14,7 +14,7 @@ import numpy as np
 
 from flowgraph.box import Box, Constant, Elementwise
 from flowgraph.box.leaves import Parameter, Random
-from flowgraph.boxes.elementwise.cast import Cast
+from flowgraph.boxes.elementwise.complex_numbers import Cast
 from flowgraph.plan.binding import Names
 from flowgraph.plan.emitter import RefusedError
 from flowgraph.plan.javascript import boxes as boxes  # it registers its rules

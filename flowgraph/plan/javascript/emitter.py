@@ -18,7 +18,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from flowgraph.box import Box, Elementwise
-from flowgraph.box.locks import new_lock
+from flowgraph.box.leaves import new_lock
 from flowgraph.errors import PlanError, install_hint
 from flowgraph.graph import Graph
 from flowgraph.plan.binding import Binding, Memory, Program

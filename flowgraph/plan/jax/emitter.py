@@ -11,12 +11,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from flowgraph.box import Array, Box, Constant
-from flowgraph.box.axes import axes_of
+from flowgraph.box.inference import axes_of
 from flowgraph.box.leaves import Parameter
-from flowgraph.box.value import Value
-from flowgraph.boxes.elementwise.cast import Cast
+from flowgraph.box.vocabulary import Value
+from flowgraph.boxes.elementwise.complex_numbers import Cast
 from flowgraph.boxes.elementwise.selection import Where
-from flowgraph.boxes.engine.barrier import Barrier
+from flowgraph.boxes.engine.passing_on import Barrier
 from flowgraph.boxes.indexing.index import Index
 from flowgraph.boxes.linear_algebra.products import MatMul
 from flowgraph.boxes.neural.loss import ClassLoss

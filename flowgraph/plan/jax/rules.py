@@ -14,21 +14,21 @@ import numpy as np
 from jax import lax
 
 from flowgraph.box import Box, Elementwise
-from flowgraph.box.value import Value
+from flowgraph.box.vocabulary import Value
 from flowgraph.boxes.fourier.transforms import BothHalves
+from flowgraph.boxes.indexing.gather import PlacesOfRows
 from flowgraph.boxes.indexing.index import Index, IndexAdd, filled
 from flowgraph.boxes.indexing.interpolation import Interp
-from flowgraph.boxes.indexing.rows import PlacesOfRows
 from flowgraph.boxes.indexing.scatter import AddAtRows, SetAt
 from flowgraph.boxes.indexing.select import Choose
-from flowgraph.boxes.linear_algebra.cofactors import Cofactors
+from flowgraph.boxes.linear_algebra.determinant import Cofactors
 from flowgraph.boxes.linear_algebra.diagonal import OnDiagonal
 from flowgraph.boxes.linear_algebra.eigenvalues import Eigh
 from flowgraph.boxes.linear_algebra.factorisation import Cholesky
-from flowgraph.boxes.linear_algebra.gauge_check import GaugeInvarianceCheck
+from flowgraph.boxes.linear_algebra.matrices import GaugeInvarianceCheck
+from flowgraph.boxes.neural.activation import NormalCdf
 from flowgraph.boxes.neural.convolution import Conv1d, Conv2d, Conv3d, ConvFilters, ConvInput, Convolving
 from flowgraph.boxes.neural.label import MinusAt, PlaceOf, check_labels
-from flowgraph.boxes.neural.normal import NormalCdf
 from flowgraph.boxes.neural.pooling import MaxPool, MeanOfLargest, MeanPool, Pooling, SpreadEvenly, SpreadToLargest
 from flowgraph.boxes.neural.sliding import Sliding
 from flowgraph.boxes.numpy_api.polynomial import PolyVal

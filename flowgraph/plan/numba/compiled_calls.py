@@ -11,8 +11,7 @@ import numpy as np
 
 from flowgraph.box import Array, Box
 from flowgraph.boxes.indexing.scatter import AddAtRows
-from flowgraph.boxes.neural.pooling import MaxPool, Pooling
-from flowgraph.boxes.neural.rectified_pooling import SpreadToRectified
+from flowgraph.boxes.neural.pooling import MaxPool, Pooling, SpreadToRectified
 from flowgraph.boxes.reduction.extremes import Max, Min
 from flowgraph.boxes.reduction.sums import Reduction, Sum
 from flowgraph.plan.binding import Memory

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from flowgraph.box import Array, Box, Constant, Leaf
-from flowgraph.boxes.elementwise.cast import Cast
+from flowgraph.boxes.elementwise.complex_numbers import Cast
 from flowgraph.boxes.elementwise.selection import Where
 from flowgraph.plan.binding import Memory
 from flowgraph.plan.emitter import RefusedError

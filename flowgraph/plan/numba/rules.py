@@ -10,11 +10,11 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 
 from flowgraph.box import Box
-from flowgraph.boxes.elementwise.cast import Cast
+from flowgraph.boxes.elementwise.complex_numbers import Cast
 from flowgraph.boxes.elementwise.selection import Clip, Where
-from flowgraph.boxes.neural.elementwise_loss import BinaryCrossEntropy, Hinge
+from flowgraph.boxes.neural.activation import NormalCdf
 from flowgraph.boxes.neural.label import OneHot, PlacesOf, check_labels
-from flowgraph.boxes.neural.normal import NormalCdf
+from flowgraph.boxes.neural.loss import BinaryCrossEntropy, Hinge
 from flowgraph.boxes.special.error_function import Erf, Erfc
 from flowgraph.errors import UsageError
 from flowgraph.plan.emitter import RefusedError

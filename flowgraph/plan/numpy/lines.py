@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Box, Constant
-from flowgraph.box.axes import axes_of
-from flowgraph.boxes.elementwise.cast import Cast
+from flowgraph.box.inference import axes_of
+from flowgraph.boxes.elementwise.complex_numbers import Cast
 from flowgraph.boxes.elementwise.selection import Maximum, Minimum, Where
-from flowgraph.boxes.engine.barrier import Barrier
+from flowgraph.boxes.engine.passing_on import Barrier
+from flowgraph.boxes.indexing.gather import PlacesOfRows
 from flowgraph.boxes.indexing.index import Index
-from flowgraph.boxes.indexing.rows import PlacesOfRows
 from flowgraph.boxes.linear_algebra.products import AddMatMul, MatMul
 from flowgraph.boxes.neural.label import MinusAt, PlaceOf, PlacesOf, check_labels
 from flowgraph.boxes.reduction.extremes import Max, Min

@@ -15,8 +15,7 @@ from flowgraph.boxes.elementwise.power import ConstantPower, Square
 from flowgraph.boxes.elementwise.selection import Absolute, Maximum
 from flowgraph.boxes.engine.output_of import Part
 from flowgraph.boxes.engine.shape_like import BroadcastLike, CountLike, ReshapeLike, SumLike, count
-from flowgraph.boxes.indexing.index import IndexAdd
-from flowgraph.boxes.indexing.places import ArangeLike
+from flowgraph.boxes.indexing.index import ArangeLike, IndexAdd
 from flowgraph.boxes.linear_algebra.products import MatMul, TensorDot
 from flowgraph.boxes.neural.activation import Sigmoid
 from flowgraph.boxes.reduction.sums import Mean, Sum

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Box, Constant
-from flowgraph.box.axes import axes_of
+from flowgraph.box.inference import axes_of
 from flowgraph.boxes.elementwise.arithmetic import Add, Multiply, Positive, Subtract
 from flowgraph.boxes.elementwise.comparison import Equal, GreaterEqual, LessEqual
 from flowgraph.boxes.elementwise.power import Square

@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from flowgraph.box import Box, Elementwise
-from flowgraph.box.axes import axes_of
+from flowgraph.box.inference import axes_of
 from flowgraph.boxes.elementwise.arithmetic import Add, Multiply
-from flowgraph.boxes.elementwise.cast import Cast
-from flowgraph.boxes.engine.in_training import InTraining
+from flowgraph.boxes.elementwise.complex_numbers import Cast
+from flowgraph.boxes.engine.passing_on import InTraining
 from flowgraph.boxes.indexing.index import Index, IndexAdd
 from flowgraph.boxes.reduction.extremes import Max, Min
 from flowgraph.boxes.reduction.sums import Sum

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 
 from flowgraph.box import Box, Constant, Elementwise
-from flowgraph.boxes.engine.barrier import Barrier
+from flowgraph.boxes.engine.passing_on import Barrier
 from flowgraph.boxes.indexing.index import Index, IndexAdd
 from flowgraph.boxes.linear_algebra.products import MatMul
 from flowgraph.boxes.neural.convolution import ConvFilters, ConvInput, Convolution

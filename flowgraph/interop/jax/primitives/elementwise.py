@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.box.value import Foreign
+from flowgraph.box.vocabulary import Foreign
 from flowgraph.boxes import Digamma, Erf, Erfc, Erfinv, GammaLn, relu, sigmoid, silu
-from flowgraph.boxes.engine.stop_gradient import StopGradient
+from flowgraph.boxes.engine.passing_on import StopGradient
 from flowgraph.interop.jax.rules import primitive_rule
 
 for _name, _function in {

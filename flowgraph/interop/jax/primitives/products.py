@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.box.value import Foreign
+from flowgraph.box.vocabulary import Foreign
 from flowgraph.boxes import Conv1d, Conv2d, Conv3d, MaxPool, MeanPool
 from flowgraph.interop.fitting import shortest, shortest_padding
 from flowgraph.interop.jax.rules import primitive_rule

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from flowgraph import boxes
-from flowgraph.box.value import Foreign
+from flowgraph.box.vocabulary import Foreign
 from flowgraph.interop.onnx.reading.node import Node
 from flowgraph.interop.onnx.reading.rules import reader_for
 from flowgraph.interop.onnx.reading.tensors import dtype_of

@@ -10,7 +10,7 @@ import numpy as np
 from flowgraph import boxes
 from flowgraph.box import Constant
 from flowgraph.box.leaves import Parameter
-from flowgraph.box.value import Foreign
+from flowgraph.box.vocabulary import Foreign
 from flowgraph.boxes.neural.resizing import COORDINATES
 from flowgraph.interop.onnx.reading.node import Attributes, Node
 from flowgraph.interop.onnx.reading.reduction import stashed

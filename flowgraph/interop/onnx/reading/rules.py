@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple, TypeVar
 
-from flowgraph.box.value import Foreign
+from flowgraph.box.vocabulary import Foreign
 
 F = TypeVar("F", bound=Callable[..., Any])
 

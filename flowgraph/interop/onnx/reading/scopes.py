@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flowgraph.box.value import Foreign
+from flowgraph.box.vocabulary import Foreign
 from flowgraph.errors import SavedFileError
 from flowgraph.printable import why_not_a_name
 from flowgraph.saving.limits import excerpt

@@ -9,7 +9,7 @@ import numpy as np
 
 from flowgraph import boxes
 from flowgraph.box import Box
-from flowgraph.box.value import Foreign
+from flowgraph.box.vocabulary import Foreign
 from flowgraph.boxes.engine.shape_like import broadcast_like
 from flowgraph.interop.onnx.writing.rules import parts_for, rule_for
 from flowgraph.interop.onnx.writing.shape import LAST

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Box, Leaf
-from flowgraph.box.value import Foreign
+from flowgraph.box.vocabulary import Foreign
 from flowgraph.boxes.engine.output_of import Part
 from flowgraph.graph import Graph
 from flowgraph.graph.topology import topological_order

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Box
-from flowgraph.box.value import Foreign
+from flowgraph.box.vocabulary import Foreign
 from flowgraph.errors import UnsupportedError
 from flowgraph.interop.torch.rules import rule_for
 from flowgraph.interop.torch.symbolic_sizes import counted, filled, number_of, size_behind

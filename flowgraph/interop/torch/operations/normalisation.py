@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.box.value import Foreign
-from flowgraph.boxes.engine.in_training import InTraining
+from flowgraph.box.vocabulary import Foreign
+from flowgraph.boxes.engine.passing_on import InTraining
 from flowgraph.interop.torch.operations.networks import channelwise
 from flowgraph.interop.torch.rules import rule_for
 

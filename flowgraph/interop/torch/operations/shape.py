@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.box.value import Foreign
+from flowgraph.box.vocabulary import Foreign
 from flowgraph.boxes import broadcast_like
-from flowgraph.boxes.engine.stop_gradient import StopGradient
+from flowgraph.boxes.engine.passing_on import StopGradient
 from flowgraph.interop.rule_table import NoBoxesError
 from flowgraph.interop.torch.rules import rule_for
 from flowgraph.interop.torch.symbolic_sizes import filled
