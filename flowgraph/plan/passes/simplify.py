@@ -62,8 +62,8 @@ def simplify(graph: Graph, without: frozenset[str] = frozenset(), updated: int =
     # Factors that have gathered go back to the smallest arrays, in one move each; what gathers them is left out now.
     if "scales" not in without:
         graph = move_scales(graph, builder(without, of_changes=True), updated)
-    # Only now the ways of NumPy, which hide the algebra from all passes above. Layout before products with ones: whether
-    # a sum goes over rows or columns says which product it is. Numbers of one example last: shapes do not change again.
+    # Only now the ways of NumPy, which hide the algebra from the passes above. Layout before products with ones: it
+    # says whether sums go over rows or columns. Numbers of one example last: shapes do not change again.
     if "transpose_layout" not in without:
         graph = transpose_layout.transpose_scores(graph, Builder(_late_rules("transpose_layout", _classes()), share))
     if "products" not in without:
