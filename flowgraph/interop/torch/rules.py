@@ -7,7 +7,7 @@ from collections.abc import Callable
 from flowgraph.box.value import Foreign
 from flowgraph.interop.rule_table import RuleTable, Translation
 
-RULES = RuleTable("flowgraph.interop.torch.operations")
+RULES = RuleTable()
 
 
 def rule_for(*names: str) -> Callable[[Translation], Translation]:
