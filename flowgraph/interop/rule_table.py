@@ -60,14 +60,3 @@ def fitted(who: str, made: Any, shape: Any, dtype: np.dtype[Any]) -> Box:
         return Constant(box.value.astype(dtype))
     converted: Box = np.real(box).astype(dtype) if box.dtype.kind == "c" and dtype.kind != "c" else box.astype(dtype)
     return converted
-
-
-def shortest(numbers: Any) -> Any:
-    """One number where those of all axes are equal, as one would write them."""
-    return numbers[0] if isinstance(numbers, tuple) and len(set(numbers)) == 1 else numbers
-
-
-def shortest_padding(pairs: Any) -> Any:
-    """The padding before and after along each axis: one number where both are equal, one for all axes where all are."""
-    found = tuple(before if before == after else (before, after) for before, after in pairs)
-    return shortest(found) if all(isinstance(one, int) for one in found) else found

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import string
 from collections.abc import Callable
 from typing import Any
 
@@ -11,23 +10,11 @@ import numpy as np
 
 from flowgraph.box import Box
 from flowgraph.box.value import Foreign
-from flowgraph.boxes import (
-    Conv1d,
-    Conv2d,
-    Conv3d,
-    Digamma,
-    Erf,
-    Erfc,
-    Erfinv,
-    GammaLn,
-    MaxPool,
-    MeanPool,
-    relu,
-    sigmoid,
-    silu,
-)
+from flowgraph.boxes import Digamma, Erf, Erfc, Erfinv, GammaLn, MaxPool, MeanPool, relu, sigmoid, silu
 from flowgraph.boxes.engine.stop_gradient import StopGradient
-from flowgraph.interop.rule_table import NoBoxesError, RuleTable, Translation, shortest, shortest_padding
+from flowgraph.checking.frameworks import jax_numpy
+from flowgraph.interop.formulas import CONVOLUTIONS, padded, shortest, shortest_padding
+from flowgraph.interop.rule_table import NoBoxesError, RuleTable, Translation
 
 PRIMITIVES = RuleTable()
 
@@ -43,235 +30,39 @@ def primitive_rule(*names: str) -> Callable[[Translation], Translation]:
     return PRIMITIVES.rule_for(*names)
 
 
-for _name, _function in {
-    "neg": np.negative, "exp": np.exp, "exp2": np.exp2, "expm1": np.expm1, "log": np.log, "log1p": np.log1p,
-    "sqrt": np.sqrt, "cbrt": np.cbrt, "square": np.square, "sin": np.sin, "cos": np.cos, "tan": np.tan,
-    "asin": np.arcsin, "acos": np.arccos, "atan": np.arctan, "sinh": np.sinh, "cosh": np.cosh, "tanh": np.tanh,
-    "asinh": np.arcsinh, "acosh": np.arccosh, "atanh": np.arctanh, "logistic": sigmoid, "erf": Erf, "erfc": Erfc,
-    "erf_inv": Erfinv, "lgamma": GammaLn, "digamma": Digamma, "abs": np.abs, "sign": np.sign, "floor": np.floor,
-    "ceil": np.ceil, "is_finite": np.isfinite, "real": np.real, "imag": np.imag, "conj": np.conj,
-    "stop_gradient": StopGradient,
-}.items():  # fmt: skip
-
-    def _unary(a: Foreign, *, function: Foreign = _function, **settings: Foreign) -> Any:
-        return function(a)
-
-    primitive_rule(_name)(_unary)
-
-for _name, _function in {
-    "add": np.add, "add_any": np.add, "sub": np.subtract, "mul": np.multiply, "max": np.maximum, "min": np.minimum,
-    "pow": np.power, "rem": np.fmod, "atan2": np.arctan2, "eq": np.equal, "ne": np.not_equal, "lt": np.less,
-    "le": np.less_equal, "gt": np.greater, "ge": np.greater_equal,
-}.items():  # fmt: skip
-
-    def _binary(a: Foreign, b: Foreign, *, function: Foreign = _function, **settings: Foreign) -> Any:
-        return function(a, b)
-
-    primitive_rule(_name)(_binary)
-
-
-primitive_rule("function:relu")(relu)
-primitive_rule("function:silu")(silu)
-primitive_rule("function:logaddexp")(np.logaddexp)
-
-
-@primitive_rule("copy", "copy_p", "reduce_precision", "optimization_barrier", "convert_element_type", "pvary")
-def same(a: Foreign, **settings: Foreign) -> Any:
-    """The same numbers, which are converted to the dtype of the result."""
-    return a
-
-
-@primitive_rule("div")
-def div(a: Foreign, b: Foreign, **settings: Foreign) -> Any:
-    """a / b, towards 0 for whole numbers."""
+def quotient(a: Foreign, b: Foreign, **parameters: Foreign) -> Any:
+    """The quotient, towards 0 for whole numbers."""
     whole = a.dtype.kind in "iu" and b.dtype.kind in "iu"
     return np.trunc(a / b) if whole else a / b
 
 
-@primitive_rule("integer_pow")
-def integer_pow(a: Foreign, *, y: int, **settings: Foreign) -> Any:
-    """A power with a whole number."""
-    return np.square(a) if y == 2 else 1 / a ** (-y) if y < 0 else a**y
-
-
-@primitive_rule("rsqrt")
-def rsqrt(a: Foreign, **settings: Foreign) -> Any:
-    """1 / √a."""
-    return 1 / np.sqrt(a)
-
-
-@primitive_rule("round")
-def rounded(a: Foreign, *, rounding_method: Foreign = None, **settings: Foreign) -> Any:
+def rounded(a: Foreign, *, rounding_method: Foreign = None, **parameters: Foreign) -> Any:
     """To whole numbers: halves to even ones, or away from 0."""
-    if int(rounding_method or 0) == 1:
-        return np.rint(a)
-    return np.trunc(a + np.copysign(0.5, a))
+    return np.rint(a) if int(rounding_method or 0) == 1 else np.trunc(a + np.copysign(0.5, a))
 
 
-@primitive_rule("not")
-def negated(a: Foreign, **settings: Foreign) -> Any:
-    """Not, of booleans or of bits."""
-    return np.logical_not(a) if a.dtype == bool else np.invert(a)
-
-
-@primitive_rule("and")
-def both(a: Foreign, b: Foreign, **settings: Foreign) -> Any:
-    """And, of booleans or of bits."""
-    return np.logical_and(a, b) if a.dtype == bool else np.bitwise_and(a, b)
-
-
-@primitive_rule("or")
-def either(a: Foreign, b: Foreign, **settings: Foreign) -> Any:
-    """Or, of booleans or of bits."""
-    return np.logical_or(a, b) if a.dtype == bool else np.bitwise_or(a, b)
-
-
-@primitive_rule("xor")
-def one_of(a: Foreign, b: Foreign, **settings: Foreign) -> Any:
-    """Exclusive or, of booleans or of bits."""
-    return np.logical_xor(a, b) if a.dtype == bool else np.bitwise_xor(a, b)
-
-
-@primitive_rule("select_n")
-def select(which: Foreign, *cases: Foreign, **settings: Foreign) -> Any:
-    """For each element the case of that number."""
-    if which.dtype == bool:
-        return np.where(which, cases[1], cases[0])
-    result = cases[-1]
-    for number in range(len(cases) - 2, -1, -1):
-        result = np.where(which == number, cases[number], result)
-    return result
-
-
-@primitive_rule("clamp")
-def clamp(low: Foreign, a: Foreign, high: Foreign, **settings: Foreign) -> Any:
-    """Between two bounds; the gradient passes inside them."""
-    return np.where(a < low, low, np.where(a > high, high, a))
-
-
-@primitive_rule("complex")
-def complex_of(a: Foreign, b: Foreign, **settings: Foreign) -> Any:
-    """a + i b."""
-    return a + 1j * b
-
-
-for _name, _function in {
-    "reduce_sum": np.sum, "reduce_max": np.max, "reduce_min": np.min, "reduce_prod": np.prod, "reduce_and": np.all,
-    "reduce_or": np.any,
-}.items():  # fmt: skip
-
-    def _reduced(a: Foreign, *, axes: Foreign, function: Foreign = _function, **settings: Foreign) -> Any:
-        return function(a, axis=tuple(axes)) if axes else a
-
-    primitive_rule(_name)(_reduced)
-
-for _name, _function in {"argmax": np.argmax, "argmin": np.argmin}.items():
-
-    def _place(a: Foreign, *, axes: Foreign, function: Foreign = _function, **settings: Foreign) -> Any:
-        return function(a, axis=axes[0])
-
-    primitive_rule(_name)(_place)
-
-for _name, _function in {"cumsum": np.cumsum, "cumprod": np.cumprod}.items():
-
-    def _cumulative(a: Foreign, *, axis: int, reverse: bool, function: Foreign = _function, **settings: Foreign) -> Any:
-        return np.flip(function(np.flip(a, axis), axis=axis), axis) if reverse else function(a, axis=axis)
-
-    primitive_rule(_name)(_cumulative)
-
-
-@primitive_rule("broadcast_in_dim")
-def broadcast(a: Foreign, *dynamic: Foreign, shape: Foreign, broadcast_dimensions: Foreign, **settings: Foreign) -> Any:
-    """Axes at these places, repeated to the shape."""
-    if dynamic:
-        raise NoBoxesError("broadcast_in_dim to a shape that depends on values")
-    placed = [1] * len(shape)
-    for size, place in zip(a.shape, broadcast_dimensions, strict=True):
-        placed[place] = size
-    moved = a if list(a.shape) == placed else np.reshape(a, tuple(placed))
-    return moved if tuple(placed) == tuple(shape) else np.broadcast_to(moved, tuple(shape))
-
-
-@primitive_rule("reshape")
-def reshaped(a: Foreign, *dynamic: Foreign, new_sizes: Foreign, dimensions: Foreign = None, **settings: Foreign) -> Any:
-    """In rows, in another shape."""
-    if dynamic:
-        raise NoBoxesError("reshape to a shape that depends on values")
-    return np.reshape(a if dimensions is None else np.transpose(a, dimensions), tuple(new_sizes))
-
-
-@primitive_rule("squeeze")
-def squeezed(a: Foreign, *, dimensions: Foreign, **settings: Foreign) -> Any:
-    """Without some axes of size 1."""
-    return np.squeeze(a, axis=tuple(dimensions)) if dimensions else a
-
-
-@primitive_rule("expand_dims")
-def expanded(a: Foreign, *, dimensions: Foreign, **settings: Foreign) -> Any:
-    """With new axes of size 1."""
-    return np.expand_dims(a, tuple(dimensions))
-
-
-@primitive_rule("transpose")
-def transposed(a: Foreign, *, permutation: Foreign, **settings: Foreign) -> Any:
-    """Axes in another order."""
-    return np.transpose(a, tuple(permutation))
-
-
-@primitive_rule("rev")
-def reversed_along(a: Foreign, *, dimensions: Foreign, **settings: Foreign) -> Any:
-    """Axes reversed."""
-    return np.flip(a, tuple(dimensions))
-
-
-@primitive_rule("slice")
-def sliced(
-    a: Foreign, *, start_indices: Foreign, limit_indices: Foreign, strides: Foreign = None, **settings: Foreign
-) -> Any:
-    """From starts to limits, in steps."""
-    steps = strides or (1,) * len(start_indices)
-    bounds = zip(start_indices, limit_indices, steps, a.shape, strict=True)
-    return a[
-        tuple(
-            slice(None) if (start, limit, step) == (0, size, 1) else slice(start, limit, step)
-            for start, limit, step, size in bounds
-        )
-    ]
-
-
-@primitive_rule("concatenate")
-def joined(*arrays: Foreign, dimension: int, **settings: Foreign) -> Any:
-    """One after the other."""
-    return np.concatenate(arrays, axis=dimension)
-
-
-@primitive_rule("split")
-def split(a: Foreign, *, sizes: Foreign, axis: int, **settings: Foreign) -> tuple[Any, ...]:
-    """Pieces of these sizes."""
-    return tuple(np.split(a, np.cumsum(sizes)[:-1].tolist(), axis=axis))
-
-
-@primitive_rule("pad")
-def padded(a: Foreign, value: Foreign, *, padding_config: Foreign, **settings: Foreign) -> Any:
+def pad(a: Foreign, value: Foreign, *, padding_config: Foreign, **parameters: Foreign) -> Any:
     """A number around, or fewer elements where the padding is below 0."""
     if any(inside for _, _, inside in padding_config):
         raise NoBoxesError("pad between elements")
-    pairs = [(before, after) for before, after, _ in padding_config]
-    around = [(max(before, 0), max(after, 0)) for before, after in pairs]
     constant: Any = getattr(value, "value", value)
     if isinstance(constant, Box):
         raise NoBoxesError("pad with a number that is computed")
-    whole = np.pad(a, around, constant_values=np.asarray(constant)[()]) if any(map(any, around)) else a
-    cut = [slice(max(-before, 0), -max(-after, 0) or None) for before, after in pairs]
-    return whole[tuple(cut)] if any(number < 0 for pair in pairs for number in pair) else whole
+    pairs = [(before, after) for before, after, _ in padding_config]
+    return padded(a, pairs, constant_values=np.asarray(constant)[()])
 
 
-@primitive_rule("iota")
-def iota(*, shape: Foreign, dimension: int, **settings: Foreign) -> Any:
-    """Numbers from 0 along an axis."""
-    along = [1] * len(shape)
-    along[dimension] = shape[dimension]
-    return np.broadcast_to(np.arange(shape[dimension]).reshape(along), tuple(shape))
+_BOXES: dict[str, Callable[..., Any]] = {
+    "logistic": sigmoid, "erf": Erf, "erfc": Erfc, "erf_inv": Erfinv, "lgamma": GammaLn, "digamma": Digamma,
+    "real": np.real, "imag": np.imag, "conj": np.conj, "complex": lambda a, b: a + 1j * b,
+    "stop_gradient": StopGradient, "reduce_precision": lambda a: a, "optimization_barrier": lambda a: a,
+    "pvary": lambda a: a, "function:relu": relu, "function:silu": silu, "function:logaddexp": np.logaddexp,
+}  # fmt: skip
+for _name, _rule in {
+    **jax_numpy.PRIMITIVES, **jax_numpy.OF_FLOATS, "div": quotient, "round": rounded, "pad": pad,
+    **{name: jax_numpy.plain(function) for name, function in _BOXES.items()},
+}.items():  # fmt: skip
+    primitive_rule(_name)(_rule)
 
 
 @primitive_rule("gather")
@@ -291,31 +82,6 @@ def gathered(
         raise NoBoxesError("gather of parts of the other axes")
     places = [indices[..., number] for number in range(len(axes))]
     return a[(*(slice(None) for _ in range(first)), *places)]
-
-
-CONVOLUTIONS: dict[int, Any] = {3: Conv1d, 4: Conv2d, 5: Conv3d}
-"""By the number of axes of their input."""
-
-
-@primitive_rule("dot_general")
-def dot_general(a: Foreign, b: Foreign, *, dimension_numbers: Foreign, **settings: Foreign) -> Any:
-    """The sum over some axes of products, for each index of others; a product of matrices where it is one."""
-    (of_a, of_b), (each_a, each_b) = dimension_numbers
-    last, before = len(a.shape) - 1, len(b.shape) - 2
-    stacked = tuple(range(len(each_a)))
-    if tuple(each_a) == tuple(each_b) == stacked and len(b.shape) == len(stacked) + 2:
-        plain = len(stacked) == 0 and len(a.shape) in (1, 2)
-        if tuple(of_a) == (last,) and tuple(of_b) == (before,) and (plain or len(a.shape) == len(b.shape)):
-            return a @ b
-    letters = iter(string.ascii_letters)
-    left = [next(letters) for _ in a.shape]
-    right = [next(letters) for _ in b.shape]
-    for one, other in (*zip(of_a, of_b, strict=True), *zip(each_a, each_b, strict=True)):
-        right[other] = left[one]
-    kept = [left[i] for i in each_a]
-    kept += [letter for i, letter in enumerate(left) if i not in each_a and i not in of_a]
-    kept += [letter for i, letter in enumerate(right) if i not in each_b and i not in of_b]
-    return np.einsum(f"{''.join(left)},{''.join(right)}->{''.join(kept)}", a, b)
 
 
 @primitive_rule("conv_general_dilated")
