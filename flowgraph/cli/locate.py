@@ -13,7 +13,7 @@ from typing import Any
 from flowgraph.box import Leaf
 from flowgraph.checking.check import NEEDED, classes_of, is_checkable, targets_of
 from flowgraph.errors import UsageError
-from flowgraph.saving.missing import must_exist
+from flowgraph.saving.replacing import must_exist
 
 
 def locate(place: str, with_arguments: bool = False) -> list[tuple[str, Any]]:

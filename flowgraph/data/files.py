@@ -18,8 +18,8 @@ from flowgraph.data.examples import Examples
 from flowgraph.data.targets import read_targets
 from flowgraph.data.toys import circles, moons, spirals
 from flowgraph.errors import DataError
-from flowgraph.saving.missing import must_exist
-from flowgraph.saving.room import check_room
+from flowgraph.saving.limits import check_room
+from flowgraph.saving.replacing import must_exist
 
 TOYS = {function.__name__: function for function in (circles, moons, spirals)}
 KINDS = ("auto", "classes", "numbers")

@@ -15,7 +15,7 @@ from flowgraph.errors import UsageError
 from flowgraph.experiment.loading import load
 from flowgraph.experiment.settings import TrainSettings
 from flowgraph.graph import Graph
-from flowgraph.saving.room import check_room
+from flowgraph.saving.limits import check_room
 from flowgraph.training.mlp import MLP, Activation
 from flowgraph.training.model_problem import mlp_problem
 from flowgraph.training.problem import Problem

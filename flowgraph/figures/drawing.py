@@ -8,9 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from flowgraph.errors import install_hint
-from flowgraph.saving.replacing import replace_file
-from flowgraph.saving.shown import ShownFile
-from flowgraph.training.picture_style import STYLE, check_suffix, figure_bytes
+from flowgraph.training.picture_style import STYLE, figure_bytes, write_picture
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#A8437A", "#E69F00", "#7B8794")
 """Of lines, in their order; distinct for every kind of colour vision (Okabe and Ito)."""
@@ -59,9 +57,7 @@ class Figure:
         UsageError
             If the suffix is none of these.
         """
-        target = Path(path)
-        check_suffix(target)
-        return ShownFile(replace_file(target, self._bytes(target.suffix)))
+        return write_picture(Path(path), self._bytes)
 
     def _bytes(self, suffix: str) -> bytes:
         try:

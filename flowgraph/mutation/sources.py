@@ -9,7 +9,7 @@ from importlib.machinery import ModuleSpec
 from pathlib import Path
 
 from flowgraph.errors import UsageError
-from flowgraph.saving.missing import must_exist
+from flowgraph.saving.replacing import must_exist
 
 
 def sources_of(target: str) -> list[Path]:

@@ -9,11 +9,11 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flowgraph.errors import UsageError
 from flowgraph.rendering.derivation import Derivation, Line, derive
 from flowgraph.rendering.mathml import mathml
 from flowgraph.rendering.notation import text_latex
 from flowgraph.rendering.page import html_page
+from flowgraph.saving.formats import by_suffix
 from flowgraph.saving.replacing import replace_text
 from flowgraph.saving.shown import ShownFile
 
@@ -45,9 +45,7 @@ _END = r"""
 def explain(graph: Graph, path: str | os.PathLike[str], wrt: Iterable[Any] | None = None) -> Path:
     """Write the derivation of the gradients of a graph into a .html, .md or .tex, and return its path."""
     target = Path(path)
-    written = {".html": _html, ".md": _markdown, ".tex": _tex}.get(target.suffix.lower())
-    if written is None:
-        raise UsageError(f"explain: found {target.name!r}, needs a name that ends in .html, .md or .tex")
+    written = by_suffix("explain", target, {".html": _html, ".md": _markdown, ".tex": _tex})
     return ShownFile(replace_text(target, written(derive(graph, wrt))))
 
 

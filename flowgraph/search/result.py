@@ -10,14 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from flowgraph.errors import UsageError, install_hint
-from flowgraph.saving.replacing import replace_file, replace_table
-from flowgraph.saving.shown import ShownFile
+from flowgraph.saving.replacing import replace_table
 from flowgraph.search.diagnosis import diagnose_search, with_values
 from flowgraph.search.space import Space
 from flowgraph.training.diagnosis import Diagnosis
 from flowgraph.training.display import cell_html, drawn_or_none, numbers_table
 from flowgraph.training.history import DECADE
-from flowgraph.training.picture_style import GREY, MOST_POINTS, STYLE, check_suffix, figure_bytes, logarithmic, plain
+from flowgraph.training.picture_style import GREY, MOST_POINTS, STYLE, figure_bytes, logarithmic, plain, write_picture
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00")
 
@@ -27,8 +26,7 @@ MOST_SIGNS = 24
 
 def plot_search(result: SearchResult, path: Path) -> Path:
     """Write the picture: rounds in colours, pruned trials hollow, the best one ringed."""
-    check_suffix(path)
-    return ShownFile(replace_file(path, search_picture(result, path.suffix)))
+    return write_picture(path, lambda suffix: search_picture(result, suffix))
 
 
 def search_picture(result: SearchResult, suffix: str) -> bytes:

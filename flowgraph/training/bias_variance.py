@@ -12,8 +12,7 @@ import numpy as np
 
 from flowgraph.box import Array, Value
 from flowgraph.errors import DataError, UsageError, install_hint
-from flowgraph.saving.replacing import replace_file, replace_table
-from flowgraph.saving.shown import ShownFile
+from flowgraph.saving.replacing import replace_table
 from flowgraph.training.display import cell_html, drawn_or_none, numbers_table
 from flowgraph.training.keywords import strict_keywords
 from flowgraph.training.picture_style import (
@@ -23,9 +22,9 @@ from flowgraph.training.picture_style import (
     MOST_POINTS,
     STYLE,
     VERMILION,
-    check_suffix,
     figure_bytes,
     plain,
+    write_picture,
 )
 from flowgraph.training.settings import read_count, read_number
 
@@ -34,8 +33,7 @@ GREEN = "#009E73"
 
 def plot_decomposition(found: BiasVariance, path: Path, label: str, log: bool) -> Path:
     """Write the picture; bands are one standard error wide on both sides, the best setting is marked."""
-    check_suffix(path)
-    return ShownFile(replace_file(path, decomposition_picture(found, path.suffix, label, log)))
+    return write_picture(path, lambda suffix: decomposition_picture(found, suffix, label, log))
 
 
 def decomposition_picture(found: BiasVariance, suffix: str, label: str, log: bool) -> bytes:

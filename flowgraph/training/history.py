@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from flowgraph.errors import UsageError, install_hint
-from flowgraph.saving.replacing import replace_file, replace_table
-from flowgraph.saving.shown import ShownFile
+from flowgraph.saving.replacing import replace_table
 from flowgraph.training.diagnosis import Diagnosis, diagnose
 from flowgraph.training.display import cell_html, drawn_or_none, numbers_table
 from flowgraph.training.picture_style import (
@@ -17,10 +16,10 @@ from flowgraph.training.picture_style import (
     GREY,
     STYLE,
     VERMILION,
-    check_suffix,
     figure_bytes,
     logarithmic,
     plain,
+    write_picture,
 )
 
 DECADE = 10
@@ -32,8 +31,7 @@ MOST_LAYERS = 12
 
 def plot_history(history: History, path: Path, *, width: float = 7.0, log: bool = True) -> Path:
     """Write the picture; the objective above, loss, error and gradient norms below, the best epoch marked."""
-    check_suffix(path)
-    return ShownFile(replace_file(path, history_picture(history, path.suffix, width=width, log=log)))
+    return write_picture(path, lambda suffix: history_picture(history, suffix, width=width, log=log))
 
 
 def history_picture(history: History, suffix: str, *, width: float = 7.0, log: bool = True) -> bytes:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flowgraph.errors import UsageError
 from flowgraph.printable import printable
+from flowgraph.saving.formats import by_suffix
+from flowgraph.saving.replacing import replace_file
+from flowgraph.saving.shown import ShownFile
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -22,7 +25,6 @@ LONGEST_LABEL = 32
 MOST_POINTS = 200
 """Points that a picture holds as shapes of their own; more are drawn as one image, so that its file stays small."""
 
-SUFFIXES = (".svg", ".png", ".pdf")
 STYLE: dict[Any, Any] = {
     "svg.fonttype": "none", "svg.hashsalt": "flowgraph", "font.family": "sans-serif", "text.color": GREY,
     "axes.edgecolor": GREY, "axes.labelcolor": GREY, "xtick.color": GREY, "ytick.color": GREY,
@@ -60,7 +62,7 @@ def plain(label: object) -> str:
     return (shown if len(shown) <= LONGEST_LABEL else f"{shown[: LONGEST_LABEL - 1]}…").replace("$", r"\$")
 
 
-def check_suffix(path: Path) -> None:
-    """Refuse a file of another format."""
-    if path.suffix not in SUFFIXES:
-        raise UsageError(f"plot: found {path.name!r}, needs a file that ends with one of {', '.join(SUFFIXES)}")
+def write_picture(path: Path, picture: Callable[[str], bytes]) -> Path:
+    """Write what is drawn for a suffix, that of the path; any other than .svg, .png and .pdf is refused."""
+    suffix = by_suffix("plot", path, {one: one for one in (".svg", ".png", ".pdf")})
+    return ShownFile(replace_file(path, picture(suffix)))
