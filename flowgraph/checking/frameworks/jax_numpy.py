@@ -107,19 +107,22 @@ def integer_pow(a: Foreign, *, y: int, **parameters: Foreign) -> Any:
     return np.square(a) if y == 2 else 1 / a ** (-y) if y < 0 else a**y
 
 
+PLAIN: dict[str, Rule] = {
+    "neg": np.negative, "exp": np.exp, "exp2": np.exp2, "expm1": np.expm1, "log": np.log, "log1p": np.log1p,
+    "sqrt": np.sqrt, "cbrt": np.cbrt, "square": np.square, "sin": np.sin, "cos": np.cos, "tan": np.tan,
+    "asin": np.arcsin, "acos": np.arccos, "atan": np.arctan, "sinh": np.sinh, "cosh": np.cosh, "tanh": np.tanh,
+    "asinh": np.arcsinh, "acosh": np.arccosh, "atanh": np.arctanh, "abs": np.abs, "sign": np.sign,
+    "floor": np.floor, "ceil": np.ceil, "is_finite": np.isfinite,
+    "add": np.add, "add_any": np.add, "sub": np.subtract, "mul": np.multiply, "max": np.maximum,
+    "min": np.minimum, "eq": np.equal, "ne": np.not_equal, "lt": np.less, "le": np.less_equal,
+    "gt": np.greater, "ge": np.greater_equal,
+    "rsqrt": lambda a: 1 / np.sqrt(a),
+    "clamp": lambda low, a, high: np.where(a < low, low, np.where(a > high, high, a)),
+}  # fmt: skip
+"""Functions of arrays alone."""
+
 PRIMITIVES: dict[str, Rule] = {
-    **{name: plain(function) for name, function in {
-        "neg": np.negative, "exp": np.exp, "exp2": np.exp2, "expm1": np.expm1, "log": np.log, "log1p": np.log1p,
-        "sqrt": np.sqrt, "cbrt": np.cbrt, "square": np.square, "sin": np.sin, "cos": np.cos, "tan": np.tan,
-        "asin": np.arcsin, "acos": np.arccos, "atan": np.arctan, "sinh": np.sinh, "cosh": np.cosh, "tanh": np.tanh,
-        "asinh": np.arcsinh, "acosh": np.arccosh, "atanh": np.arctanh, "abs": np.abs, "sign": np.sign,
-        "floor": np.floor, "ceil": np.ceil, "is_finite": np.isfinite,
-        "add": np.add, "add_any": np.add, "sub": np.subtract, "mul": np.multiply, "max": np.maximum,
-        "min": np.minimum, "eq": np.equal, "ne": np.not_equal, "lt": np.less, "le": np.less_equal,
-        "gt": np.greater, "ge": np.greater_equal,
-        "rsqrt": lambda a: 1 / np.sqrt(a),
-        "clamp": lambda low, a, high: np.where(a < low, low, np.where(a > high, high, a)),
-    }.items()},
+    **{name: plain(function) for name, function in PLAIN.items()},
     **dict.fromkeys(("copy", "copy_p", "convert_element_type"), plain(lambda a: a)),
     "and": of_truth_or_bits(np.logical_and, np.bitwise_and),
     "or": of_truth_or_bits(np.logical_or, np.bitwise_or),

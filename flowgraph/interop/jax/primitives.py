@@ -58,10 +58,11 @@ _BOXES: dict[str, Callable[..., Any]] = {
     "stop_gradient": StopGradient, "reduce_precision": lambda a: a, "optimization_barrier": lambda a: a,
     "pvary": lambda a: a, "function:relu": relu, "function:silu": silu, "function:logaddexp": np.logaddexp,
 }  # fmt: skip
-for _name, _rule in {
+_RULES: dict[str, Callable[..., Any]] = {
     **jax_numpy.PRIMITIVES, **jax_numpy.OF_FLOATS, "div": quotient, "round": rounded, "pad": pad,
     **{name: jax_numpy.plain(function) for name, function in _BOXES.items()},
-}.items():  # fmt: skip
+}  # fmt: skip
+for _name, _rule in _RULES.items():
     primitive_rule(_name)(_rule)
 
 

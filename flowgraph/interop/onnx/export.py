@@ -137,13 +137,9 @@ def _why(box: Box) -> str:
     if foreign:
         return f"no operation takes {', '.join(foreign)}"
     if OPERATIONS.has(box):
-        return f"no operation stands for it with {_settings(box)}"
+        settings = ", ".join(f"{name}={value!r}" for name, value in box.setting_values().items())
+        return f"no operation stands for it with {settings or 'these children'}"
     return "no operation stands for it"
-
-
-def _settings(box: Box) -> str:
-    settings = ", ".join(f"{name}={value!r}" for name, value in box.setting_values().items())
-    return settings or "these children"
 
 
 def _write(opened: Graph, writer: Writer, names: dict[Box, str]) -> dict[Box, Any]:
@@ -226,20 +222,16 @@ def _opened(box: Box, depth: int) -> Box:
     inside = _built(box)
     if inside is None:
         return box
+    known = set(box.children)
     new: dict[Box, Box] = {child: child for child in box.children}
     for part in topological_order([inside]):
         if part in new:
             continue
         children = [new.get(child, child) for child in part.children]
         new[part] = _opened(on_children(part, children), depth - 1) if part.children else part
-        if not _is_whole(new[part], set(box.children)):
+        if new[part] not in known and not is_written(new[part]):
             return box  # the box itself is what a user knows, and is named in the error
     return new[inside]
-
-
-def _is_whole(box: Box, known: set[Box]) -> bool:
-    """Whether everything between the children and the box can be written."""
-    return box in known or is_written(box)
 
 
 def _built(box: Box) -> Box | None:
@@ -251,17 +243,10 @@ def _built(box: Box) -> Box | None:
             inside = rule.function(box, *box.children) if rule else box.fprop(*box.children)
     except Exception:  # whatever a fprop raises on boxes, on arrays it may run
         return None
-    return inside if _fits(inside, box) else None
-
-
-def _fits(inside: Foreign, box: Box) -> bool:
     if not isinstance(inside, Box) or len(inside.outputs) != 1 or len(box.outputs) != 1 or type(inside) is type(box):
-        return False
-    return inside.dtype == box.dtype and _same_shape(inside.shape, box.shape)
-
-
-def _same_shape(one: Sequence[Any], other: Sequence[Any]) -> bool:
-    return len(one) == len(other) and all(map(same, one, other))
+        return None
+    alike = inside.dtype == box.dtype and len(inside.shape) == len(box.shape)
+    return inside if alike and all(map(same, inside.shape, box.shape)) else None
 
 
 class Writer:
@@ -303,17 +288,11 @@ class Writer:
         if key not in self._constants:
             base, self._base = self._base, "constant"
             tensor = onnx().numpy_helper.from_array(np.array(array, order="C"), "")
-            self._constants[key] = name = self._constant(tensor, array.dtype)
-            self._keys[name] = key
+            self._constants[key] = name = self.name("")
+            self.nodes.append(onnx().helper.make_node("Constant", [], [name], name=name, value=tensor))
+            self.dtypes[name], self._keys[name] = array.dtype, key
             self._base = base
         return self._constants[key]
-
-    def _constant(self, tensor: Foreign, dtype: np.dtype[Any]) -> str:
-        name = self.name("")
-        node = onnx().helper.make_node("Constant", [], [name], name=name, value=tensor)
-        self.nodes.append(node)
-        self.dtypes[name] = dtype
-        return name
 
     def ints(self, *values: int) -> str:
         """The name of a row of whole numbers, as axes, starts and shapes are given."""

@@ -9,7 +9,7 @@ import numpy as np
 
 from flowgraph import boxes
 from flowgraph.box.value import Foreign
-from flowgraph.interop.onnx.table import parts_for
+from flowgraph.interop.onnx.table import made_of, parts_for
 
 
 def number(box: Foreign, value: float) -> Any:
@@ -40,40 +40,29 @@ def log1p(box: Foreign, a: Foreign) -> Any:
     return np.where(u == 1, a, np.where(near & (u > 0), np.log(safe) * (a / (safe - 1)), np.log(u)))
 
 
-@parts_for(boxes.Exp2)
-def _(box: Foreign, a: Foreign) -> Any:
-    return np.power(number(box, 2), a)
-
-
-@parts_for(boxes.Log2)
-def _(box: Foreign, a: Foreign) -> Any:
-    return np.log(a) / number(box, math.log(2))
-
-
-@parts_for(boxes.Log10)
-def _(box: Foreign, a: Foreign) -> Any:
-    return np.log(a) / number(box, math.log(10))
-
-
 @parts_for(boxes.Cbrt)
-def _(box: Foreign, a: Foreign) -> Any:
+def cbrt(box: Foreign, a: Foreign) -> Any:
+    """The root of the size, with the sign."""
     root = np.power(np.abs(a), number(box, 1 / 3))
     return np.where(a < 0, -root, root)
 
 
 @parts_for(boxes.LogAddExp)
-def _(box: Foreign, a: Foreign, b: Foreign) -> Any:
+def log_add_exp(box: Foreign, a: Foreign, b: Foreign) -> Any:
+    """By the larger one, so that nothing overflows; of two equal infinities it is that infinity."""
     return np.where(a == b, a + number(box, math.log(2)), np.maximum(a, b) + np.log1p(np.exp(-np.abs(a - b))))
 
 
 @parts_for(boxes.LogAddExp2)
-def _(box: Foreign, a: Foreign, b: Foreign) -> Any:
+def log_add_exp2(box: Foreign, a: Foreign, b: Foreign) -> Any:
+    """The same to the base 2."""
     two = number(box, math.log(2))
     return np.where(a == b, a + 1, np.maximum(a, b) + np.log1p(np.exp(-np.abs(a - b) * two)) / two)
 
 
 @parts_for(boxes.Hypot)
-def _(box: Foreign, a: Foreign, b: Foreign) -> Any:
+def hypot(box: Foreign, a: Foreign, b: Foreign) -> Any:
+    """By the ratio to the larger one, whose square does not overflow."""
     one, other = np.abs(a), np.abs(b)
     large, small = np.maximum(one, other), np.minimum(one, other)
     ratio = small / np.where((large == 0) | np.isinf(large), number(box, 1), large)
@@ -82,7 +71,7 @@ def _(box: Foreign, a: Foreign, b: Foreign) -> Any:
 
 
 @parts_for(boxes.Arctan2)
-def _(box: Foreign, y: Foreign, x: Foreign) -> Any:
+def arctan2(box: Foreign, y: Foreign, x: Foreign) -> Any:
     """The quadrant by the signs, that of zero included."""
     half, whole = number(box, math.pi / 2), number(box, math.pi)
     up, quotient = np.where(is_negative(y), -1, 1).astype(box.dtype), y / np.where(x == 0, number(box, 1), x)
@@ -93,89 +82,45 @@ def _(box: Foreign, y: Foreign, x: Foreign) -> Any:
     return np.where(np.isnan(x) | np.isnan(y), x + y, angle)
 
 
-@parts_for(boxes.Copysign)
-def _(box: Foreign, a: Foreign, b: Foreign) -> Any:
-    return np.where(is_negative(b), -np.abs(a), np.abs(a))
-
-
-@parts_for(boxes.SignBit, when=lambda box: box.children[0].dtype.kind == "f")
-def _(box: Foreign, a: Foreign) -> Any:
-    return is_negative(a)
-
-
 @parts_for(boxes.Heaviside)
-def _(box: Foreign, a: Foreign, b: Foreign) -> Any:
+def heaviside(box: Foreign, a: Foreign, b: Foreign) -> Any:
+    """A step; of no number none."""
     step = np.where(a < 0, number(box, 0), np.where(a == 0, b, number(box, 1)))
     return np.where(np.isnan(a), a, step)
 
 
 @parts_for(boxes.Fmax, boxes.Fmin)
-def _(box: Foreign, a: Foreign, b: Foreign) -> Any:
+def number_of_two(box: Foreign, a: Foreign, b: Foreign) -> Any:
+    """The larger or the smaller one; beside NaN the other one."""
     chosen = np.maximum(a, b) if isinstance(box, boxes.Fmax) else np.minimum(a, b)
     return np.where(np.isnan(a), b, np.where(np.isnan(b), a, chosen)) if box.dtype.kind == "f" else chosen
 
 
-@parts_for(boxes.Ldexp)
-def _(box: Foreign, a: Foreign, exponents: Foreign) -> Any:
-    return a * np.power(number(box, 2), exponents.astype(box.dtype))
-
-
-@parts_for(boxes.Degrees)
-def _(box: Foreign, a: Foreign) -> Any:
-    return a.astype(box.dtype) * number(box, 180 / math.pi)
-
-
-@parts_for(boxes.Radians)
-def _(box: Foreign, a: Foreign) -> Any:
-    return a.astype(box.dtype) * number(box, math.pi / 180)
-
-
 @parts_for(boxes.Sinc)
-def _(box: Foreign, a: Foreign) -> Any:
+def sinc(box: Foreign, a: Foreign) -> Any:
+    """At zero that of a number so small that it is 1."""
     angle = number(box, math.pi) * np.where(a == 0, number(box, 1e-20 if box.dtype != np.float16 else 1e-4), a)
     return np.sin(angle) / angle
 
 
-@parts_for(boxes.Erfc)
-def _(box: Foreign, a: Foreign) -> Any:
-    return 1 - boxes.Erf(a)
-
-
-@parts_for(boxes.NormalCdf)
-def _(box: Foreign, a: Foreign) -> Any:
-    return number(box, 0.5) * (1 + boxes.Erf(a * number(box, math.sqrt(0.5))))
-
-
-@parts_for(boxes.LogExpit)
-def _(box: Foreign, a: Foreign) -> Any:
-    return -boxes.Softplus(-a)
-
-
-@parts_for(boxes.Logit)
-def _(box: Foreign, a: Foreign) -> Any:
-    return np.log(a / (1 - a))
-
-
-@parts_for(boxes.XLogY)
-def _(box: Foreign, x: Foreign, y: Foreign) -> Any:
+@parts_for(boxes.XLogY, boxes.XLog1pY)
+def x_log_y(box: Foreign, x: Foreign, y: Foreign) -> Any:
+    """Zero where x is, unless y is NaN."""
     zero = (x == 0) & np.logical_not(np.isnan(y))
-    return np.where(zero, number(box, 0), x * np.log(np.where(zero, number(box, 1), y)))
-
-
-@parts_for(boxes.XLog1pY)
-def _(box: Foreign, x: Foreign, y: Foreign) -> Any:
-    zero = (x == 0) & np.logical_not(np.isnan(y))
-    return np.where(zero, number(box, 0), x * np.log1p(np.where(zero, number(box, 1), y)))
+    logarithm = np.log if isinstance(box, boxes.XLogY) else np.log1p
+    return np.where(zero, number(box, 0), x * logarithm(np.where(zero, number(box, 1), y)))
 
 
 @parts_for(boxes.Entr)
-def _(box: Foreign, x: Foreign) -> Any:
+def entropy(box: Foreign, x: Foreign) -> Any:
+    """-x log x; of zero 0, of a number below -inf."""
     inside = np.where(x > 0, -x * np.log(np.where(x > 0, x, number(box, 1))), x)
     return np.where(x == 0, number(box, 0), np.where(x < 0, number(box, -math.inf), inside))
 
 
 @parts_for(boxes.RelEntr, boxes.KlDiv)
-def _(box: Foreign, x: Foreign, y: Foreign) -> Any:
+def relative_entropy(box: Foreign, x: Foreign, y: Foreign) -> Any:
+    """By the logarithm of the ratio; by two logarithms where that overflows."""
     proper = (x > 0) & (y > 0)
     one = number(box, 1)
     over, under = np.where(proper, x, one), np.where(proper, y, one)
@@ -191,9 +136,25 @@ def _(box: Foreign, x: Foreign, y: Foreign) -> Any:
 
 
 @parts_for(boxes.PolyVal, when=lambda box: isinstance(box.children[0].shape[0], int))
-def _(box: Foreign, p: Foreign, x: Foreign) -> Any:
+def polynomial(box: Foreign, p: Foreign, x: Foreign) -> Any:
     """Coefficient by coefficient, as Horner does."""
     total = np.zeros((), box.dtype) * x
     for i in range(p.shape[0]):
         total = total * x + p[i]
     return total
+
+
+parts_for(boxes.SignBit, when=lambda box: box.children[0].dtype.kind == "f")(lambda box, a: is_negative(a))
+made_of({
+    boxes.Exp2: lambda box, a: np.power(number(box, 2), a),
+    boxes.Log2: lambda box, a: np.log(a) / number(box, math.log(2)),
+    boxes.Log10: lambda box, a: np.log(a) / number(box, math.log(10)),
+    boxes.Copysign: lambda box, a, b: np.where(is_negative(b), -np.abs(a), np.abs(a)),
+    boxes.Ldexp: lambda box, a, exponents: a * np.power(number(box, 2), exponents.astype(box.dtype)),
+    boxes.Degrees: lambda box, a: a.astype(box.dtype) * number(box, 180 / math.pi),
+    boxes.Radians: lambda box, a: a.astype(box.dtype) * number(box, math.pi / 180),
+    boxes.Erfc: lambda box, a: 1 - boxes.Erf(a),
+    boxes.NormalCdf: lambda box, a: number(box, 0.5) * (1 + boxes.Erf(a * number(box, math.sqrt(0.5)))),
+    boxes.LogExpit: lambda box, a: -boxes.Softplus(-a),
+    boxes.Logit: lambda box, a: np.log(a / (1 - a)),
+})  # fmt: skip

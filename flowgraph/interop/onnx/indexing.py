@@ -12,35 +12,26 @@ from flowgraph.box import Box, Constant
 from flowgraph.box.value import Foreign
 from flowgraph.boxes.engine.shape_like import broadcast_like
 from flowgraph.boxes.indexing.index import open_grid
+from flowgraph.interop.formulas import along, taken_along
 from flowgraph.interop.onnx.export import Writer
 from flowgraph.interop.onnx.node import Node
 from flowgraph.interop.onnx.shape import LAST
-from flowgraph.interop.onnx.table import parts_for, reader_for, rule_for
+from flowgraph.interop.onnx.table import parts_for, read_by, reader_for, rule_for
 from flowgraph.shapes.size import Shape, Size, product
 
 
-def _along(axis: int, item: Foreign) -> tuple[Any, ...]:
-    return (*(slice(None),) * axis, item)
-
-
 @reader_for("Gather")
-def _(node: Node, a: Foreign, places: Foreign) -> Any:
+def read_gather(node: Node, a: Foreign, places: Foreign) -> Any:
+    """Elements along an axis; one place takes the axis away."""
     axis = node.axis("axis", 0, len(a.shape))
     if isinstance(places, Constant) and not places.shape:
-        return a[_along(axis, int(places.value))]
-    return a[_along(axis, places)]
-
-
-@reader_for("GatherElements")
-def _(node: Node, a: Foreign, places: Foreign) -> Any:
-    axis = node.axis("axis", 0, len(a.shape))
-    index = [slice(None) if i == axis or size == own else slice(0, size)
-             for i, (size, own) in enumerate(zip(places.shape, a.shape, strict=True))]  # fmt: skip
-    return np.take_along_axis(a[tuple(index)] if any(i != slice(None) for i in index) else a, places, axis)
+        return a[along(a, axis, int(places.value))]
+    return a[along(a, axis, places)]
 
 
 @reader_for("GatherND")
-def _(node: Node, a: Foreign, places: Foreign) -> Any:
+def read_gather_nd(node: Node, a: Foreign, places: Foreign) -> Any:
+    """Elements at places along the first axes."""
     batch, depth = node.get("batch_dims", 0), places.shape[-1]
     if isinstance(depth, Size):
         raise node.refuse("found indices whose last axis has a symbolic size")
@@ -49,17 +40,13 @@ def _(node: Node, a: Foreign, places: Foreign) -> Any:
 
 
 @reader_for("ScatterElements", "Scatter")
-def _(node: Node, a: Foreign, places: Foreign, updates: Foreign) -> Any:
+def read_scatter_elements(node: Node, a: Foreign, places: Foreign, updates: Foreign) -> Any:
+    """Elements put at the places that they name along an axis."""
     axis = node.axis("axis", 0, len(a.shape))
     others = [i for i in range(len(a.shape)) if i != axis]
     index: list[Any] = open_grid(places, others, ndim=len(a.shape), at=others)
     index.insert(axis, places)
     return _scattered(node, a, tuple(index), updates)
-
-
-@reader_for("ScatterND")
-def _(node: Node, a: Foreign, places: Foreign, updates: Foreign) -> Any:
-    return _scattered(node, a, tuple(places[..., i] for i in range(places.shape[-1])), updates)
 
 
 def _scattered(node: Node, a: Foreign, index: tuple[Any, ...], updates: Foreign) -> Any:
@@ -72,18 +59,19 @@ def _scattered(node: Node, a: Foreign, index: tuple[Any, ...], updates: Foreign)
 
 
 @reader_for("Compress")
-def _(node: Node, a: Foreign, condition: Foreign) -> Any:
+def read_compress(node: Node, a: Foreign, condition: Foreign) -> Any:
+    """Elements where a condition holds, of an axis or of the flat array."""
     if "axis" not in node.attributes:
         a = np.reshape(a, (-1,))
     axis = node.axis("axis", 0, len(a.shape))
     count, size = condition.shape[0], a.shape[axis]
     if count != size:
-        a = a[_along(axis, slice(0, count))]
-    return a[_along(axis, condition)]
+        a = a[along(a, axis, slice(0, count))]
+    return a[along(a, axis, condition)]
 
 
 @reader_for("OneHot")
-def _(node: Node, places: Foreign, depth: Foreign, values: Foreign) -> Any:
+def read_one_hot(node: Node, places: Foreign, depth: Foreign, values: Foreign) -> Any:
     """A place below 0 counts from the end; one outside has no element that is on."""
     count = node.few(np.ravel(node.known(1))[0])
     axis = node.axis("axis", -1, len(places.shape) + 1)
@@ -92,14 +80,18 @@ def _(node: Node, places: Foreign, depth: Foreign, values: Foreign) -> Any:
     return np.where(np.expand_dims(numbers, axis) == line, values[1], values[0])
 
 
-@reader_for("NonZero")
-def _(node: Node, a: Foreign) -> Any:
-    found = np.nonzero(a)
-    return np.stack(found if isinstance(found, tuple | list) else tuple(found))
+read_by({
+    "GatherElements": lambda node, a, places: taken_along(a, places, node.axis("axis", 0, len(a.shape))),
+    "ScatterND": lambda node, a, places, updates: _scattered(
+        node, a, tuple(places[..., i] for i in range(places.shape[-1])), updates
+    ),
+    "NonZero": lambda node, a: np.stack(tuple(np.nonzero(a))),
+})  # fmt: skip
 
 
 @rule_for(boxes.Index)
-def _(writer: Writer, box: Foreign, a: str, *indices: str) -> Any:
+def write_index(writer: Writer, box: Foreign, a: str, *indices: str) -> Any:
+    """The operations for a NumPy index."""
     dims = [len(child.shape) for child in box.children[1:]]
     return indexed(writer, a, len(box.children[0].shape), box.index, list(zip(indices, dims, strict=True)))
 
@@ -157,15 +149,12 @@ def _sliced(writer: Writer, a: str, items: Sequence[Any]) -> str:
     if not cuts:
         return a
     steps = [item.step or 1 for _, item in cuts]
-    starts = [_end(item.start, 0 if step > 0 else LAST) for (_, item), step in zip(cuts, steps, strict=True)]
-    stops = [_end(item.stop, LAST if step > 0 else -LAST) for (_, item), step in zip(cuts, steps, strict=True)]
+    ends = [(0 if step > 0 else LAST, LAST if step > 0 else -LAST) for step in steps]
+    starts = [first if item.start is None else item.start for (_, item), (first, _) in zip(cuts, ends, strict=True)]
+    stops = [last if item.stop is None else item.stop for (_, item), (_, last) in zip(cuts, ends, strict=True)]
     axes = writer.ints(*(axis for axis, _ in cuts))
     return str(writer.op("Slice", a, writer.shape(tuple(starts)), writer.shape(tuple(stops)), axes,
                          writer.ints(*steps)))  # fmt: skip
-
-
-def _end(given: Foreign, default: int) -> Any:
-    return default if given is None else given
 
 
 def _stand_together(index: Sequence[Any]) -> bool:
@@ -200,7 +189,7 @@ def _stacked(writer: Writer, pairs: Sequence[tuple[str, int]]) -> tuple[str, int
 
 
 @rule_for(boxes.IndexAdd, boxes.SetAt)
-def _(writer: Writer, box: Foreign, *names: str) -> Any:
+def write_scattered(writer: Writer, box: Foreign, *names: str) -> Any:
     """By the flat place of every element: the places of all elements, of which the index takes some."""
     adds = isinstance(box, boxes.IndexAdd)
     dims = [len(child.shape) for child in box.children[2:]]
@@ -223,7 +212,8 @@ def _flat_places(writer: Writer, shape: Shape) -> str:
 
 
 @rule_for(boxes.TakeAlongAxis, when=lambda box: bool(box.shape))
-def _(writer: Writer, box: Foreign, a: str, indices: str) -> Any:
+def write_taken_along(writer: Writer, box: Foreign, a: str, indices: str) -> Any:
+    """Both values repeated along the other axes."""
     axis = box.axis % len(box.shape)
     wanted = list(box.shape)
     names = []
@@ -234,22 +224,22 @@ def _(writer: Writer, box: Foreign, a: str, indices: str) -> Any:
 
 
 @rule_for(boxes.Nonzero)
-def _(writer: Writer, box: Foreign, a: str) -> Any:
+def write_nonzero(writer: Writer, box: Foreign, a: str) -> Any:
+    """The places along each axis."""
     found = writer.op("NonZero", a, dtype=np.int64)
     lines = tuple(writer.op("Gather", found, writer.constant(i, np.int64), axis=0) for i in range(len(box.outputs)))
     return lines if len(lines) > 1 else lines[0]
 
 
 @parts_for(boxes.SearchSorted)
-def _(box: Foreign, a: Foreign, v: Foreign) -> Any:
+def search_sorted(box: Foreign, a: Foreign, v: Foreign) -> Any:
     """The number of elements below: those of a sorted row."""
-    values = v[..., None]
-    below = (a < values) if box.side == "left" else (a <= values)
+    below = (a < v[..., None]) if box.side == "left" else (a <= v[..., None])
     return np.sum(below.astype(np.int64), axis=-1)
 
 
 @parts_for(boxes.Digitize, when=lambda box: box.children[1].shape[0] != 0)
-def _(box: Foreign, x: Foreign, bins: Foreign) -> Any:
+def digitize(box: Foreign, x: Foreign, bins: Foreign) -> Any:
     """The number of edges below, or not above; of a row that descends those above, or not below."""
     values = x[..., None]
     rising, falling = (bins < values, bins >= values) if box.right else (bins <= values, bins > values)
@@ -257,7 +247,8 @@ def _(box: Foreign, x: Foreign, bins: Foreign) -> Any:
 
 
 @parts_for(boxes.Choose, when=lambda box: box.mode in ("raise", "wrap", "clip"))
-def _(box: Foreign, number: Foreign, *choices: Foreign) -> Any:
+def choose(box: Foreign, number: Foreign, *choices: Foreign) -> Any:
+    """By the stacked choices; a number that is none is taken as the box says."""
     count = len(choices)
     if box.mode == "raise":
         number = np.where((number < 0) | (number >= count), count, number)  # which Gather refuses in the run

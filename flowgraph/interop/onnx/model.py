@@ -29,7 +29,7 @@ from flowgraph.interop.onnx.tensors import (
     scope_of_parts,
 )
 from flowgraph.saving.limits import MOST_TRIED, check_shape, excerpt
-from flowgraph.saving.missing import reading
+from flowgraph.saving.replacing import reading
 from flowgraph.shapes.size import Size
 
 OPSETS: Mapping[str, tuple[int, int]] = {"": (1, 28), ML: (1, 5)}

@@ -60,6 +60,11 @@ class Node:
         """An attribute, or the default where the file leaves it out."""
         return self.attributes.get(name, default)
 
+    @property
+    def trains_by_age(self) -> bool:
+        """Whether it is an operation of training because operator sets before 7 say so unless `is_test` is 1."""
+        return bool(self.version < 7 and not self.get("is_test", 0))
+
     def known(self, place: int) -> Any:
         """The value of an input, which must not depend on the inputs of the graph: numbers, or sizes of axes."""
         box = self.inputs[place]

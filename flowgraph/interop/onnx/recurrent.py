@@ -22,7 +22,7 @@ _FUNCTIONS: dict[str, Callable[[Any], Any]] = {
 
 
 @reader_for("LSTM", "GRU", "RNN", light=False)
-def _(node: Node, x: Foreign, w: Foreign, r: Foreign, *rest: Foreign) -> Any:
+def read_recurrent(node: Node, x: Foreign, w: Foreign, r: Foreign, *rest: Foreign) -> Any:
     """The states after each step, the last one, and of an LSTM its last cell; for each direction."""
     given: list[Any] = [*rest, *[None] * (5 - len(rest))]
     bias, lengths, h0, c0, peepholes = given
@@ -57,15 +57,12 @@ def _check(node: Node, lengths: Foreign, steps: int) -> None:
 
 def _functions(node: Node, direction: int) -> list[Callable[[Any], Any]]:
     count = len(_DEFAULTS[node.kind])
-    names = [_text(one) for one in node.get("activations", ())][direction * count : (direction + 1) * count]
+    given = node.get("activations", ())[direction * count : (direction + 1) * count]
+    names = [one.decode(errors="backslashreplace") if isinstance(one, bytes) else str(one) for one in given]
     names = names or _DEFAULTS[node.kind]
     if any(name.lower() not in _FUNCTIONS for name in names):
         raise node.refuse(f"found the activations {names}, needs some of Sigmoid, Tanh, Relu")
     return [_FUNCTIONS[name.lower()] for name in names]
-
-
-def _text(name: Foreign) -> str:
-    return name.decode(errors="backslashreplace") if isinstance(name, bytes) else str(name)
 
 
 def _run(cell: Foreign, x: Foreign, starts: Foreign, backwards: bool, hidden: int) -> Any:

@@ -45,13 +45,20 @@ def _linear(node: Node, x: Foreign, targets: int) -> Any:
     return h + node.parameter(intercepts, f"{node.name}/intercepts") if intercepts.size else h
 
 
-@reader_for("LinearRegressor", domain=ML)
-def _(node: Node, x: Foreign) -> Any:
-    return _transformed(node, _linear(node, x, int(node.get("targets", 1))))
+for _operation, _rule in {
+    "LinearRegressor": lambda node, x: _transformed(node, _linear(node, x, int(node.get("targets", 1)))),
+    "Scaler": lambda node, x: (
+        (x.astype(np.float32) - Constant(_floats(node, "offset"))) * Constant(_floats(node, "scale"))
+    ),
+    "Binarizer": lambda node, x: (x > node.get("threshold", 0.0)).astype(x.dtype),
+    "FeatureVectorizer": lambda node, *arrays: np.concatenate([one.astype(np.float32) for one in arrays], axis=1),
+}.items():  # fmt: skip
+    reader_for(_operation, domain=ML)(_rule)
 
 
 @reader_for("LinearClassifier", domain=ML, idle=["multi_class"])
-def _(node: Node, x: Foreign) -> Any:
+def read_linear_classifier(node: Node, x: Foreign) -> Any:
+    """The class of the largest score, and all scores."""
     if node.get("classlabels_strings"):
         raise SavedFileError(
             "found classes called by strings, and arrays here hold numbers; export the classifier with its labels as "
@@ -64,18 +71,14 @@ def _(node: Node, x: Foreign) -> Any:
 
 
 @reader_for("ZipMap", domain=ML, idle=["classlabels_int64s", "classlabels_strings"])
-def _(node: Node, a: Foreign) -> Any:
+def read_zip_map(node: Node, a: Foreign) -> Any:
     """The probabilities as the array that they were: a column for each class, where ONNX has a map for each row."""
     return a
 
 
-@reader_for("Scaler", domain=ML)
-def _(node: Node, x: Foreign) -> Any:
-    return (x.astype(np.float32) - Constant(_floats(node, "offset"))) * Constant(_floats(node, "scale"))
-
-
 @reader_for("Normalizer", domain=ML)
-def _(node: Node, x: Foreign) -> Any:
+def read_normalizer(node: Node, x: Foreign) -> Any:
+    """Rows divided by their norm; rows of zeros stay zeros."""
     x, kind = x.astype(np.float32), node.get("norm", "MAX")
     size = {
         "MAX": lambda: np.max(x, axis=-1, keepdims=True),
@@ -85,25 +88,16 @@ def _(node: Node, x: Foreign) -> Any:
     return x / np.where(size == 0, np.float32(1), size)
 
 
-@reader_for("Binarizer", domain=ML)
-def _(node: Node, x: Foreign) -> Any:
-    return (x > node.get("threshold", 0.0)).astype(x.dtype)
-
-
 @reader_for("ArrayFeatureExtractor", domain=ML)
-def _(node: Node, x: Foreign, places: Foreign) -> Any:
+def read_columns(node: Node, x: Foreign, places: Foreign) -> Any:
     """Columns; of a row, its elements as one row."""
     found = x[..., np.reshape(places, (-1,))]
     return np.expand_dims(found, 0) if len(x.shape) == 1 else found
 
 
-@reader_for("FeatureVectorizer", domain=ML)
-def _(node: Node, *arrays: Foreign) -> Any:
-    return np.concatenate([one.astype(np.float32) for one in arrays], axis=1)
-
-
 @reader_for("Imputer", domain=ML)
-def _(node: Node, x: Foreign) -> Any:
+def read_imputer(node: Node, x: Foreign) -> Any:
+    """A number for each column where one is missing."""
     if "imputed_value_floats" not in node.attributes:
         raise node.refuse("found no imputed_value_floats")
     missing = node.get("replaced_value_float", 0.0)
@@ -113,7 +107,8 @@ def _(node: Node, x: Foreign) -> Any:
 
 
 @reader_for("LabelEncoder", domain=ML, idle=["default_float", "default_int64", "default_string"])
-def _(node: Node, x: Foreign) -> Any:
+def read_label_encoder(node: Node, x: Foreign) -> Any:
+    """The value for each key, or a default."""
     tables = {key: node.get(key) for key in node.attributes if key.startswith(("keys_", "values_"))}
     if any("string" in key or "tensor" in key for key in tables) or len(tables) != 2:
         raise node.refuse(f"found {', '.join(tables) or 'no table'}, needs keys and values that are numbers")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple, TypeVar
+
+import numpy as np
 
 from flowgraph.box import Box
 from flowgraph.box.value import Foreign
@@ -63,11 +65,6 @@ def reader_for(*operations: str, domain: str = "", idle: Iterable[str] = (), lig
         return function
 
     return register
-
-
-def is_old_training(node: Foreign) -> bool:
-    """Whether an operation is one of training because operator sets before 7 say so unless `is_test` is 1."""
-    return bool(node.version < 7 and not node.get("is_test", 0))
 
 
 class Rule(NamedTuple):
@@ -157,3 +154,59 @@ def parts_for(*classes: type[Box], when: Condition = always) -> Callable[[F], F]
         return function
 
     return register
+
+
+def always_own(box: Box) -> np.dtype[Any]:
+    """The dtype of the box, in which its operands are taken."""
+    return box.dtype
+
+
+def both(
+    operation: str, *classes: type[Box], when: Condition = always, light: bool = True,
+    of: Callable[[Box], Any] = always_own, **attributes: tuple[str, Any],
+) -> None:  # fmt: skip
+    """Register an operation and the box that it is, read and written alike; further classes are written so too.
+
+    Operands stand in the order of the children, and are written in the dtype `of` the box. `attributes` are the setting
+    for each attribute, and the value of the attribute where a file leaves it out; what a box of double precision has as
+    a setting is written if an attribute, which is of single precision, holds it.
+    """
+
+    def read(node: Foreign, *inputs: Foreign) -> Any:
+        return classes[0].apply(*inputs, **{setting: node.get(key, default)
+                                            for key, (setting, default) in attributes.items()})  # fmt: skip
+
+    def holds(box: Foreign) -> bool:
+        values = [getattr(box, setting) for setting, default in attributes.values() if isinstance(default, float)]
+        return when(box) and (box.dtype != np.float64 or all(float(np.float32(one)) == one for one in values))
+
+    def write(writer: Foreign, box: Foreign, *names: str) -> Any:
+        settings = {key: type(default)(getattr(box, setting)) for key, (setting, default) in attributes.items()}
+        return writer.op(operation, *[writer.cast(name, of(box)) for name in names], dtype=box.dtype, **settings)
+
+    reader_for(operation, light=light)(read)
+    rule_for(*classes, when=holds)(write)
+
+
+def read_as(rules: Mapping[str, Callable[..., Any]]) -> None:
+    """Register operations, by their names, that are read as a function of their inputs."""
+    for operations, function in rules.items():
+        reader_for(*operations.split())(lambda node, *inputs, function=function: function(*inputs))
+
+
+def read_by(rules: Mapping[str, Callable[..., Any]]) -> None:
+    """Register operations, by their names, with what reads them, a function of the node and its inputs."""
+    for operations, rule in rules.items():
+        reader_for(*operations.split())(rule)
+
+
+def write_by(rules: Mapping[type[Box] | tuple[type[Box], ...], Callable[..., Any]]) -> None:
+    """Register what writes boxes, by their class or classes."""
+    for classes, rule in rules.items():
+        rule_for(*(classes if isinstance(classes, tuple) else (classes,)))(rule)
+
+
+def made_of(parts: Mapping[Any, Callable[..., Any]]) -> None:
+    """Register what boxes are made of, by their class or classes."""
+    for classes, function in parts.items():
+        parts_for(*(classes if isinstance(classes, tuple) else (classes,)))(function)

@@ -13,8 +13,7 @@ from flowgraph.box import Array
 from flowgraph.box.value import Foreign
 from flowgraph.errors import SavedFileError, install_hint
 from flowgraph.printable import why_not_a_name
-from flowgraph.saving.limits import check_shape, excerpt
-from flowgraph.saving.room import check_room
+from flowgraph.saving.limits import check_room, check_shape, excerpt
 
 OPSET = 20
 """The version of the operator set that is written."""

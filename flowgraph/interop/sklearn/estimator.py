@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -29,53 +29,34 @@ from flowgraph.training.trainer import Trainer
 DTYPES = (np.float64, np.float32)
 
 
+@dataclass(eq=False, repr=False)
 class NetworkEstimator(BaseEstimator):  # type: ignore[misc]
-    """An estimator with a network; a subclass says what its outputs are."""
+    """An estimator with a network; a subclass says what its outputs are.
 
-    _network: Network
+    scikit-learn reads the hyperparameters off the signature, which is that of the fields.
+    """
 
-    def __init__(  # noqa: PLR0913  scikit-learn reads the hyperparameters off the signature
-        self,
-        hidden_layer_sizes: Sequence[int] = (100,),
-        activation: Any = "relu",
-        *,
-        dropout: float | Sequence[float] = 0.0,
-        loss: Callable[[Any, Any], Any] | None = None,
-        rule: str | Rule = "adam",
-        learning_rate: float | Schedule | None = None,
-        batch_size: int | str | None = "auto",
-        epochs: int = 200,
-        l1: float = 0.0,
-        l2: float = 0.0,
-        clip_norm: float | None = None,
-        average: float | None = None,
-        early_stopping: Any = False,
-        validation_fraction: float = 0.1,
-        metrics: Any = (),
-        callbacks: Sequence[Any] = (),
-        warm_start: bool = False,
-        random_state: Any = None,
-        backend: str = "numpy",
-    ) -> None:
-        self.hidden_layer_sizes = hidden_layer_sizes
-        self.activation = activation
-        self.dropout = dropout
-        self.loss = loss
-        self.rule = rule
-        self.learning_rate = learning_rate
-        self.batch_size = batch_size
-        self.epochs = epochs
-        self.l1 = l1
-        self.l2 = l2
-        self.clip_norm = clip_norm
-        self.average = average
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.metrics = metrics
-        self.callbacks = callbacks
-        self.warm_start = warm_start
-        self.random_state = random_state
-        self.backend = backend
+    hidden_layer_sizes: Sequence[int] = (100,)
+    activation: Any = "relu"
+    _: KW_ONLY
+    dropout: float | Sequence[float] = 0.0
+    loss: Callable[[Any, Any], Any] | None = None
+    rule: str | Rule = "adam"
+    learning_rate: float | Schedule | None = None
+    batch_size: int | str | None = "auto"
+    epochs: int = 200
+    l1: float = 0.0
+    l2: float = 0.0
+    clip_norm: float | None = None
+    average: float | None = None
+    early_stopping: Any = False
+    validation_fraction: float = 0.1
+    metrics: Any = ()
+    callbacks: Sequence[Any] = ()
+    warm_start: bool = False
+    random_state: Any = None
+    backend: str = "numpy"
+    _network: Network = field(init=False)
 
     @property
     def model_(self) -> Any:

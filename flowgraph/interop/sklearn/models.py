@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import KW_ONLY, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -14,10 +15,9 @@ from sklearn.utils.validation import validate_data
 
 from flowgraph.box import Array
 from flowgraph.interop.sklearn.estimator import DTYPES, NetworkEstimator, one_set
-from flowgraph.training.rule import Rule
-from flowgraph.training.schedules import Schedule
 
 
+@dataclass(eq=False, repr=False)
 class FlowgraphClassifier(ClassifierMixin, NetworkEstimator):  # type: ignore[misc]
     """A multilayer perceptron for classes of any names, trained by the cross entropy of its softmax or by `loss`.
 
@@ -77,39 +77,9 @@ class FlowgraphClassifier(ClassifierMixin, NetworkEstimator):  # type: ignore[mi
     True
     """
 
-    classes_: Array
-
-    def __init__(  # noqa: PLR0913  scikit-learn reads the hyperparameters off the signature
-        self,
-        hidden_layer_sizes: Sequence[int] = (100,),
-        activation: Any = "relu",
-        *,
-        dropout: float | Sequence[float] = 0.0,
-        loss: Callable[[Any, Any], Any] | None = None,
-        rule: str | Rule = "adam",
-        learning_rate: float | Schedule | None = None,
-        batch_size: int | str | None = "auto",
-        epochs: int = 200,
-        l1: float = 0.0,
-        l2: float = 0.0,
-        clip_norm: float | None = None,
-        average: float | None = None,
-        early_stopping: Any = False,
-        validation_fraction: float = 0.1,
-        metrics: Any = (),
-        callbacks: Sequence[Any] = (),
-        warm_start: bool = False,
-        random_state: Any = None,
-        backend: str = "numpy",
-        class_weight: Any = None,
-    ) -> None:
-        super().__init__(
-            hidden_layer_sizes, activation, dropout=dropout, loss=loss, rule=rule, learning_rate=learning_rate,
-            batch_size=batch_size, epochs=epochs, l1=l1, l2=l2, clip_norm=clip_norm, average=average,
-            early_stopping=early_stopping, validation_fraction=validation_fraction, metrics=metrics,
-            callbacks=callbacks, warm_start=warm_start, random_state=random_state, backend=backend,
-        )  # fmt: skip
-        self.class_weight = class_weight
+    _: KW_ONLY
+    class_weight: Any = None
+    classes_: Array = field(init=False)
 
     def fit(
         self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None, eval_set: Any = None
