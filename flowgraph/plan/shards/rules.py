@@ -89,7 +89,7 @@ def way_of(box: Box, cuts: Cuts, examples: int) -> Way | None:
     Boxes from outside of flowgraph are computed whole: what they call may not be fit for threads.
     """
     cls = type(box)
-    if len(box.outputs) != 1 or not cls.__module__.startswith("flowgraph.boxes."):
+    if len(box.outputs) != 1 or not cls.built_in:
         return None
     if not isinstance(box, Index | IndexAdd) and any(isinstance(child, PlacesOf) for child in box.children):
         return None  # these count from the first example of the piece
