@@ -17,7 +17,8 @@ from flowgraph.markup import sized_to_fit
 from flowgraph.rendering.files import picture_of, svg_of
 from flowgraph.shapes.spec import shape_text
 from flowgraph.training.callbacks import Callback
-from flowgraph.training.history import MEASURES, Epoch
+from flowgraph.training.display import MEASURES
+from flowgraph.training.history import Epoch
 
 if TYPE_CHECKING:
     from flowgraph.training.trainer import Trainer

@@ -27,7 +27,7 @@ from flowgraph.boxes.engine.stop_gradient import StopGradient
 from flowgraph.interop.formulas import times
 from flowgraph.interop.rule_table import NoBoxesError
 from flowgraph.interop.torch.rules import register, with_memory
-from flowgraph.training.dropout import dropout
+from flowgraph.training.mlp import dropout
 
 SELU_ALPHA, SELU_SCALE = 1.6732632423543772848170429916717, 1.0507009873554804934193349852946
 """Source: Klambauer et al. 2017, Self-normalizing neural networks."""
