@@ -484,8 +484,8 @@ def sources_of(target: str) -> list[Path]:
     Examples
     --------
     >>> from flowgraph.mutation import sources_of
-    >>> [path.name for path in sources_of("flowgraph.boxes.elementwise.hyperbolic")]
-    ['hyperbolic.py']
+    >>> [path.name for path in sources_of("flowgraph.boxes.elementwise.trigonometric")]
+    ['trigonometric.py']
     """
     path = Path(target)
     if target.endswith(".py") or len(path.parts) > 1 or path.is_dir():

@@ -20,8 +20,8 @@ import numpy as np
 
 from flowgraph import boxes
 from flowgraph.box import Box, Constant, Leaf, registry
-from flowgraph.box.example import Example
 from flowgraph.box.leaves import Input
+from flowgraph.box.vocabulary import Example
 from flowgraph.errors import FlowgraphError, RenderError, UsageError
 from flowgraph.graph import Graph
 from flowgraph.markup import inline, text

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.box.value import Foreign
+from flowgraph.box.vocabulary import Foreign
 
 Rule = Callable[..., Any]
 

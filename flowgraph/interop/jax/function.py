@@ -11,7 +11,7 @@ import numpy as np
 
 from flowgraph.box import Box, Built
 from flowgraph.box.leaves import Input
-from flowgraph.box.value import Foreign, Value
+from flowgraph.box.vocabulary import Foreign, Value
 from flowgraph.derivatives.backward_graph import gradients
 from flowgraph.errors import DtypeError, FeedError, ShapeError, UnsupportedError, UsageError
 from flowgraph.graph import Graph, feeding

@@ -15,7 +15,7 @@ from jax.extend.core import ClosedJaxpr, Literal, jaxpr_as_fun
 from flowgraph.box import Box, Constant, Value
 from flowgraph.box.leaves import Input, Parameter
 from flowgraph.box.node import reopened
-from flowgraph.box.value import Foreign
+from flowgraph.box.vocabulary import Foreign
 from flowgraph.errors import DtypeError, UnsupportedError, UsageError
 from flowgraph.graph import Graph
 from flowgraph.interop.jax.primitives import PRIMITIVES

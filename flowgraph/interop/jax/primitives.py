@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Box
-from flowgraph.box.value import Foreign
+from flowgraph.box.vocabulary import Foreign
 from flowgraph.boxes import Digamma, Erf, Erfc, Erfinv, GammaLn, MaxPool, MeanPool, relu, sigmoid, silu
-from flowgraph.boxes.engine.stop_gradient import StopGradient
+from flowgraph.boxes.engine.passing_on import StopGradient
 from flowgraph.checking.frameworks import jax_numpy
 from flowgraph.interop.formulas import CONVOLUTIONS, padded, shortest, shortest_padding
 from flowgraph.interop.rule_table import NoBoxesError, RuleTable, Translation

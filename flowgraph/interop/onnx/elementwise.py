@@ -9,7 +9,7 @@ import numpy as np
 
 from flowgraph import boxes
 from flowgraph.box import Box
-from flowgraph.box.value import Foreign
+from flowgraph.box.vocabulary import Foreign
 from flowgraph.interop.onnx.export import Writer
 from flowgraph.interop.onnx.node import Node
 from flowgraph.interop.onnx.table import both, made_of, parts_for, read_as, read_by, reader_for, rule_for, write_by

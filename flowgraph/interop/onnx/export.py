@@ -12,7 +12,7 @@ from numpy.typing import DTypeLike
 from flowgraph import __version__
 from flowgraph.box import Box, Constant, Leaf
 from flowgraph.box.leaves import Input, Parameter, Random
-from flowgraph.box.value import Foreign
+from flowgraph.box.vocabulary import Foreign
 from flowgraph.boxes.engine.output_of import Part
 from flowgraph.errors import UnsupportedError
 from flowgraph.graph import Graph

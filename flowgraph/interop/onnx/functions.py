@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from flowgraph import boxes
-from flowgraph.box.value import Foreign
+from flowgraph.box.vocabulary import Foreign
 from flowgraph.interop.onnx.table import made_of, parts_for
 
 

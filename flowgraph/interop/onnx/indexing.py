@@ -9,7 +9,7 @@ import numpy as np
 
 from flowgraph import boxes
 from flowgraph.box import Box, Constant
-from flowgraph.box.value import Foreign
+from flowgraph.box.vocabulary import Foreign
 from flowgraph.boxes.engine.shape_like import broadcast_like
 from flowgraph.boxes.indexing.index import open_grid
 from flowgraph.interop.formulas import along, taken_along

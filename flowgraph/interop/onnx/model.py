@@ -14,7 +14,7 @@ from flowgraph.box import Box, Constant
 from flowgraph.box.inference import bounded_trials
 from flowgraph.box.leaves import Input, Parameter
 from flowgraph.box.node import reopened
-from flowgraph.box.value import Foreign
+from flowgraph.box.vocabulary import Foreign
 from flowgraph.errors import FlowgraphError, SavedFileError
 from flowgraph.graph import Graph
 from flowgraph.interop.onnx.node import MOST_MADE, Attributes, Node, as_constant, content_of

@@ -11,7 +11,7 @@ import numpy as np
 from flowgraph import boxes
 from flowgraph.box import Constant
 from flowgraph.box.leaves import Parameter
-from flowgraph.box.value import Foreign
+from flowgraph.box.vocabulary import Foreign
 from flowgraph.boxes.engine.shape_like import broadcast_like, reshape_like
 from flowgraph.boxes.neural.resizing import COORDINATES
 from flowgraph.boxes.neural.sliding import Sliding

@@ -11,7 +11,7 @@ import numpy as np
 from flowgraph import boxes
 from flowgraph.box import Box, Constant
 from flowgraph.box.leaves import Parameter
-from flowgraph.box.value import Foreign
+from flowgraph.box.vocabulary import Foreign
 from flowgraph.boxes.indexing.index import lifted
 from flowgraph.errors import SavedFileError
 from flowgraph.shapes.size import Size, divide

@@ -9,7 +9,7 @@ import numpy as np
 
 from flowgraph import boxes
 from flowgraph.box import Constant
-from flowgraph.box.value import Foreign
+from flowgraph.box.vocabulary import Foreign
 from flowgraph.interop.onnx.node import Node
 from flowgraph.interop.onnx.table import reader_for
 

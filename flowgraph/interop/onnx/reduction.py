@@ -10,7 +10,7 @@ import numpy as np
 
 from flowgraph import boxes
 from flowgraph.box import Box
-from flowgraph.box.value import Foreign
+from flowgraph.box.vocabulary import Foreign
 from flowgraph.boxes.engine.shape_like import count_like
 from flowgraph.interop.formulas import along
 from flowgraph.interop.onnx.export import Writer

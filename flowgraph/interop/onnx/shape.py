@@ -11,7 +11,7 @@ import numpy as np
 
 from flowgraph import boxes
 from flowgraph.box import Constant
-from flowgraph.box.value import Foreign
+from flowgraph.box.vocabulary import Foreign
 from flowgraph.boxes.engine.shape_like import CountLike
 from flowgraph.errors import SavedFileError
 from flowgraph.interop.formulas import along, padded

@@ -8,7 +8,7 @@ import numpy as np
 
 from flowgraph import boxes
 from flowgraph.box import Constant
-from flowgraph.box.value import Foreign
+from flowgraph.box.vocabulary import Foreign
 from flowgraph.errors import SavedFileError
 from flowgraph.interop.onnx.node import Node
 from flowgraph.interop.onnx.table import ML, reader_for

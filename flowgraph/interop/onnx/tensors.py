@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Array
-from flowgraph.box.value import Foreign
+from flowgraph.box.vocabulary import Foreign
 from flowgraph.errors import SavedFileError, install_hint
 from flowgraph.printable import why_not_a_name
 from flowgraph.saving.limits import check_room, check_shape, excerpt

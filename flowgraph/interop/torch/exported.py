@@ -14,7 +14,7 @@ from torch.autograd.function import BackwardCFunction
 from torch.export import Dim, ExportedProgram, default_decompositions, export
 from torch.utils import _pytree as pytree
 
-from flowgraph.box.value import Foreign
+from flowgraph.box.vocabulary import Foreign
 from flowgraph.errors import UsageError
 from flowgraph.interop.torch.rules import has_rule
 

@@ -11,10 +11,9 @@ from torch import nn
 
 from flowgraph.box import Box, Built, Constant, Leaf
 from flowgraph.box.leaves import Input, Parameter
-from flowgraph.box.value import Foreign
-from flowgraph.boxes.engine.in_training import InTraining
+from flowgraph.box.vocabulary import Foreign
+from flowgraph.boxes.engine.passing_on import InTraining, StopGradient
 from flowgraph.boxes.engine.shape_like import broadcast_like
-from flowgraph.boxes.engine.stop_gradient import StopGradient
 from flowgraph.errors import FeedError, UsageError
 from flowgraph.graph import Graph, feeding
 from flowgraph.graph.steps import replay

@@ -16,7 +16,7 @@ from torch.utils import _pytree as pytree
 from flowgraph.box import Box, Constant, Value
 from flowgraph.box.leaves import Input, Parameter
 from flowgraph.box.node import reopened
-from flowgraph.box.value import Foreign
+from flowgraph.box.vocabulary import Foreign
 from flowgraph.errors import UnsupportedError, UsageError
 from flowgraph.graph import Graph
 from flowgraph.interop.rule_table import NoBoxesError, fitted

@@ -12,7 +12,7 @@ import torch
 
 from flowgraph.box import Box
 from flowgraph.box.leaves import Input
-from flowgraph.box.value import Foreign
+from flowgraph.box.vocabulary import Foreign
 from flowgraph.derivatives import gradients, jvp
 from flowgraph.derivatives.batching import over_rows
 from flowgraph.errors import UsageError

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Box
-from flowgraph.box.value import Foreign
+from flowgraph.box.vocabulary import Foreign
 from flowgraph.boxes import broadcast_like, logsumexp
-from flowgraph.boxes.engine.stop_gradient import StopGradient
+from flowgraph.boxes.engine.passing_on import StopGradient
 from flowgraph.errors import UnsupportedError
 from flowgraph.interop.formulas import along, padded, taken_along, times
 from flowgraph.interop.rule_table import NoBoxesError

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.box.value import Foreign
+from flowgraph.box.vocabulary import Foreign
 from flowgraph.boxes import (
     Digamma,
     Erf,
@@ -23,7 +23,7 @@ from flowgraph.boxes import (
     softmax,
     softplus,
 )
-from flowgraph.boxes.engine.stop_gradient import StopGradient
+from flowgraph.boxes.engine.passing_on import StopGradient
 from flowgraph.interop.formulas import times
 from flowgraph.interop.rule_table import NoBoxesError
 from flowgraph.interop.torch.rules import register, with_memory

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.box.value import Foreign
+from flowgraph.box.vocabulary import Foreign
 from flowgraph.boxes import (
     ConvInput,
     MaxPool,
@@ -20,7 +20,7 @@ from flowgraph.boxes import (
     softmax,
     softplus,
 )
-from flowgraph.boxes.engine.in_training import InTraining
+from flowgraph.boxes.engine.passing_on import InTraining
 from flowgraph.interop.formulas import (
     CONVOLUTIONS,
     affine,
