@@ -19,7 +19,7 @@ from flowgraph.box.vocabulary import Foreign
 from flowgraph.errors import DtypeError, UnsupportedError, UsageError
 from flowgraph.graph import Graph
 from flowgraph.interop.jax.primitives import PRIMITIVES
-from flowgraph.interop.rule_table import NoBoxesError, fitted
+from flowgraph.interop.rules import NoBoxesError, fitted
 from flowgraph.shapes.spec import Spec
 
 INLINED = ("jit", "pjit", "closed_call", "core_call", "custom_jvp_call", "custom_vjp_call", "checkpoint", "remat2")

@@ -12,10 +12,10 @@ from flowgraph import boxes
 from flowgraph.box import Box
 from flowgraph.box.vocabulary import Foreign
 from flowgraph.boxes.engine.shape_like import count_like
-from flowgraph.interop.formulas import along
 from flowgraph.interop.onnx.export import Writer
 from flowgraph.interop.onnx.node import Node
 from flowgraph.interop.onnx.table import both, made_of, parts_for, reader_for, rule_for
+from flowgraph.interop.rules import along
 
 BOTH: dict[str, type[Box]] = {
     "ReduceSum": boxes.Sum, "ReduceProd": boxes.Prod, "ReduceMax": boxes.Max, "ReduceMin": boxes.Min,

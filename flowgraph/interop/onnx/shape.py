@@ -14,11 +14,11 @@ from flowgraph.box import Constant
 from flowgraph.box.vocabulary import Foreign
 from flowgraph.boxes.engine.shape_like import CountLike
 from flowgraph.errors import SavedFileError
-from flowgraph.interop.formulas import along, padded
 from flowgraph.interop.onnx.export import Writer
 from flowgraph.interop.onnx.node import MOST_MADE, Node
 from flowgraph.interop.onnx.table import parts_for, read_by, reader_for, rule_for, write_by
 from flowgraph.interop.onnx.tensors import dtype_of
+from flowgraph.interop.rules import along, padded
 from flowgraph.shapes.size import Shape, Size, multiply
 
 LAST = np.iinfo(np.int64).max

@@ -16,7 +16,7 @@ from torch.utils import _pytree as pytree
 
 from flowgraph.box.vocabulary import Foreign
 from flowgraph.errors import UsageError
-from flowgraph.interop.torch.rules import has_rule
+from flowgraph.interop.torch.operations import has_rule
 
 ITS_OWN = ("isinstance.treespec, LeafSpec.", "The tensor attributes self.*assigned during export")
 """Warnings of PyTorch about its own code, which the user can do nothing about."""
