@@ -21,7 +21,7 @@ ARITHMETIC: dict[str, tuple[type[Box], ...]] = {
     "BitwiseAnd": (boxes.BitwiseAnd,), "BitwiseNot": (boxes.Invert,), "BitwiseOr": (boxes.BitwiseOr,),
     "BitwiseXor": (boxes.BitwiseXor,), "Ceil": (boxes.Ceil,), "Cos": (boxes.Cos,), "Cosh": (boxes.Cosh,),
     "Div": (boxes.Divide,), "Erf": (boxes.Erf,), "Exp": (boxes.Exp,), "Floor": (boxes.Floor,),
-    "Identity": (boxes.Positive,), "Log": (boxes.Log,), "Max": (boxes.Maximum,), "Min": (boxes.Minimum,),
+    "Log": (boxes.Log,), "Max": (boxes.Maximum,), "Min": (boxes.Minimum,),
     "Mul": (boxes.Multiply,), "Neg": (boxes.Negative,), "Pow": (boxes.Power,), "Reciprocal": (boxes.Reciprocal,),
     "Relu": (boxes.ReLU,), "Round": (boxes.Rint,), "Sigmoid": (boxes.Sigmoid,), "Sign": (boxes.Sign,),
     "Sin": (boxes.Sin,), "Sinh": (boxes.Sinh,), "Softplus": (boxes.Softplus,), "Sqrt": (boxes.Sqrt,),
@@ -177,6 +177,7 @@ write_by({
     boxes.NotEqual: lambda writer, box, *names: writer.op(
         "Not", writer.op("Equal", *[writer.cast(name, common(box)) for name in names], dtype=bool)
     ),
+    boxes.Positive: lambda writer, box, a: writer.op("Identity", writer.cast(a, box.dtype)),
     boxes.Cast: lambda writer, box, a: writer.cast(a, box.dtype),
     boxes.Square: lambda writer, box, a: writer.op("Mul", *[writer.cast(a, box.dtype)] * 2),
     boxes.ConstantPower: lambda writer, box, a: writer.op(

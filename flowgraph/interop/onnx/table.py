@@ -156,6 +156,10 @@ def parts_for(*classes: type[Box], when: Condition = always) -> Callable[[F], F]
     return register
 
 
+ENTRIES: dict[str, tuple[type[Box], ...]] = {}
+"""The boxes of each operation that is read and written alike."""
+
+
 def always_own(box: Box) -> np.dtype[Any]:
     """The dtype of the box, in which its operands are taken."""
     return box.dtype
@@ -184,6 +188,7 @@ def both(
         settings = {key: type(default)(getattr(box, setting)) for key, (setting, default) in attributes.items()}
         return writer.op(operation, *[writer.cast(name, of(box)) for name in names], dtype=box.dtype, **settings)
 
+    ENTRIES[operation] = classes
     reader_for(operation, light=light)(read)
     rule_for(*classes, when=holds)(write)
 
