@@ -160,14 +160,14 @@ ENTRIES: dict[str, tuple[type[Box], ...]] = {}
 """The boxes of each operation that is read and written alike."""
 
 
-def always_own(box: Box) -> np.dtype[Any]:
+def own_dtype(box: Box) -> np.dtype[Any]:
     """The dtype of the box, in which its operands are taken."""
     return box.dtype
 
 
 def both(
     operation: str, *classes: type[Box], when: Condition = always, light: bool = True,
-    of: Callable[[Box], Any] = always_own, **attributes: tuple[str, Any],
+    of: Callable[[Box], Any] = own_dtype, **attributes: tuple[str, Any],
 ) -> None:  # fmt: skip
     """Register an operation and the box that it is, read and written alike; further classes are written so too.
 
