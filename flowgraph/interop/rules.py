@@ -73,6 +73,11 @@ def times(factor: Foreign, a: Foreign) -> Any:
     return a if isinstance(factor, int | float) and factor == 1 else factor * a
 
 
+def cast(a: Foreign, dtype: Foreign) -> Any:
+    """The values in a dtype; the array itself where it has it."""
+    return a if a.dtype == dtype else a.astype(dtype)
+
+
 def along(a: Foreign, axis: int, item: Foreign) -> tuple[Any, ...]:
     """The index that takes an item along one axis, and all of the axes before it."""
     return (*(slice(None),) * (axis % len(a.shape)), item)
@@ -129,7 +134,7 @@ def likelihood_loss(
     """-log_p of the class of each example, weighted by the class; examples of the class `ignored` count for nothing."""
     counted = None if ignored is None else labels != ignored
     classes = labels if counted is None else np.where(counted, labels, labels.dtype.type(0))
-    places = np.expand_dims(classes if classes.dtype == np.int64 else classes.astype(np.int64), axis)
+    places = np.expand_dims(cast(classes, np.int64), axis)
     losses = -np.squeeze(np.take_along_axis(log_p, places, axis=axis), axis=axis)
     each = np.ones_like(losses) if weights is None else weights[classes]
     each = each if counted is None else np.where(counted, each, log_p.dtype.type(0))

@@ -14,6 +14,7 @@ from flowgraph.interop.onnx.export import Writer
 from flowgraph.interop.onnx.node import Node
 from flowgraph.interop.onnx.table import both, made_of, parts_for, read_as, read_by, reader_for, rule_for, write_by
 from flowgraph.interop.onnx.tensors import dtype_of
+from flowgraph.interop.rules import cast
 
 ARITHMETIC: dict[str, tuple[type[Box], ...]] = {
     "Abs": (boxes.Absolute, boxes.Fabs), "Acos": (boxes.Arccos,), "Acosh": (boxes.Arccosh,), "Add": (boxes.Add,),
@@ -68,11 +69,6 @@ def quotient(a: Foreign, b: Foreign) -> Any:
     if a.dtype.kind == "u":
         return np.floor_divide(a, b)
     return (np.floor_divide(np.abs(a), np.abs(b)) * np.sign(a) * np.sign(b)).astype(a.dtype)
-
-
-def cast(a: Foreign, dtype: Foreign) -> Any:
-    """The values in a dtype."""
-    return a if a.dtype == dtype else a.astype(dtype)
 
 
 read_as({

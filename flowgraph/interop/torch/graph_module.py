@@ -18,6 +18,7 @@ from flowgraph.errors import FeedError, UsageError
 from flowgraph.graph import Graph, feeding
 from flowgraph.graph.steps import replay
 from flowgraph.graph.topology import topological_order
+from flowgraph.interop.rules import cast
 from flowgraph.interop.torch.program import Program, apply
 from flowgraph.interop.torch.tensors import array_of, check_device, check_input, numpy_dtype, tensor_of, torch_dtype
 from flowgraph.plan.rebuild import on_children, rebuild
@@ -337,7 +338,7 @@ def in_evaluation(graph: Graph) -> Graph:
     def rule(box: Box, children: tuple[Box, ...]) -> Any:
         if isinstance(box, InTraining):
             leaf: Any = box.in_evaluation
-            return broadcast_like(leaf if leaf.dtype == box.dtype else leaf.astype(box.dtype), children[0])
+            return broadcast_like(cast(leaf, box.dtype), children[0])
         _refuse_inside(box)
         return on_children(box, children)
 
