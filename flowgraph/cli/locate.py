@@ -109,10 +109,9 @@ def _needed(function: Any) -> list[str]:
     """The arguments without which it cannot be called: those of forward where it has one."""
     forward = getattr(function, "forward", None)
     called = function if forward is None else forward
-    needed = [
-        one.name for one in inspect.signature(called).parameters.values() if one.default is one.empty
-        and one.kind.value < 3
-    ]  # fmt: skip
+    parameters = inspect.signature(called).parameters.values()
+    needed = [parameter.name for parameter in parameters if parameter.default is parameter.empty
+              and parameter.kind.value < 3]  # fmt: skip
     return needed[1:] if forward is not None and inspect.isclass(function) else needed
 
 

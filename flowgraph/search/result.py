@@ -249,7 +249,9 @@ def _legend(shown: list[Trial]) -> list[Any]:
 
     first = COLOURS[0]
     rounds = sorted({trial.round for trial in shown})
-    more = [mark(f"round {one + 1}", COLOURS[one % len(COLOURS)], COLOURS[one % len(COLOURS)]) for one in rounds]
+    more = [
+        mark(f"round {round + 1}", COLOURS[round % len(COLOURS)], COLOURS[round % len(COLOURS)]) for round in rounds
+    ]
     pruned = [mark("pruned", first, "none")] if any(trial.state == "pruned" for trial in shown) else []
     kinds = more if len(rounds) > 1 else [mark("complete", first, first)]
     return [*kinds, *pruned, mark("best", GREY, "none", 9), Line2D([], [], color=GREY, label="best so far")]

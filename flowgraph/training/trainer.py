@@ -451,7 +451,7 @@ class Trainer(Picklable):
         History
             The measures of all epochs, and why training ended.
         """
-        listeners = [as_callback(one) for one in callbacks]
+        listeners = [as_callback(callback) for callback in callbacks]
         for parameter, value in self._set_aside.items():
             parameter.value = value
         try:
