@@ -20,8 +20,8 @@ from flowgraph.rendering.engines import ENGINES
 from flowgraph.rendering.gallery import box_graph
 from flowgraph.rendering.gallery import gallery as write_gallery
 from flowgraph.rendering.kinds import View
+from flowgraph.rendering.palette import THEME_NAMES
 from flowgraph.rendering.subject import VIEWS
-from flowgraph.rendering.theming import THEME_NAMES
 from flowgraph.saving.formats import FORMATS
 
 _F = TypeVar("_F", bound=Callable[..., Any])
