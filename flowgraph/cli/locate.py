@@ -21,7 +21,7 @@ from flowgraph.checking.target import name_of, parameter_names
 from flowgraph.data.files import read_npz
 from flowgraph.errors import FlowgraphError, UsageError
 from flowgraph.graph import Graph
-from flowgraph.saving.missing import must_exist
+from flowgraph.saving.replacing import must_exist
 
 _R = TypeVar("_R")
 

@@ -8,17 +8,16 @@ from typing import Any, TypeVar
 import numpy as np
 
 from flowgraph.box import Box, Elementwise
-from flowgraph.box.axes import axes_of
+from flowgraph.box.inference import axes_of
 from flowgraph.boxes.engine.output_of import Part
-from flowgraph.boxes.engine.row_batch import RepeatRows
-from flowgraph.boxes.engine.shape_like import BroadcastLike, CountLike, FitLike, ReshapeLike, SumLike
+from flowgraph.boxes.engine.shape_like import BroadcastLike, CountLike, FitLike, RepeatRows, ReshapeLike, SumLike
 from flowgraph.boxes.fourier.transforms import BothHalves, Fft, FftShift, Ifft, Irfft, Rfft
 from flowgraph.boxes.indexing.gather import TakeAlongAxis
 from flowgraph.boxes.indexing.index import Index, IndexAdd
 from flowgraph.boxes.linear_algebra.diagonal import Diagonal, OnDiagonal, Tril, Triu
 from flowgraph.boxes.linear_algebra.einsum import Einsum
-from flowgraph.boxes.linear_algebra.gauge_check import GaugeInvarianceCheck
 from flowgraph.boxes.linear_algebra.inverse import Solve
+from flowgraph.boxes.linear_algebra.matrices import GaugeInvarianceCheck
 from flowgraph.boxes.linear_algebra.products import MatMul, TensorDot
 from flowgraph.boxes.reduction.products import CumSum
 from flowgraph.boxes.reduction.sums import Mean, Sum

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Box, Constant
-from flowgraph.boxes.engine.row_batch import RepeatRows, RowsAs, UnitRows
+from flowgraph.boxes.engine.shape_like import RepeatRows, RowsAs, UnitRows
 from flowgraph.derivatives.batching import rule_for
 
 

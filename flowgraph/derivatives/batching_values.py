@@ -6,26 +6,22 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from flowgraph.box import Box
-from flowgraph.box.axes import axes_of, axis_of
+from flowgraph.box.inference import axes_of, axis_of
 from flowgraph.boxes.fourier.signal import Unwrap
 from flowgraph.boxes.indexing.gather import ArgSort
-from flowgraph.boxes.linear_algebra.cofactors import Cofactors
-from flowgraph.boxes.linear_algebra.determinant import Det, SlogDet
-from flowgraph.boxes.linear_algebra.eigenvalues import Eigh
+from flowgraph.boxes.linear_algebra.determinant import Cofactors, Det, SlogDet
+from flowgraph.boxes.linear_algebra.eigenvalues import SVD, Eigh, FullSVD
 from flowgraph.boxes.linear_algebra.factorisation import QR, Cholesky, CompleteQR
-from flowgraph.boxes.linear_algebra.inverse import Inv
-from flowgraph.boxes.linear_algebra.least_squares import Pinv
+from flowgraph.boxes.linear_algebra.inverse import Inv, Pinv
 from flowgraph.boxes.linear_algebra.products import Affine, MatMul
-from flowgraph.boxes.linear_algebra.singular_values import SVD, FullSVD
 from flowgraph.boxes.neural.loss import NegativeLogLikelihood, SoftmaxCrossEntropy
 from flowgraph.boxes.neural.softmax import LogSoftmax, Softmax
 from flowgraph.boxes.reduction.extremes import AllTrue, AnyTrue, ArgMax, ArgMin, CountNonzero, Max, Min
 from flowgraph.boxes.reduction.nan_reduction import NanArgMax, NanArgMin
 from flowgraph.boxes.reduction.products import CumProd, Prod
-from flowgraph.boxes.reduction.sums import LogSumExp
-from flowgraph.boxes.reduction.variance import Std, Var
+from flowgraph.boxes.reduction.sums import LogSumExp, Std, Var
+from flowgraph.boxes.shape.joining import Split, Unstack
 from flowgraph.boxes.shape.padding import Pad
-from flowgraph.boxes.shape.splitting import Split, Unstack
 from flowgraph.derivatives.batching import lifted, over_rows, rule_for
 
 

@@ -9,8 +9,14 @@ import numpy as np
 
 from flowgraph.box import Box, Value
 from flowgraph.boxes.neural.convolution import Conv1d, Conv2d, Conv3d, ConvFilters, ConvInput
-from flowgraph.boxes.neural.pooling import MaxPool, MeanOfLargest, MeanPool, SpreadEvenly, SpreadToLargest
-from flowgraph.boxes.neural.rectified_pooling import SpreadToRectified
+from flowgraph.boxes.neural.pooling import (
+    MaxPool,
+    MeanOfLargest,
+    MeanPool,
+    SpreadEvenly,
+    SpreadToLargest,
+    SpreadToRectified,
+)
 from flowgraph.boxes.neural.resizing import Resize, ResizeInput
 from flowgraph.derivatives.batching import lifted, rule_for
 from flowgraph.shapes.size import Size

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Array, Box
-from flowgraph.box.locks import new_lock
+from flowgraph.box.leaves import new_lock
 from flowgraph.graph import Graph
 from flowgraph.loops.body import Body, known_of
 from flowgraph.loops.numbers import in_numbers

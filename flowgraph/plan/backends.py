@@ -12,7 +12,6 @@ from flowgraph.box.leaves import Parameter
 from flowgraph.errors import PlanError, install_hint
 from flowgraph.graph import Graph
 from flowgraph.plan.emitter import Emitter, RefusedError, emitter, emitter_of
-from flowgraph.plan.numpy.emitter import NumPyEmitter
 from flowgraph.plan.specialised import Specialised
 from flowgraph.plan.store import Store
 
@@ -21,6 +20,8 @@ BackendName: TypeAlias = Literal["numpy", "numba", "jax", "javascript"]
 
 @emitter("numpy")
 def _numpy() -> Emitter:
+    from flowgraph.plan.numpy.emitter import NumPyEmitter
+
     return NumPyEmitter()
 
 

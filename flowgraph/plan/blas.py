@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Array
-from flowgraph.box.locks import new_lock
+from flowgraph.box.leaves import new_lock
 
 ROWS, PLAIN, TRANSPOSED = 101, 111, 112
 """What BLAS calls the layout of all matrices, and whether one is transposed."""

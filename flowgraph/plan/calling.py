@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Box
-from flowgraph.box.underflow import again
-from flowgraph.graph.debug_mode import debugging
+from flowgraph.box.arrays import again
+from flowgraph.graph.topology import debugging
 from flowgraph.plan.reading import KEYWORDS, MISSING
 from flowgraph.plan.specialised import copies
 from flowgraph.plan.variants import Variants

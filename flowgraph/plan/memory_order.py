@@ -9,11 +9,10 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from flowgraph.box import Array, Box
-from flowgraph.boxes.elementwise.cast import Cast
+from flowgraph.boxes.elementwise.complex_numbers import Cast
 from flowgraph.boxes.elementwise.selection import Where
 from flowgraph.boxes.neural.convolution import Conv1d, Conv2d, Conv3d, ConvInput
-from flowgraph.boxes.neural.pooling import MaxPool, MeanPool, SpreadToLargest
-from flowgraph.boxes.neural.rectified_pooling import SpreadToRectified
+from flowgraph.boxes.neural.pooling import MaxPool, MeanPool, SpreadToLargest, SpreadToRectified
 from flowgraph.plan.numpy.ufuncs import ufunc_of
 
 Order = tuple[int, ...]

@@ -11,7 +11,7 @@ from flowgraph.box import Box
 from flowgraph.box.random_draws import Seed, seed_of_run
 from flowgraph.errors import FeedError
 from flowgraph.graph import Graph, feeding
-from flowgraph.graph.debug_mode import debugging
+from flowgraph.graph.topology import debugging
 from flowgraph.plan.agreement import Expected
 from flowgraph.plan.store import Store
 

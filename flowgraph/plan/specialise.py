@@ -9,7 +9,7 @@ import numpy as np
 
 from flowgraph.box import Box, Constant
 from flowgraph.boxes.engine.shape_like import BroadcastLike, CountLike, ReshapeLike, SumLike, count
-from flowgraph.boxes.indexing.places import ArangeLike
+from flowgraph.boxes.indexing.index import ArangeLike
 from flowgraph.boxes.reduction.sums import Sum
 from flowgraph.boxes.shape.reshaping import BroadcastTo, ExpandDims, Reshape, Squeeze
 from flowgraph.graph import Graph

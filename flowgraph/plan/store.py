@@ -11,8 +11,7 @@ from weakref import WeakSet
 import numpy as np
 
 from flowgraph.box import Array, Box
-from flowgraph.box.leaves import Parameter, moving
-from flowgraph.box.locks import new_lock
+from flowgraph.box.leaves import Parameter, moving, new_lock
 from flowgraph.errors import PlanError
 from flowgraph.plan.arena import WORTH_RETURNING, aligned_bytes, return_free_memory
 from flowgraph.plan.passes.parameter_layout import bytes_of, layout_of

@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Box
-from flowgraph.box.leaves import Parameter
-from flowgraph.box.locks import new_lock
+from flowgraph.box.leaves import Parameter, new_lock
 from flowgraph.box.random_draws import Seed, seed_of_run
 from flowgraph.boxes.indexing.index import IndexAdd
 from flowgraph.boxes.indexing.scatter import SetAt

@@ -22,6 +22,7 @@ from flowgraph.rendering.subject import Memory, Subject
 from flowgraph.rendering.svg_text import svg_text
 from flowgraph.rendering.tikz import tikz_text
 from flowgraph.rendering.viewer import interactive
+from flowgraph.saving.formats import by_suffix
 from flowgraph.saving.replacing import replace_file, replace_text
 from flowgraph.saving.shown import ShownFile
 
@@ -55,9 +56,7 @@ def render(
     `inches` is the width of the column of a paper that an .svg or .tex is to fit, its letters large enough to read.
     """
     target = Path(path)
-    format = target.suffix.lower().removeprefix(".")
-    if format not in FORMATS:
-        raise UsageError(f"render: found {target.name!r}, needs a name that ends in .{', .'.join(FORMATS)}")
+    format = by_suffix("render", target, {f".{name}": name for name in FORMATS})
     check_choices(theme, engine)
     if inches is not None or format == "tex":
         return _for_paper(target, format, picture_of(graph, **settings), theme, inches)

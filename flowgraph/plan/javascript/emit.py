@@ -12,7 +12,7 @@ import numpy as np
 
 from flowgraph.box import Box, Constant, Elementwise
 from flowgraph.box.leaves import Parameter, Random
-from flowgraph.boxes.elementwise.cast import Cast
+from flowgraph.boxes.elementwise.complex_numbers import Cast
 from flowgraph.plan.emitter import RefusedError
 from flowgraph.plan.javascript import of_networks, of_shapes, of_sums  # noqa: F401  (they register their rules)
 from flowgraph.plan.javascript.kernels import called_by, functions

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.box.locks import new_lock
+from flowgraph.box.leaves import new_lock
 from flowgraph.errors import PlanError, install_hint
 
 

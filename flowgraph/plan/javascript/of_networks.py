@@ -5,12 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from flowgraph.box import Box
-from flowgraph.boxes.neural.elementwise_loss import BinaryCrossEntropy, Hinge
+from flowgraph.boxes.neural.activation import NormalCdf
 from flowgraph.boxes.neural.label import MinusAt, OneHot, PlaceOf, PlacesOf
-from flowgraph.boxes.neural.loss import NegativeLogLikelihood, SoftmaxCrossEntropy
-from flowgraph.boxes.neural.normal import NormalCdf
+from flowgraph.boxes.neural.loss import L1, L2, BinaryCrossEntropy, Hinge, NegativeLogLikelihood, SoftmaxCrossEntropy
 from flowgraph.boxes.neural.pooling import MaxPool, MeanOfLargest, MeanPool, SpreadEvenly, SpreadToLargest
-from flowgraph.boxes.neural.regularizer import L1, L2
 from flowgraph.boxes.neural.softmax import LogSoftmax, Softmax
 from flowgraph.plan.javascript.rules import axes, dtype, literal, rule_for
 

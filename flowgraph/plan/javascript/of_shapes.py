@@ -8,18 +8,24 @@ import numpy as np
 
 from flowgraph.box import Box
 from flowgraph.boxes.engine.output_of import Part
-from flowgraph.boxes.engine.row_batch import RepeatRows, RowsAs, UnitRows
-from flowgraph.boxes.engine.shape_like import BroadcastLike, CountLike, FitLike, ReshapeLike, SumLike
+from flowgraph.boxes.engine.shape_like import (
+    BroadcastLike,
+    CountLike,
+    FitLike,
+    RepeatRows,
+    ReshapeLike,
+    RowsAs,
+    SumLike,
+    UnitRows,
+)
 from flowgraph.boxes.indexing.gather import ArgSort, TakeAlongAxis
-from flowgraph.boxes.indexing.index import Index, IndexAdd
-from flowgraph.boxes.indexing.places import ArangeLike
+from flowgraph.boxes.indexing.index import ArangeLike, Index, IndexAdd
 from flowgraph.boxes.indexing.scatter import SetAt
 from flowgraph.boxes.linear_algebra.diagonal import Diag, Diagonal, OnDiagonal, Tril, Triu
 from flowgraph.boxes.shape.arrangement import Flip, Roll, Transpose
-from flowgraph.boxes.shape.joining import Concatenate, SplitLike, Stack
+from flowgraph.boxes.shape.joining import Concatenate, Split, SplitLike, Stack, Unstack
 from flowgraph.boxes.shape.padding import Pad
 from flowgraph.boxes.shape.reshaping import BroadcastArrays, BroadcastTo, ExpandDims, Reshape, Squeeze
-from flowgraph.boxes.shape.splitting import Split, Unstack
 from flowgraph.plan.javascript.rules import axes, dtype, literal, rule_for
 from flowgraph.shapes.size import Size
 

@@ -14,8 +14,7 @@ from flowgraph.boxes.linear_algebra.inverse import Inv, Solve
 from flowgraph.boxes.linear_algebra.products import AddMatMul, Affine, MatMul, TensorDot
 from flowgraph.boxes.reduction.extremes import AllTrue, AnyTrue, ArgMax, ArgMin, CountNonzero, Max, Min
 from flowgraph.boxes.reduction.products import CumProd, CumSum, Prod
-from flowgraph.boxes.reduction.sums import LogSumExp, Mean, Sum
-from flowgraph.boxes.reduction.variance import Std, Var
+from flowgraph.boxes.reduction.sums import LogSumExp, Mean, Std, Sum, Var
 from flowgraph.plan.javascript.rules import axes, dtype, literal, rule_for
 
 _TYPED = {Sum: "sum", Mean: "mean", Prod: "prod", LogSumExp: "logSumExp"}

@@ -12,8 +12,8 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
-from flowgraph.box.foreign import Foreign
-from flowgraph.box.value import Value
+from flowgraph.box.arrays import Foreign
+from flowgraph.box.vocabulary import Value
 from flowgraph.plan.jax.functions import NoTwinError, call_function, call_ufunc
 from flowgraph.plan.jax.twins import TWINS
 

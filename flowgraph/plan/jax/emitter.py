@@ -11,7 +11,7 @@ import jax.numpy as jnp
 
 from flowgraph.box import Box, Constant
 from flowgraph.box.leaves import Parameter
-from flowgraph.box.value import Value
+from flowgraph.box.vocabulary import Value
 from flowgraph.plan.binding import Binding, Memory, Program
 from flowgraph.plan.emitter import Request
 from flowgraph.plan.jax.array import noted

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from flowgraph.box import Box, Constant
-from flowgraph.box.value import Value
+from flowgraph.box.vocabulary import Value
 from flowgraph.errors import DtypeError, FlowgraphError
 from flowgraph.plan.jax.array import computed, constant, flags, unwrapped
 from flowgraph.plan.jax.functions import NoTwinError

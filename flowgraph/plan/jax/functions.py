@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import jax.scipy.special
 import numpy as np
 
-from flowgraph.box.value import Value
+from flowgraph.box.vocabulary import Value
 
 _MODULES = {"numpy": jnp, "numpy.linalg": jnp.linalg, "numpy.fft": jnp.fft}
 _SCALARS = (bool, int, float, complex)

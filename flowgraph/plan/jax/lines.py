@@ -9,10 +9,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from flowgraph.box import Box
-from flowgraph.box.axes import axes_of
-from flowgraph.boxes.elementwise.cast import Cast
+from flowgraph.box.inference import axes_of
+from flowgraph.boxes.elementwise.complex_numbers import Cast
 from flowgraph.boxes.elementwise.selection import Where
-from flowgraph.boxes.engine.barrier import Barrier
+from flowgraph.boxes.engine.passing_on import Barrier
 from flowgraph.boxes.indexing.index import Index
 from flowgraph.boxes.linear_algebra.products import MatMul
 from flowgraph.boxes.neural.loss import ClassLoss

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from flowgraph.box.leaves import Parameter
-from flowgraph.box.value import Value
+from flowgraph.box.vocabulary import Value
 from flowgraph.errors import LabelError
 from flowgraph.graph import Graph
 from flowgraph.plan.emitter import Request

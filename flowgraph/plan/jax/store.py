@@ -10,7 +10,7 @@ import numpy as np
 
 from flowgraph.box import Array, Box
 from flowgraph.box.leaves import Parameter
-from flowgraph.box.value import Value
+from flowgraph.box.vocabulary import Value
 from flowgraph.plan.jax.placement import Placement, on_devices, replicated
 from flowgraph.plan.store import Store
 

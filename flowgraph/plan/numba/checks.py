@@ -8,8 +8,8 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 
 from flowgraph.box import Box
-from flowgraph.boxes.neural.elementwise_loss import BinaryCrossEntropy, Hinge
 from flowgraph.boxes.neural.label import OneHot, PlacesOf, check_labels
+from flowgraph.boxes.neural.loss import BinaryCrossEntropy, Hinge
 from flowgraph.plan.provenance import owner_of
 from flowgraph.plan.rebuild import shape_of
 from flowgraph.plan.rules import Condition, Rules, always

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import ClassVar
 
 from flowgraph.box import Box, Leaf
-from flowgraph.boxes.elementwise.cast import Cast
-from flowgraph.boxes.engine.barrier import Barrier
+from flowgraph.boxes.elementwise.complex_numbers import Cast
+from flowgraph.boxes.engine.passing_on import Barrier
 from flowgraph.graph import Graph
 from flowgraph.plan.binding import Program
 from flowgraph.plan.emitter import Emitter, RefusedError, Request

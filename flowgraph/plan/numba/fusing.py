@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from flowgraph.box import Box, Constant, Leaf
-from flowgraph.boxes.elementwise.cast import Cast
+from flowgraph.boxes.elementwise.complex_numbers import Cast
 from flowgraph.boxes.elementwise.selection import Where
 from flowgraph.plan.emitter import RefusedError
 from flowgraph.plan.numba.calls import LEAST, SLOW

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Box
-from flowgraph.boxes.elementwise.cast import Cast
+from flowgraph.boxes.elementwise.complex_numbers import Cast
 from flowgraph.boxes.elementwise.selection import Clip, Where
-from flowgraph.boxes.neural.elementwise_loss import BinaryCrossEntropy, Hinge
-from flowgraph.boxes.neural.normal import NormalCdf
+from flowgraph.boxes.neural.activation import NormalCdf
+from flowgraph.boxes.neural.loss import BinaryCrossEntropy, Hinge
 from flowgraph.boxes.special.error_function import Erf, Erfc
 from flowgraph.plan.emitter import RefusedError
 from flowgraph.plan.numba.numbers import cast, number_name

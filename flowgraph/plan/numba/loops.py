@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from flowgraph.box import Box, Constant, Leaf
-from flowgraph.boxes.engine.barrier import Barrier
+from flowgraph.boxes.engine.passing_on import Barrier
 from flowgraph.boxes.indexing.index import IndexAdd
 from flowgraph.boxes.linear_algebra.products import AddMatMul
 from flowgraph.graph import Graph

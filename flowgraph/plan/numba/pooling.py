@@ -9,8 +9,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from flowgraph.box import Array
-from flowgraph.boxes.neural.pooling import MaxPool, Pooling
-from flowgraph.boxes.neural.rectified_pooling import SpreadToRectified
+from flowgraph.boxes.neural.pooling import MaxPool, Pooling, SpreadToRectified
 from flowgraph.plan.memory_order import empty
 from flowgraph.plan.numba import compiling
 from flowgraph.plan.numba.compiled_calls import compiled_for

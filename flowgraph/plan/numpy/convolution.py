@@ -1,6 +1,6 @@
 """Convolutions and their gradients in memory of the plan: all views are made before the first run.
 
-Products, and the order of sums, are those of `flowgraph.boxes.neural.examples_last`, where the matrices of all rows of
+Products, and the order of sums, are those of `flowgraph.boxes.neural.convolution`, where the matrices of all rows of
 places are made at once; larger convolutions stay calls of the fprop.
 """
 
@@ -15,9 +15,16 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from flowgraph.box import Array, Box
-from flowgraph.boxes.neural import examples_last
-from flowgraph.boxes.neural.convolution import Conv1d, Conv2d, Conv3d, ConvFilters, ConvInput, Convolving
-from flowgraph.boxes.neural.examples_last import examples_first
+from flowgraph.boxes.neural import convolution
+from flowgraph.boxes.neural.convolution import (
+    Conv1d,
+    Conv2d,
+    Conv3d,
+    ConvFilters,
+    ConvInput,
+    Convolving,
+    examples_first,
+)
 from flowgraph.boxes.neural.sliding import Sliding
 from flowgraph.plan.numpy.rules import Writes, rule_for
 from flowgraph.plan.numpy.scratch import Shapes, arrays_in, bytes_of, place_of
@@ -79,10 +86,10 @@ def _is_prepared(box: Convolving) -> bool:
     if not known or any(one.dtype != box.dtype or not elements(one) for one in both) or box.dtype.kind != "f":
         return False
     layout = layout_of(box)
-    if not examples_last.is_whole(layout.x, layout.sliding, layout.counts):
+    if not convolution.is_whole(layout.x, layout.sliding, layout.counts):
         return False
     if isinstance(box, ConvInput):
-        return examples_last.adds_by_rows(layout.x, layout.sliding, 1)
+        return convolution.adds_by_rows(layout.x, layout.sliding, 1)
     return layout.sliding.dilation[0] == 1
 
 
@@ -102,7 +109,7 @@ class Turned:
         if sliding is not None and padding:
             self.around = memory
             sizes = [size - sum(pair) for size, pair in zip(_spatial(memory), sliding.padding, strict=True)]
-            memory = memory[examples_last.inside_of(sizes, sliding)]
+            memory = memory[convolution.inside_of(sizes, sliding)]
         self.target = examples_first(memory)
 
     def load(self, value: Array) -> None:
@@ -138,7 +145,7 @@ class Lines:
 
     def __init__(self, layout: Layout, x: Turned, lines: Array, pieces: int = 1) -> None:
         self.x, self.lines = x, lines
-        self.windows = examples_last.lines_of(x.last, layout.sliding, 1, layout.counts)[0]
+        self.windows = convolution.lines_of(x.last, layout.sliding, 1, layout.counts)[0]
         places = layout.places
         piece, row = places // pieces, lines[0].size * layout.sliding.stride[0]
         strides = [one * lines.itemsize for one in (row, piece, places, 1)]
@@ -154,7 +161,7 @@ class Convolved:
     """A convolution."""
 
     def __init__(self, layout: Layout, arrays: dict[str, Array], x: Array | None, other: Array | None, out: Array):
-        pieces = examples_last.pieces_of(layout.places, math.prod(layout.w))
+        pieces = convolution.pieces_of(layout.places, math.prod(layout.w))
         self.x = Lines(layout, Turned(x, arrays["x"], layout.sliding), arrays["lines"], pieces)
         self.filters = arrays["filters"]
         self.given = _by_rows(self.filters, layout).swapaxes(1, 2)
@@ -215,14 +222,14 @@ class OfInput:
         self.given = np.moveaxis(turned, (-2, -1), (2, 0))[:, :, ::-1]
         sent = self.g.last.reshape(layout.counts[0], layout.w[0], -1)
         flat = rows.reshape(len(rows), len(filters), -1)
-        self.products = [*examples_last.products_of_rows(filters, sent, range(len(rows)), flat)]
+        self.products = [*convolution.products_of_rows(filters, sent, range(len(rows)), flat)]
         self.target = Target(out)
         padded = any(map(any, sliding.padding))
         self.h = arrays["x"] if padded else self.target.made
-        self.inside = self.h[examples_last.inside_of(layout.x[2:], sliding)] if padded else None
+        self.inside = self.h[convolution.inside_of(layout.x[2:], sliding)] if padded else None
         others = Sliding(sliding.size[1:], sliding.stride[1:], sliding.padding[1:], sliding.dilation[1:])
         offsets = [*itertools.product(*map(range, others.size))]
-        places = [examples_last.places_of(others, one, tuple(map(slice, layout.counts[1:]))) for one in offsets]
+        places = [convolution.places_of(others, one, tuple(map(slice, layout.counts[1:]))) for one in offsets]
         self.to = [self.h[(slice(None), slice(None), *place)] for place in places]
         ends: list[tuple[Any, ...]] = [(slice(None), slice(None), *one) for one in offsets]
         self.read = [rows[one] for one in ends]

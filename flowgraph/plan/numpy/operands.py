@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Box, Constant
+from flowgraph.boxes.indexing.gather import PlacesOfRows
 from flowgraph.boxes.indexing.index import Index
-from flowgraph.boxes.indexing.rows import PlacesOfRows
 from flowgraph.boxes.linear_algebra.products import AddMatMul
 from flowgraph.boxes.neural.label import MinusAt, PlaceOf, PlacesOf, check_labels
 from flowgraph.boxes.shape.reshaping import Reshape

@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Array
-from flowgraph.boxes.neural.pooling import MaxPool, Pooling
-from flowgraph.boxes.neural.rectified_pooling import SpreadToRectified
+from flowgraph.boxes.neural.pooling import MaxPool, Pooling, SpreadToRectified
 from flowgraph.boxes.neural.sliding import Sliding
 from flowgraph.plan.memory_order import in_order
 from flowgraph.plan.numpy.rules import Writes, rule_for

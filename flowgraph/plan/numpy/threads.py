@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextvars
 import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
 from itertools import pairwise
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from flowgraph.box.locks import new_lock
+from flowgraph.box.leaves import new_lock
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future, ThreadPoolExecutor
 
 Tile = TypeVar("Tile")
 
@@ -59,6 +61,8 @@ def in_threads(work: Callable[[Sequence[Any]], None], shares: Sequence[Sequence[
 
 def _finish(futures: Sequence[Future[None]]) -> None:
     """Wait for all, also through interruptions, the last of which is raised afterwards."""
+    from concurrent.futures import wait
+
     interruption: BaseException | None = None
     while True:
         try:
@@ -72,6 +76,8 @@ def _finish(futures: Sequence[Future[None]]) -> None:
 
 def _threads() -> ThreadPoolExecutor:
     global _pool
+    from concurrent.futures import ThreadPoolExecutor  # takes 5 ms, which an import of flowgraph need not wait for
+
     with _making:
         if _pool is None:
             _pool = ThreadPoolExecutor(max(1, count_threads() - 1), thread_name_prefix="flowgraph")

@@ -43,5 +43,5 @@ def _declared(cls: type[Box]) -> np.ufunc | None:
     declared = cls.numpy if isinstance(cls.numpy, tuple) else (cls.numpy,)
     for function in declared:
         if isinstance(function, np.ufunc) and function.nin == len(cls.child_names) and function.nout == 1:
-            return function if cls.__module__.startswith("flowgraph.") else None
+            return function if cls.built_in else None
     return None

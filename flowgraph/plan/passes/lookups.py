@@ -8,9 +8,9 @@ import numpy as np
 
 from flowgraph.box import Box
 from flowgraph.boxes.elementwise.arithmetic import Add, Subtract
-from flowgraph.boxes.elementwise.cast import Cast
+from flowgraph.boxes.elementwise.complex_numbers import Cast
+from flowgraph.boxes.indexing.gather import PlacesOfRows
 from flowgraph.boxes.indexing.index import Index, IndexAdd
-from flowgraph.boxes.indexing.rows import PlacesOfRows
 from flowgraph.boxes.linear_algebra.products import MatMul
 from flowgraph.boxes.shape.joining import Concatenate
 from flowgraph.boxes.shape.reshaping import BroadcastTo, Reshape

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Box
-from flowgraph.box.axes import axes_of
+from flowgraph.box.inference import axes_of
 from flowgraph.boxes.elementwise.arithmetic import Add, Multiply
 from flowgraph.boxes.linear_algebra.products import MatMul
 from flowgraph.boxes.reduction.sums import Sum

@@ -6,10 +6,10 @@ import math
 from typing import Any
 
 from flowgraph.box import Box, Elementwise
-from flowgraph.box.axes import axes_of
+from flowgraph.box.inference import axes_of
 from flowgraph.boxes.elementwise.arithmetic import Multiply
-from flowgraph.boxes.elementwise.cast import Cast
-from flowgraph.boxes.engine.in_training import InTraining
+from flowgraph.boxes.elementwise.complex_numbers import Cast
+from flowgraph.boxes.engine.passing_on import InTraining
 from flowgraph.boxes.indexing.index import Index
 from flowgraph.boxes.reduction.extremes import Max, Min
 from flowgraph.boxes.reduction.sums import Sum

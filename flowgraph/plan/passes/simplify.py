@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Box, Constant, Elementwise, registry
-from flowgraph.boxes.elementwise.cast import Cast
+from flowgraph.boxes.elementwise.complex_numbers import Cast
 from flowgraph.boxes.neural.pooling import MaxPool
 from flowgraph.boxes.shape.reshaping import BroadcastTo
 from flowgraph.graph import Graph

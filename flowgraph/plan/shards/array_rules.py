@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Box, Constant, Elementwise
-from flowgraph.boxes.engine.barrier import Barrier
+from flowgraph.boxes.engine.passing_on import Barrier
 from flowgraph.boxes.indexing.index import Index, IndexAdd
 from flowgraph.boxes.linear_algebra.diagonal import Triangle
 from flowgraph.boxes.neural.label import PlacesOf

@@ -11,8 +11,7 @@ from collections.abc import Sequence
 from flowgraph.box import Box, Elementwise
 from flowgraph.boxes.linear_algebra.products import MatMul
 from flowgraph.boxes.neural.convolution import ConvInput, Convolving
-from flowgraph.boxes.neural.pooling import MaxPool, Pooling
-from flowgraph.boxes.neural.rectified_pooling import SpreadToRectified
+from flowgraph.boxes.neural.pooling import MaxPool, Pooling, SpreadToRectified
 from flowgraph.boxes.shape.arrangement import Transpose
 from flowgraph.boxes.shape.reshaping import BroadcastTo, Reshape
 from flowgraph.graph.table import flops_of

@@ -9,11 +9,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from flowgraph.box.value import Value
+from flowgraph.box.vocabulary import Value
 from flowgraph.boxes.fourier.transforms import BothHalves
+from flowgraph.boxes.indexing.gather import PlacesOfRows
 from flowgraph.boxes.indexing.index import Index, IndexAdd, filled
 from flowgraph.boxes.indexing.interpolation import Interp
-from flowgraph.boxes.indexing.rows import PlacesOfRows
 from flowgraph.boxes.indexing.scatter import AddAtRows, SetAt
 from flowgraph.boxes.indexing.select import Choose
 from flowgraph.boxes.linear_algebra.diagonal import OnDiagonal

@@ -7,11 +7,11 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from flowgraph.box.value import Value
-from flowgraph.boxes.linear_algebra.cofactors import Cofactors
+from flowgraph.box.vocabulary import Value
+from flowgraph.boxes.linear_algebra.determinant import Cofactors
 from flowgraph.boxes.linear_algebra.eigenvalues import Eigh
 from flowgraph.boxes.linear_algebra.factorisation import Cholesky
-from flowgraph.boxes.linear_algebra.gauge_check import GaugeInvarianceCheck
+from flowgraph.boxes.linear_algebra.matrices import GaugeInvarianceCheck
 from flowgraph.boxes.reduction.products import Others
 from flowgraph.plan.jax.array import Traced
 from flowgraph.plan.jax.twins import rule_for

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from flowgraph.box.value import Value
+from flowgraph.box.vocabulary import Value
 from flowgraph.boxes.neural.convolution import Conv1d, Conv2d, Conv3d, ConvFilters, ConvInput, Convolving
 from flowgraph.boxes.neural.pooling import MaxPool, MeanOfLargest, MeanPool, Pooling, SpreadEvenly, SpreadToLargest
 from flowgraph.boxes.neural.sliding import Sliding

@@ -10,8 +10,8 @@ import jax.scipy.special as jsp
 import numpy as np
 
 from flowgraph.box import Box, Elementwise
-from flowgraph.box.value import Value
-from flowgraph.boxes.neural.normal import NormalCdf
+from flowgraph.box.vocabulary import Value
+from flowgraph.boxes.neural.activation import NormalCdf
 from flowgraph.boxes.numpy_api.polynomial import PolyVal
 from flowgraph.boxes.special.bessel import (
     BesselI,

@@ -7,7 +7,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from flowgraph.box.value import Value
+from flowgraph.box.vocabulary import Value
 from flowgraph.boxes.statistics.quantile import Median, Quantile
 from flowgraph.plan.jax.array import Traced, unwrapped
 from flowgraph.plan.jax.twins import rule_for
