@@ -23,7 +23,6 @@ from flowgraph.data import load_inputs
 from flowgraph.data.preparation import Preparation
 from flowgraph.data.tables import read_table
 from flowgraph.errors import FileWriteError, SavedFileError, UsageError
-from flowgraph.experiment.experiment import predict as outputs_of
 from flowgraph.experiment.experiment import trade_off
 from flowgraph.experiment.folder import RunFolder
 from flowgraph.experiment.settings import TrainSettings, descriptions
@@ -41,6 +40,7 @@ from flowgraph.search.space import read_space
 from flowgraph.starting import INTERRUPTED
 from flowgraph.training.callbacks import progress_callback
 from flowgraph.training.display import value_text
+from flowgraph.training.evaluation import predict as outputs_of
 from flowgraph.training.settings import Number, OneOf, kinds_of
 
 _F = TypeVar("_F", bound=Callable[..., Any])
