@@ -153,10 +153,10 @@ class CountLike(Box):
         return Spec((), like.dtype)
 
 
-def count(shape: Shape, axis: Axes | None) -> int:
-    """The number of elements along the axes, of a shape in numbers."""
+def count(shape: Any, axis: Axes | None) -> Any:
+    """The number of elements along the axes; a size with a name stays one, so that the count follows the batch."""
     axes = range(len(shape)) if axis is None else axis if isinstance(axis, tuple) else (axis,)
-    return prod(int(shape[i]) for i in axes)
+    return prod([shape[i] for i in axes])
 
 
 @public
