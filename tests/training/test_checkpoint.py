@@ -20,7 +20,7 @@ from flowgraph.training import (
     resume,
     save_checkpoint,
 )
-from flowgraph.training.checkpoint import structure_fingerprint
+from flowgraph.training.state import structure_fingerprint
 
 RNG = np.random.default_rng(0)
 X, Y = RNG.normal(size=(50, 3)), RNG.integers(0, 2, 50)
