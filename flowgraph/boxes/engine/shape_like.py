@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from math import prod
 from typing import Any
 
 import numpy as np
@@ -153,10 +152,13 @@ class CountLike(Box):
         return Spec((), like.dtype)
 
 
-def count(shape: Any, axis: Axes | None) -> Any:
-    """The number of elements along the axes; a size with a name stays one, so that the count follows the batch."""
+def count(shape: Shape, axis: Axes | None) -> int:
+    """The number of elements along the axes: a `Size` where one of them is a name."""
     axes = range(len(shape)) if axis is None else axis if isinstance(axis, tuple) else (axis,)
-    return prod([shape[i] for i in axes])
+    total = 1
+    for i in axes:
+        total *= shape[i]
+    return total
 
 
 @public

@@ -20,7 +20,7 @@ from flowgraph.loops import in_jax  # noqa: F401  (it registers rules)
 from flowgraph.plan.jax.array import struct_of
 from flowgraph.plan.jax.draws import drawn
 from flowgraph.plan.jax.evaluation import evaluate, refuse_unfit
-from flowgraph.plan.specialise import concrete_leaves, specialise
+from flowgraph.plan.passes.inlining import concrete_leaves, specialise
 from flowgraph.shapes import size as sizing
 from flowgraph.shapes.size import Size
 from flowgraph.shapes.spec import shape_text

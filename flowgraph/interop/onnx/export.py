@@ -19,7 +19,7 @@ from flowgraph.graph import Graph
 from flowgraph.graph.topology import topological_order, unique_names
 from flowgraph.interop.onnx.table import OPERATIONS, PARTS
 from flowgraph.interop.onnx.tensors import IR_VERSION, OPSET, WRITTEN, element_type, onnx
-from flowgraph.plan.passes.opening import open_composites
+from flowgraph.plan.passes.inlining import open_composites
 from flowgraph.plan.rebuild import on_children, rebuild
 from flowgraph.shapes.size import Shape, Size
 from flowgraph.shapes.spec import same

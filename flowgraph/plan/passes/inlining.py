@@ -1,9 +1,9 @@
-"""A composite box is opened into what its fprop is made of, so that a plan can share and rearrange the parts."""
+"""Inlining: a composite box is replaced by what its fprop is made of, so that a plan can share the parts."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -14,18 +14,140 @@ from flowgraph.boxes.elementwise.exponential import Exp
 from flowgraph.boxes.elementwise.power import ConstantPower, Square
 from flowgraph.boxes.elementwise.selection import Absolute, Maximum
 from flowgraph.boxes.engine.output_of import Part
-from flowgraph.boxes.indexing.index import IndexAdd
+from flowgraph.boxes.engine.shape_like import BroadcastLike, CountLike, ReshapeLike, SumLike, count
+from flowgraph.boxes.indexing.index import ArangeLike, IndexAdd
 from flowgraph.boxes.linear_algebra.products import MatMul, TensorDot
 from flowgraph.boxes.neural.activation import Sigmoid
 from flowgraph.boxes.reduction.sums import Mean, Sum
-from flowgraph.boxes.shape.reshaping import Reshape
+from flowgraph.boxes.shape.reshaping import BroadcastTo, ExpandDims, Reshape, Squeeze
 from flowgraph.graph import Graph
 from flowgraph.plan.numpy.lines import is_written
-from flowgraph.plan.passes.unread import has_unread, without_unread
-from flowgraph.plan.rebuild import all_sizes_known, on_children, rebuild
-from flowgraph.plan.specialise import in_numbers, specialise
-from flowgraph.shapes.size import product
+from flowgraph.plan.rebuild import all_sizes_known, built_for, has_owner, of_shape, on_children, rebuild
+from flowgraph.shapes.size import evaluate, product
 from flowgraph.shapes.spec import Spec
+
+# Specialisation: a graph with named sizes becomes one with numbers, and what depends on shapes is constant.
+
+
+def concrete_leaves(graph: Graph, shapes: Mapping[Box, tuple[int, ...]], sizes: Mapping[str, int]) -> dict[Box, Box]:
+    """For each leaf that is fed or drawn, the leaf of a known shape that stands for it."""
+    leaves: dict[Box, Box] = {box: of_shape(box, shapes[box]) for box in graph.inputs}
+    for box in graph.randoms:
+        leaves[box] = of_shape(box, tuple(evaluate(size, sizes) for size in box.shape))
+    return leaves
+
+
+def specialise(graph: Graph, leaves: Mapping[Box, Box]) -> Graph:
+    """The graph on these leaves, where what followed their shapes is fixed."""
+
+    def rule(box: Box, children: tuple[Box, ...]) -> Box:
+        return leaves.get(box, box) if not children else in_numbers(on_children(box, children))
+
+    return rebuild(graph, rule)
+
+
+def in_numbers(box: Box) -> Box:
+    """A box that follows the shape of a child becomes one with that shape as a setting, if it is known."""
+    if not all_sizes_known(box):
+        return box
+    if isinstance(box, CountLike):
+        return Constant(box.dtype.type(count(box.children[0].shape, box.axis)))
+    if isinstance(box, ArangeLike):
+        return Constant(np.arange(box.shape[0]))
+    if isinstance(box, SumLike):
+        return _sum_to(box.children[0], box.shape)
+    if isinstance(box, BroadcastLike):
+        return BroadcastTo(box.children[0], to=box.shape)
+    if isinstance(box, ReshapeLike | Reshape | ExpandDims | Squeeze):
+        return Reshape(box.children[0], to=box.shape)
+    return _without_like(box)
+
+
+def _sum_to(a: Box, shape: tuple[Any, ...]) -> Box:
+    """The sum over the axes along which `shape` was broadcast to that of `a`."""
+    extra = len(a.shape) - len(shape)
+    axes = tuple(i for i, size in enumerate(a.shape) if i < extra or shape[i - extra] != size)
+    summed = Sum(a, axis=axes) if axes else a
+    return summed if summed.shape == shape else Reshape(summed, to=shape)
+
+
+def _without_like(box: Box) -> Box:
+    """A child that is read for its shape and dtype only is a zero of that shape."""
+    if "like" not in box.constant_children or "like" not in box.child_names:
+        return box
+    place = box.child_names.index("like")
+    like = box.children[place]
+    if isinstance(like, BroadcastTo) and isinstance(like.children[0], Constant):
+        return box
+    zeros = BroadcastTo(Constant(np.zeros((), like.dtype)), to=like.shape)
+    return on_children(box, (*box.children[:place], zeros, *box.children[place + 1 :]))
+
+
+# Outputs that nothing reads are not computed, of boxes that can do without them.
+
+Fewer = Callable[[Any, Set[int]], Mapping[int, Box]]
+"""Makes of a box, and the places of the outputs that are read, what stands for each of these."""
+
+AnyFewer = TypeVar("AnyFewer", bound=Fewer)
+
+_fewer: dict[type[Box], Fewer] = {}
+
+
+def fewer_for(cls: type[Box]) -> Callable[[AnyFewer], AnyFewer]:
+    """Register how boxes of a class compute fewer outputs than they have."""
+
+    def register(fewer: AnyFewer) -> AnyFewer:
+        _fewer[cls] = fewer
+        return fewer
+
+    return register
+
+
+def has_unread(graph: Graph) -> bool:
+    """Whether the graph has boxes that may be made smaller."""
+    return any(type(box) in _fewer for box in graph.boxes)
+
+
+def without_unread(graph: Graph) -> Graph:
+    """The graph in which boxes of several outputs compute those that are read: a loop keeps no carries for nobody."""
+    read = _read(graph)
+    fewer: dict[Box, Mapping[int, Box]] = {}
+
+    def rule(box: Box, children: tuple[Box, ...]) -> Box:
+        if isinstance(box, Part) and box.children[0] in fewer:
+            return fewer[box.children[0]][box.index]
+        found = on_children(box, children)
+        places = read.get(box, set())
+        if type(box) in _fewer and len(places) < len(box.outputs):
+            fewer[box] = _fewer[type(box)](found, places)
+            _own(fewer[box].values(), found, box)
+        return found
+
+    return rebuild(graph, rule)
+
+
+def _read(graph: Graph) -> dict[Box, set[int]]:
+    """The outputs that are read, of each box that has several."""
+    read: dict[Box, set[int]] = {box: set() for box in graph.boxes if len(box.outputs) > 1}
+    for box in graph.boxes:
+        for child in box.children:
+            if child in read:
+                read[child] |= {box.index} if isinstance(box, Part) else set(range(len(child.outputs)))
+    for output in graph.outputs:
+        if output in read:
+            read[output] = set(range(len(output.outputs)))
+    return read
+
+
+def _own(made: Iterable[Box], before: Box, box: Box) -> None:
+    """Say of the smaller box that it stands for that of the user."""
+    for one in made:
+        smaller = one.children[0] if isinstance(one, Part) else one
+        if smaller is not before and not has_owner(smaller):
+            built_for(smaller, box)
+
+
+# A composite box is opened into what its fprop is made of, so that a plan can share and rearrange the parts.
 
 
 def open_composites(
