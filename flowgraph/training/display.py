@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Callable, Iterable, Sequence
 from io import BytesIO
@@ -112,7 +111,7 @@ def parameters_table(parameters: Sequence[Parameter]) -> str:
 
 def numbers_table(headings: Sequence[str], rows: Iterable[Iterable[object]]) -> str:
     """A table of numbers and words, the middle left out where there are many rows."""
-    cells = [[_cell(one) for one in row] for row in rows]
+    cells = [["" if value is None else value_text(value) for value in row] for row in rows]
     return table([name.replace("_", " ") for name in headings], cells, 0, MOST_ROWS)
 
 
@@ -124,10 +123,11 @@ def drawn_or_none(draw: Callable[[], bytes]) -> str | None:
         return None
 
 
-def _cell(value: object) -> str:
-    if isinstance(value, float):
-        return f"{value:.4g}" if math.isfinite(value) else str(value)
-    return "" if value is None else str(value)
+def value_text(value: object, digits: int = 4) -> str:
+    """A value of a setting or a measure as one writes it."""
+    if isinstance(value, tuple | list):
+        return ",".join(map(str, value))
+    return f"{value:.{digits}g}" if isinstance(value, float) else str(value)
 
 
 MEASURES = ("objective", "loss", "error")
