@@ -16,8 +16,17 @@ from flowgraph.boxes.linear_algebra.inverse import Inv, Pinv
 from flowgraph.boxes.linear_algebra.products import Affine, MatMul
 from flowgraph.boxes.neural.loss import NegativeLogLikelihood, SoftmaxCrossEntropy
 from flowgraph.boxes.neural.softmax import LogSoftmax, Softmax
-from flowgraph.boxes.reduction.extremes import AllTrue, AnyTrue, ArgMax, ArgMin, CountNonzero, Max, Min
-from flowgraph.boxes.reduction.nan_reduction import NanArgMax, NanArgMin
+from flowgraph.boxes.reduction.extremes import (
+    AllTrue,
+    AnyTrue,
+    ArgMax,
+    ArgMin,
+    CountNonzero,
+    Max,
+    Min,
+    NanArgMax,
+    NanArgMin,
+)
 from flowgraph.boxes.reduction.products import CumProd, Prod
 from flowgraph.boxes.reduction.sums import LogSumExp, Std, Var
 from flowgraph.boxes.shape.joining import Split, Unstack

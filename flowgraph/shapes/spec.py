@@ -127,7 +127,7 @@ class Signature:
     _bare: tuple[tuple[str, ...], ...] = field(init=False, repr=False, compare=False)
     """The core axes of the children without the mark of those that may be missing."""
     _bare_outputs: tuple[tuple[str, ...], ...] = field(init=False, repr=False, compare=False)
-    _fixed: dict[str, int] = field(init=False, repr=False, compare=False)
+    _fixed: dict[str, Any] = field(init=False, repr=False, compare=False)
     """The axes that are numbers, with these."""
     _small: tuple[tuple[int, ...], ...] = field(init=False, repr=False, compare=False)
     """A small shape for each child that has all its core axes."""

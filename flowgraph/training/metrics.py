@@ -11,7 +11,7 @@ import numpy as np
 from flowgraph.box import Array, Box
 from flowgraph.box.leaves import Parameter
 from flowgraph.boxes import BinaryCrossEntropy, NegativeLogLikelihood
-from flowgraph.boxes.neural.activation_functions import sigmoid
+from flowgraph.boxes.neural.activation import sigmoid
 from flowgraph.boxes.neural.loss import ClassLoss, Hinge
 from flowgraph.boxes.neural.softmax import softmax
 from flowgraph.errors import UsageError

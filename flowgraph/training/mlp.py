@@ -13,7 +13,7 @@ from flowgraph.box import Box
 from flowgraph.box.copying import Picklable
 from flowgraph.box.leaves import Input, Parameter
 from flowgraph.box.node import reopened, scope
-from flowgraph.boxes.neural.activation_functions import elu, gelu, leaky_relu, linear, relu, sigmoid, silu, softplus
+from flowgraph.boxes.neural.activation import elu, gelu, leaky_relu, linear, relu, sigmoid, silu, softplus
 from flowgraph.boxes.neural.softmax import log_softmax, softmax
 from flowgraph.errors import UsageError
 from flowgraph.graph import Graph

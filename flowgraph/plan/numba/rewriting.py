@@ -9,7 +9,7 @@ import numpy as np
 
 from flowgraph.box import Box, Elementwise, Leaf
 from flowgraph.boxes.elementwise.arithmetic import Add
-from flowgraph.boxes.engine.output_of import Part
+from flowgraph.boxes.engine.passing_on import Part
 from flowgraph.boxes.indexing.index import Index
 from flowgraph.boxes.linear_algebra.products import AddMatMul, MatMul
 from flowgraph.boxes.shape.arrangement import Transpose

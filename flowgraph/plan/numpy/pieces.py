@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Array
-from flowgraph.boxes.engine.output_of import Part as Output
+from flowgraph.boxes.engine.passing_on import Part as Output
 from flowgraph.plan.arena import aligned, aligned_bytes
 from flowgraph.plan.binding import Memory, bind_alone
 from flowgraph.plan.blas import one_thread

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Set
 from typing import Any, TypeVar
 
 from flowgraph.box import Box
-from flowgraph.boxes.engine.output_of import Part
+from flowgraph.boxes.engine.passing_on import Part
 from flowgraph.graph import Graph
 from flowgraph.plan.provenance import built_for, has_owner
 from flowgraph.plan.rebuild import on_children, rebuild

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Array, Box, Constant, Value
-from flowgraph.boxes.engine.output_of import TUPLES_OF_ONE
+from flowgraph.boxes.engine.passing_on import TUPLES_OF_ONE
 from flowgraph.graph import Graph
 from flowgraph.graph.passes import forward
 from flowgraph.graph.table import total_flops

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from flowgraph.box import Box
-from flowgraph.boxes.engine.output_of import Part as Output
+from flowgraph.boxes.engine.passing_on import Part as Output
 from flowgraph.boxes.indexing.index import Index
 from flowgraph.boxes.neural.label import PlacesOf
 from flowgraph.boxes.shape.arrangement import Transpose

@@ -10,7 +10,7 @@ import numpy as np
 from flowgraph import __version__
 from flowgraph.box import Box, Constant
 from flowgraph.box.leaves import Input, Parameter, Random
-from flowgraph.boxes.engine.output_of import Part
+from flowgraph.boxes.engine.passing_on import Part
 from flowgraph.errors import UnsupportedError
 from flowgraph.graph import Graph
 from flowgraph.graph.topology import unique_names

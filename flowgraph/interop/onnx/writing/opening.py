@@ -10,7 +10,7 @@ import numpy as np
 
 from flowgraph.box import Box, Leaf
 from flowgraph.box.vocabulary import Foreign
-from flowgraph.boxes.engine.output_of import Part
+from flowgraph.boxes.engine.passing_on import Part
 from flowgraph.graph import Graph
 from flowgraph.graph.topology import topological_order
 from flowgraph.interop.onnx.package import WRITTEN

@@ -13,9 +13,8 @@ from flowgraph.box.vocabulary import Value
 from flowgraph.boxes.fourier.transforms import BothHalves
 from flowgraph.boxes.indexing.gather import PlacesOfRows
 from flowgraph.boxes.indexing.index import Index, IndexAdd, filled
-from flowgraph.boxes.indexing.interpolation import Interp
 from flowgraph.boxes.indexing.scatter import AddAtRows, SetAt
-from flowgraph.boxes.indexing.select import Choose
+from flowgraph.boxes.indexing.select import Choose, Interp
 from flowgraph.boxes.linear_algebra.diagonal import OnDiagonal
 from flowgraph.boxes.neural.label import MinusAt, PlaceOf, check_labels
 from flowgraph.plan.jax.array import Traced

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from flowgraph.box.vocabulary import Value
-from flowgraph.boxes.statistics.quantile import Median, Quantile
+from flowgraph.boxes.reduction.quantile import Median, Quantile
 from flowgraph.plan.jax.array import Traced, unwrapped
 from flowgraph.plan.jax.twins import rule_for
 
