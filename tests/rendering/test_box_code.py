@@ -5,8 +5,7 @@ import pytest
 import scipy.special
 
 import flowgraph as fg
-from flowgraph.rendering.box_code import code_of
-from flowgraph.rendering.gallery import box_graph, topics
+from flowgraph.rendering.gallery import box_graph, code_of, topics
 
 DRAWN = [pytest.param(cls, id=name) for topic in topics() for name, cls in topic.boxes]
 

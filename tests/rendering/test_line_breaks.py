@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 import flowgraph as fg
 from flowgraph.rendering.files import picture_of
+from flowgraph.rendering.layering import lines_of
 from flowgraph.rendering.layout import place
-from flowgraph.rendering.line_breaks import lines_of
 from tests.rendering.graphs import lecture
 
 

@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 
 import flowgraph as fg
 from flowgraph.rendering.animation import page
-from flowgraph.rendering.statistics import describe
-from flowgraph.rendering.summaries import size_text, summary
+from flowgraph.rendering.statistics import describe, size_text, summary
 from flowgraph.rendering.wording import number_text
 
 
