@@ -1,8 +1,5 @@
 """Derivatives as flow graphs: graph in, graph out, of any order."""
 
-from flowgraph.derivatives import batching_rows as batching_rows
-from flowgraph.derivatives import batching_values as batching_values
-from flowgraph.derivatives import batching_windows as batching_windows
 from flowgraph.derivatives.backward_graph import gradient, gradients
 from flowgraph.derivatives.matrices import hessian, hessian_blocks, hvp, jacobian, jvp, vjp
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from flowgraph.errors import UsageError
-from flowgraph.saving.missing import must_exist
+from flowgraph.saving.replacing import must_exist
 
 ENDINGS = ("_backward", "_vjp", "_bwd")
 CONTEXTS = frozenset({"ctx", "context"})

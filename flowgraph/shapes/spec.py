@@ -198,7 +198,7 @@ class Signature:
         return known
 
     def _result(self, shapes: Sequence[Shape], names: Sequence[str]) -> tuple[Shape, ...]:
-        sizes: dict[str, int | Size] = self._fixed.copy()
+        sizes: dict[str, int | Size] = {**self._fixed}
         owner: dict[str, str] = {}
         loops = []
         missing: set[str] = set()

@@ -6,8 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import flowgraph as fg
-from flowgraph.boxes.neural import convolution
-from flowgraph.plan.memory_order import in_order
+from flowgraph.plan.kinds import in_order
 from tests.plan.agreement import assert_agree
 
 
@@ -119,6 +118,7 @@ def test_a_parameter_that_is_an_image_keeps_its_rows():
 
 @pytest.mark.parametrize("limit", ["_MOST", "_SMALL_PRODUCT", "_CACHE"])
 def test_batches_that_are_gone_over_in_parts(monkeypatch, limit):
+    from flowgraph.boxes.neural import convolution
 
     rng = np.random.default_rng(0)
     x, w = rng.normal(size=(37, 4, 7, 6)), rng.normal(size=(6, 2, 3, 2))

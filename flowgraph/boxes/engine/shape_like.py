@@ -156,7 +156,7 @@ class CountLike(Box):
 def count(shape: Shape, axis: Axes | None) -> int:
     """The number of elements along the axes, of a shape in numbers."""
     axes = range(len(shape)) if axis is None else axis if isinstance(axis, tuple) else (axis,)
-    return prod([int(shape[i]) for i in axes])
+    return prod(int(shape[i]) for i in axes)
 
 
 @public
