@@ -13,7 +13,8 @@ import jax.scipy.special
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
-from flowgraph.box.arrays import Foreign, Value
+from flowgraph.box.arrays import Foreign
+from flowgraph.box.vocabulary import Value
 from flowgraph.plan.jax.twins import TWINS
 
 # What stands for a NumPy function on arrays of JAX: that of `jax.numpy` by the same name, in NumPy's dtypes.
