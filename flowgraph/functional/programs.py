@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import itertools
-import sys
 import threading
 import warnings
 import weakref
@@ -17,7 +16,7 @@ import numpy as np
 
 from flowgraph.box import Box, Constant, concrete_values
 from flowgraph.box.leaves import Input, Parameter, Random
-from flowgraph.box.node import is_inside_flowgraph
+from flowgraph.box.node import line_of, users_instruction
 from flowgraph.errors import RetraceWarning
 from flowgraph.functional.arguments import name_of
 from flowgraph.functional.compiled import Compiled, Evaluation, is_bitwise
@@ -444,13 +443,15 @@ class Programs:
                 return
             self._warned = True
         values = ", ".join(str(one[named[0]]) for one in row[-3:])
-        warnings.warn(
+        line = line_of(*users_instruction())
+        warnings.warn_explicit(
             f"{transform} of {name_of(f)}: the last {len(row)} calls were each traced anew, as the argument "
             f"{named[0]!r} ({values}) had another value in each of them and the graph follows it, which takes several "
             f"times as long as to run a graph; pass it as a float where it is only computed with, or pass the batch "
             f"that it chooses as an argument",
             RetraceWarning,
-            stacklevel=_users_level(),
+            line.path,
+            line.number,
         )
 
     def __len__(self) -> int:
@@ -469,14 +470,6 @@ def programs_of(f: Callable[..., Any]) -> Programs:
     if found is None:
         found = _of_code[code] = Programs()
     return found
-
-
-def _users_level() -> int:
-    """How many calls of the stack lie between whoever asks and the user's code."""
-    frame, level = sys._getframe(1), 1
-    while frame.f_back is not None and is_inside_flowgraph(frame.f_code.co_filename):
-        frame, level = frame.f_back, level + 1
-    return level
 
 
 def _code_of(f: Any) -> CodeType | None:
