@@ -70,9 +70,6 @@ def vmap(f: Callable[..., Any], in_axes: Any = 0, out_axes: Any = 0, **unknown: 
     return Mapped(f, in_axes, out_axes)
 
 
-"""What an error says of a box that was asked for its value and has none: that of an example has none."""
-
-
 class Leaf(NamedTuple):
     """A leaf of the arguments or of the result: its path as text, and its mapped axis."""
 
