@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
-from flowgraph.rendering.builtin import draw_builtin
 from flowgraph.rendering.compose import compose
 from flowgraph.rendering.measure import text_width
 from flowgraph.rendering.page import html_page
@@ -19,6 +18,7 @@ from flowgraph.rendering.palette import THEMES, adaptive, check_theme, drawn_the
 from flowgraph.rendering.picture import Picture, Row, Span, Tile
 from flowgraph.rendering.steps import Step, steps
 from flowgraph.rendering.subject import Subject
+from flowgraph.rendering.svg_text import draw_builtin
 from flowgraph.saving.formats import by_suffix
 from flowgraph.saving.replacing import replace_text
 from flowgraph.saving.shown import ShownFile

@@ -26,7 +26,6 @@ from flowgraph.errors import FlowgraphError, RenderError, UsageError
 from flowgraph.graph import Graph
 from flowgraph.markup import inline, text
 from flowgraph.printable import printable
-from flowgraph.rendering.builtin import draw_builtin
 from flowgraph.rendering.files import picture_of
 from flowgraph.rendering.formulas import plain_formula
 from flowgraph.rendering.function_curve import curves_of, curves_svg
@@ -34,6 +33,7 @@ from flowgraph.rendering.notation import mathml
 from flowgraph.rendering.page import html_page
 from flowgraph.rendering.palette import adaptive
 from flowgraph.rendering.subject import Subject
+from flowgraph.rendering.svg_text import draw_builtin
 from flowgraph.saving.formats import by_suffix
 from flowgraph.saving.replacing import make_folder, replace_text
 
