@@ -19,14 +19,7 @@ ROOT = Path(__file__).parent.parent
 NOTEBOOKS = notebooks.paths()
 MODULES = sorted(m.name for m in pkgutil.walk_packages(flowgraph.__path__, "flowgraph.") if "__main__" not in m.name)
 
-SLOW = {"gradient-tests-in-ci.md", "model-selection.md"}
-"""Pages that check functions of every framework or train many networks, in several seconds."""
-
-MARKED = [
-    pytest.param(page, marks=pytest.mark.slow if page.name in SLOW else (), id=pages.name(page))
-    for page in pages.pages()
-    if page.name not in docs_alone.NOT_RUN and pages.stages(page)
-]
+RUN = [page for page in pages.pages() if page.name not in docs_alone.NOT_RUN and pages.stages(page)]
 
 
 @pytest.fixture(scope="session")
@@ -38,7 +31,7 @@ def environment(tmp_path_factory):
 
 
 @pytest.mark.no_cover  # what pages show has tests of its own
-@pytest.mark.parametrize("page", MARKED)
+@pytest.mark.parametrize("page", RUN, ids=pages.name)
 def test_a_page_runs_with_what_it_installs_alone(page, environment):
     failures = docs_alone.failures(page, environment)
     assert not failures, "\n".join(failures)
