@@ -17,7 +17,7 @@ from tools.boxes_stub import stub
 
 ROOT = Path(__file__).resolve().parent.parent
 RECIPE = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
-VALUES = "tests/values/activation.py"
+VALUES = "tests/values/neural.py"
 
 
 @pytest.fixture(scope="module")
