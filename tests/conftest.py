@@ -1,4 +1,4 @@
-"""Hypothesis profiles: `dev` by default, `ci` derandomised, `thorough` for a long night; HYPOTHESIS_PROFILE chooses.
+"""Hypothesis profiles: `dev` by default, `ci` derandomised, `nightly` with more examples; HYPOTHESIS_PROFILE chooses.
 
 Which tests run, tests/selection.py says; `pytest --quick` has a profile of its own.
 """
@@ -17,7 +17,7 @@ _calm = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow, Healt
 settings.register_profile("dev", max_examples=50, **_calm)
 settings.register_profile("ci", max_examples=60, derandomize=True, **_calm)
 settings.register_profile("quick", max_examples=10, derandomize=True, **_calm)
-settings.register_profile("thorough", max_examples=2000, **_calm)
+settings.register_profile("nightly", max_examples=200, **_calm)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
 
 # A shell without job control starts what it puts into the background with SIGINT ignored, and processes inherit that:
