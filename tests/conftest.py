@@ -54,9 +54,6 @@ def pytest_collection_modifyitems(config, items):
     chosen = set(kept)
     config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
     items[:] = kept
-    for item in items:  # what takes long runs lines that others run too, and measuring takes two thirds more time
-        if selection.is_long(item):
-            item.add_marker(pytest.mark.no_cover)
 
 
 @pytest.fixture(autouse=True, scope="session")

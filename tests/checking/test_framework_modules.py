@@ -14,6 +14,8 @@ import flowgraph as fg
 from flowgraph.checking.frameworks.check_framework import framework_target
 
 torch = pytest.importorskip("torch", reason="torch is not installed")
+
+pytestmark = pytest.mark.no_cover  # other tests run the same lines, and measuring takes long
 nn = torch.nn
 torch.set_num_threads(1)
 ROOT = Path(__file__).parent.parent.parent

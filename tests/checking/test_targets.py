@@ -17,6 +17,7 @@ BOXES = [
 
 
 @pytest.mark.sampled(one_in=12)
+@pytest.mark.no_cover  # each box has tests of its own, and measuring takes as long again
 @pytest.mark.parametrize("name", [cls.__name__ for cls in BOXES])
 def test_every_box_passes_at_first_and_second_order(name):
     cls = next(one for one in BOXES if one.__name__ == name)

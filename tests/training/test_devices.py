@@ -16,6 +16,8 @@ from flowgraph.errors import ShapeError, UnsupportedError, UsageError
 from flowgraph.interop.jax import Placement
 from tests.registry import unregistered
 
+pytestmark = pytest.mark.no_cover  # other tests run the same lines, and measuring takes long
+
 DEVICES = 8
 
 
