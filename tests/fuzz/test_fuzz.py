@@ -23,6 +23,7 @@ def test_programs_give_one_answer_on_every_path(capsys):
     assert session.programs > 20
 
 
+@pytest.mark.sampled(one_in=3)
 @pytest.mark.no_cover
 @pytest.mark.parametrize(
     ("put_back", "seed"),

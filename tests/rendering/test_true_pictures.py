@@ -80,6 +80,7 @@ def pictures_of(graph: fg.Graph, view: str, direction: str) -> list[Picture]:
     return [picture_of(graph, **how, **choice) for choice in choices]
 
 
+@pytest.mark.sampled(one_in=10)
 @pytest.mark.parametrize("direction", ["right", "down"])
 @pytest.mark.parametrize("view", VIEWS)
 @pytest.mark.parametrize("name", GRAPHS)
@@ -110,6 +111,7 @@ def test_random_graphs_of_each_commit_are_true(place: int) -> None:
     assert untrue(of_layout(picture_of(graph, **how))) == [], (seed, {**how, "run": view, "grads": view})
 
 
+@pytest.mark.sampled(one_in=2)
 @pytest.mark.parametrize("name", ["lecture", "gradient", "lstm", "nested"])
 def test_animations_and_pages_are_true(name: str) -> None:
     graph = graph_called(name)
