@@ -3,17 +3,16 @@
 A run of the whole suite or of a folder takes a sample. Every test with few cases belongs to it. Of a test with many
 cases, and of one that is marked `sampled(one_in=...)` because it takes long, the hash of the commit draws some, so that
 any two runs of one commit draw the same. Of the core, whose every line the tests have to reach, and of what the commit
-changes, test files and cases of a box, a module or a page, all are run; so are those of a file, a test or a `-k` that
+changes, test files and cases of a box, a file or a page, all are run; so are those of a file, a test or a `-k` that
 is asked for by name, and everything with FLOWGRAPH_THOROUGH=1.
 """
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from re import split
+from re import MULTILINE, findall, split
 from typing import Any
 
-import flowgraph as fg
 from tests.commit import ROOT, changed_files, part, seed_of_commit
 
 TESTS = Path(__file__).parent
@@ -86,10 +85,14 @@ def _test(item: Any) -> str:
 
 
 def _names(changed: frozenset[str]) -> set[str]:
-    """What a case of a test may be called that stands for a file: its path, its module, a box in it."""
-    modules = {path.removesuffix(".py").replace("/", ".") for path in changed}
-    boxes = {cls.__name__ for cls in fg.registry.values() if cls.__module__ in modules}
-    return {*changed, *(Path(path).name for path in changed), *modules, *boxes}
+    """What a case of a test may be called that stands for a file: its path, its module, what is defined in it."""
+    names = set()
+    for path in changed:
+        place = Path(path)
+        names |= {path, place.name, "/".join(place.parts[1:]), path.removesuffix(".py").replace("/", ".")}
+        if place.suffix == ".py" and (ROOT / path).exists():
+            names.update(findall(r"^(?:class|def) (\w+)", (ROOT / path).read_text(encoding="utf-8"), MULTILINE))
+    return names
 
 
 def _words(item: Any) -> set[str]:
