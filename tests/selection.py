@@ -1,10 +1,10 @@
 """Which tests a run takes: the sample of the commit, `make quick`, or all.
 
-A run of the whole suite or of a folder takes a sample. Every test with few cases belongs to it. Of a test with many
-cases, and of one that is marked `sampled(one_in=...)` because it takes long, the hash of the commit draws some, so that
-any two runs of one commit draw the same. Of the core, whose every line the tests have to reach, and of what the commit
-changes, test files and cases of a box, a file or a page, all are run; so are those of a file, a test or a `-k` that
-is asked for by name, and everything with FLOWGRAPH_THOROUGH=1.
+A run of the whole suite or of a folder takes a sample, which the hash of the commit draws, so that any two runs of one
+commit take the same: of a test with many cases, of a folder whose tests take long, and of a test that is marked
+`sampled(one_in=...)`. Of the core, whose every line the tests have to reach, all run. So do, of what the commit changes,
+the files of tests and the cases that are called after a box, a file or a page; what is asked for by name, a file, a test
+or `-k`; and everything with FLOWGRAPH_THOROUGH=1.
 """
 
 from collections import Counter, defaultdict
@@ -20,6 +20,10 @@ CORE = ("shapes", "box", "graph")
 """The folders of tests in which only what is marked is sampled, and of which `make quick` runs everything else."""
 MANY, ONE_IN = 12, 6
 """Of a test with so many cases, one in so many is run."""
+LONG = {"checking": 4, "interop": 4, "rendering": 2}
+"""Folders whose tests check functions, export networks or draw pictures: of any such test, one in so many is run, but
+by a commit that changes the folder of that name in the package."""
+
 AT_ONCE = 40
 """A commit of more files than that is a merge or a sweep over all files, and gets a sample as any other."""
 
@@ -34,7 +38,8 @@ def sample(items: list[Any], named: Iterable[Path] = (), seed: int | None = None
     changed = changed_files() if len(changed_files()) <= AT_ONCE else frozenset()
     whole = {*named, *(ROOT / name for name in changed)}
     names = _names(changed)
-    drawn = _drawn(items, _one_in, seed)
+    rooms = {path.split("/")[1] for path in changed if path.startswith("flowgraph/")}
+    drawn = _drawn(items, lambda item, cases: _one_in(item, cases, rooms), seed)
     return [item for item in items if item in drawn or item.path in whole or not names.isdisjoint(_words(item))]
 
 
@@ -64,11 +69,13 @@ def _drawn(items: list[Any], one_in: Callable[[Any, int], int], seed: int | None
     return {cases[name] for (_, many), cases in parts.items() for name in part(cases, many, seed)}
 
 
-def _one_in(item: Any, cases: int) -> int:
-    mark = item.get_closest_marker("sampled")
+def _one_in(item: Any, cases: int, rooms: set[str]) -> int:
+    mark, folder = item.get_closest_marker("sampled"), _folder(item)
     if mark is not None:
         return int(mark.kwargs["one_in"])
-    return ONE_IN if cases >= MANY and _folder(item) not in CORE else 1
+    if folder in CORE:
+        return 1
+    return max(ONE_IN if cases >= MANY else 1, LONG.get(folder, 1) if folder not in rooms else 1)
 
 
 def _one_in_quick(item: Any, cases: int) -> int:

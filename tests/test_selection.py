@@ -61,6 +61,14 @@ def test_of_the_core_only_what_is_marked_is_drawn(folder):
     assert selection.quick(marked, seed=1) == []
 
 
+@pytest.mark.parametrize("folder", selection.LONG)
+def test_of_a_folder_that_takes_long_one_in_so_many_is_run_until_it_is_changed(folder, monkeypatch):
+    every = [Item(f"tests/{folder}/test_it.py::test_{number}") for number in range(1000)]
+    assert abs(len(selection.sample(every, seed=1)) * selection.LONG[folder] - 1000) < 250
+    monkeypatch.setattr(selection, "changed_files", lambda: frozenset({f"flowgraph/{folder}/deeper/it.py"}))
+    assert selection.sample(every, seed=1) == every
+
+
 def test_what_is_named_or_changed_is_whole(monkeypatch):
     every = cases("plan/test_it.py", sampled={"one_in": 6})
     assert selection.sample(every, [ROOT / "tests/plan/test_it.py"]) == every
@@ -98,7 +106,7 @@ def test_quick_runs_a_part_of_what_stands_above_the_core_and_nothing_long():
 
 def test_folders_and_files_are_those_that_there_are():
     folders = {path.name for path in selection.TESTS.iterdir() if path.is_dir()}
-    assert {*selection.CORE, *selection.ABOVE} <= folders
+    assert {*selection.CORE, *selection.ABOVE, *selection.LONG} <= folders
     left_out = {name for name in folders if selection.is_left_out(selection.TESTS / name)}
     assert left_out == folders - {*selection.CORE, *selection.ABOVE}
     assert not selection.is_left_out(selection.TESTS / "boxes" / "shape")

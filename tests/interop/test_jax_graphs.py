@@ -12,8 +12,6 @@ from flowgraph.interop.jax.graphs import MOST_UNROLLED, graph_of, leaves_of  # n
 from flowgraph.interop.jax.opaque import JaxOperation  # noqa: E402
 from flowgraph.interop.jax.rules import PRIMITIVES, primitive_rule  # noqa: E402
 
-pytestmark = pytest.mark.sampled(one_in=4)  # JAX compiles long
-
 
 @pytest.fixture(autouse=True)
 def _double_precision():

@@ -12,8 +12,6 @@ import flowgraph as fg
 from flowgraph.interop.loggers import MLflow, TensorBoard, WandB, described, measured
 from flowgraph.training import Trainer
 
-pytestmark = pytest.mark.sampled(one_in=3)  # each logger is a package that is slow to import
-
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(30, 4))
 DATA = (X[:20], (X[:20, 0] > 0).astype(int)), (X[20:], (X[20:, 0] > 0).astype(int))

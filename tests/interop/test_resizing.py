@@ -18,8 +18,6 @@ from torch.nn import functional as F  # noqa: E402
 from flowgraph.interop.torch import graph_of, module  # noqa: E402
 from tests.interop.torch_agreement import agrees  # noqa: E402
 
-pytestmark = pytest.mark.sampled(one_in=4)  # an export of PyTorch takes long
-
 FACTORS = (0.5, 0.75, 1.0, 1.5, 2.0, 2.25, 3.0)
 
 

@@ -14,8 +14,6 @@ from flowgraph.interop.torch import graph_of, rule_for  # noqa: E402
 from flowgraph.interop.torch.rules import RULES  # noqa: E402
 from tests.interop.torch_agreement import agrees, double  # noqa: E402
 
-pytestmark = pytest.mark.sampled(one_in=3)  # an export of PyTorch takes long
-
 
 @pytest.fixture(autouse=True)
 def _seed():

@@ -11,8 +11,6 @@ from torch.nn import functional as F  # noqa: E402
 from flowgraph.interop.torch import graph_of  # noqa: E402
 from tests.interop.torch_agreement import Called, agrees, double, side_by_side  # noqa: E402
 
-pytestmark = pytest.mark.sampled(one_in=3)  # an export of PyTorch takes long
-
 
 @pytest.fixture(autouse=True)
 def _seed():

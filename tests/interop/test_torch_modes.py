@@ -18,8 +18,6 @@ from torch.func import functional_call, grad, hessian, jacfwd, jacrev, jvp, vmap
 
 from flowgraph.interop.torch import graph_of, module  # noqa: E402
 
-pytestmark = pytest.mark.sampled(one_in=3)  # an export of PyTorch takes long
-
 X = fg.Input("x", shape=("N", 3))
 
 

@@ -20,8 +20,6 @@ from tools.picture_claims import of_layout, untrue
 torch = pytest.importorskip("torch")
 from torch import nn  # noqa: E402
 
-pytestmark = pytest.mark.sampled(one_in=3)  # an export of PyTorch takes long
-
 
 class Cell(nn.Module):
     def __init__(self) -> None:

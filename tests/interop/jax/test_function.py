@@ -11,8 +11,6 @@ from flowgraph.interop.jax import function, on_host, parameters, rule_for
 from flowgraph.plan.jax.twins import TWINS
 from tests.registry import unregistered
 
-pytestmark = pytest.mark.sampled(one_in=3)  # JAX compiles long
-
 X = np.random.default_rng(0).normal(size=(6, 4))
 Y = np.array([0, 1, 2, 0, 1, 2])
 
