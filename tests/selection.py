@@ -2,9 +2,9 @@
 
 A run of the whole suite or of a folder takes a sample, which the hash of the commit draws, so that any two runs of one
 commit take the same: of a test with many cases, of a folder whose tests take long, and of a test that is marked
-`sampled(one_in=...)`. Of the core, whose every line the tests have to reach, all run. So do, of what the commit changes,
-the files of tests and the cases that are called after a box, a file or a page; what is asked for by name, a file, a test
-or `-k`; and everything with FLOWGRAPH_THOROUGH=1.
+`sampled(one_in=...)`. Of the core, whose every line the tests have to reach, all run. So do, of what the commit
+changes, the files of tests and the cases that are called after a box, a file or a page; what is asked for by name, a
+file, a test or `-k`; and everything with FLOWGRAPH_THOROUGH=1.
 """
 
 from collections import Counter, defaultdict
