@@ -10,7 +10,7 @@ import benchmarks
 def main(arguments: list[str]) -> None:
     """Run the benchmark of the name that comes first, all if there is none; what follows it is its own."""
     found = [module.name for module in pkgutil.iter_modules(benchmarks.__path__)]
-    known = [name for name in found if name not in ("__main__", "kept", "peers", "prey", "quoting")]
+    known = [name for name in found if name not in ("__main__", "peers", "public_functions", "quoting", "stored")]
     names = [name for name in arguments[:1] if not name.startswith("-")]
     for name in names or [name for name in known if name != "all"]:
         if name not in known:

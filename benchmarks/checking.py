@@ -23,8 +23,8 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.kept import Kept
 from benchmarks.peers.checking import PEERS
+from benchmarks.stored import Stored
 from flowgraph.checking import check
 
 FAMILIES = ("V", "S", "R", "E", "C", "2")
@@ -84,7 +84,7 @@ def judged(name: str, entry: Any) -> list[Any]:
     return [bool(alarmed), counted.calls, time.process_time() - start]
 
 
-def measure(entries: list[Any], kept: Kept) -> dict[str, Score]:
+def measure(entries: list[Any], stored: Stored) -> dict[str, Score]:
     """All checkers in turn on each entry; who is not installed is left out by name."""
     scores = {}
     for name, checker in CHECKERS.items():
@@ -96,7 +96,7 @@ def measure(entries: list[Any], kept: Kept) -> dict[str, Score]:
     for entry in entries:
         for name, score in scores.items():
             key = f"{name}: [{entry.family}] {entry.name}"
-            alarmed, calls, seconds = kept(key, lambda n=name, e=entry: judged(n, e))
+            alarmed, calls, seconds = stored(key, lambda n=name, e=entry: judged(n, e))
             score.seconds.append(seconds)
             score.calls.append(calls)
             if alarmed and entry.family == "ok":
@@ -131,7 +131,7 @@ def main() -> None:
 
     entries = sorted(ENTRIES, key=lambda entry: (entry.family, entry.name))
     entries = entries[::7] if "--quick" in sys.argv else entries
-    scores = measure(entries, Kept(sys.argv))
+    scores = measure(entries, Stored(sys.argv))
     print(table(entries, scores))
     counts = {family: sum(entry.family == family for entry in entries) for family in (*FAMILIES, "ok")}
     print(json.dumps({"counts": counts, "checkers": {name: asdict(score) for name, score in scores.items()}}))

@@ -1,6 +1,6 @@
 """Seconds of fg.check beside each framework's own checker, on the same functions in the same run.
 
-    python -m benchmarks checking_seconds                 every function of benchmarks/prey, NumPy's from the catalogue
+    python -m benchmarks checking_seconds                 all functions of public_functions, NumPy's of the catalogue
     python -m benchmarks checking_seconds --every 10      every tenth
     python -m benchmarks checking_seconds --only torch    one framework
 
@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.prey import functions
+from benchmarks.public_functions import functions
 from flowgraph.checking import check
 
 Task = Callable[[], Any]

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.kept import Kept
+from benchmarks.stored import Stored
 from flowgraph.checking import check
 
 
@@ -32,7 +32,7 @@ def main() -> None:
     from tests.checking.scoring import ENTRIES
 
     arguments = sys.argv[1:]
-    kept = Kept(arguments)
+    stored = Stored(arguments)
     numbers = [int(word) for word in arguments if word.isdigit()]
     first, last = numbers if len(numbers) == 2 else (0, 10)
     entries = [entry for entry in ENTRIES if entry.family == "ok" or "--right" not in arguments]
@@ -40,7 +40,7 @@ def main() -> None:
     for seed in range(first, last):
         missed, alarms = [], []
         for entry in entries:
-            said, spent = kept(f"{seed}: [{entry.family}] {entry.name}", lambda e=entry, s=seed: verdict(e, s))
+            said, spent = stored(f"{seed}: [{entry.family}] {entry.name}", lambda e=entry, s=seed: verdict(e, s))
             seconds.append(spent)
             if entry.family == "ok" and said == "fail":
                 alarms.append(entry.name)

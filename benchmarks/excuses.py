@@ -20,7 +20,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarks.kept import Kept
+from benchmarks.stored import Stored
 from flowgraph.checking import Target
 from flowgraph.checking.check_target import examined
 from flowgraph.checking.excuses import EXCUSES
@@ -97,7 +97,7 @@ def table(found: Found, names: bool) -> str:
     return "\n".join(lines)
 
 
-def without(name: str, found: Found, kept: Kept) -> str:
+def without(name: str, found: Found, stored: Stored) -> str:
     """The entries that an excuse decides, whose verdict is another one without it."""
     if name not in {excuse.name for excuse in EXCUSES}:
         raise SystemExit(f"no excuse is called {name!r}; there are {', '.join(one.name for one in EXCUSES)}")
@@ -106,7 +106,7 @@ def without(name: str, found: Found, kept: Kept) -> str:
         for seed, answer in enumerate(answers):
             if name not in answer["excused"]:
                 continue
-            other = kept(f"without {name}: {seed}: {one.title}", lambda o=one, s=seed: o.judged(s, [name]))
+            other = stored(f"without {name}: {seed}: {one.title}", lambda o=one, s=seed: o.judged(s, [name]))
             if other["wrong"] != answer["wrong"]:
                 said = "called wrong" if other["wrong"] else "no longer called wrong"
                 lines.append(f"    {one.title} (seed {seed}): {said}")
@@ -116,16 +116,16 @@ def without(name: str, found: Found, kept: Kept) -> str:
 def main() -> None:
     """Print the table, and what changes without an excuse."""
     arguments = sys.argv
-    kept = Kept(arguments)
+    stored = Stored(arguments)
     seeds = range(int(arguments[arguments.index("--seeds") + 1]) if "--seeds" in arguments else 1)
     chosen = list(subjects())
     chosen = chosen[::7] if "--quick" in arguments else chosen
     found = [
-        (one, [kept(f"{seed}: {one.title}", lambda o=one, s=seed: o.judged(s)) for seed in seeds]) for one in chosen
+        (one, [stored(f"{seed}: {one.title}", lambda o=one, s=seed: o.judged(s)) for seed in seeds]) for one in chosen
     ]
     print(table(found, "--names" in arguments))
     if "--off" in arguments:
-        print(without(arguments[arguments.index("--off") + 1], found, kept))
+        print(without(arguments[arguments.index("--off") + 1], found, stored))
 
 
 if __name__ == "__main__":

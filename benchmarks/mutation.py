@@ -2,7 +2,8 @@
 
     python -m benchmarks mutation
 
-The suite is pytest with one fg.check of each box, as a project would have it. Both ways give the same outcomes.
+The suite is pytest with one fg.check of each box, as a project would have it. Both ways give the same outcomes. No page
+quotes it: it says what forking gains, without which flowgraph/mutation would be half as long.
 """
 
 from __future__ import annotations

@@ -5,6 +5,8 @@ four widths of the window; then Newton's method on the largest net for which it 
 computes and draws in a frame. Chromium draws without a GPU here, so frames on a screen are no slower.
 
     python -m benchmarks playground [--seconds 3]
+
+No page quotes it: it says before and after a change of the page whether it still draws as often as a screen does.
 """
 
 from __future__ import annotations

@@ -32,8 +32,8 @@ from flowgraph.saving import load, save
 
 # isort: split
 # These attach to graphs, runs, gradients and plans what their rooms can do with them.
-import flowgraph.debugging.methods
-import flowgraph.playground.methods
+import flowgraph.debugging
+import flowgraph.playground
 import flowgraph.rendering.methods  # noqa: F401
 
 # isort: split
@@ -74,10 +74,9 @@ if TYPE_CHECKING:
         he_uniform,
         schedules,
     )
-    from flowgraph.training.dropout import dropout
     from flowgraph.training.fit import fit
-    from flowgraph.training.lbfgs import lbfgs
-    from flowgraph.training.newton import newton
+    from flowgraph.training.mlp import dropout
+    from flowgraph.training.newton import lbfgs, newton
     from flowgraph.training.objective import objective
     from flowgraph.training.preflight import preflight
 

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from typing import TypeVar
 
-from flowgraph.debugging.methods import ExplainedGrads, ExplainedRun
-from flowgraph.playground.methods import PlayedGraph
+from flowgraph.debugging import ExplainedGrads, ExplainedRun
+from flowgraph.playground import PlayedGraph
 from flowgraph.rendering.methods import DrawnGrads, DrawnGraph, DrawnPlan, DrawnRun
 
 Methods = TypeVar("Methods", bound=type)

@@ -15,17 +15,17 @@ from flowgraph.box import Box
 from flowgraph.data import Examples
 from flowgraph.experiment.training import Outcome
 from flowgraph.markup import MOST_ROWS, inline, table, text
-from flowgraph.mutation.breaking import Mutant
+from flowgraph.mutation.mutants import Mutant
 from flowgraph.mutation.processes import Outcome as Tried
 from flowgraph.mutation.score import Score
 from flowgraph.search import LogUniform, SearchResult, Trial
 from flowgraph.search.selection import Selection
 from flowgraph.training import BiasVariance, Epoch, History, Minimum
 from flowgraph.training.bias_variance import Decomposition
-from flowgraph.training.minimum import Step
+from flowgraph.training.newton import Step
 from flowgraph.training.preflight import Finding, Preflight
 from tests.hostile import TEXTS
-from tests.reports.wellformed import read
+from tests.training.wellformed import read
 from tools.site.api_pages import MODULES
 
 LIMIT = 400_000

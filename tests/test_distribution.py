@@ -32,7 +32,7 @@ IMPORT = """
 import sys
 import flowgraph as fg
 later = ("checking", "training", "data", "debugging")
-attached = {"flowgraph.debugging", "flowgraph.debugging.methods"}  # methods of graphs, which load what they need
+attached = {"flowgraph.debugging"}  # has methods of graphs, which load what they need
 loaded = [name for name in sys.modules if name.startswith(tuple(f"flowgraph.{one}" for one in later))]
 loaded = [name for name in loaded if name not in attached]
 assert not loaded, loaded

@@ -15,14 +15,12 @@ import flowgraph
 ORDER = (
     "printable", "markup", "errors", "shapes", "box", "boxes", "graph", "derivatives", "debugging", "saving", "plan",
     "loops", "functional", "numpy", "scipy", "stats", "checking", "testing", "teaching", "rendering", "mutation",
-    "data", "training", "figures", "reports", "demo", "playground", "experiment", "search", "interop", "cli",
+    "data", "training", "figures", "playground", "experiment", "search", "interop", "cli",
 )  # fmt: skip
 ANYWHERE = ("starting", "attached", "__version__")
 """What imports nothing of flowgraph."""
 
 BACK = {
-    ("training.diagnosis", "training.history"): "a history says what its curves mean, and what says it reads them",
-    ("search.diagnosis", "search.result"): "a result says what its trials mean, and what says it reads them",
     ("training.callbacks", "training.trainer"): "a trainer calls callbacks, which are given the trainer",
 }
 """The imports that close a circle, by importing and imported file, each with its reason; there are no others."""

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.kept import Kept
 from benchmarks.outside.checkers import CHECKERS
 from benchmarks.outside.entry import FRAMEWORKS, Entry, Package, packages
+from benchmarks.stored import Stored
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -59,13 +59,13 @@ def chosen(options: list[str]) -> list[Package]:
     return [one for one in found if one.installed()]
 
 
-def measure(package: Package, checker: str, kept: Kept) -> list[Result]:
-    """Every entry of a package, in order; what is kept is not run again."""
-    missing = [entry for entry in package.entries if f"{checker}: {entry.title}" not in kept.found]
+def measure(package: Package, checker: str, stored: Stored) -> list[Result]:
+    """Every entry of a package, in order; what is stored is not run again."""
+    missing = [entry for entry in package.entries if f"{checker}: {entry.title}" not in stored.found]
     for title, answer in answers(missing, checker) if missing else ():
-        kept(f"{checker}: {title}", lambda answer=answer: answer)
+        stored(f"{checker}: {title}", lambda answer=answer: answer)
     lost = {"verdict": "crash", "seconds": 0.0, "reasons": ["the process that imported the package ended"]}
-    return [Result(entry, kept.found.get(f"{checker}: {entry.title}", lost)) for entry in package.entries]
+    return [Result(entry, stored.found.get(f"{checker}: {entry.title}", lost)) for entry in package.entries]
 
 
 def line(result: Result) -> str:
@@ -103,13 +103,13 @@ def summary(results: Iterable[Result], checker: str) -> str:
 def main(options: list[str]) -> None:
     """Print each entry and the summary of each checker, then the same as JSON."""
     jobs = int(options[options.index("--jobs") + 1]) if "--jobs" in options else 1
-    found, kept, tables = chosen(options), Kept(options), []
+    found, stored, tables = chosen(options), Stored(options), []
     everything: dict[str, Any] = {}
     for checker in CHECKERS:
         print(f"-- {checker}")
         results = []
         with ThreadPoolExecutor(jobs) as pool:
-            for of_package in pool.map(lambda package, name=checker: measure(package, name, kept), found):
+            for of_package in pool.map(lambda package, name=checker: measure(package, name, stored), found):
                 print(*map(line, of_package), sep="\n", flush=True)
                 results += of_package
         tables.append(summary(results, checker))

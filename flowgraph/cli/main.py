@@ -17,19 +17,37 @@ except ImportError as missing:
     sys.exit(3)  # FAILED of flowgraph.cli.ends, which needs click
 
 from flowgraph.checking import GradientError
-from flowgraph.cli.bias_variance import bias_variance
 from flowgraph.cli.check import check
 from flowgraph.cli.ends import WRONG, Commands
 from flowgraph.cli.mutate import mutate
-from flowgraph.cli.play import play
-from flowgraph.cli.predict import predict
 from flowgraph.cli.render import animate, explain, gallery, render
-from flowgraph.cli.search import search
-from flowgraph.cli.train import train
-from flowgraph.demo import Settings, run_demo
+from flowgraph.cli.train import bias_variance, predict, search, train
+from flowgraph.data import load_examples
+from flowgraph.experiment.demo import Settings, run_demo
+from flowgraph.playground import playground
 from flowgraph.training import Epoch
 
 DEFAULTS = Settings()
+
+
+@click.command()
+@click.argument("data", required=False)
+@click.option("--target", help="The column of the class, where DATA is a table.")
+@click.option("-o", "--out", type=click.Path(dir_okay=False, path_type=Path), default=Path("playground.html"),
+              show_default=True, help="What to write.")  # fmt: skip
+def play(data: str | None, target: str | None, out: Path) -> None:
+    """Write a page in which the network of the lecture trains on points of the plane, live.
+
+    \b
+      flowgraph play
+      flowgraph play moons -o moons.html
+      flowgraph play points.csv --target kind
+
+    DATA is a .csv, .tsv or .npz file of two columns and a target of two classes, or the name of a set; the page has
+    spirals, moons, circles, xor and blobs besides, and takes points by mouse or touch. It needs no network.
+    """
+    examples = None if data is None else load_examples(data, target)
+    click.echo(f"wrote {playground(out, data=examples)}")
 
 
 @click.group(cls=Commands)

@@ -18,10 +18,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from flowgraph import starting
 from flowgraph.cli.ends import DONE, WRONG
 from flowgraph.errors import UsageError
-from flowgraph.mutation.breaking import Mutant, mutants_of
+from flowgraph.mutation.mutants import Mutant, mutants_of, sources_of
 from flowgraph.mutation.processes import Outcome
 from flowgraph.mutation.score import Score, score
-from flowgraph.mutation.sources import sources_of
 
 
 @click.command()

@@ -10,9 +10,8 @@ import click
 import numpy as np
 
 from flowgraph.box import Box, Leaf
-from flowgraph.cli.check_inputs import draw_input, read_feeds
 from flowgraph.cli.ends import ToRead
-from flowgraph.cli.locate import locate
+from flowgraph.cli.locate import draw_input, locate, read_feeds
 from flowgraph.errors import FlowgraphError, UsageError
 from flowgraph.graph import Graph
 from flowgraph.graph.graph import Run
@@ -21,8 +20,8 @@ from flowgraph.rendering.engines import ENGINES
 from flowgraph.rendering.gallery import box_graph
 from flowgraph.rendering.gallery import gallery as write_gallery
 from flowgraph.rendering.kinds import View
+from flowgraph.rendering.palette import THEME_NAMES
 from flowgraph.rendering.subject import VIEWS
-from flowgraph.rendering.theming import THEME_NAMES
 from flowgraph.saving.formats import FORMATS
 
 _F = TypeVar("_F", bound=Callable[..., Any])

@@ -1,22 +1,114 @@
-"""flowgraph train: a network for a table of examples, from the command line."""
+"""flowgraph train, search, bias-variance and predict: networks for a table of examples, from the command line."""
 
 from __future__ import annotations
 
+import csv
+import logging
+import re
+import sys
 import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from flowgraph import starting
-from flowgraph.cli.ends import DONE, WRONG
-from flowgraph.cli.options import given, settings_of, settings_options
-from flowgraph.errors import FileWriteError
+from flowgraph.box import Array
+from flowgraph.cli.ends import DONE, WRONG, ToRead
+from flowgraph.data import load_inputs
+from flowgraph.data.preparation import Preparation
+from flowgraph.data.tables import read_table
+from flowgraph.errors import FileWriteError, SavedFileError, UsageError
+from flowgraph.experiment.experiment import predict as outputs_of
+from flowgraph.experiment.experiment import trade_off
 from flowgraph.experiment.folder import RunFolder
+from flowgraph.experiment.settings import TrainSettings, descriptions
 from flowgraph.experiment.training import Outcome, resume_training
 from flowgraph.experiment.training import train as run_training
+from flowgraph.graph import Graph
+from flowgraph.printable import printable_lines
+from flowgraph.saving.graph_file import load
+from flowgraph.saving.lock import held_folder
+from flowgraph.saving.replacing import replace_text
+from flowgraph.search.database import PRUNERS, SAMPLERS
+from flowgraph.search.result import SearchResult
+from flowgraph.search.selection import select
+from flowgraph.search.space import read_space
 from flowgraph.starting import INTERRUPTED
-from flowgraph.training.progress import progress_callback
+from flowgraph.training.callbacks import progress_callback
+from flowgraph.training.settings import Number, OneOf, kinds_of
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+
+class _Read(click.ParamType):  # type: ignore[type-arg]
+    """A value that the description of a setting reads from a text."""
+
+    def __init__(self, kind: Any) -> None:
+        self.name, self._kind = kind.name, kind
+
+    def convert(self, value: Any, parameter: Any, context: Any) -> Any:
+        """What the text says; a default is a value already."""
+        try:
+            return self._kind.of_text(value) if isinstance(value, str) else value
+        except (ValueError, UsageError):
+            return self.fail(f"{value!r} is no {self._kind.needed}", parameter, context)
+
+
+def _may_be_none(kind: Any) -> bool:
+    """Whether a setting is a whole number that may be None, for which the command line takes a 0."""
+    return isinstance(kind, Number) and kind.whole and bool(kind.none)
+
+
+def _type_of(kind: Any) -> Any:
+    """The type of an option, as click has it."""
+    if isinstance(kind, Number):
+        return click.IntRange(min=0 if _may_be_none(kind) else int(kind.low)) if kind.whole else float
+    if isinstance(kind, OneOf):
+        return click.Choice(kind.words)
+    return _Read(kind) if hasattr(kind, "of_text") else kind.types[0]
+
+
+def settings_options(function: _F) -> _F:
+    """Add an option for each setting, as it is described."""
+    described = descriptions()
+    for field in reversed(fields(TrainSettings)[1:]):
+        kind, option, default = kinds_of(TrainSettings)[field.name], field.name.replace("_", "-"), field.default
+        if _type_of(kind) is bool:
+            option += f"/--{kind.off or f'no-{option}'}"
+        text = described.get(field.name, "") + " (0 for None)" * _may_be_none(kind)
+        shown = ",".join(map(str, default)) if isinstance(default, tuple) else default is not None
+        settings: dict[str, Any] = {"type": _type_of(kind), "default": default, "show_default": shown, "help": text}
+        function = click.option(f"--{option}", **settings)(function)
+    return function
+
+
+def settings_of(source: str, options: Mapping[str, Any]) -> TrainSettings:
+    """The settings that the options say; what makes no sense is wrong usage."""
+    kinds = kinds_of(TrainSettings)
+    values: dict[str, Any] = {n: value or None if _may_be_none(kinds[n]) else value for n, value in options.items()}
+    try:
+        return TrainSettings(source, **values)
+    except UsageError as error:
+        raise click.UsageError(str(error)) from error
+
+
+def space_of(texts: Sequence[str]) -> dict[str, Any]:
+    """The space that texts such as l2=0.0|0.1 say; one that cannot be read is wrong usage."""
+    try:
+        return read_space(texts)
+    except UsageError as error:
+        raise click.UsageError(str(error)) from error
+
+
+def given(context: click.Context) -> list[str]:
+    """The options that were given on the command line."""
+    source = click.core.ParameterSource.COMMANDLINE
+    return [name for name in context.params if context.get_parameter_source(name) is source]
 
 
 @click.command()
@@ -111,3 +203,226 @@ def _tell(outcome: Outcome, run: RunFolder) -> None:
         click.echo(f"wrote {path}")
     if outcome.interrupted:
         click.echo(f"go on with: flowgraph train --resume -o {run.path}")
+
+
+@click.command()
+@click.argument("data")
+@click.option("--space", "-s", "texts", multiple=True, required=True, metavar="NAME=WHAT",
+              help="A setting to vary: low..high, log:low..high or value|value; given once for each.")  # fmt: skip
+@click.option("--trials", type=click.IntRange(min=1), default=30, show_default=True, help="In each round; a grid has "
+              "its own number.")  # fmt: skip
+@click.option("--sampler", type=click.Choice(SAMPLERS), default="tpe", show_default=True)
+@click.option("--pruner", type=click.Choice(PRUNERS), default="median", show_default=True, help="What stops a training "
+              "that is worse than others.")  # fmt: skip
+@click.option("--refine", type=click.IntRange(min=0), default=0, show_default=True,
+              help="Rounds that follow, with the ranges narrowed around the best.")  # fmt: skip
+@click.option("--zoom", type=click.FloatRange(0, 1, min_open=True, max_open=True), default=0.3, show_default=True,
+              help="The width of a range after a round, as a share of that before.")  # fmt: skip
+@click.option("--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Processes that share the "
+              "trials.")  # fmt: skip
+@click.option("--storage", help="URL of a database that Optuna takes.  [default: study.db, SQLite, in the folder]")
+@click.option("--name", default="search", show_default=True, help="Of the study in the database.")
+@settings_options
+@click.option("-o", "--out", type=click.Path(file_okay=False, path_type=Path), default=Path("search"),
+              show_default=True, help="The folder of the search.")  # fmt: skip
+@click.pass_context
+def search(  # noqa: PLR0913  click gives each option by its name
+    context: click.Context, /, data: str, texts: tuple[str, ...], trials: int, sampler: str, pruner: str, refine: int,
+    zoom: float, jobs: int, storage: str | None, name: str, out: Path, **options: Any,
+) -> None:  # fmt: skip
+    """Search settings of a network for DATA (see flowgraph train), then train the best and test it once.
+
+    \b
+      flowgraph search flowers.csv --target kind -s learning_rate=log:1e-4..1e-1 \\
+          -s hidden=16|64|64,32 -s l2=log:1e-6..1e-2 --trials 40 --refine 1
+      flowgraph search digits --sampler grid -s l2=0.0|1e-4|1e-3 \\
+          -s batch_size=log:16..128:3
+
+    What --space names varies, the other settings are the same in all trials. Trials are compared by the validation
+    loss, in which L1 and L2 have no part, or by the error with --watch error; the test examples stay closed until the
+    best network is trained.
+
+    The same command goes on where a search ended, and run in several shells, or on machines that share --storage, it
+    shares the work. The folder gets report.html, study.db, trials.csv, search.svg and best/, a run folder.
+
+    Exit code 0 if the search came to its end, 3 if it could not, 64 for options that are wrong, 130 after Ctrl-C.
+    """
+    console = Console()
+    logging.getLogger("sqlalchemy").addHandler(logging.NullHandler())  # it shows how an interrupt closes a connection
+    try:
+        with warnings.catch_warnings(record=True):
+            selection = select(
+                settings_of(data, options), space_of(texts), out, storage=storage, name=name, trials=trials,
+                sampler=sampler, pruner=pruner, refine=refine, zoom=zoom, jobs=jobs, on_trial=_tell_trial,
+                on_wait=lambda text: click.echo(f"waiting: {text}", err=True),
+                callbacks=[progress_callback(None)],
+            )  # fmt: skip
+    except KeyboardInterrupt:
+        starting.say("interrupted; the same command goes on")
+        context.exit(INTERRUPTED)
+    result, outcome = selection.result, selection.outcome
+    console.print(result.table())
+    for setting in result.at_the_edge:
+        click.echo(f"note: the best {setting} is at the edge of its range; a better one may lie outside", err=True)
+    click.echo(
+        f"validation error: {outcome.words(outcome.valid_error)}, test error: {outcome.words(outcome.test_error)}"
+    )
+    if outcome.note:
+        click.echo(f"note: {outcome.note}", err=True)
+    for path in selection.files:
+        click.echo(f"wrote {path}")
+    context.exit(INTERRUPTED if outcome.interrupted else 0)
+
+
+def _tell_trial(result: SearchResult) -> None:
+    """A line about the latest trial."""
+    last = result.trials[-1]
+    value = "" if last.value is None else f" {result.measure} {last.value:.4g}"
+    settings = ", ".join(f"{name} {_short(value)}" for name, value in last.settings.items())
+    click.echo(f"trial {last.number}: {last.state}{value} ({settings})")
+
+
+def _short(value: object) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+@click.command("bias-variance")
+@click.argument("data")
+@click.option("--vary", required=True, metavar="NAME=WHAT", help="The setting to vary: value|value, low..high or "
+              "log:low..high, of which :7 takes 7 points.")  # fmt: skip
+@click.option("--training-sets", type=click.IntRange(min=3), default=20, show_default=True,
+              help="Trainings for each value, each on examples drawn anew.")  # fmt: skip
+@settings_options
+@click.option("-o", "--out", type=click.Path(file_okay=False, path_type=Path), default=Path("bias_variance"),
+              show_default=True, help="The folder to write into.")  # fmt: skip
+def bias_variance(data: str, vary: str, training_sets: int, out: Path, **options: Any) -> None:
+    """Divide the squared error of a network for DATA (see flowgraph train) into squared bias and variance.
+
+    \b
+      flowgraph bias-variance flowers.csv --target kind --vary "hidden=1|4|16|64"
+      flowgraph bias-variance moons --vary l2=log:1e-5..1e-1:5 --training-sets 10
+
+    For each value of the setting, networks are trained through all epochs on examples drawn from the training examples
+    with replacement, from other first weights, and compared at the validation examples. The folder gets
+    bias_variance.csv and bias_variance.svg, a U over the setting.
+
+    Exit code 0 if all networks were trained, 3 if they could not be, 64 for options that are wrong, 130 after Ctrl-C.
+    """
+    settings = settings_of(data, options)
+    ((name, part),) = space_of([vary]).items()
+    values = [part.value_of(stored) for stored in part.grid()]
+    console = Console()
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with held_folder(out):
+        with Progress(*columns, console=console) as progress:
+            task = progress.add_task("training", total=len(values) * training_sets)
+            found = trade_off(
+                settings, name, values, training_sets=training_sets, on_training=lambda: progress.advance(task)
+            )
+        label = name.replace("_", " ")
+        files = [
+            found.to_csv(out / "bias_variance.csv"),
+            found.plot(out / "bias_variance.svg", label=label, log=_by_factors(values)),
+        ]
+    click.echo(str(found))
+    for path in files:
+        click.echo(f"wrote {path}")
+
+
+def _by_factors(values: list[Any]) -> bool:
+    """Whether the values span so many orders of magnitude that a logarithmic axis is used."""
+    numbers = all(isinstance(value, int | float) and value > 0 for value in values)
+    return numbers and max(values) >= 10 * min(values)
+
+
+_FORMULA = re.compile(r"[=+\-@\t\r\n＝＋－＠]")
+"""How a cell begins that a spreadsheet computes, or that looks like it after a line end."""
+
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+
+
+@click.command()
+@click.argument("folder", type=ToRead())
+@click.argument("data", type=ToRead())
+@click.option("-o", "--out", type=click.Path(dir_okay=False, path_type=Path), help="A .csv to write.  [default: print]")
+@click.option("--raw", is_flag=True, help="Write class names as they are, formulas of a spreadsheet too.")
+def predict(folder: Path, data: Path, out: Path | None, raw: bool) -> None:
+    """Predict the target for each row of DATA, a .csv or .parquet file, by the network in the run folder FOLDER.
+
+    \b
+      flowgraph predict run new_flowers.csv -o predictions.csv
+
+    DATA has the columns that the network was trained on, in any order; others are left out. Words, dates and missing
+    values are read as they were in training. Each row of the output has
+    the class and the probability of every class, or the number. A class such as =1+1, which a spreadsheet would take
+    for a formula, is written with ' in front, so that it stays text; a class that is a number stays as it is.
+    """
+    run = RunFolder(folder)
+    result = run.read_result()
+    columns, classes = result["columns"], result["classes"]
+    predictor = _predictor(run, len(columns), len(classes))
+    text = predictions(outputs_of(predictor, _inputs(run, result, data)), classes, raw=raw)
+    if out is not None:
+        click.echo(f"wrote {replace_text(out, text)}")
+    changed = [] if raw else [name for name in classes if as_text(name) != name]
+    if changed:
+        note = (
+            f"note: {changed[0]!r} would be a formula of a spreadsheet, and is written with ' in front; --raw leaves it"
+        )
+        click.echo(note, err=True)
+    if out is None:  # a terminal takes some characters for commands; a file or another program gets them as they are
+        click.echo(printable_lines(text) if sys.stdout.isatty() else text, nl=False, color=True)
+
+
+def _inputs(run: RunFolder, result: Mapping[str, Any], data: Path) -> Array:
+    """The inputs of the network, read from a table as those that it was trained on."""
+    columns, record = result["columns"], result.get("preparation")
+    if record is None and data.suffix.lower() != ".parquet":
+        return load_inputs(data, columns)
+    try:
+        preparation = Preparation.of_numbers(columns) if record is None else Preparation.from_dict(record)
+        if list(preparation.names) != columns:
+            raise ValueError("found a preparation that gives other columns")
+    except ValueError as error:
+        raise SavedFileError(f"{run.result}: no result of a run ({error})") from None
+    return preparation.read(read_table(data))
+
+
+def as_text(name: str) -> str:
+    """A name as a cell that a spreadsheet shows as text: with ' in front where it would compute it."""
+    return f"'{name}" if _FORMULA.match(name) and not _NUMBER.fullmatch(name) else name
+
+
+def _predictor(run: RunFolder, columns: int, classes: int) -> Graph:
+    """The network of the run; a graph that reads or gives something else than its result says is none."""
+    graph = load(run.model)
+    x = next(iter(graph.inputs), None)
+    reads = x is not None and len(graph.inputs) == 1 and graph.names[x] == "x" and x.shape[1:] == (columns,)
+    shape = graph.outputs[0].outputs[0].shape
+    gives = shape[1:] == ((classes,) if classes else ())
+    if not reads or len(graph.outputs) != 1 or len(shape) != 1 + bool(classes) or not gives:
+        raise SavedFileError(
+            f"{run.model}: found a graph that does not take {columns} columns to {classes or 'no'} classes, as "
+            f"{run.result.name} says; train anew, or bring back both files of one run"
+        )
+    return graph
+
+
+def predictions(output: Array, classes: list[str], *, raw: bool = False) -> str:
+    """The output as the text of a CSV file, in which a spreadsheet finds no formula unless it is `raw`."""
+    lines = _Lines()
+    writer = csv.writer(lines, lineterminator="\r\n")  # so that a name with one of both is quoted
+    if classes:
+        writer.writerow(["class", *(f"p({name})" for name in classes)])
+        cells = classes if raw else [as_text(name) for name in classes]
+        writer.writerows([cells[row.argmax()], *(f"{p:.6g}" for p in row)] for row in output)
+    else:
+        writer.writerow(["value"])
+        writer.writerows([f"{value:.10g}"] for value in output)
+    return "".join(line.removesuffix("\r\n") + "\n" for line in lines)
+
+
+class _Lines(list[str]):
+    """A list of lines with the method `write` that csv.writer calls."""
+
+    write = list[str].append

@@ -2,32 +2,187 @@
 
 from __future__ import annotations
 
+import html
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from flowgraph.box import Box, Elementwise, Value
-from flowgraph.debugging.bisect_nonfinite import (
+from flowgraph.box import Box, Elementwise, Leaf, Value
+from flowgraph.box.leaves import Parameter
+from flowgraph.debugging.elements import (
+    Index,
     Place,
     bad_mask,
     bisect_nonfinite,
     element,
+    elements_read,
     first_bad,
     is_bad,
+    unbroadcast,
     unflatten,
+    vjp_contribution,
 )
-from flowgraph.debugging.explanation import Element, NanExplanation
-from flowgraph.debugging.feeding_elements import elements_read, unbroadcast
-from flowgraph.debugging.remedies import ARRIVED, remedy
-from flowgraph.debugging.vjp_contribution import vjp_contribution
 from flowgraph.graph.passes import Step, sweep
 from flowgraph.graph.where_masking import mask_untaken
 
 if TYPE_CHECKING:
     from flowgraph.graph import Graph
+
+SHOWN = 14
+"""Boxes of a long chain that are shown, its two ends: what fits a screen with the header."""
+
+
+@dataclass(frozen=True)
+class Element:
+    """One number on the path: an element of the value of a box (fprop) or of its gradient (bprop)."""
+
+    box: Box
+    name: str
+    phase: str
+    part: int | None
+    index: Index | None
+    value: Any
+
+    @property
+    def kind(self) -> str:
+        """nan, inf, or finite; a value that is shown as a whole is finite only if each element is."""
+        if np.asarray(self.value).dtype.kind not in "fc":
+            return "finite"
+        return "nan" if np.isnan(self.value).any() else "inf" if np.isinf(self.value).any() else "finite"
+
+    def __str__(self) -> str:
+        of = "gradient of " if self.phase == "bprop" else ""
+        part = "" if self.part is None else f" output {self.part}"
+        place = f"[{', '.join(map(str, self.index))}]" if self.index else ""
+        return f"{of}{type(self.box).__name__} {self.name!r}{part}{place} = {_text(self.value)}"
+
+
+@dataclass(frozen=True)
+class NanExplanation:
+    """The first non-finite element: an infinity, if the NaN was computed from one.
+
+    `box` made it in its `phase`, "fprop" or "bprop"; `index` is its place in the value of the box or, in bprop, in the
+    gradient of `child`. `chain` are the elements that fed it, itself, and those that it made bad, in the order in which
+    they were computed. All are None or empty where nothing is bad, and then the explanation is false.
+    """
+
+    box: Box | None
+    name: str
+    phase: str
+    child: Box | None
+    index: Index | None
+    value: Any
+    kind: str
+    chain: tuple[Element, ...]
+    origin: int
+    remedy: str
+    note: str = ""
+
+    def __bool__(self) -> bool:
+        return self.box is not None
+
+    @property
+    def fed_by(self) -> tuple[Element, ...]:
+        """The elements that fed the bad one."""
+        return self.chain[: self.origin]
+
+    @property
+    def spread(self) -> tuple[Element, ...]:
+        """The elements that it made bad."""
+        return self.chain[self.origin + 1 :]
+
+    def __str__(self) -> str:
+        if self.box is None:
+            return f"explain_nan: {self.note}"
+        first = self.chain[self.origin]
+        who = f"{type(self.box).__name__} {self.name!r}"
+        lines = [f"explain_nan: the first {self.kind} is made by the {self.phase} of {who}"]
+        lines += [f"  {first}", f"  built at {self.box.built_at}"]
+        lines += [f"  what helps: {self.remedy}"]
+        lines += _listed("fed by", self.fed_by)
+        lines += _listed("goes on to", self.spread)
+        return "\n".join([*lines, *([f"  {self.note}"] if self.note else [])])
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{html.escape(str(self))}</pre>"
+
+
+def _listed(title: str, elements: tuple[Element, ...]) -> list[str]:
+    if not elements:
+        return []
+    texts = [f"    {element}" for element in elements]
+    if len(texts) > SHOWN:
+        half = SHOWN // 2
+        texts = [*texts[:half], f"    ... {len(texts) - 2 * half} more ...", *texts[-half:]]
+    return [f"  {title}", *texts]
+
+
+def _text(value: Value) -> str:
+    array = np.asarray(value)
+    if array.shape == ():
+        return f"{array[()]:.6g}" if array.dtype.kind in "fc" else str(array[()])
+    if array.size == 0:
+        return f"no elements, shape {array.shape}"
+    if array.dtype.kind not in "fiu":
+        return f"{array.dtype} of shape {array.shape}"
+    with np.errstate(all="ignore"):
+        return f"{np.min(array):.6g} to {np.max(array):.6g}, shape {array.shape}"
+
+
+Numbers = Sequence[Any]
+
+HIDDEN = (
+    "; the output does not show it, as a branch that is not taken or a factor 0 hides it, but 0 * inf is NaN in "
+    "the gradient: make the argument safe before the box, np.where(ok, f(np.where(ok, a, 1)), 0)"
+)
+
+ARRIVED = (
+    "no bprop made it: it was given to bprop as grad=, or finite gradients of several parents add up beyond the "
+    "largest number of the dtype; scale the loss down"
+)
+
+
+def remedy(box: Box, phase: str, value: Value, fed: Numbers, hidden: bool) -> str:
+    """One line of advice; `fed` are the numbers that the box read there, `hidden` where only the gradient shows it."""
+    if isinstance(box, Leaf):
+        text = _of_leaf(box)
+    else:
+        declared = box.remedies.get(phase) or _by_domain(box, phase, value)
+        text = declared if isinstance(declared, str) else declared(fed)
+    return text + HIDDEN * hidden
+
+
+def _of_leaf(box: Box) -> str:
+    if isinstance(box, Parameter):
+        return (
+            "the parameter held it before this run, so an earlier update wrote it: a smaller learning rate, a bound on "
+            "the norm of the gradient, or explain_nan in the run before"
+        )
+    return "it was fed in: look at the data, np.isfinite(x).all(), and remove or replace what is missing"
+
+
+def _by_domain(box: Box, phase: str, value: Value) -> str:
+    name = type(box).__name__
+    if box.domain:
+        bounds = ", ".join(f"{child} in {_interval(interval)}" for child, interval in box.domain.items())
+        return f"{name} is defined for {bounds}: bring its child there, with np.clip, or compute it another way"
+    if phase == "bprop":
+        return f"the derivative of {name} has no value there: keep its child away from that point, or choose a slope"
+    if np.isinf(value):
+        return f"{name} overflowed: scale its children down, or use a wider dtype"
+    return f"{name} has no value at what it was given: look at what fed it"
+
+
+def _interval(interval: Any) -> str:
+    left, right = ("(", ")") if interval.open else ("[", "]")
+    return f"{left}{interval.low:g}, {interval.high:g}{right}"
+
 
 Seeds = Callable[[Any], list[Any]]
 MOST_FED = 12

@@ -1,25 +1,84 @@
-"""An experiment: examples that are split and standardised, the network for them, its trainer, its predictions."""
+"""An experiment: examples, split and standardised, the network for them, its trainer, predictions and trade-off."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from itertools import pairwise
-from typing import Any, cast
+from pathlib import Path
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 
 from flowgraph.box import Array
 from flowgraph.box.leaves import Input
-from flowgraph.data import Examples, Split, Standardiser, split
-from flowgraph.data.preparation import Preparation
-from flowgraph.errors import UsageError
-from flowgraph.experiment.loading import load
-from flowgraph.experiment.settings import TrainSettings
+from flowgraph.data import BUNDLED, Examples, Split, Standardiser, load_examples, split
+from flowgraph.data.files import TOYS, read_targets
+from flowgraph.data.preparation import Preparation, without_missing
+from flowgraph.data.tables import read_table
+from flowgraph.errors import DataError, UsageError
+from flowgraph.experiment.settings import COMPARED, TrainSettings
 from flowgraph.graph import Graph
 from flowgraph.saving.room import check_room
+from flowgraph.training.bias_variance import BiasVariance, bias_variance
 from flowgraph.training.mlp import MLP, Activation
-from flowgraph.training.model_problem import mlp_problem
+from flowgraph.training.objective import mlp_problem
 from flowgraph.training.problem import Problem
+from flowgraph.training.settings import strict_keywords
 from flowgraph.training.trainer import Trainer
+
+
+class Loaded(NamedTuple):
+    """Examples, and the preparation that new rows need; None where they are numbers as they stand."""
+
+    examples: Examples
+    preparation: Preparation | None
+
+
+def load(settings: TrainSettings) -> Loaded:
+    """The examples of the settings.
+
+    What stands for missing values is taken of the rows that the settings give to training: validation and test
+    examples must not have a part in it.
+    """
+    prepared = settings.drop_missing or settings.one_hot or settings.impute != "none"
+    suffix = Path(settings.source).suffix.lower()
+    if settings.source in (*BUNDLED, *TOYS) or suffix not in (".csv", ".tsv", ".parquet"):
+        if prepared:
+            raise DataError(
+                f"{settings.source}: found --drop-missing, --impute or --one-hot for what is no table; needs a .csv, "
+                f".tsv or .parquet file"
+            )
+    elif prepared or suffix == ".parquet":
+        return _of_table(settings)
+    return Loaded(load_examples(settings.source, settings.target, kind=settings.kind), None)
+
+
+def _of_table(settings: TrainSettings) -> Loaded:
+    table, target = read_table(settings.source), settings.target
+    if target is None:
+        raise DataError(f"{settings.source}: found no target, needs the name of the column to predict (--target)")
+    cells = table.column(target)
+    names = [name for name in table.cells if name != target]
+    if not names:
+        raise DataError(f"{settings.source}: found only the target {target!r}, needs columns to predict it from")
+    if settings.drop_missing:
+        table = without_missing(table, [*names, target])
+        cells = table.column(target)
+    empty = next((row for row, cell in enumerate(cells) if cell is None), None)
+    if empty is not None:
+        raise table.refuse(empty, target, "a target; --drop-missing leaves such rows out")
+    y, classes = read_targets(np.array(cells, object), settings.kind, f"{settings.source}: column {target!r}")
+    rows = _training_rows(Examples(np.arange(len(y))[:, None], y, ("row",), classes, settings.source), settings)
+    preparation = Preparation.fit(table, names, rows=rows, one_hot=settings.one_hot, impute=settings.impute)
+    return Loaded(Examples(preparation.read(table), y, preparation.names, classes, settings.source), preparation)
+
+
+def _training_rows(numbered: Examples, settings: TrainSettings) -> list[int]:
+    """The rows that the settings give to training; which these are does not depend on the inputs."""
+    parts = split(numbered, valid=settings.valid, test=settings.test, stratify=settings.stratify, seed=settings.seed)
+    return [int(row) for row in parts.train.x[:, 0]]
+
 
 BATCH = 1024
 """Rows that are predicted at once: calls of NumPy then cost little, and layers stay in the cache."""
@@ -157,3 +216,74 @@ def error_of(output: Array, examples: Examples) -> float:
     if examples.classes:
         return float(np.mean(output.argmax(axis=1) != examples.y))
     return float(np.sqrt(np.mean((output - examples.y) ** 2)))
+
+
+@strict_keywords
+def trade_off(
+    settings: TrainSettings,
+    name: str,
+    values: Iterable[Any],
+    *,
+    training_sets: int = 20,
+    on_training: Callable[[], Any] | None = None,
+) -> BiasVariance:
+    """Squared bias and variance of the network for each value of one setting, at the validation examples.
+
+    The training examples are drawn from with replacement, and each network is trained on what was drawn, from other
+    first weights, through all epochs. The truth is the target, one row per example with a 1 for its class: what no
+    input tells of it counts as squared bias. The test examples stay closed.
+
+    Parameters
+    ----------
+    settings : TrainSettings
+        The settings that stay.
+    name : str
+        The setting that is varied.
+    values : iterable
+        Its values.
+    training_sets : int, default 20
+        Number of resampled training sets.
+    on_training : function, optional
+        It is called before each training.
+
+    Returns
+    -------
+    BiasVariance
+        A decomposition for each value.
+
+    Raises
+    ------
+    UsageError
+        If the setting cannot be varied, since it says what is compared.
+
+    Examples
+    --------
+    >>> from flowgraph.experiment import TrainSettings, trade_off
+    >>> settings = TrainSettings("moons", epochs=4, learning_rate=0.01)
+    >>> found = trade_off(settings, "hidden", [(1,), (16,)], training_sets=4)
+    >>> found.rows[0].squared_bias > found.rows[1].squared_bias
+    True
+    """
+    if name in (*COMPARED, "patience"):  # training to the end has no use for patience
+        raise UsageError(f"trade_off: found {name!r}, which says what is compared; vary another, such as hidden")
+    whole = Experiment(settings)
+    classes = whole.classes
+
+    def fit(x: Array, y: Array, value: Any, number: int) -> Callable[[Array], Array]:
+        drawn = Examples(x, y, whole.examples.columns, classes, whole.examples.name)
+        varied = settings.with_values({name: value, "seed": number})
+        experiment = Experiment(varied, whole.examples, replace(whole.raw, train=drawn))
+        trainer = experiment.trainer(validated=False)
+        trainer.run(varied.epochs)
+        if trainer.stopped == "interrupted":
+            raise KeyboardInterrupt  # a network that was trained for less says nothing of the setting
+        if on_training is not None:
+            on_training()
+        predictor = experiment.predictor
+        return lambda points: predict(predictor, points)
+
+    valid = whole.raw.valid
+    truth = np.eye(len(classes))[valid.y] if classes else valid.y
+    return bias_variance(
+        fit, values, tuple(whole.raw.train), valid.x, truth, training_sets=training_sets, seed=settings.seed
+    )

@@ -1,38 +1,83 @@
-"""The settings of a training, as one record that a file keeps and a search varies."""
+"""The settings of an experiment, as one record that a file keeps, a search varies and the command line asks for."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+import inspect
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from numbers import Integral, Real
-from typing import Any, cast
+from typing import Annotated, Any, cast
 
 from flowgraph.data.files import KINDS
 from flowgraph.data.preparation import IMPUTED
 from flowgraph.errors import UsageError
-from flowgraph.training.early_stopping import EarlyStopping, Watched, check_watch
-from flowgraph.training.keywords import strict_settings
+from flowgraph.training.early_stopping import EarlyStopping, Watched
 from flowgraph.training.mlp import HIDDEN
 from flowgraph.training.rule import Rule
 from flowgraph.training.rules import RULES, RuleName, find_rule
 from flowgraph.training.schedules import Fixed, InverseTime, Schedule
-from flowgraph.training.settings import read_count, read_number
+from flowgraph.training.settings import SETTINGS, OneOf, read_fields, strict_settings
 
-DTYPES = ("float64", "float32")
-NUMBERS: Mapping[str, Mapping[str, Any]] = {
-    "learning_rate": {"above": 0}, "decay": {"low": 0}, "dropout": {"low": 0, "below": 1}, "l1": {"low": 0},
-    "l2": {"low": 0},
-}  # fmt: skip
-COUNTS: Mapping[str, int] = {"epochs": 1, "batch_size": 1, "patience": 1, "seed": 0}
-CHOICES: Mapping[str, Collection[str]] = {
-    "kind": KINDS, "activation": HIDDEN, "rule": RULES, "dtype": DTYPES, "impute": IMPUTED,
-}  # fmt: skip
-OPTIONAL = ("batch_size", "patience", "learning_rate")
-TYPES: Mapping[str, tuple[type[Any], ...]] = {
-    "source": (str,), "target": (str, type(None)), "stratify": (bool,), "standardise": (bool,),
-    "drop_missing": (bool,), "one_hot": (bool,),
-}  # fmt: skip
-"""Of settings that are no numbers and no choices."""
+
+@dataclass(frozen=True)
+class OfType:
+    """A setting of some types; `off` is the option of the command line for False, where it does not begin with no-."""
+
+    types: tuple[type[Any], ...]
+    off: str = ""
+
+    def read(self, who: str, name: str, found: Any) -> Any:
+        """The value itself."""
+        if type(found) not in self.types:
+            needed = " or ".join("None" if kind is type(None) else kind.__name__ for kind in self.types)
+            raise UsageError(f"{who}: found {name}={found!r}, needs {needed}")
+        return found
+
+
+class Share:
+    """A setting that is a share between 0 and 1, or a whole number of examples."""
+
+    name = "share|count"
+    needed = "share such as 0.2 and no number of examples"
+
+    def read(self, who: str, name: str, found: Any) -> Any:
+        """The number itself."""
+        real = isinstance(found, Real) and not isinstance(found, bool)
+        if not real or not (0 < found < 1 or (isinstance(found, Integral) and int(found) >= 1)):
+            raise UsageError(
+                f"{who}: found {name}={found!r}, needs a share between 0 and 1 or a whole number of examples"
+            )
+        return found
+
+    def of_text(self, text: str) -> Any:
+        """The number that a text says; a whole number stays one."""
+        return self.read("", "", float(text) if "." in text else int(text))
+
+
+class Layers:
+    """A setting that is the sizes of hidden layers."""
+
+    name = "sizes"
+    needed = "list of sizes such as 64,32"
+
+    def read(self, who: str, name: str, found: Any) -> tuple[int, ...]:
+        """The sizes as a tuple; one number is one layer."""
+        sizes = tuple(found) if isinstance(found, Sequence) else (found,)
+        if not all(isinstance(size, int) and not isinstance(size, bool) and size > 0 for size in sizes):
+            raise UsageError(f"{who}: found {name}={sizes!r}, needs sizes of layers, each 1 or more, (64, 32)")
+        return sizes
+
+    def of_text(self, text: str) -> tuple[int, ...]:
+        """The sizes that a text says."""
+        sizes = tuple(int(size) for size in text.split(","))
+        return () if sizes == (0,) else sizes
+
+
+FLAG = OfType((bool,))
+
+COMPARED = ("source", "target", "kind", "valid", "test", "stratify", "seed", "watch")
+"""Settings that say which examples are compared, and by what: neither a search nor a trade-off varies them."""
 
 
 @strict_settings
@@ -47,9 +92,9 @@ class TrainSettings:
     target : str, optional
         The column to predict.
     kind : {'auto', 'classes', 'numbers'}, default 'auto'
-        What the targets are.
+        What the target is; auto takes texts and whole numbers for classes.
     hidden : tuple of int, default (64,)
-        Units of each hidden layer.
+        Units of each hidden layer, 64,32 on the command line, and 0 for none.
     activation : str, default 'relu'
         Activation of the hidden layers.
     dropout : float, default 0.0
@@ -57,7 +102,7 @@ class TrainSettings:
     rule : str, default 'adam'
         The update rule.
     learning_rate : float, optional
-        The rate; by default the usual one of the rule.
+        The rate α; by default the usual one of the rule.
     decay : float, default 0.0
         δ in the rate α / (1 + δt) of update t.
     batch_size : int or None, default 32
@@ -67,25 +112,31 @@ class TrainSettings:
     patience : int or None, default 10
         Epochs without improvement after which training stops; None trains to the end.
     watch : {'objective', 'loss', 'error'}, default 'objective'
-        The measure of the validation examples by which the best epoch is chosen.
-    l1, l2 : float, default 0.0
-        Strengths of the penalties on the weights.
-    valid, test : float, default 0.2
-        Shares of the validation and the test examples.
+        The measure of the validation examples by which the best epoch is chosen: the objective is what is minimised,
+        the loss is without L1 and L2.
+    l1 : float, default 0.0
+        Strength of the penalty Σ|W| on the weights.
+    l2 : float, default 0.0
+        Strength of the penalty ΣW² on the weights.
+    valid : float or int, default 0.2
+        Share, or number, of the validation examples, to choose by.
+    test : float or int, default 0.2
+        Share, or number, of the test examples, to test with once, at the end.
     stratify : bool, default False
         Whether each part has the classes in the proportions of the whole.
     standardise : bool, default True
-        Whether columns are scaled to mean 0 and standard deviation 1 of the training examples.
+        Whether columns are scaled to mean 0 and standard deviation 1 of the training examples; the saved network does
+        it too.
     dtype : {'float64', 'float32'}, default 'float64'
         Dtype of the network.
     seed : int, default 0
-        What fixes the split, the weights, the order and the draws.
+        What fixes the split, the weights, the order and the draws of dropout.
     drop_missing : bool, default False
         Whether rows of a table that lack a value are left out.
     impute : {'none', 'mean', 'median'}, default 'none'
-        What fills missing values in, by the training rows.
+        What fills missing numbers in, by the training rows; missing words become the most frequent one.
     one_hot : bool, default False
-        Whether each word of a column becomes a column of 0 and 1.
+        Whether each word of a text column becomes a column of 0 and 1.
 
     Examples
     --------
@@ -94,62 +145,33 @@ class TrainSettings:
     100
     """
 
-    source: str
-    target: str | None = None
-    kind: str = "auto"
-    hidden: tuple[int, ...] = (64,)
-    activation: str = "relu"
-    dropout: float = 0.0
-    rule: str = "adam"
-    learning_rate: float | None = None
-    decay: float = 0.0
-    batch_size: int | None = 32
-    epochs: int = 100
-    patience: int | None = 10
-    watch: str = "objective"
-    l1: float = 0.0
-    l2: float = 0.0
-    valid: float = 0.2
-    test: float = 0.2
-    stratify: bool = False
-    standardise: bool = True
-    dtype: str = "float64"
-    seed: int = 0
-    drop_missing: bool = False
-    impute: str = "none"
-    one_hot: bool = False
+    source: Annotated[str, OfType((str,))]
+    target: Annotated[str | None, OfType((str, type(None)))] = None
+    kind: Annotated[str, OneOf(KINDS)] = "auto"
+    hidden: Annotated[tuple[int, ...], Layers()] = (64,)
+    activation: Annotated[str, OneOf(tuple(HIDDEN))] = "relu"
+    dropout: Annotated[float, SETTINGS["dropout"]] = 0.0
+    rule: Annotated[str, OneOf(tuple(RULES))] = "adam"
+    learning_rate: Annotated[float | None, SETTINGS["learning_rate"]] = None
+    decay: Annotated[float, SETTINGS["decay"]] = 0.0
+    batch_size: Annotated[int | None, SETTINGS["batch_size"]] = 32
+    epochs: Annotated[int, SETTINGS["epochs"]] = 100
+    patience: Annotated[int | None, SETTINGS["patience"]] = 10
+    watch: Annotated[str, SETTINGS["watch"]] = "objective"
+    l1: Annotated[float, SETTINGS["l1"]] = 0.0
+    l2: Annotated[float, SETTINGS["l2"]] = 0.0
+    valid: Annotated[float, Share()] = 0.2
+    test: Annotated[float, Share()] = 0.2
+    stratify: Annotated[bool, FLAG] = False
+    standardise: Annotated[bool, FLAG] = True
+    dtype: Annotated[str, OneOf(("float64", "float32"))] = "float64"
+    seed: Annotated[int, SETTINGS["seed"]] = 0
+    drop_missing: Annotated[bool, OfType((bool,), off="keep-missing")] = False
+    impute: Annotated[str, OneOf(IMPUTED)] = "none"
+    one_hot: Annotated[bool, FLAG] = False
 
     def __post_init__(self) -> None:
-        hidden = tuple(self.hidden) if isinstance(self.hidden, Sequence) else (self.hidden,)
-        object.__setattr__(self, "hidden", hidden)
-        if not all(isinstance(size, int) and not isinstance(size, bool) and size > 0 for size in hidden):
-            raise UsageError(f"settings: found hidden={self.hidden!r}, needs sizes of layers, each 1 or more, (64, 32)")
-        for name, known in CHOICES.items():
-            if getattr(self, name) not in tuple(known):
-                raise UsageError(f"settings: found {name}={getattr(self, name)!r}, needs one of {', '.join(known)}")
-        check_watch("settings", self.watch)
-        for name, kinds in TYPES.items():
-            if type(getattr(self, name)) not in kinds:
-                needed = " or ".join("None" if kind is type(None) else kind.__name__ for kind in kinds)
-                raise UsageError(f"settings: found {name}={getattr(self, name)!r}, needs {needed}")
-        self._check_numbers()
-
-    def _check_numbers(self) -> None:
-        for name, low in COUNTS.items():
-            if name not in OPTIONAL or getattr(self, name) is not None:
-                read_count("settings", name, getattr(self, name), low=low, otherwise=", or None" * (name in OPTIONAL))
-        for name in ("valid", "test"):
-            self._check_share(name, getattr(self, name))
-        for name, bounds in NUMBERS.items():
-            if name not in OPTIONAL or getattr(self, name) is not None:
-                read_number("settings", name, getattr(self, name), **bounds)
-
-    def _check_share(self, name: str, share: Any) -> None:
-        real = isinstance(share, Real) and not isinstance(share, bool)
-        if not real or not (0 < share < 1 or (isinstance(share, Integral) and int(share) >= 1)):
-            raise UsageError(
-                f"settings: found {name}={share!r}, needs a share between 0 and 1 or a whole number of examples"
-            )
+        read_fields(self, "settings")
 
     @property
     def update_rule(self) -> Rule:
@@ -223,3 +245,10 @@ class TrainSettings:
         if not isinstance(record, dict) or "source" not in record:
             raise UsageError("settings: found no source, needs the file or set to learn from")
         return cls("").with_values(record)
+
+
+def descriptions() -> dict[str, str]:
+    """What the settings are, by name, each in a line: as the docstring above says, which `python -OO` leaves out."""
+    text = (inspect.getdoc(TrainSettings) or "").partition("Parameters\n----------\n")[2].partition("\n\n")[0]
+    found = re.findall(r"^(\w+) : .*\n((?: {4}.*(?:\n|$))+)", text, re.MULTILINE)
+    return {name: " ".join(lines.split()) for name, lines in found}

@@ -1,16 +1,27 @@
-"""A figure with the numbers that it shows."""
+"""Figures with the numbers that they show: of finite differences, permuted units, learning rates, shrunk weights."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from flowgraph.errors import install_hint
-from flowgraph.saving.replacing import replace_file
-from flowgraph.saving.shown import ShownFile
-from flowgraph.training.picture_style import STYLE, check_suffix, figure_bytes
+import numpy as np
+
+from flowgraph.box import Array, Box
+from flowgraph.box.leaves import Input, Parameter
+from flowgraph.boxes.neural.elementwise_loss import SquaredError
+from flowgraph.boxes.reduction.sums import Mean
+from flowgraph.derivatives import gradient
+from flowgraph.errors import DataError, UsageError
+from flowgraph.graph import Graph
+from flowgraph.plan import compile
+from flowgraph.training.display import bare, logarithmic, picture, write_picture
+from flowgraph.training.mlp import MLP
+from flowgraph.training.newton import ParameterVector
+from flowgraph.training.schedules import Schedule
+from flowgraph.training.settings import read_count
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#A8437A", "#E69F00", "#7B8794")
 """Of lines, in their order; distinct for every kind of colour vision (Okabe and Ito)."""
@@ -59,27 +70,299 @@ class Figure:
         UsageError
             If the suffix is none of these.
         """
-        target = Path(path)
-        check_suffix(target)
-        return ShownFile(replace_file(target, self._bytes(target.suffix)))
+        return write_picture(path, self._bytes)
 
     def _bytes(self, suffix: str) -> bytes:
-        try:
-            import matplotlib
-            from matplotlib import figure as of_matplotlib
-        except ImportError:
-            raise ImportError(f"figures: need matplotlib; run: {install_hint('training')}") from None
-        with matplotlib.rc_context(STYLE):
-            figure = of_matplotlib.Figure(figsize=self._size, layout="constrained")
+        def draw(figure: Any) -> None:
             axes = figure.subplots()
             self._draw(axes)
-            axes.spines[["top", "right"]].set_visible(False)
-            axes.patch.set_alpha(0)
-            figure.patch.set_alpha(0)
-            return figure_bytes(figure, suffix)
+            bare(axes)
+
+        return picture(self._size, draw, suffix, who="figures")
 
     def __repr__(self) -> str:
         return f"<Figure of {', '.join(map(str, self.data))}>"
 
     def _repr_svg_(self) -> str:
         return self._bytes(".svg").decode()
+
+
+def difference_errors(function: Any, at: float = 1.0) -> Figure:
+    """The relative error of one-sided and central differences of a function of one number, for steps ε from 1 to 1e-16.
+
+    The true slope is that of `bprop`. One-sided differences err by about ε, central ones by ε², until rounding, which
+    grows as the machine epsilon over ε, is larger: so a gradient check takes central differences and no tiny step.
+
+    Parameters
+    ----------
+    function : callable
+        Takes a box and returns a box, both without axes: `np.tanh`, `lambda a: a ** 3`.
+    at : float
+        Where the slope is taken.
+
+    Returns
+    -------
+    Figure
+        `data` has the arrays "step", "one-sided" and "central".
+
+    Raises
+    ------
+    UsageError
+        If the function gives no scalar box.
+
+    References
+    ----------
+    Larochelle, Training neural networks, "gradient checking".
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from flowgraph import figures
+    >>> errors = figures.difference_errors(np.tanh).data
+    >>> bool(errors["central"].min() < errors["one-sided"].min())
+    True
+    """
+    a = Parameter(float(at), name="a")
+    made = function(a)
+    if not isinstance(made, Box) or made.shape != ():
+        raise UsageError("difference_errors: found no box without axes, needs a function such as np.tanh")
+    graph = Graph(made)
+    run = graph.fprop()
+    true = float(run.bprop()[a])
+    if true == 0:
+        raise UsageError(f"difference_errors: found the slope 0 at {at}, needs a point where it is not 0")
+
+    def value(x: float) -> float:
+        return float(run.update({a: x}).outputs[0])
+
+    steps = np.logspace(0, -16, 97)
+    forward = [abs((value(at + e) - value(at)) / e - true) / abs(true) for e in steps]
+    central = [abs((value(at + e) - value(at - e)) / (2 * e) - true) / abs(true) for e in steps]
+    data = {"step": steps, "one-sided": np.array(forward), "central": np.array(central)}
+
+    def draw(axes: Any) -> None:
+        for name, colour in zip(("one-sided", "central"), COLOURS, strict=False):
+            axes.plot(steps, data[name], color=colour, label=name)
+        eps = np.finfo(float).eps
+        axes.plot(steps, eps / steps, color=COLOURS[-1], linestyle=":", label="rounding, machine epsilon / ε")
+        axes.set(xlabel="step ε", ylabel="relative error", xscale="log", yscale="log", ylim=(1e-14, 10))
+        axes.legend(frameon=False)
+
+    return Figure(draw, data)
+
+
+def permuted_units(mlp: MLP, loss: Box, data: Any, seed: int = 0, points: int = 61) -> Figure:
+    """The loss on the straight line from the parameters of a network to those with its hidden units permuted.
+
+    Both ends compute the same function, so the loss is equal there; between them it is not: the loss of a network with
+    hidden units is not convex, and a minimum is never alone.
+
+    Parameters
+    ----------
+    mlp : MLP
+        A network with hidden layers, such as a trained one; it is left as it is.
+    loss : Box
+        The loss that its parameters lead to.
+    data : dict
+        The inputs of the loss, by name.
+    seed : int
+        Fixes the permutation of each layer.
+    points : int
+        Places on the line.
+
+    Returns
+    -------
+    Figure
+        `data` has "share" from 0 to 1 and "loss".
+
+    Raises
+    ------
+    UsageError
+        If the network has no hidden layer.
+
+    References
+    ----------
+    Larochelle, Training neural networks, "local optimum, global optimum, and plateau".
+
+    Examples
+    --------
+    >>> import numpy as np, flowgraph as fg
+    >>> from flowgraph import figures
+    >>> x, y = fg.Input("x", shape=("N", 2)), fg.Input("y", shape=("N",), dtype=int)
+    >>> net = fg.MLP([2, 5, 2], output="linear", rng=0)
+    >>> X = np.random.default_rng(0).normal(size=(30, 2))
+    >>> shown = figures.permuted_units(net, fg.mean(fg.SoftmaxCrossEntropy(net(x), y)), {"x": X, "y": X[:, 0] > 0})
+    >>> bool(np.isclose(shown.data["loss"][0], shown.data["loss"][-1]))
+    True
+    """
+    weights, biases = mlp.weights, mlp.biases
+    if len(weights) < 2:
+        raise UsageError("permuted_units: found a network without hidden layers, needs one with units to permute")
+    rng, permuted = np.random.default_rng(seed), {}
+    order = np.arange(weights[0].shape[0])
+    for number, (weight, bias) in enumerate(zip(weights, biases, strict=True)):
+        columns = np.arange(weight.shape[1])
+        if number < len(weights) - 1:
+            columns = np.roll(rng.permutation(columns), 1)
+        permuted[weight] = weight.value[order][:, columns]
+        permuted[bias] = bias.value[columns]
+        order = columns
+    here = ParameterVector(tuple(permuted))
+    first, last = here.read(), here.join(list(permuted.values()))
+    run = Graph(loss).fprop(data)
+    shares = np.linspace(0, 1, points)
+    losses = np.array([_loss_at(run, here, first + share * (last - first)) for share in shares])
+
+    def draw(axes: Any) -> None:
+        axes.plot(shares, losses, color=COLOURS[0])
+        axes.plot([0, 1], losses[[0, -1]], "o", color=COLOURS[1], label="the same function, units permuted")
+        axes.set(xlabel="share of the way to the permuted parameters", ylabel="loss")
+        axes.legend(frameon=False)
+
+    return Figure(draw, {"share": shares, "loss": losses})
+
+
+def _loss_at(run: Any, here: ParameterVector, vector: Any) -> float:
+    return float(run.update(here.split(vector)).outputs[0])
+
+
+def learning_rates(schedules: Mapping[str, Schedule], updates: int = 1000) -> Figure:
+    """The rate αₜ of each update under schedules, and whether Σαₜ = ∞ and Σαₜ² < ∞ hold.
+
+    Parameters
+    ----------
+    schedules : mapping of str to Schedule
+        By the name in the legend.
+    updates : int
+        How many updates are shown.
+
+    Returns
+    -------
+    Figure
+        Its `data` has an array of the rates by name.
+
+    Raises
+    ------
+    UsageError
+        If there is no schedule.
+
+    References
+    ----------
+    Larochelle, Training neural networks, "learning rate"; Robbins and Monro 1951.
+
+    Examples
+    --------
+    >>> from flowgraph import figures, schedules
+    >>> shown = figures.learning_rates({"fixed": schedules.Fixed(0.1), "α/t": schedules.InverseTime(0.1, delta=1.0)})
+    >>> sorted(shown.data)
+    ['fixed', 'α/t']
+    """
+    read_count("learning_rates", "updates", updates)
+    if not schedules or not all(isinstance(one, Schedule) for one in schedules.values()):
+        raise UsageError("learning_rates: found no schedules, needs a dict such as {'fixed': schedules.Fixed(0.1)}")
+    t = np.arange(1, updates + 1)
+    data = {name: np.array([one(int(k)) for k in t]) for name, one in schedules.items()}
+
+    def draw(axes: Any) -> None:
+        for (name, rates), colour in zip(data.items(), COLOURS * len(data), strict=False):
+            conditions = schedules[name].converges()
+            total = "Σα = ∞" if conditions.sum_is_infinite else "Σα < ∞"
+            squares = "Σα² < ∞" if conditions.squares_are_finite else "Σα² = ∞"
+            axes.plot(t, rates, color=colour, label=f"{name}: {total}, {squares}{', converges' if conditions else ''}")
+        axes.set(xlabel="update t", ylabel="learning rate α")
+        shown = np.concatenate(list(data.values()))
+        if shown.max() > shown.min() > 0:
+            logarithmic(axes.yaxis, float(shown.max() / shown.min()))
+        axes.legend(frameon=False)
+
+    return Figure(draw, data)
+
+
+_UPDATES = 4000
+"""Of proximal gradient descent for each factor: the weights of 20 inputs no longer change in the sixth digit."""
+
+
+def shrinkage(x: Any, y: Any, factors: Sequence[float] | None = None) -> Figure:
+    """The weights of least squares with λ ΣW² and with λ Σ|W|, for growing λ, side by side in one picture.
+
+    Parameters
+    ----------
+    x : array of shape (N, D)
+        Inputs; each column is scaled to mean 0 and standard deviation 1.
+    y : array of shape (N,)
+        Targets, centred.
+    factors : sequence of float, optional
+        The factors λ, above 0; by default 25 from 1e-3 to 10.
+
+    Returns
+    -------
+    Figure
+        `data` has "factors", and under "L1" and "L2" an array (factors, D) of weights.
+
+    Raises
+    ------
+    DataError
+        If x and y do not fit each other.
+
+    References
+    ----------
+    Larochelle, Training neural networks, "regularization"; Parikh and Boyd 2014, Proximal algorithms.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from flowgraph import figures
+    >>> x = np.random.default_rng(0).normal(size=(60, 4))
+    >>> shown = figures.shrinkage(x, x @ [3.0, 1.0, 0.0, 0.0], factors=[0.5, 3.0])
+    >>> (shown.data["L1"] == 0).sum(axis=1), (shown.data["L2"] == 0).sum()
+    (array([2, 3]), np.int64(0))
+    """
+    inputs, targets = _scaled(x, y)
+    taken = np.logspace(-3, 1, 25) if factors is None else np.asarray(factors, float)
+    if taken.ndim != 1 or not len(taken) or not (taken > 0).all():
+        raise DataError("shrinkage: found factors that are not above 0, needs a list such as [0.01, 0.1, 1]")
+    data = {"factors": taken, "L1": _with_l1(inputs, targets, taken), "L2": _with_l2(inputs, targets, taken)}
+
+    def draw(axes: Any) -> None:
+        for number in range(inputs.shape[1]):
+            colour = COLOURS[number % len(COLOURS)]
+            axes.plot(taken, data["L1"][:, number], color=colour, label="L1, λ Σ|W|" if not number else None)
+            axes.plot(taken, data["L2"][:, number], color=colour, linestyle="--", label=None if number else "L2, λ ΣW²")
+        axes.axhline(0, color=COLOURS[-1], linewidth=0.6)
+        axes.set(xlabel="factor λ", ylabel="weights", xscale="log")
+        axes.legend(frameon=False)
+
+    return Figure(draw, data)
+
+
+def _scaled(x: Any, y: Any) -> tuple[Array, Array]:
+    inputs, targets = np.asarray(x, float), np.asarray(y, float)
+    if inputs.ndim != 2 or targets.shape != inputs.shape[:1] or not np.isfinite(inputs).all():
+        raise DataError(
+            f"shrinkage: found x of shape {inputs.shape} and y of shape {targets.shape}, needs finite (N, D) and (N,)"
+        )
+    width = inputs.std(axis=0)
+    return (inputs - inputs.mean(axis=0)) / np.where(width == 0, 1, width), targets - targets.mean()
+
+
+def _with_l2(x: Array, y: Array, factors: Array) -> Array:
+    """The minimum of mean (x w − y)² + λ ΣW², where its gradient is 0."""
+    count = len(x)
+    return np.array([np.linalg.solve(x.T @ x / count + one * np.eye(x.shape[1]), x.T @ y / count) for one in factors])
+
+
+def _with_l1(x: Array, y: Array, factors: Array) -> Array:
+    """By proximal gradient descent, each factor from the weights of the one before."""
+    of_x, of_y, factor = Input("x", shape=x.shape), Input("y", shape=y.shape), Input("factor", shape=())
+    w = Parameter(np.zeros(x.shape[1]), name="w")
+    loss = Mean(SquaredError(of_x @ w, of_y))
+    rate = 0.5 / float(np.linalg.eigvalsh(x.T @ x / len(x))[-1])
+    step = w - rate * gradient(loss, [w])[0]
+    bound = rate * factor
+    plan = compile([loss], {w: step - np.minimum(np.maximum(step, -bound), bound)})
+    found = []
+    for one in factors:
+        for _ in range(_UPDATES):
+            plan(x=x, y=y, factor=one)
+        found.append(w.value.copy())
+    return np.array(found)

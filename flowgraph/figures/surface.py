@@ -13,7 +13,7 @@ from flowgraph.derivatives import gradient, hessian_blocks
 from flowgraph.errors import UsageError
 from flowgraph.figures.drawing import COLOURS, Figure
 from flowgraph.graph import Graph
-from flowgraph.training.parameter_vector import ParameterVector
+from flowgraph.training.newton import ParameterVector
 from flowgraph.training.settings import read_count
 
 METHODS = ("SGD", "momentum", "Newton")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from flowgraph.errors import install_hint
 from flowgraph.training.callbacks import Callback
 from flowgraph.training.history import Epoch
-from flowgraph.training.keywords import strict_settings
+from flowgraph.training.settings import strict_settings
 
 if TYPE_CHECKING:
     from flowgraph.training.trainer import Trainer

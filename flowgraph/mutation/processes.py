@@ -16,7 +16,7 @@ from pathlib import Path
 from flowgraph.box.locks import new_lock
 from flowgraph.errors import UsageError
 from flowgraph.mutation import forking, hook
-from flowgraph.mutation.breaking import Mutant
+from flowgraph.mutation.mutants import Mutant
 
 TAIL = 1500
 SHORTEST = 10.0  # seconds that a mutant may take at least

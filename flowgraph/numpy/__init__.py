@@ -18,13 +18,14 @@ import numpy
 from numpy import *  # noqa: F403
 
 from flowgraph.numpy import fft, linalg, random  # type: ignore[no-redef]
-from flowgraph.numpy.concatenation import c_, r_
 from flowgraph.numpy.construction import (  # type: ignore[no-redef]
     array,
     asanyarray,
     asarray,
     ascontiguousarray,
+    c_,
     full,
+    r_,
 )
 
 __all__ = ["array", "asanyarray", "asarray", "ascontiguousarray", "c_", "fft", "full", "linalg", "r_", "random"]

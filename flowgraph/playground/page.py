@@ -18,10 +18,9 @@ from flowgraph.boxes.linear_algebra.products import Affine
 from flowgraph.data.examples import Examples
 from flowgraph.errors import DataError, UsageError
 from flowgraph.graph import Graph
-from flowgraph.playground.modules import modules_of, newton_module
-from flowgraph.playground.network import Network, read_network
+from flowgraph.playground.network import Network, modules_of, newton_module, read_network
 from flowgraph.rendering.formula_of_box import in_brackets
-from flowgraph.rendering.mathml import mathml
+from flowgraph.rendering.notation import mathml
 from flowgraph.saving.replacing import replace_text
 from flowgraph.saving.shown import ShownFile
 from flowgraph.shapes.size import Size

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from flowgraph.rendering.animation import animate
-    from flowgraph.rendering.derivation_page import explain
+    from flowgraph.rendering.derivation import explain
     from flowgraph.rendering.entry import render
     from flowgraph.rendering.texts import notebook_svg, to_dot, to_graphviz, to_svg
     from flowgraph.rendering.viewer import interactive

@@ -5,25 +5,179 @@ from __future__ import annotations
 import json
 import os
 import re
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from xml.etree import ElementTree
 
 from flowgraph.errors import UsageError
-from flowgraph.rendering.autoplay import playing_svg
 from flowgraph.rendering.builtin import draw_builtin
 from flowgraph.rendering.compose import compose
-from flowgraph.rendering.metrics import text_width
+from flowgraph.rendering.measure import text_width
 from flowgraph.rendering.page import html_page
+from flowgraph.rendering.palette import THEMES, adaptive, check_theme, drawn_theme
 from flowgraph.rendering.picture import Picture, Row, Span, Tile
 from flowgraph.rendering.steps import Step, steps
 from flowgraph.rendering.subject import Subject
-from flowgraph.rendering.theming import adaptive, check_theme, drawn_theme
 from flowgraph.saving.replacing import replace_text
 from flowgraph.saving.shown import ShownFile
 
 if TYPE_CHECKING:
     from flowgraph.graph import Graph
+    from flowgraph.rendering.steps import Step
+
+SECONDS = 1.6
+"""For a step; the last one stays three times as long."""
+
+_LINE, _SIZE = 19.0, 13  # pixels from line to line of text, and of its letters
+_SVG = "http://www.w3.org/2000/svg"
+ElementTree.register_namespace("", _SVG)
+
+
+def playing_svg(picture: Picture, told: Sequence[Step], theme: str = "auto") -> str:
+    """The picture with its steps; with reduced motion it shows the last one."""
+    drawn = drawn_theme(theme)
+    player = _Player(ElementTree.fromstring(draw_builtin(picture, drawn)), told, drawn)
+    svg = player.play()
+    return adaptive(svg) if theme == "auto" else svg
+
+
+class _Player:
+    """Marks what changes with the steps at which it does, and writes a style that shows it then."""
+
+    def __init__(self, root: ElementTree.Element, told: Sequence[Step], theme: str) -> None:
+        self.root = root
+        self.told = told
+        self.colours = THEMES[theme]
+        self.rules: dict[str, str] = {}
+        self.length = len(told) + 2
+
+    def play(self) -> str:
+        groups = [one for one in self.root if one.tag.endswith("}g")]
+        self._boxes([one for one in groups if one.get("id", "").startswith("box-")])
+        self._links([one for one in groups if one.get("class") == "link"])
+        self._words()
+        style = ElementTree.Element(f"{{{_SVG}}}style")
+        style.text = (
+            f".words{{opacity:0}}#words-{len(self.told) - 1}{{opacity:1}}"
+            f"@media (prefers-reduced-motion:no-preference){{{''.join(self.rules.values())}}}"
+        )
+        self.root.insert(0, style)
+        return ElementTree.tostring(self.root, encoding="unicode") + "\n"
+
+    def _boxes(self, groups: Iterable[ElementTree.Element]) -> None:
+        for group in groups:
+            id = group.get("id", "").removeprefix("box-")
+            since = self._first(i for i, step in enumerate(self.told) if step.phase != "bprop" and id in step.tiles)
+            if since:
+                self._add(group, self._shown("opacity", 0.3, 1, since, self.length))
+            for element in list(group):
+                if element.tag.endswith("rect") and (now := [i for i, s in enumerate(self.told) if s.current == id]):
+                    self._add(element, self._marked(now, element.get("stroke-width", "1")))
+                    break
+            self._rewritten(group, "value", [(i, s.values[id]) for i, s in enumerate(self.told) if id in s.values])
+            self._rewritten(
+                group, "gradient", [(i, s.gradients[id]) for i, s in enumerate(self.told) if id in s.gradients]
+            )
+            for row in (one for one in group if one.get("class") == "value" and since):
+                self._add(row, self._shown("opacity", 0, 1, since, self.length))
+
+    def _rewritten(self, group: ElementTree.Element, kind: str, changes: Sequence[tuple[int, str]]) -> None:
+        """A row once for each text that the steps write on it, each shown in its time."""
+        row = next((one for one in group if one.get("class") == kind), None)
+        if row is None or not changes:
+            return
+        ends = [*(i for i, _ in changes[1:]), self.length]
+        for (since, text), until in zip(changes, ends, strict=True):
+            copy = ElementTree.SubElement(group, row[0].tag, dict(row[0].attrib))
+            copy.text = text
+            copy.set("class", self._shown("opacity", 0, 1, since, until))
+            if until < self.length:
+                copy.set("opacity", "0")
+        group.remove(row)
+
+    def _links(self, groups: Iterable[ElementTree.Element]) -> None:
+        for group in groups:
+            tail, head = group.get("data-tail", ""), group.get("data-head", "")
+            read = self._first(i for i, s in enumerate(self.told) if s.phase != "bprop" and head in s.tiles)
+            ends = {(tail, head), (tail.partition("@")[0], head)}
+            sent = self._first(i for i, s in enumerate(self.told) if ends & set(s.sent))
+            for part in group:
+                if part.get("class") == "there" and read:
+                    self._add(part, self._shown("opacity", 0.25, 1, read, self.length))
+                if part.get("class") == "back":
+                    if sent:
+                        self._add(part, self._shown("opacity", 0, 1, sent, self.length))
+                    else:
+                        part.set("opacity", "0")
+
+    def _words(self) -> None:
+        """What each step says, above the picture."""
+        left, top, width, height = map(float, self.root.get("viewBox", "").split())
+        heads = [f"{step.place}  {step.title}" if step.phase != "start" else step.title for step in self.told]
+        texts = [_lines(f"{head}: {step.words}", width - 36) for head, step in zip(heads, self.told, strict=True)]
+        room = _LINE * max(map(len, texts)) + 14
+        box = f"{left:g} {top - room:g} {width:g} {height + room:g}"
+        self.root.set("viewBox", box)
+        self.root.set("height", f"{height + room:g}")
+        for paper in (one for one in self.root if one.get("class") == "paper"):
+            paper.set("y", f"{top - room:g}")
+            paper.set("height", f"{height + room:g}")
+        for i, (step, lines) in enumerate(zip(self.told, texts, strict=True)):
+            role = "gradient" if step.phase == "bprop" else "ink"
+            attributes = {"font-size": f"{_SIZE}", "fill": self.colours[role], "id": f"words-{i}"}
+            words = ElementTree.SubElement(self.root, f"{{{_SVG}}}text", attributes)
+            words.set(
+                "class", f"words {self._shown('opacity', 0, 1, i, self.length if i + 1 == len(self.told) else i + 1)}"
+            )
+            for number, line in enumerate(lines):
+                at = {"x": f"{left + 18:g}", "y": f"{top - room + 14 + _LINE * (number + 0.7):.1f}"}
+                ElementTree.SubElement(words, f"{{{_SVG}}}tspan", at).text = line
+
+    def _shown(self, name: str, before: float, during: float, since: int, until: int) -> str:
+        """A class under which a property has one value from one step to another, and another value elsewhere."""
+        return self._rule(
+            f"s{since}-{until}-{round(100 * before)}", [(since, until)], f"{name}:{before}", f"{name}:{during}"
+        )
+
+    def _marked(self, now: Sequence[int], width: str) -> str:
+        spans = [(i, i + 1) for i in now]
+        name = "n" + "-".join(map(str, now)) + "-" + width.replace(".", "_")
+        return self._rule(name, spans, f"stroke-width:{width}", f"stroke-width:{float(width) + 2.6:g}")
+
+    def _rule(self, name: str, spans: Sequence[tuple[int, int]], outside: str, inside: str) -> str:
+        if name not in self.rules:
+            stops = [f"0%{{{outside}}}"]
+            for since, until in spans:
+                stops.append(f"{100 * since / self.length:.3f}%{{{inside}}}")
+                stops.append(f"{100 * until / self.length:.3f}%{{{outside if until < self.length else inside}}}")
+            seconds = f"{self.length * SECONDS:g}s"
+            self.rules[name] = (
+                f"@keyframes {name}{{{''.join(stops)}}}.{name}{{animation:{name} {seconds} step-end infinite}}"
+            )
+        return name
+
+    @staticmethod
+    def _first(steps: Iterable[int]) -> int:
+        return next(iter(steps), 0)
+
+    @staticmethod
+    def _add(element: ElementTree.Element, name: str) -> None:
+        element.set("class", f"{element.get('class', '')} {name}".strip())
+
+
+def _lines(text: str, width: float) -> list[str]:
+    """The text in lines that are not wider."""
+    lines = [""]
+    for word in text.split(" "):
+        longer = f"{lines[-1]} {word}" if lines[-1] else word
+        if lines[-1] and text_width(longer, _SIZE) > width:
+            lines.append(word)
+        else:
+            lines[-1] = longer
+    return lines
+
 
 _BODY = """<div class="controls" role="group" aria-label="steps">
 <button id="play" type="button">Play</button>
@@ -38,7 +192,7 @@ _BODY = """<div class="controls" role="group" aria-label="steps">
 <p class="help">← → step, space plays, a click on a box jumps to its next step.</p>
 <script type="application/json" id="steps">{steps}</script>"""
 
-_SIZE = re.compile(r'<svg[^>]* width="(\d+)" height="(\d+)"')
+_SIZE_OF_SVG = re.compile(r'<svg[^>]* width="(\d+)" height="(\d+)"')
 
 
 def animate(
@@ -86,7 +240,7 @@ def _with_widest(row: Row, texts: list[str]) -> Row:
 def _page(picture: Picture, told: list[Step], theme: str) -> str:
     listed = json.dumps([asdict(step) for step in told], ensure_ascii=False, separators=(",", ":"))
     svg = draw_builtin(picture, drawn_theme(theme))
-    wide, high = _SIZE.findall(svg)[0]
+    wide, high = _SIZE_OF_SVG.findall(svg)[0]
     shown = adaptive(svg) if theme == "auto" else svg
     body = _BODY.format(svg=shown, wide=wide, high=high, steps=listed.replace("<", "\\u003c"))
     return html_page(picture.title, "animation", body, "animation", theme=theme)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 
 from flowgraph.box import Box, registry
 from flowgraph.plan.provenance import owner_of
-from flowgraph.rendering.gradient_names import gradient_name
+from flowgraph.rendering.wording import gradient_name
 
 
 def backward_boxes(boxes: Iterable[Box]) -> set[Box]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from flowgraph.rendering.columns import WIRE, Member, Tie
@@ -98,13 +98,26 @@ def channels(climbs: Iterable[Climb], width: float) -> dict[Trunk, int]:
     for one in crowded:  # a curve that meets a channel would run along it
         crowded += [other for other in steep if one.meets(other) and other not in crowded]
     crowded.sort(key=lambda one: (one.falls, -one.start if one.falls else one.start))
-    placed: list[tuple[_Steep, int]] = []
-    for one in crowded:
-        beside = [(other, lane) for other, lane in placed if one.meets(other)]
-        lanes = range(1 + max((lane for _, lane in placed), default=-1))
-        fitting = (lane for lane in lanes if all(_fits(one, lane, other, taken) for other, taken in beside))
-        placed.append((one, next(fitting, len(lanes))))
-    return {one.trunk: lane for one, lane in placed}
+    lanes: dict[Trunk, int] = {}
+    for one, left, beside in _from_the_left(crowded):
+        taken = {lanes[other.trunk] for other in beside if other.trunk in lanes}
+        first = 1 + max((lanes[other.trunk] for other in left if other.trunk in lanes), default=-1)
+        lanes[one.trunk] = next(lane for lane in itertools.count(first) if lane not in taken)
+    return lanes
+
+
+def _from_the_left(crowded: list[_Steep]) -> Iterator[tuple[_Steep, list[_Steep], list[_Steep]]]:
+    """Trunks, each after those that have to climb on the left of it, with these and with all that it meets.
+
+    Two that change places have to be left of each other: they are taken as they come, in channels side by side.
+    """
+    beside = {one.trunk: [other for other in crowded if other is not one and one.meets(other)] for one in crowded}
+    left = {one.trunk: [other for other in beside[one.trunk] if other.is_left_of(one)] for one in crowded}
+    waiting = {one.trunk: one for one in crowded}
+    while waiting:
+        free = (one for one in waiting.values() if not any(other.trunk in waiting for other in left[one.trunk]))
+        chosen = waiting.pop(next(free, next(iter(waiting.values()))).trunk)
+        yield chosen, left[chosen.trunk], beside[chosen.trunk]
 
 
 def _steep(climbs: Iterable[Climb], width: float) -> list[_Steep]:
@@ -114,13 +127,6 @@ def _steep(climbs: Iterable[Climb], width: float) -> list[_Steep]:
             known = found.get(trunk, _Steep(trunk, start, ()))
             found[trunk] = known._replace(ends=(*known.ends, end))
     return list(found.values())
-
-
-def _fits(one: _Steep, lane: int, other: _Steep, taken: int) -> bool:
-    """Whether a trunk may have that channel beside another that has one."""
-    if one.is_left_of(other):
-        return lane < taken
-    return lane > taken if other.is_left_of(one) else lane != taken
 
 
 def room_for(climbs: Iterable[Climb], width: float) -> float:

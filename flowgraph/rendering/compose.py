@@ -11,15 +11,14 @@ from flowgraph.errors import UsageError
 from flowgraph.printable import printable
 from flowgraph.rendering import labels
 from flowgraph.rendering.caption import caption
-from flowgraph.rendering.duplicated_nodes import with_duplicated_nodes
 from flowgraph.rendering.kinds import is_number, scope_path
+from flowgraph.rendering.labels import titles_of
 from flowgraph.rendering.module_tile import module_tile
 from flowgraph.rendering.modules import Module, modules, of_first_call
 from flowgraph.rendering.palette import ink_on
 from flowgraph.rendering.picture import Frame, Link, Picture, Row, Span, Tile
-from flowgraph.rendering.repetition import line_starts
+from flowgraph.rendering.repetition import line_starts, with_duplicated_nodes
 from flowgraph.rendering.subject import Subject
-from flowgraph.rendering.titles import titles_of
 from flowgraph.rendering.wording import identifier, shortened
 
 DETAILS = ("auto", "boxes", "rows")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Set
 from html import escape
 
-from flowgraph.rendering.inline_leaves import InlineLeaves, place_inline_leaves
-from flowgraph.rendering.metrics import text_width
+from flowgraph.rendering.measure import text_width
+from flowgraph.rendering.nesting import InlineLeaves, place_inline_leaves
 from flowgraph.rendering.palette import THEMES
 from flowgraph.rendering.picture import Frame, Link, Picture, Row, Span, Strip, Swatch, Tile
 

@@ -15,11 +15,11 @@ from flowgraph.rendering.compose import compose
 from flowgraph.rendering.dot_text import dot_text
 from flowgraph.rendering.engines import ENGINES, PDF_REMEDY, REMEDY, EngineError
 from flowgraph.rendering.layout import place
+from flowgraph.rendering.palette import adaptive, check_theme, drawn_theme
 from flowgraph.rendering.paper import MARGIN, POINTS, fitted, in_print, inches_of
 from flowgraph.rendering.picture import Picture
 from flowgraph.rendering.subject import Memory, Subject
 from flowgraph.rendering.svg_text import svg_text
-from flowgraph.rendering.theming import adaptive, check_theme, drawn_theme
 from flowgraph.rendering.tikz import tikz_text
 from flowgraph.rendering.viewer import interactive
 from flowgraph.saving.replacing import replace_file, replace_text
@@ -142,7 +142,7 @@ def _write_binary(picture: Picture, target: Path, format: str, theme: str, engin
         except EngineError as error:
             problem = str(error)
     if format == "pdf" and engine in ("auto", "builtin"):
-        from flowgraph.rendering.pdf import pdf_from_svg
+        from flowgraph.rendering.paper import pdf_from_svg
 
         content = pdf_from_svg(draw_builtin(picture, drawn))
         if content is not None:

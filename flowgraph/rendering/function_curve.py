@@ -16,6 +16,8 @@ from flowgraph.box.interval import Interval
 from flowgraph.box.leaves import Input
 from flowgraph.errors import FlowgraphError
 from flowgraph.graph import Graph
+from flowgraph.markup import text
+from flowgraph.rendering.palette import THEMES, adaptive
 
 REACH = 4.0
 """How far from 0 a curve is drawn where the domain does not end: activations are flat or straight beyond."""
@@ -135,3 +137,116 @@ def _joint(curve: Array, place: int) -> float:
     before, after = curve[place - 1], curve[place]
     apart = abs(after - before) > 1e-3 * max(1.0, abs(before), abs(after))
     return math.nan if apart or not math.isfinite(before + after) else float(before + after) / 2
+
+
+WIDTH, HEIGHT = 400, 246
+LEFT, RIGHT, HEAD, FOOT = 40, 14, 28, 36
+"""Of the picture and its margins, in pixels: half a page of the docs, so that it is shown without being shrunk."""
+
+TALL = 12.0
+"""Range of values beyond which a picture shows from -TALL/2 to TALL/2: at the scale of a pole nothing else is seen."""
+
+DASHES = ("", "6 4", "2 3")
+"""Of the lines of a first, second and third target."""
+
+
+def curves_svg(title: str, name: str, curves: Sequence[Curve], value: str = "h") -> str:
+    """The picture of curves over the variable `name`; `value` is the name of the function."""
+    colour = THEMES["light"]
+    frame = _Frame(curves)
+    lines = []
+    for curve, dash in zip(curves, DASHES, strict=False):
+        style = f' stroke-dasharray="{dash}"' if dash else ""
+        if curve.slopes is not None:
+            lines.append(_line(frame, curve.xs, curve.slopes, colour["gradient"], f' stroke-width="3"{style}'))
+        lines.append(_line(frame, curve.xs, curve.values, colour["value"], f' stroke-width="2"{style}'))
+    said = f"{title}: value{' and derivative' if any(c.slopes is not None for c in curves) else ''} over {name}"
+    return adaptive(
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{HEIGHT}" viewBox="0 0 {WIDTH} {HEIGHT}" '
+        f'role="img" font-family="Helvetica,Arial,sans-serif" font-size="12"><title>{text(said)}</title>'
+        f"{frame.axes(name)}{''.join(lines)}{_legend(curves, name, value)}</svg>\n"
+    )
+
+
+class _Frame:
+    """Maps numbers to coordinates of the picture."""
+
+    def __init__(self, curves: Sequence[Curve]) -> None:
+        self.x = (min(float(curve.xs[0]) for curve in curves), max(float(curve.xs[-1]) for curve in curves))
+        self.y = _shown(curves)
+
+    def place(self, x: float, y: float) -> tuple[float, float]:
+        """The point in pixels."""
+        across = (x - self.x[0]) / (self.x[1] - self.x[0])
+        up = (y - self.y[0]) / (self.y[1] - self.y[0])
+        return LEFT + across * (WIDTH - LEFT - RIGHT), HEIGHT - FOOT - up * (HEIGHT - FOOT - HEAD)
+
+    def axes(self, name: str) -> str:
+        """Lines through 0, or at the edge that is nearest to it; numbers stand outside, where no curve runs."""
+        line, muted = THEMES["light"]["frame line"], THEMES["light"]["muted"]
+        zero = (min(max(0.0, self.x[0]), self.x[1]), min(max(0.0, self.y[0]), self.y[1]))
+        x0, y0 = self.place(*zero)
+        right, bottom = WIDTH - RIGHT, HEIGHT - FOOT
+        parts = [f'<path d="M{LEFT} {y0:.1f}H{right}M{x0:.1f} {bottom}V{HEAD}" stroke="{line}" fill="none"/>']
+        parts += [_said(self.place(one, 0)[0], bottom + 14, f"{one:g}", muted, "middle") for one in _ticks(*self.x)]
+        parts += [_said(LEFT - 5, self.place(0, one)[1] + 4, f"{one:g}", muted, "end") for one in _ticks(*self.y)]
+        parts.append(_said((LEFT + right) / 2, HEIGHT - 5, name, THEMES["light"]["ink"], "middle"))
+        return "".join(parts)
+
+
+def _said(x: float, y: float, words: str, colour: str, anchor: str) -> str:
+    return f'<text x="{x:.1f}" y="{y:.1f}" fill="{colour}" text-anchor="{anchor}">{text(words)}</text>'
+
+
+def _shown(curves: Sequence[Curve]) -> tuple[float, float]:
+    """The range of values that the picture shows, 0 among them."""
+    kept = [one for curve in curves for one in (curve.values, curve.slopes) if one is not None]
+    numbers = np.concatenate(kept)
+    numbers = numbers[np.isfinite(numbers)]
+    low, high = min(float(numbers.min()), 0.0), max(float(numbers.max()), 0.0)
+    if high - low > TALL:
+        inside = np.abs(numbers) <= TALL / 2
+        if inside.mean() > 0.4:  # else the function lives at another scale, as degrees do
+            low, high = max(low, -TALL / 2), min(high, TALL / 2)
+        else:
+            low, high = (min(float(np.quantile(numbers, 0.02)), 0.0), max(float(np.quantile(numbers, 0.98)), 0.0))
+    room = 0.06 * (high - low or 1.0)
+    return low - room, high + room
+
+
+def _ticks(low: float, high: float) -> list[float]:
+    """Three to seven round numbers in a range."""
+    step = 10.0 ** math.floor(math.log10((high - low) / 3))
+    step = next(step * factor for factor in (10, 5, 2, 1) if (high - low) / (step * factor) >= 3 or factor == 1)
+    return [round(step * k, 12) for k in range(math.ceil(low / step), math.floor(high / step) + 1)]
+
+
+def _line(frame: _Frame, xs: Array, ys: Array, colour: str, style: str) -> str:
+    """A path, interrupted where a value is missing, leaves the picture, or jumps from above it to below it."""
+    low, high = frame.y
+    pieces, is_open = [], False
+    for place, (x, y) in enumerate(zip(xs, ys, strict=True)):
+        if not low <= y <= high:
+            neighbours = [ys[near] for near in (place - 1, place + 1) if 0 <= near < len(ys)]
+            if not math.isfinite(y) or not any(low <= near <= high for near in neighbours):
+                is_open = False
+                continue
+        down, up = frame.place(float(x), min(max(float(y), low), high))
+        pieces.append(f"{'L' if is_open else 'M'}{down:.1f} {up:.1f}")
+        is_open = low <= y <= high or not is_open
+    return f'<path d="{"".join(pieces)}" fill="none" stroke="{colour}"{style}/>'
+
+
+def _legend(curves: Sequence[Curve], name: str, value: str) -> str:
+    """The meaning of the lines, in the head of the picture."""
+    parts, x = [], float(LEFT)
+    for curve, dash in zip(curves, DASHES, strict=False):
+        style = f' stroke-dasharray="{dash}"' if dash else ""
+        where = f", {curve.label}" if curve.label else ""
+        entries = [(f"{value}{where}", "value")] + [(f"d{value}/d{name}", "gradient")] * (curve.slopes is not None)
+        for words, role in entries:
+            colour = THEMES["light"][role]
+            parts.append(f'<path d="M{x:.0f} 13h18" stroke="{colour}" stroke-width="2"{style}/>')
+            parts.append(_said(x + 23, 17, words, THEMES["light"]["ink"], "start"))
+            x += 38 + 6.5 * len(words)
+    return "".join(parts)

@@ -2,16 +2,316 @@
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
+from typing import NamedTuple
 
-from flowgraph.rendering.alignment import Steps, aligned
 from flowgraph.rendering.channels import climbs_of, room_for
-from flowgraph.rendering.columns import Member, Tie, assign_columns, routes_of
-from flowgraph.rendering.heights import assign_heights, pieces_of
-from flowgraph.rendering.line_breaks import lines_of
+from flowgraph.rendering.columns import GAP, Member, Tie, assign_columns, routes_of
+
+LEAST_WIDTH = 2600.0
+"""Pixels of a level that is folded into steps; a narrower one fits a screen as it is."""
+
+_RATIO = 1.8
+"""Width to height of a picture of steps: between the 4:3 of a page and the 16:9 of a screen."""
+
+_BETWEEN = 46.0
+"""Pixels between two lines, as in `layering.LINE_GAP`."""
+
+
+class Steps(NamedTuple):
+    """Equal steps of a level by their columns: the first, how many each has, how many steps there are and in a line."""
+
+    first: int
+    period: int
+    number: int
+    in_a_line: int
+
+    @property
+    def starts(self) -> list[int]:
+        """The columns with which lines begin."""
+        return [self.first + k * self.period for k in range(0, self.number, self.in_a_line)]
+
+
+def aligned(widths: list[float], gaps: list[float], steps: Sequence[int], height: float) -> Steps | None:
+    """How a level is folded into steps; widths and gaps of columns that stand under each other are made equal.
+
+    `steps` are the columns with which equal steps begin; None where the level is not to be folded, or its steps do not
+    begin at equal distances, so that they cannot stand under each other.
+    """
+    if len(steps) < 2 or sum(widths) + sum(gaps) < LEAST_WIDTH:
+        return None
+    first, period = steps[0], steps[1] - steps[0]
+    if period < 1 or any(step != first + place * period for place, step in enumerate(steps)):
+        return None
+    new = [_equal(sizes, steps, period) for sizes in (widths, gaps)]
+    wide = sum(sum(sizes[first : first + period]) for sizes in new)
+    rest = len(widths) - steps[-1] - period
+    count = max(1, round(math.sqrt(_RATIO * len(steps) * (height + _BETWEEN) / wide)))
+    if count >= len(steps) + (rest > period):
+        return None
+    widths[:], gaps[:] = new
+    return Steps(first, period, len(steps), count)
+
+
+def _equal(sizes: Sequence[float], steps: Sequence[int], period: int) -> list[float]:
+    """The sizes of columns, of those at the same place of each step the largest."""
+    found = list(sizes)
+    for place in range(period):
+        same = [step + place for step in steps if step + place < len(sizes)]
+        most = max(sizes[column] for column in same)
+        for column in same:
+            found[column] = most
+    return found
+
+
+_SCREEN = 2600.0
+"""Pixels that a screen shows such that 10 px letters can be read; a narrower level is never folded."""
+
+_PAGE = 5.0
+"""Width to height beyond which a level that does not fit a screen is folded into a page, as plans and gradients are."""
+
+_LEEWAY = 0.3
+"""Of the length of a line, by which it may be longer or shorter so that fewer links lead to the next."""
+
+
+def lines_of(
+    edges: Sequence[tuple[float, float]], height: float, wrap: int | None, passing: Sequence[int]
+) -> tuple[list[float], list[int]]:
+    """Where the lines of a level start, and the line of each column; `passing` has the links that pass before each."""
+    if wrap:
+        return [left for left, _ in edges[::wrap]], [column // wrap for column in range(len(edges))]
+    total = edges[-1][1] if edges else 0.0
+    if wrap is None and _too_wide(total, height):
+        return _break(edges, max(2, round(math.sqrt(total / (2.5 * (height + 60))))))
+    if wrap is None and total > _SCREEN and total > _PAGE * height:
+        return _break_where_few_pass(edges, max(2, round(math.sqrt(total / (height + 60)))), passing)
+    return _break(edges, 1)
+
+
+def _too_wide(width: float, height: float) -> bool:
+    """Whether a level does not fit a screen and is flat, or would give a picture flatter than 1:12 with its caption."""
+    return (width > _SCREEN and width > 10 * height) or width + 36 > 11.5 * (height + 92)
+
+
+def _break(edges: Sequence[tuple[float, float]], count: int) -> tuple[list[float], list[int]]:
+    """The starts of at most `count` lines, of which the longest is as short as it can be; the line of each column."""
+    low, high = max((right - left for left, right in edges), default=0.0), edges[-1][1] if edges else 0.0
+    rights = [right for _, right in edges]
+    while high - low > 1:
+        middle = (low + high) / 2
+        low, high = (low, middle) if len(_fill(edges, rights, middle)) <= count else (middle, high)
+    firsts = _fill(edges, rights, high)
+    line_of = [line for line, (first, last) in enumerate(pairwise([*firsts, len(edges)])) for _ in range(first, last)]
+    return [edges[first][0] if first else 0.0 for first in firsts], line_of
+
+
+def _fill(edges: Sequence[tuple[float, float]], rights: Sequence[float], width: float) -> list[int]:
+    """The first column of each line, where lines have that width."""
+    firsts = [0]
+    while True:
+        start = edges[firsts[-1]][0] if firsts[-1] else 0.0
+        following = max(bisect_right(rights, start + width + 1e-6), firsts[-1] + 1)
+        if following >= len(edges):
+            return firsts
+        firsts.append(following)
+
+
+def _break_where_few_pass(
+    edges: Sequence[tuple[float, float]], count: int, passing: Sequence[int]
+) -> tuple[list[float], list[int]]:
+    """At most `count` lines of similar length, broken where the fewest edges cross."""
+    total = edges[-1][1]
+    firsts = [0]
+    for line in range(1, count):
+        ideal = total * line / count
+        near = [
+            column
+            for column, (left, _) in enumerate(edges)
+            if abs(left - ideal) < _LEEWAY * total / count and column > firsts[-1]
+        ]
+        if near:
+            firsts.append(min(near, key=lambda column: (passing[column], abs(edges[column][0] - ideal))))
+    line_of = [line for line, (first, last) in enumerate(pairwise([*firsts, len(edges)])) for _ in range(first, last)]
+    return [edges[first][0] if first else 0.0 for first in firsts], line_of
+
+
+SWEEPS = 10
+"""Most passes over the columns, back and forth, that order the members and move them.
+
+Source: Gansner et al. 1993, A technique for drawing directed graphs, whose 24 passes only order them.
+"""
+
+_STILL = 0.5
+"""Pixels; when nothing moves further in a pass, no other follows."""
+
+_EPSILON = 1e-6
+
+Piece = tuple[Member, Member, float]
+"""A piece of a wire between two columns, and how much lower its right end is than its left when both anchors agree."""
+
+Neighbours = list[tuple[Member, float]]
+"""The members at the other ends of the pieces on one side of a member, and how much lower the piece ends there."""
+
+
+def pieces_of(ties: Sequence[Tie], routes: Sequence[Sequence[Member]]) -> Iterable[Piece]:
+    """The pieces of all wires, each once, whoever shares it."""
+    seen: set[tuple[int, int, float, float]] = set()
+    for tie, route in zip(ties, routes, strict=True):
+        for left, right in pairwise(route):
+            left_below = tie.tail_below if left is route[0] else 0.0
+            right_below = tie.head_below if right is route[-1] else 0.0
+            key = id(left), id(right), left_below, right_below
+            if key not in seen:
+                seen.add(key)
+                yield left, right, right_below - left_below
+
+
+def assign_heights(every: Sequence[Member], pieces: Sequence[Piece]) -> None:
+    """Order the members of each column and place them near the mean of their neighbours, sweep by sweep."""
+    columns: list[list[Member]] = [[] for _ in range(1 + max((member.column for member in every), default=0))]
+    for member in every:
+        columns[member.column].append(member)
+    beside = _neighbours(every, pieces)
+    free = [column for column in columns if len(column) > 1 or (column and not column[0].pinned)]
+    found = [[beside[id(member)] for member in column] for column in free]
+    for sweep in range(SWEEPS):
+        before = [member.y for column in free for member in column]
+        there = 1 - 2 * (sweep % 2)
+        for column, neighbours in zip(free[::there], found[::there], strict=True):
+            _place_column(column, neighbours)
+        after = (member.y for column in free for member in column)
+        if all(abs(one - other) < _STILL for one, other in zip(before, after, strict=True)):
+            break
+    _straighten(columns, pieces)
+
+
+def _neighbours(every: Sequence[Member], pieces: Sequence[Piece]) -> dict[int, tuple[Neighbours, Neighbours]]:
+    """For each member those on its left and on its right; for a port also the wire outside."""
+    beside: dict[int, tuple[Neighbours, Neighbours]] = {id(member): ([], []) for member in every}
+    for left, right, climb in pieces:
+        beside[id(left)][1].append((right, climb))
+        beside[id(right)][0].append((left, -climb))
+    for member in every:
+        if member.hint is not None:
+            beside[id(member)][member.side == "out"].append((Member(0.0, 0.0, 0.0, y=member.hint), 0.0))
+    return beside
+
+
+def _place_column(column: list[Member], beside: Sequence[tuple[Neighbours, Neighbours]]) -> None:
+    """Heights near those of the neighbours, without overlap; a pinned member stays at 0, the others above or below."""
+    heights = [[[other.y + below for other, below in side] for side in sides] for sides in beside]
+    wanted = [_mean(left + right) for left, right in heights]
+    if len(column) == 1:
+        column[0].y = wanted[0]
+        return
+    order = sorted(range(len(column)), key=lambda i: (wanted[i], i))
+    _untangle(order, heights)
+    fixed = next((place for place, i in enumerate(order) if column[i].pinned), None)
+    if fixed is None:
+        _settle([column[i] for i in order], [wanted[i] for i in order], -math.inf, math.inf)
+        return
+    centre = column[order[fixed]]
+    centre.y = 0.0
+    above, below = order[:fixed], order[fixed + 1 :]
+    _settle([column[i] for i in below], [wanted[i] for i in below], centre.down + GAP, math.inf)
+    _settle([column[i] for i in above], [wanted[i] for i in above], -math.inf, -centre.up - GAP)
+
+
+def _mean(heights: Sequence[float]) -> float:
+    return sum(heights) / len(heights) if heights else 0.0
+
+
+def _untangle(order: list[int], heights: Sequence[Sequence[Sequence[float]]]) -> None:
+    """Swap members beside each other whose wires would cross less, until none are left."""
+    for _ in range(len(order)):
+        swapped = False
+        for place in range(len(order) - 1):
+            one, other = order[place : place + 2]
+            pairs = [(a, b) for side in (0, 1) for a in heights[one][side] for b in heights[other][side]]
+            if sum(a > b + _EPSILON for a, b in pairs) > sum(b > a + _EPSILON for a, b in pairs):
+                order[place : place + 2] = other, one
+                swapped = True
+        if not swapped:
+            return
+
+
+def _settle(members: Sequence[Member], wanted: Sequence[float], least: float, most: float) -> None:
+    """The heights in this order, without overlap, that are nearest to those wanted by least squares.
+
+    Source: Best and Chakravarti 1990, Active set algorithms for isotonic regression; members move as blocks.
+    """
+    if not members:
+        return
+    offsets = [0.0]
+    for one, other in pairwise(members):
+        offsets.append(offsets[-1] + one.down + GAP + other.up)
+    blocks: list[tuple[float, int]] = []
+    for height, offset in zip(wanted, offsets, strict=True):
+        total, count = height - offset, 1
+        while blocks and blocks[-1][0] * count >= total * blocks[-1][1]:
+            before, number = blocks.pop()
+            total, count = total + before, count + number
+        blocks.append((total, count))
+    low, high = least + members[0].up, most - members[-1].down - offsets[-1]
+    places = (min(max(total / count, low), high) for total, count in blocks for _ in range(count))
+    for member, offset, place in zip(members, offsets, places, strict=True):
+        member.y = place + offset
+
+
+def _straighten(columns: list[list[Member]], pieces: Sequence[Piece]) -> None:
+    """Each wire at one height over as many columns as have room for it, between the same neighbours as before."""
+    beside: dict[int, list[Member]] = {}
+    for column in columns:
+        column.sort(key=lambda member: member.y)
+        for i, member in enumerate(column):
+            beside[id(member)] = column[max(i - 1, 0) : i] + column[i + 1 : i + 2]
+    follows = {id(one): other for one, other, _ in pieces if _moves(one) and _moves(other)}
+    ends: dict[int, list[float]] = {}
+    for one, other, climb in pieces:
+        if not _moves(other):
+            ends.setdefault(id(one), []).append(other.y + climb)
+        if not _moves(one):
+            ends.setdefault(id(other), []).append(one.y - climb)
+    later = {id(member) for member in follows.values()}
+    for member in (member for column in columns for member in column):
+        if _moves(member) and id(member) not in later:
+            chain = [member]
+            while id(chain[-1]) in follows:
+                chain.append(follows[id(chain[-1])])
+            _straighten_wire(chain, beside, ends)
+
+
+def _moves(member: Member) -> bool:
+    """Whether it is a wire that is not on the spine."""
+    return not member.width and not member.pinned
+
+
+def _straighten_wire(chain: Sequence[Member], beside: dict[int, list[Member]], ends: dict[int, list[float]]) -> None:
+    start, low, high = 0, -math.inf, math.inf
+    for place, member in enumerate(chain):
+        least = max((o.y + o.down + GAP + member.up for o in beside[id(member)] if o.y < member.y), default=-math.inf)
+        most = min((o.y - o.up - GAP - member.down for o in beside[id(member)] if o.y > member.y), default=math.inf)
+        if max(low, least) > min(high, most) + _EPSILON:
+            _level(chain[start:place], low, high, ends)
+            start, low, high = place, least, most
+        else:
+            low, high = max(low, least), min(high, most)
+    _level(chain[start:], low, high, ends)
+
+
+def _level(run: Sequence[Member], low: float, high: float, ends: dict[int, list[float]]) -> None:
+    """One height for all: that of an end if there is room for it, else the nearest to their mean."""
+    if not run:
+        return
+    places = [y for member in (run[0], run[-1]) for y in ends.get(id(member), ()) if low <= y <= high]
+    mean = min(max(sum(member.y for member in run) / len(run), low), high)
+    for member in run:
+        member.y = places[0] if places else mean
+
 
 COLUMN_GAP = 30.0
 """Pixels between columns, in which an arrow and its label fit."""

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from flowgraph.rendering.columns import GAP, Member, Tie, wire
-from flowgraph.rendering.curves import ARROW_ROOM
-from flowgraph.rendering.inline_leaves import InlineLeaves
 from flowgraph.rendering.layering import arrange
-from flowgraph.rendering.measure import tile_size
-from flowgraph.rendering.metrics import text_width
-from flowgraph.rendering.nesting import FRAME, PORTS, Level, Nesting, frame_of, nest
+from flowgraph.rendering.measure import text_width, tile_size
+from flowgraph.rendering.nesting import FRAME, PORTS, InlineLeaves, Level, Nesting, frame_of, nest
 from flowgraph.rendering.picture import Picture
 from flowgraph.rendering.placement import Layout, Place, Placed
-from flowgraph.rendering.routing import routes
+from flowgraph.rendering.routing import ARROW_ROOM, routes
 
 MARGIN = 10.0
 """Around what a frame holds."""

@@ -112,7 +112,7 @@ class DrawnGraph:
         UsageError
             If the suffix is none of these.
         """
-        from flowgraph.rendering.derivation_page import explain
+        from flowgraph.rendering.derivation import explain
 
         return explain(self, path, wrt)
 

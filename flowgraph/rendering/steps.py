@@ -2,27 +2,94 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from flowgraph.box import Box, Value
-from flowgraph.errors import UsageError
+from flowgraph.box import Box, Constant, Value
+from flowgraph.errors import RenderError, UsageError
 from flowgraph.graph.passes import Step as Bstep
 from flowgraph.graph.passes import sweep
 from flowgraph.graph.where_masking import mask_untaken
 from flowgraph.printable import printable
-from flowgraph.rendering.derivation_lines import DerivationLines
+from flowgraph.rendering.formula_of_box import backward, forward
 from flowgraph.rendering.formulas import plain_formula
-from flowgraph.rendering.gradient_names import gradient_name
 from flowgraph.rendering.kinds import is_number
-from flowgraph.rendering.plain_lines import PlainLines
-from flowgraph.rendering.statistics import describe
+from flowgraph.rendering.notation import letters, mathml
+from flowgraph.rendering.statistics import describe, size_text, summary
 from flowgraph.rendering.subject import Subject
-from flowgraph.rendering.summaries import size_text, summary
-from flowgraph.rendering.wording import number_text, shape_text, shortened
+from flowgraph.rendering.wording import exact_text, gradient_name, number_text, shape_text, shortened
+
+MOST_BOXES = 2000
+"""Of a graph whose steps have their lines typeset: the converter takes about a millisecond for each."""
+
+
+class DerivationLines:
+    """Typesets the lines of one graph; where the converter is missing, or the graph is large, there are none."""
+
+    def __init__(self, subject: Subject) -> None:
+        self.letter: Mapping[Box, str] = letters(subject) if len(subject.graph) <= MOST_BOXES else {}
+
+    def value(self, box: Box) -> list[str]:
+        """How the value of a box is made."""
+        return self._typeset([f"{self.letter[box]} = {forward(box, self.letter)}"]) if self.letter else []
+
+    def sent(self, box: Box, children: Iterable[tuple[Box, list[int], bool]]) -> list[str]:
+        """The gradients that a bprop sends to its children: the positions, and whether each is added to others."""
+        return self._typeset([self._sent(box, *child) for child in children]) if self.letter else []
+
+    def _sent(self, box: Box, child: Box, positions: list[int], adds: bool) -> str:
+        left = rf"\nabla_{{{self.letter[child]}}}"
+        places = positions if type(box).derivative else positions[:1]  # a Jacobian is that of all places
+        terms = " + ".join(backward(box, place, self.letter) for place in places)
+        return rf"{left} \leftarrow {left} + {terms}" if adds else f"{left} = {terms}"
+
+    def _typeset(self, lines: list[str]) -> list[str]:
+        try:
+            return [mathml(line) for line in lines]
+        except RenderError:  # latex2mathml is not installed: steps keep their plain formulas
+            self.letter = {}
+            return []
+
+
+LONGEST = 80
+"""Characters of an expression; one that is longer is left to the page of `graph.explain`."""
+
+_FIRST = 0xF0000  # the first character of Unicode's private planes, which no formula holds
+_BRACED = re.compile("\\{([\U000f0000-\U000ffffd])\\}")
+_ALONE = re.compile("\\((-?)([\U000f0000-\U000ffffd]|[\\d.]+)\\)(?=/)|(?<=/)\\(([\U000f0000-\U000ffffd]|[\\d.]+)\\)")
+_GRADIENT = re.compile("∇_?([\U000f0000-\U000ffffd])")
+
+
+class PlainLines:
+    """Lines about the boxes of one graph; inside a line, one placeholder character represents each box."""
+
+    def __init__(self, names: Mapping[Box, str]) -> None:
+        self.sign = {box: chr(_FIRST + place % 0xFFFD) for place, box in enumerate(names)}
+        self.names = {self.sign[box]: _shown(box, name) for box, name in names.items()}
+
+    def value(self, box: Box) -> str:
+        """How the value of a box is made, as in "tanh(a1)"; "" where that says too little or too much."""
+        return self._plain([forward(box, self.sign)]) if type(box).formula else ""
+
+    def sent(self, box: Box, positions: Iterable[int]) -> str:
+        """The gradient that a bprop sends to the child at these positions, as in "xᵀ ∂L/∂a1"."""
+        return self._plain([backward(box, place, self.sign) for place in positions]) if type(box).derivative else ""
+
+    def _plain(self, terms: list[str]) -> str:
+        text = plain_formula(" + ".join(_BRACED.sub(r"\1", term) for term in terms))
+        text = _GRADIENT.sub(r"∂L/∂\1", re.sub(" +", " ", _ALONE.sub(r"\1\2\3", text)))
+        whole = "".join(self.names.get(character, character) for character in text)
+        return printable(whole) if len(whole) <= LONGEST else ""
+
+
+def _shown(box: Box, name: str) -> str:
+    if isinstance(box, Constant) and is_number(box):
+        return exact_text(box.value)
+    return shortened(printable(name))
 
 
 @dataclass

@@ -7,13 +7,12 @@ from html import escape
 from typing import NamedTuple
 
 from flowgraph.rendering import measure
-from flowgraph.rendering.curves import ARROW_ROOM, arrow, curve, shortened, sideways
 from flowgraph.rendering.layout import LOOP, STACK
-from flowgraph.rendering.metrics import text_width
+from flowgraph.rendering.measure import text_width
 from flowgraph.rendering.palette import THEMES
 from flowgraph.rendering.picture import Frame, Link, Picture, Row, Span, Strip, Swatch, Tile
 from flowgraph.rendering.placement import Layout, Place, Point
-from flowgraph.rendering.routing import placed_links
+from flowgraph.rendering.routing import ARROW_ROOM, arrow, curve, placed_links, shortened, sideways
 
 _BELOW = 12.0  # between the picture and its caption
 _FONT = "Helvetica,Arial,'Liberation Sans',sans-serif"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from flowgraph.markup import sized_to_fit
 from flowgraph.rendering.files import check_choices, dot_of, picture_of, svg_of
-from flowgraph.rendering.theming import drawn_theme
+from flowgraph.rendering.palette import drawn_theme
 
 if TYPE_CHECKING:
     from flowgraph.graph import Graph

@@ -3,23 +3,322 @@
 from __future__ import annotations
 
 import json
+import linecache
+import re
+from collections.abc import Mapping
+from dataclasses import replace
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from flowgraph.rendering.alike import Alike, rounded
-from flowgraph.rendering.layout import Placer
-from flowgraph.rendering.openable import openable
+from flowgraph.box import Box
+from flowgraph.errors import RenderError
+from flowgraph.printable import printable
+from flowgraph.rendering.channels import LONG, NEAR, STEEP
+from flowgraph.rendering.columns import GAP, WIRE, WIRE_SIZE
+from flowgraph.rendering.compose import compose
+from flowgraph.rendering.formulas import plain_formula
+from flowgraph.rendering.kinds import scope_path
+from flowgraph.rendering.labels import titles_of
+from flowgraph.rendering.layering import LANE, LINE_GAP, TURN, Arrangement
+from flowgraph.rendering.layout import MARGIN, TITLE, Placer
+from flowgraph.rendering.measure import row_width, tile_size
+from flowgraph.rendering.module_tile import module_tile
+from flowgraph.rendering.modules import Module, modules
+from flowgraph.rendering.nesting import FRAME, PORTS, InlineLeaves, way
+from flowgraph.rendering.notation import mathml
 from flowgraph.rendering.page import html_page
-from flowgraph.rendering.panel import panel_data, panel_script
-from flowgraph.rendering.picture import Picture
-from flowgraph.rendering.relayout import relayout_data
+from flowgraph.rendering.palette import adaptive, check_theme, drawn_theme
+from flowgraph.rendering.picture import Frame, Picture, Tile
+from flowgraph.rendering.placement import Layout, Place, Placed
+from flowgraph.rendering.routing import APART, CORNER, STRAIGHT
+from flowgraph.rendering.statistics import Statistics
 from flowgraph.rendering.subject import Memory, Subject
 from flowgraph.rendering.svg_text import svg_text
-from flowgraph.rendering.theming import adaptive, check_theme, drawn_theme
+from flowgraph.rendering.wording import identifier, number_text
 
 if TYPE_CHECKING:
     from flowgraph.graph import Graph
     from flowgraph.graph.graph import Grads, Run
+
+_PLACES = re.compile(r' (x|y)="(-?[\d.]+)"| (d|points)="([^"]*)"')
+_PAIR = re.compile(r"(-?[\d.]+)([ ,])(-?[\d.]+)")
+_TEXT = re.compile(r">([^<]+)<")
+
+
+class Alike:
+    """Shortens the parts of a picture, in the order in which they are drawn."""
+
+    def __init__(self) -> None:
+        self._models: dict[str, tuple[int, float, float, list[str]]] = {}
+
+    def shortened(self, part: str) -> str:
+        """A part `<g ...>...</g>`: as it is if none before it is like it, else empty, with what is its own."""
+        end = part.index(">")
+        body = part[end + 1 : -len("</g>")]
+        texts: list[str] = []
+        blank = _TEXT.sub(lambda found: f">{_noted(found[1], texts)}<", body)
+        x, y = _first_place(body)
+        shape = _PLACES.sub(lambda found: _relative(found, x, y), blank)
+        known = self._models.get(shape)
+        if known is None:
+            self._models[shape] = (len(self._models), x, y, texts)
+            return part
+        number, first_x, first_y, said = known
+        own = "\n".join(f"{i} {text}" for i, (text, other) in enumerate(zip(texts, said, strict=True)) if text != other)
+        at = f"{round(x - first_x, 1):g} {round(y - first_y, 1):g}"
+        words = f' data-said="{own}"' if own else ""
+        return f'{part[:end]} data-like="{number}" data-at="{at}"{words}></g>'
+
+
+def rounded(layout: Layout) -> Layout:
+    """A layout in tenths of a pixel, as they are written: then what is alike is alike to the last digit."""
+    return Layout(
+        layout.width,
+        layout.height,
+        layout.folded,
+        {name: _rounded(at) for name, at in layout.tiles.items()},
+        {name: _rounded(at) for name, at in layout.frames.items()},
+        [(link, [(round(x, 1), round(y, 1)) for x, y in points]) for link, points in layout.routes],
+    )
+
+
+def _rounded(at: Place) -> Place:
+    return Place(round(at.x, 1), round(at.y, 1), at.width, at.height)
+
+
+def _noted(text: str, texts: list[str]) -> str:
+    """Note the lines of a text; what is left of it in the shape is how many there are."""
+    lines = text.split("\n")
+    texts += lines
+    return "\n" * (len(lines) - 1) + "."
+
+
+def _first_place(body: str) -> tuple[float, float]:
+    found: dict[str, float] = {}
+    for name, number, outline, points in _PLACES.findall(body):
+        if outline:
+            pair = _PAIR.search(points)
+            return (float(pair[1]), float(pair[3])) if pair else (0.0, 0.0)
+        found.setdefault(name, float(number))
+        if len(found) == 2:
+            return found["x"], found["y"]
+    return 0.0, 0.0
+
+
+def _relative(found: re.Match[str], x: float, y: float) -> str:
+    name, number, outline, points = found.groups()
+    if outline:
+        moved = _PAIR.sub(lambda pair: f"{float(pair[1]) - x:.1f}{pair[2]}{float(pair[3]) - y:.1f}", points)
+        return f' {outline}="{moved}"'
+    return f' {name}="{float(number) - (x if name == "x" else y):.1f}"'
+
+
+def panel_data(subject: Subject, picture: Picture) -> dict[str, Any]:
+    """Formulas by class, histograms by tile, source lines by place; boxes are those that have a tile of their own."""
+    tiles = {tile.id for tile in picture.tiles}
+    shown = {identifier(name): box for box, name in subject.graph.names.items() if identifier(name) in tiles}
+    classes = {type(box) for box in shown.values()}
+    return {
+        "formulas": {cls.__name__: [_typeset(cls.formula), _typeset(cls.derivative)] for cls in _sorted(classes)},
+        "histograms": {id: found for id, box in shown.items() if (found := _histograms(subject, box))},
+        "sources": {str(box.built_at): _source(box) for box in shown.values()},
+    }
+
+
+def panel_script(data: dict[str, Any]) -> str:
+    """The data as a script element."""
+    text = json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
+    return f'\n<script type="application/json" id="details">{text}</script>'
+
+
+def _sorted(classes: set[type[Box]]) -> list[type[Box]]:
+    return sorted(classes, key=lambda cls: cls.__name__)
+
+
+def _typeset(latex: str) -> str:
+    """A declared formula as HTML: MathML, or plain where its converter is not installed."""
+    try:
+        return mathml(latex) if latex else ""
+    except RenderError:
+        return escape(printable(plain_formula(latex)))
+
+
+def _histograms(subject: Subject, box: Box) -> dict[str, list[Any]]:
+    both = {"value": subject.value(box), "gradient": subject.gradient(box)}
+    return {
+        name: _bars(found) for name, found in both.items() if found is not None and found.histogram and found.size > 1
+    }
+
+
+def _bars(found: Statistics) -> list[Any]:
+    """The levels of the bins, and what their ends are."""
+    most = max(abs(found.low), abs(found.high))
+    return [list(found.histogram), number_text(-most), number_text(most)]
+
+
+def _source(box: Box) -> str:
+    return printable(linecache.getline(box.built_at.path, box.built_at.number).strip())
+
+
+MOST_BOXES = 25_000
+"""Of a graph whose modules a page can open, some 10 MB; those of a larger one stay closed, as in any other picture."""
+
+
+def openable(
+    subject: Subject, *, collapse: Any = "auto", titles: Any = None, depth: Any = None, **settings: Any
+) -> Picture:
+    """The picture in which modules can be opened; those that `collapse` names are closed to begin with."""
+    if len(subject.graph) > MOST_BOXES:
+        return compose(subject, collapse=collapse, titles=titles, depth=depth, **settings)
+    known = titles_of(titles)
+    closed = [one for one in modules(subject, collapse, known, depth) if one.scoped]  # steps have no frame to open
+    picture = compose(subject, collapse=False, titles=titles, **settings)
+    rows = [module for module in closed if len(module.paths) > 1]
+    lids = {path: _lid(subject, path, module, known) for path, module in _scopes(subject).items() if module.tail}
+    lids |= {_row_path(module): _lid(subject, _row_path(module), module, known) for module in rows}
+    shut = [path for module in closed for path in module.paths] + [_row_path(module) for module in rows]
+    return replace(picture, frames=_with_rows(picture.frames, rows), lids=lids, closed=tuple(shut))
+
+
+def _scopes(subject: Subject) -> dict[str, Module]:
+    """Every scope with all that it holds, inner scopes too."""
+    found: dict[str, Module] = {}
+    for box in subject.graph.boxes:
+        path = scope_path(box)
+        while path:
+            _hold(found.setdefault(path, Module([path], [], [])), box)
+            path = path.rpartition("/")[0]
+    return found
+
+
+def _hold(module: Module, box: Box) -> None:
+    module.boxes.append(box)
+    if box.children:
+        module.tail.append(box)
+
+
+def _lid(subject: Subject, path: str, module: Module, titles: Mapping[str, str]) -> Tile:
+    """The tile of a closed frame; what its steps hand on is seen when it is open."""
+    return replace(module_tile(subject, module, f"{identifier(path)}@lid", titles), carried="")
+
+
+def _row_path(module: Module) -> str:
+    """A name for a row of equal scopes, which no scope has."""
+    return f"{module.paths[0]}//{module.paths[-1]}"
+
+
+def _with_rows(frames: tuple[Frame, ...], rows: list[Module]) -> tuple[Frame, ...]:
+    """The frames, with one more around each row of equal ones."""
+    around = {path: module for module in rows for path in module.paths}
+    result: list[Frame] = []
+    for frame in frames:
+        module = around.get(frame.path)
+        if module is None:
+            result.append(frame)
+            continue
+        if frame.path == module.paths[0]:
+            row = Frame(_row_path(module), module.title, f"×{len(module.paths)}", frame.parent)
+            result.append(row)
+        result.append(replace(frame, parent=_row_path(module)))
+    return tuple(result)
+
+
+_CONSTANTS = {
+    "gap": GAP, "wire": WIRE, "wireSize": WIRE_SIZE, "margin": MARGIN, "title": TITLE, "line": LINE_GAP, "turn": TURN,
+    "lane": LANE, "apart": APART, "corner": CORNER, "straight": STRAIGHT, "steep": STEEP, "near": NEAR, "long": LONG,
+}  # fmt: skip
+
+
+def relayout_data(placer: Placer) -> dict[str, Any]:
+    """The layout as data for relayout.js, which moves the parts of the SVG of the same layout.
+
+    A tile is its number in the picture, a frame its number among `paths`; as a member of a level, -1 less that. A port
+    is a pair: 0 where a wire enters and 1 where it leaves, and the tile that is its source.
+    """
+    picture, result, nesting = placer.picture, placer.result, placer.nesting
+    ids = {tile.id: place for place, tile in enumerate(picture.tiles)}
+    paths = {path: place for place, path in enumerate(result.frames)}
+    return {
+        "turned": placer.turned,
+        "gap": placer.gap,
+        "size": [round(result.width, 2), round(result.height, 2)],
+        "caption": round(max(map(row_width, picture.caption), default=0.0), 2),
+        "constants": {**_CONSTANTS, "inset": placer.inset},
+        "links": _links(placer, ids),
+        "tiles": [_tile(placer, id, ids) for id in ids],
+        "paths": list(paths),
+        "lids": [[paths[path], lid.id, *tile_size(lid)] for path, lid in picture.lids.items() if path in result.frames],
+        "closed": [paths[path] for path in picture.closed if path in result.frames],
+        "inside": [paths.get(nesting.frame.get(id, ""), -1) for id in ids],
+        "frames": [
+            [paths.get(nesting.parent[path], -1), round(placer.title_width(path), 2), round(at.x, 2), round(at.y, 2)]
+            for path, at in result.frames.items()
+        ],
+        "levels": [[paths.get(path, -1), *_level(placer.placed[path], ids, paths)] for path in nesting.levels],
+    }
+
+
+def _links(placer: Placer, ids: Mapping[str, int]) -> list[list[Any]]:
+    """Tail, head and spine of each link, and its wires: level and number; none where it joins a leaf and its host."""
+    nesting, hosted = placer.nesting, placer.nesting.hosted
+    number = {path: place for place, path in enumerate(nesting.levels)}
+    wires = {path: {wire: place for place, wire in enumerate(level.wires)} for path, level in nesting.levels.items()}
+    found = []
+    for link in placer.picture.links:
+        pieces: list[list[int]] = []
+        if hosted.get(link.tail) != link.head:
+            chains = (nesting.chain(hosted.get(end, end)) for end in (link.tail, link.head))
+            pieces = [[number[path], wires[path][wire]] for path, wire in way(link.tail, *chains)]
+        found.append([ids[link.tail], ids[link.head], int(link.spine), pieces])
+    return found
+
+
+def _tile(placer: Placer, id: str, ids: Mapping[str, int]) -> list[float]:
+    """The size of a tile, its place, and the tiles that stand above and below it, -1 for none."""
+    at, leaves = placer.result.tiles[id], placer.nesting.inline_leaves.get(id, InlineLeaves())
+    placed = [*(round(one, 2) for one in placer.sizes[id]), round(at.x, 2), round(at.y, 2)]
+    return [*placed, ids.get(leaves.above, -1), ids.get(leaves.below, -1)] if leaves.all else placed
+
+
+def _level(placed: Placed, ids: Mapping[str, int], paths: Mapping[str, int]) -> list[Any]:
+    """Members, wires in columns, links, gaps, lines, margin and steps of a level."""
+
+    def number(name: str) -> Any:
+        if name.startswith(PORTS):
+            side, _, source = name.partition(" ")
+            return [int(side == "out"), ids[source]]
+        return -1 - paths[name.removeprefix(FRAME)] if name.startswith(FRAME) else ids[name]
+
+    arrangement = placed.arrangement
+    passers: dict[int, int] = {}
+    passing: list[list[float]] = []
+    ties = []
+    for (source, tail, head), route in zip(placed.level.wires, arrangement.routes, strict=True):
+        for one in route[1:-1]:
+            if id(one) not in passers:
+                passers[id(one)] = len(passing)
+                passing.append([one.column, round(one.y - _base(arrangement, one.column), 2), int(one.pinned)])
+        ties.append([ids[source], number(tail), number(head), [passers[id(one)] for one in route[1:-1]]])
+    members = [
+        [number(name), m.column, round(m.width, 2), round(m.up, 2), round(m.down, 2),
+         round(m.y - _base(arrangement, m.column), 2), int(m.pinned)]
+        for name, m in placed.members.items()
+    ]  # fmt: skip
+    steps = arrangement.steps and arrangement.steps[:3]
+    return [members, passing, ties, _gaps(arrangement), arrangement.line_of, arrangement.margin, steps]
+
+
+def _gaps(arrangement: Arrangement) -> list[float]:
+    """Between each column and the next, 0 where a new line begins."""
+    edges, line_of = arrangement.edges, arrangement.line_of
+    return [
+        round(edges[c + 1][0] - edges[c][1], 2) if line_of[c] == line_of[c + 1] else 0.0 for c in range(len(edges) - 1)
+    ]
+
+
+def _base(arrangement: Arrangement, column: int) -> float:
+    return arrangement.lines[arrangement.line_of[column]][0]
+
 
 _BODY = """<div class="controls" role="group" aria-label="view">
 <input id="search" type="search" placeholder="find a box" aria-label="find a box by name, operation or shape">

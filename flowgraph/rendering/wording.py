@@ -10,6 +10,7 @@ from typing import Any
 
 from numpy.typing import DTypeLike
 
+from flowgraph.printable import printable
 from flowgraph.shapes.size import Size, evaluate
 
 LONGEST = 28
@@ -108,3 +109,15 @@ def _with_prefix(number: float, unit: str) -> str:
         number /= base
         step += 1
     return f"{number:.3g} {prefixes[step]}{unit}" if number < 1000 else f"{number:.0f} {prefixes[step]}{unit}"
+
+
+_LETTER = re.compile(r"([^\W\d_])_?(\d+)")
+_RAISED = str.maketrans("0123456789()", "⁰¹²³⁴⁵⁶⁷⁸⁹⁽⁾")
+
+
+def gradient_name(name: str) -> str:
+    """The name of the gradient: that of a letter with a number has the number above; "" gives ∇ alone."""
+    match = _LETTER.fullmatch(name)
+    if match is None:
+        return f"∇{shortened(printable(name))}"
+    return f"∇{match[1]}" + f"({match[2]})".translate(_RAISED)

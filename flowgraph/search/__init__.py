@@ -3,8 +3,7 @@
 from flowgraph.search.result import SearchResult, Trial
 from flowgraph.search.search import Attempt, search
 from flowgraph.search.selection import select
-from flowgraph.search.space import Choice, LogUniform, Uniform, Whole
-from flowgraph.search.space_text import read_space
+from flowgraph.search.space import Choice, LogUniform, Uniform, Whole, read_space
 
 __all__ = [
     "Attempt", "Choice", "LogUniform", "SearchResult", "Trial", "Uniform", "Whole", "read_space", "search", "select",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from functools import partial
@@ -12,22 +13,49 @@ import numpy as np
 
 from flowgraph.errors import FlowgraphError, UsageError
 from flowgraph.saving.lock import has_ended, this_process
-from flowgraph.search.database import Turns, check_storage
-from flowgraph.search.engine import agree, fail_stale, finite, optuna, sampler_of, study_of
-from flowgraph.search.grid import Grid, point_of
+from flowgraph.search.database import Turns, agree, check_storage, fail_stale, finite, optuna, sampler_of, study_of
 from flowgraph.search.result import SearchResult, Trial
-from flowgraph.search.space import Space
-from flowgraph.search.space_record import space_of_record, space_record
+from flowgraph.search.space import Space, space_of_record, space_record
 from flowgraph.training.callbacks import Callback
-from flowgraph.training.early_stopping import check_watch
 from flowgraph.training.history import Epoch
-from flowgraph.training.keywords import strict_keywords
-from flowgraph.training.settings import read_count, read_number
+from flowgraph.training.settings import read_count, read_number, read_setting, strict_keywords
 from flowgraph.training.trainer import Trainer
 
 if TYPE_CHECKING:
     from optuna.study import Study
     from optuna.trial import Trial as OptunaTrial
+
+POINT = "point"
+"""The attribute of a trial that says which point of the grid it tries."""
+
+
+class Grid:
+    """All points of a space's grid, in an order that the seed fixes.
+
+    Optuna's own sampler may give one point to two processes when the other points are running, and leave another
+    point out; here a point is taken as long as a trial of it runs, waits or has come to an end.
+    """
+
+    def __init__(self, space: Space, seed: int) -> None:
+        names = sorted(space)
+        points = list(itertools.product(*(space[name].grid() for name in names)))
+        np.random.RandomState(seed).shuffle(points)
+        self.points = [dict(zip(names, point, strict=True)) for point in points]
+
+    def __len__(self) -> int:
+        return len(self.points)
+
+    def hand_out(self, study: Study, number: int, taken: set[Any]) -> None:
+        """Let the next trial of the study try the first point that is not taken, unless a trial waits already."""
+        if not any(trial.state.name == "WAITING" for trial in study.get_trials(deepcopy=False)):
+            place = next(place for place in range(len(self.points)) if place not in taken)
+            study.enqueue_trial(self.points[place], user_attrs={POINT: place, "round": number})
+
+
+def point_of(trial: Any) -> Any:
+    """Which point of a grid a trial tries; of another search, every trial is a point of its own."""
+    return trial.user_attrs.get(POINT, f"trial {trial.number}")
+
 
 FAILURES = (FlowgraphError, ArithmeticError, np.linalg.LinAlgError, MemoryError)
 
@@ -172,7 +200,7 @@ def search(  # noqa: PLR0913  a keyword for each setting of a search
     """
     if not space:
         raise UsageError("search: found an empty space, needs a setting with values or a range")
-    check_watch("search", watch)
+    read_setting("search", "watch", watch)
     seed = read_count("search", "seed", seed, low=0)
     rounds = read_count("search", "refine", refine, low=0) + 1
     zoom = read_number("search", "zoom", zoom, above=0, below=1)

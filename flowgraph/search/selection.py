@@ -1,14 +1,16 @@
-"""Model selection for an experiment: search by the validation examples, then train the best and test it once."""
+"""Model selection for an experiment: search by the validation examples, then train the best, test it once, report."""
 
 from __future__ import annotations
 
 import contextlib
 import multiprocessing
+import os
 import signal
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from html import escape
 from multiprocessing import resource_tracker
 from os import PathLike
 from pathlib import Path
@@ -16,22 +18,62 @@ from typing import Any
 
 from flowgraph.data import Examples
 from flowgraph.errors import UsageError
-from flowgraph.experiment.experiment import Experiment
+from flowgraph.experiment.experiment import Experiment, load
 from flowgraph.experiment.folder import RunFolder
-from flowgraph.experiment.loading import load
-from flowgraph.experiment.settings import TrainSettings
-from flowgraph.experiment.training import Outcome, begin, go_on
+from flowgraph.experiment.settings import COMPARED, TrainSettings
+from flowgraph.experiment.training import Outcome, begin, go_on, settings_section
 from flowgraph.markup import text
-from flowgraph.saving.replacing import make_folder
+from flowgraph.saving.replacing import make_folder, replace_text
 from flowgraph.search.database import check_storage
-from flowgraph.search.report import write_search_report
-from flowgraph.search.result import SearchResult
+from flowgraph.search.result import SearchResult, search_picture, value_text
 from flowgraph.search.search import Attempt, search
 from flowgraph.search.space import Space
+from flowgraph.training.history import advice_html, findings_html
+from flowgraph.training.report_page import figure, report_page, scrolling_table
 from flowgraph.training.settings import read_count
 
-FIXED = ("source", "target", "kind", "valid", "test", "stratify", "seed", "watch")
-"""Settings that say which examples are compared, and by what: no search varies them."""
+
+def write_search_report(
+    result: SearchResult, outcome: Outcome, base: TrainSettings, path: str | os.PathLike[str]
+) -> Path:
+    """Write the page into the folder of the search, beside trials.csv, search.svg and best/."""
+    states = [trial.state for trial in result.trials]
+    tiles = [
+        (f"best {result.measure}, trial {result.best.number}", f"{result.best.value:.4g}"),
+        ("validation error", outcome.words(outcome.valid_error)),
+        ("test error", outcome.words(outcome.test_error)),
+        ("complete, pruned, failed", " / ".join(str(states.count(one)) for one in ("complete", "pruned", "failed"))),
+        ("all trials", f"{sum(trial.seconds or 0 for trial in result.trials):.1f} s"),
+    ]
+    found = result.diagnosis
+    links = [("best/report.html", "The report of the best network"), ("trials.csv", "Every trial as a table"),
+             ("search.svg", "The picture of the search")]  # fmt: skip
+    sections = [
+        ("What the trials say",
+         findings_html(found.findings) + advice_html([escape(one.text) for one in found.advice])),
+        ("Trials", figure(search_picture(result, ".svg").decode(), "search", "values of the trials", _LEGEND)),
+        ("Every trial", trials_table(result)),
+        ("Settings of all trials", settings_section(base, without=result.spaces[0])),
+    ]  # fmt: skip
+    title = f"Search for {Path(base.source).name}: {len(result.trials)} trials"
+    lead = "Trials are compared by the validation examples; the test examples were opened once, for the best network."
+    return replace_text(path, report_page(title, lead, tiles, links, sections))
+
+
+_LEGEND = """Each point is a trial: filled where it came to its end, hollow where it was pruned, then at the best value
+that it had reached; the ring is the best one. In the first panel the line is the best value so far."""
+
+
+def trials_table(result: SearchResult) -> str:
+    """A row per trial, the best first; columns in which nothing stands are left out."""
+    rows = [{**row, "round": row["round"] + 1} for row in result.rows()]
+    names = ["trial", "round", result.measure, *result.spaces[0], "state", "seconds", "reason"]
+    left_out = {"round"} if len(result.spaces) == 1 else set()
+    left_out |= {name for name in names if all(row[name] in (None, "") for row in rows)}
+    names = [name for name in names if name not in left_out]
+    cells = [["" if row[name] is None else value_text(row[name]) for name in names] for row in rows]
+    return scrolling_table([name.replace("_", " ") for name in names], cells)
+
 
 PATIENCE = 5.0
 """Seconds that a helper has to end by itself."""
@@ -115,7 +157,7 @@ def select(
     2
     """
     for name in space:
-        if name in FIXED:
+        if name in COMPARED:
             raise UsageError(f"search: found {name!r} in the space, but trials that differ in it cannot be compared")
         base.with_values({name: getattr(base, name, None)})
     jobs = read_count("search", "jobs", jobs)

@@ -1,19 +1,20 @@
-"""A search space: for each setting a set of values or a range, for grids, random draws and zooming in."""
+"""A search space: for each setting values or a range, for grids, draws and zooming in; as text and as a record."""
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from flowgraph.errors import SavedFileError, UsageError
+from flowgraph.errors import FlowgraphError, SavedFileError, UsageError
+from flowgraph.saving.json_values import MALFORMED
 from flowgraph.saving.limits import excerpt
-from flowgraph.training.keywords import strict_settings
-from flowgraph.training.settings import read_count, read_number
+from flowgraph.training.settings import read_count, read_number, strict_settings
 
 POINTS = 5
 """Points of a range in a grid, unless it says how many: two settings give 25 trials, about the default of a search."""
@@ -309,3 +310,110 @@ class Whole(Range):
 
 
 Space = Mapping[str, Any]
+
+
+_KINDS = {kind.__name__: kind for kind in (Choice, Uniform, LogUniform, Whole)}
+
+
+def space_record(space: Space) -> dict[str, Any]:
+    """A space as JSON has it."""
+    record = {name: {"kind": type(part).__name__, **asdict(part)} for name, part in space.items()}
+    return dict(json.loads(json.dumps(record)))
+
+
+def space_of_record(record: Any, first: Space) -> dict[str, Any]:
+    """The space that `space_record` wrote, in a round after the first; one that is no part of that is refused."""
+    try:
+        space = {name: _part_of_record(part) for name, part in record.items()}
+        inside = space.keys() == first.keys() and all(_is_inside(space[name], first[name]) for name in first)
+    except (*MALFORMED, FlowgraphError) as error:
+        raise SavedFileError(
+            f"study: its stored search space cannot be read ({excerpt(error)}); begin another study"
+        ) from None
+    if not inside:
+        raise SavedFileError(
+            "study: its stored search space is not inside that of its first round; begin another study"
+        )
+    return space
+
+
+def _part_of_record(part: Any) -> Any:
+    values = {key: value for key, value in part.items() if key != "kind"}
+    if part["kind"] == "Choice":
+        values["values"] = tuple(tuple(v) if isinstance(v, list) else v for v in values["values"])
+    return _KINDS[part["kind"]](**values)
+
+
+def _is_inside(part: Any, first: Any) -> bool:
+    """Whether a range is inside another of its kind with as many points; whether two sets are equal."""
+    if type(part) is not type(first) or isinstance(part, Choice):
+        return bool(part == first)
+    alike = (part.points, part.log) == (first.points, first.log)
+    return bool(alike and first.low <= part.low <= part.high <= first.high)
+
+
+_RANGE = re.compile(r"(log:)?([^|]+?)\.\.([^|:]+)(?::(\d+))?")
+
+
+def read_space(texts: Sequence[str]) -> dict[str, Any]:
+    """The space of a command line: l2=log:1e-6..1e-2, dropout=0..0.5, batch_size=16..128, hidden=16|64|64,32.
+
+    Numbers without a point are whole numbers; log: means by factors; :7 at the end makes a grid take 7 points.
+
+    Parameters
+    ----------
+    texts : sequence of str
+        One "name=range" per setting.
+
+    Returns
+    -------
+    dict
+        A range or a choice by setting.
+
+    Raises
+    ------
+    UsageError
+        If a text is no range.
+
+    Examples
+    --------
+    >>> from flowgraph.search import read_space
+    >>> read_space(["dropout=0.0..0.5", "hidden=16|64,32"])
+    {'dropout': Uniform(low=0.0, high=0.5, points=5), 'hidden': Choice(values=(16, (64, 32)))}
+    """
+    space: dict[str, Any] = {}
+    for text in texts:
+        name, equals, content = text.partition("=")
+        name = name.strip().replace("-", "_")
+        if not equals or not name or not content:
+            raise UsageError(f"space: found {text!r}, needs name=low..high, name=log:low..high or name=value|value")
+        if name in space:
+            raise UsageError(f"space: found {name!r} twice")
+        match = _RANGE.fullmatch(content)
+        space[name] = _range(text, *match.groups()) if match else Choice(tuple(map(_value, content.split("|"))))
+    return space
+
+
+def _range(text: str, log: str | None, low: str, high: str, points: str | None) -> Any:
+    first, last = _value(low), _value(high)
+    if not all(isinstance(end, int | float) and not isinstance(end, bool) for end in (first, last)):
+        raise UsageError(f"space: found {text!r}, needs numbers on both sides of ..")
+    count = int(points) if points else POINTS
+    if isinstance(first, int) and isinstance(last, int):
+        return Whole(first, last, points=count, log=bool(log))
+    return (LogUniform if log else Uniform)(float(first), float(last), points=count)
+
+
+def _value(text: str) -> Any:
+    """A number, a tuple of whole numbers, none, or the text."""
+    text = text.strip()
+    if text.lower() in ("none", "true", "false"):
+        return {"none": None, "true": True, "false": False}[text.lower()]
+    if "," in text:
+        return tuple(_value(part) for part in text.split(",") if part)
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text

@@ -1,7 +1,6 @@
 """Exercises for a course: students write the bprop of a box, and the checker says what is wrong in their words."""
 
-from flowgraph.teaching.exercise import Exercise, Mistake
-from flowgraph.teaching.exercises import exercise, names, solution
+from flowgraph.teaching.exercises import Exercise, Mistake, exercise, names, solution
 from flowgraph.teaching.grading import Grade, grade
 
 __all__ = ["Exercise", "Grade", "Mistake", "exercise", "grade", "names", "solution"]

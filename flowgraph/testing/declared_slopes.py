@@ -11,7 +11,7 @@ import numpy as np
 from flowgraph.box import Box, Elementwise
 from flowgraph.box.slopes import CONSTANT, FINITE, SHARE
 from flowgraph.checking.cases import Case
-from flowgraph.debugging.saturation import is_flat
+from flowgraph.debugging.zero import is_flat
 from flowgraph.testing.probes import differentiable, grads_of, parts, require
 
 

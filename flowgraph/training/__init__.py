@@ -4,25 +4,20 @@ from flowgraph.training import schedules
 from flowgraph.training.bias_variance import BiasVariance, bias_variance
 from flowgraph.training.callbacks import Callback
 from flowgraph.training.checkpoint import Checkpoint, load_checkpoint, resume, save_checkpoint
-from flowgraph.training.clipping import Clipped
-from flowgraph.training.dropout import dropout
 from flowgraph.training.early_stopping import EarlyStopping
 from flowgraph.training.evaluation import Evaluator
 from flowgraph.training.fit import fit
 from flowgraph.training.history import Epoch, History
 from flowgraph.training.initialisers import constant, glorot_uniform, he_normal, he_uniform, zeros
-from flowgraph.training.layers import GRU, LSTM, RNN, BatchNorm, ConvLayer, Embedding, LayerNorm, MultiHeadAttention
-from flowgraph.training.lbfgs import lbfgs
-from flowgraph.training.linear import Linear
-from flowgraph.training.minimum import Minimum
-from flowgraph.training.mlp import MLP
-from flowgraph.training.newton import SaddleError, TooLargeError, newton
+from flowgraph.training.layers import BatchNorm, ConvLayer, Embedding, LayerNorm, MultiHeadAttention
+from flowgraph.training.mlp import MLP, Linear, dropout
+from flowgraph.training.newton import Minimum, SaddleError, TooLargeError, lbfgs, newton
 from flowgraph.training.objective import objective
 from flowgraph.training.preflight import Preflight, PreflightError, PreflightWarning, preflight
 from flowgraph.training.problem import Problem
-from flowgraph.training.proximal import Proximal
+from flowgraph.training.recurrent import GRU, LSTM, RNN
 from flowgraph.training.rule import Rule
-from flowgraph.training.rules import SGD, Adagrad, Adam, AdamW, Momentum, Nesterov, RMSProp
+from flowgraph.training.rules import SGD, Adagrad, Adam, AdamW, Clipped, Momentum, Nesterov, Proximal, RMSProp
 from flowgraph.training.state import State
 from flowgraph.training.trainer import Trainer
 

@@ -11,44 +11,33 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Array, Value
-from flowgraph.errors import DataError, UsageError, install_hint
-from flowgraph.saving.replacing import replace_file, replace_table
-from flowgraph.saving.shown import ShownFile
-from flowgraph.training.display import cell_html, drawn_or_none, numbers_table
-from flowgraph.training.keywords import strict_keywords
-from flowgraph.training.picture_style import (
+from flowgraph.errors import DataError, UsageError
+from flowgraph.saving.replacing import replace_table
+from flowgraph.training.display import (
     BLUE,
     GREY,
     MOST_LABELS,
     MOST_POINTS,
-    STYLE,
     VERMILION,
-    check_suffix,
-    figure_bytes,
+    bare,
+    cell_html,
+    drawn_or_none,
+    numbers_table,
+    picture,
     plain,
+    write_picture,
 )
-from flowgraph.training.settings import read_count, read_number
+from flowgraph.training.settings import read_count, read_number, strict_keywords
 
 GREEN = "#009E73"
 
 
-def plot_decomposition(found: BiasVariance, path: Path, label: str, log: bool) -> Path:
-    """Write the picture; bands are one standard error wide on both sides, the best setting is marked."""
-    check_suffix(path)
-    return ShownFile(replace_file(path, decomposition_picture(found, path.suffix, label, log)))
-
-
 def decomposition_picture(found: BiasVariance, suffix: str, label: str, log: bool) -> bytes:
-    """The content of that file, by its suffix."""
-    try:
-        import matplotlib
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise ImportError(f"plot: needs matplotlib; run: {install_hint('training')}") from None
+    """The picture as a file of this suffix; bands are a standard error wide on both sides, the best is marked."""
     numbers = all(isinstance(row.setting, int | float) and not isinstance(row.setting, bool) for row in found)
     places: list[Any] = [row.setting if numbers else i for i, row in enumerate(found)]
-    with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(6.2, 4), layout="constrained")
+
+    def draw(figure: Any) -> None:
         axes = figure.subplots()
         for name, colour in (("squared bias", BLUE), ("variance", VERMILION), ("error", GREEN)):
             _draw_curve(axes, found, places, name, colour)
@@ -60,10 +49,9 @@ def decomposition_picture(found: BiasVariance, suffix: str, label: str, log: boo
             every = -(-len(places) // MOST_LABELS)
             axes.set_xticks(places[::every], [plain(row.setting) for row in found][::every])
         axes.legend(frameon=False)
-        axes.spines[["top", "right"]].set_visible(False)
-        axes.patch.set_alpha(0)
-        figure.patch.set_alpha(0)
-        return figure_bytes(figure, suffix)
+        bare(axes)
+
+    return picture((6.2, 4), draw, suffix)
 
 
 def _draw_curve(axes: Any, found: BiasVariance, places: list[Any], name: str, colour: str) -> None:
@@ -176,7 +164,7 @@ class BiasVariance:
         Path
             The file that was written.
         """
-        return plot_decomposition(self, Path(path), label, log)
+        return write_picture(path, lambda suffix: decomposition_picture(self, suffix, label, log))
 
     def __repr__(self) -> str:
         return f"<BiasVariance of {len(self)} settings, {self.training_sets} training sets>"

@@ -1,11 +1,14 @@
-"""Callbacks, which are called during a training and may stop it."""
+"""Callbacks, which are called during a training and may stop it; those that show its progress."""
 
 from __future__ import annotations
 
+import logging
+import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from flowgraph.errors import UsageError
+from flowgraph.markup import text
 from flowgraph.training.history import Epoch
 
 if TYPE_CHECKING:
@@ -99,33 +102,111 @@ def as_callback(given: object) -> Callback:
     )
 
 
-class Listeners(Callback):
-    """Several callbacks as one, called in order."""
+def tell(callbacks: Sequence[Callback], event: str, *arguments: Any) -> None:
+    """Call a method of all callbacks, in order."""
+    for callback in callbacks:
+        getattr(callback, event)(*arguments)
 
-    def __init__(self, given: Sequence[object]) -> None:
-        self.callbacks = [as_callback(one) for one in given]
+
+RENEWED = 0.1
+"""Seconds between two states of a bar in a notebook: more are not seen, and each is a message to the browser."""
+
+logger = logging.getLogger("flowgraph.training")
+
+
+def progress_callback(wanted: bool | None, console: Any = None) -> Callback:
+    """A bar, or lines; None decides by where the output goes, and without rich there are only lines."""
+    if wanted is False:
+        return Callback()
+    try:
+        from rich.console import Console
+    except ImportError:
+        return Lines(wanted is True)
+    console = Console() if console is None else console
+    if console.is_jupyter:
+        return Cell()
+    if console.is_terminal:
+        return Bar(console)
+    return Lines(wanted is True, console.print)
+
+
+class Bar(Callback):
+    """One bar, renewed at most ten times a second, which says where training stands."""
+
+    def __init__(self, console: Any) -> None:
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        self.progress = Progress(
+            TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=console
+        )
 
     def on_start(self, trainer: Trainer, epochs: int) -> None:
-        """Tell all that training begins."""
-        for one in self.callbacks:
-            one.on_start(trainer, epochs)
-
-    def on_step(self, trainer: Trainer) -> None:
-        """Tell all of a step."""
-        for one in self.callbacks:
-            one.on_step(trainer)
+        """Show the bar."""
+        self.task = self.progress.add_task("training", total=epochs, completed=trainer.epoch)
+        self.progress.start()
 
     def on_epoch(self, trainer: Trainer, epoch: Epoch) -> None:
-        """Tell all of an epoch."""
-        for one in self.callbacks:
-            one.on_epoch(trainer, epoch)
-
-    def on_stop(self, trainer: Trainer) -> None:
-        """Tell all that the last step was made."""
-        for one in self.callbacks:
-            one.on_stop(trainer)
+        """Advance the bar, with the measures of the epoch."""
+        self.progress.update(self.task, completed=epoch.number, description=describe(epoch))
 
     def on_end(self, trainer: Trainer) -> None:
-        """Tell all that it is over."""
-        for one in self.callbacks:
-            one.on_end(trainer)
+        """Leave the bar as it is."""
+        self.progress.stop()
+
+
+class Cell(Callback):
+    """A bar in a cell of a notebook, as HTML that is renewed in its place: nothing but IPython is needed."""
+
+    def on_start(self, trainer: Trainer, epochs: int) -> None:
+        """Show the bar."""
+        from IPython.display import display
+
+        self.epochs, self.done, self.said, self.shown = epochs, trainer.epoch, "training", time.monotonic()
+        self.handle: Any = display(self, display_id=True)  # type: ignore[no-untyped-call]
+
+    def on_epoch(self, trainer: Trainer, epoch: Epoch) -> None:
+        """Move the bar on, with the measures of the epoch beside it, unless it has just been renewed."""
+        self.done, self.said = epoch.number, describe(epoch)
+        if time.monotonic() - self.shown > RENEWED:
+            self._renew()
+
+    def on_end(self, trainer: Trainer) -> None:
+        """Leave the bar at the last epoch."""
+        self._renew()
+
+    def _renew(self) -> None:
+        self.shown = time.monotonic()
+        if self.handle is not None:  # None where IPython runs outside of a notebook
+            self.handle.update(self)
+
+    def __repr__(self) -> str:
+        return f"epoch {self.done}/{self.epochs}: {self.said}"
+
+    def _repr_html_(self) -> str:
+        bar = f'<progress value="{self.done}" max="{self.epochs}"></progress>'
+        return f"<div>{bar} {text(repr(self))}</div>"
+
+
+class Lines(Callback):
+    """A line about every tenth of the epochs: printed where it was asked for, else logged."""
+
+    def __init__(self, printed: bool, write: Any = print) -> None:
+        self.tell = write if printed else logger.info
+
+    def on_start(self, trainer: Trainer, epochs: int) -> None:
+        """Note how many epochs there are."""
+        self.epochs = epochs
+
+    def on_epoch(self, trainer: Trainer, epoch: Epoch) -> None:
+        """Write the measures of every tenth epoch and of the last."""
+        if epoch.number % max(self.epochs // 10, 1) == 0 or epoch.number == self.epochs:
+            self.tell(f"epoch {epoch.number}/{self.epochs}: {describe(epoch)}")
+
+
+def describe(epoch: Epoch) -> str:
+    """The measures of an epoch in a line."""
+    parts = [f"objective {epoch.train_objective:.4g}"]
+    if epoch.valid_objective is not None:
+        parts.append(f"valid {epoch.valid_objective:.4g}")
+    error = epoch.train_error if epoch.valid_objective is None else epoch.valid_error
+    return ", ".join(parts + ([] if error is None else [f"error {error:.1%}"]))

@@ -21,12 +21,9 @@ from flowgraph.saving.limits import excerpt
 from flowgraph.saving.lock import Lock
 from flowgraph.saving.replacing import remove_leftovers
 from flowgraph.training.callbacks import Callback
-from flowgraph.training.devices import agreed, is_writer
-from flowgraph.training.keywords import strict_settings
-from flowgraph.training.record import check_record
-from flowgraph.training.settings import read_number
-from flowgraph.training.state import State
-from flowgraph.training.trainer import Trainer
+from flowgraph.training.settings import read_number, strict_settings
+from flowgraph.training.state import State, check_record
+from flowgraph.training.trainer import Trainer, agreed, is_writer
 
 if TYPE_CHECKING:
     from flowgraph.training.examples import Fed

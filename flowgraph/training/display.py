@@ -1,13 +1,99 @@
-"""What models and results of a training are shown as in a cell of a notebook: a head, a picture, tables."""
+"""What results of a training, of a search and of a trade-off are shown as: pictures, and cells of a notebook."""
 
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable, Iterable, Sequence
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from flowgraph.box.leaves import Parameter
+from flowgraph.errors import UsageError, install_hint
 from flowgraph.markup import MOST_ROWS, folded, inline, table, text
+from flowgraph.printable import printable
 from flowgraph.rendering.value_table import HEADINGS, summary
+from flowgraph.saving.replacing import replace_file
+from flowgraph.saving.shown import ShownFile
+
+if TYPE_CHECKING:
+    pass
+
+BLUE, VERMILION, GREY = "#0072B2", "#D55E00", "#7B8794"
+MOST_LABELS = 24
+"""Labels of values that are no numbers below an axis; more would run into each other, and some are left out."""
+
+LONGEST_LABEL = 32
+"""Signs of a label: a third of the width of a plot."""
+
+MOST_POINTS = 200
+"""Points that a picture holds as shapes of their own; more are drawn as one image, so that its file stays small."""
+
+SUFFIXES = (".svg", ".png", ".pdf")
+STYLE: dict[Any, Any] = {
+    "svg.fonttype": "none", "svg.hashsalt": "flowgraph", "font.family": "sans-serif", "text.color": GREY,
+    "axes.edgecolor": GREY, "axes.labelcolor": GREY, "xtick.color": GREY, "ytick.color": GREY,
+}  # fmt: skip
+"""Settings of matplotlib: legible on light and dark pages, the same bytes for the same numbers."""
+
+
+def picture(
+    size: tuple[float, float], draw: Callable[[Any], object], suffix: str, *, who: str = "plot", extra: str = "training"
+) -> bytes:
+    """A picture by matplotlib as a file of this suffix, drawn on a figure of so many inches.
+
+    The same drawing gives the same bytes of SVG. `extra` installs what is missing.
+    """
+    try:
+        import matplotlib
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise ImportError(f"{who}: needs matplotlib; run: {install_hint(extra)}") from None
+    content = BytesIO()
+    undated: dict[str, Any] = {"metadata": {"Date": None}} if suffix == ".svg" else {}
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=size, layout="constrained")
+        draw(figure)
+        figure.patch.set_alpha(0)
+        figure.savefig(content, format=suffix.removeprefix("."), **undated)
+    return content.getvalue()
+
+
+def write_picture(path: str | os.PathLike[str], content: Callable[[str], bytes]) -> Path:
+    """Write a picture, whose content is made for the suffix of its file; another suffix is refused."""
+    target = Path(path)
+    if target.suffix not in SUFFIXES:
+        raise UsageError(f"plot: found {target.name!r}, needs a file that ends with one of {', '.join(SUFFIXES)}")
+    return ShownFile(replace_file(target, content(target.suffix)))
+
+
+def bare(axes: Any) -> None:
+    """Leave out the frame above and at the right, and let the page shine through."""
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.patch.set_alpha(0)
+
+
+def logarithmic(axis: Any, ratio: float) -> None:
+    """Make an axis of matplotlib logarithmic, with numbers such as 0.05 at its ticks.
+
+    `ratio` is how many times its smallest value the largest is: under two decades 2 and 5 are marked too.
+    """
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    {"x": axis.axes.set_xscale, "y": axis.axes.set_yscale}[axis.axis_name]("log")
+    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if ratio < 100 else (1.0,)))
+    axis.set_major_formatter(FuncFormatter(lambda value, place: f"{value:g}"))
+    axis.set_minor_formatter(NullFormatter())
+
+
+def plain(label: object) -> str:
+    """A label as it is written, the rest of a long one left out.
+
+    matplotlib would read a formula between two dollar signs, and shrink the plot for a label as long as itself.
+    """
+    shown = printable(str(label))
+    return (shown if len(shown) <= LONGEST_LABEL else f"{shown[: LONGEST_LABEL - 1]}…").replace("$", r"\$")
 
 
 def cell_html(shown: object, svg: str | None, *parts: str, details: tuple[str, str] | None = None) -> str:
@@ -32,16 +118,83 @@ def numbers_table(headings: Sequence[str], rows: Iterable[Iterable[object]]) -> 
     return table([name.replace("_", " ") for name in headings], cells, 0, MOST_ROWS)
 
 
-def drawn_or_none(draw: Callable[[], bytes | str]) -> str | None:
+def drawn_or_none(draw: Callable[[], bytes]) -> str | None:
     """The SVG that `draw` gives; None where matplotlib is not installed."""
     try:
-        drawn = draw()
+        return draw().decode()
     except ImportError:
         return None
-    return drawn.decode() if isinstance(drawn, bytes) else drawn
 
 
 def _cell(value: object) -> str:
     if isinstance(value, float):
         return f"{value:.4g}" if math.isfinite(value) else str(value)
     return "" if value is None else str(value)
+
+
+MEASURES = ("objective", "loss", "error")
+"""Measures of a history that have a panel of their own, from the top."""
+
+DECADE = 10
+"""How many times the smallest value the largest is where a logarithmic axis shows more than a linear one."""
+
+MOST_LAYERS = 12
+"""Layers that a legend names; more would cover their curves."""
+
+
+def history_picture(history: Any, suffix: str, *, width: float = 7.0, log: bool = True) -> bytes:
+    """The objective above, loss, error and gradient norms below, the best epoch marked, as a file of this suffix."""
+    if not len(history):
+        raise UsageError("plot: found a history without an epoch; train for one at least")
+    panels = _panels(history)
+
+    def draw(figure: Any) -> None:
+        from matplotlib.ticker import MaxNLocator
+
+        rows = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
+        for axes, (label, curves) in zip(rows, panels.items(), strict=True):
+            _draw(axes, history, label, curves)
+            values = [value for values in curves.values() for value in values if value is not None]
+            if label != "error" and log and min(values) > 0 and max(values) >= DECADE * min(values):
+                logarithmic(axes.yaxis, max(values) / min(values))
+        figure.legend(*rows[0].get_legend_handles_labels(), loc="outside upper center", ncols=3, frameon=False)
+        rows[-1].set_xlabel("epoch")
+        rows[-1].xaxis.set_major_locator(MaxNLocator(integer=True))
+
+    return picture((width, 1.9 * len(panels) + 0.8), draw, suffix)
+
+
+def _panels(history: Any) -> dict[str, dict[str, list[Any]]]:
+    """What each part of the picture shows: name of the axis, curves by name."""
+    found = {measure: curves for measure in MEASURES if (curves := history.shown(measure))}
+    norms = {c.removeprefix("gradient_norm "): history[c] for c in history.columns if c.startswith("gradient_norm ")}
+    return found | ({"gradient norm": norms} if norms else {})
+
+
+def _draw(axes: Any, history: Any, label: str, curves: dict[str, list[Any]]) -> None:
+    numbers = history["number"]
+    for name, values in curves.items():
+        shown = [100 * value for value in values] if label == "error" else values
+        said, settings = _LINES.get(name, (plain(name), {"linewidth": 1.0}))
+        axes.plot(numbers, shown, label=said, marker="." if len(numbers) == 1 else None, **settings)
+    if history.best_epoch is not None:
+        best = f"best {history.watch}: epoch {history.best_epoch}"
+        axes.axvline(history.best_epoch, color=GREY, linestyle=":", label=best)
+    if label == "error":
+        axes.set_ylim(bottom=0)
+    axes.set_ylabel(_UNITS.get(label, label))
+    if label == "gradient norm":
+        lines = axes.get_lines()[: len(curves)]
+        axes.legend(
+            lines[:MOST_LAYERS], list(map(plain, curves))[:MOST_LAYERS], frameon=False, fontsize="small", ncols=3
+        )
+    bare(axes)
+
+
+_LINES: dict[str, tuple[str, dict[str, Any]]] = {
+    "train": ("train (mean over the epoch)", {"color": BLUE}),
+    "valid": ("valid (at its end)", {"color": VERMILION}),
+}
+"""What is said of the two curves: the first starts above the second, because parameters improve during an epoch."""
+
+_UNITS = {"error": "error in %", "gradient norm": "gradient norm\n(mean over steps)"}

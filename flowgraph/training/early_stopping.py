@@ -5,25 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Annotated, Any, Literal, TypeAlias
 
 import numpy as np
 
 from flowgraph.box import Array
 from flowgraph.errors import UsageError
 from flowgraph.training.history import Epoch
-from flowgraph.training.keywords import strict_settings
 from flowgraph.training.problem import Problem
-from flowgraph.training.settings import read_count, read_number, set_frozen
+from flowgraph.training.settings import SETTINGS, Number, read_fields, strict_settings
 
 Watched: TypeAlias = Literal["objective", "loss", "error"]
-WATCHED: tuple[str, ...] = get_args(Watched)
-
-
-def check_watch(who: str, watch: Any) -> None:
-    """Check that `watch` is a measure of the validation data."""
-    if watch not in WATCHED:
-        raise UsageError(f"{who}: found watch={watch!r}, needs 'objective', 'loss' or 'error'")
 
 
 @strict_settings
@@ -57,19 +49,12 @@ class EarlyStopping:
     EarlyStopping(patience=5, watch='error', minimum_improvement=0.0)
     """
 
-    patience: int | None = 10
-    watch: Watched = "objective"
-    minimum_improvement: float = 0.0
+    patience: Annotated[int | None, SETTINGS["patience"]] = 10
+    watch: Annotated[Watched, SETTINGS["watch"]] = "objective"
+    minimum_improvement: Annotated[float, Number(0)] = 0.0
 
     def __post_init__(self) -> None:
-        check_watch("EarlyStopping", self.watch)
-        set_frozen(self, "patience", _patience("EarlyStopping", "patience", self.patience))
-        least = read_number("EarlyStopping", "minimum_improvement", self.minimum_improvement, low=0)
-        set_frozen(self, "minimum_improvement", least)
-
-
-def _patience(who: str, name: str, found: int | None) -> int | None:
-    return None if found is None else read_count(who, name, found, otherwise=", or None to go on to the end")
+        read_fields(self)
 
 
 def find_stopping(given: EarlyStopping | int | None, problem: Problem, validated: bool) -> EarlyStopping:
@@ -79,7 +64,9 @@ def find_stopping(given: EarlyStopping | int | None, problem: Problem, validated
             f"fit: found early_stopping={given!r} without validation data, by which it would stop; needs valid=, "
             f"examples or the share of the data to hold out, 0.1"
         )
-    found = given if isinstance(given, EarlyStopping) else EarlyStopping(_patience("fit", "early_stopping", given))
+    found = given
+    if not isinstance(found, EarlyStopping):
+        found = EarlyStopping(SETTINGS["patience"].read("fit", "early_stopping", given))
     if found.watch not in problem.evaluated.by_name():
         raise UsageError(
             f"fit: found {found} for an objective without one loss of classes, which has no error; watch 'objective' "

@@ -9,16 +9,15 @@ from flowgraph.box import Box
 from flowgraph.box.leaves import Parameter
 from flowgraph.errors import UsageError
 from flowgraph.plan.backends import BackendName
+from flowgraph.training.callbacks import progress_callback
 from flowgraph.training.checkpoint import refuse_another
 from flowgraph.training.early_stopping import EarlyStopping
 from flowgraph.training.history import History
-from flowgraph.training.keywords import strict_keywords
 from flowgraph.training.preflight import examine
-from flowgraph.training.progress import progress_callback
 from flowgraph.training.rule import Rule
 from flowgraph.training.rules import RuleName
 from flowgraph.training.schedules import Schedule
-from flowgraph.training.settings import read_count
+from flowgraph.training.settings import read_setting, strict_keywords
 from flowgraph.training.state import State
 from flowgraph.training.trainer import Trainer
 
@@ -157,7 +156,7 @@ def fit(  # noqa: PLR0913  a keyword for each setting of a training
     >>> history.best.valid_error < 0.1
     True
     """
-    epochs = read_count("fit", "epochs", epochs)
+    epochs = read_setting("fit", "epochs", epochs)
     if not isinstance(callbacks, Iterable):
         raise UsageError(f"fit: found callbacks={callbacks!r}, needs a list of them, [{callbacks!r}]")
     trainer = Trainer(

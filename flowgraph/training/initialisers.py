@@ -11,8 +11,7 @@ from numpy.typing import DTypeLike
 
 from flowgraph.box import Array
 from flowgraph.errors import UsageError
-from flowgraph.training.keywords import strict_keywords
-from flowgraph.training.settings import Rng, read_count, read_generator, read_number
+from flowgraph.training.settings import Rng, read_count, read_generator, read_number, strict_keywords
 
 Initialiser: TypeAlias = Callable[..., Array]
 

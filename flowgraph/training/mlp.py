@@ -1,4 +1,4 @@
-"""The network of the lecture: linear layers with activations between them, composed only of boxes."""
+"""The network of the lecture: linear layers, activations and dropout, composed only of boxes."""
 
 from __future__ import annotations
 
@@ -11,19 +11,128 @@ from numpy.typing import DTypeLike
 
 from flowgraph.box import Box
 from flowgraph.box.copying import Picklable
-from flowgraph.box.leaves import Input, Parameter
-from flowgraph.box.node import reopened, scope
+from flowgraph.box.leaves import Input, Parameter, Random
+from flowgraph.box.node import current_scope, reopened, scope
+from flowgraph.box.random_draws import Keep
+from flowgraph.boxes.linear_algebra.products import Affine
 from flowgraph.boxes.neural.activation_functions import elu, gelu, leaky_relu, linear, relu, sigmoid, silu, softplus
 from flowgraph.boxes.neural.softmax import log_softmax, softmax
-from flowgraph.errors import UsageError
+from flowgraph.errors import DtypeError, UsageError
 from flowgraph.graph import Graph
 from flowgraph.rendering import notebook_svg
 from flowgraph.training.display import cell_html, parameters_table
-from flowgraph.training.dropout import dropout
-from flowgraph.training.initialisers import Initialiser, InitialiserName
-from flowgraph.training.keywords import strict_settings
-from flowgraph.training.linear import Linear
-from flowgraph.training.settings import Rng, is_rate, read_generator
+from flowgraph.training.initialisers import Initialiser, InitialiserName, find_initialiser
+from flowgraph.training.settings import Rng, is_rate, read_count, read_generator, strict_keywords, strict_settings
+
+
+@strict_keywords
+def dropout(h: Box, rate: float, *, name: str | None = None) -> Any:
+    """Set each number to 0 with probability `rate`, and divide the others by 1 - rate, so that the mean stays.
+
+    The mask is drawn by the run from its seed: the same seed gives the same mask. For predictions build a graph
+    without dropout on the same parameters.
+
+    Parameters
+    ----------
+    h : Box
+        Hidden units, any shape, of floats.
+    rate : float
+        Probability with which a number becomes 0, from 0 up to 1.
+    name : str, optional
+        Name of the mask.
+
+    Returns
+    -------
+    Box
+        A box of the shape of `h`; `h` itself for a rate of 0.
+
+    Raises
+    ------
+    UsageError
+        If `rate` is not from 0 up to 1, or `h` is no box.
+    DtypeError
+        If `h` is not of floats.
+
+    Examples
+    --------
+    >>> import numpy as np, flowgraph as fg
+    >>> h = fg.Input("h", shape=("N", 4))
+    >>> run = fg.Graph(fg.dropout(h, 0.5)).fprop(h=np.ones((2, 4)), seed=3)
+    >>> run.outputs[0]
+    array([[0., 0., 2., 2.],
+           [0., 0., 0., 0.]])
+
+    Source: Srivastava et al. 2014, Dropout.
+    """
+    if not is_rate(rate):
+        raise UsageError(f"dropout: found rate={rate!r}, needs a number from 0 up to, not including, 1")
+    if not isinstance(h, Box):
+        raise UsageError(f"dropout: found {type(h).__name__}, needs a box; the mask is drawn when a graph runs")
+    if h.dtype.kind != "f":
+        raise DtypeError(f"dropout: found {h.title} of dtype {h.dtype}, needs floats")
+    with scope(name or "dropout"):
+        mask = Random(Keep(float(rate)), shape=h.shape, dtype=h.dtype, name="mask" if name else None)
+    dropped = h * mask
+    return dropped.named(name) if name else dropped
+
+
+@strict_settings
+class Linear:
+    """a = b + h W: an Affine box with its parameters, weights of shape (fan_in, fan_out) and biases of zeros.
+
+    Called on a box, it builds the pre-activation; every call shares `W` and `b`.
+
+    Parameters
+    ----------
+    fan_in : int
+        Features of the input.
+    fan_out : int
+        Features of the output.
+    init : str or function, default 'glorot_uniform'
+        What draws the weights: a name, or a function of (fan_in, fan_out).
+    rng : int or numpy.random.Generator, optional
+        A seed, or what draws the weights; None draws differently every time.
+    dtype : dtype_like, default float
+        Dtype of the parameters.
+
+    Examples
+    --------
+    >>> import flowgraph as fg
+    >>> with fg.scope("layer1"):
+    ...     layer = fg.Linear(784, 128, rng=0)
+    >>> layer(fg.Input("x", shape=("N", 784))), layer.W.name
+    (<Affine 'layer1/a': (N, 128) float64>, 'layer1/W')
+
+    Source: Larochelle, Training neural networks, "pre-activation".
+    """
+
+    def __init__(
+        self,
+        fan_in: int,
+        fan_out: int,
+        *,
+        init: InitialiserName | Initialiser = "glorot_uniform",
+        rng: Rng = None,
+        dtype: DTypeLike | None = float,
+    ) -> None:
+        fan_in, fan_out = read_count("Linear", "fan_in", fan_in, low=0), read_count("Linear", "fan_out", fan_out, low=0)
+        generator = read_generator("Linear", rng)
+        self.W = Parameter(find_initialiser(init)(fan_in, fan_out, rng=generator, dtype=dtype), name="W")
+        self.b = Parameter(np.zeros(fan_out, dtype), name="b")
+        self.scope = current_scope()
+
+    def __call__(self, h: Box) -> Box:
+        """The layer applied: h @ W + b, (N, fan_out) of (N, fan_in)."""
+        with reopened(self.scope):
+            return Affine(h, self.W, self.b, name="a")
+
+    def _repr_html_(self) -> str:
+        return cell_html(self, None, parameters_table([self.W, self.b]))
+
+    def __repr__(self) -> str:
+        fan_in, fan_out = self.W.shape
+        return f"<Linear {self.scope}{fan_in} -> {fan_out}>"
+
 
 Activation: TypeAlias = Literal["linear", "sigmoid", "tanh", "relu", "leaky_relu", "elu", "softplus", "gelu", "silu"]
 OutputActivation: TypeAlias = Activation | Literal["softmax", "log_softmax"]

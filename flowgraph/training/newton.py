@@ -1,23 +1,109 @@
-"""Newton's method with the exact Hessian: a linear system is solved in each step, and saddles are detected."""
+"""Methods on all examples and all parameters as one vector: Newton's with the exact Hessian, and L-BFGS."""
 
 from __future__ import annotations
 
 import os
-from typing import Literal
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Any, Literal
 
 import numpy as np
 
 from flowgraph.box import Array
+from flowgraph.box.leaves import Parameter
 from flowgraph.derivatives import gradient, hessian
-from flowgraph.errors import FlowgraphError, UsageError
+from flowgraph.errors import FlowgraphError, UsageError, install_hint
 from flowgraph.graph import Graph
+from flowgraph.plan import compile
+from flowgraph.training.display import cell_html, numbers_table
 from flowgraph.training.examples import Fed, read_examples
-from flowgraph.training.keywords import strict_keywords
-from flowgraph.training.minimum import Minimum, Step
-from flowgraph.training.model_problem import problem_of, without_updates
-from flowgraph.training.parameter_vector import ParameterVector
+from flowgraph.training.objective import problem_of, without_updates
 from flowgraph.training.problem import Problem
-from flowgraph.training.settings import read_count, read_number
+from flowgraph.training.settings import read_count, read_number, strict_keywords
+
+
+class ParameterVector:
+    """Reads and writes parameters as one vector, in their order."""
+
+    def __init__(self, parameters: Sequence[Parameter]) -> None:
+        self.parameters = tuple(parameters)
+        self.ends = np.cumsum([parameter.value.size for parameter in parameters])
+        self.size = int(self.ends[-1])
+
+    def read(self) -> Array:
+        """The values now, in float64."""
+        return self.join([parameter.value for parameter in self.parameters])
+
+    def join(self, arrays: Sequence[Any]) -> Array:
+        """One array per parameter as a vector."""
+        return np.concatenate([np.asarray(array, float).reshape(-1) for array in arrays])
+
+    def split(self, vector: Array) -> dict[Parameter, Array]:
+        """The part of the vector for each parameter, in its shape and dtype."""
+        pairs = zip(self.parameters, np.split(vector, self.ends[:-1]), strict=True)
+        return {p: part.reshape(p.value.shape).astype(p.dtype) for p, part in pairs}
+
+    def write(self, vector: Array) -> None:
+        """Give every parameter its part of the vector."""
+        for parameter, part in self.split(vector).items():
+            parameter.value = part
+
+
+@dataclass(frozen=True)
+class Step:
+    """A step: the objective after it, the norm of the gradient before it, the damping of the Hessian, if there is one.
+
+    `positive_definite` says whether the Hessian at its start was, None where none was computed.
+    """
+
+    number: int
+    objective: float
+    gradient_norm: float
+    damping: float | None = None
+    positive_definite: bool | None = None
+
+
+@dataclass(frozen=True, repr=False)
+class Minimum:
+    """The end of a method: `converged` if the gradient vanished at a point that is no saddle.
+
+    Parameters
+    ----------
+    objective : float
+        The value that was reached.
+    gradient_norm : float
+        Norm of the gradient there.
+    converged : bool
+        Whether the gradient vanished, at what is no saddle.
+    ended : str
+        Why the method ended.
+    steps : tuple of Step
+        The steps, in order.
+
+    Examples
+    --------
+    >>> from flowgraph.training import Minimum
+    >>> Minimum(0.5, 1e-9, True, "the gradient vanishes", ()).converged
+    True
+    """
+
+    objective: float
+    gradient_norm: float
+    converged: bool
+    ended: str
+    steps: tuple[Step, ...]
+
+    def __str__(self) -> str:
+        reached = f"objective {self.objective:.6g}, gradient {self.gradient_norm:.2g}"
+        return f"{reached} after {len(self.steps)} step{'s' * (len(self.steps) != 1)}: {self.ended}"
+
+    def __repr__(self) -> str:
+        return f"<Minimum: {self}>"
+
+    def _repr_html_(self) -> str:
+        steps = numbers_table([entry.name for entry in fields(Step)], [vars(step).values() for step in self.steps])
+        return cell_html(self, None, details=("steps", steps))
+
 
 WORST_DAMPING = 1e12
 """Damping, as a multiple of the largest curvature, at which the search for a lower objective ends: no step is left."""
@@ -223,3 +309,79 @@ def _free_memory() -> int:
         return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (AttributeError, ValueError, OSError):
         return 2 * 2**30
+
+
+@strict_keywords
+def lbfgs(
+    model: object, data: object, *, steps: int = 200, tolerance: float = 1e-5, l2: float = 0.0, memory: int = 10
+) -> Minimum:
+    """Minimise an objective on all examples by L-BFGS, and leave the parameters at the minimum it finds.
+
+    Objective and gradient are one plan. Steps end when no number of the gradient is above `tolerance`; `memory` is
+    how many steps the approximation of the Hessian remembers.
+
+    Parameters
+    ----------
+    model : MLP, Box or Problem
+        What is minimised, as in `fg.fit`.
+    data : pair of arrays, Examples or dict
+        All examples, as in `fg.fit`.
+    steps : int, default 200
+        Largest number of steps.
+    tolerance : float, default 1e-5
+        The steps end when no number of the gradient exceeds it, in the unit of the gradient.
+    l2 : float, default 0.0
+        Strength of the penalty on the squared weights of an MLP.
+    memory : int, default 10
+        Number of steps that the approximation of the Hessian remembers.
+
+    Returns
+    -------
+    Minimum
+        The objective that was reached, and why the method ended.
+
+    Raises
+    ------
+    ImportError
+        If SciPy is not installed.
+
+    Examples
+    --------
+    >>> import numpy as np, flowgraph as fg
+    >>> X = np.random.default_rng(0).normal(size=(100, 2))
+    >>> mlp = fg.MLP([2, 8, 2], rng=0)
+    >>> found = fg.lbfgs(mlp, (X, (X[:, 0] > X[:, 1]).astype(int)), l2=1e-3)
+    >>> found.objective < 0.1
+    True
+
+    Source: Liu and Nocedal 1989, On the limited memory BFGS method for large scale optimization.
+    """
+    try:
+        from scipy.optimize import minimize  # type: ignore[import-untyped]
+    except ImportError:
+        raise ImportError(f"lbfgs: needs SciPy; run: {install_hint('scipy')}") from None
+    read_count("lbfgs", "steps", steps)
+    read_number("lbfgs", "tolerance", tolerance, low=0)
+    read_count("lbfgs", "memory", memory)
+    problem = without_updates(problem_of(model, data, 0.0, l2, who="lbfgs"), "lbfgs")
+    feeds = read_examples(problem, data).arrays
+    flat = ParameterVector(problem.parameters)
+    plan = compile([problem.objective, *gradient(problem.objective, problem.parameters)])
+    done: list[Step] = []
+    latest = [0.0, 0.0]
+
+    def evaluate(vector: Array) -> tuple[float, Array]:
+        flat.write(vector)
+        objective, *grads = plan(feeds, seed=0)  # one draw of random leaves for all steps: one function to minimise
+        joined = flat.join(grads)
+        latest[:] = float(objective), float(np.linalg.norm(joined))
+        return float(objective), joined
+
+    def note(intermediate_result: Any) -> None:
+        done.append(Step(len(done) + 1, float(intermediate_result.fun), latest[1]))
+
+    options = {"maxiter": steps, "maxfun": 20 * steps, "maxcor": memory, "gtol": tolerance, "ftol": 0.0}
+    found = minimize(evaluate, flat.read(), jac=True, method="L-BFGS-B", callback=note, options=options)
+    flat.write(found.x)
+    norm = float(np.linalg.norm(found.jac))
+    return Minimum(float(found.fun), norm, bool(found.success), str(found.message).strip().lower(), tuple(done))

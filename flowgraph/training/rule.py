@@ -1,22 +1,181 @@
-"""The base class of update rules: from parameters, gradients, the learning rate and the rule's state to new values."""
+"""What an update rule is: new values from gradients, for all numbers, weights only, or rows that are looked up."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
-from typing import Any, ClassVar
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from flowgraph.box import Box, Value
+from flowgraph.box import Box, Constant, Elementwise, Value
 from flowgraph.box.leaves import Input, Parameter
 from flowgraph.box.node import reopened
-from flowgraph.boxes.indexing.index import IndexAdd
+from flowgraph.boxes.elementwise.arithmetic import Add, Divide, Multiply, Negative, Positive, Subtract
+from flowgraph.boxes.elementwise.cast import Cast
+from flowgraph.boxes.elementwise.selection import Maximum, Minimum
+from flowgraph.boxes.indexing.index import Index, IndexAdd
+from flowgraph.boxes.indexing.scatter import SetAt
 from flowgraph.errors import UsageError
 from flowgraph.graph import Graph
+from flowgraph.graph.topology import Boxes
 from flowgraph.shapes.indexing import ARRAY
-from flowgraph.training.lookups import Lookups, at_rows, lookups_in, no_table, other_use
 from flowgraph.training.settings import read_number, set_frozen
+from flowgraph.training.weights import reads_shape_only
+
+
+class Lookups(NamedTuple):
+    """The terms of a gradient: what lookups of rows add to it, and what anything else does; and their sums."""
+
+    of_rows: list[IndexAdd]
+    others: list[Box]
+    sums: set[Box]
+
+
+def lookups_in(grad: Box) -> Lookups:
+    """The terms that a gradient is made of by what leaves zeros zero: sums, multiples, limits of each number."""
+    found = Lookups([], [], set())
+    seen: set[Box] = set()
+    stack = [grad]
+    while stack:
+        box = stack.pop()
+        if box in seen:
+            continue
+        seen.add(box)
+        inner = _terms(box)
+        if inner is not None:
+            stack += reversed(inner)
+            if len(inner) > 1:
+                found.sums.add(box)
+        elif isinstance(box, IndexAdd) and _rows_added_to(box) is not None:
+            found.of_rows.append(box)
+        else:
+            found.others.append(box)
+    return found
+
+
+def _terms(box: Box) -> list[Box] | None:
+    """The children outside of whose rows the value of a box is 0; None where there are none."""
+    if isinstance(box, Add | Subtract | Negative | Positive | Cast):
+        return list(box.children) if all(child.shape == box.shape for child in box.children) else None
+    if isinstance(box, Multiply | Minimum | Maximum):
+        for place, factor in enumerate(box.children):
+            if factor.shape == () and (isinstance(box, Multiply) or _limits_no_zero(box, factor)):
+                return [box.children[1 - place]]
+    if isinstance(box, Divide) and box.children[1].shape == ():
+        return [box.children[0]]
+    return None
+
+
+def _limits_no_zero(box: Box, limit: Box) -> bool:
+    """Whether 0 lies within a limit of each number."""
+    if not isinstance(limit, Constant):
+        return False
+    number: Any = limit.value
+    return bool(number >= 0 if isinstance(box, Minimum) else number <= 0)
+
+
+def _row_numbers(box: Index | IndexAdd, indices: Sequence[Box]) -> Box | None:
+    """The numbers of the rows that an index names; None where it names anything but whole rows."""
+    first, *further = box.index or (None,)
+    if any(one is not Ellipsis and one != slice(None) for one in further):
+        return None
+    if isinstance(first, int | np.integer):
+        return Constant(np.array(first))
+    return indices[0] if first == ARRAY and indices[0].dtype.kind in "iu" else None
+
+
+def _rows_added_to(box: IndexAdd) -> Box | None:
+    return _row_numbers(box, box.children[2:])
+
+
+def _rows_of(lookups: Lookups) -> Any:
+    """The numbers of all rows that are looked up; a row may be named several times."""
+    named = list(dict.fromkeys(rows for box in lookups.of_rows if (rows := _rows_added_to(box)) is not None))
+    if len(named) == 1:
+        return named[0]
+    flat: list[Any] = [rows if rows.dtype == np.intp else rows.astype(np.intp) for rows in named]
+    return np.concatenate([rows.reshape(-1) for rows in flat])
+
+
+def at_rows(new: Mapping[Parameter, Box], lookups: Lookups) -> dict[Parameter, Box]:
+    """The update in which parameters of one shape get their new values at the rows of the lookups, and nowhere else.
+
+    The new values are computed at the rows: what works element by element does so for a part of the elements too. Where
+    a row is named twice its value is computed twice, from the same numbers. Rows are taken of the sum of several terms
+    of the gradient, which plans make one of.
+    """
+    rows = _rows_of(lookups)
+    computed: dict[Box, Any] = {}
+    return {
+        parameter: SetAt(parameter, _taken(box, rows, lookups.sums, computed), rows, index=(ARRAY,))
+        for parameter, box in new.items()
+    }
+
+
+def _taken(wanted: Box, rows: Box, sums: Container[Box], computed: dict[Box, Any]) -> Any:
+    """The rows of a box; `computed` are those of others."""
+    stack = [wanted]
+    while stack:
+        box = stack[-1]
+        inner = _is_by_element(box, wanted.shape) and box not in sums
+        missing = [child for child in box.children if child not in computed] if inner else []
+        if missing:
+            stack += missing
+            continue
+        stack.pop()
+        if box in computed:
+            continue
+        if inner:
+            computed[box] = box.with_children(*[computed[child] for child in box.children])
+        else:
+            computed[box] = box if box.shape == () else Index(box, rows, index=(ARRAY,))
+    return computed[wanted]
+
+
+def _is_by_element(box: Box, shape: tuple[Any, ...]) -> bool:
+    """Whether each row of a value follows from the rows of the children."""
+    return (
+        isinstance(box, Elementwise)
+        and box.shape == shape
+        and bool(box.children)
+        and all(child.shape in (shape, ()) for child in box.children)
+    )
+
+
+def other_use(who: str, parameter: Parameter, lookups: Lookups, grads: Mapping[Parameter, Box]) -> UsageError:
+    """The error for a table of which rows are looked up, and that has a gradient for other rows too."""
+    reader = _other_reader(parameter, Graph(*grads.values()))
+    if reader is None:
+        what = f"whose gradient has a term of another kind, {type(lookups.others[0]).__name__}\n  "
+    else:
+        what = f"which {reader.title} reads as a whole\n  built at {reader.built_at}\n  "
+    return UsageError(
+        f"{who}: found lazy=True and the table {parameter.title}, of which rows are looked up, but {what}"
+        f"needs tables of which rows are looked up and nothing else, because a penalty or a product has a gradient for "
+        f"every row; leave the penalty out, or let AdamW decay the rows that are looked up, or leave lazy=True out"
+    )
+
+
+def no_table(who: str, grads: Mapping[Parameter, Box]) -> UsageError:
+    """The error for a lazy rule that has nothing to leave out."""
+    names = ", ".join(parameter.name or parameter.title for parameter in grads)
+    return UsageError(
+        f"{who}: found lazy=True, but of none of the parameters ({names}) rows are looked up, so that it would do "
+        f"nothing; needs a table that is read as table[numbers], with whole numbers, or leave lazy=True out"
+    )
+
+
+def _other_reader(parameter: Parameter, graph: Graph) -> Box | None:
+    """The first box of a graph that reads the values of a parameter otherwise than by rows."""
+    for box in graph.boxes:
+        by_rows = isinstance(box, Index) and _row_numbers(box, box.children[1:]) is not None
+        if not by_rows and any(
+            child is parameter and not reads_shape_only(box, place) for place, child in enumerate(box.children)
+        ):
+            return box
+    return None
+
 
 Updates = dict[Parameter, Box]
 
@@ -54,8 +213,8 @@ class Rule:
         return False
 
     def __post_init__(self) -> None:
-        for field in fields(self):
-            set_frozen(self, field.name, self.read(field.name, getattr(self, field.name)))
+        for setting in fields(self):
+            set_frozen(self, setting.name, self.read(setting.name, getattr(self, setting.name)))
 
     def read(self, setting: str, found: object) -> Any:
         """Check one setting of the rule and return it as it is kept.
@@ -221,3 +380,100 @@ class Rule:
         with reopened(""):
             title = f"{parameter.name}/{name}" if parameter.name else None
             return Parameter(np.zeros_like(parameter.value), name=title)
+
+
+@dataclass(frozen=True, repr=False)
+class LazyRule(Rule):
+    """A rule that can leave the rows of a table as they are in a step that does not look them up."""
+
+    lazy: bool = field(default=False, kw_only=True)
+
+    @property
+    def is_lazy(self) -> bool:
+        """Whether `lazy` was asked for."""
+        return self.lazy
+
+    def read(self, setting: str, found: object) -> Any:
+        """Check one setting; `lazy` is True or False."""
+        if setting != "lazy":
+            return super().read(setting, found)
+        if not isinstance(found, bool | np.bool_):
+            raise UsageError(f"{self.name}: found lazy={found!r}, needs True or False")
+        return bool(found)
+
+    def __repr__(self) -> str:
+        shown = [f"{one.name}={getattr(self, one.name)!r}" for one in fields(self) if one.name != "lazy"]
+        return f"{self.name}({', '.join([*shown, *['lazy=True'] * self.lazy])})"
+
+
+@dataclass(frozen=True)
+class OnWeights(Rule):
+    """A rule that changes weights in another way than biases: those in `parameters`, or those of the objective."""
+
+    parameters: Sequence[Parameter] | None = field(default=None, kw_only=True)
+
+    @property
+    def strength(self) -> float:
+        """How strongly it acts on weights, 0 for not at all."""
+        raise NotImplementedError
+
+    @property
+    def needs_weights(self) -> bool:
+        """Whether the rule acts on weights but does not know them."""
+        return self.strength > 0 and self.parameters is None
+
+    def of_weights(self, weights: Sequence[Parameter]) -> Rule:
+        """A copy of the rule that acts on these parameters."""
+        return replace(self, parameters=weights)
+
+    def read(self, setting: str, found: object) -> Any:
+        """Check one setting; `parameters` becomes a list without repetitions."""
+        if setting != "parameters":
+            return super().read(setting, found)
+        return None if found is None else _read_parameters(self.name, found)
+
+    def updates(self, grads: Mapping[Parameter, Any], rate: Value) -> Updates:
+        """The new values by the rule, whose decay or penalty acts on weights only.
+
+        Raises
+        ------
+        UsageError
+            If the rule does not know the weights of the model, or one of `parameters` is not trained.
+        """
+        names = ", ".join(parameter.name or parameter.title for parameter in grads)
+        if self.needs_weights:
+            raise UsageError(
+                f"{self.name}: found parameters ({names}) of which it does not know the weights; fg.fit reads them off "
+                f"the objective, elsewhere it needs parameters=[...], those to act on"
+            )
+        for parameter in self.parameters or ():
+            if parameter not in grads:
+                raise UsageError(
+                    f"{self.name}: found {parameter.title} among parameters=, which is not trained; needs some of "
+                    f"those that are: {names}"
+                )
+        return super().updates(grads, rate)
+
+    def acts_on(self, parameter: Parameter) -> bool:
+        """Whether the decay or the penalty acts on a parameter.
+
+        Parameters
+        ----------
+        parameter : Parameter
+            A parameter that is trained.
+
+        Returns
+        -------
+        bool
+            True for a weight, if the strength is above 0.
+        """
+        return self.strength > 0 and self.parameters is not None and parameter in self.parameters
+
+
+def _read_parameters(who: str, found: object) -> Boxes:
+    listed = [found] if isinstance(found, Parameter) else found
+    if not isinstance(listed, Sequence) or not all(isinstance(one, Parameter) for one in listed):
+        raise UsageError(f"{who}: found parameters={found!r}, needs a list of parameters, [W1, W2] or mlp.weights")
+    if not listed:
+        raise UsageError(f"{who}: found parameters=[], on which it would not act at all; leave them out, or name some")
+    return Boxes(dict.fromkeys(listed))

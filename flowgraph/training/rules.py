@@ -1,20 +1,21 @@
-"""The update rules: gradient descent, with momentum, with a rate for each number, with decay of weights or L1."""
+"""The update rules: descent, momentum, a rate for each number, decay of weights, the proximal step of L1, clipping."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence  # noqa: F401  in which inherited settings are annotated
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import reduce
+from operator import add
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
+from flowgraph.box import Value
 from flowgraph.box.leaves import Parameter
-from flowgraph.box.value import Value
+from flowgraph.boxes import L1
 from flowgraph.errors import UsageError
-from flowgraph.training.keywords import strict_settings
-from flowgraph.training.lazy_rule import LazyRule
-from flowgraph.training.rule import Rule, Updates
-from flowgraph.training.weight_rule import OnWeights
+from flowgraph.training.rule import LazyRule, OnWeights, Rule, Updates
+from flowgraph.training.settings import read_number, read_setting, strict_settings
 
 
 @strict_settings
@@ -304,3 +305,189 @@ def find_rule(rule: RuleName | Rule) -> Rule:
     if not isinstance(rule, str) or rule.lower() not in RULES:
         raise UsageError(f"rule: found {rule!r}, needs a rule, fg.Momentum(0.9), or one of {', '.join(RULES)}")
     return RULES[rule.lower()]()
+
+
+@strict_settings
+@dataclass(frozen=True)
+class Proximal(OnWeights):
+    """A rule, then the proximal step of l1 · Σ |W|, which sets small weights to exactly 0; biases are left alone.
+
+    W becomes sign(W') max(|W'| − α l1 g, 0), as W' less W' clipped to ±α l1 g, where W' is what the rule gives and g
+    its gain: 1 for SGD, 1 / (1 − β) for Momentum and Nesterov. The objective is given without L1; what is minimised,
+    and so shown and watched as the objective, is the sum of both.
+
+    The weights are `parameters`, or else what `fg.fit` finds to be a factor of a product with something that depends
+    on the inputs, whatever its shape. `l1=0` leaves the rule as it is.
+
+    Parameters
+    ----------
+    rule : Rule
+        The rule before the proximal step, such as `fg.SGD()`.
+    l1 : float, from 0
+        Strength of the penalty per unit of |W|.
+    parameters : sequence of Parameter, optional
+        The weights that are penalised; by default those that `fg.fit` finds.
+
+    Examples
+    --------
+    >>> import numpy as np, flowgraph as fg
+    >>> x, y = fg.Input("x", shape=("N", 3)), fg.Input("y", shape=("N",))
+    >>> w, b = fg.Parameter(np.zeros(3), name="w"), fg.Parameter(0.0, name="b")
+    >>> X = np.random.default_rng(0).normal(size=(50, 3))
+    >>> _ = fg.fit(fg.mean(fg.SquaredError(x @ w + b, y)), (X, 2 * X[:, 0]), rule=fg.Proximal(fg.SGD(), l1=0.5),
+    ...            batch_size=None, epochs=200, progress=False)
+    >>> w.value.round(1)
+    array([1.8, 0. , 0. ])
+
+    Source: Parikh and Boyd 2014, Proximal algorithms, "soft thresholding".
+    """
+
+    rule: Rule
+    l1: float
+
+    @property
+    def strength(self) -> float:
+        """The factor l1."""
+        return self.l1
+
+    @property
+    def is_lazy(self) -> bool:
+        """Whether the inner rule is; then weights that are not looked up are not set to 0 either."""
+        return self.rule.is_lazy
+
+    @property
+    def penalty(self) -> Any:
+        """l1 · Σ |W|, None while it acts on nothing."""
+        return self.l1 * L1(*self.parameters) if self.strength > 0 and self.parameters else None
+
+    def read(self, setting: str, found: object) -> Any:
+        """Check one setting: l1 at least 0, and a rule with a fixed gain (SGD, Momentum or Nesterov)."""
+        if setting == "l1":
+            return read_number(self.name, setting, found, low=0)
+        if setting != "rule":
+            return super().read(setting, found)
+        if not isinstance(found, Rule) or found.gain is None:
+            what = found.name if isinstance(found, Rule) else repr(found)
+            raise UsageError(
+                f"Proximal: found the rule {what}, whose steps have no fixed rate; needs SGD, Momentum or Nesterov"
+            )
+        return found
+
+    def change(self, parameter: Parameter, grad: Value, rate: Value, count: Value) -> Updates:
+        """The step of the rule, then for a weight soft thresholding: sign(theta) max(|theta| − α l1 gain, 0)."""
+        found = self.rule.change(parameter, grad, rate, count)
+        if self.acts_on(parameter):
+            moved: Any = found[parameter]
+            threshold = rate * (self.l1 * (self.rule.gain or 1.0))
+            found[parameter] = moved - np.minimum(np.maximum(moved, -threshold), threshold)
+        return found
+
+
+@strict_settings
+@dataclass(frozen=True)
+class Clipped(Rule):
+    """A rule that is given clipped gradients.
+
+    `value` limits each number of the gradient to ±value. `norm` limits the Euclidean norm of all gradients together:
+    g becomes g · norm / max(‖g‖, norm), which keeps its direction. Given both, values are clipped first.
+
+    Parameters
+    ----------
+    rule : Rule
+        The rule that gets the clipped gradients.
+    norm : float, optional
+        Largest Euclidean norm of all gradients together.
+    value : float, optional
+        Largest absolute value of each number of the gradients.
+
+    Raises
+    ------
+    UsageError
+        If neither `norm` nor `value` is given, or `rule` is no rule.
+
+    Examples
+    --------
+    >>> import flowgraph as fg
+    >>> fg.Clipped(fg.SGD(), norm=1.0)
+    Clipped(rule=SGD(), norm=1.0, value=None)
+
+    Source: Pascanu et al. 2013, On the difficulty of training recurrent neural networks, algorithm 1 (by norm);
+    Mikolov 2012, Statistical language models based on neural networks (by value).
+    """
+
+    rule: Rule
+    norm: float | None = None
+    value: float | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.norm is None and self.value is None:
+            raise UsageError("Clipped: found neither norm= nor value=, so that it clips nothing; needs one of them")
+
+    @property
+    def default_rate(self) -> float:  # type: ignore[override]
+        """The learning rate of the rule inside."""
+        return self.rule.default_rate
+
+    @property
+    def is_lazy(self) -> bool:
+        """Whether the inner rule is."""
+        return self.rule.is_lazy
+
+    @property
+    def needs_weights(self) -> bool:
+        """Whether the inner rule needs to know the weights."""
+        return self.rule.needs_weights
+
+    @property
+    def penalty(self) -> Any:
+        """The penalty that the inner rule minimises besides the objective."""
+        return self.rule.penalty
+
+    def of_weights(self, weights: Sequence[Parameter]) -> Rule:
+        """The same clipping around the inner rule for a model with these weights."""
+        return replace(self, rule=self.rule.of_weights(weights))
+
+    def read(self, setting: str, found: object) -> Any:
+        """Check one setting: a bound above 0, or a rule."""
+        if setting != "rule":
+            return None if found is None else read_number(self.name, setting, found, above=0)
+        if not isinstance(found, Rule):
+            raise UsageError(f"Clipped: found rule={found!r}, needs a rule, fg.Adam()")
+        return found
+
+    def updates(self, grads: Mapping[Parameter, Any], rate: Value) -> Updates:
+        """The new values by the inner rule, from clipped gradients."""
+        clipped = dict(grads)
+        if self.value is not None:
+            clipped = {p: _within(self.name, grad, self.value) for p, grad in clipped.items()}
+        if self.norm is not None:
+            factor = self.norm / np.maximum(norm_of(clipped.values()), self.norm)
+            clipped = {p: grad * _like(factor, grad) for p, grad in clipped.items()}
+        return self.rule.updates(clipped, rate)
+
+
+def _within(who: str, grad: Value, value: float) -> Any:
+    if grad.dtype.kind == "c":
+        raise UsageError(f"{who}: found a gradient of dtype {grad.dtype}, which has no order; clip it by norm=")
+    return np.minimum(np.maximum(grad, -value), value)
+
+
+def clipped_rule(rule: Rule, norm: float | None, value: float | None) -> Rule:
+    """The rule with clipped gradients where a limit is given, else itself."""
+    norm, value = read_setting("fit", "clip_norm", norm), read_setting("fit", "clip_value", value)
+    return rule if norm is None and value is None else Clipped(rule, norm, value)
+
+
+def norm_of(grads: Iterable[Any]) -> Any:
+    """The Euclidean norm of all numbers of some gradients."""
+    return np.sqrt(reduce(add, map(_squares, grads)))
+
+
+def _squares(grad: Value) -> Any:
+    """The sum of the squares of all numbers, of their sizes where they are complex."""
+    return np.sum(grad * grad if grad.dtype.kind == "f" else np.real(grad * np.conj(grad)))
+
+
+def _like(factor: Value, grad: Value) -> Any:
+    return factor if factor.dtype == grad.dtype else factor.astype(grad.dtype)

@@ -13,28 +13,74 @@ Source: Larochelle, Training neural networks, "learning rate".
 from __future__ import annotations
 
 import math
+import warnings
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 from flowgraph.errors import UsageError
-from flowgraph.training.keywords import strict_settings
-from flowgraph.training.schedule import Convergence, ConvergenceWarning, Schedule, set_above_zero, set_counts
-from flowgraph.training.settings import read_number, set_frozen
+from flowgraph.training.settings import Number, read_fields, read_number, set_frozen, strict_settings
 
-__all__ = [
-    "Convergence",
-    "ConvergenceWarning",
-    "Cosine",
-    "Fixed",
-    "FixedFirst",
-    "InverseTime",
-    "OneCycle",
-    "Power",
-    "Schedule",
-    "Step",
-    "WarmUp",
-    "find_schedule",
-]
+
+class ConvergenceWarning(UserWarning):
+    """A schedule of learning rates under which convergence is not certain.
+
+    Cause: a rate that falls too fast or not at all. Cure: `fg.schedules.Power` with 0.5 < delta <= 1.
+    """
+
+
+@dataclass(frozen=True)
+class Convergence:
+    """The two conditions on the rates αₜ of stochastic gradient descent; true if both hold."""
+
+    sum_is_infinite: bool
+    squares_are_finite: bool
+
+    def __bool__(self) -> bool:
+        return self.sum_is_infinite and self.squares_are_finite
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """A learning rate for each update t = 1, 2, 3 ...: `schedule(t)`.
+
+    A schedule of your own gives `rate(t)` and `conditions()`.
+    """
+
+    def __post_init__(self) -> None:
+        read_fields(self)
+
+    def __call__(self, t: int) -> float:
+        """The rate of update t, from 1 on; UsageError below."""
+        if t < 1:
+            raise UsageError(f"{type(self).__name__}: found update {t}, but updates are counted from 1")
+        return float(self.rate(t))
+
+    def rate(self, t: int) -> float:
+        """The rate of update t, from 1 on."""
+        raise NotImplementedError
+
+    def conditions(self) -> Convergence:
+        """Whether the sum of all rates is infinite, and that of their squares finite."""
+        raise NotImplementedError
+
+    def converges(self, warn: bool = False) -> Convergence:
+        """Whether Σ αₜ = ∞ (any point can be reached) and Σ αₜ² < ∞ (the noise dies out); warns if told to.
+
+        Source: Larochelle, Training neural networks, "convergence conditions" (Robbins-Monro).
+        """
+        found = self.conditions()
+        if warn and not found:
+            missing = []
+            if not found.sum_is_infinite:
+                missing.append("the sum of its rates is finite, so that training may stop short of a minimum")
+            if not found.squares_are_finite:
+                missing.append("the sum of their squares is infinite, so that the steps never settle")
+            warnings.warn(
+                f"{self}: {' and '.join(missing)}; InverseTime and Power meet both conditions",
+                ConvergenceWarning,
+                stacklevel=2,
+            )
+        return found
 
 
 @strict_settings
@@ -42,10 +88,7 @@ __all__ = [
 class Fixed(Schedule):
     """The same rate α for every update."""
 
-    alpha: float
-
-    def __post_init__(self) -> None:
-        set_above_zero(self, alpha=self.alpha)
+    alpha: Annotated[float, Number(above=0)]
 
     def rate(self, t: int) -> float:
         """α."""
@@ -61,11 +104,8 @@ class Fixed(Schedule):
 class InverseTime(Schedule):
     """αₜ = α / (1 + δ t), with the decrease constant δ."""
 
-    alpha: float
-    delta: float
-
-    def __post_init__(self) -> None:
-        set_above_zero(self, alpha=self.alpha, delta=self.delta)
+    alpha: Annotated[float, Number(above=0)]
+    delta: Annotated[float, Number(above=0)]
 
     def rate(self, t: int) -> float:
         """α / (1 + δ t)."""
@@ -81,11 +121,11 @@ class InverseTime(Schedule):
 class Power(Schedule):
     """αₜ = α / t^δ, with 0.5 < δ ≤ 1."""
 
-    alpha: float
-    delta: float
+    alpha: Annotated[float, Number(above=0)]
+    delta: Annotated[float, Number(above=0)]
 
     def __post_init__(self) -> None:
-        set_above_zero(self, alpha=self.alpha, delta=self.delta)
+        super().__post_init__()
         if not 0.5 < self.delta <= 1:
             why = (
                 "the squares of the rates have an infinite sum" if self.delta <= 0.5 else "the rates have a finite sum"
@@ -106,13 +146,12 @@ class Power(Schedule):
 class FixedFirst(Schedule):
     """One rate for the first updates, then another schedule, which starts to count there."""
 
-    alpha: float
-    updates: int
+    alpha: Annotated[float, Number(above=0)]
+    updates: Annotated[int, Number(1, whole=True)]
     then: Schedule
 
     def __post_init__(self) -> None:
-        set_above_zero(self, alpha=self.alpha)
-        set_counts(self, updates=self.updates)
+        super().__post_init__()
         _follows(self)
 
     def rate(self, t: int) -> float:
@@ -129,13 +168,12 @@ class FixedFirst(Schedule):
 class Step(Schedule):
     """α, times `factor` after every `every` updates."""
 
-    alpha: float
-    every: int
-    factor: float = 0.1
+    alpha: Annotated[float, Number(above=0)]
+    every: Annotated[int, Number(1, whole=True)]
+    factor: Annotated[float, Number(above=0)] = 0.1
 
     def __post_init__(self) -> None:
-        set_above_zero(self, alpha=self.alpha, factor=self.factor)
-        set_counts(self, every=self.every)
+        super().__post_init__()
         if self.factor >= 1:
             raise UsageError(f"Step: found factor={self.factor}, needs a number below 1; Fixed keeps the rate")
 
@@ -156,14 +194,12 @@ class Cosine(Schedule):
     Source: Loshchilov and Hutter 2017, SGDR: stochastic gradient descent with warm restarts.
     """
 
-    alpha: float
-    updates: int
-    lowest: float = 0.0
+    alpha: Annotated[float, Number(above=0)]
+    updates: Annotated[int, Number(1, whole=True)]
+    lowest: Annotated[float, Number(0)] = 0.0
 
     def __post_init__(self) -> None:
-        set_above_zero(self, alpha=self.alpha)
-        set_counts(self, updates=self.updates)
-        set_frozen(self, "lowest", read_number("Cosine", "lowest", self.lowest, low=0))
+        super().__post_init__()
         if self.lowest > self.alpha:
             raise UsageError(f"Cosine: found lowest={self.lowest}, needs 0 to alpha={self.alpha}")
 
@@ -188,16 +224,14 @@ class OneCycle(Schedule):
     Source: Smith and Topin 2018, Super-convergence: very fast training of neural networks using large learning rates.
     """
 
-    alpha: float
-    updates: int
-    rise: float = 0.3
+    alpha: Annotated[float, Number(above=0)]
+    updates: Annotated[int, Number(1, whole=True)]
+    rise: Annotated[float, Number(above=0, below=1)] = 0.3
     start: float | None = None
     lowest: float | None = None
 
     def __post_init__(self) -> None:
-        set_above_zero(self, alpha=self.alpha)
-        set_counts(self, updates=self.updates)
-        set_frozen(self, "rise", read_number("OneCycle", "rise", self.rise, above=0, below=1))
+        super().__post_init__()
         set_frozen(self, "start", _up_to("start", self.alpha / 25 if self.start is None else self.start, self.alpha))
         lowest = float(self.start or 0) / 1e4 if self.lowest is None else self.lowest
         set_frozen(self, "lowest", _up_to("lowest", lowest, self.alpha))
@@ -223,11 +257,11 @@ class WarmUp(Schedule):
     Source: Goyal et al. 2017, Accurate, large minibatch SGD.
     """
 
-    updates: int
+    updates: Annotated[int, Number(1, whole=True)]
     then: Schedule
 
     def __post_init__(self) -> None:
-        set_counts(self, updates=self.updates)
+        super().__post_init__()
         _follows(self)
 
     def rate(self, t: int) -> float:

@@ -1,15 +1,20 @@
-"""Settings that are numbers: read, or refused with who has them, what was found and what is needed."""
+"""Settings: numbers are read, and unknown keywords refused, with who has them, what was found and what is needed."""
 
 from __future__ import annotations
 
+import functools
+import inspect
 import math
 import sys
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
 from numbers import Integral, Real
-from typing import Any, TypeAlias
+from typing import Any, ParamSpec, TypeAlias, TypeVar, get_type_hints
 
 import numpy as np
 
-from flowgraph.box.value import Value
+from flowgraph.box import Value
 from flowgraph.errors import UsageError
 
 Rng: TypeAlias = int | np.integer[Any] | np.random.Generator | None
@@ -67,6 +72,152 @@ def is_rate(found: object) -> bool:
     return isinstance(found, Real) and not isinstance(found, bool) and 0 <= float(found) < 1
 
 
+@dataclass(frozen=True)
+class Number:
+    """A setting that is a number in a range, of whole numbers from `low` on; `none` says what None means, if it may be.
+
+    `read` gives the value as it is kept.
+    """
+
+    low: float = -math.inf
+    above: float = -math.inf
+    below: float = math.inf
+    whole: bool = False
+    none: str = ""
+
+    def read(self, who: str, name: str, found: Any) -> Any:
+        """The number of Python, or None."""
+        if found is None and self.none:
+            return None
+        otherwise = f", or None {self.none}" * bool(self.none)
+        if self.whole:
+            return read_count(who, name, found, low=int(self.low), otherwise=otherwise)
+        return read_number(who, name, found, low=self.low, above=self.above, below=self.below, otherwise=otherwise)
+
+
+@dataclass(frozen=True)
+class OneOf:
+    """A setting that is one of some words."""
+
+    words: tuple[str, ...]
+
+    def read(self, who: str, name: str, found: Any) -> str:
+        """The word itself."""
+        if not isinstance(found, str) or found not in self.words:
+            raise UsageError(f"{who}: found {name}={found!r}, needs one of {', '.join(self.words)}")
+        return found
+
+
+SETTINGS: Mapping[str, Any] = {
+    "epochs": Number(1, whole=True),
+    "batch_size": Number(1, whole=True, none="for all examples"),
+    "patience": Number(1, whole=True, none="to go on to the end"),
+    "steps_per_epoch": Number(1, whole=True, none="for all of an iterable"),
+    "seed": Number(0, whole=True),
+    "learning_rate": Number(above=0, none="for that of the rule"),
+    "decay": Number(0),
+    "dropout": Number(0, below=1),
+    "l1": Number(0),
+    "l2": Number(0),
+    "average": Number(0, below=1, none="for no average"),
+    "clip_norm": Number(above=0, none="for no limit"),
+    "clip_value": Number(above=0, none="for no limit"),
+    "watch": OneOf(("objective", "loss", "error")),
+}
+"""What the settings of a training may be, whoever takes them: `fg.fit`, a trainer, an experiment, a command."""
+
+
+def read_setting(who: str, name: str, found: Any) -> Any:
+    """A setting of a training as it is kept; `who` was given it under that name."""
+    return SETTINGS[name].read(who, name, found)
+
+
+@functools.cache
+def kinds_of(settings: type) -> dict[str, Any]:
+    """What the fields of a dataclass may be, by name, where their annotations say so: `Annotated[float, Number(0)]`."""
+    hints = get_type_hints(settings, include_extras=True)
+    return {name: hint.__metadata__[0] for name, hint in hints.items() if hasattr(hint, "__metadata__")}
+
+
+def read_fields(settings: object, who: str | None = None) -> None:
+    """Read the fields of a frozen dataclass as their annotations say, while it is made."""
+    owner: Any = type(settings)
+    for name, kind in kinds_of(owner).items():
+        set_frozen(settings, name, kind.read(who or owner.__name__, name, getattr(settings, name)))
+
+
 def set_frozen(setting: object, name: str, value: Value) -> None:
     """Store what was read in a frozen dataclass, while it is made."""
     object.__setattr__(setting, name, value)
+
+
+NOTES: Mapping[str, str] = {
+    "lr": "the rate is fg.fit(learning_rate=...)", "learning_rate": "the rate is fg.fit(learning_rate=...)",
+    "momentum": "see fg.Momentum", "nesterov": "see fg.Nesterov", "weight_decay": "see fg.AdamW(decay=...) and fg.L2",
+}  # fmt: skip
+"""Where to find what a function does not take and another does."""
+
+P = ParamSpec("P")
+R = TypeVar("R")
+C = TypeVar("C", bound=type)
+
+ELSEWHERE: Mapping[str, tuple[str, ...]] = {
+    "activation": ("hidden",), "betas": ("beta1", "beta2"), "eta_min": ("lowest",), "gamma": ("factor",),
+    "lr": ("learning_rate", "alpha"), "max_iter": ("epochs", "steps"), "min_delta": ("minimum_improvement",),
+    "momentum": ("beta",), "monitor": ("watch",), "n_trials": ("trials",), "optimizer": ("rule",),
+    "random_state": ("seed", "rng"), "sparse": ("lazy",), "step_size": ("every",), "t_max": ("updates",),
+    "tol": ("tolerance",), "validation_data": ("valid",), "validation_split": ("valid",), "verbose": ("progress",),
+    "weight_decay": ("decay", "l2"),
+}  # fmt: skip
+"""What PyTorch, Keras and scikit-learn call a setting, and what it is called here, where the spelling does not tell."""
+
+
+def strict_keywords(function: Callable[P, R]) -> Callable[P, R]:
+    """The function, which raises a UsageError for a keyword that it does not take and names the nearest it does."""
+    known = _names(function)
+
+    @functools.wraps(function)
+    def call(*args: P.args, **keywords: P.kwargs) -> R:
+        for name in keywords:
+            if name not in known:
+                raise unknown_keyword(function.__name__, name, known)
+        return function(*args, **keywords)
+
+    return call
+
+
+def strict_settings(cls: C) -> C:
+    """The class, whose constructor refuses keywords as `strict_keywords` does, by the name of the class or subclass."""
+    init: Any = cls.__init__  # type: ignore[misc]
+    known = _names(init)[1:]
+
+    @functools.wraps(init)
+    def start(self: Any, *args: Any, **keywords: Any) -> None:
+        for name in keywords:
+            if name not in known:
+                raise unknown_keyword(type(self).__name__, name, known)
+        init(self, *args, **keywords)
+
+    cls.__init__ = start  # type: ignore[misc]
+    return cls
+
+
+def unknown_keyword(who: str, found: str, known: Collection[str]) -> UsageError:
+    """The error for a keyword that is none of those known."""
+    near = nearest(found, known)
+    every = " or ".join(f"{name}=" for name in near) or f"one of {', '.join(f'{name}=' for name in known) or 'none'}"
+    note = "" if near or found not in NOTES else f"; {NOTES[found]}"
+    return UsageError(f"{who}: found the keyword {found}=, which it does not take; needs {every}{note}")
+
+
+def nearest(found: str, known: Collection[str]) -> list[str]:
+    """Known names similar to a name, the most likely first: by another framework's term, then by spelling."""
+    words = [name for name in ELSEWHERE.get(found.lower(), ()) if name in known]
+    plain = {name.replace("_", "").lower(): name for name in known}
+    spelt = get_close_matches(found.replace("_", "").lower(), plain, n=3, cutoff=0.5)
+    return words[:1] or [plain[name] for name in spelt]
+
+
+def _names(function: Callable[..., Any]) -> list[str]:
+    parameters = inspect.signature(function).parameters.values()
+    return [one.name for one in parameters if one.kind in (one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY)]

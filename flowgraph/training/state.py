@@ -1,17 +1,74 @@
-"""The state of a training as arrays and a record of plain values; a trainer that does not fit refuses it."""
+"""The state of a training as arrays and a record of plain values; one that is damaged or does not fit is refused."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sized
+from collections.abc import Callable, Mapping, Sized
+from dataclasses import fields
+from numbers import Integral, Real
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from flowgraph.box import Array
-from flowgraph.box.copying import Picklable
 from flowgraph.box.leaves import Parameter
 from flowgraph.errors import FeedError, UsageError
 from flowgraph.training.history import Epoch
+
+_LARGEST = 2**1000
+"""A larger whole number is none that a float holds."""
+
+
+def check_record(record: Any) -> None:
+    """Refuse with a ValueError what `Trainer.state` does not write: another type, a number below 0, a name left out."""
+    _check_fields("the record", record, _RECORD)
+    _check_fields("early stopping", record["lookout"], _LOOKOUT)
+    for number, epoch in enumerate(record["history"], 1):
+        _check_fields(f"epoch {number} of the history", epoch, _EPOCH)
+        if epoch["number"] != number:
+            raise ValueError(f"found epoch {epoch['number']!r} where epoch {number} stands")
+    if len(record["history"]) != record["epoch"] or record["lookout"]["best_epoch"] > record["epoch"]:
+        raise ValueError(f"found {record['epoch']} epochs, but a history of {len(record['history'])}")
+
+
+def _check_fields(what: str, found: object, needed: Mapping[str, Callable[[Any], bool]]) -> None:
+    if not isinstance(found, dict):
+        raise ValueError(f"found {what} as {type(found).__name__}")
+    strange = found.keys() - needed.keys() if needed is _EPOCH else ()
+    if strange:
+        raise ValueError(f"found {next(iter(strange))!r} in {what}")
+    for name, fits in needed.items():
+        if name == "metrics" and name not in found:
+            continue
+        if name not in found or not fits(found[name]):
+            raise ValueError(f"found {name}={found.get(name)!r} in {what}")
+
+
+def _count(value: Any) -> bool:
+    return isinstance(value, Integral) and not isinstance(value, bool) and int(value) >= 0
+
+
+def _number(value: Any) -> bool:
+    if isinstance(value, bool) or not isinstance(value, Real):
+        return False
+    return not isinstance(value, int) or abs(value) <= _LARGEST
+
+
+def _number_or_none(value: Any) -> bool:
+    return value is None or _number(value)
+
+
+def _numbers_by_name(value: Any) -> bool:
+    return isinstance(value, dict) and all(isinstance(name, str) and _number(number) for name, number in value.items())
+
+
+_RECORD = {
+    "updates": _count, "epoch": _count, "position": _count, "sums": _numbers_by_name, "seconds": _number,
+    "norms": _numbers_by_name, "lookout": lambda value: True, "history": lambda value: isinstance(value, list),
+}  # fmt: skip
+_LOOKOUT = {"best": _number_or_none, "best_epoch": _count, "reference": _number_or_none, "waited": _count}
+_EPOCH: dict[str, Callable[[Any], bool]] = {field.name: _number_or_none for field in fields(Epoch)} | {
+    "number": _count, "updates": _count, "learning_rate": _number, "seconds": _number, "train_loss": _number,
+    "train_objective": _number,
+    "gradient_norms": _numbers_by_name, "metrics": _numbers_by_name,
+}  # fmt: skip
 
 
 class State(NamedTuple):
@@ -83,75 +140,3 @@ def check_arrays(arrays: Mapping[str, Array], owned: Mapping[str, Parameter]) ->
                 f"restore: found {what} for {name!r}, needs {parameter.dtype} of shape {parameter.shape}; "
                 f"the state belongs to another model or rule"
             )
-
-
-class Resumable(Picklable):
-    """The methods of a trainer that take its state and continue from one."""
-
-    def _identity(self: Any) -> dict[str, Any]:
-        """The settings that a state and a trainer must have in common."""
-        return {
-            "seed": self.seed,
-            "batch_size": self.batch_size,
-            "backend": self.backend,
-            "examples": None if self.train is None else len(self.train),
-            "rule": str(self.rule),
-            "watch": self.lookout.settings.watch,
-            "schedule": str(self.schedule),
-            "average": self.average,
-        }
-
-    def state(self: Any) -> State:
-        """A copy of all that `restore` needs to continue the training with the same numbers.
-
-        Returns
-        -------
-        State
-            Arrays by name, and a record of counts and history.
-        """
-        arrays = {name: np.array(p.value) for name, p in self._step.owned.items()}
-        arrays |= {f"best/{name}": np.array(value) for name, value in self.lookout.parameters.items()}
-        record = {
-            **self._identity(),
-            "updates": self.updates,
-            "epoch": self.epoch,
-            "position": self.position,
-            "sums": dict(self._sums),
-            "seconds": self._seconds,
-            "norms": dict(self._norms),
-            "lookout": self.lookout.record(),
-            "history": [epoch.record() for epoch in self.history],
-        }
-        return State(arrays, record)
-
-    def restore(self: Any, state: State) -> None:
-        """Continue where a state was taken.
-
-        Parameters
-        ----------
-        state : State
-            What `state` returned, in this trainer or in another with the same problem, data and settings.
-
-        Raises
-        ------
-        UsageError
-            If it is no state, or belongs to another problem, other data or other settings.
-        FeedError
-            If an array has another shape or dtype than the parameter.
-        """
-        arrays, record = read_state(state)
-        check_identity(record, self._identity())
-        best = {name.removeprefix("best/"): array for name, array in arrays.items() if name.startswith("best/")}
-        owned, own = self._step.owned, self._step.parameters
-        check_arrays(arrays, owned)
-        check_arrays(arrays, {f"best/{name}": own[name] for name in best if name in own})
-        check_progress(record, {"norms": self._norms, "sums": self._sums}, self.train)
-        for name, parameter in owned.items():
-            parameter.value = arrays[name]
-        self._set_aside = dict[Parameter, Array]()
-        self.lookout.restore(record["lookout"], best)
-        self.updates, self.epoch = record["updates"], record["epoch"]
-        self._begin_epoch(record["position"])
-        self._sums, self._seconds = dict(record["sums"]), record["seconds"]
-        self._norms, self.stopped = dict(record["norms"]), self.lookout.verdict()
-        self.history = [Epoch(**epoch) for epoch in record["history"]]

@@ -2,39 +2,228 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
+import signal
+import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from types import FrameType
 from typing import Any
 
+import numpy as np
+
 from flowgraph.box import Array, Box
-from flowgraph.box.leaves import Parameter
+from flowgraph.box.copying import Picklable
+from flowgraph.box.leaves import Input, Parameter
+from flowgraph.box.node import reopened
+from flowgraph.derivatives import gradient
 from flowgraph.errors import UsageError
+from flowgraph.graph.topology import Boxes
+from flowgraph.plan import compile
 from flowgraph.plan.backends import BackendName
-from flowgraph.training.batches import Nothing, Shuffled, Stream, as_stream
-from flowgraph.training.callbacks import Callback, Listeners
-from flowgraph.training.clipping import clipped_rule
-from flowgraph.training.devices import read_placement
+from flowgraph.plan.emitter import emitter_of
+from flowgraph.training.callbacks import Callback, as_callback, tell
 from flowgraph.training.early_stopping import EarlyStopping, Lookout, find_stopping
-from flowgraph.training.evaluation import DRAWS_OF_EVALUATION
-from flowgraph.training.examples import Fed, parted, read_examples
+from flowgraph.training.evaluation import DRAWS_OF_EVALUATION, Evaluator, Metrics
+from flowgraph.training.examples import (
+    Fed,
+    Nothing,
+    Shuffled,
+    Stream,
+    as_stream,
+    has_weights,
+    parted,
+    read_examples,
+    training_data,
+)
 from flowgraph.training.history import Epoch, History
-from flowgraph.training.interrupt import interruption
-from flowgraph.training.keywords import strict_settings
-from flowgraph.training.metrics import Metrics
-from flowgraph.training.model_problem import problem_of, weighted_problem
-from flowgraph.training.not_finite import SMALLER, cause_in
-from flowgraph.training.rule import Rule
-from flowgraph.training.rules import RuleName, find_rule
+from flowgraph.training.objective import problem_of, weighted_problem
+from flowgraph.training.problem import Problem
+from flowgraph.training.rule import Rule, Updates
+from flowgraph.training.rules import RuleName, clipped_rule, find_rule, norm_of
 from flowgraph.training.schedules import Schedule, find_schedule
-from flowgraph.training.settings import read_count, read_number
-from flowgraph.training.state import Resumable
-from flowgraph.training.step import Step
-from flowgraph.training.training_data import has_weights, training_data
+from flowgraph.training.settings import read_setting, strict_settings
+from flowgraph.training.state import State, check_arrays, check_identity, check_progress, read_state
+
+
+def read_placement(backend: BackendName, mesh: Any, devices: Any, batches: Shuffled | Stream | Nothing) -> Any:
+    """How each batch is divided among devices, None for one device; refused where they do not divide it.
+
+    The last batch of an epoch, and the last part of an evaluation, may be smaller: each device computes it whole.
+    """
+    if mesh is None and devices is None:
+        return None
+    if backend != "jax":
+        what = "mesh" if mesh is not None else "devices"
+        raise UsageError(f'fit: found {what}= with backend={backend!r}, needs backend="jax", which runs on devices')
+    emitter_of(backend)
+    from flowgraph.plan.jax.placement import placement_of
+
+    placement = placement_of("fit", mesh, devices)
+    if not isinstance(batches, Shuffled):
+        return placement
+    if batches.size % placement.parts:
+        raise UsageError(
+            f"fit: found batches of {batches.size} examples for {placement.parts} devices, which do not divide them; "
+            f"give batch_size= a multiple of {placement.parts}"
+        )
+    return dataclasses.replace(placement, uneven=True)
+
+
+def is_writer(placement: Any) -> bool:
+    """Whether this process writes files for all of a training: the first one does."""
+    if placement is None:
+        return True
+    import jax
+
+    return bool(jax.process_index() == 0)
+
+
+def agreed(placement: Any, wish: bool) -> bool:
+    """The decision of the first process, on all of them, so that all act after the same step."""
+    if placement is None:
+        return wish
+    import jax
+
+    if jax.process_count() == 1:
+        return wish
+    from jax.experimental import multihost_utils
+
+    return bool(multihost_utils.broadcast_one_to_all(int(wish)))
+
+
+class Interruption:
+    """Whether Ctrl-C was pressed."""
+
+    def __init__(self) -> None:
+        self.asked = False
+
+    def handle(self, number: int, frame: FrameType | None) -> None:
+        """Take note of the first time; the second raises KeyboardInterrupt."""
+        if self.asked:
+            raise KeyboardInterrupt
+        self.asked = True
+
+
+@contextmanager
+def interruption() -> Iterator[Interruption]:
+    """Ctrl-C is noted, not raised; in a thread, or under a handler of the user's own, it stays as it was."""
+    found = Interruption()
+    before = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or before is not signal.default_int_handler:
+        yield found
+        return
+    signal.signal(signal.SIGINT, found.handle)
+    try:
+        yield found
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+SMALLER = "try a smaller learning rate"
+
+
+def cause_in(arrays: Mapping[Box, Array], step: int) -> str:
+    """What to do about the first objective or gradient that is not finite, of the batch of a step of an epoch."""
+    for box, array in arrays.items():
+        bad = np.argwhere(~np.isfinite(array)) if array.dtype.kind in "fc" else np.empty((0, 0), int)
+        if len(bad):
+            place = tuple(int(i) for i in bad[0])
+            return (
+                f"{len(bad)} of the numbers of {box.title} are not finite in the batch of step {step}, such as "
+                f"{array[place]} at {list(place)}; leave such examples out, or fill them in"
+            )
+    return SMALLER
+
+
+class Step:
+    """The plan of a step, all parameters together, and what there is to read of it.
+
+    `parameters` are those of the problem by name, `owned` these and those of the rule and the averages. `averages` maps
+    each parameter that is trained to the exponential moving average of its values, if the decay `average` is given:
+    E becomes β E + (1 − β) theta with the new theta, from the first values on.
+
+    Source: Polyak and Juditsky 1992, Acceleration of stochastic approximation by averaging; with the exponential mean
+    of Kingma and Ba 2015, Adam, section 7.2.
+    """
+
+    def __init__(
+        self,
+        problem: Problem,
+        rule: Rule,
+        backend: BackendName,
+        average: float | None = None,
+        placement: Any = None,
+    ) -> None:
+        self.problem, self.backend, self.placement = problem, backend, placement
+        grads: dict[Parameter, Box] = dict(
+            zip(problem.parameters, gradient(problem.objective, problem.parameters), strict=True)
+        )
+        norms = _norms(problem, grads)
+        self.layers = tuple(norms)
+        if rule.needs_weights:
+            rule = rule.of_weights(problem.weights(rule.name))
+        self.penalty = rule.penalty
+        measures = problem.measures.with_penalty(rule.penalty).by_name()
+        watched = Boxes(dict.fromkeys(measures.values()))
+        self.places = {name: watched.index(box) for name, box in measures.items()}
+        dtypes = {parameter.dtype for parameter in problem.parameters}
+        rate = Input("learning_rate", dtype=dtypes.pop() if len(dtypes) == 1 else float)
+        updates = rule.updates(grads, rate)
+        self.averages = {} if average is None else {p: _average_of(p) for p in grads}
+        updates |= _moved(self.averages, updates, average or 0.0)
+        self.plan = compile(
+            [*watched, *norms.values()],
+            updates | problem.updates,
+            [*problem.inputs, rate],
+            backend=backend,
+            mesh=placement,
+        )
+        self.parameters: dict[str, Parameter] = {problem.names[p]: p for p in (*grads, *problem.updates)}
+        own = [parameter for parameter in updates if parameter not in grads]
+        self.owned = {f"parameter/{name}": p for name, p in self.parameters.items()}
+        self.owned |= {f"rule/{number}/{p.name}": p for number, p in enumerate(own)}
+
+    def run(self, arrays: Mapping[Box, Array], rate: float, seed: int) -> tuple[dict[str, float], dict[str, float]]:
+        """Change the parameters by a batch; the measures by name, and the norm of the gradient by layer."""
+        values = self.plan(*(arrays[box] for box in self.problem.inputs), rate, seed=seed)
+        norms = values[len(values) - len(self.layers) :]
+        measured = {name: float(values[place]) for name, place in self.places.items()}
+        return measured, {layer: float(norm) for layer, norm in zip(self.layers, norms, strict=True)}
+
+    def evaluator(self) -> Evaluator:
+        """What measures the model on validation examples: on the devices of the steps, if these are those of JAX."""
+        where: dict[str, Any] = {"backend": "jax", "mesh": self.placement} if self.backend == "jax" else {}
+        return Evaluator(self.problem, self.penalty, averages=self.averages, **where)
+
+    def values(self) -> dict[str, Array]:
+        """The parameters to use the model with, by name: moving averages if there are any."""
+        return {name: self.averages.get(p, p).value for name, p in self.parameters.items()}
+
+
+def _norms(problem: Problem, grads: Mapping[Parameter, Box]) -> dict[str, Any]:
+    """The Euclidean norm of the gradient of each layer."""
+    by_layer: dict[str, list[Any]] = {}
+    for parameter, grad in grads.items():
+        by_layer.setdefault(problem.layer_of(parameter), []).append(grad)
+    return {layer: norm_of(parts) for layer, parts in by_layer.items()}
+
+
+def _average_of(parameter: Parameter) -> Parameter:
+    with reopened(""):
+        return Parameter(np.array(parameter.value), name=f"{parameter.name or 'parameter'}/average")
+
+
+def _moved(averages: Mapping[Parameter, Parameter], updates: Updates, decay: float) -> Updates:
+    """The new values of the averages, from the new values of the parameters."""
+    new: Mapping[Parameter, Any] = updates
+    return {average: decay * average + (1 - decay) * new[p] for p, average in averages.items()}
 
 
 @strict_settings
-class Trainer(Resumable):
+class Trainer(Picklable):
     """Trains a model step by step by one plan, `plan`; model, data (here `train`) and settings are those of `fg.fit`.
 
     `updates` counts the steps, `epoch` the complete epochs, `position` the examples seen in the next. Order and dropout
@@ -76,7 +265,7 @@ class Trainer(Resumable):
         train, first = as_stream(train, steps_per_epoch)
         problem = problem_of(model, first, l1, l2, evaluate=evaluate, updates=updates)
         self.problem = weighted_problem(problem) if has_weights(valid, sample_weight) else problem
-        self.seed = read_count("fit", "seed", seed, low=0)
+        self.seed: int = read_setting("fit", "seed", seed)
         self.batch_size = batch_size
         self._read(train, valid, sample_weight)
         if evaluate is not None and self.valid is None:
@@ -87,7 +276,7 @@ class Trainer(Resumable):
         self.schedule = find_schedule("fit", self.rule.default_rate if learning_rate is None else learning_rate)
         self.backend = backend
         self.placement = read_placement(backend, mesh, devices, self.batches)
-        self.average = None if average is None else read_number("fit", "average", average, low=0, below=1)
+        self.average: float | None = read_setting("fit", "average", average)
         self.lookout = Lookout(find_stopping(early_stopping, self.problem, self.valid is not None))
         self.updates = self.epoch = 0
         self.stopped: str | None = None
@@ -262,30 +451,30 @@ class Trainer(Resumable):
         History
             The measures of all epochs, and why training ended.
         """
-        listeners = Listeners(callbacks)
+        listeners = [as_callback(one) for one in callbacks]
         for parameter, value in self._set_aside.items():
             parameter.value = value
         try:
             with interruption() as interrupted:
-                listeners.on_start(self, epochs)
+                tell(listeners, "on_start", self, epochs)
                 while self.stopped is None and self.epoch < epochs and self._has_data():
                     self._run_step(listeners)
                     if interrupted.asked and self.stopped is None:
                         self.stopped = "interrupted"
-                listeners.on_stop(self)
+                tell(listeners, "on_stop", self)
         finally:
-            listeners.on_end(self)
+            tell(listeners, "on_end", self)
         ended = f"ended: {self.stopped}" if self.stopped else f"ended after {self.epoch} epoch{'s' * (self.epoch != 1)}"
         self.put_back_best()
         watch = self.lookout.settings.watch
         return History(self.history, best_epoch=self.lookout.best_epoch or None, ended=ended, watch=watch)
 
-    def _run_step(self, listener: Callback) -> None:
+    def _run_step(self, listeners: Sequence[Callback]) -> None:
         if self.batches.more:
             self.step()
-            listener.on_step(self)
+            tell(listeners, "on_step", self)
         if not self.batches.more:
-            listener.on_epoch(self, self.end_epoch())
+            tell(listeners, "on_epoch", self, self.end_epoch())
 
     def _has_data(self) -> bool:
         """Whether the epoch can continue; a stream that cannot be iterated again ends the training."""
@@ -319,3 +508,71 @@ class Trainer(Resumable):
         self._set_aside = {p: p.value for p in self._step.averages}
         for name, parameter in self._step.parameters.items():
             parameter.value = self.lookout.parameters.get(name, now[name])
+
+    def _identity(self) -> dict[str, Any]:
+        """The settings that a state and a trainer must have in common."""
+        return {
+            "seed": self.seed,
+            "batch_size": self.batch_size,
+            "backend": self.backend,
+            "examples": None if self.train is None else len(self.train),
+            "rule": str(self.rule),
+            "watch": self.lookout.settings.watch,
+            "schedule": str(self.schedule),
+            "average": self.average,
+        }
+
+    def state(self) -> State:
+        """A copy of all that `restore` needs to continue the training with the same numbers.
+
+        Returns
+        -------
+        State
+            Arrays by name, and a record of counts and history.
+        """
+        arrays = {name: np.array(p.value) for name, p in self._step.owned.items()}
+        arrays |= {f"best/{name}": np.array(value) for name, value in self.lookout.parameters.items()}
+        record = {
+            **self._identity(),
+            "updates": self.updates,
+            "epoch": self.epoch,
+            "position": self.position,
+            "sums": dict(self._sums),
+            "seconds": self._seconds,
+            "norms": dict(self._norms),
+            "lookout": self.lookout.record(),
+            "history": [epoch.record() for epoch in self.history],
+        }
+        return State(arrays, record)
+
+    def restore(self, state: State) -> None:
+        """Continue where a state was taken.
+
+        Parameters
+        ----------
+        state : State
+            What `state` returned, in this trainer or in another with the same problem, data and settings.
+
+        Raises
+        ------
+        UsageError
+            If it is no state, or belongs to another problem, other data or other settings.
+        FeedError
+            If an array has another shape or dtype than the parameter.
+        """
+        arrays, record = read_state(state)
+        check_identity(record, self._identity())
+        best = {name.removeprefix("best/"): array for name, array in arrays.items() if name.startswith("best/")}
+        owned, own = self._step.owned, self._step.parameters
+        check_arrays(arrays, owned)
+        check_arrays(arrays, {f"best/{name}": own[name] for name in best if name in own})
+        check_progress(record, {"norms": self._norms, "sums": self._sums}, self.train)
+        for name, parameter in owned.items():
+            parameter.value = arrays[name]
+        self._set_aside = {}
+        self.lookout.restore(record["lookout"], best)
+        self.updates, self.epoch = record["updates"], record["epoch"]
+        self._begin_epoch(record["position"])
+        self._sums, self._seconds = dict(record["sums"]), record["seconds"]
+        self._norms, self.stopped = dict(record["norms"]), self.lookout.verdict()
+        self.history = [Epoch(**epoch) for epoch in record["history"]]

@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.kept import Kept
 from benchmarks.outside import evidence
 from benchmarks.outside.entry import DIFFERENCES, Case, Entry, Package, packages
 from benchmarks.outside.score import Result, measure, summary
 from benchmarks.quoting.condensing import counted
 from benchmarks.quoting.texts import outside
+from benchmarks.stored import Stored
 
 ROOT = Path(__file__).parent.parent.parent
 TEXTBOOK = next(package for package in packages() if package.name == "textbook-dense")
@@ -43,7 +43,7 @@ def two() -> Package:
 
 @pytest.mark.parametrize("checker", ["flowgraph", "own"])
 def test_a_right_layer_passes_and_a_wrong_one_is_found(checker):
-    found = measure(two(), checker, Kept([]))
+    found = measure(two(), checker, Stored([]))
     assert [result.outcome for result in found] == ["right", "found"]
     assert all(result.answer["seconds"] > 0 for result in found)
 
@@ -51,8 +51,8 @@ def test_a_right_layer_passes_and_a_wrong_one_is_found(checker):
 def test_what_is_kept_is_not_run_again(tmp_path):
     file = tmp_path / "kept.jsonl"
     for entry in two().entries:
-        Kept(["--keep", str(file)])(f"flowgraph: {entry.title}", lambda: {"verdict": "undecided", "seconds": 1.0})
-    found = measure(two(), "flowgraph", Kept(["--keep", str(file)]))
+        Stored(["--keep", str(file)])(f"flowgraph: {entry.title}", lambda: {"verdict": "undecided", "seconds": 1.0})
+    found = measure(two(), "flowgraph", Stored(["--keep", str(file)]))
     assert [result.outcome for result in found] == ["undecided"] * 2
 
 

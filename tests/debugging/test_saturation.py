@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import flowgraph as fg
-from flowgraph.debugging.saturation import share_flat
+from flowgraph.debugging.zero import share_flat
 from flowgraph.errors import DeclarationError
 from tests.registry import unregister
 

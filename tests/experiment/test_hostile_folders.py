@@ -15,7 +15,7 @@ from flowgraph.data.files import read_npz
 from flowgraph.errors import DataError, SavedFileError, UsageError
 from flowgraph.experiment import Experiment, RunFolder, TrainSettings, resume_training, train
 from flowgraph.search import Choice, LogUniform, Uniform, Whole
-from flowgraph.search.space_record import space_of_record, space_record
+from flowgraph.search.space import space_of_record, space_record
 from flowgraph.training.mlp import MLP
 from tests.saving.fuzz import mutated
 

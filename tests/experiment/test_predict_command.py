@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 import flowgraph as fg
 from flowgraph.cli import main
-from flowgraph.cli.predict import as_text, predict, predictions
+from flowgraph.cli.train import as_text, predict, predictions
 
 FORMULAS = (
     "=1+1", "@SUM(1)", "+cmd|' /C calc'!A0", "-2+3", "\t=1", "\r=1", "\n=1", "＝1", "-", "+", "-inf", "-1_0", "--1",

@@ -3,15 +3,15 @@
 import numpy as np
 import pytest
 
-from flowgraph.cli.options import settings_of
+from flowgraph.cli.train import settings_of
 from flowgraph.cli.train import train as command
 from flowgraph.experiment import RunFolder, TrainSettings, train
-from flowgraph.experiment.report import _options, advice_of_run
+from flowgraph.experiment.training import _options, advice_of_run
 from flowgraph.training import Epoch, History
-from flowgraph.training.diagnosis import Advice
+from flowgraph.training.history import Advice
 from tests.browser import in_a_browser
-from tests.reports.browser import cut
-from tests.reports.wellformed import check_page
+from tests.training.browser import cut
+from tests.training.wellformed import check_page
 
 BASES = [
     TrainSettings("iris"),

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 import flowgraph as fg
-from flowgraph.training.lookups import at_rows, lookups_in
+from flowgraph.training.rule import at_rows, lookups_in
 from tests.fuzz.agreement import Rounding, disagreement
 from tests.fuzz.case import Case
 

@@ -17,14 +17,16 @@ OF_ARRAYS_ONLY = {
 }  # fmt: skip
 """Functions that give no box: their answer is known when the graph is built, or refused."""
 
+PROGRAMS = ("flowgraph.box.", "flowgraph.boxes.")
+"""Where the boxes stand that a program written in NumPy makes; loops, plans and adapters have others of their own."""
 
 INSIDE = {
     "PlacesOf", "PlaceOf", "MinusAt", "AddMatMul", "AddAtRows", "PlacesOfRows", "SpreadToRectified",  # of plans
-    "CofactorSlopes", "MeanOfLargest", "SlopeOfBprop", "TransposedBprop", "PerRow",  # of second derivatives
+    "CofactorSlopes", "MeanOfLargest",  # of second derivatives
     "UnitRows", "RepeatRows", "RowsAs",  # of Jacobians
-    "BpropOf",  # of users' boxes
+    "Barrier", "InTraining",  # of checkpoints, of modes of training
 }  # fmt: skip
-"""Boxes that no graph of values and gradients holds."""
+"""Boxes that no graph of values and gradients holds, but rooms above, which have boxes of their own too."""
 
 
 def test_every_function_that_boxes_understand_may_stand_in_a_line():
@@ -45,7 +47,8 @@ def test_programs_and_their_gradients_hold_every_box():
                 boxes.update(type(box).__name__ for box in Built(case, np.random.default_rng(number)).whole)
             except Exception:  # what cannot be built is a matter of test_fuzz
                 continue
-    missing = {name for name in fg.registry if "." not in name and not boxes[name]}
+    of_programs = {name for name, box in fg.registry.items() if box.__module__.startswith(PROGRAMS)}
+    missing = {name for name in of_programs if not boxes[name]}
     rare = missing - INSIDE
     assert missing >= INSIDE
-    assert len(rare) <= len(fg.registry) // 20, f"hardly ever drawn: {sorted(rare)}"
+    assert len(rare) <= len(of_programs) // 50, f"hardly ever drawn: {sorted(rare)}"

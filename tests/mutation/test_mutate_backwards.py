@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from flowgraph.mutation import mutants_of
-from flowgraph.mutation.backwards import backwards_of
+from flowgraph.mutation.mutants import backwards_of
 
 TORCH = """
 class Square(torch.autograd.Function):

@@ -13,7 +13,7 @@ import pytest
 import flowgraph as fg
 from flowgraph.errors import UsageError
 from flowgraph.rendering.animation import page
-from flowgraph.rendering.mathml import mathml
+from flowgraph.rendering.notation import mathml
 from flowgraph.rendering.wording import number_text
 from tests.browser import answered, in_a_browser, shown
 from tests.rendering.graphs import deep, feeds, lecture, nasty

@@ -106,7 +106,7 @@ def test_png_without_an_engine_becomes_svg_with_the_remedy(no_engine: None, tmp_
 def test_pdf_without_an_engine_names_the_remedy(
     no_engine: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("flowgraph.rendering.pdf.find_spec", lambda name: None)
+    monkeypatch.setattr("flowgraph.rendering.paper.find_spec", lambda name: None)
     with pytest.warns(RenderWarning, match=re.escape(install_hint("pdf"))):
         assert lecture().render(tmp_path / "net.pdf") == tmp_path / "net.svg"
     assert (tmp_path / "net.svg").exists()
@@ -186,7 +186,7 @@ def test_a_pdf_without_dot_brings_its_font_for_letters_that_readers_lack(
     no_engine: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("svglib")
-    pdf = importlib.import_module("flowgraph.rendering.pdf")
+    pdf = importlib.import_module("flowgraph.rendering.paper")
     graph = fg.Graph(np.tanh(fg.Input("вес", shape=(3,))))
     if any((folder / "DejaVuSans.ttf").is_file() for folder in pdf._folders()):
         graph.render(tmp_path / "net.pdf")

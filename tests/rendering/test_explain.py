@@ -15,8 +15,7 @@ from flowgraph.errors import RenderError, UsageError, install_hint
 from flowgraph.rendering.derivation import Line, derive
 from flowgraph.rendering.formula_of_box import split
 from flowgraph.rendering.gallery import box_graph
-from flowgraph.rendering.mathml import mathml
-from flowgraph.rendering.notation import name_latex, text_latex
+from flowgraph.rendering.notation import mathml, name_latex, text_latex
 from tests.rendering.graphs import deep, lecture, nasty
 from tests.rendering.test_dot_text import golden
 

@@ -12,12 +12,11 @@ import scipy.special
 
 import flowgraph as fg
 from flowgraph.errors import UsageError
-from flowgraph.rendering.box_code import code_of
 from flowgraph.rendering.formulas import plain_formula
-from flowgraph.rendering.gallery import box_graph, box_svg, gallery, topics
+from flowgraph.rendering.gallery import box_graph, box_svg, code_of, gallery, topics
 from tests.browser import in_a_browser
-from tests.reports.browser import cut
-from tests.reports.wellformed import check_page
+from tests.training.browser import cut
+from tests.training.wellformed import check_page
 
 DRAWN = [
     cls

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 import flowgraph as fg
 from flowgraph.errors import UsageError
 from flowgraph.rendering.files import picture_of
+from flowgraph.rendering.layering import lines_of
 from flowgraph.rendering.layout import place
-from flowgraph.rendering.line_breaks import lines_of
 from flowgraph.rendering.placement import Layout, Place
 from tests.rendering.graphs import deep, feeds, lecture
 

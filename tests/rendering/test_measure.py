@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 
 import flowgraph as fg
-from flowgraph.demo.digits import Examples, build_network
-from flowgraph.demo.pictures import write_pictures
+from flowgraph.experiment.demo import Examples, build_network, write_pictures
 from flowgraph.rendering import measure
 from flowgraph.rendering.animation import page
 from tests.browser import in_a_browser

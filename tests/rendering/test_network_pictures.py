@@ -11,9 +11,9 @@ import pytest
 import flowgraph as fg
 from flowgraph.rendering.entry import graph_to_draw
 from flowgraph.rendering.files import picture_of
-from flowgraph.rendering.openable import openable
 from flowgraph.rendering.picture import Picture
 from flowgraph.rendering.subject import Subject
+from flowgraph.rendering.viewer import openable
 from tests.rendering.test_folding import times, words
 from tools.picture_claims import of_layout, untrue
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import flowgraph as fg
-from flowgraph.rendering import openable
+from flowgraph.rendering import viewer
 from flowgraph.rendering.files import picture_of
 from flowgraph.rendering.layout import place
 from flowgraph.rendering.subject import Subject
@@ -103,7 +103,7 @@ def test_a_large_graph_begins_closed_and_search_opens_what_it_finds(layers: int)
 
 
 def test_equal_modules_in_a_row_have_a_frame_of_their_own() -> None:
-    picture = openable.openable(Subject(deep(50)))
+    picture = viewer.openable(Subject(deep(50)))
     (row,) = [frame for frame in picture.frames if "//" in frame.path]
     assert row.title == "layer1–50"
     assert row.note == "×50"
@@ -113,8 +113,8 @@ def test_equal_modules_in_a_row_have_a_frame_of_their_own() -> None:
 
 
 def test_a_graph_that_is_too_large_stays_as_in_any_picture(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(openable, "MOST_BOXES", 100)
-    assert openable.openable(Subject(deep(50))) == picture_of(deep(50))
+    monkeypatch.setattr(viewer, "MOST_BOXES", 100)
+    assert viewer.openable(Subject(deep(50))) == picture_of(deep(50))
 
 
 def test_without_scopes_there_is_nothing_to_close(tmp_path: Path) -> None:

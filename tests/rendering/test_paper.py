@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 import flowgraph as fg
 from flowgraph.errors import RenderWarning, UsageError
 from flowgraph.rendering.files import picture_of, svg_of
-from flowgraph.rendering.openable import openable
 from flowgraph.rendering.paper import POINTS, SMALLEST
 from flowgraph.rendering.subject import Subject
 from flowgraph.rendering.tikz import tikz_text
+from flowgraph.rendering.viewer import openable
 from tests.rendering.graphs import deep, lecture, nasty
 from tests.rendering.random_graphs import random_graph
 from tests.rendering.test_openable import nested

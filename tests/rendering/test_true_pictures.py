@@ -17,10 +17,10 @@ import flowgraph as fg
 from flowgraph.rendering.compose import compose
 from flowgraph.rendering.files import picture_of, svg_of
 from flowgraph.rendering.gallery import box_graph
-from flowgraph.rendering.openable import openable
 from flowgraph.rendering.picture import Picture
 from flowgraph.rendering.placement import Place
 from flowgraph.rendering.subject import Subject
+from flowgraph.rendering.viewer import openable
 from tests.browser import in_a_browser, shared
 from tests.commit import seed_of_commit
 from tests.rendering.graphs import deep, feeds, lecture, nasty

@@ -16,7 +16,7 @@ from flowgraph.saving.archive import archive_bytes, read_archive
 from flowgraph.saving.graph_file import graph_document, read_graph
 from flowgraph.shapes.size import Size
 from flowgraph.training import Checkpoint, load_checkpoint
-from flowgraph.training.record import check_record
+from flowgraph.training.state import check_record
 from tests.saving.fuzz import mutated
 
 CASES = 3000

@@ -7,9 +7,8 @@ from hypothesis import strategies as st
 
 from flowgraph.saving.lock import this_process
 from flowgraph.search import Choice, Uniform
-from flowgraph.search.engine import optuna, study_of
-from flowgraph.search.grid import Grid, point_of
-from flowgraph.search.search import PROCESS, _finished, _take_up_again, _taken
+from flowgraph.search.database import optuna, study_of
+from flowgraph.search.search import PROCESS, Grid, _finished, _take_up_again, _taken, point_of
 
 SPACE = {"a": Choice(["one", "two", "three"]), "b": Uniform(0.0, 1.0, points=2)}
 DEAD = {**this_process(), "pid": 2**22 + 1}

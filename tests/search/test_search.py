@@ -13,8 +13,8 @@ from rich.console import Console
 import flowgraph as fg
 from flowgraph.errors import UsageError, install_hint
 from flowgraph.search import Choice, LogUniform, Uniform, Whole, read_space, search
-from flowgraph.search.engine import sampler_of, study_of
-from flowgraph.search.space_record import space_of_record, space_record
+from flowgraph.search.database import sampler_of, study_of
+from flowgraph.search.space import space_of_record, space_record
 
 BOWL = {"a": LogUniform(1e-4, 1.0, points=5), "b": Uniform(-1.0, 1.0, points=3), "c": Choice(["x", (1, 2)])}
 

@@ -122,7 +122,7 @@ def test_ctrl_c_ends_with_130(tmp_path, monkeypatch):
     def interrupted(*arguments, **settings):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("flowgraph.cli.search.select", interrupted)
+    monkeypatch.setattr("flowgraph.cli.train.select", interrupted)
     result = run("moons", "-s", "l2=0.0|0.1", "-o", tmp_path / "new")
     assert (result.exit_code, "the same command goes on" in result.output) == (130, True)
 

@@ -7,11 +7,11 @@ import pytest
 
 from flowgraph.experiment import TrainSettings
 from flowgraph.search import Choice, LogUniform, SearchResult, Trial, Uniform, select
-from flowgraph.search.diagnosis import influences
-from flowgraph.search.space_text import read_space
+from flowgraph.search.result import influences
+from flowgraph.search.space import read_space
 from tests.browser import in_a_browser
-from tests.reports.browser import cut
-from tests.reports.wellformed import check_page, read
+from tests.training.browser import cut
+from tests.training.wellformed import check_page, read
 
 SPACE = {"rate": LogUniform(1e-4, 1.0), "shift": Uniform(-1.0, 1.0), "kind": Choice(("a", "b"))}
 

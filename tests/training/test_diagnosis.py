@@ -7,7 +7,7 @@ import pytest
 
 import flowgraph as fg
 from flowgraph.training import Epoch, History
-from tests.reports.wellformed import read
+from tests.training.wellformed import read
 
 
 def history(train, valid=None, ended="ended after all", **settings):

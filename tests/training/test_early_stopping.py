@@ -10,7 +10,7 @@ from flowgraph.errors import UsageError
 from flowgraph.training import Trainer
 from flowgraph.training.early_stopping import Lookout, find_stopping
 from flowgraph.training.history import Epoch
-from flowgraph.training.model_problem import mlp_problem
+from flowgraph.training.objective import mlp_problem
 
 
 def look(losses, errors=None, **settings):
@@ -99,7 +99,7 @@ def test_what_may_be_given():
 
 
 def test_what_it_refuses():
-    with pytest.raises(UsageError, match=r"EarlyStopping: found watch='accuracy', needs 'objective', 'loss' or"):
+    with pytest.raises(UsageError, match=r"EarlyStopping: found watch='accuracy', needs one of objective, loss, error"):
         fg.EarlyStopping(watch="accuracy")
     with pytest.raises(UsageError, match=r"EarlyStopping: found patience=0, needs a whole number .*, or None to go on"):
         fg.EarlyStopping(0)

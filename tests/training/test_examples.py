@@ -6,7 +6,7 @@ import pytest
 import flowgraph as fg
 from flowgraph.errors import DataError, DtypeError, FeedError, ShapeError
 from flowgraph.training.examples import read_examples
-from flowgraph.training.model_problem import mlp_problem
+from flowgraph.training.objective import mlp_problem
 
 PROBLEM = mlp_problem(fg.MLP([2, 2], rng=0), np.array([0, 1]))
 X, Y = np.zeros((4, 2)), np.array([0, 1, 0, 1])

@@ -15,7 +15,7 @@ import flowgraph as fg
 from flowgraph.data import Examples
 from flowgraph.errors import FeedError, UsageError
 from flowgraph.training import Evaluator, constant
-from flowgraph.training.model_problem import mlp_problem
+from flowgraph.training.objective import mlp_problem
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(120, 4))

@@ -3,15 +3,18 @@
 import inspect
 import re
 import tempfile
+from dataclasses import fields
 
 import numpy as np
 import pytest
 
 import flowgraph as fg
 from flowgraph import schedules, search, training
+from flowgraph.cli import main
 from flowgraph.errors import FlowgraphError, UsageError
 from flowgraph.experiment import TrainSettings, trade_off
-from flowgraph.training.keywords import ELSEWHERE, nearest
+from flowgraph.experiment.settings import descriptions
+from flowgraph.training.settings import ELSEWHERE, SETTINGS, kinds_of, nearest
 
 X, Y = np.eye(4), np.arange(4) % 2
 FIXED = schedules.Fixed(0.1)
@@ -231,12 +234,35 @@ def test_what_no_table_has():
         fg.fit(mlp(), (X, Y), callbacks=print)
     with pytest.raises(UsageError, match=r"restore: found str as the state, needs trainer.state\(\) or load"):
         fg.fit(mlp(), (X, Y), resume="checkpoint.safetensors")
-    with pytest.raises(UsageError, match=r"settings: found watch='accuracy', needs 'objective', 'loss' or 'error'"):
+    with pytest.raises(UsageError, match=r"settings: found watch='accuracy', needs one of objective, loss, error"):
         TrainSettings("iris", watch="accuracy")
-    with pytest.raises(UsageError, match=r"search: found watch='accuracy', needs 'objective', 'loss' or 'error'"):
+    with pytest.raises(UsageError, match=r"search: found watch='accuracy', needs one of objective, loss, error"):
         search.search(lambda s, a: 0.0, {"a": search.Whole(1, 2)}, watch="accuracy")
     for wrong, right in (("trails", "trials"), ("storag", "storage")):
         with pytest.raises(UsageError, match=rf"search: found the keyword {wrong}=, .* needs {right}="):
             search.select(TrainSettings("moons"), {"l2": search.Choice([0.1])}, tempfile.mkdtemp(), **{wrong: 1})
     with pytest.raises(UsageError, match=r"search: found jobs=0, needs a whole number from 1 on"):
         search.select(TrainSettings("moons"), {"l2": search.Choice([0.1])}, tempfile.mktemp(), jobs=0)
+
+
+def test_a_setting_has_one_default_and_one_range_wherever_it_is_taken():
+    """What a signature says of a setting of a training is what all others say of it."""
+    taken = {}
+    for function in (fg.fit, fg.Trainer, TrainSettings):
+        for parameter in parameters(function):
+            if parameter.name in SETTINGS:
+                taken.setdefault(parameter.name, set()).add(parameter.default)
+    assert {"epochs", "batch_size", "l2", "seed", "average"} <= taken.keys()
+    assert all(len(defaults) == 1 for defaults in taken.values()), taken
+    kinds = kinds_of(TrainSettings)
+    assert all(kinds[name] == SETTINGS[name] for name in kinds.keys() & SETTINGS.keys())
+
+
+def test_each_setting_of_an_experiment_is_read_described_and_an_option():
+    names = [field.name for field in fields(TrainSettings)]
+    assert list(kinds_of(TrainSettings)) == names
+    assert list(descriptions()) == names
+    options = {option.name for option in main.commands["train"].params}
+    assert options >= set(names[1:])
+    for command in ("search", "bias-variance"):
+        assert {option.name for option in main.commands[command].params} >= set(names[1:])

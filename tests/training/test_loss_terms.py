@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import flowgraph as fg
-from flowgraph.training.measures import measures_of
+from flowgraph.training.problem import measures_of
 from tests.training.test_watching import RNG
 
 X = fg.Input("X", shape=("N", 4))

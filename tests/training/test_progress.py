@@ -9,8 +9,8 @@ import pytest
 from rich.console import Console
 
 import flowgraph as fg
-from flowgraph.training.progress import Bar, Cell, Lines, progress_callback
-from tests.reports.wellformed import read
+from flowgraph.training.callbacks import Bar, Cell, Lines, progress_callback
+from tests.training.wellformed import read
 
 X, Y = np.random.default_rng(0).normal(size=(40, 3)), np.arange(40) % 2
 

@@ -9,7 +9,7 @@ import flowgraph as fg
 from flowgraph.errors import FeedError, UsageError
 from flowgraph.training import Problem, State, Trainer
 from flowgraph.training.examples import epoch_order
-from flowgraph.training.model_problem import mlp_problem
+from flowgraph.training.objective import mlp_problem
 
 RNG = np.random.default_rng(0)
 

@@ -9,6 +9,7 @@ from sklearn.linear_model import LogisticRegression
 import flowgraph as fg
 from flowgraph.errors import UsageError
 from flowgraph.training import Problem, Rule, Trainer
+from flowgraph.training.objective import mlp_problem
 from flowgraph.training.weights import local_dependence, uses
 
 RNG = np.random.default_rng(0)
@@ -125,7 +126,7 @@ def test_a_regularizer_does_not_change_what_they_are(case):
 def test_those_of_a_network_are_its_weights(hidden, output):
     mlp = fg.MLP([3, 4, 4, 2], hidden=hidden, output=output, dropout=0.3, rng=0)
     targets = np.zeros(5, int) if "softmax" in output else np.zeros((5, 2))
-    problem = fg.training.model_problem.mlp_problem(mlp, targets, l1=0.1, l2=0.1)
+    problem = mlp_problem(mlp, targets, l1=0.1, l2=0.1)
     assert {id(one) for one in problem.weights("AdamW")} == {id(one) for one in mlp.weights}
 
 

@@ -12,11 +12,11 @@ import numpy as np
 from flowgraph.box import Array
 from flowgraph.box.leaves import Input
 from flowgraph.graph import Graph
+from flowgraph.training.evaluation import read_metrics
 from flowgraph.training.history import History
-from flowgraph.training.metrics import read_metrics
 from flowgraph.training.mlp import MLP
-from flowgraph.training.model_problem import mlp_problem, weighted_problem
-from flowgraph.training.sample_weight import losses_in
+from flowgraph.training.objective import mlp_problem, weighted_problem
+from flowgraph.training.problem import losses_in
 from flowgraph.training.trainer import Trainer
 
 RECTIFIED = ("relu", "leaky_relu", "elu")

@@ -11,7 +11,8 @@ from flowgraph.interop.widget.graph import ends_in_a_number
 from flowgraph.interop.widget.kit import HERE, STYLE, anywidget, traitlets
 from flowgraph.markup import sized_to_fit
 from flowgraph.training.callbacks import Callback
-from flowgraph.training.history import MEASURES, Epoch
+from flowgraph.training.display import MEASURES
+from flowgraph.training.history import Epoch
 
 if TYPE_CHECKING:
     from flowgraph.training.trainer import Trainer

@@ -237,7 +237,7 @@ def choices(pool: Pool) -> str | None:
 
 ARGUMENTS = {
     "xlogy": 2, "xlog1py": 2, "rel_entr": 2, "kl_div": 2, "boxcox": 2, "boxcox1p": 2, "inv_boxcox": 2, "beta": 2,
-    "betaln": 2, "gammainc": 2, "gammaincc": 2,
+    "betaln": 2, "gammainc": 2, "gammaincc": 2, "stdtr": 2,
 }  # fmt: skip
 ORDERED = ("jv", "yn", "iv", "ive", "expn")
 

@@ -44,7 +44,7 @@ def affine(pool: Pool) -> str | None:
     return b and f"fg.Affine.apply({a}, {w}, {b})"
 
 
-@operation(weight=2, exact=True, named=False)
+@operation(weight=3, exact=True, named=False)
 def windows(pool: Pool) -> str | None:
     a = pool.pick("f", ndim=2, where=lambda one: min(one.shape) > 1 and one.dtype != np.float16)
     text = pool.line("""
@@ -57,8 +57,16 @@ def windows(pool: Pool) -> str | None:
         fg.Conv3d.apply({a}[None, None, None], {a}[None, None, None, :2, :2])
         fg.MeanPool.apply({a}[None, None], size=2)
         fg.MaxPool.apply({a}[None, None], size=(1, 2), stride=1)
+        fg.Resize.apply({a}[None], scale=(2.0, 2.0))
+        fg.Resize.apply({a}, scale=(2.0,), mode="linear")
     """)
     return a and str(text).format(a=a, n=pool[a].shape[0])
+
+
+@operation(weight=1, exact=True)
+def stopped(pool: Pool) -> str | None:
+    a = pool.pick("f")
+    return a and f"{a} * fg.stop_gradient({a})"
 
 
 @operation(weight=1, exact=True, named=False)

@@ -10,7 +10,7 @@ from flowgraph.box.value import Foreign
 from flowgraph.boxes import LogExpit, elu, gelu, leaky_relu, log_softmax, relu, sigmoid, silu, softmax, softplus
 from flowgraph.interop.rule_table import NoBoxesError
 from flowgraph.interop.torch.rules import rule_for
-from flowgraph.training.dropout import dropout
+from flowgraph.training.mlp import dropout
 
 rule_for("aten.relu")(relu)
 rule_for("aten.sigmoid")(sigmoid)
