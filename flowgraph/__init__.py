@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import flowgraph.starting  # isort: split (it waits for Ctrl-C while all else is imported)
 from flowgraph.box import Box, Constant, Elementwise, Leaf, registry
-from flowgraph.box.example import example
-from flowgraph.box.interval import Interval
 from flowgraph.box.leaves import Input, Parameter, Random
 from flowgraph.box.node import scope
+from flowgraph.box.vocabulary import Interval, example
 from flowgraph.shapes.size import Size
 from flowgraph.shapes.spec import Signature, Spec
 
@@ -23,12 +22,10 @@ from flowgraph.derivatives import gradient, gradients, hessian, hvp, jacobian, j
 from flowgraph.errors import FlowgraphError, GradientWarning, ShapeError
 from flowgraph.functional import trace
 from flowgraph.graph import Graph
-from flowgraph.graph.debug_mode import debug
-from flowgraph.graph.graph import Grads, Run
-from flowgraph.graph.opened import opened
+from flowgraph.graph.graph import Grads, Run, opened
+from flowgraph.graph.topology import debug
 from flowgraph.loops import checkpoint, scan, while_loop
 from flowgraph.plan import Plan, compile
-from flowgraph.saving import load, save
 
 # isort: split
 # These attach to graphs, runs, gradients and plans what their rooms can do with them.
@@ -44,6 +41,7 @@ if TYPE_CHECKING:
     from flowgraph.checking import property_test
     from flowgraph.checking.check import check
     from flowgraph.rendering.entry import render
+    from flowgraph.saving import load, save
     from flowgraph.training import (
         GRU,
         LSTM,
@@ -162,11 +160,13 @@ __all__ = [
 ]
 __all__ += boxes.__all__
 
-_ROOMS = {"check": "checking", "property_test": "checking", "render": "rendering"}
+_ROOMS = {
+    "check": "checking", "property_test": "checking", "render": "rendering", "load": "saving", "save": "saving",
+}  # fmt: skip
 _PACKAGE_OF = {name: f"flowgraph.{_ROOMS.get(name, 'training')}" for name in __all__ if name not in globals()}
 """Names whose packages are imported when one is first read: these take two fifths of the time of all imports."""
 
-_PACKAGES = frozenset({"checking", "data", "debugging", "training"})
+_PACKAGES = frozenset({"checking", "data", "debugging", "saving", "training"})
 """Packages that are there as `fg.checking` is, although nothing has imported them yet."""
 
 

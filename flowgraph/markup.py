@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import zlib
 from collections.abc import Iterable, Sequence
-from html import escape
 
 from flowgraph.printable import printable
 
@@ -25,6 +24,8 @@ def text(content: object, most: int = MOST_SIGNS) -> str:
     """
     shown = str(content)
     shown = shown if len(shown) <= most else f"{shown[: most - 1]}…"
+    from html import escape  # its table of entities takes a millisecond of every import of flowgraph
+
     return escape(printable(shown))
 
 

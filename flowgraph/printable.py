@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from unicodedata import category
 
 
@@ -37,3 +38,10 @@ def why_not_a_name(text: object) -> str | None:
 
 def _written_out(sign: str) -> str:
     return sign.encode("unicode_escape").decode()
+
+
+def near_names(name: str, known: Iterable[str], cutoff: float = 0.5) -> list[str]:
+    """Up to three of the known names that are spelt like a name, the nearest first."""
+    from difflib import get_close_matches  # only asked by errors
+
+    return get_close_matches(name, list(known), 3, cutoff)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import flowgraph as fg
-from flowgraph.box.example import example
+from flowgraph.box.vocabulary import example
 from flowgraph.errors import BoxContractError
 from flowgraph.testing import check_box_class, checks
 from flowgraph.testing.arrays import any_memory_layout, empty_arrays, float32_like_float64

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import flowgraph.boxes
-from flowgraph.box.exports import exports, is_public
+from flowgraph.box.base import exports, is_public
 
 HEAD = """\
 # Made by `python -m tools.boxes_stub` from the registry of boxes.
@@ -15,7 +15,7 @@ HEAD = """\
 from typing import Any, Literal, overload
 
 from flowgraph.box import Box
-from flowgraph.box.axes import Axes
+from flowgraph.box.inference import Axes
 """
 
 

@@ -9,4 +9,4 @@ from flowgraph.box.base import Leaf as Leaf
 from flowgraph.box.base import registry as registry
 from flowgraph.box.base import registry_name as registry_name
 from flowgraph.box.elementwise import Elementwise as Elementwise
-from flowgraph.box.value import Value as Value
+from flowgraph.box.vocabulary import Value as Value

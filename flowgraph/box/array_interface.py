@@ -3,16 +3,132 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterator
-from typing import Any, NoReturn, Protocol, cast
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Generic, NoReturn, Protocol, TypeVar, cast
 
 import numpy as np
+from numpy.lib.mixins import NDArrayOperatorsMixin
+from numpy.typing import DTypeLike
 
-from flowgraph.box.number_conversion import NumberConversion
-from flowgraph.box.numpy_dispatch import call_function
-from flowgraph.box.operators import Made, Operators
+from flowgraph.box import concrete_values
+from flowgraph.box.node import Node
+from flowgraph.box.numpy_dispatch import call_function, call_ufunc
+from flowgraph.box.vocabulary import Value
 from flowgraph.errors import UsageError
-from flowgraph.shapes.size import Size, product
+from flowgraph.shapes.size import Shape, Size, product
+
+Made = TypeVar("Made")
+"""What operators and methods build: `Box`, which its parts do not import, as it is put together from them."""
+
+_NUMBERS = (int, float, bool, complex)
+
+
+def _operator(ufunc: np.ufunc, name: str, reflected: bool = False) -> Callable[[Any, Any], Any]:
+    """NumPy's operator, which asks the other side first; of two boxes, or a box and a number, the box is built at once.
+
+    NumPy would come to the same box, since nobody else has a say in it.
+    """
+    asking: Callable[[Any, Any], Any] = getattr(NDArrayOperatorsMixin, name)
+
+    def built(self: Any, other: Any) -> Any:
+        if isinstance(other, Operators) or type(other) in _NUMBERS:
+            return call_ufunc(ufunc, "__call__", (other, self) if reflected else (self, other), {})
+        return asking(self, other)
+
+    built.__name__ = name
+    return built
+
+
+class Operators(NDArrayOperatorsMixin, Generic[Made]):
+    """NumPy's operators, with the types that they have on boxes; NumPy's own annotations leave the result open."""
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **keywords: Any) -> Any:
+        return call_ufunc(ufunc, method, inputs, keywords)
+
+    def __array_function__(
+        self, function: Callable[..., Any], types: Sequence[type], args: Sequence[Any], keywords: Mapping[str, Any]
+    ) -> Any:
+        return call_function(function, args, keywords)
+
+    if TYPE_CHECKING:
+
+        def __lt__(self, other: Value) -> Made: ...
+        def __le__(self, other: Value) -> Made: ...
+        def __gt__(self, other: Value) -> Made: ...
+        def __ge__(self, other: Value) -> Made: ...
+        def __eq__(self, other: Value) -> Made: ...  # type: ignore[override]
+        def __ne__(self, other: Value) -> Made: ...  # type: ignore[override]
+        def __add__(self, other: Value) -> Made: ...
+        def __radd__(self, other: Value) -> Made: ...
+        def __sub__(self, other: Value) -> Made: ...
+        def __rsub__(self, other: Value) -> Made: ...
+        def __mul__(self, other: Value) -> Made: ...
+        def __rmul__(self, other: Value) -> Made: ...
+        def __matmul__(self, other: Value) -> Made: ...
+        def __rmatmul__(self, other: Value) -> Made: ...
+        def __truediv__(self, other: Value) -> Made: ...
+        def __rtruediv__(self, other: Value) -> Made: ...
+        def __floordiv__(self, other: Value) -> Made: ...
+        def __rfloordiv__(self, other: Value) -> Made: ...
+        def __mod__(self, other: Value) -> Made: ...
+        def __rmod__(self, other: Value) -> Made: ...
+        def __divmod__(self, other: Value) -> tuple[Made, Made]: ...
+        def __rdivmod__(self, other: Value) -> tuple[Made, Made]: ...
+        def __pow__(self, other: Value) -> Made: ...
+        def __rpow__(self, other: Value) -> Made: ...
+        def __lshift__(self, other: Value) -> Made: ...
+        def __rlshift__(self, other: Value) -> Made: ...
+        def __rshift__(self, other: Value) -> Made: ...
+        def __rrshift__(self, other: Value) -> Made: ...
+        def __and__(self, other: Value) -> Made: ...
+        def __rand__(self, other: Value) -> Made: ...
+        def __or__(self, other: Value) -> Made: ...
+        def __ror__(self, other: Value) -> Made: ...
+        def __xor__(self, other: Value) -> Made: ...
+        def __rxor__(self, other: Value) -> Made: ...
+        def __neg__(self) -> Made: ...
+        def __pos__(self) -> Made: ...
+        def __abs__(self) -> Made: ...
+        def __invert__(self) -> Made: ...
+
+        __iadd__ = NDArrayOperatorsMixin.__add__
+        __isub__ = NDArrayOperatorsMixin.__sub__
+        __imul__ = NDArrayOperatorsMixin.__mul__
+        __itruediv__ = NDArrayOperatorsMixin.__truediv__
+        __imatmul__ = NDArrayOperatorsMixin.__matmul__
+        __ipow__ = NDArrayOperatorsMixin.__pow__
+
+    __hash__ = object.__hash__  # two boxes are two nodes, whatever their values
+
+
+_COMPARING = {
+    "lt": np.less, "le": np.less_equal, "gt": np.greater, "ge": np.greater_equal, "eq": np.equal, "ne": np.not_equal,
+}  # fmt: skip
+_COMPUTING = {
+    "add": np.add, "sub": np.subtract, "mul": np.multiply, "matmul": np.matmul, "truediv": np.divide, "pow": np.power,
+    "floordiv": np.floor_divide, "mod": np.remainder,
+}  # fmt: skip
+
+for _name, _ufunc in (_COMPARING | _COMPUTING).items():
+    setattr(Operators, f"__{_name}__", _operator(_ufunc, f"__{_name}__"))
+for _name, _ufunc in _COMPUTING.items():
+    setattr(Operators, f"__r{_name}__", _operator(_ufunc, f"__r{_name}__", reflected=True))
+_of_arrays = Operators.__pow__
+
+
+def _power(self: Operators[Any], other: Value) -> Any:
+    """NumPy's operator, which with a plain number is not always np.power."""
+    if type(other) in (int, float):
+        return call_function(operator.pow, (self, other), {})
+    return _of_arrays(self, other)
+
+
+_power.__name__ = "__pow__"
+setattr(Operators, "__pow__", _power)  # noqa: B010 - as above, beside what type checkers see of the class
+
+for _name in ("add", "sub", "mul", "matmul", "truediv", "pow"):
+    # loss += penalty rebinds the name to a new box, as boxes are immutable
+    setattr(Operators, f"__i{_name}__", getattr(Operators, f"__{_name}__"))
 
 
 class _Method(Protocol):
@@ -46,8 +162,24 @@ Box
 """
 
 
-class ArrayMethods(NumberConversion, Operators[Made]):
-    """The array interface of a box; every method is the NumPy function of its name."""
+_AS_A_NUMBER = "work with the box itself, which computes as a number does, with np.sin in place of math.sin"
+_AS_AN_ARRAY = (
+    "use the box itself, which computes as an array does; join boxes with np.stack([...]) or np.concatenate([...]), "
+    "index an array by fg.Constant(array)[box], and where a function takes arrays only, see what to write instead in "
+    "docs/functions.md, 'What does not take boxes'"
+)
+_RUN = "fg.Graph(box).fprop(...)[box]"
+_JIT = "loop with fg.scan or fg.while_loop; or name the argument that decides in static_argnums or static_argnames"
+
+
+class ArrayMethods(Node, Operators[Made]):
+    """The array interface of a box; every method is the NumPy function of its name.
+
+    Where Python or NumPy asks for numbers, `bool(box)` or `np.asarray(box)`, a box answers while a function is traced.
+    """
+
+    shape: Shape
+    dtype: np.dtype[Any]
 
     def _made_by(self, function: Callable[..., Any], *arguments: Any, **settings: Any) -> Made:
         """Call a NumPy function on the box; the box that it builds is an array by NumPy's annotations."""
@@ -230,3 +362,104 @@ class ArrayMethods(NumberConversion, Operators[Made]):
 
     def __round__(self, ndigits: int | None = None) -> Made:
         return self._made_by(np.round, ndigits or 0)
+
+    def item(self, *place: Any) -> NoReturn:
+        """Refuse: a box has no value before a run.
+
+        Parameters
+        ----------
+        *place : int
+            Not read.
+
+        Raises
+        ------
+        UsageError
+            In every call; the message says how to run the graph.
+        """
+        self._refuse("item()", _AS_A_NUMBER, "fg.Graph(box).fprop(...)[box].item()")
+
+    def tolist(self) -> NoReturn:
+        """Refuse: a box has no value before a run.
+
+        Raises
+        ------
+        UsageError
+            In every call; the message says how to run the graph.
+        """
+        self._refuse(
+            "tolist()", "iterate over the box itself: [part for part in box]", "fg.Graph(box).fprop(...)[box].tolist()"
+        )
+
+    def __contains__(self, value: object) -> NoReturn:
+        self._refuse("in", "build np.any(box == value), or look at the value of a run")
+
+    def __bool__(self) -> bool:
+        answer: bool = self._answer(
+            bool,
+            "bool() (an `if`, `and`, `or` or `not`)",
+            "choose with np.where(condition, a, b), combine with & | ~, and compare boxes themselves with `is`",
+        )
+        return answer
+
+    def __float__(self) -> float:
+        if concrete_values.current() is not None and self.dtype.kind in "fc":
+            self._refuse("float()", _AS_A_NUMBER)
+        return float(self._answer(float, "float()", _AS_A_NUMBER, "float(fg.Graph(box).fprop(...))"))
+
+    def __int__(self) -> int:
+        return int(self._answer(int, "int()", _AS_A_NUMBER, "int(fg.Graph(box).fprop(...)[box])"))
+
+    def __complex__(self) -> NoReturn:
+        self._refuse("complex()", _AS_A_NUMBER, "complex(fg.Graph(box).fprop(...)[box])")
+
+    def __index__(self) -> int:
+        way_out = "index with the box itself: other_box[box], fg.Constant(array)[box] or np.take(other_box, box)"
+        if self.dtype.kind not in "iu":
+            self._refuse("an integer index", way_out)
+        return operator.index(self._answer(operator.index, "an integer index", way_out))
+
+    def __format__(self, spec: str) -> str:
+        if spec:
+            self._refuse(f"a number to print as {spec!r}", "print the box itself, or the result of the function")
+        return str(self)
+
+    def __array__(self, dtype: DTypeLike | None = None, copy: Any = None) -> Any:
+        """Whole numbers and booleans, which have no gradient, while a function is traced; else refused.
+
+        Those of the box, or what is asked for: np.int64(box) rounds to zero as box.astype(int) does.
+        """
+        wanted = self.dtype if dtype is None else np.dtype(dtype)
+        if (
+            concrete_values.current() is None
+            or len(self.outputs) > 1
+            or not {self.dtype.kind, wanted.kind} & set("biu")
+        ):
+            self._refuse("np.asarray()", _AS_AN_ARRAY)
+        shape, kind, numbers = self._answer(_as_numbers, "np.asarray()", _AS_AN_ARRAY)
+        return np.array(np.frombuffer(numbers, kind).reshape(shape), dtype)
+
+    def _answer(self, kind: Callable[[Any], Any], what: str, way_out: str, run: str = _RUN) -> Any:
+        """The concrete value of the box while a function is traced, converted by `kind`; refused anywhere else."""
+        trace = concrete_values.current()
+        answer = None if trace is None else trace.answer(self, kind)
+        if answer is None and trace is not None and not trace.for_all:
+            self._refuse(what, "it reads an input from outside of the function, which has to be an argument")
+        if answer is None:
+            self._refuse(what, way_out, run)
+        return answer
+
+    def _refuse(self, what: str, way_out: str, run: str = _RUN) -> NoReturn:
+        """Refuse what needs numbers; `run` is how to ask the run of a graph, outside of a function that is traced."""
+        trace = concrete_values.current()
+        if trace is None:
+            why, more = "which has no value before a run", f"or run the graph: {run}"
+        elif trace.for_all:
+            why, more = f"which {concrete_values.UNDER_JIT}", _JIT
+        else:
+            why, more = "which is differentiated, and as numbers it would carry no gradient", ""
+        raise UsageError(f"{self.title}: found {what} of a box, {why}; {way_out}" + (f"; {more}" if more else ""))
+
+
+def _as_numbers(value: Any) -> tuple[tuple[int, ...], str, bytes]:
+    """An array as what can be compared and made an array again."""
+    return value.shape, value.dtype.str, value.tobytes()

@@ -1,15 +1,18 @@
-"""Arrays that cannot be written to, as constants, parameters and runs hold them, and the view that a user is given."""
+"""Arrays as values: copies that nothing changes, those of other libraries, and numbers that underflow."""
 
 from __future__ import annotations
 
 import importlib
 import sys
-from typing import Any, NoReturn
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn, TypeGuard
 from weakref import WeakValueDictionary
 
 import numpy as np
 from numpy.typing import DTypeLike
 
+from flowgraph.box.vocabulary import Value
 from flowgraph.errors import DtypeError, ReadOnlyError
 
 Array = np.ndarray[Any, Any]
@@ -28,8 +31,9 @@ def read_only(value: Any) -> Any:
 
 def refuse_masked(who: str, value: object) -> None:
     """Refuse an array that hides some of its numbers, which np.asarray would bring to light."""
-    if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
-        hidden = int(np.sum(np.ma.getmaskarray(value)))
+    ma = sys.modules.get("numpy.ma")  # NumPy loads it when it is asked for; before that no array has a mask
+    if ma is not None and isinstance(value, ma.MaskedArray) and ma.is_masked(value):
+        hidden = int(np.sum(ma.getmaskarray(value)))
         raise DtypeError(
             f"{who}: found a masked array that hides {hidden} of its {value.size} numbers, needs a number everywhere; "
             f"fill it, a.filled(0.0), and give the mask to np.where or as weights"
@@ -145,3 +149,51 @@ _SIGNS = dict(
 )
 for _name in _SIGNS:
     setattr(ReadOnlyArray, _name, _in_place(_name))
+
+
+class Foreign(ABC):
+    """An array of another library that takes part in NumPy's dispatch, whose numbers cannot be looked at.
+
+    `Box.apply` lets it compute the box, and what a fprop refuses is noted, since nothing can be raised for it.
+    """
+
+    __slots__ = ()
+
+    @abstractmethod
+    def computed(self, box: Any, values: Sequence[Value]) -> Any:
+        """The value of a box on these arrays, of which this one is the first of its kind."""
+
+    @abstractmethod
+    def note_wrong(self) -> None:
+        """Note that values are to be refused where any element of this array of booleans holds."""
+
+
+def is_foreign(value: Value) -> TypeGuard[Foreign]:
+    """Whether a value is such an array.
+
+    >>> import numpy as np
+    >>> from flowgraph.box.arrays import is_foreign
+    >>> is_foreign(np.ones(2)), is_foreign(1.0)
+    (False, False)
+    """
+    return isinstance(value, Foreign)
+
+
+# The stable formulas (softmax, softplus, log-sum-exp) underflow where their result is exact, and moving averages of
+# gradients do in any long training. What is computed is therefore computed once more without that error where it is
+# raised; that costs nothing where it is not, while `np.errstate` around each run would. Division by zero, overflow and
+# invalid values are errors for those who asked for them.
+
+
+def is_underflow(error: BaseException) -> bool:
+    """Whether NumPy raised this error since a number underflowed."""
+    told = isinstance(error, FloatingPointError | RuntimeWarning) and "underflow" in str(error)
+    return told and np.geterr()["under"] != "ignore"
+
+
+def again(error: BaseException, function: Callable[..., Any], *arguments: Any) -> Any:
+    """The result of a pure function that failed by this error, if that was an underflow; else the error."""
+    if not is_underflow(error):
+        raise error
+    with np.errstate(under="ignore"):
+        return function(*arguments)

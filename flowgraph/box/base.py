@@ -1,19 +1,21 @@
-"""The box: an operation in the DAG, declared once by its `fprop` and its `bprop`, pure and immutable."""
+"""The box: an operation in the DAG, declared once by its fprop and its bprop, pure and immutable."""
 
 from __future__ import annotations
 
 import dataclasses
 import functools
+import importlib
+import pkgutil
 import types
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar, NoReturn, Self, SupportsIndex, TypeAlias, cast
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, ClassVar, NoReturn, Self, SupportsIndex, TypeAlias, TypeVar, cast
 
 import numpy as np
 from numpy.typing import DTypeLike
 
 from flowgraph.box import concrete_values, copying, numpy_dispatch
 from flowgraph.box.array_interface import ArrayMethods
-from flowgraph.box.arrays import Array, frozen_copy
+from flowgraph.box.arrays import Array, again, frozen_copy, is_foreign
 from flowgraph.box.declaration import (
     check_misspelt,
     check_setting_names,
@@ -22,12 +24,10 @@ from flowgraph.box.declaration import (
     read_fprop,
     read_signature,
 )
-from flowgraph.box.foreign import is_foreign
 from flowgraph.box.help_text import HelpText
 from flowgraph.box.inference import read_spec, try_dtype, try_fprop
-from flowgraph.box.node import Node, current_scope, users_line
+from flowgraph.box.node import Node, current_scope, full_name, is_built_in, users_instruction
 from flowgraph.box.settings import BoxSignature, read_settings
-from flowgraph.box.underflow import again
 from flowgraph.errors import UsageError
 from flowgraph.printable import why_not_a_name
 from flowgraph.shapes.size import Shape
@@ -39,7 +39,7 @@ registry: dict[str, type[Box]] = {}
 
 def registry_name(cls: type[Box]) -> str:
     """The plain name of flowgraph's own classes, the full one of others, so that neither hides the other."""
-    return cls.__name__ if cls.__module__.startswith("flowgraph.") else f"{cls.__module__}.{cls.__qualname__}"
+    return cls.__name__ if cls.built_in else full_name(cls)
 
 
 class Box(ArrayMethods["Box"]):
@@ -90,12 +90,17 @@ class Box(ArrayMethods["Box"]):
         super().__init_subclass__(**keywords)
         own = {n: a for n, a in vars(cls).get("__annotations__", {}).items() if "ClassVar" not in str(a)}
         check_setting_names(cls, own)
+        cls.built_in = is_built_in(cls)
         written = vars(cls).get("__doc__")
-        dataclasses.dataclass(init=False, repr=False, eq=False)(cls)
-        cls.settings = {field.name: field for field in dataclasses.fields(cast(Any, cls))}
+        if own or len(cls.__bases__) > 1 or not hasattr(cls, "__dataclass_fields__"):  # else all is inherited
+            dataclasses.dataclass(init=False, repr=False, eq=False)(cls)
+            cls.settings = {field.name: field for field in dataclasses.fields(cast(Any, cls))}
+            cls.default_settings = {
+                name: field.default for name, field in cls.settings.items() if field.default is not dataclasses.MISSING
+            }
         if abstract:
             return
-        if cls.fprop is Node.fprop and users_line().path == types.new_class.__code__.co_filename:
+        if cls.fprop is Node.fprop and users_instruction()[0] is types.new_class.__code__:
             # A pickle that holds the code of a class (cloudpickle) makes it empty, and then sets what it had: its
             # methods, and what was read from them here when it was defined.
             registry.setdefault(registry_name(cls), cls)
@@ -126,7 +131,7 @@ class Box(ArrayMethods["Box"]):
     def _start(self, name: str | None) -> None:
         """Where in the user's code and under which name the box is built."""
         state = self.__dict__
-        state["built_at"] = users_line()
+        state["built_at"] = users_instruction()
         state["scope"] = scope = current_scope()
         state["name"] = None if name is None else scope + _valid(name)
 
@@ -192,7 +197,8 @@ class Box(ArrayMethods["Box"]):
             (shape,) = signature.result([spec.shape for spec in specs], self.names_of_children())
         except SignatureMismatchError as mismatch:
             raise self.shape_error(str(mismatch), f"signature {signature.text}") from None
-        return Spec(shape, try_dtype(self, specs, signature))
+        small = zip(signature.sampled([spec.shape for spec in specs]), [spec.dtype for spec in specs], strict=True)
+        return Spec(shape, try_dtype(self, tuple(small)))
 
     def _infer(self) -> None:
         """Find out shape and dtype of the value."""
@@ -231,7 +237,7 @@ class Box(ArrayMethods["Box"]):
             twin._infer()
         else:
             twin = type(self)(*children, **self.setting_values())
-        twin._place(self.name, self.scope, self.built_at)
+        twin._place(self.name, self.scope, self.__dict__["built_at"])
         return twin
 
     def _specs_stay(self, children: Sequence[Any]) -> bool:
@@ -329,7 +335,7 @@ class Box(ArrayMethods["Box"]):
         return copying.reduced(self, protocol) if plain else self.__reduce__()
 
     def __getstate__(self) -> Any:
-        return self.__dict__.copy()
+        return self.__dict__ | {"built_at": self.built_at}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         copying.read_state(self, state)
@@ -470,3 +476,30 @@ class Constant(Leaf):
             What the predicate returned.
         """
         return predicate(self.value)
+
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_functions: dict[str, Callable[..., Any]] = {}
+
+
+def public(function: F) -> F:
+    """Export a function beside the boxes, such as `fg.relu`, under its name, which must be unique."""
+    name = function.__name__
+    known = _functions.setdefault(name, function)
+    assert (known.__module__, known.__qualname__) == (function.__module__, function.__qualname__), f"{name}: taken"
+    return function
+
+
+def exports(package: str, path: Iterable[str]) -> dict[str, Any]:
+    """Import every module of a package, and return its boxes and public functions by name."""
+    for module in sorted(module.name for module in pkgutil.walk_packages(path, f"{package}.")):
+        importlib.import_module(module)
+    declared: list[Any] = [*registry.values(), *_functions.values()]
+    own = [item for item in declared if item.__module__.startswith(f"{package}.")]
+    return {item.__name__: item for item in sorted(own, key=lambda item: item.__name__)}
+
+
+def is_public(exported: object) -> bool:
+    """Whether a name is exported as `fg.<name>`; boxes that are used in gradients only are not."""
+    return not (isinstance(exported, type) and issubclass(exported, Box)) or exported.public

@@ -11,7 +11,7 @@ import numpy as np
 
 from flowgraph.box.node import Node
 from flowgraph.box.random_draws import Seed, seed_of_run
-from flowgraph.box.value import Value
+from flowgraph.box.vocabulary import Value
 
 _current: ContextVar[Trace | None] = ContextVar("flowgraph_trace", default=None)
 
@@ -94,19 +94,19 @@ class Trace:
         values = self._values
         stack = [box]
         while stack:
-            one = stack[-1]
-            missing = [child for child in one.children if child not in values]
-            if one in values:
+            top = stack[-1]
+            missing = [child for child in top.children if child not in values]
+            if top in values:
                 stack.pop()
             elif missing:
                 stack.extend(missing)
-            elif one.children:
-                values[one] = one.fprop(*[values[child] for child in one.children])
+            elif top.children:
+                values[top] = top.fprop(*[values[child] for child in top.children])
             else:
-                value = self._value_of_leaf(one)
+                value = self._value_of_leaf(top)
                 if value is None:
                     return None
-                values[one] = np.asarray(value)[()]
+                values[top] = np.asarray(value)[()]
         return values[box]
 
     def _value_of_leaf(self, leaf: Value) -> Any:

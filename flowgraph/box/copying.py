@@ -13,11 +13,8 @@ from typing import Any, Self, SupportsIndex
 
 import numpy as np
 
-from flowgraph.box.node import Node
+from flowgraph.box.node import ALIKE, Node
 from flowgraph.errors import FlowgraphError, UsageError
-
-_ALIKE = frozenset({"children", "name", "scope", "built_at", "outputs", "shape", "dtype", "differentiable_wrt"})
-"""What two boxes that differ in nothing but their children have in common, and the children."""
 
 _NAMED = (type, types.FunctionType, types.BuiltinFunctionType)
 _FIXED = (
@@ -183,7 +180,7 @@ def children_first(top: Any, known: Collection[int]) -> list[Any]:
 def _needed(box: Any) -> Iterator[Any]:
     yield from box.children
     for name, value in box.__dict__.items():
-        if name not in _ALIKE:
+        if name not in ALIKE:
             yield from _boxes_in(value)
 
 
@@ -197,7 +194,7 @@ def _boxes_in(value: object) -> Iterator[Any]:
 
 def _may_change(name: str, value: object) -> bool:
     """Whether an attribute of a box must be copied with it."""
-    return name not in _ALIKE and not _is_fixed(value)
+    return name not in ALIKE and not _is_fixed(value)
 
 
 def _is_fixed(value: object) -> bool:
@@ -237,7 +234,7 @@ class Picklable:
 def refuse_unpicklable(owner: object, members: Mapping[str, Any], protocol: SupportsIndex) -> None:
     """Refuse what pickle cannot write down, in the name of who holds it: a lambda, an open file, a local class."""
     for name, value in (("class", type(owner)), *members.items()):
-        why = None if name in _ALIKE else _why_unpicklable(value, protocol)
+        why = None if name in ALIKE else _why_unpicklable(value, protocol)
         if why is not None:
             who = owner.title if isinstance(owner, Node) else type(owner).__name__
             line = f"\n  built at {owner.built_at}" if isinstance(owner, Node) else ""

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable, Mapping
-from difflib import SequenceMatcher
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, get_args
 
-from flowgraph.box.node import Node
-from flowgraph.box.slopes import Saturates, Slopes
+from flowgraph.box.node import OF_EVERY_BOX, Node
+from flowgraph.box.vocabulary import Saturates, Slopes
 from flowgraph.errors import DeclarationError
 from flowgraph.shapes.spec import Signature
 
 
 def check_setting_names(cls: type[Node], annotations: Mapping[str, Any]) -> None:
     """Refuse a setting that would hide what every box has."""
-    taken = {"children", "name", "scope", "built_at", "outputs", "shape", "dtype"} & annotations.keys()
+    taken = OF_EVERY_BOX & annotations.keys()
     if taken:
         raise DeclarationError(f"{cls.__name__}: a setting cannot be called {sorted(taken)[0]!r}; a box has that name")
 
@@ -24,15 +23,14 @@ def read_fprop(cls: type[Node]) -> None:
     """Read the children from the parameters of fprop."""
     if cls.fprop is _box_fprop(cls):
         raise DeclarationError(f"{cls.__name__}: declares no fprop; needs fprop(self, *values of the children)")
-    parameters = list(inspect.signature(cls.fprop).parameters.values())[1:]
-    for parameter in parameters:
-        if parameter.kind in (parameter.KEYWORD_ONLY, parameter.VAR_KEYWORD):
-            raise DeclarationError(
-                f"{cls.__name__}.fprop: found the keyword {parameter.name!r}, but fprop takes the values of the "
-                f"children by position; declare a setting as an annotated field and read self.{parameter.name}"
-            )
-    cls.child_names = tuple(parameter.name for parameter in parameters)
-    cls.variadic = bool(parameters) and parameters[-1].kind is inspect.Parameter.VAR_POSITIONAL
+    places, rest, keywords = _parameters(cls.fprop)
+    if keywords:
+        raise DeclarationError(
+            f"{cls.__name__}.fprop: found the keyword {keywords[0]!r}, but fprop takes the values of the "
+            f"children by position; declare a setting as an annotated field and read self.{keywords[0]}"
+        )
+    cls.child_names = places + rest
+    cls.variadic = bool(rest)
     unknown = (set(cls.constant_children) | set(cls.domain)) - set(cls.child_names)
     if unknown:
         raise DeclarationError(
@@ -45,6 +43,30 @@ def read_fprop(cls: type[Node]) -> None:
         )
 
 
+def _parameters(method: Callable[..., Any]) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
+    """The names of the parameters of a method after `self`: by position, the rest of these (`*a`), by keyword.
+
+    A plain function holds them in this order; `inspect.signature`, which takes ten times as long, reads any other.
+    """
+    code = getattr(method, "__code__", None)
+    if code is not None and not hasattr(method, "__wrapped__"):
+        names, count, last = code.co_varnames, code.co_argcount, code.co_argcount + code.co_kwonlyargcount
+        rest = last + bool(code.co_flags & inspect.CO_VARARGS)
+        more = rest + bool(code.co_flags & inspect.CO_VARKEYWORDS)
+        return names[1:count], names[last:rest], names[count:last] + names[rest:more]
+    parameters = list(inspect.signature(method).parameters.values())[1:]
+    kinds = inspect.Parameter
+    by_kind = [
+        tuple(p.name for p in parameters if p.kind in kind)
+        for kind in (
+            {kinds.POSITIONAL_ONLY, kinds.POSITIONAL_OR_KEYWORD},
+            {kinds.VAR_POSITIONAL},
+            {kinds.KEYWORD_ONLY, kinds.VAR_KEYWORD},
+        )
+    ]
+    return by_kind[0], by_kind[1], by_kind[2]
+
+
 def _box_fprop(cls: type[Node]) -> Any:
     return next(vars(base)["fprop"] for base in reversed(cls.__mro__) if "fprop" in vars(base))
 
@@ -55,13 +77,11 @@ def read_bprop(cls: type[Node]) -> None:
     cls.has_bprop = bprop is not None
     if bprop is None:
         return
-    parameters = list(inspect.signature(bprop).parameters.values())[1:]
-    cls.takes_needs = any(p.name == "needs" and p.kind is p.KEYWORD_ONLY for p in parameters)
-    positional = [p for p in parameters if p.kind is not p.KEYWORD_ONLY]
-    open_ended = any(p.kind is p.VAR_POSITIONAL for p in positional)
-    if not open_ended and (cls.variadic or len(positional) != len(cls.child_names) + 2):
+    places, rest, keywords = _parameters(bprop)
+    cls.takes_needs = "needs" in keywords
+    if not rest and (cls.variadic or len(places) != len(cls.child_names) + 2):
         raise DeclarationError(
-            f"{cls.__name__}.bprop: found the arguments {', '.join(p.name for p in positional)}; needs the gradient "
+            f"{cls.__name__}.bprop: found the arguments {', '.join(places)}; needs the gradient "
             f"arriving, the own value, then one value per child ({', '.join(cls.child_names)})"
         )
 
@@ -77,10 +97,12 @@ DECLARATIONS = (
 
 def check_misspelt(cls: type[Node], settings: Iterable[str]) -> None:
     """Refuse an attribute that is a declaration but for a letter, or for their order: it would do nothing."""
-    known = {name for base in cls.__mro__[1:] for name in vars(base)}
-    for name in vars(cls).keys() - known - set(settings):
-        meant = next((one for one in DECLARATIONS if _is_misspelt(name, one)), None)
-        if meant is not None and not name.startswith("_"):
+    known = {*DECLARATIONS, *settings}
+    public = [name for name in vars(cls) if not name.startswith("_") and name not in known]
+    for name in public:
+        inherited = any(name in vars(base) for base in cls.__mro__[1:])
+        meant = None if inherited else next((word for word in DECLARATIONS if _is_misspelt(name, word)), None)
+        if meant is not None:
             raise DeclarationError(
                 f"{cls.__name__}: found {name}, which nothing reads, needs {meant}; call it otherwise if it is meant "
                 f"for something else"
@@ -88,9 +110,19 @@ def check_misspelt(cls: type[Node], settings: Iterable[str]) -> None:
 
 
 def _is_misspelt(name: str, meant: str) -> bool:
+    """Whether a name has the letters of a declaration in another order, or one letter more, less or other than it."""
+    if abs(len(name) - len(meant)) > 1:
+        return False
     if sorted(name) == sorted(meant):
-        return name != meant
-    return len(name) > 6 and abs(len(name) - len(meant)) < 2 and SequenceMatcher(None, name, meant).ratio() > 0.87
+        return True
+    start = _common_letters(name, meant)
+    end = _common_letters(name[start:][::-1], meant[start:][::-1])
+    return len(name) > 6 and max(len(name), len(meant)) - start - end <= 1
+
+
+def _common_letters(one: str, other: str) -> int:
+    """How many letters two words have in common from the front."""
+    return next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
 
 
 def check_words(cls: type[Node]) -> None:

@@ -13,10 +13,8 @@ from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_ori
 
 import numpy as np
 
-from flowgraph.box.example import Example
-from flowgraph.box.interval import Interval
 from flowgraph.box.settings import annotation_of
-from flowgraph.box.value import Value
+from flowgraph.box.vocabulary import Example, Interval, Value
 from flowgraph.shapes.spec import Signature
 
 WORDS = {
@@ -48,7 +46,7 @@ def setting_lines(cls: type[Any], name: str) -> str:
     annotation = annotation_of(cls, name)
     is_open = type(None) in get_args(annotation)
     key = _WITH_NONE.get(name, name) if is_open else name
-    words = WORDS.get(key, "") if cls.__module__.startswith("flowgraph.") else ""
+    words = WORDS.get(key, "") if cls.built_in else ""
     default = _default(cls.settings[name])
     return f"{name} : {type_text(annotation)}{default}" + (f"\n    {words}" if words else "")
 
@@ -67,11 +65,13 @@ def type_text(annotation: Any) -> str:
     """
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
-        return type_text(arguments[0]) + "".join(_bounds(one) for one in arguments[1:] if isinstance(one, Interval))
+        return type_text(arguments[0]) + "".join(
+            _bounds(bound) for bound in arguments[1:] if isinstance(bound, Interval)
+        )
     if origin is Literal:
         return f"{{{', '.join(map(repr, arguments))}}}"
     if origin in (Union, types.UnionType):
-        return " or ".join(type_text(one) for one in arguments)
+        return " or ".join(type_text(part) for part in arguments)
     if origin is tuple and len(arguments) == 2 and arguments[1] is Ellipsis:
         return "tuple" if arguments[0] is Any else f"tuple of {type_text(arguments[0])}"
     if origin is tuple and arguments:
@@ -120,10 +120,10 @@ def example_text(cls: type[Any]) -> str:
     >>> example_text(Tanh).splitlines()[2]
     '>>> box = fg.Tanh([-1.0, 0.25, 1.5])'
     """
-    if not cls.__module__.startswith("flowgraph.boxes.") or cls.examples is None:
+    if not cls.built_in or cls.examples is None:
         return ""
     for example in (*_three_numbers(cls), *cls.examples):
-        children = [_example_child(cls, position, one) for position, one in enumerate(example.children)]
+        children = [_example_child(cls, position, child) for position, child in enumerate(example.children)]
         if all(len(child.text) <= _LONGEST for child in children):
             value = _value(cls, [child.value for child in children], example)
             if value is not None:
@@ -135,7 +135,8 @@ def _three_numbers(cls: type[Any]) -> list[Example]:
     """Three numbers for each child, where a box works element by element and needs nothing else."""
     fits = any(base.__name__ == "Elementwise" for base in cls.__mro__) and not cls.variadic
     required = any(field.default is MISSING and field.default_factory is MISSING for field in cls.settings.values())
-    if required or not fits or any(not isinstance(one, tuple) for example in cls.examples for one in example.children):
+    given = [child for example in cls.examples for child in example.children]
+    if required or not fits or any(not isinstance(child, tuple) for child in given):
         return []
     return [Example(((3,),) * len(cls.child_names))]
 
@@ -213,7 +214,7 @@ def _printed(value: Any) -> tuple[str, str]:
     """A call and its printed value; shapes only for several outputs, as the sign of an eigenvector is arbitrary."""
     call = "fg.Graph(box).fprop()[box]"
     if isinstance(value, tuple):
-        return f"[part.shape for part in {call}]", repr([np.shape(one) for one in value])
+        return f"[part.shape for part in {call}]", repr([np.shape(part) for part in value])
     array = np.asarray(value)
     if array.size > _MOST:
         return f"{call}.shape", repr(array.shape)
@@ -248,11 +249,11 @@ class HelpText:
     """
 
     def __init__(self, written: str | None) -> None:
-        self.written = inspect.cleandoc(written or "")
+        self.written = written or ""
 
     def __get__(self, box: object, cls: type[Any]) -> str:
         try:
-            return help_text(cls, self.written)
+            return help_text(cls, inspect.cleandoc(self.written))
         except AttributeError:  # the class is being made, and has not read its declarations yet
             return self.written
 

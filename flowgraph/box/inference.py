@@ -1,4 +1,4 @@
-"""Shape and dtype of a box: by its signature, or by its fprop, tried on small arrays of several sizes."""
+"""Shape and dtype of a box: by its signature, or by its fprop, tried on small arrays of several sizes; axes."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_tuple
 
 from flowgraph.box.node import Node
 from flowgraph.errors import DtypeError, FlowgraphError, ReadOnlyError, UsageError
 from flowgraph.shapes.size import Shape, evaluate, fit
-from flowgraph.shapes.spec import Signature, Spec, sample
+from flowgraph.shapes.spec import Spec, sample
 
 _SIZES = (6, 12, 4, 24, 8, 60, 2, 5, 3, 7, 1)
 """Numbers that stand for named sizes in trials: first some with many divisors, as boxes split and reshape axes."""
@@ -55,14 +56,9 @@ def small_shape(ndim: int) -> Shape:
     return (2,) * min(ndim, 8) + (1,) * (ndim - 8)
 
 
-def try_dtype(box: Node, specs: Sequence[Spec], signature: Signature | None) -> np.dtype[Any]:
-    """The dtype of the value, from a trial on one element per axis of the signature."""
-    if signature is None:
-        key: tuple[Any, ...] = tuple([spec.dtype for spec in specs])
-    else:
-        cores = signature.sampled([spec.shape for spec in specs])
-        key = tuple([(core, spec.dtype) for core, spec in zip(cores, specs, strict=True)])
-    dtype: np.dtype[Any] = _cached(box, key, _dtype_by_trial)
+def try_dtype(box: Node, small: tuple[tuple[Shape, np.dtype[Any]], ...]) -> np.dtype[Any]:
+    """The dtype of the value, from a trial on arrays of these small shapes and dtypes."""
+    dtype: np.dtype[Any] = _cached(box, small, _dtype_by_trial)
     return dtype
 
 
@@ -72,22 +68,8 @@ def try_fprop(box: Node, specs: Sequence[Spec]) -> Spec | tuple[Spec, ...]:
     return result
 
 
-def try_dtype_of_axes(box: Node, ndim: int, dtype: np.dtype[Any]) -> np.dtype[Any]:
-    """The dtype of the value, from a trial on an array of so many axes, two elements along the first ones."""
-    found: np.dtype[Any] = _cached(box, (ndim, dtype), _dtype_of_axes)
-    return found
-
-
-def _dtype_of_axes(box: Node, known: tuple[Any, ...]) -> np.dtype[Any]:
-    ndim, dtype = known
-    value: np.dtype[Any] = _trial(box, [Spec(small_shape(ndim), dtype)], {})[0].dtype
-    return value
-
-
-def _dtype_by_trial(box: Node, key: Sequence[Any]) -> np.dtype[Any]:
-    small = [Spec(*one) if isinstance(one, tuple) else Spec((), one) for one in key]
-    dtype: np.dtype[Any] = _trial(box, small, {})[0].dtype
-    return dtype
+def _dtype_by_trial(box: Node, small: Sequence[Any]) -> Any:
+    return _trial(box, [Spec(*shape_and_dtype) for shape_and_dtype in small], {})[0].dtype
 
 
 def _cached(box: Node, known: tuple[Any, ...], compute: Callable[[Node, tuple[Any, ...]], Any]) -> Any:
@@ -95,16 +77,16 @@ def _cached(box: Node, known: tuple[Any, ...], compute: Callable[[Node, tuple[An
     try:
         settings = [getattr(box, name) for name in cls.settings]
         key = (cls, known, *settings, *map(type, settings))
-        found = _cache.get(key)
+        known_result = _cache.get(key)
     except TypeError:  # a setting that cannot be hashed, such as an array
         return compute(box, known)
-    if found is not None:
-        return found
-    found = compute(box, known)
+    if known_result is not None:
+        return known_result
+    result = compute(box, known)
     if len(_cache) >= _LARGEST_CACHE:
         _cache.clear()
-    _cache[key] = found
-    return found
+    _cache[key] = result
+    return result
 
 
 def _from_trials(box: Node, specs: Sequence[Spec]) -> Spec | tuple[Spec, ...]:
@@ -144,7 +126,8 @@ def _fit_outputs(box: Node, samples: Sequence[tuple[Mapping[str, int], list[Any]
 
 def _trial(box: Node, specs: Sequence[Spec], sizes: Mapping[str, int]) -> list[Any]:
     arrays = [sample(Spec(tuple(evaluate(s, sizes) for s in spec.shape), spec.dtype)) for spec in specs]
-    _spend(box, sum(array.size for array in arrays))
+    if (left := _left.get()) is not None:
+        _spend(left, box, sum(array.size for array in arrays))
     try:
         with np.errstate(all="ignore"):
             value = box.fprop(*arrays)
@@ -167,13 +150,35 @@ def refuse_writing(box: Node, method: str, error: Exception) -> None:
         ) from error
 
 
-def _spend(box: Node, elements: int) -> None:
-    left = _left.get()
-    if left is None:
-        return
+def _spend(left: list[int], box: Node, elements: int) -> None:
     left[0] -= elements
     if elements > LARGEST_TRIAL or left[0] < 0:
         raise UsageError(
             f"{box.title}: declares neither signature nor infer, and its fprop would be tried on {elements:,} "
             f"elements, more than a file may ask for; declare one of both in the class {type(box).__name__}"
         )
+
+
+Axes = int | tuple[int, ...]
+"""One axis or several, as a setting; `Axes | None` where None is all of them."""
+
+
+def axes_of(box: Node, axis: Any, ndim: int) -> tuple[int, ...]:
+    """The axes of an array of `ndim` axes, each once, from the front; the box is named where they do not exist."""
+    try:
+        return tuple(normalize_axis_tuple(axis, ndim))
+    except (ValueError, TypeError) as error:
+        raise box.shape_error(f"axis = {axis!r} does not fit: {error}") from None
+
+
+def axis_of(box: Node, axis: Any, ndim: int) -> int:
+    """One axis of an array of `ndim` axes, from the front."""
+    if type(axis) is int and -ndim <= axis < ndim:
+        return axis % ndim
+    (place,) = axes_of(box, (axis,), ndim)
+    return place
+
+
+def is_of_number(ndim: int, axis: Any) -> bool:
+    """Whether this is an axis that NumPy takes for what has none, as if it were a row of one: 0 or -1."""
+    return not ndim and not np.ndim(axis) and axis in (0, -1)

@@ -1,20 +1,44 @@
-"""The leaves that a graph reads from outside: inputs, parameters and random draws."""
+"""Leaves of the graph: inputs, parameters, random draws; and the locks of what threads share."""
 
 from __future__ import annotations
 
+import os
+import threading
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Protocol
+from weakref import WeakSet
 
 import numpy as np
 
 from flowgraph.box import concrete_values
 from flowgraph.box.arrays import Array, frozen_copy, refuse_masked, view_of
 from flowgraph.box.base import Leaf
-from flowgraph.box.locks import new_lock
 from flowgraph.box.random_draws import Draw
 from flowgraph.errors import DtypeError, ShapeError, UsageError
 from flowgraph.shapes.size import Shape, Size, evaluate, is_size_name
 from flowgraph.shapes.spec import shape_text
+
+_locks: WeakSet[Any] = WeakSet()
+
+
+def new_lock() -> Any:
+    """A `threading.RLock` that is released in a forked child if another thread held it at the fork.
+
+    What such a lock guards must be whole at every instant, since the child never sees the end of what was going on.
+    """
+    lock = threading.RLock()
+    _locks.add(lock)
+    return lock
+
+
+def _free_in_child() -> None:
+    for lock in list(_locks):
+        if not lock._is_owned():
+            lock._at_fork_reinit()  # as the standard library does with its own
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_free_in_child)
 
 
 class Input(Leaf):
@@ -47,7 +71,7 @@ class Input(Leaf):
 
     def __init__(self, name: str, *, shape: Any = (), dtype: Any = float) -> None:
         self._start(name)
-        self._read(read_shape(shape, self.title), dtype)
+        self._read(read_shape(self, shape), dtype)
         if self.dtype.kind not in "biufc":
             raise DtypeError(f"{self.title}: found dtype {self.dtype}, needs numbers or booleans")
 
@@ -244,7 +268,7 @@ class Random(Leaf):
     def __init__(self, draw: Any, *, shape: Any = (), dtype: Any = float, name: str | None = None) -> None:
         self._start(name)
         self.__dict__["draw"] = draw
-        self._read(read_shape(shape, self.title), dtype)
+        self._read(read_shape(self, shape), dtype)
         if any(isinstance(size, Size) and size.unknown for size in self.shape):
             raise ShapeError(
                 f"{self.title}: found the shape {shape_text(self.shape)} with a size that depends on values; "
@@ -320,17 +344,16 @@ class Random(Leaf):
         return tuple(evaluate(size, sizes) for size in self.shape)
 
 
-def read_shape(shape: object, title: str) -> Shape:
+def read_shape(leaf: Leaf, shape: object) -> Shape:
     """A shape as the user wrote it: a number or a name per axis."""
-    sizes = tuple(shape) if isinstance(shape, tuple | list) else (shape,)
-    return tuple(_read_size(size, title) for size in sizes)
+    return tuple([_read_size(leaf, size) for size in (shape if isinstance(shape, tuple | list) else (shape,))])
 
 
-def _read_size(size: object, title: str) -> int | Size:
+def _read_size(leaf: Leaf, size: object) -> int | Size:
     if isinstance(size, Size) and all(map(is_size_name, size.names)):
         return size
     if isinstance(size, str) and not isinstance(size, Size) and size.isidentifier():
         return Size(size)
     if isinstance(size, int | np.integer) and not isinstance(size, bool) and size >= 0:
         return int(size)
-    raise ShapeError(f"{title}: found {size!r} in its shape, needs a number from 0 or a name such as 'N' per axis")
+    raise ShapeError(f"{leaf.title}: found {size!r} in its shape, needs a number from 0 or a name such as 'N' per axis")

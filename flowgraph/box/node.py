@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 import functools
+import itertools
 import os
 import sys
-import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -15,18 +14,14 @@ from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 
-from flowgraph.box.slopes import Saturates, Slopes
-from flowgraph.box.value import Value
+from flowgraph.box.vocabulary import Saturates, Slopes, Value
 from flowgraph.errors import FrozenError, ShapeError, UnknownAttributeError, UsageError
-from flowgraph.printable import printable, why_not_a_name
+from flowgraph.printable import near_names, printable, why_not_a_name
 from flowgraph.shapes.size import Shape
 from flowgraph.shapes.spec import Spec, shape_text
 
 _HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 _NUMPY = os.path.dirname(np.__file__) + os.sep
-_known: dict[int, _Code] = {}
-"""Code that built boxes, by its identity as long as it lives: hashing code takes longer than building a box."""
-
 _scope: ContextVar[str] = ContextVar("flowgraph_scope", default="")
 
 
@@ -41,40 +36,20 @@ class Line(NamedTuple):
         return f"{os.path.basename(self.path)}:{self.number}"
 
 
-def users_line() -> Line:
-    """The innermost line of the call stack that is neither flowgraph's nor NumPy's."""
+def users_instruction() -> tuple[CodeType, int]:
+    """Where the user's code is: the innermost code of the call stack that is neither flowgraph's nor NumPy's."""
     frame = sys._getframe(1)
     inside = _inside
     while inside[frame.f_code.co_filename] and frame.f_back is not None:
         frame = frame.f_back
-    code = frame.f_code
-    known = _known.get(id(code))
-    if known is None or known.code() is not code:
-        known = _known[id(code)] = _Code(code)
-    line = known.lines.get(frame.f_lasti)
-    if line is None:
-        line = known.lines[frame.f_lasti] = known.line(code.co_filename, frame.f_lineno, frame.f_lasti)
-    return line
+    return frame.f_code, frame.f_lasti
 
 
-class _Code:
-    """Code that built boxes, and a line for each of its instructions that did."""
-
-    def __init__(self, code: CodeType) -> None:
-        self.code = weakref.ref(code, functools.partial(_forget, id(code)))
-        self.lines: dict[int, Line] = {}
-        self._places = list(code.co_positions())
-
-    def line(self, path: str, number: int, instruction: int) -> Line:
-        """The line of an instruction, with the place of the expression that it belongs to, where Python keeps that."""
-        place = self._places[instruction // 2]
-        return Line(path, number, () if None in place else place)  # type: ignore[arg-type]
-
-
-def _forget(place: int, code: weakref.ref[CodeType]) -> None:
-    """Let go of the lines of code that is gone, unless other code has come to stand there."""
-    if place in _known and _known[place].code is code:
-        del _known[place]
+@functools.lru_cache(1024)
+def line_of(code: CodeType, instruction: int) -> Line:
+    """The line of an instruction, with the place of the expression that it belongs to, where Python keeps that."""
+    place = next(itertools.islice(code.co_positions(), instruction // 2, None))
+    return Line(code.co_filename, place[0] or code.co_firstlineno, () if None in place else place)  # type: ignore[arg-type]
 
 
 class _Inside(dict[str, bool]):
@@ -91,6 +66,16 @@ _inside = _Inside()
 def is_inside_flowgraph(path: str) -> bool:
     """Whether a file is one of flowgraph's own."""
     return path.startswith(_HERE)
+
+
+def is_built_in(cls: type[Any]) -> bool:
+    """Whether a class is one of flowgraph's own; a class of boxes says it as `built_in`."""
+    return cls.__module__.startswith("flowgraph.")
+
+
+def full_name(cls: type[Any]) -> str:
+    """The name of a class with that of its module."""
+    return f"{cls.__module__}.{cls.__qualname__}"
 
 
 @contextmanager
@@ -148,18 +133,14 @@ def reopened(path: str) -> Iterator[None]:
         _scope.reset(token)
 
 
-_OF_ALL = frozenset({"children", "name", "scope", "built_at", "outputs", "shape", "dtype"})
+OF_EVERY_BOX = frozenset({"children", "name", "scope", "built_at", "outputs", "shape", "dtype"})
 """What every box holds beside its settings; one of several outputs has no shape and dtype of its own."""
+
+ALIKE = OF_EVERY_BOX | {"differentiable_wrt"}
+"""What two boxes that differ in nothing but their children have in common, and the children."""
 
 _OF_ONE_BOX = ("built_for", "differentiable_wrt", "is_derivative")
 """What many boxes hold of their own: for which box a plan made it, what is found out when it is asked for."""
-
-_ELSEWHERE = {
-    **dict.fromkeys(["value", "data"], "values live in a run: fg.Graph(box).fprop(...)[box]"),
-    **dict.fromkeys(["grad", "backward"], "gradients come from a run: run.bprop()[box], or as boxes from fg.gradient"),
-    "eval": "run the graph: fg.Graph(box).fprop(...)[box]",
-}
-"""What other packages have on their arrays, and where it is here."""
 
 
 class Node:
@@ -188,16 +169,20 @@ class Node:
     calls_back: ClassVar[bool] = False
     """Whether its fprop or bprop calls a function that a user wrote, which may give something else in each call."""
 
+    built_in: ClassVar[bool] = False
+    """Whether the class is one of flowgraph's own, the methods of which are tested to be pure and to write nowhere."""
+
     child_names: ClassVar[tuple[str, ...]] = ()
     variadic: ClassVar[bool] = False
     settings: ClassVar[Mapping[str, Any]] = {}
+    default_settings: ClassVar[dict[str, Any]] = {}
+    """The settings that may be left out, with what they are then."""
     has_bprop: ClassVar[bool] = False
     takes_needs: ClassVar[bool] = False
 
     children: tuple[Any, ...]
     name: str | None
     scope: str
-    built_at: Line
     outputs: tuple[Spec, ...]
     is_derivative: bool = False
 
@@ -224,6 +209,12 @@ class Node:
         raise UsageError(
             f"{type(self).__name__}: declares no fprop; define fprop(self, *values of the children) in the class"
         )
+
+    @property
+    def built_at(self) -> Line:
+        """The line of the user's code that built the box, looked up from the instruction that did."""
+        built: Line | tuple[CodeType, int] = self.__dict__["built_at"]
+        return built if isinstance(built, Line) else line_of(*built)
 
     @property
     def spec(self) -> Spec:
@@ -377,9 +368,9 @@ class Node:
         state["children"] = children
         for name in _OF_ONE_BOX:
             state.pop(name, None)
-        complete = len(self.settings) + len(_OF_ALL) - (0 if "shape" in state else 2)
+        complete = len(self.settings) + len(OF_EVERY_BOX) - (0 if "shape" in state else 2)
         if len(state) > complete:  # something else was found out of this box and kept, which is rare
-            for name in state.keys() - _OF_ALL - self.settings.keys():
+            for name in state.keys() - OF_EVERY_BOX - self.settings.keys():
                 del state[name]
         if anew:
             for name in ("outputs", "shape", "dtype"):
@@ -387,7 +378,7 @@ class Node:
             state["name"], state["scope"] = None, current_scope()  # by which an error calls a box that is built
         return twin
 
-    def _place(self, name: str | None, scope: str, built_at: Line | None = None) -> None:
+    def _place(self, name: str | None, scope: str, built_at: Any = None) -> None:
         """Name a box that nobody has seen yet, and say where in the user's code it stands."""
         self.__dict__.update(name=name, scope=scope)
         if built_at is not None:
@@ -409,15 +400,15 @@ def _unknown_attribute(box: Node, name: str) -> str:
     text = f"{type(box).__name__}: a box has no {name!r}"
     if name.startswith("_"):  # looked for by NumPy, notebooks and debuggers, which read no text
         return text
-    if name in _ELSEWHERE:
-        text += f"; {_ELSEWHERE[name]}"
-    elif callable(getattr(np, name, None)):
-        text += f"; use np.{name}(box)"
-    else:
-        known = [attribute for attribute in (*dir(type(box)), "shape", "dtype") if not attribute.startswith("_")]
-        near = difflib.get_close_matches(name, known, 3)
-        text += f"; near it: {', '.join(near)}" if near else "; use the NumPy function for it"
-    return text + _line(box)
+    if callable(getattr(np, name, None)):
+        return f"{text}; use np.{name}(box){_line(box)}"
+    known = [attribute for attribute in (*dir(type(box)), "shape", "dtype") if not attribute.startswith("_")]
+    near = near_names(name, known, 0.6)
+    words = f"near it: {', '.join(near)}" if near else "use the NumPy function for it"
+    return (
+        f"{text}; {words}; its value lives in a "
+        f"run, fg.Graph(box).fprop(...)[box], its gradient in run.bprop()[box], or as a box in fg.gradient{_line(box)}"
+    )
 
 
 def _immutable(box: Node, name: str, what: str) -> str:
@@ -439,5 +430,4 @@ def _immutable(box: Node, name: str, what: str) -> str:
 
 
 def _line(box: Node) -> str:
-    line = box.__dict__.get("built_at")
-    return f"\n  built at {line}" if line else ""
+    return f"\n  built at {box.built_at}" if "built_at" in box.__dict__ else ""

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import secrets
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypeAlias, TypeGuard
 
 import numpy as np
 
+from flowgraph.box.node import full_name, is_built_in
 from flowgraph.errors import UsageError
 
-Seed: TypeAlias = int | np.integer[Any] | Sequence[int] | np.ndarray[Any, Any] | np.random.SeedSequence | None
-"""What a run draws from; None draws anew each time."""
+Seed: TypeAlias = "int | np.integer[Any] | Sequence[int] | np.ndarray[Any, Any] | np.random.SeedSequence | None"
+"""What a run draws from; None draws anew each time. As text, since NumPy loads np.random when it is asked for."""
 
 draws: dict[str, type[Draw]] = {}
 """Every draw class by name, as the registry of boxes."""
@@ -44,8 +45,7 @@ class Draw:
 
     def __init_subclass__(cls, **keywords: Any) -> None:
         super().__init_subclass__(**keywords)
-        own = cls.__module__.startswith("flowgraph.")
-        cls.key = cls.__name__ if own else f"{cls.__module__}.{cls.__qualname__}"
+        cls.key = cls.__name__ if is_built_in(cls) else full_name(cls)
         draws[cls.key] = cls
 
     def __call__(self, generator: np.random.Generator, shape: tuple[int, ...]) -> Any:
@@ -81,15 +81,15 @@ def seed_of_run(seed: Seed, who: str = "fprop") -> Any:
     (7, False)
     """
     if seed is None:
-        return secrets.randbits(128)
+        return int.from_bytes(os.urandom(16))
     if type(seed) is int and seed >= 0:
         return seed
     if isinstance(seed, np.random.SeedSequence):
         return tuple(int(word) for word in seed.generate_state(4))
     if _is_entropy(seed):
         return int(seed)
-    if isinstance(seed, list | tuple | np.ndarray) and len(seed) and all(_is_entropy(one) for one in seed):
-        return tuple(int(one) for one in seed)
+    if isinstance(seed, list | tuple | np.ndarray) and len(seed) and all(_is_entropy(word) for word in seed):
+        return tuple(int(word) for word in seed)
     drawn = ", such as int(rng.integers(2**63))" if isinstance(seed, np.random.Generator) else ""
     raise UsageError(
         f"{who}: found seed={seed!r}, needs an integer from 0{drawn}, a sequence of such integers, or None for new "

@@ -13,8 +13,8 @@ from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_ori
 
 import numpy as np
 
-from flowgraph.box.interval import Interval
 from flowgraph.box.node import Node
+from flowgraph.box.vocabulary import Interval
 from flowgraph.errors import UsageError
 
 UNFIT = object()
@@ -34,11 +34,11 @@ def kind_of(annotation: Any) -> Kind | None:
         return _PLAIN[annotation]
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
-        return _within(kind_of(arguments[0]), [one for one in arguments[1:] if isinstance(one, Interval)])
+        return _within(kind_of(arguments[0]), [bound for bound in arguments[1:] if isinstance(bound, Interval)])
     if origin is Literal:
         return _choice(arguments)
     if origin in (Union, types.UnionType):
-        return _union([kind_of(one) for one in arguments])
+        return _union([kind_of(argument) for argument in arguments])
     if annotation is tuple or origin is tuple:
         return _tuple(arguments)
     return _of_class(annotation if origin is None else origin)
@@ -135,8 +135,8 @@ def _within(kind: Kind | None, intervals: Sequence[Interval]) -> Kind | None:
     read = kind.read
 
     def within(value: object) -> Any:
-        found = read(value)
-        return found if found is not UNFIT and found in interval else UNFIT
+        converted = read(value)
+        return converted if converted is not UNFIT and converted in interval else UNFIT
 
     return Kind(_in_words(kind.needed, interval), within)
 
@@ -153,7 +153,7 @@ def _in_words(needed: str, interval: Interval) -> str:
 def _choice(choices: Sequence[Any]) -> Kind:
     def read(value: object) -> Any:
         value = value.item() if isinstance(value, np.generic) else value
-        return next((one for one in choices if isinstance(value, type(one)) and value == one), UNFIT)
+        return next((choice for choice in choices if isinstance(value, type(choice)) and value == choice), UNFIT)
 
     return Kind(_listed(map(repr, choices)), read)
 
@@ -166,11 +166,11 @@ def _union(kinds: Sequence[Kind | None]) -> Kind | None:
     def read(value: object) -> Any:
         fit = UNFIT
         for kind in known:
-            found = kind.read(value)
-            if found is value:
-                return found
+            converted = kind.read(value)
+            if converted is value:
+                return converted
             if fit is UNFIT:
-                fit = found
+                fit = converted
         return fit
 
     words = [kind.needed for kind in known]
@@ -180,7 +180,7 @@ def _union(kinds: Sequence[Kind | None]) -> Kind | None:
 def _tuple(arguments: Sequence[Any]) -> Kind:
     """A tuple of any length or of one; a list, or an array with one axis, is kept as a tuple, which cannot change."""
     repeated = len(arguments) == 2 and arguments[1] is Ellipsis
-    kinds = [kind_of(one) for one in arguments[: 1 if repeated else None]]
+    kinds = [kind_of(argument) for argument in arguments[: 1 if repeated else None]]
 
     def read(value: object) -> Any:
         if not isinstance(value, tuple | list) and not (isinstance(value, np.ndarray) and value.ndim == 1):
@@ -192,7 +192,7 @@ def _tuple(arguments: Sequence[Any]) -> Kind:
         if repeated and kinds[0] is None:
             return value if isinstance(value, tuple) else tuple(value)
         each = kinds * len(value) if repeated else kinds
-        parts = [one if kind is None else kind.read(one) for one, kind in zip(value, each, strict=True)]
+        parts = [part if kind is None else kind.read(part) for part, kind in zip(value, each, strict=True)]
         if any(part is UNFIT for part in parts):
             return UNFIT
         same = isinstance(value, tuple) and all(new is old for new, old in zip(parts, value, strict=True))
@@ -224,6 +224,9 @@ tuples of them."""
 
 def read_settings(cls: type[Node], given: dict[str, Any]) -> dict[str, Any]:
     """Every setting of a box: what is given, of the kind that its annotation says, else the default."""
+    defaults = cls.default_settings
+    if len(defaults) == len(cls.settings) and all(value is defaults.get(name, UNFIT) for name, value in given.items()):
+        return defaults
     types: tuple[Any, ...] = tuple(map(type, given.values()))
     if not _UNCHANGING.issuperset(types):
         types = tuple([tuple(map(type, v)) if type(v) is tuple else type(v) for v in given.values()])
@@ -267,7 +270,9 @@ def _unchanging(setting: Any) -> Any:
     """The setting; of an array, or one in a tuple, a read-only copy, so that writing to the array changes no box."""
     if type(setting) is tuple:
         return (
-            tuple(map(_unchanging, setting)) if any(isinstance(one, np.ndarray | tuple) for one in setting) else setting
+            tuple(map(_unchanging, setting))
+            if any(isinstance(part, np.ndarray | tuple) for part in setting)
+            else setting
         )
     if not isinstance(setting, np.ndarray) or (setting.base is None and not setting.flags.writeable):
         return setting
@@ -327,7 +332,7 @@ def _shown_default(field: dataclasses.Field[Any]) -> Any:
 
 def _way_out(cls: type[Node], field: dataclasses.Field[Any]) -> str:
     """A value that fits: the default, or that of an example."""
-    fits = [one.settings[field.name] for one in cls.examples or () if field.name in one.settings]
+    fits = [example.settings[field.name] for example in cls.examples or () if field.name in example.settings]
     default = _shown_default(field)
     shown = default if default is not inspect.Parameter.empty else fits[0] if fits else inspect.Parameter.empty
     return "" if shown is inspect.Parameter.empty else f", such as {field.name}={shown!r}"

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Box, Value
-from flowgraph.box.interval import Interval
 from flowgraph.box.leaves import Input
+from flowgraph.box.vocabulary import Interval
 from flowgraph.boxes.elementwise.complex_numbers import conjugate_if_complex
 from flowgraph.checking.cases import Case, child_labels
 from flowgraph.checking.complex_parts import OfParts, in_parts

@@ -12,8 +12,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from flowgraph.box import Box, Constant, Elementwise, Value
-from flowgraph.box.example import Example
-from flowgraph.box.interval import Interval
+from flowgraph.box.vocabulary import Example, Interval
 from flowgraph.checking.runner import generator
 from flowgraph.checking.target import Array
 from flowgraph.shapes.size import Shape, evaluate

@@ -8,7 +8,7 @@ from typing import ClassVar, TypeAlias
 
 import numpy as np
 
-from flowgraph.box.value import Value
+from flowgraph.box.vocabulary import Value
 from flowgraph.checking.difference import Slopes
 from flowgraph.checking.point import UNIT, Direction, Point, analytic_slope
 from flowgraph.checking.runner import OutOfTime

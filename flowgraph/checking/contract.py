@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.box.value import Value
+from flowgraph.box.vocabulary import Value
 from flowgraph.checking.compare import FormFault, Gradients, ask, kept
 from flowgraph.checking.examination import Examination
 from flowgraph.checking.noise import Answer, answer_at

@@ -14,8 +14,7 @@ from typing import Annotated, Literal, NamedTuple, Union, get_args, get_origin
 
 import numpy as np
 
-from flowgraph.box.interval import Interval
-from flowgraph.box.value import Value
+from flowgraph.box.vocabulary import Interval, Value
 from flowgraph.checking.code_contents import Code, reachable_values, whole_numbers_of
 from flowgraph.checking.point import Point
 from flowgraph.checking.runner import generator, parts

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Box
-from flowgraph.box.interval import Interval
+from flowgraph.box.vocabulary import Interval
 from flowgraph.checking import strategies
 from flowgraph.checking.box_target import BoxCalls, differentiable, target_of
 from flowgraph.checking.cases import Case

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.box.value import Value
+from flowgraph.box.vocabulary import Value
 from flowgraph.checking.compare import FormFault, Gradients, are_finite, ask, gaps
 from flowgraph.checking.examination import Examination
 from flowgraph.checking.noise import Answer, jittered, rounded_otherwise

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Box, Elementwise, registry
-from flowgraph.box.value import Value
+from flowgraph.box.vocabulary import Value
 from flowgraph.checking.compare import Suspicion
 from flowgraph.checking.point import Point
 from flowgraph.checking.runner import unflatten

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.box.value import Value
+from flowgraph.box.vocabulary import Value
 from flowgraph.checking.code_contents import GLOBAL, RANDOM_SOURCES, random_states, restore
 from flowgraph.checking.target import Array, Inputs, Target
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from flowgraph.box.value import Value
+from flowgraph.box.vocabulary import Value
 from flowgraph.checking.reproduce import definition_of
 from flowgraph.checking.target import Inputs, Target, annotations_of, is_float_array
 from flowgraph.errors import UsageError

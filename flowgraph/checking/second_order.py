@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.box.value import Value
+from flowgraph.box.vocabulary import Value
 from flowgraph.checking.compare import FormFault
 from flowgraph.checking.difference import STEP
 from flowgraph.checking.examination import Examination

@@ -22,9 +22,8 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from flowgraph.box import Box, Elementwise, registry
-from flowgraph.box.example import Example
-from flowgraph.box.interval import Interval
 from flowgraph.box.leaves import Parameter
+from flowgraph.box.vocabulary import Example, Interval
 from flowgraph.boxes import sum as sum_of
 from flowgraph.checking.cases import Case, children_of, examples_of
 from flowgraph.checking.regimes import RANKS, axis_groups
@@ -226,7 +225,7 @@ def _smooth_boxes() -> list[type[Box]]:
         cls
         for cls in registry.values()
         if issubclass(cls, Elementwise)
-        and cls.__module__.startswith("flowgraph.")
+        and cls.built_in
         and cls.has_bprop
         and cls.__name__ not in MEET
         and not (cls.kinks or cls.constant_children or cls.variadic)

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias, TypeVar, get_type_hints
 import numpy as np
 from numpy.typing import NDArray
 
-from flowgraph.box.value import Value
+from flowgraph.box.vocabulary import Value
 
 Array: TypeAlias = NDArray[Any]
 Inputs: TypeAlias = tuple[Any, ...]

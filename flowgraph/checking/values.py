@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.box.value import Value
+from flowgraph.box.vocabulary import Value
 from flowgraph.checking.target import Array
 
 Draw = Callable[[Array, np.random.Generator], Array]

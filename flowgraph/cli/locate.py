@@ -20,7 +20,7 @@ from flowgraph.checking.code_contents import reachable_values
 from flowgraph.checking.target import name_of, parameter_names
 from flowgraph.data.files import read_npz
 from flowgraph.errors import UsageError
-from flowgraph.saving.missing import must_exist
+from flowgraph.saving.replacing import must_exist
 
 
 def locate(place: str, with_arguments: bool = False) -> list[tuple[str, Any]]:

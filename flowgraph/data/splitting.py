@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, NoReturn
 import numpy as np
 
 from flowgraph.box import Array
-from flowgraph.box.node import users_line
+from flowgraph.box.node import line_of, users_instruction
 from flowgraph.data.examples import Examples
 from flowgraph.errors import DataError, TestSetError
 from flowgraph.saving.replacing import create_file
@@ -148,7 +148,7 @@ class TestSet:
         TestSetError
             If it was opened before, by another model or without one.
         """
-        here = Look(str(users_line()), model)
+        here = Look(str(line_of(*users_instruction())), model)
         look = self._look() or self._keep(here)
         if look is not here and (model is None or look.model != model):
             raise TestSetError(

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from flowgraph.box import Array, Box, Elementwise, Value
-from flowgraph.box.slopes import CHOICE
-from flowgraph.boxes.elementwise.cast import Cast
+from flowgraph.box.vocabulary import CHOICE
+from flowgraph.boxes.elementwise.complex_numbers import Cast
 from flowgraph.boxes.indexing.index import Index
 from flowgraph.debugging.elements import vjp_contribution
 from flowgraph.errors import UsageError

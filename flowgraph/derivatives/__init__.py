@@ -1,9 +1,5 @@
 """Derivatives as flow graphs: graph in, graph out, of any order."""
 
-from flowgraph.derivatives import batching_rows as batching_rows
-from flowgraph.derivatives import batching_values as batching_values
-from flowgraph.derivatives import batching_windows as batching_windows
-from flowgraph.derivatives import per_row as per_row
 from flowgraph.derivatives.backward_graph import gradient, gradients
 from flowgraph.derivatives.matrices import hessian, hessian_blocks, jacobian
 from flowgraph.derivatives.products import hvp, jvp, vjp

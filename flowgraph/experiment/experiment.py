@@ -19,7 +19,7 @@ from flowgraph.data.tables import read_table
 from flowgraph.errors import DataError, UsageError
 from flowgraph.experiment.settings import COMPARED, TrainSettings
 from flowgraph.graph import Graph
-from flowgraph.saving.room import check_room
+from flowgraph.saving.limits import check_room
 from flowgraph.training.bias_variance import BiasVariance, bias_variance
 from flowgraph.training.mlp import MLP, Activation
 from flowgraph.training.objective import mlp_problem

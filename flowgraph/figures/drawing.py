@@ -11,7 +11,7 @@ import numpy as np
 
 from flowgraph.box import Array, Box
 from flowgraph.box.leaves import Input, Parameter
-from flowgraph.boxes.neural.elementwise_loss import SquaredError
+from flowgraph.boxes.neural.loss import SquaredError
 from flowgraph.boxes.reduction.sums import Mean
 from flowgraph.derivatives import gradient
 from flowgraph.errors import DataError, UsageError

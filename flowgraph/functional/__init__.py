@@ -11,13 +11,13 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from flowgraph.box.random_draws import Seed
-from flowgraph.boxes.engine.stop_gradient import stop_gradient
+from flowgraph.boxes.engine.passing_on import stop_gradient
 from flowgraph.derivatives.backward_graph import Fallback
 from flowgraph.errors import UsageError
 from flowgraph.functional import transforms
+from flowgraph.functional.arguments import asked_argnums, described
 from flowgraph.functional.calls import Derived
 from flowgraph.functional.custom import checkpoint, custom_vjp
-from flowgraph.functional.described import described, read_argnums
 from flowgraph.functional.flat import flatten, flatten_func
 from flowgraph.functional.jit import jit
 from flowgraph.functional.mapping import vmap
@@ -78,7 +78,7 @@ def grad(
     >>> grad(lambda x: np.sum(x**2))(np.array([1.0, 2.0]))
     array([2., 4.])
     """
-    return Derived(f, read_argnums("grad", argnums, unknown), transforms.grad, False, fallback, seed)
+    return Derived(f, asked_argnums("grad", argnums, unknown), transforms.grad, False, fallback, seed)
 
 
 @described("Called as `f`, it gives the pair (value, gradient).")
@@ -98,7 +98,7 @@ def value_and_grad(
     (np.float64(5.0), array([2., 4.]))
     """
     return Derived(
-        f, read_argnums("value_and_grad", argnums, unknown), transforms.value_and_grad, False, fallback, seed
+        f, asked_argnums("value_and_grad", argnums, unknown), transforms.value_and_grad, False, fallback, seed
     )
 
 
@@ -119,7 +119,7 @@ def elementwise_grad(
     array([1., 1.])
     """
     return Derived(
-        f, read_argnums("elementwise_grad", argnums, unknown), transforms.elementwise_grad, False, fallback, seed
+        f, asked_argnums("elementwise_grad", argnums, unknown), transforms.elementwise_grad, False, fallback, seed
     )
 
 
@@ -140,7 +140,7 @@ def jacobian(
     array([[2., 0.],
            [0., 4.]])
     """
-    return Derived(f, read_argnums("jacobian", argnums, unknown), transforms.jacobian, False, fallback, seed)
+    return Derived(f, asked_argnums("jacobian", argnums, unknown), transforms.jacobian, False, fallback, seed)
 
 
 @described("Called as `f`, it gives the second derivatives, shape (*argument.shape, *argument.shape).")
@@ -160,7 +160,7 @@ def hessian(
     array([[0., 1.],
            [1., 0.]])
     """
-    return Derived(f, read_argnums("hessian", argnums, unknown), transforms.hessian, False, fallback, seed)
+    return Derived(f, asked_argnums("hessian", argnums, unknown), transforms.hessian, False, fallback, seed)
 
 
 @described("Called with the arguments of `f`, then a cotangent of the shape of the result, it gives Jᵀ times that.")
@@ -179,7 +179,7 @@ def vjp(
     >>> vjp(lambda x: x**2)(np.array([1.0, 3.0]), np.array([1.0, 10.0]))
     array([ 2., 60.])
     """
-    return Derived(f, read_argnums("vjp", argnums, unknown), transforms.vjp, True, fallback, seed)
+    return Derived(f, asked_argnums("vjp", argnums, unknown), transforms.vjp, True, fallback, seed)
 
 
 @described("Called with the arguments of `f`, then a vector like the argument, it gives J times that.")
@@ -198,7 +198,7 @@ def jvp(
     >>> jvp(lambda x: x**2)(np.array([1.0, 3.0]), np.array([1.0, 0.0]))
     array([2., 0.])
     """
-    return Derived(f, read_argnums("jvp", argnums, unknown), transforms.jvp, True, fallback, seed)
+    return Derived(f, asked_argnums("jvp", argnums, unknown), transforms.jvp, True, fallback, seed)
 
 
 @described("Called with the arguments of `f`, then a vector like the argument, it gives H times that.")
@@ -217,7 +217,7 @@ def hvp(
     >>> hvp(lambda x: np.sum(x**3))(np.array([1.0, 2.0]), np.array([1.0, 0.0]))
     array([6., 0.])
     """
-    return Derived(f, read_argnums("hvp", argnums, unknown), transforms.hvp, True, fallback, seed)
+    return Derived(f, asked_argnums("hvp", argnums, unknown), transforms.hvp, True, fallback, seed)
 
 
 @described("Called as `f`, it gives the pair (gradient, second result).")
@@ -236,7 +236,7 @@ def grad_and_aux(
     >>> grad_and_aux(lambda x: (np.sum(x**2), {"largest": np.max(x)}))(np.array([1.0, 2.0]))
     (array([2., 4.]), {'largest': np.float64(2.0)})
     """
-    places = read_argnums("grad_and_aux", argnums, unknown)
+    places = asked_argnums("grad_and_aux", argnums, unknown)
     return Derived(f, places, transforms.grad_and_aux, False, fallback, seed)
 
 

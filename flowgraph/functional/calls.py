@@ -14,15 +14,12 @@ from flowgraph.box.random_draws import Seed, seed_of_run
 from flowgraph.derivatives.backward_graph import Fallback
 from flowgraph.errors import UsageError
 from flowgraph.functional.arguments import argument_names, called, check_arguments, name_of, native, read_argnums
-from flowgraph.functional.captured import Captured
 from flowgraph.functional.containers import Open, arrays_of, flatten, mapped, paths
 from flowgraph.functional.in_numbers import computed
 from flowgraph.functional.jit import Jitted
-from flowgraph.functional.program import Program, values_of
-from flowgraph.functional.programs import Kind, programs_of
-from flowgraph.functional.reader import Follower
-from flowgraph.functional.record import read_record
-from flowgraph.functional.script import Writer
+from flowgraph.functional.programs import Kind, Program, programs_of, values_of
+from flowgraph.functional.record import Captured, read_record
+from flowgraph.functional.script import Follower, Writer
 from flowgraph.functional.transforms import FIRST_ORDER, Subject, as_boxes
 
 _ONLY_ARRAYS = frozenset({np.ndarray})

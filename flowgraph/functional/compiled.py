@@ -1,4 +1,4 @@
-"""A graph compiled into a function of arguments and sources, which any number of threads may call at once."""
+"""A graph as a function of arguments and sources: computed box by box, or compiled for any number of threads."""
 
 from __future__ import annotations
 
@@ -8,14 +8,52 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Box, Constant
+from flowgraph.box.arrays import again
 from flowgraph.box.leaves import Input, Random
-from flowgraph.box.underflow import again
 from flowgraph.functional.containers import text_of
 from flowgraph.graph import Graph
-from flowgraph.plan.backends import Backend, BackendName
+from flowgraph.graph.passes import forward
+from flowgraph.graph.topology import Topology
+from flowgraph.plan.backends import Backend, BackendName, Specialised
 from flowgraph.plan.binding import bind
-from flowgraph.plan.specialised import Specialised
 from flowgraph.plan.store import Store
+
+
+class Leaves:
+    """The values of the leaves of a graph in a list with a place for every box: of arguments, sources and constants."""
+
+    def __init__(self, graph: Topology, arguments: Mapping[Box, int], sources: Mapping[Box, int]) -> None:
+        self._fed = [(arguments[box], graph.slots[box]) for box in graph.inputs]
+        self._read = [(sources[box], slot) for box, slot in graph.slots.items() if box in sources]
+        self._constants = [
+            box.value[()] if isinstance(box, Constant) and box not in sources else None for box in graph.boxes
+        ]
+
+    def __call__(self, arrays: Sequence[Any], values: Sequence[Any]) -> list[Any]:
+        """The list for the arguments and sources of one call."""
+        slots = self._constants.copy()
+        for i, slot in self._fed:
+            slots[slot] = arrays[i]
+        for i, slot in self._read:
+            slots[slot] = values[i]
+        return slots
+
+
+class Evaluation:
+    """The steps from arguments and sources to some boxes."""
+
+    def __init__(self, outputs: Sequence[Box], arguments: Mapping[Box, int], sources: Mapping[Box, int]) -> None:
+        self.graph = graph = Graph(*outputs)
+        self._leaves = Leaves(graph, arguments, sources)
+        self._outputs = [graph.slots[box] for box in outputs]
+        self._steps = graph.fsteps(frozenset(self._outputs))
+
+    def __call__(self, arrays: Sequence[Any], values: Sequence[Any]) -> list[Any]:
+        """The outputs, of the arguments and of the values of the sources."""
+        slots = self._leaves(arrays, values)
+        forward(self.graph, self._steps, slots)
+        return [slots[slot] for slot in self._outputs]
+
 
 MOST_IDLE, IDLE_BYTES = 4, 1 << 22
 """Functions of one plan that wait for a call, and bytes of theirs beyond those of the first: as many threads run it

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Box, Value, concrete_values
-from flowgraph.box.underflow import again
+from flowgraph.box.arrays import again
 from flowgraph.boxes.elementwise.complex_numbers import conjugate_if_complex
 from flowgraph.derivatives.backward_graph import Fallback, seed_of
+from flowgraph.functional.compiled import Leaves
 from flowgraph.functional.containers import flatten, rebuild
-from flowgraph.functional.evaluation import Leaves
 from flowgraph.functional.record import refuse_stranger
 from flowgraph.functional.transforms import Subject
 from flowgraph.graph.passes import Edge, Fstep, Step, forward, guarded, reader, seeds_of, sweep
@@ -156,7 +156,7 @@ def _steps(graph: CachedSteps, wrt: Sequence[Box]) -> tuple[Sequence[Fstep], Seq
 def _is_plain(cls: type[Box]) -> bool:
     """Whether all boxes of a class of flowgraph's own have a bprop that sends a gradient to every child."""
     sends = cls.has_bprop and cls.constant_children == cls.not_implemented_children == frozenset()
-    return sends and cls.__module__.startswith("flowgraph.")
+    return sends and cls.built_in
 
 
 def _steps_of_graph(graph: CachedSteps, wrt: Sequence[Box]) -> tuple[Sequence[Fstep], Sequence[Step]]:

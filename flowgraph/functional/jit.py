@@ -4,26 +4,62 @@ from __future__ import annotations
 
 import copy
 import functools
+import gc
 import inspect
+import pickle
 import sys
+import threading
 import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from types import MethodType
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
 from flowgraph.box import Box, Constant, concrete_values
-from flowgraph.box.locks import new_lock
+from flowgraph.box.leaves import new_lock
 from flowgraph.box.random_draws import Seed, seed_of_run
 from flowgraph.errors import UsageError
 from flowgraph.functional.arguments import argument_names, called, name_of, native
 from flowgraph.functional.containers import ARRAYS, flatten, numbers_as_leaves, paths, rebuild
-from flowgraph.functional.generators import refuse_draws
 from flowgraph.functional.variant import MISS, Kind, Static, Variant, spec_of, traced_variant
 from flowgraph.graph import Graph
 from flowgraph.plan.emitter import emitter_of
+
+
+@contextmanager
+def refuse_draws(who: str) -> Iterator[None]:
+    """Refuse what draws inside from a generator that was there before: NumPy's and Python's own, and those of the user.
+
+    All of them are found, by way of the garbage collector, wherever the function has them from. A thread that draws
+    meanwhile is taken for the function; it is called anew by the next call.
+    """
+    import random  # loads a library of hashes
+
+    kinds = (np.random.Generator, np.random.RandomState, random.Random)
+    generators = [generator for generator in gc.get_objects() if type(generator) in kinds]
+    before = [(generator, _state(generator)) for generator in (*generators, np.random.mtrand._rand, random._inst)]
+    yield
+    for generator, state in before:
+        if _state(generator) == state:
+            continue
+        name = f"{type(generator).__module__.partition('.')[0]}'s {type(generator).__name__}"
+        thread = " (if another thread drew them, call it again)" if threading.active_count() > 1 else ""
+        raise UsageError(
+            f"{who}: found numbers drawn from {name}{thread}, which would be the same in all calls, as the function is "
+            f"called once; draw by fg.Random or fg.dropout, which seed= repeats, or give the numbers as an argument"
+        )
+
+
+def _state(generator: Any) -> Any:
+    if isinstance(generator, np.random.RandomState):
+        return pickle.dumps(generator.get_state(legacy=False))
+    if isinstance(generator, np.random.Generator):
+        return pickle.dumps(generator.bit_generator.state)
+    return generator.getstate()
+
 
 Backend: TypeAlias = Literal["numpy", "numba", "jax"]
 

@@ -11,10 +11,9 @@ from flowgraph.box import Box, Constant, Value, concrete_values
 from flowgraph.box.leaves import Input, Random
 from flowgraph.derivatives.batching import over_rows
 from flowgraph.errors import ShapeError, UsageError
-from flowgraph.functional.arguments import argument_names, name_of
+from flowgraph.functional.arguments import argument_names, name_of, refuse_keyword
 from flowgraph.functional.calls import Derived
 from flowgraph.functional.containers import ARRAYS, flatten, numbers_as_leaves, paths, rebuild
-from flowgraph.functional.described import refuse_keyword
 from flowgraph.functional.transforms import Subject
 from flowgraph.graph.topology import topological_order
 from flowgraph.shapes.spec import same, shape_text

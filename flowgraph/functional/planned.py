@@ -10,13 +10,11 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Box, Constant
-from flowgraph.functional.captured import Captured
-from flowgraph.functional.compiled import Compiled, is_bitwise
+from flowgraph.functional.compiled import Compiled, Evaluation, is_bitwise
 from flowgraph.functional.containers import LEAF, flatten, rebuild
-from flowgraph.functional.evaluation import Evaluation
 from flowgraph.functional.in_numbers import FirstOrder
-from flowgraph.graph.debug_mode import debugging
-from flowgraph.graph.topology import Topology
+from flowgraph.functional.record import Captured
+from flowgraph.graph.topology import Topology, debugging
 
 RUNS, FEWEST = 128, 16
 """Runs of a graph of small arrays before it is compiled, and of any graph.

@@ -12,13 +12,11 @@ from flowgraph.box import Box, Constant, concrete_values
 from flowgraph.box.leaves import Input, Parameter
 from flowgraph.box.random_draws import seed_of_run
 from flowgraph.errors import PlanError, UsageError
-from flowgraph.functional.compiled import Compiled
+from flowgraph.functional.compiled import Compiled, Evaluation
 from flowgraph.functional.containers import LEAF, flatten, rebuild
-from flowgraph.functional.evaluation import Evaluation
 from flowgraph.functional.record import refuse_stranger
 from flowgraph.graph import Graph
-from flowgraph.graph.debug_mode import debugging
-from flowgraph.graph.topology import topological_order
+from flowgraph.graph.topology import debugging, topological_order
 from flowgraph.plan.backends import BackendName
 from flowgraph.shapes.spec import shape_text
 

@@ -154,18 +154,17 @@ def _line(leaf: Box) -> str:
 def bind_sizes(graph: Topology, shapes: Mapping[Box, tuple[int, ...]]) -> dict[str, int]:
     """The number that each named size has, the same for every input."""
     sizes: dict[str, int] = {}
-    owner: dict[str, str] = {}
+    owner: dict[str, Box] = {}
     for box, shape in shapes.items():
-        name = box.name or graph.names[box]
         for size, number in zip(box.shape, shape, strict=True):
             if isinstance(size, Size) and size not in sizes and not size.names <= sizes.keys():
-                sizes[size], owner[size] = number, name
+                sizes[size], owner[size] = number, box
                 continue
             needed = sizes[size] if isinstance(size, Size) and size in sizes else evaluate(size, sizes)
             if needed != number:
                 whose = f", and {size} = {needed}" if isinstance(size, Size) else ""
-                whose += f" in {owner[size]!r}" if size in owner else ""
-                raise _wrong_shape(name, shape, box, whose)
+                whose += f" in {graph.names[owner[size]]!r}" if size in owner else ""
+                raise _wrong_shape(graph.names[box], shape, box, whose)
     return sizes
 
 

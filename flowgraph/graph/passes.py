@@ -10,15 +10,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from flowgraph.box import Box, Elementwise, Value
-from flowgraph.box.arrays import read_only
-from flowgraph.box.foreign import is_foreign
+from flowgraph.box.arrays import is_foreign, is_underflow, read_only
 from flowgraph.box.inference import refuse_writing
-from flowgraph.box.underflow import is_underflow
 from flowgraph.boxes.elementwise.complex_numbers import conjugate_if_complex, real_part
 from flowgraph.boxes.engine.shape_like import sum_like
 from flowgraph.errors import BoxContractError, BpropError, FlowgraphError
-from flowgraph.graph.debug_mode import debugging
-from flowgraph.graph.topology import Topology
+from flowgraph.graph.topology import Topology, debugging
 from flowgraph.shapes.size import Size, evaluate
 from flowgraph.shapes.spec import same, shape_text
 
@@ -61,7 +58,7 @@ def step_of(
 
 def guarded(box: Box, function: Callable[..., Any]) -> Callable[..., Any]:
     """The fprop or bprop of a box on arrays that it cannot write to; boxes of flowgraph's own are tested not to."""
-    if type(box).__module__.startswith("flowgraph."):
+    if box.built_in:
         return function
 
     def on_read_only(*values: Any, **keywords: Any) -> Any:

@@ -56,32 +56,28 @@ def refuse_cut(graph: CachedSteps, cut: Sequence[Box]) -> None:
             raise cut_error(graph, box)
 
 
-def refuse_underived(boxes: Iterable[Box], slots: Mapping[Box, int], leads: bytearray) -> None:
-    """Refuse to leave out in silence a derivative that exists and that a box does not implement.
-
-    `boxes` are those that a gradient reaches: of others no derivative is asked.
-    """
-    for box in boxes:
-        if not box.not_implemented_children:
-            continue
-        for name, child in zip(box.names_of_children(), box.children, strict=True):
-            if name in box.not_implemented_children and leads[slots[child]]:
-                way = child
-                while type(way) is Positive and way.name is None:  # what `functional` puts before each argument
-                    way = way.children[0]
-                raise NotDifferentiableError(
-                    f"{box.title}: its derivative by {name!r} is not implemented, and what is differentiated by "
-                    f"leads there by way of {way.title}\n"
-                    f"  built at {box.built_at}\n"
-                    f"  give {name!r} as a number or a constant, or leave what it is made of out of wrt"
-                )
+def refuse_underived(box: Box, slots: Mapping[Box, int], leads: bytearray) -> None:
+    """Refuse to leave out in silence a derivative that exists and that a box, which a gradient reaches, lacks."""
+    for name, child in zip(box.names_of_children(), box.children, strict=True):
+        if name in box.not_implemented_children and leads[slots[child]]:
+            way = child
+            while type(way) is Positive and way.name is None:  # what `functional` puts before each argument
+                way = way.children[0]
+            raise NotDifferentiableError(
+                f"{box.title}: its derivative by {name!r} is not implemented, and what is differentiated by "
+                f"leads there by way of {way.title}\n"
+                f"  built at {box.built_at}\n"
+                f"  give {name!r} as a number or a constant, or leave what it is made of out of wrt"
+            )
 
 
 def refuse_lost(graph: CachedSteps, cut: Sequence[Box]) -> None:
     """Refuse a gradient of zeros if a box on the way does not implement the derivative that would be needed."""
     if cut:
         leads = leading(graph.boxes, graph.slots, cut)
-        refuse_underived([box for box in graph.boxes if box in graph.passed], graph.slots, leads)
+        for box in graph.boxes:
+            if box in graph.passed:
+                refuse_underived(box, graph.slots, leads)
 
 
 def cut_error(graph: Topology, box: Box) -> NotDifferentiableError:
@@ -117,12 +113,13 @@ def backward_steps(
 ) -> tuple[Step, ...]:
     """The bprops from the outputs to `wrt`, parents before children, of boxes that a gradient passes."""
     leads = leading(boxes, slots, wrt)
-    refuse_underived([box for box in boxes if box in passed], slots, leads)
     steps = []
     for slot in range(len(boxes) - 1, -1, -1):
         box = boxes[slot]
         if box not in passed:
             continue
+        if box.not_implemented_children:
+            refuse_underived(box, slots, leads)
         children = [slots[child] for child in box.children]
         wanted = tuple(
             [(i, children[i]) for i, free in enumerate(box.differentiable_wrt) if free and leads[children[i]]]

@@ -2,16 +2,55 @@
 
 from __future__ import annotations
 
-import difflib
+import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cached_property
 from typing import Any
 
 from flowgraph.box import Box, Built
 from flowgraph.box.leaves import Input, Parameter, Random
 from flowgraph.errors import DuplicateNameError, UnknownBoxError
-from flowgraph.graph.debug_mode import debugging
+from flowgraph.printable import near_names
+
+_debug: ContextVar[bool] = ContextVar("flowgraph_debug", default=os.environ.get("FLOWGRAPH_DEBUG", "0") != "0")
+
+
+debugging = _debug.get
+"""Whether debug mode is on."""
+
+
+@contextmanager
+def debug(on: bool = True) -> Iterator[None]:
+    """Check every postcondition in a `with` block: order, shapes, dtypes, NaN, values unchanged by fprop and bprop.
+
+    The environment variable FLOWGRAPH_DEBUG=1 turns it on for a whole process.
+
+    Parameters
+    ----------
+    on : bool, default True
+        Whether the checks are made inside; False turns them off in a part.
+
+    Yields
+    ------
+    None
+
+    Examples
+    --------
+    >>> import flowgraph as fg
+    >>> x = fg.Input("x", shape=("N",))
+    >>> with fg.debug():
+    ...     run = fg.Graph(fg.sum(x * x)).fprop(x=[1.0, 2.0])
+    >>> float(run)
+    5.0
+    """
+    token = _debug.set(on)
+    try:
+        yield
+    finally:
+        _debug.reset(token)
 
 
 class Boxes(tuple[Box, ...]):
@@ -69,12 +108,11 @@ def assert_topological(order: Sequence[Box]) -> None:
 def unique_names(order: Iterable[Box]) -> dict[Box, str]:
     """A name for each box: its own, else its scope and symbol, with a number added if the name is taken."""
     boxes = list(order)
-    names = refuse_equal_names([box for box in boxes if not box.children])
-    taken = set(names.values())
+    taken = set(leaves_by_name([box for box in boxes if not box.children]))
     used: Counter[str] = Counter()
     result: dict[Box, str] = {}
     for box in sorted(boxes, key=lambda box: box.name is None):
-        name = names.get(box)
+        name = None if box.children else box.name
         if name is None:
             base = box.name or box.scope + box.symbol
             name = base
@@ -86,8 +124,8 @@ def unique_names(order: Iterable[Box]) -> dict[Box, str]:
     return {box: result[box] for box in boxes}
 
 
-def refuse_equal_names(leaves: Iterable[Box]) -> dict[Box, str]:
-    """The names of the leaves as their user gave them: a graph is fed and read by them, so no two are the same."""
+def leaves_by_name(leaves: Iterable[Box]) -> dict[str, Box]:
+    """The leaves by the names that their user gave: a graph is fed and read by them, so no two are the same."""
     owner: dict[str, Box] = {}
     for box in leaves:
         if box.name is None:
@@ -98,7 +136,7 @@ def refuse_equal_names(leaves: Iterable[Box]) -> dict[Box, str]:
                 f"Graph: two boxes are called {box.name!r}, built at {other.built_at} and {box.built_at}; "
                 f"give each a name of its own, or build each in its fg.scope"
             )
-    return {box: name for name, box in owner.items()}
+    return owner
 
 
 class Topology:
@@ -114,7 +152,7 @@ class Topology:
             assert_topological(self.boxes)
         self.slots = dict(zip(self.boxes, range(len(self.boxes)), strict=True))
         leaves = [box for box in self.boxes if not box.children]
-        self._leaves = {name: box for box, name in refuse_equal_names(leaves).items()}
+        self._leaves = leaves_by_name(leaves)
         self.inputs = Boxes([box for box in leaves if isinstance(box, Input)])
         self.parameters = Boxes([box for box in leaves if isinstance(box, Parameter)])
         self.randoms = Boxes([box for box in leaves if isinstance(box, Random)])
@@ -146,13 +184,13 @@ class Topology:
         UnknownBoxError
             If the graph has no such box; the message lists similar names.
         """
-        found: object = key
+        box: object = key
         if isinstance(key, str):  # a run that is fed and read by the names of leaves needs no names of all boxes
-            found = self._leaves.get(key)
-            found = self._by_name.get(key) if found is None else found
-        if not isinstance(found, Box) or found not in self.slots:
+            box = self._leaves.get(key)
+            box = self._by_name.get(key) if box is None else box
+        if not isinstance(box, Box) or box not in self.slots:
             raise UnknownBoxError(self._unknown_box(key))
-        return found
+        return box
 
     def __getitem__(self, name: str) -> Box:
         return self.box(name)
@@ -172,5 +210,5 @@ class Topology:
             return f"{key.title}: is not in this graph; it holds the boxes that its outputs read"
         if not isinstance(key, str):
             return f"found {key!r}, needs a box of the graph or its name"
-        near = difflib.get_close_matches(key, self._by_name, 3, 0.5) or list(self._by_name)[:8]
+        near = near_names(key, self._by_name) or list(self._by_name)[:8]
         return f"no box of the graph is called {key!r}; near it: {', '.join(near)}"

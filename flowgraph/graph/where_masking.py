@@ -12,7 +12,7 @@ import numpy as np
 from flowgraph.box import Box, Elementwise, Value
 from flowgraph.box.arrays import read_only
 from flowgraph.box.inference import refuse_writing
-from flowgraph.box.slopes import CHOICE, CONSTANT, FINITE, SHARE
+from flowgraph.box.vocabulary import CHOICE, CONSTANT, FINITE, SHARE
 from flowgraph.boxes.elementwise.complex_numbers import real_part
 from flowgraph.errors import BpropError, GradientWarning
 from flowgraph.graph.passes import Step, accumulate, sweep

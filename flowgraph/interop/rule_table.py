@@ -1,13 +1,15 @@
-"""Conversion rules for the operations of another library: one function each, registered under their names."""
+"""Conversion rules for the operations of another library, and how what they give is fitted to its shapes and dtypes."""
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
-from flowgraph.errors import UsageError
+import numpy as np
+
+from flowgraph.box import Box, Constant
+from flowgraph.errors import UnsupportedError, UsageError
+from flowgraph.shapes.spec import same, shape_text
 
 Translation = TypeVar("Translation", bound=Callable[..., Any])
 
@@ -17,16 +19,14 @@ class NoBoxesError(Exception):
 
 
 class RuleTable:
-    """The conversion rules for a library, in the modules of a package, one module for each family.
+    """The conversion rules for a library, by the names of its operations.
 
     A rule takes what the operation takes, with a box in the place of each array, and returns a box, or a tuple of boxes
     where the operation has several results.
     """
 
-    def __init__(self, package: str) -> None:
-        self._package = package
+    def __init__(self) -> None:
         self._rules: dict[str, Callable[..., Any]] = {}
-        self._is_read = False
 
     def rule_for(self, *names: str) -> Callable[[Translation], Translation]:
         """Register a rule for the operations of these names; a later rule for a name takes the place of an earlier."""
@@ -41,19 +41,22 @@ class RuleTable:
 
     def of(self, names: Iterable[str]) -> Callable[..., Any] | None:
         """The rule for the first of these names that has one, None if none has."""
-        self._read()
         return next((self._rules[name] for name in names if name in self._rules), None)
 
     @property
     def names(self) -> list[str]:
         """The names that have rules."""
-        self._read()
         return sorted(self._rules)
 
-    def _read(self) -> None:
-        """Import the modules that register rules."""
-        if not self._is_read:
-            self._is_read = True
-            package = importlib.import_module(self._package)
-            for module in sorted(one.name for one in pkgutil.iter_modules(package.__path__, f"{self._package}.")):
-                importlib.import_module(module)
+
+def fitted(who: str, made: Any, shape: Any, dtype: np.dtype[Any]) -> Box:
+    """A box of that dtype: the one that was made, or what converts it; one of another shape is refused."""
+    box: Any = made if isinstance(made, Box) else Constant(made)
+    if len(box.shape) != len(shape) or not all(map(same, box.shape, shape)):
+        raise UnsupportedError(f"{who} gave the shape {shape_text(box.shape)}, needs {shape_text(tuple(shape))}")
+    if box.dtype == dtype:
+        return box  # type: ignore[no-any-return]
+    if isinstance(box, Constant) and box.name is None:
+        return Constant(box.value.astype(dtype))
+    converted: Box = np.real(box).astype(dtype) if box.dtype.kind == "c" and dtype.kind != "c" else box.astype(dtype)
+    return converted

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from flowgraph.errors import UsageError
-from flowgraph.saving.missing import must_exist
+from flowgraph.saving.replacing import must_exist
 
 ENDINGS = ("_backward", "_vjp", "_bwd")
 CONTEXTS = frozenset({"ctx", "context"})
@@ -484,8 +484,8 @@ def sources_of(target: str) -> list[Path]:
     Examples
     --------
     >>> from flowgraph.mutation import sources_of
-    >>> [path.name for path in sources_of("flowgraph.boxes.elementwise.hyperbolic")]
-    ['hyperbolic.py']
+    >>> [path.name for path in sources_of("flowgraph.boxes.elementwise.trigonometric")]
+    ['trigonometric.py']
     """
     path = Path(target)
     if target.endswith(".py") or len(path.parts) > 1 or path.is_dir():

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from flowgraph.box.locks import new_lock
+from flowgraph.box.leaves import new_lock
 from flowgraph.errors import UsageError
 from flowgraph.mutation import forking, hook
 from flowgraph.mutation.mutants import Mutant

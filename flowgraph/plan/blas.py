@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Array
-from flowgraph.box.locks import new_lock
+from flowgraph.box.leaves import new_lock
 
 ROWS, PLAIN, TRANSPOSED = 101, 111, 112
 """What BLAS calls the layout of all matrices, and whether one is transposed."""
@@ -139,11 +139,6 @@ one_thread = _OneThread()
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=one_thread.leave_in_child)
-
-
-def holds_threads() -> bool:
-    """Whether the library lets itself be held at one thread."""
-    return _thread_functions() is not None
 
 
 def integer_bits(dtype: np.dtype[Any]) -> int:

@@ -11,8 +11,7 @@ from flowgraph.box.leaves import Input, Parameter
 from flowgraph.boxes.elementwise.arithmetic import Add
 from flowgraph.boxes.linear_algebra.inverse import Solve
 from flowgraph.boxes.linear_algebra.products import Affine, MatMul
-from flowgraph.boxes.neural.elementwise_loss import BinaryCrossEntropy
-from flowgraph.boxes.neural.loss import NegativeLogLikelihood, SoftmaxCrossEntropy
+from flowgraph.boxes.neural.loss import BinaryCrossEntropy, NegativeLogLikelihood, SoftmaxCrossEntropy
 from flowgraph.boxes.neural.softmax import Softmax
 from flowgraph.boxes.reduction.sums import Mean, Sum
 from flowgraph.derivatives import gradient, hvp

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Array, Box, Constant, Elementwise
-from flowgraph.box.interval import Interval
 from flowgraph.box.leaves import Input
+from flowgraph.box.vocabulary import Interval
 from flowgraph.errors import FlowgraphError
 from flowgraph.graph import Graph
 from flowgraph.markup import text

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Box
-from flowgraph.errors import UsageError
 from flowgraph.debugging.zero import share_flat
+from flowgraph.errors import UsageError
 from flowgraph.printable import printable
 from flowgraph.rendering.operations import operation, setting_text
 from flowgraph.rendering.palette import heat_role, ink_on

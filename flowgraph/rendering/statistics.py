@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.box.value import Value
+from flowgraph.box.vocabulary import Value
 from flowgraph.rendering.palette import LEVELS
 from flowgraph.rendering.wording import number_text
 

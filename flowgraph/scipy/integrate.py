@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.box.value import Value
+from flowgraph.box.vocabulary import Value
 from flowgraph.errors import install_hint
 from flowgraph.functional import make_vjp
 from flowgraph.functional.custom import custom_vjp

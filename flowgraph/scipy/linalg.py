@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.box.value import Value
+from flowgraph.box.vocabulary import Value
 from flowgraph.errors import DtypeError, install_hint
 from flowgraph.functional.custom import custom_vjp
 from flowgraph.numpy.construction import holds_box

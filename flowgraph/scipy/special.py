@@ -11,7 +11,7 @@ import numpy as np
 
 from flowgraph import boxes
 from flowgraph.box import Box
-from flowgraph.box.value import Value
+from flowgraph.box.vocabulary import Value
 from flowgraph.boxes.special.scipy_special import special
 from flowgraph.numpy.construction import array, holds_box
 

@@ -172,7 +172,7 @@ def _chosen(item: ArrayIndex, sizes: Shape) -> Shape:
         if item.numbers is not None and item.numbers.size:
             _check_range(item.numbers.min(), item.numbers.max(), sizes[0])
         return item.shape
-    if not all(same(found, size) for found, size in zip(item.shape, sizes, strict=True)):
+    if not all(same(own, size) for own, size in zip(item.shape, sizes, strict=True)):
         raise IndexMismatchError(f"a mask of shape {shape_text(item.shape)} lies on axes of {shape_text(sizes)}")
     return (unknown() if item.numbers is None else int(np.count_nonzero(item.numbers)),)
 

@@ -37,18 +37,16 @@ class Size(str):
     """
 
     terms: dict[Monomial, int]
+    unknown: bool
+    """Whether some part of it is only known in a run."""
 
     def __new__(cls, terms: str | Mapping[Monomial, int]) -> Size:
         """From the name of a size, or from a polynomial: the coefficient of each monomial."""
         polynomial: dict[Monomial, int] = {(str(terms),): 1} if isinstance(terms, str) else dict(terms)
         size = super().__new__(cls, terms if isinstance(terms, str) else _text(polynomial))
         size.terms = polynomial
+        size.unknown = any(name.startswith("?") for monomial in polynomial for name in monomial)
         return size
-
-    @property
-    def unknown(self) -> bool:
-        """Whether some part of it is only known in a run."""
-        return any(name.startswith("?") for name in self.names)
 
     @property
     def names(self) -> set[str]:
@@ -101,8 +99,8 @@ def multiply(left: int | Size, right: int | Size) -> int | Size:
     if isinstance(right, int):
         return int(left * right) if isinstance(left, int) else _scaled(left, right)
     total: dict[Monomial, int] = {}
-    for (one, m), (two, n) in itertools.product(_terms(left).items(), _terms(right).items()):
-        monomial = tuple(sorted(one + two))
+    for (names, m), (more, n) in itertools.product(_terms(left).items(), _terms(right).items()):
+        monomial = tuple(sorted(names + more))
         total[monomial] = total.get(monomial, 0) + m * n
     return _tidy(total)
 
@@ -163,7 +161,7 @@ def fit(samples: Sequence[tuple[Mapping[str, int], int]]) -> int | Size:
 
 
 def _scaled(size: Size, factor: int) -> int | Size:
-    return size if factor == 1 else _tidy({names: one * factor for names, one in size.terms.items()})
+    return size if factor == 1 else _tidy({names: coefficient * factor for names, coefficient in size.terms.items()})
 
 
 def _degree(monomial: Monomial) -> tuple[int, Monomial]:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import functools
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -71,8 +70,8 @@ def broadcast(shapes: Iterable[Shape]) -> Shape | None:
 
 def sample(spec: Spec) -> np.ndarray[Any, Any]:
     """An array of that shape and dtype which takes no memory: ones for floats, zeros for labels, indices and masks."""
-    one = np.ones((), spec.dtype) if spec.dtype.kind in "fc" else np.zeros((), spec.dtype)
-    return np.broadcast_to(one, [int(size) for size in spec.shape])
+    element = np.ones((), spec.dtype) if spec.dtype.kind in "fc" else np.zeros((), spec.dtype)
+    return np.broadcast_to(element, [int(size) for size in spec.shape])
 
 
 def _broadcast_size(one: int | Size, other: int | Size) -> int | Size | None:
@@ -91,9 +90,6 @@ def _unknown(size: int | Size) -> bool:
 
 _GROUP = re.compile(r"\(([^()]*)\)")
 
-
-_MOST_SAMPLES = 256
-"""Numbers of axes for which a signature remembers its smallest arrays."""
 
 _MOST_RESULTS = 1024
 """Shapes of children for which a signature remembers the shapes of the outputs, some hundred bytes each."""
@@ -128,30 +124,23 @@ class Signature:
     text: str
     children: tuple[tuple[str, ...], ...]
     outputs: tuple[tuple[str, ...], ...]
+    _bare: tuple[tuple[str, ...], ...] = field(init=False, repr=False, compare=False)
+    """The core axes of the children without the mark of those that may be missing."""
+    _bare_outputs: tuple[tuple[str, ...], ...] = field(init=False, repr=False, compare=False)
+    _fixed: dict[str, int] = field(init=False, repr=False, compare=False)
+    """The axes that are numbers, with these."""
+    _small: tuple[tuple[int, ...], ...] = field(init=False, repr=False, compare=False)
+    """A small shape for each child that has all its core axes."""
+    _results: dict[tuple[Shape, ...], tuple[Shape, ...]] = field(init=False, repr=False, compare=False)
+    """What `result` has found, by the shapes of the children."""
 
-    @functools.cached_property
-    def _bare(self) -> tuple[tuple[str, ...], ...]:
-        """The core axes of the children without the mark of those that may be missing."""
-        return tuple(tuple(axis.rstrip("?") for axis in core) for core in self.children)
-
-    @functools.cached_property
-    def _bare_outputs(self) -> tuple[tuple[str, ...], ...]:
-        return tuple(tuple(axis.rstrip("?") for axis in core) for core in self.outputs)
-
-    @functools.cached_property
-    def _numbers(self) -> frozenset[str]:
-        """The axes that are numbers."""
-        return frozenset(axis for core in (*self._bare, *self._bare_outputs) for axis in core if axis.isdigit())
-
-    @functools.cached_property
-    def _samples(self) -> dict[tuple[int, ...], list[tuple[int, ...]]]:
-        """What `sampled` has found, by the axes that the children have and the size."""
-        return {}
-
-    @functools.cached_property
-    def _results(self) -> dict[tuple[Shape, ...], tuple[Shape, ...]]:
-        """What `result` has found, by the shapes of the children."""
-        return {}
+    def __post_init__(self) -> None:
+        """Read once what every use of the signature needs."""
+        bare = tuple(tuple(axis.rstrip("?") for axis in core) for core in (*self.children, *self.outputs))
+        fixed = {axis: int(axis) for core in bare for axis in core if axis.isdigit()}
+        count = len(self.children)
+        small = tuple(tuple(fixed.get(axis, 2) for axis in core) for core in bare[:count])
+        vars(self).update(_bare=bare[:count], _bare_outputs=bare[count:], _fixed=fixed, _small=small, _results={})
 
     @classmethod
     def parse(cls, text: str) -> Signature:
@@ -209,24 +198,20 @@ class Signature:
         return known
 
     def _result(self, shapes: Sequence[Shape], names: Sequence[str]) -> tuple[Shape, ...]:
-        sizes: dict[str, int | Size] = {}
+        sizes: dict[str, int | Size] = {**self._fixed}
         owner: dict[str, str] = {}
         loops = []
         missing: set[str] = set()
-        numbers = self._numbers
         for core, bare, shape, name in zip(self.children, self._bare, shapes, names, strict=True):
             present = bare if len(core) <= len(shape) else self._present(core, shape, name, missing)
             cut = len(shape) - len(present)
             loops.append(shape[:cut])
             for axis, size in zip(present, shape[cut:], strict=True):
-                if axis in numbers:
-                    if not same(int(axis), size):
-                        raise SignatureMismatchError(f"child {name!r} has the size {size} where it needs {axis}")
-                    sizes[axis] = int(axis)
-                    continue
                 if axis in sizes and not same(sizes[axis], size):
                     raise SignatureMismatchError(
                         f"child {name!r} has {axis} = {size} but child {owner[axis]!r} has {axis} = {sizes[axis]}"
+                        if axis in owner
+                        else f"child {name!r} has the size {size} where it needs {axis}"
                     )
                 if axis not in sizes or isinstance(sizes[axis], Size):
                     sizes[axis], owner[axis] = size, name
@@ -234,8 +219,7 @@ class Signature:
         if loop is None:
             raise SignatureMismatchError(f"the axes in front of the core, {loops}, do not broadcast")
         return tuple(
-            loop + tuple([int(axis) if axis in numbers else sizes[axis] for axis in core if axis not in missing])
-            for core in self._bare_outputs
+            [loop + tuple([sizes[axis] for axis in core if axis not in missing]) for core in self._bare_outputs]
         )
 
     def sampled(self, shapes: Sequence[Shape], size: int = 2) -> list[tuple[int, ...]]:
@@ -253,20 +237,12 @@ class Signature:
         list of tuple of int
             One shape per child.
         """
-        key = (size, *[len(shape) for shape in shapes])
-        known = self._samples.get(key)
-        if known is None:
-            if len(self._samples) >= _MOST_SAMPLES:
-                self._samples.clear()
-            known = self._samples[key] = self._sampled(shapes, size)
-        return known
-
-    def _sampled(self, shapes: Sequence[Shape], size: int) -> list[tuple[int, ...]]:
-        cores = []
-        for core, bare, shape in zip(self.children, self._bare, shapes, strict=True):
-            present = self._present(core, shape, "", set()) if len(core) > len(shape) else bare
-            cores.append(tuple(int(axis) if axis in self._numbers else size for axis in present))
-        return cores
+        return [
+            small
+            if size == 2 and len(core) <= len(shape)
+            else tuple([self._fixed.get(axis, size) for axis in self._present(core, shape, "", set())])
+            for core, small, shape in zip(self.children, self._small, shapes, strict=True)
+        ]
 
     def shapes(self, sizes: Sequence[int], loop: Shape = ()) -> list[Shape]:
         """A shape for each child, with all its axes.

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Box
-from flowgraph.box.value import Value
+from flowgraph.box.vocabulary import Value
 
 LOG_ROOT_2_PI = math.log(2 * math.pi) / 2
 

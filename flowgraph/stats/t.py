@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.box.value import Value
+from flowgraph.box.vocabulary import Value
 from flowgraph.boxes.special.scipy_special import special
 from flowgraph.stats import norm
 from flowgraph.stats.support import positive, standard, weak

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.box.value import Value
+from flowgraph.box.vocabulary import Value
 from flowgraph.checking.cases import Case
 from flowgraph.graph import Graph
-from flowgraph.graph.debug_mode import debug
+from flowgraph.graph.topology import debug
 from flowgraph.shapes.size import Size
 from flowgraph.testing.probes import assert_same, differentiable, grads_of, outputs_of, parts, require, seeds
 

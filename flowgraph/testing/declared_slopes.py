@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Box, Elementwise
-from flowgraph.box.slopes import CONSTANT, FINITE, SHARE
+from flowgraph.box.vocabulary import CONSTANT, FINITE, SHARE
 from flowgraph.checking.cases import Case
 from flowgraph.debugging.zero import is_flat
 from flowgraph.testing.probes import differentiable, grads_of, parts, require

@@ -88,7 +88,7 @@ def box_classes(boxes: Boxes) -> list[type[Box]]:
     Examples
     --------
     >>> from flowgraph.testing import box_classes
-    >>> [cls.__name__ for cls in box_classes("flowgraph.boxes.elementwise.hyperbolic")][:2]
+    >>> [cls.__name__ for cls in box_classes("flowgraph.boxes.elementwise.trigonometric")][:2]
     ['Sinh', 'Cosh']
     """
     if not isinstance(boxes, str | ModuleType):

@@ -14,6 +14,7 @@ from flowgraph.errors import UsageError, install_hint
 from flowgraph.markup import MOST_ROWS, folded, inline, table, text
 from flowgraph.printable import printable
 from flowgraph.rendering.value_table import HEADINGS, summary
+from flowgraph.saving.formats import by_suffix
 from flowgraph.saving.replacing import replace_file
 from flowgraph.saving.shown import ShownFile
 
@@ -63,9 +64,8 @@ def picture(
 def write_picture(path: str | os.PathLike[str], content: Callable[[str], bytes]) -> Path:
     """Write a picture, whose content is made for the suffix of its file; another suffix is refused."""
     target = Path(path)
-    if target.suffix not in SUFFIXES:
-        raise UsageError(f"plot: found {target.name!r}, needs a file that ends with one of {', '.join(SUFFIXES)}")
-    return ShownFile(replace_file(target, content(target.suffix)))
+    suffix = by_suffix("plot", target, {one: one for one in SUFFIXES})
+    return ShownFile(replace_file(target, content(suffix)))
 
 
 def bare(axes: Any) -> None:

@@ -10,10 +10,8 @@ import numpy as np
 
 from flowgraph.box import Array, Box
 from flowgraph.box.leaves import Parameter
-from flowgraph.boxes import BinaryCrossEntropy, NegativeLogLikelihood
 from flowgraph.boxes.neural.activation_functions import sigmoid
-from flowgraph.boxes.neural.elementwise_loss import Hinge
-from flowgraph.boxes.neural.loss import ClassLoss
+from flowgraph.boxes.neural.loss import BinaryCrossEntropy, ClassLoss, Hinge, NegativeLogLikelihood
 from flowgraph.boxes.neural.softmax import softmax
 from flowgraph.errors import UsageError
 from flowgraph.graph import Graph

@@ -13,7 +13,7 @@ from numpy.typing import DTypeLike
 from flowgraph.box import Box, Value
 from flowgraph.box.leaves import Parameter
 from flowgraph.box.node import current_scope, reopened
-from flowgraph.boxes.engine.in_training import InTraining
+from flowgraph.boxes.engine.passing_on import InTraining
 from flowgraph.boxes.engine.shape_like import count_like
 from flowgraph.boxes.neural.convolution import Conv1d, Conv2d, Conv3d
 from flowgraph.boxes.neural.softmax import softmax

@@ -9,11 +9,9 @@ import numpy as np
 
 from flowgraph.box import Array, Box, Value
 from flowgraph.box.leaves import Input, Parameter
-from flowgraph.boxes import BinaryCrossEntropy
 from flowgraph.boxes.elementwise.arithmetic import Add, Divide, Multiply, Negative, Positive, Subtract
-from flowgraph.boxes.neural.elementwise_loss import Hinge
 from flowgraph.boxes.neural.label import pick
-from flowgraph.boxes.neural.loss import ClassLoss
+from flowgraph.boxes.neural.loss import BinaryCrossEntropy, ClassLoss, Hinge
 from flowgraph.boxes.reduction.sums import mean
 from flowgraph.errors import FeedError, UsageError
 from flowgraph.graph import Graph

@@ -12,7 +12,7 @@ from flowgraph.box import Box, Constant, Elementwise, Value
 from flowgraph.box.leaves import Input, Parameter
 from flowgraph.box.node import reopened
 from flowgraph.boxes.elementwise.arithmetic import Add, Divide, Multiply, Negative, Positive, Subtract
-from flowgraph.boxes.elementwise.cast import Cast
+from flowgraph.boxes.elementwise.complex_numbers import Cast
 from flowgraph.boxes.elementwise.selection import Maximum, Minimum
 from flowgraph.boxes.indexing.index import Index, IndexAdd
 from flowgraph.boxes.indexing.scatter import SetAt

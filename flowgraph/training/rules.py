@@ -12,7 +12,7 @@ import numpy as np
 
 from flowgraph.box import Value
 from flowgraph.box.leaves import Parameter
-from flowgraph.boxes import L1
+from flowgraph.boxes.neural.loss import L1
 from flowgraph.errors import UsageError
 from flowgraph.training.rule import LazyRule, OnWeights, Rule, Updates
 from flowgraph.training.settings import read_number, read_setting, strict_settings

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from flowgraph.box import Box
 from flowgraph.box.leaves import Input, Parameter
-from flowgraph.derivatives.symbolic import on_boxes
+from flowgraph.derivatives.backward_graph import on_boxes
 from flowgraph.errors import UsageError
 from flowgraph.graph import Graph
 from flowgraph.graph.passes import step_of

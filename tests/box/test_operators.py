@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 import flowgraph as fg
-from flowgraph.box import node
-from flowgraph.box.node import users_line
+from flowgraph.box.node import line_of, users_instruction
 
 x, n = fg.Input("x", shape=("N", 2)), fg.Input("n", shape=(2,), dtype=int)
 TWO = {
@@ -88,18 +87,8 @@ def test_the_line_is_that_of_the_expression_each_time():
 def test_code_that_is_gone_lends_its_line_to_no_other():
     found = []
     for number in range(60):  # code that comes to stand where other code stood
-        space = {"users_line": users_line}
-        exec(compile("\n" * number + "line = users_line()", f"<code {number}>", "exec"), space)
+        space = {"line_of": line_of, "here": users_instruction}
+        exec(compile("\n" * number + "line = line_of(*here())", f"<code {number}>", "exec"), space)
         found.append(space["line"])
         del space
     assert [(line.path, line.number) for line in found] == [(f"<code {i}>", i + 1) for i in range(60)]
-
-
-def test_lines_of_code_that_is_gone_are_forgotten_unless_other_code_stands_there():
-    gone, code = compile("0", "gone.py", "eval"), compile("1", "stands.py", "eval")
-    place = id(code)
-    stands = node._known[place] = node._Code(code)
-    node._forget(place, node._Code(gone).code)
-    assert node._known[place] is stands
-    node._forget(place, stands.code)
-    assert place not in node._known

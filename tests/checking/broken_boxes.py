@@ -3,7 +3,7 @@
 import numpy as np
 
 import flowgraph as fg
-from flowgraph.box.example import example
+from flowgraph.box.vocabulary import example
 from tests.registry import unregister
 
 SABOTAGED = {}

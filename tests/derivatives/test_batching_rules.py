@@ -7,11 +7,10 @@ import pytest
 
 import flowgraph as fg
 from flowgraph.boxes.engine.output_of import Part
-from flowgraph.boxes.linear_algebra.gauge_check import GaugeInvarianceCheck
+from flowgraph.boxes.linear_algebra.matrices import GaugeInvarianceCheck
 from flowgraph.derivatives.batching import _rules, over_rows
-from flowgraph.derivatives.per_row import PerRow
-from flowgraph.loops.scan_box import Scan
-from flowgraph.loops.while_box import While
+from flowgraph.derivatives.matrices import PerRow
+from flowgraph.loops.boxes import Scan, While
 from tests.cases import cases
 
 ROWS = 3

@@ -7,7 +7,7 @@ import pytest
 
 import flowgraph as fg
 from flowgraph.derivatives.batching import over_rows
-from flowgraph.derivatives.per_row import PerRow
+from flowgraph.derivatives.matrices import PerRow
 
 RNG = np.random.default_rng(0)
 ROWS = 3

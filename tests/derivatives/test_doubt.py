@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import flowgraph as fg
-from flowgraph.derivatives.symbolic import _agree
+from flowgraph.derivatives.backward_graph import _agree
 from flowgraph.errors import BpropError, NotDifferentiableError
 from tests.registry import unregistered
 

@@ -5,7 +5,7 @@ import pytest
 
 import flowgraph as fg
 from flowgraph import derivatives, functional
-from flowgraph.boxes.engine.row_batch import UnitRows
+from flowgraph.boxes.engine.shape_like import UnitRows
 from flowgraph.derivatives.batching import over_rows
 from flowgraph.derivatives.matrices import hessian_blocks
 from flowgraph.errors import DtypeError, FlowgraphError, ShapeError, UsageError

@@ -6,7 +6,7 @@ import pytest
 import flowgraph as fg
 from flowgraph.box import Box
 from flowgraph.plan.kinds import Kinds
-from flowgraph.plan.provenance import owner_of
+from flowgraph.plan.rebuild import owner_of
 
 LENGTHS = (8, 32)
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import flowgraph as fg
-from flowgraph.boxes.indexing.rows import PlacesOfRows
+from flowgraph.boxes.indexing.gather import PlacesOfRows
 from flowgraph.plan.numpy import sparse_rows as in_memory
 from flowgraph.plan.passes import sparse_rows
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import flowgraph as fg
-from flowgraph.plan.passes.masking import keep_where
+from flowgraph.plan.numpy.ufuncs import keep_where
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

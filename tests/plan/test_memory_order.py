@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import flowgraph as fg
-from flowgraph.plan.memory_order import in_order
+from flowgraph.plan.kinds import in_order
 from tests.plan.agreement import assert_agree
 
 
@@ -118,14 +118,14 @@ def test_a_parameter_that_is_an_image_keeps_its_rows():
 
 @pytest.mark.parametrize("limit", ["_MOST", "_SMALL_PRODUCT", "_CACHE"])
 def test_batches_that_are_gone_over_in_parts(monkeypatch, limit):
-    from flowgraph.boxes.neural import examples_last
+    from flowgraph.boxes.neural import convolution
 
     rng = np.random.default_rng(0)
     x, w = rng.normal(size=(37, 4, 7, 6)), rng.normal(size=(6, 2, 3, 2))
     box = fg.Conv2d(fg.Input("x", shape=x.shape), fg.Input("w", shape=w.shape), groups=2, padding=1, stride=(2, 1))
     graph = fg.Graph(box, *fg.gradient(fg.sum(np.sin(box)), box.children))
     whole = graph.fprop(x=x, w=w).outputs
-    monkeypatch.setattr(examples_last, limit, {"_MOST": 500, "_SMALL_PRODUCT": 5000, "_CACHE": 10}[limit])
-    monkeypatch.setattr(examples_last, "_NARROWEST", 1)
+    monkeypatch.setattr(convolution, limit, {"_MOST": 500, "_SMALL_PRODUCT": 5000, "_CACHE": 10}[limit])
+    monkeypatch.setattr(convolution, "_NARROWEST", 1)
     for one, other in zip(graph.fprop(x=x, w=w).outputs, whole, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-12, atol=1e-12)

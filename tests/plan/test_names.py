@@ -5,7 +5,7 @@ import keyword
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flowgraph.plan.names import Names
+from flowgraph.plan.binding import Names
 
 STEMS = ("t", "c", "m", "x", "tm", "h", "W_T")
 

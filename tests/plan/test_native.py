@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, assume, given, settings
 
 import flowgraph as fg
 from flowgraph.checking.strategies import graphs
-from flowgraph.plan.numba import calls as native_calls
+from flowgraph.plan.numba import places
 from flowgraph.training.mlp import HIDDEN
 from tests.cases import cases
 from tests.derivatives.test_other_shapes import BOXES, named
@@ -211,9 +211,9 @@ def test_long_arrays_go_through_the_loops_of_numpy(dtype):
 
 def test_without_the_loops_of_numpy_each_number_is_computed_alone(monkeypatch, interpreted):
     monkeypatch.setattr(sys.implementation, "name", "another")
-    native_calls.loop_of.cache_clear()
+    places.loop_of.cache_clear()
     x = fg.Input("x", shape=(100,))
     plan = fg.compile(np.sinh(x), backend="numba")
     assert_agree(plan(x=np.linspace(-2, 2, 100)), np.sinh(np.linspace(-2, 2, 100)))
     assert "call_loop(" not in plan.source
-    native_calls.loop_of.cache_clear()
+    places.loop_of.cache_clear()

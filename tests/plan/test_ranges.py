@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import flowgraph as fg
-from flowgraph.plan.passes.ranges import may_add, may_add_factors, may_multiply
+from flowgraph.plan.passes.scalars import may_add, may_add_factors, may_multiply
 
 NUMBERS = (0.0, 1.0, -1.0, 2.0, -0.5, 3.0, 1e-3, 1e30, -1e30, 1e-30, 3e38, 1e-38, 1e-40, 1e160, 1e-160, 1.7e308, 1e-310)
 RULES = {

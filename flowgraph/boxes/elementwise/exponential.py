@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Elementwise, Value
-from flowgraph.box.interval import Interval
+from flowgraph.box.vocabulary import Interval
 from flowgraph.boxes.engine import remedies
 
 

@@ -9,10 +9,8 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Box, Elementwise, Value
-from flowgraph.box.example import example
-from flowgraph.box.interval import Interval
 from flowgraph.box.numpy_dispatch import implements, in_loop
-from flowgraph.box.slopes import Slopes
+from flowgraph.box.vocabulary import Interval, Slopes, example
 from flowgraph.boxes.engine import remedies
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Box, Elementwise, Value
-from flowgraph.box.example import example
+from flowgraph.box.vocabulary import example
 from flowgraph.boxes.numpy_api.array_arguments import as_box_or_array, common_dtype
 from flowgraph.errors import UnsupportedError
 

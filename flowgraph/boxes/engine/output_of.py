@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import numpy as np
 
 from flowgraph.box import Box, Value
-from flowgraph.box.interval import Interval
+from flowgraph.box.vocabulary import Interval
 from flowgraph.errors import BoxContractError, UsageError
 from flowgraph.shapes.spec import Spec
 

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Box, Value
-from flowgraph.box.axes import axis_of
-from flowgraph.box.example import example
+from flowgraph.box.inference import axis_of
 from flowgraph.box.numpy_dispatch import implements
+from flowgraph.box.vocabulary import example
 from flowgraph.boxes.elementwise.complex_numbers import conjugate
 from flowgraph.boxes.numpy_api.array_arguments import as_box
 from flowgraph.errors import ShapeError, UsageError

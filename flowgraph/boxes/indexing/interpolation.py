@@ -7,11 +7,10 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Box, Value
-from flowgraph.box.example import example
 from flowgraph.box.numpy_dispatch import implements
+from flowgraph.box.vocabulary import example
 from flowgraph.boxes.engine.shape_like import count_like
-from flowgraph.boxes.indexing.index import index_add
-from flowgraph.boxes.indexing.places import arange_like
+from flowgraph.boxes.indexing.index import arange_like, index_add
 from flowgraph.boxes.numpy_api.array_arguments import as_box_or_array
 from flowgraph.errors import DtypeError, UnsupportedError, UsageError
 from flowgraph.shapes.indexing import ARRAY

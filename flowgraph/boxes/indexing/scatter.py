@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Box, Value
-from flowgraph.box.example import example
-from flowgraph.box.exports import public
+from flowgraph.box.base import public
+from flowgraph.box.vocabulary import example
 from flowgraph.boxes.engine.shape_like import broadcast_like, reshape_like
 from flowgraph.boxes.indexing.index import Index, check_index, filled, get, index, index_add, indexed
 from flowgraph.boxes.numpy_api.array_arguments import as_box, as_element

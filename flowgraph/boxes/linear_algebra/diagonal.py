@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from flowgraph.box import Box, Value
-from flowgraph.box.axes import axes_of
-from flowgraph.box.example import example
+from flowgraph.box.inference import axes_of
 from flowgraph.box.numpy_dispatch import implements
+from flowgraph.box.vocabulary import example
 from flowgraph.shapes.size import Size, add, unknown
 from flowgraph.shapes.spec import Spec, same, shape_text
 

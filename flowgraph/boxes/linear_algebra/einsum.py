@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import string
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,7 +9,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from flowgraph.box import Box, Value
-from flowgraph.box.example import example
+from flowgraph.box.vocabulary import example
 from flowgraph.boxes.engine import remedies
 from flowgraph.boxes.engine.shape_like import sum_like
 from flowgraph.boxes.indexing.index import index, index_add, open_grid
@@ -18,6 +17,8 @@ from flowgraph.errors import UsageError
 from flowgraph.shapes.indexing import ARRAY
 from flowgraph.shapes.size import Shape, Size, product
 from flowgraph.shapes.spec import Spec, broadcast
+
+_LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
 class Einsum(Box):
@@ -82,7 +83,7 @@ class Einsum(Box):
         """Refuse subscripts that do not name every axis; np.einsum fills them up."""
         terms, output = _terms(self.subscripts)
         labels = "".join(terms)
-        if not set(labels) <= set(string.ascii_letters) or not set(output) <= set(labels) or _repeats(output):
+        if not set(labels) <= set(_LETTERS) or not set(output) <= set(labels) or _repeats(output):
             raise UsageError(
                 f"Einsum: found subscripts={self.subscripts!r}, needs letters as in 'ij,jk->ik', those of the output "
                 f"once each and from the operands; np.einsum understands the other forms"
@@ -154,7 +155,7 @@ def explicit(subscripts: str, ndims: Sequence[int]) -> str:
         raise UsageError(f"np.einsum: the subscripts {subscripts!r} name more axes than the operands have, {ndims}")
     if arrow and max(counts) and "..." not in output:
         raise UsageError(f"np.einsum: the output of {subscripts!r} needs the '...' of the operands")
-    free = [letter for letter in string.ascii_letters if letter not in text]
+    free = [letter for letter in _LETTERS if letter not in text]
     hidden = "".join(free[: max(counts)])
     terms = [term.replace("...", hidden[len(hidden) - n :]) for term, n in zip(terms, counts, strict=True)]
     if arrow:
@@ -169,10 +170,10 @@ def _from_lists(operands: Sequence[Any]) -> tuple[Any, ...]:
     """The form einsum(a, [0, 1], b, [1, 2], [0, 2]) in letters."""
     pairs = len(operands) // 2
     lists = [operands[2 * i + 1] for i in range(pairs)]
-    terms = ["".join("..." if x is ... else string.ascii_letters[x] for x in one) for one in lists]
+    terms = ["".join("..." if x is ... else _LETTERS[x] for x in one) for one in lists]
     text = ",".join(terms)
     if len(operands) % 2:
-        text += "->" + "".join("..." if x is ... else string.ascii_letters[x] for x in operands[-1])
+        text += "->" + "".join("..." if x is ... else _LETTERS[x] for x in operands[-1])
     return text, *(operands[2 * i] for i in range(pairs))
 
 

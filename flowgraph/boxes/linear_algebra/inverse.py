@@ -1,18 +1,30 @@
-"""Inverses of square matrices, and linear equations solved."""
+"""Inverses of matrices, also Moore and Penrose's, and linear equations solved, also in the sense of least squares."""
 
 from __future__ import annotations
 
 import operator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from flowgraph.box.example import example
+from flowgraph.box import Box, Constant, Value
 from flowgraph.box.numpy_dispatch import implements
-from flowgraph.box.value import Value
-from flowgraph.boxes.linear_algebra.matrices import OfMatrices, diagonal, on_diagonal, rows
-from flowgraph.errors import UsageError
-from flowgraph.shapes.size import Shape, divide, product
+from flowgraph.box.vocabulary import example
+from flowgraph.boxes.elementwise.complex_numbers import conjugate
+from flowgraph.boxes.elementwise.exponential import one_at_zero
+from flowgraph.boxes.engine.shape_like import count_like
+from flowgraph.boxes.linear_algebra.matrices import (
+    OfMatrices,
+    adjoint,
+    columns,
+    diagonal,
+    identity_minus,
+    of_lower_triangle,
+    on_diagonal,
+    rows,
+)
+from flowgraph.errors import DtypeError, UsageError
+from flowgraph.shapes.size import Shape, Size, divide, product
 from flowgraph.shapes.spec import same
 
 _REGULAR = np.array([[2.0, -0.5, 0.3], [0.7, 1.5, -0.2], [-0.4, 0.6, -1.8]])
@@ -123,3 +135,133 @@ def tensorsolve(a: Value, b: Value, axes: Any = None) -> Any:
     shape = np.shape(a)[np.ndim(b) :]
     size: Any = product(shape)
     return np.reshape(np.linalg.solve(np.reshape(a, (size, size)), np.ravel(b)), shape)
+
+
+_TALL = np.array([[2.0, -0.5], [0.7, 1.5], [-0.4, 0.6], [1.1, 0.2]])
+_NEGLIGIBLE = 1e-9
+"""Up to this `rcond` what is cut off is rounding, and the pseudo-inverse has the slope of a matrix of that rank.
+
+Above it singular values that matter are cut off, and turn into what is kept as the matrix changes: see `_cut`.
+"""
+
+
+class Pinv(OfMatrices):
+    """Moore-Penrose inverse; singular values up to `rcond` times the largest count as 0.
+
+    h = a⁺        dh = −h da h + h hᴴ daᴴ (I − a h) + (I − h a) daᴴ hᴴ h
+
+    Without `rcond` it is the rounding error of the dtype times the larger size. The derivative is that along matrices
+    of one rank: where the rank changes, the inverse jumps. For an `rcond` that leaves out more than rounding errors the
+    gradient is one of divided differences of 1/s, the singular values that are left out included.
+
+    Parameters
+    ----------
+    rcond : float or None, default 1e-15
+        Singular values up to this part of the largest count as 0; None for the rounding error of the dtype times the
+        larger size of the matrix.
+    """
+
+    rcond: float | None = 1e-15
+
+    symbol = "a⁺"
+    formula = "a^{+}"
+    derivative = r"-h^\top \nabla_h h^\top + (I - a h) \nabla_h^\top h h^\top + h^\top h \nabla_h^\top (I - h a)"
+    signature = "(m,n)->(n,m)"
+    analytic = False
+    examples = (
+        example(_TALL),
+        example(_TALL.T),
+        example(_TALL[:2]),
+        example(np.stack([_TALL, 1 - _TALL])),
+        example(_TALL[:3], rcond=0.8),
+    )
+
+    def fprop(self, a: Value) -> Value:
+        return np.linalg.pinv(a, rtol=self.rcond)  # type: ignore[arg-type]  # None is NumPy's own default
+
+    def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
+        grad = adjoint(conjugate(grad))
+        if self.rcond is not None and self.rcond > _NEGLIGIBLE:
+            return (conjugate(_cut(grad, a, self.rcond)),)
+        p = adjoint(h)
+        da = -p @ adjoint(grad) @ p
+        da = da + identity_minus(a @ h) @ grad @ (h @ p)
+        da = da + (p @ h) @ grad @ identity_minus(h @ a)
+        return (conjugate(da),)
+
+
+def _cut(grad: Value, a: Value, rcond: float) -> Any:
+    """The gradient of Σ u vᴴ / s over the singular values that are kept, from the gradient of its adjoint."""
+    u, s, vh = np.linalg.svd(a, full_matrices=False)
+    kept = s > rcond * s[..., :1]
+    g = np.where(kept, 1 / np.where(kept, s, 1), 0)
+    both, none = rows(kept) & columns(kept), rows(kept) | columns(kept)
+    minus = np.where(both | ~none, 1, rows(s) - columns(s))
+    falling = np.where(both, -rows(g) * columns(g), (rows(g) - columns(g)) / minus)
+    rising = (rows(g) + columns(g)) / one_at_zero(rows(s) + columns(s))
+    inside = adjoint(u) @ grad @ adjoint(vh)
+    da = u @ ((falling * (inside + adjoint(inside)) + rising * (inside - adjoint(inside))) / 2) @ vh
+    da = da + identity_minus(u @ adjoint(u)) @ grad @ (adjoint(vh) * columns(g * g)) @ vh
+    return da + (u * columns(g * g)) @ adjoint(u) @ grad @ identity_minus(adjoint(vh) @ vh)
+
+
+class LstsqResult(NamedTuple):
+    """What np.linalg.lstsq returns."""
+
+    x: Any
+    residuals: Any
+    rank: Any
+    s: Any
+
+
+@implements(np.linalg.pinv)
+def pinv(a: Value, rcond: Value = None, hermitian: bool = False, *, rtol: Value = np._NoValue) -> Any:
+    """np.linalg.pinv of a box."""
+    if rcond is not None and rtol is not np._NoValue:
+        raise UsageError("np.linalg.pinv: found rcond= and rtol=, needs one of them")
+    if rcond is None:
+        rcond = 1e-15 if rtol is np._NoValue else rtol
+    return Pinv(of_lower_triangle(a) if hermitian else a, rcond=rcond)
+
+
+@implements(np.linalg.lstsq)
+def lstsq(a: Value, b: Value, rcond: Value = None) -> LstsqResult:
+    """np.linalg.lstsq of boxes, by the Moore-Penrose inverse; residuals as for a matrix of full rank."""
+    a, b = (side if isinstance(side, Box) else Constant(side) for side in (a, b))
+    if a.ndim != 2 or b.ndim not in (1, 2):
+        raise a.shape_error(f"np.linalg.lstsq needs a matrix a, and b a vector or a matrix, found {b.ndim} axes of b")
+    dtypes = [side.dtype if side.dtype.kind in "fc" else np.dtype(np.float64) for side in (a, b)]
+    if np.float16 in dtypes:
+        raise DtypeError("np.linalg.lstsq: found dtype float16, which linear algebra does not have; use .astype(float)")
+    a, b = (side.astype(np.result_type(*dtypes)) for side in (a, b))
+    s = np.linalg.svdvals(a)
+    rcond = float(np.finfo(s.dtype).eps) if rcond == -1 else rcond
+    x = Pinv(a, rcond=rcond) @ b
+    rank = np.sum(s > s[:1] * (_rounding(a, s) if rcond is None else rcond)).astype(np.int32)
+    rest = b - a @ x
+    squares = np.sum(np.real(conjugate(rest) * rest), axis=0, keepdims=b.ndim == 1)
+    tall = isinstance(a.shape[0], Size) or isinstance(a.shape[1], Size) or a.shape[0] > a.shape[1]
+    return LstsqResult(x, squares if tall else squares[:0], rank, s)
+
+
+@implements(np.linalg.matrix_rank)
+def matrix_rank(A: Value, tol: Value = None, hermitian: bool = False, *, rtol: Value = None) -> Any:
+    """np.linalg.matrix_rank of a box: whole numbers, which no gradient passes."""
+    if A.ndim < 2:
+        return np.any(A != 0).astype(int)
+    if tol is not None and rtol is not None:
+        raise UsageError("np.linalg.matrix_rank: found tol= and rtol=, needs one of them")
+    s = np.linalg.svd(A, compute_uv=False, hermitian=hermitian)
+    if tol is None:
+        tol = np.max(s, axis=-1, keepdims=True, initial=0.0) * (
+            _rounding(A, s) if rtol is None else np.expand_dims(rtol, -1)
+        )
+    else:
+        tol = np.expand_dims(tol, -1)
+    return np.sum(s > tol, axis=-1)
+
+
+def _rounding(a: Value, s: Value) -> Any:
+    """The rounding error of a singular value in parts of the largest, as NumPy counts it: the larger size times eps."""
+    rows_and_columns = count_like(a, a.ndim - 2), count_like(a, a.ndim - 1)
+    return np.maximum(*rows_and_columns) * float(np.finfo(s.dtype).eps)

@@ -6,10 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.box.axes import Axes, axes_of
-from flowgraph.box.example import example
+from flowgraph.box.inference import Axes, axes_of
 from flowgraph.box.numpy_dispatch import implements
-from flowgraph.box.value import Value
+from flowgraph.box.vocabulary import Value, example
 from flowgraph.boxes.elementwise.complex_numbers import conjugate
 from flowgraph.boxes.elementwise.exponential import one_at_zero
 from flowgraph.boxes.reduction.sums import Reduction

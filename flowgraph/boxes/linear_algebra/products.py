@@ -1,21 +1,23 @@
-"""Products of vectors, matrices and stacks of them."""
+"""Products of vectors and matrices, of stacks of them, and of a chain of matrices."""
 
 from __future__ import annotations
 
+import functools
 import operator
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import numpy as np
 
 from flowgraph.box import Box, Value
-from flowgraph.box.axes import axes_of
-from flowgraph.box.example import example
+from flowgraph.box.inference import axes_of, axis_of
 from flowgraph.box.numpy_dispatch import implements
+from flowgraph.box.vocabulary import example
+from flowgraph.boxes.elementwise.complex_numbers import conjugate
 from flowgraph.boxes.engine import remedies
-from flowgraph.boxes.numpy_api.array_arguments import as_box_or_array
-from flowgraph.errors import UsageError
-from flowgraph.shapes.size import Shape, product
+from flowgraph.boxes.numpy_api.array_arguments import as_box, as_box_or_array
+from flowgraph.errors import ShapeError, UsageError
+from flowgraph.shapes.size import Shape, Size, product
 from flowgraph.shapes.spec import Spec, same
 
 
@@ -277,3 +279,141 @@ def _in_order(a: Value, axes: Sequence[int]) -> Any:
     if list(axes) == sorted(axes):
         return a
     return np.transpose(a, tuple(axes.index(axis) for axis in range(len(axes))))
+
+
+@implements(np.linalg.outer)
+def linalg_outer(x1: Value, x2: Value, /) -> Any:
+    """np.linalg.outer of boxes: vectors only."""
+    for x in map(as_box, (x1, x2)):
+        if x.ndim != 1:
+            raise x.shape_error(f"np.linalg.outer needs one axis, found {x.ndim}; np.outer takes any array in rows")
+    return outer(x1, x2)
+
+
+@implements(np.outer)
+def outer(a: Value, b: Value) -> Any:
+    """np.outer of boxes: every product of an element of a and one of b."""
+    return np.expand_dims(np.ravel(a), 1) * np.ravel(b)
+
+
+@implements(np.vdot)
+def vdot(a: Value, b: Value, /) -> Any:
+    """np.vdot of boxes: the sum of all products, conjugate of a first."""
+    return MatMul(np.ravel(conjugate(a)), np.ravel(b))
+
+
+@implements(np.vecdot)
+def vecdot(x1: Value, x2: Value, /) -> Any:
+    """np.vecdot of boxes: sums of products along the last axis, conjugate of the first."""
+    x1, x2 = as_box(x1), as_box(x2)
+    if not (x1.ndim and x2.ndim):
+        raise (x2 if x1.ndim else x1).shape_error("np.vecdot needs vectors, found a number")
+    if not same(x1.shape[-1], x2.shape[-1]):
+        raise x2.shape_error(f"np.vecdot: found {x2.shape[-1]} elements along the last axis, needs {x1.shape[-1]}")
+    products = conjugate(x1) * x2
+    return np.sum(products, axis=-1).astype(products.dtype)
+
+
+@implements(np.linalg.vecdot)
+def linalg_vecdot(x1: Value, x2: Value, /, *, axis: int = -1) -> Any:
+    """np.linalg.vecdot of boxes."""
+    last: Any = [np.moveaxis(cast(Any, as_box(x)), axis, -1) for x in (x1, x2)]
+    return np.vecdot(*last)
+
+
+@implements(np.cross)
+def cross(a: Value, b: Value, axisa: int = -1, axisb: int = -1, axisc: int = -1, axis: int | None = None) -> Any:
+    """np.cross of boxes: vectors of 3 elements, or of 2, whose third is 0; of two of 2 the third element alone."""
+    if axis is not None:
+        axisa = axisb = axisc = axis
+    a, b = _elements(a, axisa), _elements(b, axisb)
+    third = a[0] * b[1] - a[1] * b[0]
+    if len(a) == len(b) == 2:
+        return third
+    if len(a) == 2:
+        first, second = a[1] * b[2], -(a[0] * b[2])
+    elif len(b) == 2:
+        first, second = -(a[2] * b[1]), a[2] * b[0]
+    else:
+        first, second = a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2]
+    return np.stack([first, second, third], axis=axisc)
+
+
+@implements(np.linalg.cross)
+def linalg_cross(x1: Value, x2: Value, /, *, axis: int = -1) -> Any:
+    """np.linalg.cross of boxes: vectors of 3 elements along one axis."""
+    for x in (x1, x2):
+        if np.shape(x)[axis] != 3:
+            raise as_box(x).shape_error(f"np.linalg.cross needs 3 elements along axis {axis}")
+    return np.cross(x1, x2, axis=axis)
+
+
+if hasattr(np, "matvec"):  # NumPy 2.2
+
+    @implements(np.matvec)
+    def matvec(x1: Value, x2: Value, /) -> Any:
+        """np.matvec of boxes: each matrix of a stack times its vector."""
+        _check_axes("np.matvec", (x1, 2), (x2, 1))
+        return np.squeeze(np.matmul(x1, np.expand_dims(x2, -1)), -1)
+
+    @implements(np.vecmat)
+    def vecmat(x1: Value, x2: Value, /) -> Any:
+        """np.vecmat of boxes: the conjugate of each vector times its matrix."""
+        _check_axes("np.vecmat", (x1, 1), (x2, 2))
+        return np.squeeze(np.matmul(np.expand_dims(conjugate(as_box(x1)), -2), x2), -2)
+
+
+def _check_axes(who: str, *sides: tuple[Any, int]) -> None:
+    """Refuse a vector in the place of a matrix, and a number in that of a vector."""
+    for side, needed in sides:
+        if np.ndim(side) < needed:
+            raise as_box(side).shape_error(f"{who} needs {needed} axes or more here, found {np.ndim(side)}")
+
+
+def _elements(a: Value, axis: int) -> list[Any]:
+    """The elements of the vectors along an axis."""
+    a = as_box(a)
+    axis = axis_of(a, axis, a.ndim)
+    if a.shape[axis] not in (2, 3):
+        raise a.shape_error(f"np.cross needs vectors of 2 or 3 elements, found {a.shape[axis]} along axis {axis}")
+    return [np.take(a, i, axis=axis) for i in range(a.shape[axis])]
+
+
+@implements(np.linalg.multi_dot)
+def multi_dot(arrays: Value) -> Any:
+    """np.linalg.multi_dot of boxes; from the left to the right where sizes follow the batch."""
+    chain = list(arrays)
+    dims = [np.ndim(a) for a in chain]
+    if len(chain) < 2 or any(ndim != 2 for ndim in dims[1:-1]) or not {dims[0], dims[-1]} <= {1, 2}:
+        raise ShapeError(
+            f"np.linalg.multi_dot: found arrays of {dims} axes, needs two or more matrices, or vectors at the ends"
+        )
+    sizes = [1 if dims[0] == 1 else np.shape(chain[0])[0], *(np.shape(a)[0] for a in chain[1:])]
+    sizes.append(1 if dims[-1] == 1 else np.shape(chain[-1])[-1])
+    if any(isinstance(size, Size) for size in sizes):
+        return functools.reduce(np.matmul, chain)
+    cuts = _cuts(sizes)
+    wanted = [(0, len(chain) - 1)]
+    for first, last in wanted:
+        if first < last:
+            wanted += [(first, cuts[first, last]), (cuts[first, last] + 1, last)]
+    products: dict[tuple[int, int], Any] = {}
+    for first, last in reversed(wanted):
+        cut = cuts.get((first, last))
+        products[first, last] = chain[first] if cut is None else products[first, cut] @ products[cut + 1, last]
+    return products[0, len(chain) - 1]
+
+
+def _cuts(sizes: Sequence[int]) -> dict[tuple[int, int], int]:
+    """For each part of the chain the place to cut it; matrix i has sizes[i] rows and sizes[i + 1] columns."""
+    count = len(sizes) - 1
+    costs = {(i, i): 0 for i in range(count)}
+    cuts: dict[tuple[int, int], int] = {}
+    for length in range(1, count):
+        for first in range(count - length):
+            last = first + length
+            costs[first, last], cuts[first, last] = min(
+                (costs[first, cut] + costs[cut + 1, last] + sizes[first] * sizes[cut + 1] * sizes[last + 1], cut)
+                for cut in range(first, last)
+            )
+    return cuts

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from flowgraph.box import Value
-from flowgraph.box.exports import public
+from flowgraph.box.base import public
 from flowgraph.boxes.neural.activation import ELU, GELU, LeakyReLU, ReLU, Sigmoid, SiLU, Softplus
 
 

@@ -2,19 +2,277 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import itertools
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, ClassVar
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 
-from flowgraph.box import Box, Value
-from flowgraph.box.example import example
-from flowgraph.box.interval import Interval
-from flowgraph.boxes.neural.examples_last import convolved, of_filters, of_input
+from flowgraph.box import Array, Box, Value
+from flowgraph.box.vocabulary import Interval, example
 from flowgraph.boxes.neural.sliding import Padding, PerAxis, Sliding, read_sliding
 from flowgraph.errors import UsageError
 from flowgraph.shapes.size import Shape, Size, product
 from flowgraph.shapes.spec import Spec, same, shape_text
+
+_CACHE = 2**18
+"""Numbers in the matrices of some rows that are made at once: a megabyte of float32 stays in the second-level cache.
+
+Of 2**17 to 2**21, within 5 % of the fastest on the convolutions of LeNet; their gradient takes 1.4 times as long with
+2**18 as with 2**20, since every slice that it adds costs a call.
+"""
+
+_MOST = 2**21
+"""Numbers in the matrix of one row, above which the examples are gone over a few at a time."""
+
+_SMALL_PRODUCT, _NARROWEST = 10**6, 256
+"""Multiplications up to which OpenBLAS has fast kernels for one product, and columns that are worth one."""
+
+
+_FEWEST_ROWS = 4
+"""Rows of a matrix from which a product is worth its call: with 3, the gradient of an input took 1.7 times as long."""
+
+
+def convolved(x: Array, w: Array, sliding: Sliding, groups: int, count: Sequence[Any]) -> Array:
+    """The convolution of x (N, C, ...) with filters w (F, C / groups, ...), a view of an array with the examples last.
+
+    `count` are the places of the window along each axis.
+    """
+    filters = _by_group(w.swapaxes(1, 2), groups)[:, None]
+    h = np.empty((count[0], len(w), *count[1:], len(x)), np.result_type(x.dtype, w.dtype))
+    for part in _parts(x.shape, sliding, count):
+        places = math.prod(count[1:]) * (part.stop - part.start)
+        pieces = pieces_of(places, filters.size // groups)
+        whole = part.stop - part.start == len(x)
+        rows = h if whole else np.empty((*h.shape[:-1], part.stop - part.start), h.dtype)
+        rows = rows.reshape(count[0], groups, -1, pieces, places // pieces).swapaxes(2, 3)
+        for some, columns in _columns(x[part], sliding, groups, count, pieces):
+            np.matmul(filters, columns, out=rows[some])
+        if not whole:
+            h[..., part] = rows.swapaxes(2, 3).reshape(*h.shape[:-1], -1)
+    return examples_first(h)
+
+
+def of_filters(g: Array, x: Array, w: Array, sliding: Sliding, groups: int) -> Array:
+    """The gradient of the filters in the shape of w: sums over window positions of input times gradient g."""
+    count = g.shape[2:]
+    _, filters, read = _by_group(w, groups).shape
+    h = np.zeros((groups, read, filters), np.result_type(g.dtype, x.dtype))
+    for part in _parts(x.shape, sliding, count):
+        sent = _rows_of(g[part], groups)
+        for some, columns in _columns(x[part], sliding, groups, count):
+            h += np.add.reduce(columns[:, :, 0] @ sent[some].mT, axis=0)
+    by_row = np.ascontiguousarray(h.mT).reshape(len(w), w.shape[2], w.shape[1], *w.shape[3:])
+    return np.ascontiguousarray(by_row.swapaxes(1, 2))
+
+
+def of_input(g: Array, w: Array, shape: tuple[int, ...], sliding: Sliding, groups: int) -> Array:
+    """The gradient of an input of this shape: every place of the window adds its filter times the gradient g there."""
+    h = _zeros(shape, sliding, np.result_type(g.dtype, w.dtype))
+    by_rows = adds_by_rows(shape, sliding, groups)
+    for part in _parts(shape, sliding, g.shape[2:]):
+        sent, some = _rows_of(g[part], groups), h[..., part]
+        if by_rows:
+            _add_by_rows(some, sent[:, 0], w, sliding, g.shape[2:])
+        else:
+            _add_by_places(some, sent, w, sliding, groups, g.shape[2:])
+    return examples_first(h[inside_of(shape[2:], sliding)])
+
+
+def adds_by_rows(shape: Sequence[int], sliding: Sliding, groups: int) -> bool:
+    """Whether products of the gradient of an input of this shape sum over the rows of the window."""
+    wide = shape[1] * math.prod(sliding.size[1:]) >= _FEWEST_ROWS
+    return wide and sliding.stride[0] == sliding.dilation[0] == groups == 1
+
+
+def is_whole(shape: Sequence[int], sliding: Sliding, count: Sequence[int]) -> bool:
+    """Whether the matrices of all rows of places, of all examples of an input of this shape, are made at once."""
+    step = _rows_at_once(shape, sliding, count, shape[0]) * (sliding.size[0] if sliding.dilation[0] == 1 else 1)
+    return step >= count[0] and shape[0] <= max(1, _MOST // max(1, _numbers(shape, sliding, count)))
+
+
+def _add_by_places(h: Array, sent: Array, w: Array, sliding: Sliding, groups: int, count: Sequence[int]) -> None:
+    """Add to h (rows, channels, ..., examples) each element of the filters at all its places at once."""
+    channels, examples = h.shape[1], h.shape[-1]
+    filters = np.ascontiguousarray(_by_group(w, groups).mT)
+    step = 4 * _rows_at_once((examples, channels), sliding, count, examples)
+    for start in range(0, count[0], step):
+        some = slice(start, min(start + step, count[0]))
+        columns = (filters @ sent[some]).reshape(some.stop - start, channels, *sliding.size, *count[1:], examples)
+        for offsets in itertools.product(*map(range, sliding.size)):
+            first, *others = places_of(sliding, offsets, (some, *map(slice, count[1:])))
+            to: tuple[Any, ...] = (first, slice(None), *others)
+            read: tuple[Any, ...] = (slice(None), slice(None), *offsets)
+            h[to] += columns[read]
+
+
+def _add_by_rows(h: Array, sent: Array, w: Array, sliding: Sliding, count: Sequence[int]) -> None:
+    """The same where windows move row by row: products sum over the rows of the window, slices over its other axes.
+
+    A row of h gets a row of each filter from the places that hold it there: from as many rows as the window has, fewer
+    at both ends. These lie one after another, as the rows of the filters do in the opposite order.
+    """
+    if not (h.size and sent.size and w.size):
+        return
+    size, channels, examples, places = sliding.size[0], h.shape[1], h.shape[-1], sent.shape[-1]
+    filters = np.ascontiguousarray(np.moveaxis(w[:, :, ::-1], (2, 0), (-2, -1)))
+    filters = filters.reshape(-1, size * len(w))
+    others = Sliding(sliding.size[1:], sliding.stride[1:], sliding.padding[1:], sliding.dilation[1:])
+    step = max(1, 4 * _CACHE // max(1, len(filters) * places))
+    # As large whatever the images: the allocator learns from it to keep smaller arrays, which would be new pages again
+    # in every call. Pages that nothing is written to cost nothing.
+    memory = np.empty(max(4 * _CACHE, len(filters) * places), h.dtype)
+    for start in range(0, len(h), step):
+        rows = range(start, min(start + step, len(h)))
+        shape = (len(rows), len(filters), places)
+        lines = memory[: math.prod(shape)].reshape(shape)
+        for matrix, block, target in products_of_rows(filters, sent, rows, lines):
+            np.matmul(matrix, block, out=target)
+        lines = lines.reshape(len(rows), channels, *others.size, *count[1:], examples)
+        for offsets in itertools.product(*map(range, others.size)):
+            places_there = places_of(others, offsets, tuple(map(slice, count[1:])))
+            to: tuple[Any, ...] = (slice(start, rows.stop), slice(None), *places_there)
+            read: tuple[Any, ...] = (slice(None), slice(None), *offsets)
+            h[to] += lines[read]
+
+
+def products_of_rows(filters: Array, sent: Array, rows: range, out: Array) -> Iterator[tuple[Array, Array, Array]]:
+    """Products of the filters with the rows of places that hold each of these rows: factors, and where in `out`."""
+    last, (number, places) = len(sent) - 1, sent.shape[1:]
+    size = filters.shape[1] // number
+    pieces = pieces_of(places, filters.size)
+    strides = [one * sent.itemsize for one in (number * places, places // pieces, places, 1)]
+    spans = [(max(0, row - size + 1), min(last, row)) for row in rows]
+    for held, group in itertools.groupby(
+        range(len(rows)), lambda i: (spans[i][1] - spans[i][0], rows[i] - spans[i][1])
+    ):
+        some = [*group]
+        first, final = spans[some[0]]
+        shape = (len(some), pieces, (held[0] + 1) * number, places // pieces)
+        block = as_strided(sent[first:], shape, strides, writeable=False)
+        begin = size - 1 - rows[some[0]] + first
+        matrix = filters[:, begin * number : (begin + final - first + 1) * number]
+        target = out[some[0] : some[-1] + 1].reshape(len(some), len(filters), pieces, -1).swapaxes(1, 2)
+        yield matrix, block, target
+
+
+def examples_first(a: Array) -> Array:
+    """(rows, channels, ..., examples) as (examples, channels, rows, ...), the same memory."""
+    return a.transpose(a.ndim - 1, 1, 0, *range(2, a.ndim - 1))
+
+
+def _by_group(w: Array, groups: int) -> Array:
+    """Per group a matrix: a filter in each row."""
+    return w.reshape(groups, len(w) // groups, math.prod(w.shape[1:]))
+
+
+def _rows_of(g: Array, groups: int) -> Array:
+    """Per row and group a matrix: a filter in each row, its other places in all examples in columns."""
+    last = np.ascontiguousarray(g.transpose(2, 1, *range(3, g.ndim), 0))
+    return last.reshape(last.shape[0], groups, last.shape[1] // groups, math.prod(last.shape[2:]))
+
+
+def _parts(shape: Sequence[int], sliding: Sliding, count: Sequence[int]) -> Iterator[slice]:
+    """Slices of the examples, all in one where the matrix of a row is not too large."""
+    examples = shape[0]
+    step = max(1, _MOST // max(1, _numbers(shape, sliding, count)))
+    for start in range(0, examples, step):
+        yield slice(start, min(start + step, examples))
+
+
+def pieces_of(places: int, each: int) -> int:
+    """Equal pieces of the columns of a product, of `each` multiplications a column, that fit BLAS's small kernels.
+
+    1 where such pieces would be too narrow.
+    """
+    needed = max(1, -(-places * each // _SMALL_PRODUCT))
+    return next((pieces for pieces in range(needed, places // _NARROWEST + 1) if places % pieces == 0), 1)
+
+
+def _numbers(shape: Sequence[int], sliding: Sliding, count: Sequence[int]) -> int:
+    """Numbers in the matrix of a row for one example."""
+    return shape[1] * math.prod(sliding.size) * math.prod(count[1:])
+
+
+def _rows_at_once(shape: Sequence[int], sliding: Sliding, count: Sequence[int], examples: int) -> int:
+    return max(1, _CACHE // max(1, _numbers(shape, sliding, count) * examples))
+
+
+def _columns(
+    x: Array, sliding: Sliding, groups: int, count: Sequence[int], pieces: int = 1
+) -> Iterator[tuple[slice, Array]]:
+    """Some rows of places at a time, and per row, group and piece of the other places a matrix.
+
+    What the filter reads stands in its rows, a row of the window after the other, in each the channels; its other
+    places in all examples stand in its columns. The matrices of two rows have the rows of the input in common.
+    """
+    lines = lines_of(_padded(x, sliding), sliding, groups, count)
+    (size, *_), (stride, *_), (gap, *_) = sliding.size, sliding.stride, sliding.dilation
+    length = math.prod(lines.shape[2:])
+    places, step = math.prod(count[1:]) * len(x), _rows_at_once(x.shape, sliding, count, len(x))
+    step *= size if gap == 1 else 1
+    for start in range(0, count[0], step):
+        some = slice(start, min(start + step, count[0]))
+        number = some.stop - start
+        if gap == 1:
+            made = np.ascontiguousarray(lines[:, start * stride : (some.stop - 1) * stride + size])
+            steps = (stride * length, made[0].size)
+        else:
+            group, row, *inner = lines.strides
+            shape = (groups, number, size, *lines.shape[2:])
+            each = (group, stride * row, gap * row, *inner)
+            made = np.ascontiguousarray(as_strided(lines[:, start * stride :], shape, each, writeable=False))
+            steps = (size * length, made[0].size)
+        piece = places // pieces
+        shape = (number, groups, pieces, size * length // max(1, places), piece)
+        strides = [one * x.itemsize for one in (*steps, piece, places, 1)]
+        yield some, as_strided(made, shape, strides, writeable=False)
+
+
+def _zeros(shape: Sequence[int], sliding: Sliding, dtype: Any) -> Array:
+    """Zeros for an input of this shape and for what pads it, the examples last."""
+    first, *others = [size + sum(pair) for size, pair in zip(shape[2:], sliding.padding, strict=True)]
+    return np.zeros((first, shape[1], *others, shape[0]), dtype)
+
+
+def inside_of(sizes: Sequence[int], sliding: Sliding) -> tuple[slice, ...]:
+    """The index of the unpadded part, the examples last."""
+    first, *others = [slice(a, a + size) for size, (a, _) in zip(sizes, sliding.padding, strict=True)]
+    return (first, slice(None), *others)
+
+
+def _padded(x: Array, sliding: Sliding) -> Array:
+    """The examples last, and zeros around."""
+    turned = x.transpose(2, 1, *range(3, x.ndim), 0)
+    if not any(map(any, sliding.padding)):
+        return np.ascontiguousarray(turned)
+    padded = _zeros(x.shape, sliding, x.dtype)
+    padded[inside_of(x.shape[2:], sliding)] = turned
+    return padded
+
+
+def lines_of(a: Array, sliding: Sliding, groups: int, count: Sequence[int]) -> Array:
+    """What the windows read of each row, as a view.
+
+    Groups, rows, the channels of a group, the elements of the window but for its rows, its other places, examples.
+    """
+    channels, examples = a.strides[1], a.strides[-1]
+    spatial, each = a.strides[2:-1], a.shape[1] // groups
+    steps = [stride * size for stride, size in zip(sliding.stride[1:], spatial, strict=True)]
+    gaps = [dilation * size for dilation, size in zip(sliding.dilation[1:], spatial, strict=True)]
+    shape = (groups, a.shape[0], each, *sliding.size[1:], *count[1:], a.shape[-1])
+    return as_strided(a, shape, (each * channels, a.strides[0], channels, *gaps, *steps, examples), writeable=False)
+
+
+def places_of(sliding: Sliding, offsets: tuple[int, ...], some: tuple[slice, ...]) -> list[slice]:
+    """The indices of one element of the window in a padded array, for some positions along each axis."""
+    found = []
+    for offset, dilation, stride, part in zip(offsets, sliding.dilation, sliding.stride, some, strict=True):
+        first = offset * dilation + stride * (part.start or 0)
+        found.append(slice(first, first + stride * (part.stop - (part.start or 0) - 1) + 1, stride))
+    return found
 
 
 class Convolving(Box, abstract=True):

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Box, Value
-from flowgraph.box.example import example
-from flowgraph.box.foreign import is_foreign
+from flowgraph.box.arrays import is_foreign
+from flowgraph.box.vocabulary import example
 from flowgraph.errors import DtypeError, LabelError
 from flowgraph.shapes.size import Shape, product
 from flowgraph.shapes.spec import Spec, same, shape_text

@@ -10,7 +10,7 @@ import numpy as np
 
 from flowgraph.box import Box, Value
 from flowgraph.box.arrays import Array
-from flowgraph.box.example import example
+from flowgraph.box.vocabulary import example
 from flowgraph.errors import DtypeError, UsageError
 from flowgraph.shapes.size import Shape, Size, unknown
 from flowgraph.shapes.spec import Spec, same, shape_text

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from flowgraph.box import Box, Value
-from flowgraph.box.axes import Axes
-from flowgraph.box.example import example
-from flowgraph.box.exports import public
+from flowgraph.box.base import public
+from flowgraph.box.inference import Axes
+from flowgraph.box.vocabulary import example
 from flowgraph.shapes.size import Shape, product
 from flowgraph.shapes.spec import Spec
 

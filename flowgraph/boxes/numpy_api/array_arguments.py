@@ -8,7 +8,7 @@ from typing import Any, cast
 import numpy as np
 
 from flowgraph.box import Box, Constant, Value
-from flowgraph.box.axes import Axes, axes_of, is_of_number
+from flowgraph.box.inference import Axes, axes_of, is_of_number
 from flowgraph.errors import DtypeError, UsageError
 from flowgraph.shapes.size import product
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.box.axes import Axes, axes_of, axis_of
+from flowgraph.box.inference import Axes, axes_of, axis_of
 from flowgraph.box.numpy_dispatch import implements
-from flowgraph.box.value import Value
+from flowgraph.box.vocabulary import Value
 from flowgraph.boxes.engine.shape_like import count_like
-from flowgraph.boxes.indexing.places import arange_like
+from flowgraph.boxes.indexing.index import arange_like
 from flowgraph.boxes.numpy_api.array_arguments import (
     as_box,
     as_element,

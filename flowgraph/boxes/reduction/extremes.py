@@ -6,10 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.box.axes import Axes
-from flowgraph.box.example import example
+from flowgraph.box.inference import Axes
 from flowgraph.box.numpy_dispatch import implements
-from flowgraph.box.value import Value
+from flowgraph.box.vocabulary import Value, example
 from flowgraph.boxes.reduction.sums import Fold, Reduction
 
 _TIED = np.array([[1.0, 3.0, 3.0], [2.0, 2.0, 2.0]])

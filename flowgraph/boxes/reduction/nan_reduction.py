@@ -9,13 +9,12 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from flowgraph.box import Box, Value
-from flowgraph.box.axes import Axes
-from flowgraph.box.example import example
+from flowgraph.box.inference import Axes
 from flowgraph.box.numpy_dispatch import implements
+from flowgraph.box.vocabulary import example
 from flowgraph.boxes.elementwise.exponential import one_at_zero
 from flowgraph.boxes.numpy_api.array_arguments import as_box
-from flowgraph.boxes.reduction.masked import count_where, in_floats, one_of, squares
-from flowgraph.boxes.reduction.sums import Reduction
+from flowgraph.boxes.reduction.sums import Reduction, count_where, in_floats, one_of, squares
 
 _HOLES = np.array([[np.nan, 3.0, 1.0], [2.0, np.nan, 2.0]])
 

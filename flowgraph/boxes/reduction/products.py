@@ -8,15 +8,12 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from flowgraph.box import Box, Value
-from flowgraph.box.axes import Axes, is_of_number
-from flowgraph.box.example import example
-from flowgraph.box.inference import small_shape, try_fprop
-from flowgraph.box.interval import Interval
+from flowgraph.box.inference import Axes, is_of_number, small_shape, try_fprop
 from flowgraph.box.numpy_dispatch import implements
+from flowgraph.box.vocabulary import Interval, example
 from flowgraph.boxes.engine import remedies
 from flowgraph.boxes.engine.shape_like import reshape_like
-from flowgraph.boxes.reduction.masked import in_dtype
-from flowgraph.boxes.reduction.sums import Fold, Reduction
+from flowgraph.boxes.reduction.sums import Fold, Reduction, in_dtype
 from flowgraph.errors import UsageError
 from flowgraph.shapes.size import Shape, product
 from flowgraph.shapes.spec import Spec

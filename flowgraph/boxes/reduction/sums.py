@@ -1,4 +1,4 @@
-"""Reductions: one number in place of all along some axes."""
+"""Sums, means and variances along axes, with what NumPy takes beside them: a mask, a value to start from, a mean."""
 
 from __future__ import annotations
 
@@ -8,18 +8,81 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from flowgraph.box import Box, Value
-from flowgraph.box.axes import Axes, is_of_number
-from flowgraph.box.example import example
-from flowgraph.box.exports import public
-from flowgraph.box.inference import try_dtype_of_axes
+from flowgraph.box.base import public
+from flowgraph.box.inference import Axes, is_of_number, small_shape, try_dtype
+from flowgraph.box.vocabulary import example
+from flowgraph.boxes.elementwise.complex_numbers import conjugate, real_part
 from flowgraph.boxes.elementwise.exponential import finite_or_zero, one_at_zero
 from flowgraph.boxes.engine import remedies
 from flowgraph.boxes.engine.shape_like import broadcast_like, count, count_like
-from flowgraph.boxes.numpy_api.array_arguments import as_element, axes_back
-from flowgraph.boxes.reduction.masked import count_where, in_dtype, in_floats, masked, started
-from flowgraph.errors import UsageError
+from flowgraph.boxes.numpy_api.array_arguments import as_box, as_element, axes_back, one_axis
+from flowgraph.errors import DtypeError, UsageError
 from flowgraph.shapes.size import Shape, product
 from flowgraph.shapes.spec import Spec
+
+
+def in_dtype(a: Value, dtype: DTypeLike | None) -> Any:
+    """An array as a box, in another dtype if one is given."""
+    a = as_box(a)
+    return a if dtype is None else a.astype(dtype)
+
+
+def in_floats(a: Value, dtype: DTypeLike | None, real: bool = False) -> Any:
+    """The same for a mean, which integers seldom hold, or for a variance, which is real."""
+    a = as_box(a)
+    if dtype is not None and np.dtype(dtype).kind not in ("f" if real else "fc"):
+        raise DtypeError(
+            f"{a.title}: found dtype={np.dtype(dtype)} for a {'variance' if real else 'mean'}, needs a dtype of "
+            f"{'real' if real else 'real or complex'} numbers with fractions; convert the result, .astype(...)"
+        )
+    return in_dtype(a, dtype)
+
+
+def masked(a: Value, where: Value, neutral: Any) -> Any:
+    """The array with the identity of the reduction in place of the elements outside the mask."""
+    if where is None or where is True:
+        return a
+    kept = np.where(as_box(where), a, neutral)
+    if kept.shape != a.shape:
+        raise a.shape_error(f"found where= of shape {as_box(where).shape}, needs one that broadcasts to the array")
+    return kept
+
+
+def count_where(a: Value, where: Value, axis: Axes | None, keepdims: bool) -> Any:
+    """How many elements along the axes the mask keeps."""
+    return np.sum(masked(np.ones_like(a, dtype=int), where, 0), axis=axis, keepdims=keepdims)
+
+
+def started(a: Box, axis: Axes | None, initial: Value) -> tuple[Any, int]:
+    """The array with the axes of a reduction made one, and the place of that axis.
+
+    It has a slice more on it, of the value that the reduction starts from.
+    """
+    if isinstance(initial, Box):
+        raise UsageError(f"{a.title}: found {initial.title} as initial=, needs a number; use np.maximum or np.minimum")
+    merged, place = one_axis(a, axis) if axis != () else (np.expand_dims(a, -1), a.ndim)
+    last = as_element(initial, a.dtype, f"{a.title}: initial=").value[()]
+    return np.pad(merged, [(0, int(i == place)) for i in range(merged.ndim)], constant_values=last), place
+
+
+def squares(a: Value, where: Value, axis: Axes | None, keepdims: bool, mean: Value = None) -> tuple[Any, Any]:
+    """The sum of squared deviations from the mean over the mask, and the number of elements."""
+    number = count_where(a, where, axis, True)
+    if mean is None:
+        mean = np.sum(masked(a, where, 0), axis=axis, keepdims=True) / one_at_zero(number).astype(a.dtype)
+    distance = masked(a - mean, where, 0)
+    total = np.sum(np.real(np.conj(distance) * distance), axis=axis, keepdims=keepdims)
+    return total, count_where(a, where, axis, keepdims).astype(total.dtype)
+
+
+def one_of(ddof: Any, correction: Any) -> Any:
+    """The degrees of freedom that a mean takes, under either of their names."""
+    if correction is None:
+        return ddof
+    if ddof != 0:
+        raise UsageError(f"np.var, np.std: found both ddof={ddof} and correction={correction}, needs one of them")
+    return correction
+
 
 EXAMPLES = (
     example((3, 4)),
@@ -54,7 +117,7 @@ class Reduction(Box, abstract=True):
             shape: Shape = tuple([1 if i in axes else size for i, size in enumerate(a.shape)])
         else:
             shape = tuple([size for i, size in enumerate(a.shape) if i not in axes])
-        return Spec(shape, try_dtype_of_axes(self, len(a.shape), a.dtype))
+        return Spec(shape, try_dtype(self, ((small_shape(len(a.shape)), a.dtype),)))
 
     def axes(self, ndim: int) -> tuple[int, ...]:
         """The axes that are reduced, counted from the front."""
@@ -281,3 +344,86 @@ def logsumexp(a: Value, axis: Axes | None = None, keepdims: bool = False) -> Any
     1000.693
     """
     return LogSumExp.apply(a, axis=axis, keepdims=keepdims)
+
+
+class Var(Reduction):
+    """Variance along axes.
+
+    h = Σ (a - mean)² / (n - ddof)        dh/da = 2 (a - mean) / (n - ddof)
+    """
+
+    ddof: int | float = 0
+
+    numpy = np.var
+    symbol = "var"
+    per_element = 4  # the mean, a difference, its square, a sum
+    formula = r"\frac{1}{n - ddof} \sum (a - \bar a)^2"
+    derivative = r"\frac{2 (a - \bar a)}{n - ddof}"
+    remedies = {"fprop": remedies.MEAN}
+    examples = (*EXAMPLES[:4], example((3, 4), axis=1, ddof=1), example((5,), keepdims=True))
+
+    @classmethod
+    def from_numpy(
+        cls, a: Value, axis: Axes | None = None, *, ddof: Any = 0, keepdims: bool = False,
+        dtype: DTypeLike | None = None, where: Value = None, mean: Value = None, correction: Any = None,
+    ) -> Any:  # fmt: skip
+        """np.var: in another dtype, of the elements that a mask keeps, around a mean that is known."""
+        a, ddof = in_floats(a, dtype, real=True), one_of(ddof, correction)
+        if where is None and mean is None:
+            return cls(a, axis=axis, ddof=ddof, keepdims=keepdims)
+        total, number = squares(a, where, axis, keepdims, mean)
+        return total / np.maximum(number - ddof, 0)
+
+    def fprop(self, a: Value) -> Value:
+        return spread(a, self.axis, self.ddof, self.keepdims)
+
+    def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
+        centred = a - np.mean(a, axis=self.axis, keepdims=True)
+        freedom = positive(count_like(real_part(a), self.axis) - self.ddof)
+        return (self.restored(grad / freedom, a) * (2 * conjugate(centred)),)
+
+
+class Std(Reduction):
+    """Standard deviation along axes.
+
+    h = √(Σ (a - mean)² / (n - ddof))        dh/da = (a - mean) / ((n - ddof) h)
+
+    Where all numbers along the axes are equal there is no derivative; the gradient is 0 there.
+    """
+
+    ddof: int | float = 0
+
+    numpy = np.std
+    symbol = "std"
+    per_element = 4  # the mean, a difference, its square, a sum
+    formula = r"\sqrt{\frac{1}{n - ddof} \sum (a - \bar a)^2}"
+    derivative = r"\frac{a - \bar a}{(n - ddof)\, h}"
+    remedies = {"fprop": remedies.MEAN, "bprop": remedies.ROOT_SLOPE}
+    examples = (*EXAMPLES[:4], example((3, 4), axis=1, ddof=1), example((5,), keepdims=True))
+
+    @classmethod
+    def from_numpy(
+        cls, a: Value, axis: Axes | None = None, *, ddof: Any = 0, keepdims: bool = False,
+        dtype: DTypeLike | None = None, where: Value = None, mean: Value = None, correction: Any = None,
+    ) -> Any:  # fmt: skip
+        """np.std: in another dtype, of the elements that a mask keeps, around a mean that is known."""
+        a, ddof = in_floats(a, dtype, real=True), one_of(ddof, correction)
+        if where is None and mean is None:
+            return cls(a, axis=axis, ddof=ddof, keepdims=keepdims)
+        variance = np.var(a, axis=axis, ddof=ddof, keepdims=keepdims, where=where, mean=mean)
+        return np.where(variance == 0, 0, np.sqrt(one_at_zero(variance)))
+
+    def fprop(self, a: Value) -> Value:
+        return np.sqrt(spread(a, self.axis, self.ddof, self.keepdims))
+
+    def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
+        centred = a - np.mean(a, axis=self.axis, keepdims=True)
+        freedom = positive(count_like(real_part(a), self.axis) - self.ddof)
+        return (self.restored(grad / (freedom * one_at_zero(h)), a) * conjugate(centred),)
+
+
+def spread(a: Value, axis: Axes | None, ddof: float, keepdims: bool) -> Any:
+    """The variance, of complex numbers that of their distance; an empty one is NaN, as in NumPy."""
+    centred = a - average(a, axis, True)
+    total = real_part(conjugate(centred) * centred).sum(axis=axis, keepdims=keepdims)
+    return total / max(count(a.shape, axis) - ddof, 0)

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Box, Value
-from flowgraph.box.axes import Axes, axes_of, is_of_number
-from flowgraph.box.example import example
+from flowgraph.box.inference import Axes, axes_of, is_of_number
 from flowgraph.box.numpy_dispatch import implements
+from flowgraph.box.vocabulary import example
 from flowgraph.boxes.engine.shape_like import reshape_like, sum_like
 from flowgraph.errors import ShapeError, UnsupportedError
 from flowgraph.shapes.size import Shape, Size, divide, product, unknown

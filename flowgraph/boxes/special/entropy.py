@@ -7,9 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.box.example import example
-from flowgraph.box.interval import Interval
-from flowgraph.box.value import Value
+from flowgraph.box.vocabulary import Interval, Value, example
 from flowgraph.boxes.neural.activation import Sigmoid
 from flowgraph.boxes.special.scipy_special import Special, special
 

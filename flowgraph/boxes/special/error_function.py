@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.box.interval import Interval
-from flowgraph.box.value import Value
+from flowgraph.box.vocabulary import Interval, Value
 from flowgraph.boxes.special.scipy_special import Special, special
 
 _SLOPE = 2 / math.sqrt(math.pi)

@@ -8,9 +8,7 @@ from typing import Annotated, Any
 
 import numpy as np
 
-from flowgraph.box.example import example
-from flowgraph.box.interval import Interval
-from flowgraph.box.value import Value
+from flowgraph.box.vocabulary import Interval, Value, example
 from flowgraph.boxes.special.entropy import quiet_log
 from flowgraph.boxes.special.scipy_special import Special, special
 

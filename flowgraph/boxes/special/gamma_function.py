@@ -8,11 +8,12 @@ from typing import Annotated, Any
 
 import numpy as np
 
-from flowgraph.box import Value
-from flowgraph.box.example import example
-from flowgraph.box.interval import Interval
+from flowgraph.box import Box, Value
+from flowgraph.box.base import public
+from flowgraph.box.vocabulary import Interval, example
 from flowgraph.boxes.special.entropy import XLog1pY, XLogY
 from flowgraph.boxes.special.scipy_special import Special, special
+from flowgraph.errors import UsageError
 
 _POSITIVE = Interval(0, inf, open=True)
 
@@ -283,3 +284,35 @@ def _of_log_beta(grad: Value, a: Value, b: Value, needs: tuple[bool, ...]) -> tu
 
 def _gamma_density(a: Value, x: Value) -> Any:
     return np.exp(XLogY.apply(a - 1, x) - x - GammaLn.apply(a))
+
+
+@public
+def polygamma(n: int, x: Value) -> Any:
+    """scipy.special.polygamma of a box, an array or a number, n a whole number.
+
+    Parameters
+    ----------
+    n : int, at least 0
+        Order of the derivative of the digamma function.
+    x : box or array_like, any shape
+        Where it is evaluated, above 0.
+
+    Returns
+    -------
+    box or ndarray
+        A box for a box, an array for an array.
+
+    Raises
+    ------
+    UsageError
+        If `n` is no whole number from 0.
+
+    Examples
+    --------
+    >>> import flowgraph as fg
+    >>> float(fg.polygamma(1, 1.0).round(6))
+    1.644934
+    """
+    if isinstance(n, Box):
+        raise UsageError(f"polygamma: found {n.title} as the order, needs a whole number")
+    return Polygamma.apply(x, n=n)

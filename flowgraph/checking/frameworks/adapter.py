@@ -13,7 +13,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from flowgraph.box.value import Value
+from flowgraph.box.vocabulary import Value
 from flowgraph.checking.code_contents import reachable_values
 from flowgraph.checking.frameworks.arguments import Arguments, ArrayKind, Opened, arrays_in
 from flowgraph.checking.target import Inputs, is_float_array

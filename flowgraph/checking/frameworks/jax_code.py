@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.box.value import Value
+from flowgraph.box.vocabulary import Value
 from flowgraph.checking.frameworks.adapter import Adapter, Pullback, is_of, names, wide_enough
 from flowgraph.checking.frameworks.arguments import ArrayKind, Opened
 from flowgraph.checking.frameworks.jax_program import Program

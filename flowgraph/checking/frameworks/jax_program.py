@@ -8,29 +8,15 @@ everything else by XLA as it is.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from itertools import count
 from math import prod
 from typing import Any
 
 import numpy as np
 
+from flowgraph.checking.frameworks.jax_numpy import OF_FLOATS, PRIMITIVES, accumulated, plain
 from flowgraph.checking.target import Array
 
 Operation = Callable[..., Any]
-
-SAME_NAME = "exp exp2 expm1 log log1p sqrt cbrt sin cos tan tanh sinh cosh floor ceil sign square abs add"
-NUMPY: dict[str, Operation] = {
-    **{name: getattr(np, name) for name in SAME_NAME.split()},
-    "neg": np.negative, "sub": np.subtract, "mul": np.multiply, "add_any": np.add, "max": np.maximum, "min": np.minimum,
-    "eq": np.equal, "ne": np.not_equal, "lt": np.less, "le": np.less_equal, "gt": np.greater, "ge": np.greater_equal,
-    "and": np.bitwise_and, "or": np.bitwise_or, "not": np.invert, "xor": np.bitwise_xor,
-    "asin": np.arcsin, "acos": np.arccos, "atan": np.arctan, "asinh": np.arcsinh, "acosh": np.arccosh,
-    "atanh": np.arctanh, "is_finite": np.isfinite,
-    "rsqrt": lambda x: 1 / np.sqrt(x), "logistic": lambda x: 1 / (1 + np.exp(-x)),
-    "stop_gradient": lambda x: x, "copy": lambda x: x, "copy_p": lambda x: x,
-}  # fmt: skip
-FLOATS_ALONE: dict[str, Operation] = {"div": np.divide, "rem": np.fmod, "pow": np.power, "atan2": np.arctan2}
-"""Integers are divided in another way by XLA."""
 
 PADDED = (
     "lgamma digamma polygamma erf erfc erf_inv bessel_i0e bessel_i1e igamma igammac igamma_grad_a zeta "
@@ -40,124 +26,29 @@ LEAST_PADDED = 64  # sizes are powers of two from here on, so that few are compi
 INNER = ("jit", "pjit", "closed_call", "core_call", "custom_jvp_call", "custom_vjp_call", "custom_vjp_call_jaxpr")
 
 
-def _broadcast(p: dict[str, Any]) -> Operation:
-    shape, dimensions = p["shape"], p["broadcast_dimensions"]
-
-    def spread(x: Array) -> Array:
-        sizes = [1] * len(shape)
-        for n, d in zip(np.shape(x), dimensions, strict=True):
-            sizes[d] = n
-        return np.broadcast_to(np.reshape(x, sizes), shape)
-
-    return spread
+def _pad(x: Array, value: Array, *, padding_config: Any) -> Array:
+    """A number around and between the elements, or fewer elements where the padding is below 0."""
+    lengths = [max(n + (n - 1) * gap, 0) for n, (_, _, gap) in zip(x.shape, padding_config, strict=True)]
+    rows = [(max(low, 0), length, max(high, 0), gap + 1)
+            for (low, high, gap), length in zip(padding_config, lengths, strict=True)]  # fmt: skip
+    made = np.full([before + length + after for before, length, after, _ in rows], value, x.dtype)
+    made[tuple(slice(before, before + length, step) for before, length, _, step in rows)] = x
+    return made[tuple(slice(max(-low, 0), min(high, 0) or None) for low, high, _ in padding_config)]
 
 
-def _select(which: Array, *cases: Array) -> Array:
-    if len(cases) == 2:
-        return np.where(which, cases[1], cases[0])
-    return np.choose(which, cases)
+def _sort(*arrays: Array, dimension: int, num_keys: int, is_stable: bool) -> list[Array]:
+    order = np.argsort(arrays[0], dimension, kind="stable")
+    return [np.take_along_axis(x, order, dimension) for x in arrays]
 
 
-def _pad(p: dict[str, Any]) -> Operation | None:
-    config = p["padding_config"]
-    if any(low < 0 or high < 0 for low, high, _ in config):
-        return None
-
-    def padded(x: Array, value: Array) -> Array:
-        ends = [
-            (low, low + max(n + (n - 1) * gap, 0), high, gap)
-            for n, (low, high, gap) in zip(x.shape, config, strict=True)
-        ]
-        made = np.full([end + high for _, end, high, _ in ends], value, x.dtype)
-        made[tuple(slice(low, end, gap + 1) for low, end, _, gap in ends)] = x
-        return made
-
-    return padded
-
-
-def _dot(p: dict[str, Any]) -> Operation:
-    (left, right), (left_batch, right_batch) = p["dimension_numbers"]
-    dtype = p["preferred_element_type"]
-
-    def product(a: Array, b: Array) -> Array:
-        letters = count()
-        of_a = [next(letters) for _ in a.shape]
-        of_b = [next(letters) for _ in b.shape]
-        for i, k in (*zip(left, right, strict=True), *zip(left_batch, right_batch, strict=True)):
-            of_b[k] = of_a[i]
-        batch = [of_a[i] for i in left_batch]
-        out = [
-            *batch,
-            *(k for i, k in enumerate(of_a) if i not in (*left, *left_batch)),
-            *(k for i, k in enumerate(of_b) if i not in (*right, *right_batch)),
-        ]
-        return np.asarray(np.einsum(a, of_a, b, of_b, out), dtype)
-
-    return product
-
-
-def _iota(p: dict[str, Any]) -> Operation:
-    sizes = [1] * len(p["shape"])
-    sizes[p["dimension"]] = -1
-    made = np.broadcast_to(np.arange(p["shape"][p["dimension"]], dtype=p["dtype"]).reshape(sizes), p["shape"])
-    return lambda: made
-
-
-def _slices(p: dict[str, Any]) -> Operation:
-    strides = p["strides"] or (1,) * len(p["start_indices"])
-    place = tuple(map(slice, p["start_indices"], p["limit_indices"], strides))
-    return lambda x: x[place]
-
-
-def _sort(p: dict[str, Any]) -> Operation | None:
-    if p["num_keys"] != 1:
-        return None
-
-    def in_order(*xs: Array) -> list[Array]:
-        order = np.argsort(xs[0], p["dimension"], kind="stable")
-        return [np.take_along_axis(x, order, p["dimension"]) for x in xs]
-
-    return in_order
-
-
-def _accumulated(operation: np.ufunc) -> Callable[[dict[str, Any]], Operation]:
-    def of(p: dict[str, Any]) -> Operation:
-        axis = p["axis"]
-        if p["reverse"]:
-            return lambda x: np.flip(operation.accumulate(np.flip(x, axis), axis, dtype=x.dtype), axis)
-        return lambda x: operation.accumulate(x, axis, dtype=x.dtype)
-
-    return of
-
-
-WITH_PARAMETERS: dict[str, Callable[[dict[str, Any]], Operation | None]] = {
-    "integer_pow": lambda p: lambda x: x ** p["y"],
-    "select_n": lambda p: _select,
-    "clamp": lambda p: lambda low, x, high: np.minimum(np.maximum(x, low), high),
-    "convert_element_type": lambda p: lambda x: np.asarray(x).astype(p["new_dtype"]),
-    "reshape": lambda p: (lambda x: np.reshape(x, p["new_sizes"])) if p["dimensions"] is None else None,
-    "transpose": lambda p: lambda x: np.transpose(x, p["permutation"]),
-    "squeeze": lambda p: lambda x: np.squeeze(x, p["dimensions"]),
-    "rev": lambda p: lambda x: np.flip(x, p["dimensions"]),
-    "concatenate": lambda p: lambda *xs: np.concatenate(xs, p["dimension"]),
-    "split": lambda p: lambda x: np.split(x, np.cumsum(p["sizes"])[:-1], p["axis"]),
-    "reduce_sum": lambda p: lambda x: np.sum(x, p["axes"], dtype=np.asarray(x).dtype),
-    "reduce_max": lambda p: lambda x: np.max(x, p["axes"]),
-    "reduce_min": lambda p: lambda x: np.min(x, p["axes"]),
-    "reduce_or": lambda p: lambda x: np.any(x, p["axes"]),
-    "reduce_and": lambda p: lambda x: np.all(x, p["axes"]),
-    "argmax": lambda p: lambda x: np.argmax(x, p["axes"][0]).astype(p["index_dtype"]),
-    "argmin": lambda p: lambda x: np.argmin(x, p["axes"][0]).astype(p["index_dtype"]),
-    "cumsum": _accumulated(np.add),
-    "cumprod": _accumulated(np.multiply),
-    "cummax": _accumulated(np.maximum),
-    "cummin": _accumulated(np.minimum),
-    "sort": _sort,
-    "broadcast_in_dim": _broadcast,
+NUMPY: dict[str, Operation] = {
+    **PRIMITIVES,
+    "logistic": plain(lambda x: 1 / (1 + np.exp(-x))),
+    "stop_gradient": plain(lambda x: x),
+    "cummax": accumulated(np.maximum.accumulate),
+    "cummin": accumulated(np.minimum.accumulate),
     "pad": _pad,
-    "dot_general": _dot,
-    "iota": _iota,
-    "slice": _slices,
+    "sort": _sort,
 }
 
 
@@ -218,12 +109,18 @@ def _operation(equation: Any) -> Operation:
         inner = next(parameters[key] for key in ("jaxpr", "call_jaxpr", "fun_jaxpr") if key in parameters)
         inner = Program(inner, len(inner.jaxpr.outvars))
         return lambda *values: inner.run(values, everything=True)
-    made = None
-    if real:
-        made = NUMPY.get(name) or (FLOATS_ALONE.get(name) if floats else None)
-        if made is None and name in WITH_PARAMETERS:
-            made = WITH_PARAMETERS[name](parameters)
-    return made or (_padded(equation) if name in PADDED.split() and floats else _by_xla(equation))
+    rule = (NUMPY.get(name) or (OF_FLOATS.get(name) if floats else None)) if real else None
+    if rule is None or parameters.get("num_keys", 1) != 1:
+        return _padded(equation) if name in PADDED.split() and floats else _by_xla(equation)
+    dtypes = [out.aval.dtype for out in equation.outvars]
+
+    def converted(*values: Any) -> Any:
+        found = rule(*values, **parameters)
+        if not equation.primitive.multiple_results:
+            return np.asarray(found, dtypes[0])
+        return [np.asarray(one, dtype) for one, dtype in zip(found, dtypes, strict=True)]
+
+    return converted
 
 
 def _by_xla(equation: Any) -> Operation:

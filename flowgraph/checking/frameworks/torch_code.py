@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.box.value import Value
+from flowgraph.box.vocabulary import Value
 from flowgraph.checking.frameworks.adapter import Adapter, Pullback, is_of, wide_enough
 from flowgraph.checking.frameworks.arguments import ArrayKind, Opened, arrays_in
 from flowgraph.checking.target import Inputs

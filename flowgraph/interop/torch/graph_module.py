@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import nn
 
-from flowgraph.box import Box, Built
-from flowgraph.box.leaves import Parameter
-from flowgraph.box.value import Foreign
-from flowgraph.boxes.engine.stop_gradient import StopGradient
+from flowgraph.box import Box, Built, Constant, Leaf
+from flowgraph.box.leaves import Input, Parameter
+from flowgraph.box.vocabulary import Foreign
+from flowgraph.boxes.engine.passing_on import InTraining, StopGradient
+from flowgraph.boxes.engine.shape_like import broadcast_like
 from flowgraph.errors import FeedError, UsageError
 from flowgraph.graph import Graph, feeding
-from flowgraph.interop.torch.evaluation import in_evaluation
-from flowgraph.interop.torch.function import apply
-from flowgraph.interop.torch.leaves_as_inputs import leaves_as_inputs
-from flowgraph.interop.torch.program import Program
+from flowgraph.graph.steps import replay
+from flowgraph.graph.topology import topological_order
+from flowgraph.interop.torch.program import Program, apply
 from flowgraph.interop.torch.tensors import array_of, check_device, check_input, numpy_dtype, tensor_of, torch_dtype
-from flowgraph.shapes.size import Size
+from flowgraph.plan.rebuild import on_children, rebuild
+from flowgraph.shapes.size import Shape, Size
 
 MOST_PROGRAMS = 32
 """How many programs are kept where each batch size needs one of its own."""
@@ -330,3 +331,57 @@ def _check_free(owner: nn.Module, part: str, name: str) -> None:
             f"module: found a parameter called {name!r}, but {part!r} {why}, which PyTorch refuses; "
             f"give it another name, fg.Parameter(..., name=...)"
         )
+
+
+def in_evaluation(graph: Graph) -> Graph:
+    """The graph in which running statistics stand for those of the batch; the graph itself, if it has none of these."""
+
+    def rule(box: Box, children: tuple[Box, ...]) -> Any:
+        if isinstance(box, InTraining):
+            leaf: Any = box.in_evaluation
+            return broadcast_like(leaf if leaf.dtype == box.dtype else leaf.astype(box.dtype), children[0])
+        _refuse_inside(box)
+        return on_children(box, children)
+
+    return rebuild(graph, rule)
+
+
+def _refuse_inside(box: Box) -> None:
+    """Refuse a loop or a checkpoint in which there are statistics of a batch."""
+    if isinstance(box, Leaf):
+        return
+    for body in [value for value in box.setting_values().values() if isinstance(value, Box)]:
+        inside = next((one for one in topological_order([body]) if isinstance(one, InTraining)), None)
+        if inside is not None:
+            raise UsageError(
+                f"module: found {inside.title} in the body of {box.title}, which stays what it is in evaluation; "
+                f"build the graph of predictions, with training=False, and make a module of that\n"
+                f"  built at {box.built_at}"
+            )
+
+
+class WithInputs(NamedTuple):
+    """The outputs of a graph on inputs, one for each of the leaves that were asked for."""
+
+    inputs: list[Input]
+    outputs: list[Box]
+
+
+def leaves_as_inputs(
+    graph: Graph, leaves: Sequence[Box], shapes: Sequence[Shape], floats: np.dtype[Any] | None
+) -> WithInputs:
+    """The graph on inputs of these shapes in the place of leaves; real leaves and constants of the dtype `floats`."""
+    inputs = [
+        Input(f"leaf {place}", shape=shape, dtype=_dtype(leaf, floats))
+        for place, (leaf, shape) in enumerate(zip(leaves, shapes, strict=True))
+    ]
+    known: dict[Any, Any] = dict(zip(leaves, inputs, strict=True))
+    for box in graph.boxes:
+        if isinstance(box, Constant) and _dtype(box, floats) != box.dtype:
+            known[box] = Constant(box.value, dtype=floats)
+    values = replay(graph.boxes, graph.slots, known) if known else list(graph.boxes)
+    return WithInputs(inputs, [values[graph.slots[box]] for box in graph.outputs])
+
+
+def _dtype(leaf: Box, floats: np.dtype[Any] | None) -> np.dtype[Any]:
+    return floats if floats is not None and leaf.dtype.kind == "f" else leaf.dtype

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
-from flowgraph.box.value import Foreign
+from flowgraph.box.vocabulary import Foreign
 from flowgraph.interop.rule_table import RuleTable, Translation
 
-RULES = RuleTable("flowgraph.interop.torch.operations")
+RULES = RuleTable()
 
 
 def rule_for(*names: str) -> Callable[[Translation], Translation]:
@@ -46,3 +47,14 @@ def names_of(operation: Foreign) -> tuple[str, ...]:
 def has_rule(operation: Foreign) -> bool:
     """Whether a rule exists for an operation."""
     return RULES.of(names_of(operation)) is not None
+
+
+def register(rules: Mapping[str, Callable[..., Any]]) -> None:
+    """Register flowgraph's own rules, each under the names in its key, without "aten."."""
+    for names, rule in rules.items():
+        RULES.rule_for(*(f"aten.{name}" for name in names.split()))(rule)
+
+
+def with_memory(rule: Callable[..., Any], results: int) -> Callable[..., tuple[Any, ...]]:
+    """A rule for an operation of so many results, of which those after the first are memory of PyTorch's backward."""
+    return lambda *given, **settings: (rule(*given, **settings), *[None] * (results - 1))

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from flowgraph.box import Box
-from flowgraph.box.value import Foreign
+from flowgraph.box.vocabulary import Foreign
 from flowgraph.boxes import arange_like, count_like
 from flowgraph.boxes.indexing.index import lifted
 from flowgraph.errors import UnsupportedError

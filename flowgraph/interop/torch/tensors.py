@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from flowgraph.box import Array, Box
-from flowgraph.box.value import Foreign
+from flowgraph.box.vocabulary import Foreign
 from flowgraph.errors import DtypeError, FeedError, ShapeError, UsageError
 from flowgraph.shapes.spec import shape_text
 

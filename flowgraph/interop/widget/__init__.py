@@ -9,7 +9,6 @@
 array(5.)
 """
 
-from flowgraph.interop.widget.graph import GraphWidget
-from flowgraph.interop.widget.training import TrainingWidget
+from flowgraph.interop.widget.widgets import GraphWidget, TrainingWidget
 
 __all__ = ["GraphWidget", "TrainingWidget"]

@@ -12,7 +12,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from flowgraph.box import Array, Box
 from flowgraph.box.leaves import Parameter
-from flowgraph.box.value import Value
+from flowgraph.box.vocabulary import Value
 from flowgraph.errors import ShapeError, UsageError
 from flowgraph.plan.emitter import Request
 from flowgraph.shapes.size import Size

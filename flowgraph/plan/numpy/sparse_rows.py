@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Array
+from flowgraph.boxes.indexing.gather import PlacesOfRows
 from flowgraph.boxes.indexing.index import IndexAdd
-from flowgraph.boxes.indexing.rows import PlacesOfRows
 from flowgraph.boxes.indexing.scatter import AddAtRows, SetAt
 from flowgraph.errors import IndexingError
 from flowgraph.plan.binding import Memory

@@ -10,10 +10,8 @@ from flowgraph.box import Box
 from flowgraph.boxes.elementwise.arithmetic import Divide, Multiply
 from flowgraph.boxes.elementwise.comparison import Equal, Greater
 from flowgraph.boxes.elementwise.selection import Maximum, Where
-from flowgraph.boxes.neural.pooling import MaxPool, SpreadToLargest
-from flowgraph.boxes.neural.rectified_pooling import SpreadToRectified
-from flowgraph.plan.builder import Builder
-from flowgraph.plan.rebuild import number_of, sizes_known
+from flowgraph.boxes.neural.pooling import MaxPool, SpreadToLargest, SpreadToRectified
+from flowgraph.plan.rebuild import Builder, number_of, sizes_known
 
 
 def rectified_last(make: Builder, box: Any) -> Box | None:

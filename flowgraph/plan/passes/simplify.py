@@ -9,18 +9,16 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Box, Constant, Elementwise, registry
-from flowgraph.boxes.elementwise.cast import Cast
+from flowgraph.boxes.elementwise.complex_numbers import Cast
 from flowgraph.boxes.neural.pooling import MaxPool
 from flowgraph.boxes.shape.reshaping import BroadcastTo
 from flowgraph.graph import Graph
-from flowgraph.plan.builder import Builder
 from flowgraph.plan.numpy.ufuncs import ufunc_of
-from flowgraph.plan.passes import batch_one, idioms, rectified_pooling, repeated, scalars, shapes, transpose_layout
-from flowgraph.plan.passes.accumulation import accumulate
-from flowgraph.plan.passes.copies import share_copies
-from flowgraph.plan.passes.disjoint import join_slices
+from flowgraph.plan.passes import batch_one, products, rectified_pooling, scalars, shapes, transpose_layout
+from flowgraph.plan.passes.products import accumulate
 from flowgraph.plan.passes.scales import move_scales
-from flowgraph.plan.rebuild import elements, on_children, rebuild, sizes_known
+from flowgraph.plan.passes.shapes import join_slices, share_copies
+from flowgraph.plan.rebuild import Builder, elements, on_children, rebuild, sizes_known
 
 PASSES = (
     "common",
@@ -38,8 +36,6 @@ PASSES = (
     "accumulation",
     "flat_parameters",
     "sparse_rows",
-    "tiling",
-    "pieces",
 )
 """What `fg.compile(..., without=[...])` can leave out."""
 
@@ -53,7 +49,7 @@ def simplify(graph: Graph, without: frozenset[str] = frozenset(), updated: int =
     The last `updated` outputs are new values of parameters.
     """
     if "repeated" not in without:
-        graph = repeated.sum_before_product(graph, builder(without))
+        graph = products.sum_before_product(graph, builder(without))
     if "slices" not in without:
         graph = join_slices(graph, builder(without))
     graph = reduce(graph, builder(without))
@@ -75,7 +71,7 @@ def simplify(graph: Graph, without: frozenset[str] = frozenset(), updated: int =
 
 _LATE: dict[str, tuple[dict[type[Box], list[Any]], Any]] = {
     "transpose_layout": (transpose_layout.RULES, transpose_layout.elementwise),
-    "products": (idioms.RULES, idioms.same_axes),
+    "products": (products.RULES, products.same_axes),
     "batch_one": (batch_one.RULES, batch_one.elementwise),
 }
 """Rules by class, and one more for all that works element by element."""
@@ -106,8 +102,8 @@ def _early_rules(
         for cls in classes:
             rules.setdefault(cls, []).append(folded)
     of_scalars = scalars.OF_CHANGES if of_changes else scalars.RULES
-    listed_rules = [("scalars", of_scalars), ("shapes", shapes.RULES), ("repeated", repeated.RULES)]
-    listed_rules += [("labels", idioms.LABELS)]
+    listed_rules = [("scalars", of_scalars), ("shapes", shapes.RULES), ("repeated", products.REPEATED)]
+    listed_rules += [("labels", products.LABELS)]
     if not of_changes and "scalars" not in without:
         listed_rules += [("scalars", scalars.GATHERING), ("shapes", shapes.GATHERING)]
     for name, some in listed_rules:

@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 import flowgraph as fg
-from flowgraph.boxes.indexing.index import IndexAdd
-from flowgraph.boxes.indexing.places import ArangeLike
+from flowgraph.boxes.indexing.index import ArangeLike, IndexAdd
 from flowgraph.errors import IndexingError, ShapeError
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import flowgraph as fg
-from flowgraph.boxes.indexing.places import ArangeLike
+from flowgraph.boxes.indexing.index import ArangeLike
 from flowgraph.errors import DtypeError, IndexingError, ShapeError
 from tests.boxes.indexing.test_indexing import value
 

@@ -12,7 +12,7 @@ from onnx.backend.test.loader import load_model_tests
 
 from flowgraph.errors import FlowgraphError
 from flowgraph.interop.onnx import graph_of_model
-from flowgraph.interop.onnx.reading.rules import READERS
+from flowgraph.interop.onnx.table import READERS
 from tests.interop.onnx.runtime import quiet
 
 TOLERANCES = {"float16": (1e-2, 1e-3), "float32": (1e-3, 1e-6), "float64": (1e-3, 1e-7)}

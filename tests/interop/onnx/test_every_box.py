@@ -9,7 +9,7 @@ from flowgraph.box import Leaf, registry
 from flowgraph.checking.cases import cases, examples_of
 from flowgraph.errors import DtypeError, LabelError, SavedFileError, ShapeError, UnsupportedError
 from flowgraph.interop.onnx import graph_of_model, is_exportable, model_of
-from flowgraph.interop.onnx.writing.rules import OPERATIONS, PARTS
+from flowgraph.interop.onnx.table import OPERATIONS, PARTS
 from tests.interop.onnx.runtime import close, outputs_of, quiet
 from tools.doors import graph_of
 

@@ -33,7 +33,8 @@ ESTIMATORS = {
     "regressor": MLPRegressor(hidden_layer_sizes=(8, 4), max_iter=30, random_state=0),
     "scaled": make_pipeline(StandardScaler(), LogisticRegression()),
     "polynomials": make_pipeline(MinMaxScaler(), PolynomialFeatures(2), PCA(3), MLPClassifier((8,), max_iter=30)),
-    "cleaned": make_pipeline(SimpleImputer(), Normalizer(), RobustScaler(), SGDClassifier(loss="log_loss")),
+    "cleaned": make_pipeline(
+        SimpleImputer(), Normalizer(), RobustScaler(), SGDClassifier(loss="log_loss", random_state=0)),
 }  # fmt: skip
 
 

@@ -1,1 +1,1 @@
-"""The operations of PyTorch as boxes, a file for each family; every file here is imported when rules are needed."""
+"""The operations of PyTorch as boxes, a file for each topic."""
