@@ -63,7 +63,7 @@ def test_every_command_that_is_not_run_is_on_a_page():
     assert {docs_alone.elsewhere(command) for command in commands} - {None} == docs_alone.ELSEWHERE.keys()
 
 
-@pytest.mark.sampled(one_in=3)
+@pytest.mark.sampled(one_in=6)
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
 def test_a_notebook_shows_what_a_run_gives(path):
     """In words and numbers; of pictures and pages only that they are there: their text varies with matplotlib."""
