@@ -177,6 +177,11 @@ def examined(entry: Entry) -> dict[str, tuple[int, float, float]]:
     return rows
 
 
+def disagreeing(found: dict[str, tuple[int, float, float]]) -> dict[str, str]:
+    """The regimes in which the gradient is not that of the value."""
+    return {name: f"{worst:.1e}±{bar:.0e}" for name, (_, worst, bar) in found.items() if worst > max(1e-5, 50 * bar)}
+
+
 def shown(entry: Entry) -> list[list[Any]]:
     """The rows of the table; what disagrees is printed."""
     with warnings.catch_warnings(), np.errstate(all="ignore"):
@@ -186,16 +191,28 @@ def shown(entry: Entry) -> list[list[Any]]:
         except Exception as error:
             print(f"?? {entry.title}: {type(error).__name__}: {str(error)[:200]}", flush=True)
             return []
-    disagree = {
-        name: f"{worst:.1e}±{bar:.0e}" for name, (_, worst, bar) in found.items() if worst > max(1e-5, 50 * bar)
-    }
+    disagree = disagreeing(found)
     mark = "  " if bool(disagree) == (entry.judgement == "wrong") else "!!"
     visited = sum(points for points, _, _ in found.values())
-    print(f"{mark} {entry.judgement:<6}{entry.title:<56}{visited:>4} {found['example'][1]:.1e} {disagree or ''}", flush=True)
+    print(
+        f"{mark} {entry.judgement:<6}{entry.title:<56}{visited:>4} {found['example'][1]:.1e} {disagree or ''}",
+        flush=True,
+    )
     return [
         [entry.title, entry.judgement, name, points, f"{worst:.1e}", f"{bar:.1e}"]
         for name, (points, worst, bar) in found.items()
     ]
+
+
+def written() -> dict[str, set[str]]:
+    """By the title of an entry, the regimes in which the file says that its gradient disagrees."""
+    found: dict[str, set[str]] = {}
+    with FILE.open() as file:
+        for row in csv.DictReader(file):
+            regimes = found.setdefault(row["entry"], set())
+            if float(row["mismatch"]) > max(1e-5, 50 * float(row["error bar"])):
+                regimes.add(row["regime"])
+    return found
 
 
 def write(rows: list[list[Any]]) -> None:
@@ -212,11 +229,11 @@ def main(options: list[str]) -> None:
     """Each package in a process of its own: some name their modules alike."""
     if "--here" in options:
         chosen = options[options.index("--here") + 1]
-        entries = [one for package in registry.gathered() if package.name == chosen for one in package.entries]
+        entries = [one for package in registry.all_packages() if package.name == chosen for one in package.entries]
         write([row for one in entries for row in shown(one)])
         return
     named = options[1:] if options[:1] == ["--package"] else []
-    for package in registry.gathered():
+    for package in registry.all_packages():
         if (not named or package.name in named) and package.installed():
             command = [sys.executable, "-m", "benchmarks.outside.fresh.proof", "--here", package.name]
             subprocess.run(command, check=False)

@@ -1,12 +1,25 @@
-"""The packages of both sets, which set each belongs to, and the entries with a planted mistake."""
+"""The packages of both sets, which set each belongs to, and the entries that a mistake is planted in.
+
+All packages were gathered before they were split. The split is drawn within each framework: the packages in an order
+drawn with a fixed seed, each into the set that has fewer entries so far. The entries that get a planted mistake are
+drawn, with the same seed, among those of a set that are right; the entry itself stays in the set beside the mistake.
+"""
 
 from __future__ import annotations
 
 import importlib
 import pkgutil
 from functools import cache
+from typing import Literal
+
+import numpy as np
 
 from benchmarks.outside.entry import FRAMEWORKS, Entry, Package
+
+SetName = Literal["one", "two"]
+SETS: tuple[SetName, SetName] = ("one", "two")
+SEED = 20261129
+PLANTED: dict[SetName, int] = {"one": 20, "two": 40}
 
 
 @cache
@@ -19,6 +32,51 @@ def gathered() -> tuple[Package, ...]:
     return tuple(sorted(found, key=lambda package: (FRAMEWORKS.index(package.framework), package.name)))
 
 
-def found(title: str, packages: tuple[Package, ...]) -> Entry:
+@cache
+def split() -> dict[str, SetName]:
+    """The set of each package, by its name."""
+    rng = np.random.default_rng(SEED)
+    found: dict[str, SetName] = {}
+    for framework in FRAMEWORKS:
+        packages = [one for one in gathered() if one.framework == framework]
+        sizes: dict[SetName, int] = {"one": 0, "two": 0}
+        for k in rng.permutation(len(packages)):
+            smaller = min(SETS, key=lambda name: sizes[name])
+            found[packages[k].name] = smaller
+            sizes[smaller] += len(packages[k].entries)
+    return found
+
+
+def of_set(name: SetName) -> tuple[Package, ...]:
+    """The packages of a set, as gathered."""
+    return tuple(one for one in gathered() if split()[one.name] == name)
+
+
+@cache
+def drawn() -> tuple[Entry, ...]:
+    """The right entries that a mistake is planted in, those of set one first."""
+    rng = np.random.default_rng(SEED + 1)
+    found: list[Entry] = []
+    for name in SETS:
+        right = [entry for package in of_set(name) for entry in package.entries if entry.judgement == "right"]
+        found += [right[k] for k in rng.permutation(len(right))[: PLANTED[name]]]
+    return tuple(found)
+
+
+@cache
+def all_packages() -> tuple[Package, ...]:
+    """All packages, each followed by one of its planted mistakes, if it has any."""
+    from benchmarks.outside.fresh.planted import planted
+
+    mistakes = planted()
+    return tuple(one for package in gathered() for one in (package, mistakes.get(package.name)) if one is not None)
+
+
+def found_among(title: str, packages: tuple[Package, ...]) -> Entry:
     """The entry of this title."""
     return next(one for package in packages for one in package.entries if one.title == title)
+
+
+def found(title: str) -> Entry:
+    """The entry of this title, planted ones included."""
+    return found_among(title, all_packages())

@@ -228,9 +228,7 @@ def _hybrid(name: str) -> Case:
 
 for _name in ("Sigmoid", "ReLU", "Tanh", "Swish", "Mish", "Elu", "Selu", "Gelu"):
     HYBRID.add(_name, lambda name=_name: _hybrid(name))
-HYBRID.add(
-    "Softmax", lambda: _hybrid("Softmax"), "wrong", "the diagonal of the Jacobian alone, -p_i p_j is left out"
-)
+HYBRID.add("Softmax", lambda: _hybrid("Softmax"), "wrong", "the diagonal of the Jacobian alone, -p_i p_j is left out")
 
 
 def _femto(name: str) -> Any:
@@ -244,9 +242,7 @@ def _femto_act(name: str) -> Case:
 
 FEMTO.add("TanH", lambda: _femto_act("TanH"))
 FEMTO.add("Sigmoid", lambda: _femto_act("Sigmoid"))
-FEMTO.add(
-    "Softmax", lambda: _femto_act("Softmax"), "wrong", "the diagonal of the Jacobian alone, -p_i p_j is left out"
-)
+FEMTO.add("Softmax", lambda: _femto_act("Softmax"), "wrong", "the diagonal of the Jacobian alone, -p_i p_j is left out")
 
 
 @FEMTO.wrong("mse", "the value is the mean of all 12 elements, the gradient divides by the 4 rows")
@@ -282,9 +278,7 @@ def _linear() -> Case:
     return layer(make, _forward, lambda one, g: (one.backward(g), one.grads["w"], one.grads["b"]), X, W, B)
 
 
-JOELNET.add(
-    "Tanh", lambda: layer(lambda x: _joelnet("layers").Tanh(), _forward, lambda one, g: (one.backward(g),), X)
-)
+JOELNET.add("Tanh", lambda: layer(lambda x: _joelnet("layers").Tanh(), _forward, lambda one, g: (one.backward(g),), X))
 
 
 @JOELNET.right("MSE")

@@ -182,9 +182,7 @@ def _calculator(module: str, name: str, symbols: str, positions: Any, **options:
         found.calc = getattr(importlib.import_module(f"ase.calculators.{module}"), name)(**options)
         return found
 
-    return gradient(
-        lambda x: atoms(x).get_potential_energy(), lambda x: -atoms(x).get_forces(), positions
-    )
+    return gradient(lambda x: atoms(x).get_potential_energy(), lambda x: -atoms(x).get_forces(), positions)
 
 
 CLUSTER = np.array([[0.0, 0.0, 0.0], [2.3, 0.3, 0.1], [1.0, 2.2, 0.4], [1.1, 0.9, 2.1]])
@@ -213,6 +211,4 @@ def _ase_geometry(name: str, *vectors: Any) -> Case:
 
 
 ASE.add("get_angles", lambda: _ase_geometry("angles", normal(3, 3), normal(3, 3, seed=1)))
-ASE.add(
-    "get_dihedrals", lambda: _ase_geometry("dihedrals", normal(3, 3), normal(3, 3, seed=1), normal(3, 3, seed=2))
-)
+ASE.add("get_dihedrals", lambda: _ase_geometry("dihedrals", normal(3, 3), normal(3, 3, seed=1), normal(3, 3, seed=2)))

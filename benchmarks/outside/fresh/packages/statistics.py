@@ -24,7 +24,11 @@ PYSOT = Package("pySOT", "numpy")
 PACKAGES = [GPY, PARAMZ, GPYREG, PYTTB, OPENTURNS, MORD, IMINUIT, BOOSTED, PYSOT]
 
 X = normal(4, 2)
-F, COUNTS, SIGNS = normal(5, 1), np.array([[0.0], [2.0], [1.0], [3.0], [1.0]]), np.array([[0.0], [1.0], [1.0], [0.0], [1.0]])
+F, COUNTS, SIGNS = (
+    normal(5, 1),
+    np.array([[0.0], [2.0], [1.0], [3.0], [1.0]]),
+    np.array([[0.0], [1.0], [1.0], [0.0], [1.0]]),
+)
 POSITIVE = uniform(5, 1, low=0.3, high=2.0)
 
 
@@ -226,7 +230,9 @@ def _margin() -> Case:
         return getattr(importlib.import_module("mord.threshold_based"), name)
 
     return gradient(
-        lambda theta: part("obj_margin")(theta, *settings), lambda theta: part("grad_margin")(theta, *settings), normal(5)
+        lambda theta: part("obj_margin")(theta, *settings),
+        lambda theta: part("grad_margin")(theta, *settings),
+        normal(5),
     )
 
 
@@ -281,7 +287,7 @@ def _boosted(module: str, name: str, y: Any, parameters: int) -> Case:
 
     def backward(grad: Any, value: Any, theta: Any) -> Any:
         found, _ = one().gradient_and_hessian(y, theta, natural_gradient=False)
-        return (grad[:, None] * found,)
+        return (grad[:, None] * found if parameters > 1 else grad * np.ravel(found),)
 
     theta = 0.5 * normal(5, parameters)
     return Case(lambda theta: one().loss(y, theta)[1], (theta[:, 0] if parameters == 1 else theta,), backward)
@@ -290,11 +296,11 @@ def _boosted(module: str, name: str, y: Any, parameters: int) -> Case:
 BOOSTED.add("Normal", lambda: _boosted("normal", "Normal", normal(5, seed=1), 2))
 BOOSTED.add("Laplace", lambda: _boosted("laplace", "Laplace", normal(5, seed=1), 2))
 BOOSTED.add("LogNormal", lambda: _boosted("log_normal", "LogNormal", uniform(5), 2))
-BOOSTED.add("NegativeBinomial", lambda: _boosted("negative_binomial", "NegativeBinomial", COUNTS[:, 0], 2))
+BOOSTED.add("Exponential", lambda: _boosted("exponential", "Exponential", uniform(5), 1))
 
 
 def _radial(name: str, distances: Any) -> Case:
-    sources.stub("pyDOE2")
+    sources.stub("pyDOE2", "poap", "poap.strategy", "poap.controller")
 
     def one() -> Any:
         return getattr(importlib.import_module("pySOT.surrogate"), name)()
@@ -309,7 +315,7 @@ PYSOT.add("LinearKernel", lambda: _radial("LinearKernel", uniform(3, 3)))
 
 @PYSOT.right("RBFInterpolant")
 def _interpolant() -> Case:
-    sources.stub("pyDOE2")
+    sources.stub("pyDOE2", "poap", "poap.strategy", "poap.controller")
 
     def fitted() -> Any:
         surrogate = importlib.import_module("pySOT.surrogate")
