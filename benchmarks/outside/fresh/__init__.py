@@ -18,6 +18,6 @@ committed before it was run on any entry. Set one may be looked at while the che
 What is judged right although differences disagree somewhere: where the value itself is clipped or saturates (`artanh`
 beyond 1, a softening radius, a probability beyond 1), where the slope has no bound and the gradient is documented to be
 0 (`safe_sqrt` at 0), and eigenvalues where two of them meet. Entries that could be called either way were left out: an
-epsilon in the value alone, straight-through and reversed gradients, Lie groups whose gradients are of the tangent space,
-layers that divide by the batch by convention.
+epsilon in the value alone, straight-through and reversed gradients, Lie groups whose gradients are of the tangent
+space, layers that divide by the batch by convention.
 """

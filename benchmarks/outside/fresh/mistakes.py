@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 
 class Impossible(Exception):
-    """This kind of mistake cannot be made in this function."""
+    """Such a mistake cannot be made in the function at hand."""
 
 
 class Call(NamedTuple):

@@ -30,7 +30,7 @@ COLUMNS = ("entry", "kind", "input", "first seen")
 
 
 def rows() -> list[dict[str, str]]:
-    """What was planted: title of the entry, kind, place of the input, and the first regime where differences show it."""
+    """What was planted: title of the entry, kind, place of the input, and the first regime in which it shows."""
     with FILE.open() as file:
         return list(csv.DictReader(file))
 
@@ -187,7 +187,11 @@ def main(options: list[str]) -> None:
     if not FILE.exists():
         FILE.write_text(",".join(COLUMNS) + "\n")
     done = {row["entry"] for row in rows()}
-    titles = [entry.title for entry in registry.drawn() if entry.title not in done]
+    titles = []
+    for name in registry.SETS:
+        left = [entry.title for entry in registry.order(name) if entry.title not in done]
+        here = sum(registry.split()[title.partition(": ")[0]] == name for title in done)
+        titles += left[: registry.PLANTED[name] - here]
     groups = [
         [title for title in titles if title.startswith(f"{package}: ")]
         for package in dict.fromkeys(title.partition(": ")[0] for title in titles)

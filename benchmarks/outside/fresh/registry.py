@@ -1,15 +1,17 @@
 """The packages of both sets, which set each belongs to, and the entries that a mistake is planted in.
 
 All packages were gathered before they were split. The split is drawn within each framework: the packages in an order
-drawn with a fixed seed, each into the set that has fewer entries so far. The entries that get a planted mistake are
+drawn with a fixed seed, each into the set that has fewer entries so far; split.csv holds what came of it. The entries that get a planted mistake are
 drawn, with the same seed, among those of a set that are right; the entry itself stays in the set beside the mistake.
 """
 
 from __future__ import annotations
 
+import csv
 import importlib
 import pkgutil
 from functools import cache
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -19,6 +21,7 @@ from benchmarks.outside.entry import FRAMEWORKS, Entry, Package
 SetName = Literal["one", "two"]
 SETS: tuple[SetName, SetName] = ("one", "two")
 SEED = 20261129
+SPLIT = Path(__file__).with_name("split.csv")
 PLANTED: dict[SetName, int] = {"one": 20, "two": 40}
 
 
@@ -34,7 +37,13 @@ def gathered() -> tuple[Package, ...]:
 
 @cache
 def split() -> dict[str, SetName]:
-    """The set of each package, by its name."""
+    """The set of each package, by its name, as it was drawn."""
+    with SPLIT.open() as file:
+        return {row["package"]: row["set"] for row in csv.DictReader(file)}  # type: ignore[misc]
+
+
+def draw() -> dict[str, SetName]:
+    """How split.csv came about; what has been taken out since makes another draw of it."""
     rng = np.random.default_rng(SEED)
     found: dict[str, SetName] = {}
     for framework in FRAMEWORKS:
@@ -52,15 +61,10 @@ def of_set(name: SetName) -> tuple[Package, ...]:
     return tuple(one for one in gathered() if split()[one.name] == name)
 
 
-@cache
-def drawn() -> tuple[Entry, ...]:
-    """The right entries that a mistake is planted in, those of set one first."""
-    rng = np.random.default_rng(SEED + 1)
-    found: list[Entry] = []
-    for name in SETS:
-        right = [entry for package in of_set(name) for entry in package.entries if entry.judgement == "right"]
-        found += [right[k] for k in rng.permutation(len(right))[: PLANTED[name]]]
-    return tuple(found)
+def order(name: SetName) -> list[Entry]:
+    """The right entries of a set, in the order in which they are drawn for a mistake."""
+    right = [entry for package in of_set(name) for entry in package.entries if entry.judgement == "right"]
+    return [right[k] for k in np.random.default_rng([SEED, SETS.index(name)]).permutation(len(right))]
 
 
 @cache

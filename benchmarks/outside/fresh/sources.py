@@ -56,12 +56,12 @@ def on_path(repository: str, below: str = ".") -> None:
 
 
 class Stub(types.ModuleType):
-    """A module of which every name is an empty class."""
+    """A module of which every name is a class that does nothing."""
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
-        return type(name, (), {})
+        return type(name, (), {"__init__": lambda self, *args, **options: None})
 
 
 def stub(*names: str) -> None:
@@ -74,9 +74,9 @@ def bare(name: str) -> None:
     """A package whose modules can be imported without what its `__init__` imports."""
     if name not in sys.modules:
         spec = importlib.util.find_spec(name)
-        assert spec is not None and spec.submodule_search_locations is not None, name
+        assert spec is not None, name
         module = types.ModuleType(name)
-        module.__path__ = list(spec.submodule_search_locations)
+        module.__path__ = list(spec.submodule_search_locations or ())
         module.__spec__ = spec
         sys.modules[name] = module
 
@@ -86,13 +86,6 @@ def loaded(repository: str, path: str, edits: tuple[tuple[str, str], ...] = ()) 
     place = folder(repository) / path
     name = "outside_" + "_".join((*repository.split("/"), *Path(path).with_suffix("").parts)).replace("-", "_")
     return _executed(name, place, edits)
-
-
-def edited(name: str, *edits: tuple[str, str]) -> Any:
-    """An importable module with these edits, beside the module itself."""
-    spec = importlib.util.find_spec(name)
-    assert spec is not None and spec.origin is not None, name
-    return _executed(name, Path(spec.origin), edits)
 
 
 def _executed(name: str, place: Path, edits: tuple[tuple[str, str], ...]) -> Any:

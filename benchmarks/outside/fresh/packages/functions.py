@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -33,7 +34,6 @@ SPEECH = Package("speechbrain", "torch")
 PYPOSE = Package("pypose", "torch")
 MEGATRON = Package("megatron-core", "torch")
 E3NN = Package("e3nn", "torch")
-QPTH = Package("qpth", "torch")
 LPC = Package("torchlpc", "torch")
 INTERP = Package("torchinterp1d", "torch")
 SPARSEMAX = Package("sparsemax", "torch")
@@ -41,7 +41,7 @@ STRUCT = Package("torch-struct", "torch")
 REFORMER = Package("reformer-pytorch", "torch")
 PACKAGES = [
     LOSSES, HGCN, POINCARE, HYPTORCH, SQRTM, SVAE, SOFTDTW, MPNCOV, SVD, LML, FYL, FAIRSEQ, FLASH, SORT, TIMM, MONAI,
-    TOOLBELT, SPEECH, PYPOSE, MEGATRON, E3NN, QPTH, LPC, INTERP, SPARSEMAX, STRUCT, REFORMER,
+    TOOLBELT, SPEECH, PYPOSE, MEGATRON, E3NN, LPC, INTERP, SPARSEMAX, STRUCT, REFORMER,
 ]  # fmt: skip
 
 X = normal(4, 3)
@@ -155,7 +155,7 @@ HYPTORCH.add("arsinh", lambda: _pmath("arsinh", X))
 
 @SQRTM.right("sqrtm of a symmetric matrix")
 def _sqrtm() -> Case:
-    np.float_ = float  # type: ignore[attr-defined]  # of the NumPy that it was written for
+    vars(np)["float_"] = float  # of the NumPy that it was written for
     module = sources.loaded(SQRTM.name, "sqrtm.py")
     return Case(lambda a: module.sqrtm((a + a.T) / 2), (tensor(spd(3)),))
 
@@ -261,7 +261,7 @@ FLASH.add(
     "bias_gelu",
     lambda: _function(_fast("bias_gelu_impl"), tensor(X), tensor(normal(3))),
     "wrong",
-    "backward gives the pair of both gradients for each of the two inputs, which torch refuses: it raises at the example",
+    "backward gives a pair of gradients for each of the two inputs, which torch refuses: it raises at the example",
 )
 
 
@@ -276,7 +276,7 @@ def _sorting(name: str, **options: Any) -> Case:
     sources.on_path(SORT.name)
 
     def sort(x: Any) -> Any:
-        np.int = int  # type: ignore[attr-defined]  # of the NumPy that it was written for
+        vars(np)["int"] = int  # of the NumPy that it was written for
         return getattr(importlib.import_module("fast_soft_sort.pytorch_ops"), name)(x, **options)
 
     return Case(sort, (tensor(normal(2, 5)),))
@@ -294,7 +294,7 @@ def _timm(name: str, scale: float = 1.0) -> Case:
 
 
 for _name, _scale in (("SwishAutoFn", 1.0), ("MishAutoFn", 1.0), ("HardSigmoidAutoFn", 3.0), ("HardSwishAutoFn", 3.0)):
-    TIMM.add(_name, lambda n=_name, s=_scale: _timm(n, s))
+    TIMM.add(_name, partial(_timm, _name, _scale))
 TIMM.add("HardMishAutoFn", lambda: _timm("HardMishAutoFn", 2.0))
 
 
@@ -352,8 +352,8 @@ def _acted(kind: str, size: int) -> Case:
 
 
 for _kind, _size in (("so3", 3), ("se3", 6), ("rxso3", 4)):
-    PYPOSE.add(f"{_kind}, Log of a product", lambda k=_kind, s=_size: _lie(k, s))
-    PYPOSE.add(f"{_kind}, Act", lambda k=_kind, s=_size: _acted(k, s))
+    PYPOSE.add(f"{_kind}, Log of a product", partial(_lie, _kind, _size))
+    PYPOSE.add(f"{_kind}, Act", partial(_acted, _kind, _size))
 SERIES = "the Jacobians of sim3 are series that are cut off: off by 1e-5 to 1e-3 of the gradient, more where x is large"
 PYPOSE.add("sim3, Log of a product", lambda: _lie("sim3", 7), "wrong", SERIES)
 PYPOSE.add("sim3, Act", lambda: _acted("sim3", 7), "wrong", SERIES)
@@ -381,22 +381,6 @@ def _step() -> Case:
     sources.bare("e3nn")
     sources.bare("e3nn.math")
     return Case(importlib.import_module("e3nn.math._soft_unit_step").soft_unit_step, (tensor(X),))
-
-
-@QPTH.right("QPFunction", "solved to 1e-12")
-def _program() -> Case:
-    sources.stub("cvxpy")
-    QPFunction = importlib.import_module("qpth.qp").QPFunction
-
-    q, g = tensor(spd(3)), tensor(normal(4, 3))
-
-    def solved(p: Any, h: Any) -> Any:
-        import torch
-
-        empty = torch.empty(0, dtype=torch.float64)
-        return QPFunction(verbose=-1, eps=1e-13, maxIter=60)(q.detach(), p, g.detach(), h, empty, empty)
-
-    return Case(solved, (tensor(normal(3)), tensor(uniform(4))))
 
 
 @LPC.right("sample_wise_lpc")

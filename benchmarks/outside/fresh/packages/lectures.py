@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -102,7 +103,7 @@ def _embedding() -> Case:
     return layer(
         lambda w, index: _book2("common.layers").Embedding(w),
         lambda one, w, index: one.forward(index),
-        lambda one, g: (one.backward(g), one.grads[0])[1:] + (None,),
+        lambda one, g: (one.backward(g) or one.grads[0], None),
         normal(5, 3), np.array([[0, 2], [4, 2]]),
     )  # fmt: skip
 
@@ -179,8 +180,12 @@ def _act(name: str) -> Any:
     return getattr(_scratch("activation_functions"), name)()
 
 
+def _scratch_activation(name: str) -> Case:
+    return slope(_act(name), _act(name).gradient, X)
+
+
 for _name in ("Sigmoid", "TanH", "LeakyReLU", "ELU", "SELU", "SoftPlus"):
-    SCRATCH.add(_name, lambda name=_name: slope(_act(name), _act(name).gradient, X))
+    SCRATCH.add(_name, partial(_scratch_activation, _name))
 SCRATCH.add(
     "Softmax",
     lambda: slope(_act("Softmax"), _act("Softmax").gradient, X),
@@ -388,7 +393,9 @@ def _full() -> Case:
 DEEPNET.add(
     "Batchnorm",
     lambda: _with_parameters(
-        lambda: _deepnet("layers").Batchnorm((2, 1, 2)), ("gamma", "beta"), normal(3, 2, 1, 2), normal(1, 4), normal(1, 4, seed=1)
+        lambda: _deepnet("layers").Batchnorm((2, 1, 2)),
+        ("gamma", "beta"),
+        normal(3, 2, 1, 2), normal(1, 4), normal(1, 4, seed=1),
     ),
     "wrong",
     "gamma of one row is shared by all examples, its gradient dout * X_norm is not summed over them",

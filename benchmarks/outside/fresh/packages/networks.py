@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -56,8 +57,12 @@ def _tiny_layer(name: str, *settings: Any, **options: Any) -> Any:
     return getattr(_tinynn("layer"), name)(*settings, **options)
 
 
+def _tiny_activation(name: str) -> Case:
+    return _tiny(partial(_tiny_layer, name), X)
+
+
 for _name in ("Sigmoid", "Softplus", "Tanh", "ReLU", "LeakyReLU", "GELU"):
-    TINYNN.add(_name, lambda name=_name: _tiny(lambda: _tiny_layer(name), X))
+    TINYNN.add(_name, partial(_tiny_activation, _name))
 TINYNN.add(
     "ELU",
     lambda: _tiny(lambda: _tiny_layer("ELU"), X),
@@ -142,7 +147,7 @@ def _npdl_act(name: str) -> Case:
 
 
 for _name in ("Sigmoid", "Tanh", "ReLU", "Elliot", "SymmetricElliot", "SoftPlus", "SoftSign"):
-    NPDL.add(_name, lambda name=_name: _npdl_act(name))
+    NPDL.add(_name, partial(_npdl_act, _name))
 
 
 def _npdl_loss(name: str, targets: Any, outputs: Any) -> Case:
@@ -227,7 +232,7 @@ def _hybrid(name: str) -> Case:
 
 
 for _name in ("Sigmoid", "ReLU", "Tanh", "Swish", "Mish", "Elu", "Selu", "Gelu"):
-    HYBRID.add(_name, lambda name=_name: _hybrid(name))
+    HYBRID.add(_name, partial(_hybrid, _name))
 HYBRID.add("Softmax", lambda: _hybrid("Softmax"), "wrong", "the diagonal of the Jacobian alone, -p_i p_j is left out")
 
 
@@ -328,7 +333,9 @@ MLA.add(
 MLA.add(
     "BatchNormalization of pictures",
     lambda: _mla_layer(
-        lambda: _mla("layers").BatchNormalization(), normal(2, 3, 2, 2), W=uniform(3, low=0.5, high=1.5), b=normal(3, seed=1)
+        lambda: _mla("layers").BatchNormalization(),
+        normal(2, 3, 2, 2),
+        W=uniform(3, low=0.5, high=1.5), b=normal(3, seed=1),
     ),
 )  # fmt: skip
 MLA.add(

@@ -1,8 +1,9 @@
-"""Potentials, lenses, force fields and internal coordinates: values with the derivatives that were worked out by hand."""
+"""Potentials, lenses, force fields and internal coordinates, with derivatives that were worked out by hand."""
 
 from __future__ import annotations
 
 import importlib
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -66,11 +67,11 @@ _PROFILES: list[tuple[str, str, dict[str, float]]] = [
 for _module, _name, _options in _PROFILES:
     LENSES.add(
         f"{_name}, deflection",
-        lambda m=_module, n=_name, o=_options: _lens(m, n, **o),
+        partial(_lens, _module, _name, **_options),
         proof=DIFFERENCES + ("; the value is clipped at a radius of 0.001 Rs" if _name == "TNFW" else ""),
     )
 for _module, _name, _options in _PROFILES[:9]:
-    LENSES.add(f"{_name}, Hessian", lambda m=_module, n=_name, o=_options: _bend(m, n, **o))
+    LENSES.add(f"{_name}, Hessian", partial(_bend, _module, _name, **_options))
 
 
 def _potential(name: str, **options: Any) -> Any:
@@ -118,9 +119,9 @@ _POTENTIALS: list[tuple[str, dict[str, float]]] = [
     ("FlattenedPowerPotential", {"alpha": 0.5, "q": 0.9, "core": 0.3}),
 ]
 for _name, _options in _POTENTIALS:
-    GALPY.add(f"{_name}, force", lambda n=_name, o=_options: _force(n, **o))
+    GALPY.add(f"{_name}, force", partial(_force, _name, **_options))
 for _name, _options in _POTENTIALS[:6]:
-    GALPY.add(f"{_name}, second derivatives", lambda n=_name, o=_options: _second(n, **o))
+    GALPY.add(f"{_name}, second derivatives", partial(_second, _name, **_options))
 
 MOLECULE = np.array([[0.0, 0.1, 0.0], [1.4, 0.0, 0.2], [2.0, 1.3, 0.1], [3.3, 1.2, 1.0], [0.5, -1.1, 0.9]])
 
@@ -148,9 +149,9 @@ for _name, _atoms in (
     ("CentroidDistance", ([0, 1], [2, 3])),
     ("TranslationX", ([0, 1, 2], [1 / 3, 1 / 3, 1 / 3])),
 ):
-    GEOMETRIC.add(_name, lambda n=_name, a=_atoms: _internal(n, *a))
+    GEOMETRIC.add(_name, partial(_internal, _name, *_atoms))
 for _name, _atoms in (("Distance", (0, 1)), ("Angle", (0, 1, 2)), ("Dihedral", (0, 1, 2, 3))):
-    GEOMETRIC.add(f"{_name}, second", lambda n=_name, a=_atoms: _internal_second(n, *a))
+    GEOMETRIC.add(f"{_name}, second", partial(_internal_second, _name, *_atoms))
 
 
 def _berny(name: str, *atoms: int) -> Case:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -48,7 +49,7 @@ def _likelihood_second(name: str, link: Any, y: Any, **options: Any) -> Case:
     return slope(lambda f: one().dlogpdf_dlink(f, y), lambda f: one().d2logpdf_dlink2(f, y), link)
 
 
-for _name, _link, _y, _options in (
+for _name, _at, _y, _options in (
     ("Bernoulli", uniform(5, 1), SIGNS, {}),
     ("Exponential", POSITIVE, uniform(5, 1, seed=1), {}),
     ("Gamma", POSITIVE, uniform(5, 1, seed=1), {}),
@@ -56,8 +57,8 @@ for _name, _link, _y, _options in (
     ("Poisson", POSITIVE, COUNTS, {}),
     ("StudentT", F, normal(5, 1, seed=1), {"deg_free": 4.0, "sigma2": 0.5}),
 ):
-    GPY.add(f"{_name}, log-likelihood", lambda n=_name, f=_link, y=_y, o=_options: _likelihood(n, f, y, **o))
-    GPY.add(f"{_name}, its derivative", lambda n=_name, f=_link, y=_y, o=_options: _likelihood_second(n, f, y, **o))
+    GPY.add(f"{_name}, log-likelihood", partial(_likelihood, _name, _at, _y, **_options))
+    GPY.add(f"{_name}, its derivative", partial(_likelihood_second, _name, _at, _y, **_options))
 
 
 def _link(name: str) -> Case:
@@ -68,7 +69,7 @@ def _link(name: str) -> Case:
 
 
 for _name in ("Probit", "Cloglog", "Log", "Log_ex_1"):
-    GPY.add(f"{_name} link", lambda n=_name: _link(n))
+    GPY.add(f"{_name} link", partial(_link, _name))
 
 
 def _kernel(name: str, *settings: Any, **options: Any) -> Case:
@@ -96,9 +97,9 @@ def _kernel_parameters(name: str) -> Case:
 
 
 for _name in ("RBF", "Matern32", "Matern52", "RatQuad", "Linear", "MLP"):
-    GPY.add(f"{_name} kernel", lambda n=_name: _kernel(n, 2))
+    GPY.add(f"{_name} kernel", partial(_kernel, _name, 2))
 for _name in ("RBF", "Matern32", "Exponential", "Cosine"):
-    GPY.add(f"{_name} kernel, parameters", lambda n=_name: _kernel_parameters(n))
+    GPY.add(f"{_name} kernel, parameters", partial(_kernel_parameters, _name))
 
 
 def _transformation(name: str, x: Any, *settings: Any) -> Case:
@@ -136,7 +137,7 @@ def _hyper(module: str, name: str, count: int, *settings: Any, extra: tuple[Any,
 
 GPYREG.add("SquaredExponential", lambda: _hyper("covariance_functions", "SquaredExponential", 3))
 for _degree in (1, 3, 5):
-    GPYREG.add(f"Matern {_degree}", lambda d=_degree: _hyper("covariance_functions", "Matern", 3, d))
+    GPYREG.add(f"Matern {_degree}", partial(_hyper, "covariance_functions", "Matern", 3, _degree))
 GPYREG.add("RationalQuadraticARD", lambda: _hyper("covariance_functions", "RationalQuadraticARD", 4))
 GPYREG.add("ConstantMean", lambda: _hyper("mean_functions", "ConstantMean", 1))
 GPYREG.add("NegativeQuadratic", lambda: _hyper("mean_functions", "NegativeQuadratic", 5))
@@ -208,7 +209,7 @@ for _name, _at, _parameters in (
     ("Beta", uniform(4), (2.0, 3.5, 0.0, 1.0)),
     ("WeibullMin", uniform(4), (1.2, 2.3, 0.0)),
 ):
-    OPENTURNS.add(f"{_name}, density", lambda n=_name, a=_at, p=_parameters: _density(n, a, *p))
+    OPENTURNS.add(f"{_name}, density", partial(_density, _name, _at, *_parameters))
 for _name, _parameters in (
     ("Normal", (0.3, 1.2)),
     ("Exponential", (1.4, 0.1)),
@@ -217,8 +218,8 @@ for _name, _parameters in (
     ("WeibullMin", (1.2, 2.3, 0.0)),
     ("Rayleigh", (0.8, 0.0)),
 ):
-    OPENTURNS.add(f"{_name}, PDF by parameters", lambda n=_name, p=_parameters: _of_parameters(n, "PDF", *p))
-    OPENTURNS.add(f"{_name}, CDF by parameters", lambda n=_name, p=_parameters: _of_parameters(n, "CDF", *p))
+    OPENTURNS.add(f"{_name}, PDF by parameters", partial(_of_parameters, _name, "PDF", *_parameters))
+    OPENTURNS.add(f"{_name}, CDF by parameters", partial(_of_parameters, _name, "CDF", *_parameters))
 
 
 @MORD.right("threshold_based.obj_margin")
