@@ -99,7 +99,7 @@ def _torch(case: Case, kind: str, place: int, memory: dict[str, Any]) -> Case:
             found[place] = KINDS[kind](Call(pull, grad, value, tuple(inputs), place, memory))
             return tuple(found)
 
-    return Case(lambda *inputs: Spoilt.apply(*inputs), case.inputs)
+    return Case(lambda *inputs: Spoilt.apply(*inputs), case.inputs)  # type: ignore[no-untyped-call]
 
 
 def _jax(case: Case, kind: str, place: int, memory: dict[str, Any]) -> Case:

@@ -218,14 +218,18 @@ def written() -> dict[str, set[str]]:
     return found
 
 
+def _title(row: list[Any]) -> str:
+    return str(row[0])
+
+
 def write(rows: list[list[Any]]) -> None:
     """Into the file, in the place of older rows of the same entries."""
-    old = list(csv.reader(FILE.open()))[1:] if FILE.exists() else []
+    old: list[list[Any]] = [list(row) for row in csv.reader(FILE.open())][1:] if FILE.exists() else []
     new = {row[0] for row in rows}
     with FILE.open("w", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(COLUMNS)
-        writer.writerows(sorted([*(row for row in old if row[0] not in new), *rows], key=lambda row: row[0]))
+        writer.writerows(sorted([*(row for row in old if row[0] not in new), *rows], key=_title))
 
 
 def main(options: list[str]) -> None:

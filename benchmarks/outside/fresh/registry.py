@@ -1,8 +1,9 @@
 """The packages of both sets, which set each belongs to, and the entries that a mistake is planted in.
 
 All packages were gathered before they were split. The split is drawn within each framework: the packages in an order
-drawn with a fixed seed, each into the set that has fewer entries so far; split.csv holds what came of it. The entries that get a planted mistake are
-drawn, with the same seed, among those of a set that are right; the entry itself stays in the set beside the mistake.
+drawn with a fixed seed, each into the set that has fewer entries so far; split.csv holds what came of it. The entries
+that get a planted mistake are drawn with the same seed among those of a set that are right; the entry itself stays in
+the set beside the mistake.
 """
 
 from __future__ import annotations

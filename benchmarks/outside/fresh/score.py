@@ -7,6 +7,7 @@ import statistics
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 from benchmarks.kept import Kept
@@ -33,7 +34,7 @@ def measure(name: str, checker: str, kept: Kept, wanted: str | None) -> Iterator
             continue
         missing = [entry for entry in package.entries if f"{checker}: {entry.title}" not in kept.found]
         for title, answer in answers(missing, checker) if missing else ():
-            kept(f"{checker}: {title}", lambda answer=answer: answer)
+            kept(f"{checker}: {title}", partial(dict, answer))
         lost = {"verdict": "crash", "seconds": 0.0, "reasons": ["the process that imported the package ended"]}
         for entry in package.entries:
             result = Result(entry, kept.found.get(f"{checker}: {entry.title}", lost))

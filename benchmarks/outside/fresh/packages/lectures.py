@@ -271,8 +271,6 @@ def _plain(name: str, *settings: Any, **options: Any) -> Case:
     return layer(make, lambda one, x: one.forward_pass(x), lambda one, g: (one.backward_pass(g),), IMAGES)
 
 
-SCRATCH.add("MaxPooling2D", lambda: _plain("MaxPooling2D", (2, 2), stride=2))
-SCRATCH.add("AveragePooling2D", lambda: _plain("AveragePooling2D", (2, 2), stride=2))
 SCRATCH.add("ZeroPadding2D", lambda: _plain("ZeroPadding2D", (1, 2)))
 SCRATCH.add(
     "UpSampling2D",
