@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,14 @@ class Repository(Package):
     def installed(self) -> bool:
         """Whether its files have been fetched."""
         return sources.folder(self.name).exists()
+
+
+def found_wrong(package: Package, proof: str, *names: str) -> None:
+    """Entries that were judged right when they were gathered, and were found wrong by looking again."""
+    assert set(names) <= {entry.name for entry in package.entries}, names
+    package.entries = [
+        replace(entry, judgement="wrong", proof=proof) if entry.name in names else entry for entry in package.entries
+    ]
 
 
 def slope(function: Callable[..., Any], derivative: Callable[..., Any], x: Any) -> Case:

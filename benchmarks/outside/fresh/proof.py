@@ -4,10 +4,11 @@
     python -m benchmarks.outside.fresh.proof --package NAME...   the entries of these packages
 
 At the example and at twelve neighbours of it, as in `benchmarks.outside.evidence`, then at inputs that are like the
-example: a single zero, all zeros, a tie, one large value, others drawn anew, all of them a thousandth and a hundred
-times as large. Each point is compared along two random directions and several coordinates with Ridders' extrapolation
-of central differences; where that disagrees, the two one-sided extrapolations say whether the function has a kink
-there, between whose slopes the gradient has to lie. Nothing of flowgraph is used.
+example: a single zero, all zeros, a tie, one large value, others drawn anew, all of them a thousandth, a hundred and a
+thousand times as large. Each point is compared along two random directions and several coordinates with Ridders'
+extrapolation of central differences; where that disagrees, the two one-sided extrapolations say whether the function
+has a kink there, between whose slopes the gradient has to lie. A gradient that is not finite where the value is
+disagrees. Nothing of flowgraph is used.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ def regimes(start: list[Any], rng: np.random.Generator) -> Iterator[tuple[str, l
     for place, array in enumerate(start):
         for name, changed in _singular(array, rng):
             yield name, [changed if k == place else x for k, x in enumerate(start)]
-    for scale, name in ((1e-3, "a thousandth"), (100.0, "hundred times")):
+    for scale, name in ((1e-3, "a thousandth"), (100.0, "hundred times"), (1e3, "thousand times")):
         yield name, [scale * x for x in start]
     for _ in range(3):
         yield "drawn anew", [_drawn(x, rng) for x in start]
@@ -93,6 +94,8 @@ def compared(target: Callable64, arrays: list[Any], rng: np.random.Generator) ->
     try:
         found = target.vjp(arrays, grads)
     except Exception:
+        return np.inf, 0.0
+    if not all(np.all(np.isfinite(g)) for g in found):
         return np.inf, 0.0
     shapes = [(np.shape(g), np.shape(x)) for g, x in zip(found, arrays, strict=True)]
     if any(g != x for g, x in shapes):

@@ -10,7 +10,7 @@ import numpy as np
 
 from benchmarks.outside.entry import DIFFERENCES, Case, Package
 from benchmarks.outside.examples import normal
-from benchmarks.outside.fresh.adapters import gradient, jacobian
+from benchmarks.outside.fresh.adapters import found_wrong, gradient, jacobian
 
 LENSES = Package("lenstronomy", "numpy")
 GALPY = Package("galpy", "numpy")
@@ -213,3 +213,10 @@ def _ase_geometry(name: str, *vectors: Any) -> Case:
 
 ASE.add("get_angles", lambda: _ase_geometry("angles", normal(3, 3), normal(3, 3, seed=1)))
 ASE.add("get_dihedrals", lambda: _ase_geometry("dihedrals", normal(3, 3), normal(3, 3, seed=1), normal(3, 3, seed=2)))
+
+TOGETHER = (
+    "found after the first run of fg.check: where all atoms are at one place the value is finite and the gradient 0 / 0"
+)
+found_wrong(GEOMETRIC, TOGETHER, "Distance", "Dihedral", "OutOfPlane", "CentroidDistance")
+found_wrong(BERNY, TOGETHER, "Bond")
+found_wrong(ASE, TOGETHER, "MorsePotential", "EMT")

@@ -11,7 +11,7 @@ import numpy as np
 from benchmarks.outside.entry import Case, Package
 from benchmarks.outside.examples import normal, spd, uniform
 from benchmarks.outside.fresh import sources
-from benchmarks.outside.fresh.adapters import gradient, slope
+from benchmarks.outside.fresh.adapters import found_wrong, gradient, slope
 
 GPY = Package("GPy", "numpy")
 PARAMZ = Package("paramz", "numpy")
@@ -332,3 +332,18 @@ def _interpolant() -> Case:
         lambda x: np.ravel(fitted().predict_deriv(x[None, :])),
         np.array([0.4, 0.6]),
     )
+
+
+found_wrong(
+    OPENTURNS,
+    "found after the first run of fg.check: where |x - mu| is 700 times beta and more, exp overflows and the gradient is "
+    "NaN, beside a density of 3e-290",
+    "Logistic, density",
+    "Logistic, PDF by parameters",
+    "Logistic, CDF by parameters",
+)
+found_wrong(
+    IMINUIT,
+    "found after the first run of fg.check: where the density underflows the value is finite and the gradient 0 / 0",
+    "UnbinnedNLL",
+)
