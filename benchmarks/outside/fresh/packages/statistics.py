@@ -336,8 +336,8 @@ def _interpolant() -> Case:
 
 found_wrong(
     OPENTURNS,
-    "found after the first run of fg.check: where |x - mu| is 700 times beta and more, exp overflows and the gradient is "
-    "NaN, beside a density of 3e-290",
+    "found after the first run of fg.check: where |x - mu| is 700 times beta and more, exp overflows and the gradient "
+    "is NaN, beside a density of 3e-290",
     "Logistic, density",
     "Logistic, PDF by parameters",
     "Logistic, CDF by parameters",
