@@ -71,7 +71,7 @@ def _finish(futures: Sequence[Future[None]]) -> None:
 
 def _threads() -> ThreadPoolExecutor:
     global _pool
-    from concurrent.futures import ThreadPoolExecutor  # takes 5 ms, which an import of flowgraph need not wait for
+    from concurrent.futures import ThreadPoolExecutor  # loads `logging`, which an import of flowgraph need not wait for
 
     with _making:
         if _pool is None:
