@@ -30,7 +30,6 @@ LONGEST_LABEL = 32
 MOST_POINTS = 200
 """Points that a picture holds as shapes of their own; more are drawn as one image, so that its file stays small."""
 
-SUFFIXES = (".svg", ".png", ".pdf")
 STYLE: dict[Any, Any] = {
     "svg.fonttype": "none", "svg.hashsalt": "flowgraph", "font.family": "sans-serif", "text.color": GREY,
     "axes.edgecolor": GREY, "axes.labelcolor": GREY, "xtick.color": GREY, "ytick.color": GREY,
@@ -62,9 +61,8 @@ def picture(
 
 def write_picture(path: str | os.PathLike[str], content: Callable[[str], bytes]) -> Path:
     """Write a picture, whose content is made for the suffix of its file; another suffix is refused."""
-    target = Path(path)
-    suffix = by_suffix("plot", target, {one: one for one in SUFFIXES})
-    return ShownFile(replace_file(target, content(suffix)))
+    suffix = by_suffix("plot", path, {one: one for one in (".svg", ".png", ".pdf")})
+    return ShownFile(replace_file(path, content(suffix)))
 
 
 def bare(axes: Any) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 
 from flowgraph.box import Array, Box, Value
 from flowgraph.box.leaves import Parameter
-from flowgraph.boxes.neural.activation_functions import sigmoid
+from flowgraph.boxes.neural.activation import sigmoid
 from flowgraph.boxes.neural.loss import BinaryCrossEntropy, ClassLoss, Hinge, NegativeLogLikelihood
 from flowgraph.boxes.neural.softmax import softmax
 from flowgraph.errors import UsageError

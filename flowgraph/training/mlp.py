@@ -15,7 +15,7 @@ from flowgraph.box.leaves import Input, Parameter, Random
 from flowgraph.box.node import current_scope, reopened, scope
 from flowgraph.box.random_draws import Keep
 from flowgraph.boxes.linear_algebra.products import Affine
-from flowgraph.boxes.neural.activation_functions import elu, gelu, leaky_relu, linear, relu, sigmoid, silu, softplus
+from flowgraph.boxes.neural.activation import elu, gelu, leaky_relu, linear, relu, sigmoid, silu, softplus
 from flowgraph.boxes.neural.softmax import log_softmax, softmax
 from flowgraph.errors import DtypeError, UsageError
 from flowgraph.graph import Graph
