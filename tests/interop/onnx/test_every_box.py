@@ -10,7 +10,6 @@ from flowgraph.checking.cases import cases, examples_of
 from flowgraph.errors import DtypeError, LabelError, SavedFileError, ShapeError, UnsupportedError
 from flowgraph.interop.onnx import graph_of_model, is_exportable, model_of
 from flowgraph.interop.onnx.table import ENTRIES, OPERATIONS, PARTS
-from tests.commit import share_of_commit
 from tests.interop.onnx.runtime import close, outputs_of, quiet
 from tools.doors import graph_of
 
@@ -30,7 +29,7 @@ def exported(cls, dtype):
                 yield case, graph, feeds, model_of(graph)
 
 
-@pytest.mark.parametrize("name", share_of_commit(BOXES, 4))
+@pytest.mark.parametrize("name", BOXES)
 def test_onnxruntime_computes_the_value(name):
     for case, graph, feeds, model in exported(BOXES[name], np.float32):
         with quiet():
@@ -39,7 +38,7 @@ def test_onnxruntime_computes_the_value(name):
             assert close(value, run[output]), case
 
 
-@pytest.mark.parametrize("name", share_of_commit(BOXES, 4))
+@pytest.mark.parametrize("name", BOXES)
 def test_what_is_read_back_computes_the_value(name):
     """In double precision, in which onnxruntime lacks many operations."""
     for case, graph, feeds, model in exported(BOXES[name], np.float64):
