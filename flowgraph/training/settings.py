@@ -7,9 +7,10 @@ import inspect
 import math
 import sys
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from difflib import get_close_matches
 from numbers import Integral, Real
+from types import SimpleNamespace
 from typing import Any, ParamSpec, TypeAlias, TypeVar, get_type_hints
 
 import numpy as np
@@ -133,10 +134,21 @@ def read_setting(who: str, name: str, found: Any) -> Any:
 
 
 @functools.cache
-def kinds_of(settings: type) -> dict[str, Any]:
-    """What the fields of a dataclass may be, by name, where their annotations say so: `Annotated[float, Number(0)]`."""
-    hints = get_type_hints(settings, include_extras=True)
-    return {name: hint.__metadata__[0] for name, hint in hints.items() if hasattr(hint, "__metadata__")}
+def kinds_of(settings: Any) -> dict[str, Any]:
+    """What the fields of a dataclass may be, by name, where their annotations say so: `Annotated[float, Number(0)]`.
+
+    Other annotations are not evaluated: those of a user's own schedule may name what is known to a type checker alone.
+    """
+    found: dict[str, Any] = {}
+    for field in fields(settings):
+        hint: Any = field.type
+        if isinstance(hint, str) and hint.startswith("Annotated["):
+            owners = [c for c in settings.__mro__ if getattr(c, "__dataclass_fields__", {}).get(field.name) is field]
+            annotated = SimpleNamespace(__annotations__={field.name: hint})
+            known = vars(sys.modules[owners[-1].__module__])
+            hint = get_type_hints(annotated, known, include_extras=True)[field.name]
+        found.update((field.name, kind) for kind in getattr(hint, "__metadata__", ()) if hasattr(kind, "read"))
+    return found
 
 
 def read_fields(settings: object, who: str | None = None) -> None:
