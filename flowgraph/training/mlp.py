@@ -144,6 +144,11 @@ HIDDEN: Mapping[str, Callable[[Any], Any]] = {
 OUTPUT: Mapping[str, Callable[[Any], Any]] = {**HIDDEN, "softmax": softmax, "log_softmax": log_softmax}
 
 
+def usual_init(activation: object) -> InitialiserName:
+    """The initialiser for hidden units of this activation: He's for rectified ones, Glorot's for all others."""
+    return "he_uniform" if activation in ("relu", "leaky_relu", "elu") else "glorot_uniform"
+
+
 @strict_settings
 class MLP(Picklable):
     """A multilayer network: h_k = g(b_k + h_{k-1} W_k), with an output function o in place of g at the last layer.

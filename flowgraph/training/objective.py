@@ -171,7 +171,7 @@ def mlp_problem(
 
     losses: list[Any] = []
     evaluate, trained = whole(False) if any(mlp.dropout) else None, whole(True)
-    own = [one for one in losses if one.shape] if loss is not None else ()
+    own = [loss for loss in losses if loss.shape] if loss is not None else ()
     return Problem(trained, evaluate=evaluate, updates=updates, losses=own)
 
 

@@ -11,6 +11,8 @@ from flowgraph.checking.point import Point, coordinate
 from flowgraph.checking.runner import Runner
 from flowgraph.checking.target import Target
 
+pytestmark = pytest.mark.no_cover  # other tests run the same lines, and measuring takes long
+
 A = np.random.default_rng(0).uniform(0.2, 1.5, (3, 4))
 
 

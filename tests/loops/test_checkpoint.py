@@ -117,7 +117,11 @@ def test_a_pass_through_the_body_drops_what_nothing_reads_any_more():
 
 @pytest.mark.parametrize(
     ("updating", "backend"),
-    [(False, "numpy"), (True, "numpy"), pytest.param(False, "numba", marks=pytest.mark.slow)],  # it compiles long
+    [
+        (False, "numpy"),
+        (True, "numpy"),
+        pytest.param(False, "numba", marks=pytest.mark.sampled(one_in=4)),
+    ],  # it compiles long
 )
 def test_a_plan_has_fewer_bytes_of_buffers(updating, backend):
     pytest.importorskip(backend, reason=f"{backend} is not installed")

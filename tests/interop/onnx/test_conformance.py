@@ -82,7 +82,7 @@ def is_read(model):
     return {("" if n.domain == "ai.onnx" else n.domain, n.op_type) for n in model.graph.node} <= READERS.keys()
 
 
-@pytest.mark.slow
+@pytest.mark.sampled(one_in=4)
 @pytest.mark.parametrize(("kind", "most"), [
     ("node", 1240), ("pytorch-converted", 70), ("pytorch-operator", 25), ("simple", 3)
 ])  # fmt: skip
