@@ -29,8 +29,17 @@ from flowgraph.boxes.neural.pooling import (
 )
 from flowgraph.boxes.neural.resizing import Resize, ResizeInput
 from flowgraph.boxes.neural.softmax import LogSoftmax, Softmax
-from flowgraph.boxes.reduction.extremes import AllTrue, AnyTrue, ArgMax, ArgMin, CountNonzero, Max, Min
-from flowgraph.boxes.reduction.nan_reduction import NanArgMax, NanArgMin
+from flowgraph.boxes.reduction.extremes import (
+    AllTrue,
+    AnyTrue,
+    ArgMax,
+    ArgMin,
+    CountNonzero,
+    Max,
+    Min,
+    NanArgMax,
+    NanArgMin,
+)
 from flowgraph.boxes.reduction.products import CumProd, CumSum, Prod
 from flowgraph.boxes.reduction.sums import LogSumExp, Mean, Std, Sum, Var
 from flowgraph.boxes.shape.arrangement import Flip

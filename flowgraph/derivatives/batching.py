@@ -9,7 +9,7 @@ import numpy as np
 
 from flowgraph.box import Box, Constant, Elementwise, Value
 from flowgraph.box.inference import axes_of
-from flowgraph.boxes.engine.output_of import Part
+from flowgraph.boxes.engine.passing_on import Part
 from flowgraph.boxes.engine.shape_like import (
     BroadcastLike,
     CountLike,

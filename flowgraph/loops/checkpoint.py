@@ -10,8 +10,7 @@ import numpy as np
 
 from flowgraph.box import Array, Box, Constant, Value
 from flowgraph.box.leaves import Parameter
-from flowgraph.boxes.engine.output_of import Part
-from flowgraph.boxes.engine.passing_on import Barrier
+from flowgraph.boxes.engine.passing_on import Barrier, Part
 from flowgraph.errors import UsageError
 from flowgraph.graph import Graph
 from flowgraph.graph.passes import forward

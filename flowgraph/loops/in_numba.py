@@ -12,7 +12,18 @@ from flowgraph.box import Array, Box
 from flowgraph.graph import Graph
 from flowgraph.loops.body import Body, fitted, known_of
 from flowgraph.loops.boxes import Scan, While
-from flowgraph.loops.numbers import OF_MATH, Lines, Numbers, evaluated, in_numbers, names_of, parted, slots_of, step_of
+from flowgraph.loops.numbers import (
+    OF_MATH,
+    Numbers,
+    evaluated,
+    in_numbers,
+    lines_of,
+    names_of,
+    parted,
+    slots_of,
+    statements,
+    step_of,
+)
 from flowgraph.plan.numba import compiling
 from flowgraph.plan.numba.compiled_calls import compiled_for
 from flowgraph.plan.numba.kernels import address_of
@@ -155,13 +166,13 @@ def _comparison(condition: Body, numbers: Numbers) -> tuple[list[str], str] | No
     slots: dict[Box, Any] = {
         slot: slots_of(numbers.tape, place, slot.shape) for place, slot in enumerate(condition.leaves)
     }
-    writer = Lines()
+    writer = statements()
     try:
         found = evaluated(simplify(open_composites(Graph(*box.children))), slots)
         left, right = (writer.read(one.flat[0]) for one in found)
     except Exception:  # whatever a fprop raises on expressions, on arrays it runs
         return None
-    return writer.lines, f"{left} {sign} {right}"
+    return lines_of(writer), f"({left}) {sign} ({right})"
 
 
 def _text(body: Body, numbers: Numbers, before: Sequence[str], holds: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Box
-from flowgraph.boxes.engine.output_of import Part
+from flowgraph.boxes.engine.passing_on import Part
 from flowgraph.derivatives.batching import lifted, over_rows, part_rule_for, row_by_row, rule_for
 from flowgraph.errors import FlowgraphError
 from flowgraph.loops.body import Body, body_of, fitted, known_of, replaced, with_outputs

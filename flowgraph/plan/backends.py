@@ -16,7 +16,6 @@ from flowgraph.errors import PlanError, install_hint
 from flowgraph.graph import Graph
 from flowgraph.plan.binding import bind
 from flowgraph.plan.emitter import Emitter, RefusedError, Request, emitter, emitter_of
-from flowgraph.plan.numpy.emitter import NumPyEmitter
 from flowgraph.plan.numpy.threads import threads_asked
 from flowgraph.plan.passes.inlining import open_composites
 from flowgraph.plan.store import Store
@@ -80,6 +79,8 @@ BackendName: TypeAlias = Literal["numpy", "numba", "jax", "javascript"]
 
 @emitter("numpy")
 def _numpy() -> Emitter:
+    from flowgraph.plan.numpy.emitter import NumPyEmitter
+
     return NumPyEmitter()
 
 

@@ -174,32 +174,25 @@ ELSEWHERE: Mapping[str, tuple[str, ...]] = {
 
 def strict_keywords(function: Callable[P, R]) -> Callable[P, R]:
     """The function, which raises a UsageError for a keyword that it does not take and names the nearest it does."""
-    known = _names(function)
-
-    @functools.wraps(function)
-    def call(*args: P.args, **keywords: P.kwargs) -> R:
-        for name in keywords:
-            if name not in known:
-                raise unknown_keyword(function.__name__, name, known)
-        return function(*args, **keywords)
-
-    return call
+    return _strict(function, _names(function), lambda arguments: function.__name__)
 
 
 def strict_settings(cls: C) -> C:
     """The class, whose constructor refuses keywords as `strict_keywords` does, by the name of the class or subclass."""
     init: Any = cls.__init__  # type: ignore[misc]
-    known = _names(init)[1:]
+    cls.__init__ = _strict(init, _names(init)[1:], lambda arguments: type(arguments[0]).__name__)  # type: ignore[misc]
+    return cls
 
-    @functools.wraps(init)
-    def start(self: Any, *args: Any, **keywords: Any) -> None:
+
+def _strict(function: Callable[P, R], known: Collection[str], who: Callable[[Any], str]) -> Callable[P, R]:
+    @functools.wraps(function)
+    def call(*arguments: P.args, **keywords: P.kwargs) -> R:
         for name in keywords:
             if name not in known:
-                raise unknown_keyword(type(self).__name__, name, known)
-        init(self, *args, **keywords)
+                raise unknown_keyword(who(arguments), name, known)
+        return function(*arguments, **keywords)
 
-    cls.__init__ = start  # type: ignore[misc]
-    return cls
+    return call
 
 
 def unknown_keyword(who: str, found: str, known: Collection[str]) -> UsageError:
@@ -220,4 +213,8 @@ def nearest(found: str, known: Collection[str]) -> list[str]:
 
 def _names(function: Callable[..., Any]) -> list[str]:
     parameters = inspect.signature(function).parameters.values()
-    return [one.name for one in parameters if one.kind in (one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY)]
+    return [
+        parameter.name
+        for parameter in parameters
+        if parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
+    ]

@@ -15,7 +15,7 @@ torch = pytest.importorskip("torch")
 from torch import nn  # noqa: E402
 
 from flowgraph.interop.torch import graph_of  # noqa: E402
-from flowgraph.interop.torch.rules import RULES  # noqa: E402
+from flowgraph.interop.torch.operations import RULES  # noqa: E402
 
 N = "the size of the batch"
 ATTEMPTS = 1500

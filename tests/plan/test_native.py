@@ -16,8 +16,8 @@ from tests.cases import cases
 from tests.derivatives.test_other_shapes import BOXES, named
 from tests.plan.agreement import assert_agree
 from tests.plan.native_in_python import is_native
+from tests.plan.test_drawn_graphs import largest, wanted
 from tests.plan.test_plan import batch, network
-from tests.plan.test_random_graphs import largest, wanted
 
 pytestmark = pytest.mark.skipif(importlib.util.find_spec("numba") is None, reason="Numba is not installed")
 

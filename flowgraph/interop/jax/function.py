@@ -288,7 +288,7 @@ class _Backward:
         self.boxes = Graph(*self.grads).boxes if self.grads else ()
         refuse_unfit(self.boxes)
         read = [box for box in self.boxes if box in known]
-        self.constants = {box: known[box] for box in read if not _is_kept(known[box])}
+        self.constants = {box: known[box] for box in read if not isinstance(known[box], jax.Array | tuple)}
         self.read = [box for box in read if box not in self.constants]
 
     def kept(self, known: dict[Box, Any]) -> list[Any]:
@@ -305,10 +305,6 @@ class _Backward:
             leaf: _turned(_settled(values[grad], leaf)) for leaf, grad in zip(self.moved, self.grads, strict=False)
         }
         return tuple([grads.get(leaf) for leaf in self.leaves])
-
-
-def _is_kept(value: Value) -> bool:
-    return isinstance(value, jax.Array | tuple)
 
 
 def _instantiated(grad: Value) -> Any:

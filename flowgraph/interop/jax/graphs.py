@@ -19,7 +19,7 @@ from flowgraph.box.vocabulary import Foreign
 from flowgraph.errors import DtypeError, UnsupportedError, UsageError
 from flowgraph.graph import Graph
 from flowgraph.interop.jax.primitives import PRIMITIVES
-from flowgraph.interop.rule_table import NoBoxesError, fitted
+from flowgraph.interop.rules import NoBoxesError, fitted
 from flowgraph.shapes.spec import Spec
 
 INLINED = ("jit", "pjit", "closed_call", "core_call", "custom_jvp_call", "custom_vjp_call", "checkpoint", "remat2")
@@ -132,7 +132,9 @@ class _Translation:
 
     def run(self, jaxpr: Foreign, constants: Sequence[Any], arguments: Sequence[Any], scope: str) -> list[Any]:
         """The outputs of a jaxpr at these arguments, boxes or numbers."""
-        known: dict[Any, Any] = dict(zip(jaxpr.constvars, map(_constant, constants), strict=True))
+        known: dict[Any, Any] = dict(
+            zip(jaxpr.constvars, (Constant(np.asarray(one)) for one in constants), strict=True)
+        )
         known.update(zip(jaxpr.invars, arguments, strict=True))
 
         def read(variable: Foreign) -> Any:
@@ -209,10 +211,6 @@ def _fitted(name: str, made: Foreign, aval: Foreign) -> Box:
     return fitted(f"graph_of: the rule for {name}", made, aval.shape, _dtype_of(aval, name))
 
 
-def _constant(value: Foreign) -> Box:
-    return Constant(np.asarray(value))
-
-
 def _opaque(jaxpr: Foreign, equation: Foreign, given: Sequence[Any]) -> Sequence[Any]:
     """A box that calls JAX."""
     name = equation.primitive.name
@@ -284,13 +282,9 @@ class JaxOperation(Box):
             return [one for one in found if np.dtype(one.dtype).kind in "fc"]
 
         values, send = jax.vjp(of_floats, *(jax.numpy.asarray(arrays[place]) for place in wanted))
-        arriving = [one for one in self._arriving(grad) if one is not False]
-        sent = send(
-            [
-                jax.numpy.zeros_like(v) if g is None else jax.numpy.asarray(g)
-                for v, g in zip(values, arriving, strict=True)
-            ]
-        )
+        grads = zip(grad if isinstance(grad, tuple) else (grad,), self.specs, strict=True)
+        arriving = zip(values, (one for one, spec in grads if spec.dtype.kind in "fc"), strict=True)
+        sent = send([jax.numpy.zeros_like(v) if g is None else jax.numpy.asarray(g) for v, g in arriving])
         parts: list[Any] = [None] * len(arrays)
         for place, one in zip(wanted, sent, strict=True):
             parts[place] = np.array(one)[()]
@@ -299,11 +293,6 @@ class JaxOperation(Box):
     def infer_from_children(self) -> Spec | Sequence[Spec]:
         """What JAX says of the results."""
         return list(self.specs) if len(self.specs) > 1 else self.specs[0]
-
-    def _arriving(self, grad: Value) -> list[Any]:
-        """What arrives at each result, False at one that has no gradient."""
-        grads = grad if isinstance(grad, tuple) else (grad,)
-        return [one if spec.dtype.kind in "fc" else False for one, spec in zip(grads, self.specs, strict=True)]
 
     @cached_property
     def _function(self) -> Any:

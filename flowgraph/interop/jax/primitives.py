@@ -13,8 +13,15 @@ from flowgraph.box.vocabulary import Foreign
 from flowgraph.boxes import Digamma, Erf, Erfc, Erfinv, GammaLn, MaxPool, MeanPool, relu, sigmoid, silu
 from flowgraph.boxes.engine.passing_on import StopGradient
 from flowgraph.checking.frameworks import jax_numpy
-from flowgraph.interop.formulas import CONVOLUTIONS, padded, shortest, shortest_padding
-from flowgraph.interop.rule_table import NoBoxesError, RuleTable, Translation
+from flowgraph.interop.rules import (
+    CONVOLUTIONS,
+    NoBoxesError,
+    RuleTable,
+    Translation,
+    padded,
+    shortest,
+    shortest_padding,
+)
 
 PRIMITIVES = RuleTable()
 

@@ -14,6 +14,7 @@ from flowgraph.interop.onnx.export import Writer
 from flowgraph.interop.onnx.node import Node
 from flowgraph.interop.onnx.table import both, made_of, parts_for, read_as, read_by, reader_for, rule_for, write_by
 from flowgraph.interop.onnx.tensors import dtype_of
+from flowgraph.interop.rules import cast
 
 ARITHMETIC: dict[str, tuple[type[Box], ...]] = {
     "Abs": (boxes.Absolute, boxes.Fabs), "Acos": (boxes.Arccos,), "Acosh": (boxes.Arccosh,), "Add": (boxes.Add,),
@@ -21,7 +22,7 @@ ARITHMETIC: dict[str, tuple[type[Box], ...]] = {
     "BitwiseAnd": (boxes.BitwiseAnd,), "BitwiseNot": (boxes.Invert,), "BitwiseOr": (boxes.BitwiseOr,),
     "BitwiseXor": (boxes.BitwiseXor,), "Ceil": (boxes.Ceil,), "Cos": (boxes.Cos,), "Cosh": (boxes.Cosh,),
     "Div": (boxes.Divide,), "Erf": (boxes.Erf,), "Exp": (boxes.Exp,), "Floor": (boxes.Floor,),
-    "Identity": (boxes.Positive,), "Log": (boxes.Log,), "Max": (boxes.Maximum,), "Min": (boxes.Minimum,),
+    "Log": (boxes.Log,), "Max": (boxes.Maximum,), "Min": (boxes.Minimum,),
     "Mul": (boxes.Multiply,), "Neg": (boxes.Negative,), "Pow": (boxes.Power,), "Reciprocal": (boxes.Reciprocal,),
     "Relu": (boxes.ReLU,), "Round": (boxes.Rint,), "Sigmoid": (boxes.Sigmoid,), "Sign": (boxes.Sign,),
     "Sin": (boxes.Sin,), "Sinh": (boxes.Sinh,), "Softplus": (boxes.Softplus,), "Sqrt": (boxes.Sqrt,),
@@ -68,11 +69,6 @@ def quotient(a: Foreign, b: Foreign) -> Any:
     if a.dtype.kind == "u":
         return np.floor_divide(a, b)
     return (np.floor_divide(np.abs(a), np.abs(b)) * np.sign(a) * np.sign(b)).astype(a.dtype)
-
-
-def cast(a: Foreign, dtype: Foreign) -> Any:
-    """The values in a dtype."""
-    return a if a.dtype == dtype else a.astype(dtype)
 
 
 read_as({
@@ -177,6 +173,7 @@ write_by({
     boxes.NotEqual: lambda writer, box, *names: writer.op(
         "Not", writer.op("Equal", *[writer.cast(name, common(box)) for name in names], dtype=bool)
     ),
+    boxes.Positive: lambda writer, box, a: writer.op("Identity", writer.cast(a, box.dtype)),
     boxes.Cast: lambda writer, box, a: writer.cast(a, box.dtype),
     boxes.Square: lambda writer, box, a: writer.op("Mul", *[writer.cast(a, box.dtype)] * 2),
     boxes.ConstantPower: lambda writer, box, a: writer.op(

@@ -13,7 +13,7 @@ from flowgraph import __version__
 from flowgraph.box import Box, Constant, Leaf
 from flowgraph.box.leaves import Input, Parameter, Random
 from flowgraph.box.vocabulary import Foreign
-from flowgraph.boxes.engine.output_of import Part
+from flowgraph.boxes.engine.passing_on import Part
 from flowgraph.errors import UnsupportedError
 from flowgraph.graph import Graph
 from flowgraph.graph.topology import topological_order, unique_names

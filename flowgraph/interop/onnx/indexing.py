@@ -12,11 +12,11 @@ from flowgraph.box import Box, Constant
 from flowgraph.box.vocabulary import Foreign
 from flowgraph.boxes.engine.shape_like import broadcast_like
 from flowgraph.boxes.indexing.index import open_grid
-from flowgraph.interop.formulas import along, taken_along
 from flowgraph.interop.onnx.export import Writer
 from flowgraph.interop.onnx.node import Node
 from flowgraph.interop.onnx.shape import LAST
 from flowgraph.interop.onnx.table import parts_for, read_by, reader_for, rule_for
+from flowgraph.interop.rules import along, taken_along
 from flowgraph.shapes.size import Shape, Size, product
 
 

@@ -204,7 +204,9 @@ class ModelReader:
                 found = self._built(node, rule)
             for name, box in zip(proto.output, found, strict=False):
                 if name:
-                    self._take(name, self._placed(box, name, node, self._scope_of(proto)))
+                    if box.name is None and box not in set(node.inputs):  # a new one is called as in the file
+                        box._place(checked_name(name), self._scope_of(proto))
+                    self._take(name, box)
         except SavedFileError as error:
             raise SavedFileError(f"{who}: {excerpt(error)}") from None
         except MemoryError:
@@ -224,7 +226,7 @@ class ModelReader:
         name = next((one for one in (proto.name, *proto.output) if one), proto.op_type)
         return Node(
             proto.op_type, domain, self.versions[domain], name, Attributes(attributes), inputs,
-            sum(bool(one) for one in proto.output), self.contents, self.axes, self._new_parameter,
+            sum(bool(one) for one in proto.output), self.contents, self.axes,
         )  # fmt: skip
 
     def _built(self, node: Node, rule: Reader) -> tuple[Box, ...]:
@@ -246,16 +248,6 @@ class ModelReader:
         if rule.light and all(box is None or isinstance(box, Constant) for box in node.inputs):
             return tuple(map(_folded, boxes))
         return boxes
-
-    def _placed(self, box: Box, name: str, node: Node, scope: str) -> Box:
-        """The box with the name of the file, if it is new."""
-        inputs = {one for one in node.inputs if one is not None}
-        if box not in inputs and box.name is None:
-            box._place(checked_name(name), scope)
-        return box
-
-    def _new_parameter(self, array: Foreign, name: str) -> Parameter:
-        return Parameter(array, name=checked_name(name))
 
     def _output(self, info: Foreign) -> Box:
         box = self.value(info.name)

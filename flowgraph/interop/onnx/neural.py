@@ -15,12 +15,12 @@ from flowgraph.box.vocabulary import Foreign
 from flowgraph.boxes.engine.shape_like import broadcast_like, reshape_like
 from flowgraph.boxes.neural.resizing import COORDINATES
 from flowgraph.boxes.neural.sliding import Sliding
-from flowgraph.interop.formulas import CONVOLUTIONS, affine, beyond, channelwise, likelihood_loss, standardised
 from flowgraph.interop.onnx.export import Writer
 from flowgraph.interop.onnx.node import Attributes, Node
 from flowgraph.interop.onnx.reduction import stashed
 from flowgraph.interop.onnx.shape import reshaped
 from flowgraph.interop.onnx.table import parts_for, read_by, reader_for, rule_for
+from flowgraph.interop.rules import CONVOLUTIONS, affine, beyond, channelwise, likelihood_loss, standardised
 from flowgraph.shapes.indexing import ARRAY
 from flowgraph.shapes.size import Size
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import operator
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -54,7 +56,6 @@ class Node:
     outputs: int
     contents: dict[Box, Any]
     axes: dict[str, tuple[Box, int]]
-    parameter: Callable[[Any, str], Parameter]
 
     def get(self, name: str, default: Foreign = None) -> Any:
         """An attribute, or the default where the file leaves it out."""
@@ -86,7 +87,7 @@ class Node:
         if name in self.attributes:
             return tuple(int(one) for one in self.attributes[name])
         if self.given(place):
-            return tuple(_whole(one) for one in np.ravel(self.known(place)))
+            return tuple(one if isinstance(one, Size) else int(one) for one in np.ravel(self.known(place)))
         return default
 
     def number(self, name: str, place: int, default: Foreign = None) -> Any:
@@ -133,7 +134,8 @@ class Node:
                 lines.append(lifted(boxes.arange_like(box, place), axis, len(shape)))
         whole = tuple(1 if isinstance(size, Size) else size for size in shape)
         if not lines:
-            return np.broadcast_to(a, np.broadcast_shapes(whole, *([a.shape] if _plain(a.shape) else [])))
+            known = not any(isinstance(size, Size) for size in a.shape)
+            return np.broadcast_to(a, np.broadcast_shapes(whole, *([a.shape] if known else [])))
         like = Constant(np.zeros((), bool))
         return np.broadcast_arrays(a, np.broadcast_to(like, whole), *lines)[0]
 
@@ -145,14 +147,6 @@ def content(box: Box, contents: Mapping[Box, Any]) -> Any:
     return contents.get(box)
 
 
-def _plain(shape: Sequence[Any]) -> bool:
-    return not any(isinstance(size, Size) for size in shape)
-
-
-def _whole(number: Foreign) -> Any:
-    return number if isinstance(number, Size) else int(number)
-
-
 MOST = 4096
 """Elements of a value that is followed."""
 
@@ -160,7 +154,9 @@ MOST = 4096
 def content_of(node: Node) -> Any:
     """The known value of an operation, an array of objects that may contain symbolic sizes; None if unknown."""
     if node.kind == "Shape" and node.inputs[0] is not None:
-        return _objects(node.inputs[0].shape)[node.get("start", 0) : node.get("end")]
+        sizes = np.empty(len(node.inputs[0].shape), object)
+        sizes[:] = node.inputs[0].shape
+        return sizes[node.get("start", 0) : node.get("end")]
     rule = FOLLOWED.get(node.kind)
     if rule is None or node.domain or not node.inputs:
         return None
@@ -180,12 +176,6 @@ def as_constant(known: Foreign, dtype: Foreign) -> Constant | None:
     if known is None or any(isinstance(one, Size) for one in known.flat):
         return None
     return Constant(known.astype(dtype))
-
-
-def _objects(values: Sequence[Any]) -> Any:
-    array = np.empty(len(values), object)
-    array[:] = values
-    return array
 
 
 def _quotient(one: Foreign, other: Foreign) -> Any:
@@ -226,25 +216,10 @@ def _as_whole(number: Foreign) -> Any:
     return int(number)
 
 
-def _gathered(node: Node, a: Foreign, places: Foreign) -> Any:
-    return np.take(a, places.astype(int), axis=node.get("axis", 0))
-
-
 def _sliced(node: Node, a: Foreign, *_: Foreign) -> Any:
     (start,), (stop,) = node.ints("starts", 1), node.ints("ends", 2)
     step = node.ints("steps", 4, (1,))[0]
     return a[start:stop:step]
-
-
-def _total(node: Node, a: Foreign, *_: Foreign) -> Any:
-    total: Any = 1
-    for one in a.flat:
-        total = total * one
-    return np.reshape(np.array(total, object), (1,) * a.ndim if node.get("keepdims", 1) else ())
-
-
-def _where(node: Node, condition: Foreign, a: Foreign, b: Foreign) -> Any:
-    return np.where(condition.astype(bool), a, b)
 
 
 FOLLOWED: Mapping[str, Callable[..., Any]] = {
@@ -253,10 +228,12 @@ FOLLOWED: Mapping[str, Callable[..., Any]] = {
     "Mul": _each(lambda a, b: a * b),
     "Div": _each(_quotient),
     "Equal": _each(_equal),
-    "Where": _where,
-    "Gather": _gathered,
+    "Where": lambda node, condition, a, b: np.where(condition.astype(bool), a, b),
+    "Gather": lambda node, a, places: np.take(a, places.astype(int), axis=node.get("axis", 0)),
     "Slice": _sliced,
-    "ReduceProd": _total,
+    "ReduceProd": lambda node, a, *_: np.reshape(
+        np.array(functools.reduce(operator.mul, a.flat, 1), object), (1,) * a.ndim if node.get("keepdims", 1) else ()
+    ),
     "Cast": lambda node, a: a,
     "Identity": lambda node, a: a,
     "Concat": lambda node, *arrays: np.concatenate(arrays, axis=node.get("axis")),

@@ -12,10 +12,10 @@ from flowgraph import boxes
 from flowgraph.box import Box
 from flowgraph.box.vocabulary import Foreign
 from flowgraph.boxes.engine.shape_like import count_like
-from flowgraph.interop.formulas import along
 from flowgraph.interop.onnx.export import Writer
 from flowgraph.interop.onnx.node import Node
 from flowgraph.interop.onnx.table import both, made_of, parts_for, reader_for, rule_for
+from flowgraph.interop.rules import along, cast
 
 BOTH: dict[str, type[Box]] = {
     "ReduceSum": boxes.Sum, "ReduceProd": boxes.Prod, "ReduceMax": boxes.Max, "ReduceMin": boxes.Min,
@@ -43,8 +43,7 @@ def read_reduction(node: Node, a: Foreign, axes: Foreign = None) -> Any:
             raise node.refuse("found the maximum or minimum of an empty array of integers")
         largest = node.kind == "ReduceMax"
         function, settings["initial"] = (np.max, -np.inf) if largest else (np.min, np.inf)
-    found = function(a, **settings)
-    return found if found.dtype == a.dtype else found.astype(a.dtype)
+    return cast(function(a, **settings), a.dtype)
 
 
 def can_be_written(box: Foreign) -> bool:
@@ -146,8 +145,7 @@ def read_accumulation(node: Node, a: Foreign, axis: Foreign) -> Any:
         a = a[along(a, place, slice(0, -1))]
         width = [(int(i == place), 0) for i in range(len(a.shape))]
         a = np.pad(a, width, constant_values=int(node.kind == "CumProd"))
-    found = (np.cumsum if node.kind == "CumSum" else np.cumprod)(a, axis=place)
-    found = found if found.dtype == a.dtype else found.astype(a.dtype)
+    found = cast((np.cumsum if node.kind == "CumSum" else np.cumprod)(a, axis=place), a.dtype)
     return np.flip(found, place) if node.get("reverse", 0) else found
 
 

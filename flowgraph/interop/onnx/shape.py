@@ -14,11 +14,11 @@ from flowgraph.box import Constant
 from flowgraph.box.vocabulary import Foreign
 from flowgraph.boxes.engine.shape_like import CountLike
 from flowgraph.errors import SavedFileError
-from flowgraph.interop.formulas import along, padded
 from flowgraph.interop.onnx.export import Writer
 from flowgraph.interop.onnx.node import MOST_MADE, Node
 from flowgraph.interop.onnx.table import parts_for, read_by, reader_for, rule_for, write_by
 from flowgraph.interop.onnx.tensors import dtype_of
+from flowgraph.interop.rules import along, cast, padded
 from flowgraph.shapes.size import Shape, Size, multiply
 
 LAST = np.iinfo(np.int64).max
@@ -196,8 +196,7 @@ def read_range(node: Node, *ends: Foreign) -> Any:
     start, limit, delta = (np.ravel(node.known(i))[0] for i in range(3))
     dtype = ends[0].dtype
     if isinstance(limit, Size) and start == 0 and delta == 1 and limit in node.axes:
-        found = boxes.arange_like(*node.axes[limit])
-        return found if found.dtype == dtype else found.astype(dtype)
+        return cast(boxes.arange_like(*node.axes[limit]), dtype)
     if isinstance(limit, Size) or isinstance(start, Size) or not delta or abs((limit - start) / delta) > MOST_MADE:
         raise node.refuse(
             f"found a range from {start} to {limit} by {delta}, needs fixed numbers and at most {MOST_MADE} elements"

@@ -8,10 +8,12 @@ import numpy as np
 
 from flowgraph import boxes
 from flowgraph.box import Constant
+from flowgraph.box.leaves import Parameter
 from flowgraph.box.vocabulary import Foreign
 from flowgraph.errors import SavedFileError
 from flowgraph.interop.onnx.node import Node
 from flowgraph.interop.onnx.table import ML, reader_for
+from flowgraph.interop.onnx.tensors import checked_name
 
 MOST_KEYS = 1024
 
@@ -39,10 +41,10 @@ def _linear(node: Node, x: Foreign, targets: int) -> Any:
     if targets < 1 or weights.size % targets or weights.size // targets != x.shape[-1]:
         raise node.refuse(f"found {weights.size} coefficients for {targets} targets and {x.shape[-1]} features")
     matrix = np.ascontiguousarray(weights.reshape(targets, -1).T)
-    h = x.astype(np.float32) @ node.parameter(matrix, f"{node.name}/coefficients")
+    h = x.astype(np.float32) @ Parameter(matrix, name=checked_name(f"{node.name}/coefficients"))
     if intercepts.size not in (0, targets):
         raise node.refuse(f"found {intercepts.size} intercepts for {targets} targets")
-    return h + node.parameter(intercepts, f"{node.name}/intercepts") if intercepts.size else h
+    return h + Parameter(intercepts, name=checked_name(f"{node.name}/intercepts")) if intercepts.size else h
 
 
 for _operation, _rule in {

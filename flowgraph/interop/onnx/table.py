@@ -156,14 +156,18 @@ def parts_for(*classes: type[Box], when: Condition = always) -> Callable[[F], F]
     return register
 
 
-def always_own(box: Box) -> np.dtype[Any]:
+ENTRIES: dict[str, tuple[type[Box], ...]] = {}
+"""The boxes of each operation that is read and written alike."""
+
+
+def own_dtype(box: Box) -> np.dtype[Any]:
     """The dtype of the box, in which its operands are taken."""
     return box.dtype
 
 
 def both(
     operation: str, *classes: type[Box], when: Condition = always, light: bool = True,
-    of: Callable[[Box], Any] = always_own, **attributes: tuple[str, Any],
+    of: Callable[[Box], Any] = own_dtype, **attributes: tuple[str, Any],
 ) -> None:  # fmt: skip
     """Register an operation and the box that it is, read and written alike; further classes are written so too.
 
@@ -184,6 +188,7 @@ def both(
         settings = {key: type(default)(getattr(box, setting)) for key, (setting, default) in attributes.items()}
         return writer.op(operation, *[writer.cast(name, of(box)) for name in names], dtype=box.dtype, **settings)
 
+    ENTRIES[operation] = classes
     reader_for(operation, light=light)(read)
     rule_for(*classes, when=holds)(write)
 

@@ -17,9 +17,9 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 from flowgraph.box import Array
 from flowgraph.box.leaves import Input
 from flowgraph.graph import Graph
-from flowgraph.training.evaluation import read_metrics
+from flowgraph.training.evaluation import predict, read_metrics
 from flowgraph.training.history import History
-from flowgraph.training.mlp import MLP
+from flowgraph.training.mlp import MLP, usual_init
 from flowgraph.training.objective import mlp_problem, weighted_problem
 from flowgraph.training.problem import losses_in
 from flowgraph.training.rule import Rule
@@ -162,7 +162,7 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]
     def _outputs(self, X: ArrayLike) -> Array:
         check_is_fitted(self)
         x = validate_data(self, X, dtype=DTYPES, reset=False)
-        return self._network.outputs(x)
+        return predict(self._network.graph, x)
 
 
 def one_set(eval_set: object) -> tuple[Any, ...]:
@@ -176,11 +176,6 @@ def one_set(eval_set: object) -> tuple[Any, ...]:
     if not isinstance(eval_set, tuple) or len(eval_set) not in (2, 3):
         raise ValueError(f"eval_set: found {type(eval_set).__name__}, needs (X, y) or (X, y, sample_weight)")
     return eval_set
-
-
-RECTIFIED = ("relu", "leaky_relu", "elu")
-PART = 1024
-"""As many examples are predicted at once."""
 
 
 @dataclass(frozen=True)
@@ -209,7 +204,7 @@ class Network:
             [*settings.sizes, outputs],
             hidden=settings.activation,
             output="linear" if classes is None else "softmax",
-            init="he_uniform" if settings.activation in RECTIFIED else "glorot_uniform",
+            init=usual_init(settings.activation),
             dropout=settings.dropout,
             rng=settings.seed,
             dtype=x.dtype,
@@ -248,15 +243,6 @@ class Network:
         trainer.feed((x, y), valid, sample_weight=weights, batch_size=batch_size)
         self.history = trainer.run(trainer.epoch + epochs, callbacks)
         trainer.release()
-
-    def outputs(self, x: Array) -> Array:
-        """The outputs for inputs, in parts."""
-        x = np.asarray(x, self.mlp.weights[0].dtype)
-        (output,) = self.graph.outputs
-        parts = [
-            self.graph.fprop({"x": x[start : start + PART]}, keep="outputs")[output] for start in range(0, len(x), PART)
-        ]
-        return np.concatenate(parts)
 
 
 class _OfClasses:

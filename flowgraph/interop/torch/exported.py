@@ -16,7 +16,7 @@ from torch.utils import _pytree as pytree
 
 from flowgraph.box.vocabulary import Foreign
 from flowgraph.errors import UsageError
-from flowgraph.interop.torch.rules import has_rule
+from flowgraph.interop.torch.operations import has_rule
 
 ITS_OWN = ("isinstance.treespec, LeafSpec.", "The tensor attributes self.*assigned during export")
 """Warnings of PyTorch about its own code, which the user can do nothing about."""
@@ -36,9 +36,13 @@ def exported(
             sizes = None if batch_axis is None else _first_axes(called, examples, named, Dim(batch_axis))
             program = export(called, tuple(examples), named or None, dynamic_shapes=sizes)
         except Exception as error:
+            name = getattr(target, "__name__", type(target).__name__)
+            advice = (
+                f"; if the size {batch_axis} is the reason, leave batch_axis out, or give examples of 2 rows or more"
+                if batch_axis is not None else ""
+            )  # fmt: skip
             raise UsageError(
-                f"graph_of: torch.export cannot export {_name(target)} on these examples: {_reason(error)}"
-                f"{_with_batch(batch_axis)}"
+                f"graph_of: torch.export cannot export {name} on these examples: {_reason(error)}{advice}"
             ) from error
         _detach_what_has_no_gradient(program.graph_module)
         table = default_decompositions()
@@ -112,16 +116,6 @@ def _reason(error: Exception) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
     violated = next((line for line in lines[1:] if line.startswith("- ")), "")
     return f"{lines[0]} {violated}".strip()
-
-
-def _with_batch(batch_axis: str | None) -> str:
-    if batch_axis is None:
-        return ""
-    return f"; if the size {batch_axis} is the reason, leave batch_axis out, or give examples of 2 rows or more"
-
-
-def _name(target: Foreign) -> str:
-    return getattr(target, "__name__", type(target).__name__)
 
 
 def warn_of_own_backwards(called: nn.Module, examples: Sequence[Any], named: dict[str, Any]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,6 +18,7 @@ from flowgraph.errors import FeedError, UsageError
 from flowgraph.graph import Graph, feeding
 from flowgraph.graph.steps import replay
 from flowgraph.graph.topology import topological_order
+from flowgraph.interop.rules import cast
 from flowgraph.interop.torch.program import Program, apply
 from flowgraph.interop.torch.tensors import array_of, check_device, check_input, numpy_dtype, tensor_of, torch_dtype
 from flowgraph.plan.rebuild import on_children, rebuild
@@ -155,7 +156,8 @@ class GraphModule(nn.Module):
             self._check_parameter(path, box, parameters[-1])
             if path in self._carried:  # what backward reads must not change before it
                 parameters[-1] = parameters[-1].clone()
-        sizes = feeding.bind_sizes(self.graph, self._shapes(inputs))
+        shapes = {box: tuple(one.shape) for box, one in zip(self.graph.inputs, inputs, strict=True)}
+        sizes = feeding.bind_sizes(self.graph, shapes)
         leaves = (*inputs, *parameters, *self._drawn(sizes))
         outputs = apply(self._program(leaves), leaves)
         count = len(self.graph.outputs)
@@ -230,9 +232,6 @@ class GraphModule(nn.Module):
                 f"({str(error).splitlines()[0]}); call .eval() first, give module(graph, updates={{}}), or call the "
                 f"module once for all rows"
             ) from error
-
-    def _shapes(self, inputs: Sequence[torch.Tensor]) -> dict[Box, tuple[int, ...]]:
-        return {box: tuple(one.shape) for box, one in zip(self.graph.inputs, inputs, strict=True)}
 
     def _drawn(self, sizes: dict[str, int]) -> list[torch.Tensor]:
         """The draws of the random leaves in this call, from PyTorch's seed; in evaluation what stands for them."""
@@ -339,7 +338,7 @@ def in_evaluation(graph: Graph) -> Graph:
     def rule(box: Box, children: tuple[Box, ...]) -> Any:
         if isinstance(box, InTraining):
             leaf: Any = box.in_evaluation
-            return broadcast_like(leaf if leaf.dtype == box.dtype else leaf.astype(box.dtype), children[0])
+            return broadcast_like(cast(leaf, box.dtype), children[0])
         _refuse_inside(box)
         return on_children(box, children)
 
@@ -360,16 +359,9 @@ def _refuse_inside(box: Box) -> None:
             )
 
 
-class WithInputs(NamedTuple):
-    """The outputs of a graph on inputs, one for each of the leaves that were asked for."""
-
-    inputs: list[Input]
-    outputs: list[Box]
-
-
 def leaves_as_inputs(
     graph: Graph, leaves: Sequence[Box], shapes: Sequence[Shape], floats: np.dtype[Any] | None
-) -> WithInputs:
+) -> tuple[list[Input], list[Box]]:
     """The graph on inputs of these shapes in the place of leaves; real leaves and constants of the dtype `floats`."""
     inputs = [
         Input(f"leaf {place}", shape=shape, dtype=_dtype(leaf, floats))
@@ -380,7 +372,7 @@ def leaves_as_inputs(
         if isinstance(box, Constant) and _dtype(box, floats) != box.dtype:
             known[box] = Constant(box.value, dtype=floats)
     values = replay(graph.boxes, graph.slots, known) if known else list(graph.boxes)
-    return WithInputs(inputs, [values[graph.slots[box]] for box in graph.outputs])
+    return inputs, [values[graph.slots[box]] for box in graph.outputs]
 
 
 def _dtype(leaf: Box, floats: np.dtype[Any] | None) -> np.dtype[Any]:

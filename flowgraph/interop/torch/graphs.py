@@ -19,10 +19,9 @@ from flowgraph.box.node import reopened
 from flowgraph.box.vocabulary import Foreign
 from flowgraph.errors import UnsupportedError, UsageError
 from flowgraph.graph import Graph
-from flowgraph.interop.rule_table import NoBoxesError, fitted
+from flowgraph.interop.rules import NoBoxesError, fitted
 from flowgraph.interop.torch.exported import argument_names, exported
-from flowgraph.interop.torch.operations import arrays, elementwise, networks  # noqa: F401  (they register rules)
-from flowgraph.interop.torch.rules import RULES, names_of
+from flowgraph.interop.torch.operations import RULES, arrays, elementwise, names_of, networks  # noqa: F401  (they register rules)
 from flowgraph.interop.torch.symbolic_sizes import Batch, batch_of, number_of, shape_of, size_of
 from flowgraph.interop.torch.tensors import array_of, check_device, numpy_dtype, tensor_of, torch_dtype
 from flowgraph.shapes.size import Size

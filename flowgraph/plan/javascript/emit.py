@@ -19,7 +19,7 @@ from flowgraph.plan.binding import Names
 from flowgraph.plan.emitter import RefusedError
 from flowgraph.plan.javascript import boxes as boxes  # it registers its rules
 from flowgraph.plan.javascript.rules import RULES, literal
-from flowgraph.plan.javascript.tracing import Untranslatable, function_of_numbers
+from flowgraph.plan.javascript.tracing import REFUSED, function_of_numbers
 from flowgraph.shapes.size import Shape, Size
 
 # The functions of `kernels/`: those that a text calls, with what they call themselves, in the order of their files.
@@ -114,7 +114,7 @@ class Writer:
             raise RefusedError("has no rule for JavaScript; register one with flowgraph.plan.javascript.rule_for", box)
         try:
             function, operands = function_of_numbers(box, self.names, self._inside)
-        except (Untranslatable, TypeError, ValueError) as reason:
+        except REFUSED as reason:
             refusal = f"calls what JavaScript does not have ({reason}); register a rule for its class"
             inside = getattr(reason, "box", None)
             raise RefusedError(refusal, box if inside is None else inside) from None

@@ -18,9 +18,8 @@ from flowgraph.box.vocabulary import Value
 from flowgraph.boxes.fourier.transforms import BothHalves
 from flowgraph.boxes.indexing.gather import PlacesOfRows
 from flowgraph.boxes.indexing.index import Index, IndexAdd, filled
-from flowgraph.boxes.indexing.interpolation import Interp
 from flowgraph.boxes.indexing.scatter import AddAtRows, SetAt
-from flowgraph.boxes.indexing.select import Choose
+from flowgraph.boxes.indexing.select import Choose, Interp
 from flowgraph.boxes.linear_algebra.determinant import Cofactors
 from flowgraph.boxes.linear_algebra.diagonal import OnDiagonal
 from flowgraph.boxes.linear_algebra.eigenvalues import Eigh
@@ -33,12 +32,12 @@ from flowgraph.boxes.neural.pooling import MaxPool, MeanOfLargest, MeanPool, Poo
 from flowgraph.boxes.neural.sliding import Sliding
 from flowgraph.boxes.numpy_api.polynomial import PolyVal
 from flowgraph.boxes.reduction.products import Others
+from flowgraph.boxes.reduction.quantile import Median, Quantile
 from flowgraph.boxes.special.bessel import BesselI, BesselIe, BesselJ, BesselJ0, BesselJ1, BesselY, BesselY0, BesselY1
 from flowgraph.boxes.special.entropy import LogExpit
 from flowgraph.boxes.special.error_function import Erfcinv
 from flowgraph.boxes.special.exponential_integral import Exprel, InverseBoxCox, LogRatio
 from flowgraph.boxes.special.gamma_function import Digamma, Polygamma, ReciprocalGamma, StudentCdf
-from flowgraph.boxes.statistics.quantile import Median, Quantile
 from flowgraph.plan.jax.array import Traced, struct_of, unwrapped
 from flowgraph.plan.jax.twins import rule_for
 from flowgraph.shapes.indexing import ARRAY

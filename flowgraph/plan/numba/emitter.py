@@ -14,8 +14,7 @@ from flowgraph.box import Array, Box, Constant, Elementwise, Leaf
 from flowgraph.box.leaves import Parameter
 from flowgraph.boxes.elementwise.arithmetic import Add
 from flowgraph.boxes.elementwise.complex_numbers import Cast
-from flowgraph.boxes.engine.output_of import Part
-from flowgraph.boxes.engine.passing_on import Barrier
+from flowgraph.boxes.engine.passing_on import Barrier, Part
 from flowgraph.boxes.indexing.index import Index
 from flowgraph.boxes.linear_algebra.products import AddMatMul, MatMul
 from flowgraph.boxes.shape.arrangement import Transpose

@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextvars
 import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flowgraph.box.leaves import new_lock
 from flowgraph.errors import UsageError
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future, ThreadPoolExecutor
 
 _pool: ThreadPoolExecutor | None = None
 _making = new_lock()
@@ -54,6 +56,8 @@ def in_threads(work: Callable[[Sequence[Any]], None], shares: Sequence[Sequence[
 
 def _finish(futures: Sequence[Future[None]]) -> None:
     """Wait for all, also through interruptions, the last of which is raised afterwards."""
+    from concurrent.futures import wait
+
     interruption: BaseException | None = None
     while True:
         try:
@@ -67,6 +71,8 @@ def _finish(futures: Sequence[Future[None]]) -> None:
 
 def _threads() -> ThreadPoolExecutor:
     global _pool
+    from concurrent.futures import ThreadPoolExecutor  # loads `logging`, which an import of flowgraph need not wait for
+
     with _making:
         if _pool is None:
             _pool = ThreadPoolExecutor(MOST, thread_name_prefix="flowgraph")

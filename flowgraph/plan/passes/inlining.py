@@ -10,10 +10,9 @@ import numpy as np
 from flowgraph.box import Box, Constant, Leaf
 from flowgraph.boxes.elementwise.arithmetic import Multiply, Negative
 from flowgraph.boxes.elementwise.comparison import GreaterEqual
-from flowgraph.boxes.elementwise.exponential import Exp
-from flowgraph.boxes.elementwise.power import ConstantPower, Square
+from flowgraph.boxes.elementwise.exponential import ConstantPower, Exp, Square
 from flowgraph.boxes.elementwise.selection import Absolute, Maximum
-from flowgraph.boxes.engine.output_of import Part
+from flowgraph.boxes.engine.passing_on import Part
 from flowgraph.boxes.engine.shape_like import BroadcastLike, CountLike, ReshapeLike, SumLike, count
 from flowgraph.boxes.indexing.index import ArangeLike, IndexAdd
 from flowgraph.boxes.linear_algebra.products import MatMul, TensorDot

@@ -11,7 +11,7 @@ from flowgraph.box import Box, Constant
 from flowgraph.box.inference import axes_of
 from flowgraph.boxes.elementwise.arithmetic import Add, Multiply, Positive, Subtract
 from flowgraph.boxes.elementwise.comparison import Equal, GreaterEqual, LessEqual
-from flowgraph.boxes.elementwise.power import Square
+from flowgraph.boxes.elementwise.exponential import Square
 from flowgraph.boxes.elementwise.selection import Maximum, Minimum
 from flowgraph.boxes.linear_algebra.products import AddMatMul, MatMul
 from flowgraph.boxes.neural.label import MinusAt, OneHot, PlacesOf

@@ -48,23 +48,30 @@ def simplify(graph: Graph, without: frozenset[str] = frozenset(), updated: int =
 
     The last `updated` outputs are new values of parameters.
     """
+    share = "common" not in without
+    # First what needs sums and products as they were written: the early rules move factors between them.
     if "repeated" not in without:
         graph = products.sum_before_product(graph, builder(without))
     if "slices" not in without:
         graph = join_slices(graph, builder(without))
+    # Then the rules that need no others and make a graph smaller, box by box: signs and factors gather at the outside.
     graph = reduce(graph, builder(without))
+    # The slope of a rectifier over pooling is recognised by the factors that it has now, 0.5 or none.
     if "pooling" not in without and any(isinstance(box, MaxPool) for box in graph.boxes):
-        graph = reduce(graph, Builder(rectified_pooling.RULES, "common" not in without))
+        graph = reduce(graph, Builder(rectified_pooling.RULES, share))
+    # Factors that have gathered go back to the smallest arrays, in one move each; what gathers them is left out now.
     if "scales" not in without:
         graph = move_scales(graph, builder(without, of_changes=True), updated)
-    share = "common" not in without
+    # Only now the ways of NumPy, which hide the algebra from the passes above. Layout before products with ones: it
+    # says whether sums go over rows or columns. Numbers of one example last: shapes do not change again.
     if "transpose_layout" not in without:
         graph = transpose_layout.transpose_scores(graph, Builder(_late_rules("transpose_layout", _classes()), share))
     if "products" not in without:
         graph = reduce(graph, Builder(_late_rules("products", _classes()), share))
     if "batch_one" not in without and any(map(batch_one.is_single, graph.boxes)):
         graph = reduce(graph, Builder(_late_rules("batch_one", _classes()), share))
-    if "common" not in without:
+    # At the end what counts how often a value is read.
+    if share:
         graph = share_copies(graph)
     return graph if "accumulation" in without else accumulate(graph)
 

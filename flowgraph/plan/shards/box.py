@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Array, Box, Constant, Value
-from flowgraph.boxes.engine.output_of import TUPLES_OF_ONE
-from flowgraph.boxes.engine.output_of import Part as Output
+from flowgraph.boxes.engine.passing_on import TUPLES_OF_ONE
+from flowgraph.boxes.engine.passing_on import Part as Output
 from flowgraph.graph import Graph
 from flowgraph.graph.passes import forward
 from flowgraph.graph.table import total_flops

@@ -10,7 +10,7 @@ import numpy as np
 
 from flowgraph.box import Box, Constant, Elementwise, Leaf
 from flowgraph.box.leaves import Input
-from flowgraph.boxes.engine.output_of import Part as Output
+from flowgraph.boxes.engine.passing_on import Part as Output
 from flowgraph.boxes.indexing.index import Index
 from flowgraph.boxes.linear_algebra.products import MatMul
 from flowgraph.boxes.neural.label import PlacesOf

@@ -34,7 +34,8 @@ ESTIMATORS = {
     "scaled": make_pipeline(StandardScaler(), LogisticRegression()),
     "polynomials": make_pipeline(MinMaxScaler(), PolynomialFeatures(2), PCA(3), MLPClassifier((8,), max_iter=30)),
     "cleaned": make_pipeline(
-        SimpleImputer(), Normalizer(), RobustScaler(), SGDClassifier(loss="log_loss", random_state=0)),
+        SimpleImputer(), Normalizer(), RobustScaler(), SGDClassifier(loss="log_loss", random_state=0)
+    ),
 }  # fmt: skip
 
 

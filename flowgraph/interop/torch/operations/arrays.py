@@ -13,9 +13,8 @@ from flowgraph.box.vocabulary import Foreign
 from flowgraph.boxes import broadcast_like, logsumexp
 from flowgraph.boxes.engine.passing_on import StopGradient
 from flowgraph.errors import UnsupportedError
-from flowgraph.interop.formulas import along, padded, taken_along, times
-from flowgraph.interop.rule_table import NoBoxesError
-from flowgraph.interop.torch.rules import register
+from flowgraph.interop.rules import NoBoxesError, along, padded, taken_along, times
+from flowgraph.interop.torch.operations import register
 from flowgraph.interop.torch.symbolic_sizes import counted, filled, number_of, size_behind
 from flowgraph.shapes.size import Size
 

@@ -24,9 +24,8 @@ from flowgraph.boxes import (
     softplus,
 )
 from flowgraph.boxes.engine.passing_on import StopGradient
-from flowgraph.interop.formulas import times
-from flowgraph.interop.rule_table import NoBoxesError
-from flowgraph.interop.torch.rules import register, with_memory
+from flowgraph.interop.rules import NoBoxesError, times
+from flowgraph.interop.torch.operations import register, with_memory
 from flowgraph.training.mlp import dropout
 
 SELU_ALPHA, SELU_SCALE = 1.6732632423543772848170429916717, 1.0507009873554804934193349852946

@@ -21,8 +21,9 @@ from flowgraph.boxes import (
     softplus,
 )
 from flowgraph.boxes.engine.passing_on import InTraining
-from flowgraph.interop.formulas import (
+from flowgraph.interop.rules import (
     CONVOLUTIONS,
+    NoBoxesError,
     affine,
     beyond,
     channelwise,
@@ -32,8 +33,7 @@ from flowgraph.interop.formulas import (
     shortest_padding,
     standardised,
 )
-from flowgraph.interop.rule_table import NoBoxesError
-from flowgraph.interop.torch.rules import register, with_memory
+from flowgraph.interop.torch.operations import register, with_memory
 from flowgraph.interop.torch.symbolic_sizes import filled
 
 REDUCTIONS = ("none", "mean", "sum")

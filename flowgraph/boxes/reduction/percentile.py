@@ -20,8 +20,8 @@ from flowgraph.boxes.numpy_api.array_arguments import (
     one_axis,
     take_axis,
 )
-from flowgraph.boxes.reduction.nan_reduction import may_be_nan
-from flowgraph.boxes.statistics.quantile import METHODS, Median, Quantile, held, places
+from flowgraph.boxes.reduction.extremes import may_be_nan
+from flowgraph.boxes.reduction.quantile import METHODS, Median, Quantile, held, places
 from flowgraph.errors import DtypeError, ShapeError, UsageError
 from flowgraph.shapes.spec import same, shape_text
 

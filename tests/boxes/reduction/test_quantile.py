@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import flowgraph as fg
-from flowgraph.boxes.statistics.quantile import METHODS
+from flowgraph.boxes.reduction.quantile import METHODS
 from flowgraph.errors import ShapeError, UsageError
 from tests.boxes.numpy_calls import assert_as_numpy, assert_every_batch
 

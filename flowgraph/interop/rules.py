@@ -1,14 +1,68 @@
-"""What several libraries have under names of their own, made of NumPy functions and boxes, shared by their rules."""
+"""Rules by which operations of other libraries become boxes: their tables, and what several of these are made of."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 
+from flowgraph.box import Box, Constant
 from flowgraph.box.vocabulary import Foreign
 from flowgraph.boxes import Conv1d, Conv2d, Conv3d
+from flowgraph.errors import UnsupportedError, UsageError
+from flowgraph.shapes.spec import same, shape_text
+
+Translation = TypeVar("Translation", bound=Callable[..., Any])
+
+
+class NoBoxesError(Exception):
+    """Raised by a conversion rule for settings without boxes; an opaque box is used then."""
+
+
+class RuleTable:
+    """The conversion rules for a library, by the names of its operations.
+
+    A rule takes what the operation takes, with a box in the place of each array, and returns a box, or a tuple of boxes
+    where the operation has several results.
+    """
+
+    def __init__(self) -> None:
+        self._rules: dict[str, Callable[..., Any]] = {}
+
+    def rule_for(self, *names: str) -> Callable[[Translation], Translation]:
+        """Register a rule for the operations of these names; a later rule for a name takes the place of an earlier."""
+        if not names or not all(isinstance(name, str) for name in names):
+            raise UsageError(f"rule_for: found {names!r}, needs names of operations")
+
+        def register(rule: Translation) -> Translation:
+            self._rules.update(dict.fromkeys(names, rule))
+            return rule
+
+        return register
+
+    def of(self, names: Iterable[str]) -> Callable[..., Any] | None:
+        """The rule for the first of these names that has one, None if none has."""
+        return next((self._rules[name] for name in names if name in self._rules), None)
+
+    @property
+    def names(self) -> list[str]:
+        """The names that have rules."""
+        return sorted(self._rules)
+
+
+def fitted(who: str, made: Any, shape: Any, dtype: np.dtype[Any]) -> Box:
+    """A box of that dtype: the one that was made, or what converts it; one of another shape is refused."""
+    box: Any = made if isinstance(made, Box) else Constant(made)
+    if len(box.shape) != len(shape) or not all(map(same, box.shape, shape)):
+        raise UnsupportedError(f"{who} gave the shape {shape_text(box.shape)}, needs {shape_text(tuple(shape))}")
+    if box.dtype == dtype:
+        return box  # type: ignore[no-any-return]
+    if isinstance(box, Constant) and box.name is None:
+        return Constant(box.value.astype(dtype))
+    converted: Box = np.real(box).astype(dtype) if box.dtype.kind == "c" and dtype.kind != "c" else box.astype(dtype)
+    return converted
+
 
 CONVOLUTIONS: dict[int, Any] = {3: Conv1d, 4: Conv2d, 5: Conv3d}
 """By the number of axes of their input."""
@@ -17,6 +71,11 @@ CONVOLUTIONS: dict[int, Any] = {3: Conv1d, 4: Conv2d, 5: Conv3d}
 def times(factor: Foreign, a: Foreign) -> Any:
     """The product; the array itself where the factor is 1."""
     return a if isinstance(factor, int | float) and factor == 1 else factor * a
+
+
+def cast(a: Foreign, dtype: Foreign) -> Any:
+    """The values in a dtype; the array itself where it has it."""
+    return a if a.dtype == dtype else a.astype(dtype)
 
 
 def along(a: Foreign, axis: int, item: Foreign) -> tuple[Any, ...]:
@@ -75,7 +134,7 @@ def likelihood_loss(
     """-log_p of the class of each example, weighted by the class; examples of the class `ignored` count for nothing."""
     counted = None if ignored is None else labels != ignored
     classes = labels if counted is None else np.where(counted, labels, labels.dtype.type(0))
-    places = np.expand_dims(classes if classes.dtype == np.int64 else classes.astype(np.int64), axis)
+    places = np.expand_dims(cast(classes, np.int64), axis)
     losses = -np.squeeze(np.take_along_axis(log_p, places, axis=axis), axis=axis)
     each = np.ones_like(losses) if weights is None else weights[classes]
     each = each if counted is None else np.where(counted, each, log_p.dtype.type(0))
