@@ -9,7 +9,7 @@ from tests.commit import seed_of_commit
 from tests.fuzz.mistakes import PUT_BACK, in_plans
 from tests.fuzz.session import Session
 
-SECONDS = 25.0 if settings().derandomize else 10.0
+SECONDS = 20.0 if settings().derandomize else 10.0
 """Of the profile that decides what lands, and of a run at the desk."""
 
 

@@ -89,6 +89,7 @@ def test_random_graphs(interpreted, graph):
     compare(graph)
 
 
+@pytest.mark.sampled(one_in=3)
 @settings(max_examples=3)
 @given(graph=graphs(dtypes=(np.float32, np.float64)))
 def test_random_graphs_compiled(graph):
@@ -102,6 +103,7 @@ def test_every_activation(interpreted, hidden, count, dtype):
     against_numpy(network(dtype, hidden), batch(count, dtype), dtype)
 
 
+@pytest.mark.sampled(one_in=4)
 @pytest.mark.parametrize("count", [40])
 def test_all_activations_in_one_compiled_network(count):
     x, y = fg.Input("x", shape=("N", 24)), fg.Input("y", shape=("N",), dtype=int)

@@ -106,6 +106,7 @@ print(one.updates)
 """
 
 
+@pytest.mark.sampled(one_in=3)
 def test_killed_again_and_again(path):
     """kill -9 before, in the middle of and after writes, a training carried on by one process after the other."""
     ended = None

@@ -55,6 +55,7 @@ def assert_same(found, expected):
         np.testing.assert_allclose(found[what], expected[what], rtol=1e-11, atol=1e-13)
 
 
+@pytest.mark.sampled(one_in=6)
 @pytest.mark.parametrize("use", ["devices", "mesh", "weights"])
 def test_eight_devices_agree_with_one(alone, use):
     """100 examples in batches of 16: the last batch of each epoch has 4, for which there are too many devices."""
