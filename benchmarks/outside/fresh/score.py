@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
-from benchmarks.kept import Kept
+from benchmarks.stored import Stored
 from benchmarks.outside.checkers import CHECKERS
 from benchmarks.outside.entry import FRAMEWORKS, Entry
 from benchmarks.outside.fresh.registry import SETS, all_packages, split
@@ -27,17 +27,17 @@ def answers(entries: list[Entry], checker: str) -> Iterator[tuple[str, dict[str,
                 yield from json.loads(text).items()
 
 
-def measure(name: str, checker: str, kept: Kept, wanted: str | None) -> Iterator[Result]:
-    """Every entry of a set, package by package; what is kept is not run again."""
+def measure(name: str, checker: str, stored: Stored, wanted: str | None) -> Iterator[Result]:
+    """Every entry of a set, package by package; what is stored is not run again."""
     for package in all_packages():
         if split()[package.name] != name or wanted not in (None, package.name) or not package.installed():
             continue
-        missing = [entry for entry in package.entries if f"{checker}: {entry.title}" not in kept.found]
+        missing = [entry for entry in package.entries if f"{checker}: {entry.title}" not in stored.found]
         for title, answer in answers(missing, checker) if missing else ():
-            kept(f"{checker}: {title}", partial(dict, answer))
+            stored(f"{checker}: {title}", partial(dict, answer))
         lost = {"verdict": "crash", "seconds": 0.0, "reasons": ["the process that imported the package ended"]}
         for entry in package.entries:
-            result = Result(entry, kept.found.get(f"{checker}: {entry.title}", lost))
+            result = Result(entry, stored.found.get(f"{checker}: {entry.title}", lost))
             print(line(result), flush=True)
             yield result
 
@@ -66,13 +66,13 @@ def main(options: list[str]) -> None:
     def option(name: str) -> str | None:
         return options[options.index(name) + 1] if name in options else None
 
-    name, kept, tables, everything = option("--set"), Kept(options), [], {}
+    name, stored, tables, everything = option("--set"), Stored(options), [], {}
     if name not in SETS:
         raise SystemExit("--set one or --set two")
     for checker in CHECKERS:
         if option("--checker") in (None, checker):
             print(f"-- {checker}")
-            results = list(measure(name, checker, kept, option("--package")))
+            results = list(measure(name, checker, stored, option("--package")))
             tables += [summary(results, checker), fails(results)]
             everything[checker] = {one.entry.title: {"outcome": one.outcome, **one.answer} for one in results}
     print("\n\n".join(tables))
