@@ -10,11 +10,11 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
-from benchmarks.stored import Stored
 from benchmarks.outside.checkers import CHECKERS
 from benchmarks.outside.entry import FRAMEWORKS, Entry
 from benchmarks.outside.fresh.registry import SETS, all_packages, split
 from benchmarks.outside.score import ROOT, Result, line, summary
+from benchmarks.stored import Stored
 
 
 def answers(entries: list[Entry], checker: str) -> Iterator[tuple[str, dict[str, Any]]]:
