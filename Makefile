@@ -1,12 +1,15 @@
 # Each target makes .venv and installs what it needs; a fresh machine with Python 3.11 or newer is enough.
 PYTHON ?= python3
 BIN := .venv/bin
+# Tests start hundreds of interpreters: each would compile the whole package anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: demo test quick coverage lint check pages docs notebooks bench mutants release-check clean
 
 demo: .venv/demo
 	$(BIN)/flowgraph demo
 
+# The sample of the commit; with FLOWGRAPH_THOROUGH=1 every test, as in the night. CONTRIBUTING.md says which.
 test: .venv/check
 	$(BIN)/python -m pytest -n 2 --dist worksteal
 
@@ -15,7 +18,7 @@ coverage: .venv/check
 	$(BIN)/python -m pytest -n 2 --dist worksteal --cov --cov-report=term --cov-report=xml
 	$(BIN)/python tests/coverage_floor.py coverage.xml
 
-# What a change of the engine most likely breaks; see "Quick tests" in CONTRIBUTING.md.
+# What a change of the engine most likely breaks.
 quick: .venv/check
 	$(BIN)/python -m pytest tests --quick -n 2 --dist worksteal
 

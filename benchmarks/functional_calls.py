@@ -25,7 +25,6 @@ from __future__ import annotations
 import gc
 import itertools
 import json
-import os
 import subprocess
 import sys
 import time
@@ -484,7 +483,6 @@ def growths(idiom: str, libraries: list[str]) -> Iterator[tuple[str, float]]:
 
 def main() -> None:
     """Print the table, and the same as JSON."""
-    os.environ.setdefault("FLOWGRAPH_THREADS", "1")
     if "--plans" in sys.argv:
         print(json.dumps(beside_plans()))
         return

@@ -22,7 +22,7 @@ def main() -> None:
     from tests.fuzz.session import Session
 
     parser = argparse.ArgumentParser(prog="python -m benchmarks fuzz", description=__doc__.splitlines()[0])
-    parser.add_argument("--seconds", type=float, help="seconds of the clock; 60 if --programs is not given either")
+    parser.add_argument("--seconds", type=float, help="seconds of the processor; 60 if --programs is not given either")
     parser.add_argument("--programs", type=int, default=10**9, help="most programs")
     parser.add_argument("--seed", default="random", help="a number, or random")
     parser.add_argument("--put-back", action="store_true", help="five seeds for each mistake that plans once had")

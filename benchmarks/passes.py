@@ -2,7 +2,8 @@
 
 Each step is compiled anew for every pass, with parameters of its own; all take turns in one process, several rounds,
 the best of each. A number of 1.10 says that the step takes 10 % longer without the pass. A step whose source is the
-same without the pass is not measured: its place has a dot.
+same without the pass is not measured: its place has a dot. The last column is the time of the step with all passes,
+divided by that of the step whose batch two threads compute: `fg.compile(..., threads=2)`.
 
     python -m benchmarks passes
     python -m benchmarks passes --quick                            three small steps, few rounds
@@ -26,13 +27,17 @@ from flowgraph.plan import PASSES
 
 QUICK = ("MLP 1: 64-32-10", "momentum 32: 64-64-10", "attention")
 BATCH_SECONDS = 2e-3
+THREADS = "threads"
+"""The column of two threads."""
+
+COLUMNS = (*PASSES, THREADS)
 
 
 class Candidate:
     """A step compiled without some passes, and the best of its times."""
 
-    def __init__(self, step: Callable[..., Any], dtype: str, without: Sequence[str]) -> None:
-        self.plan, self.call = step(dtype, without=without)
+    def __init__(self, step: Callable[..., Any], dtype: str, **options: Any) -> None:
+        self.plan, self.call = step(dtype, **options)
         self.call()
         start = time.perf_counter()
         self.call()
@@ -54,15 +59,17 @@ class Candidate:
 
 def gains(name: str, dtype: str, passes: Sequence[str], rounds: int, seconds: float) -> dict[str, float]:
     """For each pass that changes the step, its time without the pass by that with all; and that, under ""."""
-    whole = Candidate(STEPS[name], dtype, ())
-    others = {one: Candidate(STEPS[name], dtype, (one,)) for one in passes}
+    whole = Candidate(STEPS[name], dtype)
+    others = {one: Candidate(STEPS[name], dtype, without=(one,)) for one in passes if one != THREADS}
+    others |= {THREADS: Candidate(STEPS[name], dtype, threads=2)} if THREADS in passes else {}
     source = whole.plan.source
     others = {one: candidate for one, candidate in others.items() if candidate.plan.source != source}
     for number in range(rounds):
         turns = [whole, *others.values()]
         for candidate in turns[:: 1 if number % 2 else -1]:
             candidate.measure(seconds)
-    return {"": whole.best, **{one: candidate.best / whole.best for one, candidate in others.items()}}
+    ratios = {one: candidate.best / whole.best for one, candidate in others.items()}
+    return {"": whole.best, **{one: 1 / ratio if one == THREADS else ratio for one, ratio in ratios.items()}}
 
 
 def table(found: dict[str, dict[str, float]], passes: Sequence[str]) -> str:
@@ -92,14 +99,14 @@ def parsed(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks passes", description=str(__doc__).splitlines()[0])
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--steps", help=f"by commas: {', '.join(STEPS)}")
-    parser.add_argument("--passes", help=f"by commas: {', '.join(PASSES)}")
+    parser.add_argument("--passes", help=f"by commas: {', '.join(COLUMNS)}")
     parser.add_argument("--dtype", default="float32")
     parser.add_argument("--rounds", type=int)
     parser.add_argument("--seconds", type=float, help="of measuring, for a pass in a round")
     parser.add_argument("--out", type=Path, default=Path("out"))
     options = parser.parse_args(arguments)
     options.steps = _named(options.steps, QUICK if options.quick else list(STEPS))
-    options.passes = _named(options.passes, PASSES)
+    options.passes = _named(options.passes, COLUMNS)
     options.rounds = options.rounds or (2 if options.quick else 10)
     options.seconds = options.seconds or (0.005 if options.quick else 0.03)
     return options

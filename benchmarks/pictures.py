@@ -187,7 +187,7 @@ def main() -> None:
     arguments = parser.parse_args([one for one in sys.argv[1:] if one != "pictures"])
     if not AVAILABLE:
         raise SystemExit(MISSING)
-    tools = ["builtin", *(["dot"] if engines.find("dot") else [])]
+    tools = ["builtin", *(["dot"] if engines.find() else [])]
     head = " ".join(f"{kind:>8}" for kind in KINDS)
     print(f"  {'':<16} untrue {head}   edges crossings    length    Mpx2  seconds")
     sums: dict[tuple[str, str], Counter[str]] = {}

@@ -78,40 +78,12 @@ def layouts(rows: int) -> tuple[Call, Call]:
     return scores(rows, False)[1], scores(rows, True)[1]
 
 
-def tiles(kilobytes: int) -> tuple[Call, Call]:
-    """Five lines over an array: whole, or in tiles of 256 KB (`numpy.tiling`, LARGE)."""
-    return _chain(kilobytes << 10, kilobytes << 10), _chain(kilobytes << 10, 1 << 18)
-
-
-def tile_sizes(kilobytes: int) -> tuple[Call, Call]:
-    """Five lines over 16 MB in tiles of this size, beside tiles of 256 KB (`numpy.tiling`, TILE)."""
-    return _chain(1 << 24, kilobytes << 10), _chain(1 << 24, 1 << 18)
-
-
-def _chain(size: int, tile: int) -> Call:
-    x = np.random.default_rng(0).standard_normal(size // 4).astype("float32")
-    out, half = np.empty_like(x), np.float32(0.5)
-    cuts = [(x[i : i + tile // 4], out[i : i + tile // 4]) for i in range(0, size // 4, tile // 4)]
-
-    def call() -> None:
-        for a, o in cuts:
-            np.multiply(a, half, o)
-            np.add(o, a, o)
-            np.multiply(o, o, o)
-            np.subtract(o, a, o)
-            np.maximum(o, half, out=o)
-
-    return call
-
-
 EXPERIMENTS = [
     Experiment("largest of a row of n: reduction", (64, 1024, 4096, 16384, 65536), extreme),
     Experiment("sum of a row of n: reduction", (64, 1024, 4096, 16384, 65536), row_sum),
     Experiment("n x n sum and product: one pass", (32, 64, 128, 256, 512), sum_of_product),
     Experiment("softmax of n x 10: in columns", (4, 8, 16, 64, 256), lambda rows: scores(rows, False)),
     Experiment("columns of n x 10: copied", (64, 128, 256, 512, 2048), layouts),
-    Experiment("5 lines over n KB: tiles of 256 KB", (512, 1024, 2048, 8192, 32768), tiles),
-    Experiment("16 MB in tiles of n KB: of 256 KB", (16, 64, 128, 512, 2048, 8192), tile_sizes),
 ]
 
 

@@ -71,7 +71,9 @@ CALLS = {
 
 
 def kinds(annotation):
-    """The parts of a union, and of unions in it."""
+    """The parts of a union, and of unions in it, without what is said of its values beside their type."""
+    if typing.get_origin(annotation) is typing.Annotated:
+        annotation = annotation.__origin__
     parts = typing.get_args(annotation) if typing.get_origin(annotation) in (typing.Union, types.UnionType) else ()
     return [kind for part in parts for kind in kinds(part)] or [annotation]
 

@@ -114,7 +114,6 @@ TEXT_ALONE = {
     "CustomVjp": "a function", "Mapped": "a function, whose text names what it maps", "TestSet": "stays closed",
     "Exercise": "its text is the task",
     "GraphModule": "PyTorch shows its modules",
-    "FlowgraphClassifier": "scikit-learn shows it", "FlowgraphRegressor": "scikit-learn shows it",
     "Trainer": "its history shows itself",
     "Fed": "arrays of a batch",
     "Size": "a number or its name", "Specialised": "one compiled function of a plan",

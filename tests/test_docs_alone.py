@@ -145,6 +145,7 @@ print(json.dumps(sorted(one.name.lower().replace("_", "-") for one in importlib.
 """
 
 
+@pytest.mark.sampled(one_in=4)
 @pytest.mark.parametrize("extras", ["", "[cli]", "[sklearn]", "[hypothesis] [pytest]", "[tables]"])
 def test_an_environment_holds_the_extras_and_what_they_require_and_no_more(extras, environment):
     """Told twice: by the metadata that Python finds there, and by what can be imported."""

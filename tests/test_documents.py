@@ -19,11 +19,11 @@ ROOT = Path(__file__).parent.parent
 NOTEBOOKS = notebooks.paths()
 MODULES = sorted(m.name for m in pkgutil.walk_packages(flowgraph.__path__, "flowgraph.") if "__main__" not in m.name)
 
-SLOW = {"gradient-tests-in-ci.md", "model-selection.md"}
-"""Pages that check functions of every framework or train many networks, in several seconds."""
+LONG = {"gradient-tests-in-ci.md", "model-selection.md"}
+"""Pages that check functions of every framework, or train many networks."""
 
-MARKED = [
-    pytest.param(page, marks=pytest.mark.slow if page.name in SLOW else (), id=pages.name(page))
+RUN = [
+    pytest.param(page, marks=pytest.mark.sampled(one_in=20 if page.name in LONG else 10), id=pages.name(page))
     for page in pages.pages()
     if page.name not in docs_alone.NOT_RUN and pages.stages(page)
 ]
@@ -38,7 +38,7 @@ def environment(tmp_path_factory):
 
 
 @pytest.mark.no_cover  # what pages show has tests of its own
-@pytest.mark.parametrize("page", MARKED)
+@pytest.mark.parametrize("page", RUN)
 def test_a_page_runs_with_what_it_installs_alone(page, environment):
     failures = docs_alone.failures(page, environment)
     assert not failures, "\n".join(failures)
@@ -63,6 +63,7 @@ def test_every_command_that_is_not_run_is_on_a_page():
     assert {docs_alone.elsewhere(command) for command in commands} - {None} == docs_alone.ELSEWHERE.keys()
 
 
+@pytest.mark.sampled(one_in=6)
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
 def test_a_notebook_shows_what_a_run_gives(path):
     """In words and numbers; of pictures and pages only that they are there: their text varies with matplotlib."""

@@ -20,7 +20,7 @@ OTHERWISE = {
 WHOLE = {
     "choices", "contract", "display", "distribution", "docs_alone", "docstrings", "documents", "errors", "hostile_text",
     "layers", "lecture",
-    "mirror", "mistakes", "quick", "recipe", "release", "sabotage", "site", "types",
+    "mirror", "mistakes", "recipe", "release", "sabotage", "selection", "site", "types",
 }  # fmt: skip
 """Tests of the package as a whole, of the modules beside its folders, and of what stands around it."""
 

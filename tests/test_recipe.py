@@ -17,7 +17,7 @@ from tools.boxes_stub import stub
 
 ROOT = Path(__file__).resolve().parent.parent
 RECIPE = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
-VALUES = "tests/values/activation.py"
+VALUES = "tests/values/neural.py"
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +52,7 @@ def run(folder, code):
     return done.stdout
 
 
-@pytest.mark.slow
+@pytest.mark.sampled(one_in=3)
 def test_the_box_is_exported_checked_and_in_every_page(copy):
     code = """
 import flowgraph as fg, numpy as np
@@ -76,7 +76,7 @@ def blocked():
     return sorted(name for name, found in modules.items() if others & {one.lower().replace("_", "-") for one in found})
 
 
-@pytest.mark.slow
+@pytest.mark.sampled(one_in=3)
 def test_the_commands_of_the_recipe_need_only_what_a_newcomer_installs(tests_copy):
     assert "dev" in EXTRAS
     assert "`make .venv/dev`" in RECIPE

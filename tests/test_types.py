@@ -10,7 +10,7 @@ import pytest
 
 from tools import open_types
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.sampled(one_in=3)
 
 ROOT = Path(__file__).parent.parent
 USER = "tests/typed_user.py"

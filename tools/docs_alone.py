@@ -33,7 +33,7 @@ ELSEWHERE = {
 """Commands that are not run here, and why."""
 
 NOT_RUN = {"gallery.md"}
-"""Pages whose blocks are tried elsewhere: the lines of the gallery's boxes in tests/rendering/test_box_code.py."""
+"""Pages whose blocks are tried elsewhere: the lines of the gallery's boxes in tests/rendering/test_gallery.py."""
 
 Environment = Callable[[Needed], Path]
 Steps = list[tuple[Block, dict[str, Any]]]

@@ -17,7 +17,7 @@ from flowgraph.box.leaves import Input
 from flowgraph.checking.cases import Case, cases
 from flowgraph.graph import Graph
 from flowgraph.interop.jax import has_twin
-from flowgraph.interop.onnx.writing import is_exportable
+from flowgraph.interop.onnx import is_exportable
 
 DOORS: Mapping[str, Callable[[Graph], bool]] = {"JAX": has_twin, "ONNX": is_exportable}
 """Columns by their title."""

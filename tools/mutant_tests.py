@@ -202,6 +202,7 @@ class Copy:
             os.chdir(self.home)
             sys.path[:0] = [str(self.home)]
             os.environ |= {"PYTHONPATH": str(self.home), "HYPOTHESIS_PROFILE": "ci"}
+            os.environ |= {"FLOWGRAPH_FUZZ_SEED": str(self.seed)}  # of the sample, outside of git
             status = call()
         except BaseException as error:
             print(f"{type(error).__name__}: {error}", flush=True)

@@ -456,7 +456,7 @@ class ArrayMethods(Node, Operators[Made]):
         elif trace.for_all:
             why, more = f"which {concrete_values.UNDER_JIT}", _JIT
         else:
-            why, more = "which is differentiated, and as numbers it would carry no gradient", ""
+            why, more = f"which {concrete_values.DIFFERENTIATED}", ""
         raise UsageError(f"{self.title}: found {what} of a box, {why}; {way_out}" + (f"; {more}" if more else ""))
 
 

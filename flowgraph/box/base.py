@@ -193,12 +193,14 @@ class Box(ArrayMethods["Box"]):
         ShapeError
             If the shapes do not fit the signature.
         """
+        shapes = [spec.shape for spec in specs]
         try:
-            (shape,) = signature.result([spec.shape for spec in specs], self.names_of_children())
+            (shape,) = signature.result(shapes, self.names_of_children())
         except SignatureMismatchError as mismatch:
             raise self.shape_error(str(mismatch), f"signature {signature.text}") from None
-        small = zip(signature.sampled([spec.shape for spec in specs]), [spec.dtype for spec in specs], strict=True)
-        return Spec(shape, try_dtype(self, tuple(small)))
+        dtypes = [spec.dtype for spec in specs]
+        known = (*map(len, shapes), *dtypes)
+        return Spec(shape, try_dtype(self, known, lambda: map(Spec, signature.sampled(shapes), dtypes)))
 
     def _infer(self) -> None:
         """Find out shape and dtype of the value."""

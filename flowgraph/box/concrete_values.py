@@ -120,6 +120,9 @@ class Trace:
 UNDER_JIT = "has no number in a function under jit, which is called once for all values"
 """Why a box is no number there, as errors say it."""
 
+DIFFERENTIATED = "is differentiated, and as numbers it would carry no gradient"
+"""Why it is none in a derivative."""
+
 current: Callable[[], Trace | None] = _current.get
 """The trace that is going on, if any."""
 

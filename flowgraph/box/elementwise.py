@@ -79,7 +79,8 @@ class Elementwise(Box, abstract=True):
             raise self.shape_error(
                 "the shapes of the children do not broadcast; needs equal sizes or 1 along each axis, from the last on"
             )
-        dtype = try_dtype(self, tuple([((), spec.dtype) for spec in specs]))
+        dtypes = tuple([spec.dtype for spec in specs])
+        dtype = try_dtype(self, dtypes, lambda: [Spec((), dtype) for dtype in dtypes])
         return first if shape is first.shape and dtype is first.dtype else Spec(shape, dtype)
 
     def flops(self, shape: Shape, *shapes: Shape) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -56,20 +56,15 @@ def small_shape(ndim: int) -> Shape:
     return (2,) * min(ndim, 8) + (1,) * (ndim - 8)
 
 
-def try_dtype(box: Node, small: tuple[tuple[Shape, np.dtype[Any]], ...]) -> np.dtype[Any]:
-    """The dtype of the value, from a trial on arrays of these small shapes and dtypes."""
-    dtype: np.dtype[Any] = _cached(box, small, _dtype_by_trial)
-    return dtype
+def try_dtype(box: Node, known: tuple[Any, ...], small: Callable[[], Iterable[Spec]]) -> Any:
+    """The dtype of the value, from a trial on the few elements of `small()`; kept for children `known` like these."""
+    return _cached(box, known, lambda box, _: _trial(box, small(), {})[0].dtype)
 
 
 def try_fprop(box: Node, specs: Sequence[Spec]) -> Spec | tuple[Spec, ...]:
     """Shape and dtype of the value, from trials on arrays of several sizes for each name."""
     result: Spec | tuple[Spec, ...] = _cached(box, tuple(specs), _from_trials)
     return result
-
-
-def _dtype_by_trial(box: Node, small: Sequence[Any]) -> Any:
-    return _trial(box, [Spec(*shape_and_dtype) for shape_and_dtype in small], {})[0].dtype
 
 
 def _cached(box: Node, known: tuple[Any, ...], compute: Callable[[Node, tuple[Any, ...]], Any]) -> Any:
@@ -124,7 +119,7 @@ def _fit_outputs(box: Node, samples: Sequence[tuple[Mapping[str, int], list[Any]
     return specs if len(specs) > 1 else specs[0]
 
 
-def _trial(box: Node, specs: Sequence[Spec], sizes: Mapping[str, int]) -> list[Any]:
+def _trial(box: Node, specs: Iterable[Spec], sizes: Mapping[str, int]) -> list[Any]:
     arrays = [sample(Spec(tuple(evaluate(s, sizes) for s in spec.shape), spec.dtype)) for spec in specs]
     if (left := _left.get()) is not None:
         _spend(left, box, sum(array.size for array in arrays))

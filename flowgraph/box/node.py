@@ -63,11 +63,6 @@ class _Inside(dict[str, bool]):
 _inside = _Inside()
 
 
-def is_inside_flowgraph(path: str) -> bool:
-    """Whether a file is one of flowgraph's own."""
-    return path.startswith(_HERE)
-
-
 def is_built_in(cls: type[Any]) -> bool:
     """Whether a class is one of flowgraph's own; a class of boxes says it as `built_in`."""
     return cls.__module__.startswith("flowgraph.")

@@ -225,8 +225,12 @@ tuples of them."""
 def read_settings(cls: type[Node], given: dict[str, Any]) -> dict[str, Any]:
     """Every setting of a box: what is given, of the kind that its annotation says, else the default."""
     defaults = cls.default_settings
-    if len(defaults) == len(cls.settings) and all(value is defaults.get(name, UNFIT) for name, value in given.items()):
-        return defaults
+    for name, value in given.items():
+        if value is not defaults.get(name, UNFIT):
+            break
+    else:
+        if len(defaults) == len(cls.settings):
+            return defaults
     types: tuple[Any, ...] = tuple(map(type, given.values()))
     if not _UNCHANGING.issuperset(types):
         types = tuple([tuple(map(type, v)) if type(v) is tuple else type(v) for v in given.values()])

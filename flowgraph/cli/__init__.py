@@ -1,3 +1,3 @@
-"""The command line, a file per command; nothing else of flowgraph imports click."""
+"""The command line; nothing else of flowgraph imports click."""
 
 from flowgraph.cli.main import main as main

@@ -22,8 +22,7 @@ from flowgraph.checking.point import generator
 from flowgraph.checking.report import EXAMPLE_ONLY, VERDICTS, Report
 from flowgraph.checking.scope import EFFORTS
 from flowgraph.cli.ends import DONE, FAILED, UNDECIDED, WRONG, ToRead, line_of
-from flowgraph.cli.locate import arguments_of, draw_input, locate, read_feeds
-from flowgraph.errors import FlowgraphError, UsageError
+from flowgraph.cli.locate import arguments_of, locate, on_inputs, read_feeds
 from flowgraph.graph import Graph
 
 COLOURS = {"PASS": "green", "FAIL": "red"}  # the others are yellow
@@ -194,22 +193,4 @@ def _checked(thing: Any, arrays: Mapping[str, Any], options: Mapping[str, Any]) 
         return check_gradients(thing, *arguments_of(thing, arrays), **options)
     if not isinstance(thing, Graph):
         return check_gradients(thing, **options)
-    rng = generator(options["seed"])
-    sizes: dict[str, int] = {}
-    fed = {
-        thing.names[box]: arrays[thing.names[box]] if thing.names[box] in arrays else draw_input(box, sizes, rng)
-        for box in thing.inputs
-    }
-    unknown = arrays.keys() - fed.keys()
-    if unknown:
-        raise UsageError(f"the graph has no input {sorted(unknown)[0]!r}; it has {', '.join(fed) or 'none'}")
-    try:
-        return check_gradients(thing, fed, **options)
-    except (FlowgraphError, ValueError, IndexError) as error:
-        drawn = [name for name in fed if name not in arrays]
-        if not drawn:
-            raise
-        raise UsageError(
-            f"the graph did not run on numbers drawn for {', '.join(drawn)} ({error}); "
-            f"give its inputs with --feeds inputs.npz"
-        ) from error
+    return on_inputs(thing, arrays, generator(options["seed"]), lambda fed: check_gradients(thing, fed, **options))

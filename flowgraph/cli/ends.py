@@ -13,7 +13,7 @@ import click
 from flowgraph import starting
 from flowgraph.errors import FlowgraphError
 from flowgraph.printable import printable, printable_lines
-from flowgraph.saving.missing import must_exist
+from flowgraph.saving.replacing import must_exist
 
 DONE, WRONG, UNDECIDED, FAILED, MISUSED = 0, 1, 2, 3, 64
 """Done, or right; wrong, such as a gradient; undecided; not done, for what the line says; an option that is none.

@@ -10,7 +10,7 @@ import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -19,8 +19,11 @@ from flowgraph.checking.check import NEEDED, classes_of, is_checkable, targets_o
 from flowgraph.checking.code_contents import reachable_values
 from flowgraph.checking.target import name_of, parameter_names
 from flowgraph.data.files import read_npz
-from flowgraph.errors import UsageError
-from flowgraph.saving.missing import must_exist
+from flowgraph.errors import FlowgraphError, UsageError
+from flowgraph.graph import Graph
+from flowgraph.saving.replacing import must_exist
+
+_R = TypeVar("_R")
 
 
 def locate(place: str, with_arguments: bool = False) -> list[tuple[str, Any]]:
@@ -109,10 +112,9 @@ def _needed(function: Any) -> list[str]:
     """The arguments without which it cannot be called: those of forward where it has one."""
     forward = getattr(function, "forward", None)
     called = function if forward is None else forward
-    needed = [
-        one.name for one in inspect.signature(called).parameters.values() if one.default is one.empty
-        and one.kind.value < 3
-    ]  # fmt: skip
+    parameters = inspect.signature(called).parameters.values()
+    needed = [parameter.name for parameter in parameters if parameter.default is parameter.empty
+              and parameter.kind.value < 3]  # fmt: skip
     return needed[1:] if forward is not None and inspect.isclass(function) else needed
 
 
@@ -128,8 +130,28 @@ def _put_first(directory: Path) -> None:
         sys.path.insert(0, str(directory))
 
 
-def draw_input(box: Box, sizes: dict[str, int], rng: np.random.Generator) -> Any:
-    """Numbers for an input that is not fed: normal ones, or the labels 0 and 1; a named axis has one size."""
+def on_inputs(graph: Graph, arrays: Mapping[str, Any], rng: np.random.Generator, call: Callable[[Any], _R]) -> _R:
+    """What `call` gives for the inputs of a graph by name: arrays, and drawn numbers where there are none."""
+    sizes: dict[str, int] = {}
+    inputs = {graph.names[box]: box for box in graph.inputs}
+    unknown = sorted(arrays.keys() - inputs.keys())
+    if unknown:
+        raise UsageError(f"the graph has no input {unknown[0]!r}; it has {', '.join(inputs) or 'none'}")
+    drawn = [name for name in inputs if name not in arrays]
+    fed = {name: _drawn(box, sizes, rng) if name in drawn else arrays[name] for name, box in inputs.items()}
+    try:
+        return call(fed)
+    except (FlowgraphError, ValueError, IndexError) as error:
+        if not drawn:
+            raise
+        raise UsageError(
+            f"the graph did not run on numbers drawn for {', '.join(drawn)} ({error}); "
+            f"give its inputs with --feeds inputs.npz"
+        ) from error
+
+
+def _drawn(box: Box, sizes: dict[str, int], rng: np.random.Generator) -> Any:
+    """Normal numbers, or the labels 0 and 1; a named axis has one size."""
     shape = tuple(size if type(size) is int else sizes.setdefault(str(size), 3 + len(sizes)) for size in box.shape)
     if box.dtype.kind in "fc":
         return rng.normal(size=shape).astype(box.dtype)

@@ -134,7 +134,7 @@ def _text(result: Score) -> str:
     if result.refused:
         lines.append(f"slower, with a process for each mutant: {result.refused}")
     lines += [f"equivalent: {_title(one)}" for one in result.equivalent]
-    backwards = len({(one.mutant.file, one.mutant.backward) for one in result.outcomes})
+    backwards = len({(outcome.mutant.file, outcome.mutant.backward) for outcome in result.outcomes})
     apart = f", {len(result.equivalent)} equivalent (they answer fg.check as the original does)"
     lines.append(
         f"{total} mutants of {backwards} backward pass{'es' * (backwards != 1)}: {result.killed} killed "

@@ -11,8 +11,8 @@ import numpy as np
 
 from flowgraph.box import Box, Leaf
 from flowgraph.cli.ends import ToRead
-from flowgraph.cli.locate import draw_input, locate, read_feeds
-from flowgraph.errors import FlowgraphError, UsageError
+from flowgraph.cli.locate import locate, on_inputs, read_feeds
+from flowgraph.errors import UsageError
 from flowgraph.graph import Graph
 from flowgraph.graph.graph import Run
 from flowgraph.rendering.compose import DETAILS, DIRECTIONS
@@ -125,20 +125,8 @@ def graph_of(target: str) -> Graph:
 
 
 def _run(graph: Graph, feeds: Path | None, seed: int) -> Run:
-    arrays = read_feeds(feeds)
     rng = np.random.default_rng(seed)
-    sizes: dict[str, int] = {}
-    drawn = [graph.names[box] for box in graph.inputs if graph.names[box] not in arrays]
-    arrays |= {name: draw_input(graph[name], sizes, rng) for name in drawn}
-    try:
-        return graph.fprop(arrays, seed=seed)
-    except (FlowgraphError, ValueError, IndexError) as error:
-        if not drawn:
-            raise
-        raise UsageError(
-            f"the graph did not run on numbers drawn for {', '.join(drawn)} ({error}); "
-            f"give its inputs with --feeds inputs.npz"
-        ) from error
+    return on_inputs(graph, read_feeds(feeds), rng, lambda fed: graph.fprop(fed, seed=seed))
 
 
 def _has_gradient(graph: Graph) -> bool:

@@ -23,7 +23,6 @@ from flowgraph.data import load_inputs
 from flowgraph.data.preparation import Preparation
 from flowgraph.data.tables import read_table
 from flowgraph.errors import FileWriteError, SavedFileError, UsageError
-from flowgraph.experiment.experiment import predict as outputs_of
 from flowgraph.experiment.experiment import trade_off
 from flowgraph.experiment.folder import RunFolder
 from flowgraph.experiment.settings import TrainSettings, descriptions
@@ -40,6 +39,8 @@ from flowgraph.search.selection import select
 from flowgraph.search.space import read_space
 from flowgraph.starting import INTERRUPTED
 from flowgraph.training.callbacks import progress_callback
+from flowgraph.training.display import value_text
+from flowgraph.training.evaluation import predict as outputs_of
 from flowgraph.training.settings import Number, OneOf, kinds_of
 
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -278,12 +279,8 @@ def _tell_trial(result: SearchResult) -> None:
     """A line about the latest trial."""
     last = result.trials[-1]
     value = "" if last.value is None else f" {result.measure} {last.value:.4g}"
-    settings = ", ".join(f"{name} {_short(value)}" for name, value in last.settings.items())
+    settings = ", ".join(f"{name} {value_text(value, 3)}" for name, value in last.settings.items())
     click.echo(f"trial {last.number}: {last.state}{value} ({settings})")
-
-
-def _short(value: object) -> str:
-    return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
 @click.command("bias-variance")

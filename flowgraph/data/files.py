@@ -17,8 +17,8 @@ from flowgraph.box import Array
 from flowgraph.data.examples import Examples
 from flowgraph.data.sets import BUNDLED, circles, moons, spirals
 from flowgraph.errors import DataError
-from flowgraph.saving.missing import must_exist
-from flowgraph.saving.room import check_room
+from flowgraph.saving.limits import check_room
+from flowgraph.saving.replacing import must_exist
 
 
 def read_targets(values: Array, kind: str, where: str) -> tuple[Any, tuple[str, ...]]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from flowgraph.data.files import rows_of
 from flowgraph.errors import DataError, install_hint
-from flowgraph.saving.missing import must_exist
+from flowgraph.saving.replacing import must_exist
 
 MISSING = ("", "nan", "na", "null", "none")
 """Cells of a text file that hold nothing."""

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from flowgraph.box import Box, Elementwise, Value
-from flowgraph.boxes.engine.output_of import Part
+from flowgraph.boxes.engine.passing_on import Part
 from flowgraph.graph.passes import Step, accumulate
 
 Index = tuple[int, ...]

@@ -1,10 +1,6 @@
 """Derivatives as flow graphs: graph in, graph out, of any order."""
 
-from flowgraph.derivatives import batching_rows as batching_rows
-from flowgraph.derivatives import batching_values as batching_values
-from flowgraph.derivatives import batching_windows as batching_windows
 from flowgraph.derivatives.backward_graph import gradient, gradients
-from flowgraph.derivatives.matrices import hessian, hessian_blocks, jacobian
-from flowgraph.derivatives.products import hvp, jvp, vjp
+from flowgraph.derivatives.matrices import hessian, hessian_blocks, hvp, jacobian, jvp, vjp
 
 __all__ = ["gradient", "gradients", "hessian", "hessian_blocks", "hvp", "jacobian", "jvp", "vjp"]

@@ -3,29 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numpy as np
 
-from flowgraph.box import Box, Elementwise
+from flowgraph.box import Box, Constant, Elementwise, Value
 from flowgraph.box.inference import axes_of
-from flowgraph.boxes.engine.output_of import Part
-from flowgraph.boxes.engine.shape_like import BroadcastLike, CountLike, FitLike, RepeatRows, ReshapeLike, SumLike
-from flowgraph.boxes.fourier.transforms import BothHalves, Fft, FftShift, Ifft, Irfft, Rfft
-from flowgraph.boxes.indexing.gather import TakeAlongAxis
+from flowgraph.boxes.engine.passing_on import Part
+from flowgraph.boxes.engine.shape_like import (
+    BroadcastLike,
+    CountLike,
+    RepeatRows,
+    ReshapeLike,
+    RowsAs,
+    SumLike,
+    UnitRows,
+)
 from flowgraph.boxes.indexing.index import Index, IndexAdd
-from flowgraph.boxes.linear_algebra.diagonal import Diagonal, OnDiagonal, Tril, Triu
 from flowgraph.boxes.linear_algebra.einsum import Einsum
 from flowgraph.boxes.linear_algebra.inverse import Solve
-from flowgraph.boxes.linear_algebra.matrices import GaugeInvarianceCheck
-from flowgraph.boxes.linear_algebra.products import MatMul, TensorDot
-from flowgraph.boxes.reduction.products import CumSum
-from flowgraph.boxes.reduction.sums import Mean, Sum
-from flowgraph.boxes.shape.arrangement import Flip, Transpose
-from flowgraph.boxes.shape.joining import Concatenate, SplitLike, Stack
-from flowgraph.boxes.shape.reshaping import ExpandDims, Reshape, Squeeze
+from flowgraph.boxes.linear_algebra.products import Affine, MatMul, TensorDot
+from flowgraph.boxes.neural.convolution import Conv1d, Conv2d, Conv3d, ConvFilters, ConvInput
+from flowgraph.boxes.shape.arrangement import Transpose
+from flowgraph.boxes.shape.padding import Pad
+from flowgraph.boxes.shape.reshaping import Reshape
+from flowgraph.derivatives.axes import CORES, on_by_one
 from flowgraph.errors import ShapeError
 from flowgraph.graph.topology import topological_order
+from flowgraph.shapes.size import Size
 
 Rule = TypeVar("Rule", bound=Callable[..., Any])
 
@@ -101,6 +106,17 @@ def _elementwise(box: Box, found: Mapping[Box, Box], some: Box) -> Box:
         return box.with_children(*[lifted(child, found, some) for child in box.children])
 
 
+def _of_loop_axes(box: Box, found: Mapping[Box, Box], some: Box) -> Any:
+    """A box whose core axes are known: rows are one more loop axis."""
+    shifted = CORES[type(box)].shifted(box)
+    if shifted is None:
+        return None
+    return type(box)(*[lifted(child, found, some) for child in box.children], **box.setting_values() | shifted)
+
+
+_rules.update(dict.fromkeys(CORES, _of_loop_axes))
+
+
 @rule_for(SumLike)
 def _sum_like(box: Box, found: Mapping[Box, Box], some: Box) -> Box:
     a, like = (lifted(child, found, some) for child in box.children)
@@ -123,51 +139,7 @@ def _reshape_like(box: Box, found: Mapping[Box, Box], some: Box) -> Box:
 @rule_for(CountLike)
 def _count_like(box: Box, found: Mapping[Box, Box], some: Box) -> Box:
     (like,) = box.children
-    return RepeatRows(CountLike(found[like], axis=_on_by_one(box.axis, len(like.shape))), some)
-
-
-@rule_for(Sum, Mean)
-def _reduction(box: Box, found: Mapping[Box, Box], some: Box) -> Any:
-    (a,) = box.children
-    return type(box)(found[a], axis=tuple(i + 1 for i in box.axes(len(a.shape))), keepdims=box.keepdims)
-
-
-@rule_for(Flip, CumSum, ExpandDims, Squeeze, Stack)
-def _axis(box: Box, found: Mapping[Box, Box], some: Box) -> Any:
-    """A box whose one setting of place is `axis`."""
-    ndim = len(box.shape) if isinstance(box, ExpandDims | Stack) else len(box.children[0].shape)
-    if box.axis is None and not isinstance(box, Flip):
-        return None
-    settings = box.setting_values() | {"axis": _on_by_one(box.axis, ndim)}
-    return type(box)(*(lifted(child, found, some) for child in box.children), **settings)
-
-
-@rule_for(Concatenate, SplitLike, TakeAlongAxis)
-def _axis_of_all(box: Box, found: Mapping[Box, Box], some: Box) -> Any:
-    if box.axis is None:
-        return None
-    settings = box.setting_values() | {"axis": _on_by_one(box.axis, len(box.children[0].shape))}
-    return type(box)(*(lifted(child, found, some) for child in box.children), **settings)
-
-
-@rule_for(Fft, Ifft, Rfft, Irfft, FftShift)
-def _axes(box: Box, found: Mapping[Box, Box], some: Box) -> Box:
-    """A box with one child, linear in it, whose one setting of place is `axes`."""
-    (a,) = box.children
-    twin: Box = type(box)(found[a], **box.setting_values() | {"axes": _on_by_one(box.axes, len(a.shape))})
-    return twin
-
-
-@rule_for(FitLike)
-def _fit_like(box: Box, found: Mapping[Box, Box], some: Box) -> Box:
-    a, like = (lifted(child, found, some) for child in box.children)
-    return FitLike(a, like, axes=_on_by_one(box.axes, len(a.shape) - 1))
-
-
-@rule_for(BothHalves)
-def _both_halves(box: Box, found: Mapping[Box, Box], some: Box) -> Box:
-    a, like = (lifted(child, found, some) for child in box.children)
-    return BothHalves(a, like, axis=_on_by_one(box.axis, len(a.shape) - 1))
+    return RepeatRows(CountLike(found[like], axis=on_by_one(box.axis, len(like.shape))), some)
 
 
 @rule_for(Transpose)
@@ -226,18 +198,6 @@ def _solve(box: Box, found: Mapping[Box, Box], some: Box) -> Any:
     return np.linalg.solve(a, _aligned(b, len(box.shape), found))
 
 
-@rule_for(Tril, Triu, GaugeInvarianceCheck)
-def _of_stacks(box: Box, found: Mapping[Box, Box], some: Box) -> Box:
-    return box.with_children(*(lifted(child, found, some) for child in box.children))
-
-
-@rule_for(Diagonal, OnDiagonal)
-def _diagonal(box: Box, found: Mapping[Box, Box], some: Box) -> Any:
-    ndim = len(box.children[-1].shape)
-    axes = {name: _on_by_one(getattr(box, name), ndim) for name in ("axis1", "axis2")}
-    return type(box)(*(lifted(child, found, some) for child in box.children), offset=box.offset, **axes)
-
-
 @rule_for(Einsum)
 def _einsum(box: Box, found: Mapping[Box, Box], some: Box) -> Any:
     row = next((label for label in "ZYXWVUT" if label not in box.subscripts), None)
@@ -289,10 +249,115 @@ def _apart(index: Sequence[Any]) -> bool:
     return arrays and bool(places) and places[-1] - places[0] != len(places) - 1
 
 
-def _on_by_one(axis: Any, ndim: int) -> Any:
-    """Axes counted on by one, for the axis of rows in front."""
-    if axis is None:
-        return tuple(range(1, ndim + 1))
-    if isinstance(axis, tuple | list):
-        return tuple(one % ndim + 1 for one in axis)
-    return axis % ndim + 1
+@rule_for(Affine)
+def _affine(box: Box, found: Mapping[Box, Box], some: Box) -> Box:
+    """Where each row has weights of its own, a product and a sum; else rows are further examples."""
+    h, w, b = box.children
+    if w not in found and b not in found:
+        return box.with_children(found[h], w, b)
+    total = cast(Any, MatMul(h, w)) + b
+    return over_rows([total], {child: found[child] for child in box.children if child in found})[0]
+
+
+@rule_for(Pad)
+def _pad(box: Any, found: Mapping[Box, Box], some: Box) -> Any:
+    settings = box.setting_values() | {"pad_width": ((0, 0), *box.pad_width)}
+    return Pad(found[box.children[0]], **settings)
+
+
+# Boxes that have an axis of rows already over further rows, as a Jacobian has them in a mapped function.
+
+
+@rule_for(UnitRows)
+def _unit_rows(box: Box, found: Mapping[Box, Box], some: Box) -> Box:
+    return RepeatRows(UnitRows(_of_one_row(box.children[0], found)), some)
+
+
+@rule_for(RepeatRows)
+def _repeat_rows(box: Box, found: Mapping[Box, Box], some: Box) -> Any:
+    a, rows = box.children
+    repeated: Any = RepeatRows(found.get(a, a), _of_one_row(rows, found))
+    return np.swapaxes(repeated, 0, 1) if a in found else RepeatRows(repeated, some)
+
+
+@rule_for(RowsAs)
+def _rows_as(box: Box, found: Mapping[Box, Box], some: Box) -> Any:
+    a, like = box.children
+    shape = _of_one_row(like, found)
+    if a not in found:
+        return RepeatRows(RowsAs(a, shape), some)
+    unfolded: Any = RowsAs(np.swapaxes(found[a], 0, 1), shape)
+    return np.moveaxis(unfolded, len(like.shape), 0)
+
+
+def _of_one_row(box: Box, found: Mapping[Box, Box]) -> Box:
+    """A box with the shape of one row, whose values do not matter; there may be no row to take it from."""
+    if box not in found:
+        return box
+    known = [size for size in box.shape if isinstance(size, int)]
+    if len(known) == len(box.shape):
+        return Constant(np.broadcast_to(np.zeros((), box.dtype), known))
+    rows: Any = found[box]
+    one: Box = np.sum(rows, axis=0).astype(box.dtype)
+    return one
+
+
+# Convolutions over rows: rows become further examples, further filters, or groups of channels.
+
+
+@rule_for(Conv1d, Conv2d, Conv3d)
+def _convolution(box: Box, found: Mapping[Box, Box], some: Box) -> Any:
+    x, w = box.children
+    if w not in found:
+        return _unfolded(box.with_children(_folded(found[x]), w), found[x])
+    if x not in found and box.groups == 1:
+        return np.moveaxis(_split(box.with_children(x, _folded(found[w])), found[w]), 1, 0)
+    return _in_groups(box, (_beside(lifted(x, found, some)), _folded(lifted(w, found, some))), some, beside=True)
+
+
+@rule_for(ConvInput)
+def _input(box: Box, found: Mapping[Box, Box], some: Box) -> Any:
+    g, w, like = (lifted(child, found, some) for child in box.children)
+    if box.children[1] not in found:
+        return _unfolded(box.with_children(_folded(g), box.children[1], _folded(like)), g)
+    return _in_groups(box, (_beside(g), _folded(w), _beside(like)), some, beside=True)
+
+
+@rule_for(ConvFilters)
+def _filters(box: Box, found: Mapping[Box, Box], some: Box) -> Any:
+    g, x, like = (lifted(child, found, some) for child in box.children)
+    if box.children[1] not in found and box.groups == 1:
+        return _unfolded(box.with_children(_beside(g), box.children[1], _folded(like)), like)
+    return _in_groups(box, (_beside(g), _beside(x), _folded(like)), some, beside=False)
+
+
+def _in_groups(box: Any, children: tuple[Any, ...], some: Box, beside: bool) -> Any:
+    """Rows as groups of channels, where their number is known."""
+    rows = some.shape[0]
+    if isinstance(rows, Size):
+        return None
+    h = type(box)(*children, **box.setting_values() | {"groups": box.groups * rows})
+    axis = 1 if beside else 0
+    split = np.reshape(h, (*h.shape[:axis], rows, h.shape[axis] // rows, *h.shape[axis + 1 :]))
+    return np.moveaxis(split, axis, 0)
+
+
+def _folded(a: Value) -> Any:
+    """Rows and examples, or rows and filters, as one axis."""
+    return np.reshape(a, (-1, *a.shape[2:]))
+
+
+def _beside(a: Value) -> Any:
+    """Rows and channels as one axis, after that of the examples."""
+    moved = np.moveaxis(a, 0, 1)
+    return np.reshape(moved, (moved.shape[0], -1, *moved.shape[3:]))
+
+
+def _unfolded(h: Value, like: Value) -> Any:
+    """The rows of `like` as an axis of their own again, in front."""
+    return np.reshape(h, (*like.shape[:2], *h.shape[1:]))
+
+
+def _split(h: Value, like: Value) -> Any:
+    """The rows of `like` as an axis of their own again, after that of the examples."""
+    return np.reshape(h, (h.shape[0], *like.shape[:2], *h.shape[2:]))

@@ -1,4 +1,4 @@
-"""From examples to a tested network in a run folder: what `flowgraph train` does, callable from Python."""
+"""From examples to a tested network in a run folder, what `flowgraph train` does; and the demo, on digits."""
 
 from flowgraph.experiment.experiment import Experiment, trade_off
 from flowgraph.experiment.folder import RunFolder

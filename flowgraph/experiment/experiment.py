@@ -19,9 +19,10 @@ from flowgraph.data.tables import read_table
 from flowgraph.errors import DataError, UsageError
 from flowgraph.experiment.settings import COMPARED, TrainSettings
 from flowgraph.graph import Graph
-from flowgraph.saving.room import check_room
+from flowgraph.saving.limits import check_room
 from flowgraph.training.bias_variance import BiasVariance, bias_variance
-from flowgraph.training.mlp import MLP, Activation
+from flowgraph.training.evaluation import predict
+from flowgraph.training.mlp import MLP, Activation, usual_init
 from flowgraph.training.objective import mlp_problem
 from flowgraph.training.problem import Problem
 from flowgraph.training.settings import strict_keywords
@@ -80,9 +81,6 @@ def _training_rows(numbered: Examples, settings: TrainSettings) -> list[int]:
     return [int(row) for row in parts.train.x[:, 0]]
 
 
-BATCH = 1024
-"""Rows that are predicted at once: calls of NumPy then cost little, and layers stay in the cache."""
-
 COPIES = 4
 """Arrays as large as the parameters that a training holds, at least: they, their gradients, what the rule remembers."""
 
@@ -140,7 +138,7 @@ class Experiment:
             sizes,
             hidden=cast(Activation, settings.activation),
             output="linear" if numbers else "softmax",
-            init="he_uniform" if settings.activation in ("relu", "leaky_relu", "elu") else "glorot_uniform",
+            init=usual_init(settings.activation),
             rng=settings.seed,
             dtype=settings.dtype,
             dropout=settings.dropout,
@@ -198,17 +196,6 @@ class Experiment:
         y = examples.y if self.scale is None else self.scale(examples.y[:, None])[:, 0]
         dtype = np.dtype(self.settings.dtype)
         return x.astype(dtype), y if self.classes else y.astype(dtype)
-
-
-def predict(predictor: Graph, x: Array) -> Array:
-    """The outputs of a predictor for raw inputs, in batches."""
-    (output,) = predictor.outputs
-    dtype = predictor.inputs[0].dtype
-    parts = []
-    for start in range(0, len(x), BATCH):
-        run = predictor.fprop({"x": x[start : start + BATCH].astype(dtype)}, keep="outputs")
-        parts.append(run[output])
-    return np.concatenate(parts)
 
 
 def error_of(output: Array, examples: Examples) -> float:

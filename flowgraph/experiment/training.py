@@ -14,7 +14,7 @@ import numpy as np
 from flowgraph.box import Array
 from flowgraph.data import Examples
 from flowgraph.errors import TestSetError, UsageError
-from flowgraph.experiment.experiment import Experiment, error_of, predict
+from flowgraph.experiment.experiment import Experiment, error_of
 from flowgraph.experiment.folder import RunFolder
 from flowgraph.experiment.settings import TrainSettings
 from flowgraph.graph import Graph
@@ -24,6 +24,7 @@ from flowgraph.saving.graph_file import save
 from flowgraph.saving.replacing import replace_file, replace_text
 from flowgraph.training.checkpoint import Checkpoint, resume
 from flowgraph.training.display import history_picture
+from flowgraph.training.evaluation import predict
 from flowgraph.training.history import Advice, History, advice_html, findings_html
 from flowgraph.training.preflight import examine
 from flowgraph.training.report_page import confusion_table, figure, report_page, scrolling_table, settings_table

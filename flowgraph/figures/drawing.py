@@ -258,7 +258,7 @@ def learning_rates(schedules: Mapping[str, Schedule], updates: int = 1000) -> Fi
     ['fixed', 'α/t']
     """
     read_count("learning_rates", "updates", updates)
-    if not schedules or not all(isinstance(one, Schedule) for one in schedules.values()):
+    if not schedules or not all(isinstance(schedule, Schedule) for schedule in schedules.values()):
         raise UsageError("learning_rates: found no schedules, needs a dict such as {'fixed': schedules.Fixed(0.1)}")
     t = np.arange(1, updates + 1)
     data = {name: np.array([one(int(k)) for k in t]) for name, one in schedules.items()}
@@ -348,7 +348,9 @@ def _scaled(x: Any, y: Any) -> tuple[Array, Array]:
 def _with_l2(x: Array, y: Array, factors: Array) -> Array:
     """The minimum of mean (x w − y)² + λ ΣW², where its gradient is 0."""
     count = len(x)
-    return np.array([np.linalg.solve(x.T @ x / count + one * np.eye(x.shape[1]), x.T @ y / count) for one in factors])
+    return np.array(
+        [np.linalg.solve(x.T @ x / count + factor * np.eye(x.shape[1]), x.T @ y / count) for factor in factors]
+    )
 
 
 def _with_l1(x: Array, y: Array, factors: Array) -> Array:

@@ -137,7 +137,7 @@ class _Paths:
         graph = Graph(loss)
         if not graph.parameters:
             raise UsageError(f"loss_surface: found no parameter in {loss.title}, needs some to move")
-        self.vector = ParameterVector([one for one in graph.parameters if isinstance(one, Parameter)])
+        self.vector = ParameterVector([parameter for parameter in graph.parameters if isinstance(parameter, Parameter)])
         self.start = self.vector.read()
         self._loss = graph.fprop(data)
         self._grads = Graph(loss, *gradient(loss, list(graph.parameters))).fprop(data)

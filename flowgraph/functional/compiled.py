@@ -14,9 +14,8 @@ from flowgraph.functional.containers import text_of
 from flowgraph.graph import Graph
 from flowgraph.graph.passes import forward
 from flowgraph.graph.topology import Topology
-from flowgraph.plan.backends import Backend, BackendName
+from flowgraph.plan.backends import Backend, BackendName, Specialised
 from flowgraph.plan.binding import bind
-from flowgraph.plan.specialised import Specialised
 from flowgraph.plan.store import Store
 
 

@@ -70,10 +70,6 @@ def vmap(f: Callable[..., Any], in_axes: Any = 0, out_axes: Any = 0, **unknown: 
     return Mapped(f, in_axes, out_axes)
 
 
-_NO_NUMBER = "has no number in a function that is differentiated"
-"""What an error says of a box that was asked for its value and has none: that of an example has none."""
-
-
 class Leaf(NamedTuple):
     """A leaf of the arguments or of the result: its path as text, and its mapped axis."""
 
@@ -118,7 +114,7 @@ class Mapped(Derived):
         try:
             result = self._called(one_args, one_keywords)
         except UsageError as error:
-            if _NO_NUMBER in str(error):
+            if concrete_values.DIFFERENTIATED in str(error):
                 error.add_note(f"in {self._who}: one call stands for all examples, which may differ; see np.where")
             raise
         return Subject(self._f, self._over_examples(result, rows, drawn), (), None, None)

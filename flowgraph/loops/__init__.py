@@ -1,6 +1,6 @@
 """Loops as boxes: one body graph, run over the steps, differentiated by another loop that runs backwards."""
 
-from flowgraph.loops import over_rows as over_rows
+from flowgraph.loops import looping as looping
 from flowgraph.loops.checkpoint import checkpoint
 from flowgraph.loops.scan import scan
 from flowgraph.loops.while_loop import while_loop
@@ -21,5 +21,4 @@ def _rules_of_jax() -> None:
 
 @rules_of("numba")
 def _rules_of_numba() -> None:
-    import flowgraph.loops.in_numba
-    import flowgraph.loops.while_in_numba  # noqa: F401
+    import flowgraph.loops.in_numba  # noqa: F401

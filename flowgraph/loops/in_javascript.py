@@ -7,15 +7,12 @@ from collections.abc import Sequence
 from flowgraph.box import Box
 from flowgraph.graph import Graph
 from flowgraph.loops.body import Body, fitted
-from flowgraph.loops.scan_box import Scan
-from flowgraph.loops.while_box import While
+from flowgraph.loops.boxes import Scan, While
 from flowgraph.plan.emitter import RefusedError
 from flowgraph.plan.javascript.emit import Writer, shape_in_numbers
 from flowgraph.plan.javascript.emitter import JavaScriptEmitter, in_lines
 from flowgraph.plan.javascript.rules import dtype, literal, rule_for
-from flowgraph.plan.passes.opening import open_composites
-from flowgraph.plan.passes.unread import without_unread
-from flowgraph.plan.specialise import specialise
+from flowgraph.plan.passes.inlining import open_composites, specialise, without_unread
 from flowgraph.shapes.size import Size
 
 

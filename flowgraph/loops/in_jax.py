@@ -12,13 +12,12 @@ from flowgraph.box import Box, Value
 from flowgraph.errors import UnsupportedError
 from flowgraph.graph import Graph
 from flowgraph.loops.body import Body, fitted, known_of
-from flowgraph.loops.scan_box import Scan
-from flowgraph.loops.while_box import While
+from flowgraph.loops.boxes import Scan, While
 from flowgraph.plan.jax.array import noted
 from flowgraph.plan.jax.evaluation import evaluate
 from flowgraph.plan.jax.twins import rule_for
-from flowgraph.plan.passes.unread import without_unread
-from flowgraph.plan.provenance import owner_of
+from flowgraph.plan.passes.inlining import without_unread
+from flowgraph.plan.rebuild import owner_of
 from flowgraph.shapes.spec import Spec
 
 

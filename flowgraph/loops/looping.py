@@ -1,17 +1,22 @@
-"""A loop of a traced body: the box, with the carries stacked that its gradient reads."""
+"""Boxes of loops made of bodies, also for every row of a batch."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence, Set
 from typing import Any
 
+import numpy as np
+
 from flowgraph.box import Box
+from flowgraph.boxes.engine.passing_on import Part
+from flowgraph.derivatives.batching import lifted, over_rows, part_rule_for, row_by_row, rule_for
 from flowgraph.errors import FlowgraphError
-from flowgraph.loops.body import Body, known_of, with_outputs
+from flowgraph.loops.body import Body, body_of, fitted, known_of, replaced, with_outputs
+from flowgraph.loops.boxes import Scan, While
 from flowgraph.loops.reverse import reverse_of
-from flowgraph.loops.scan_box import Scan
-from flowgraph.loops.while_box import While
-from flowgraph.plan.passes.unread import fewer_for
+from flowgraph.plan.passes.inlining import fewer_for
+
+# A loop of a traced body: the box, with the carries stacked that its gradient reads.
 
 
 def looped(body: Body, children: Sequence[Any], length: int | None, reverse: bool) -> list[Any]:
@@ -49,3 +54,86 @@ def _keeping(body: Body, counted: bool) -> Body:
     except FlowgraphError:  # said by whoever asks for the gradient
         return body
     return with_outputs(body, [box for box in kept if box not in set(body.results[body.carries :])])
+
+
+# Loops over rows: the body runs for all rows at once, as `functional.vmap` and Jacobians ask.
+
+
+@rule_for(Scan)
+def _scan(box: Scan, found: Mapping[Box, Box], some: Box) -> Any:
+    """What the body stacks has the steps before the rows."""
+    body = fitted(box.body, box.of_step([child.spec for child in box.children]))
+    inner = body.carries + body.elements
+    carries = [lifted(child, found, some) for child in box.children[: body.carries]]
+    read: Any = found
+    elements = [np.swapaxes(read[c], 0, 1) if c in found else c for c in box.children[body.carries : inner]]
+    outers = [found.get(child, child) for child in box.children[inner:]]
+    rows = _leaves_in_rows(body, box.children, found, some)
+    leaves = [rows.get(leaf, leaf) for leaf in body.leaves]
+    new = body_of(leaves[: body.carries], leaves[body.carries : inner], leaves[inner:], over_rows(body.results, rows))
+    settings = {**box.setting_values(), "body": keeping_of(new)}
+    loop = Scan(*carries, *elements, *outers, **settings)
+    return _rows_first(loop, body, 0) if len(box.outputs) == 1 else loop
+
+
+@part_rule_for(Scan)
+def _part_of_scan(box: Part, found: Mapping[Box, Box], some: Box) -> Any:
+    (whole,) = box.children
+    return _rows_first(found[whole], whole.body, box.index)
+
+
+def _rows_first(loop: Any, body: Body, index: int) -> Any:
+    """One output of a loop over rows, with the rows before the steps."""
+    output = loop if len(loop.outputs) == 1 else Part(loop, index=index)
+    return output if index < body.carries else np.swapaxes(output, 0, 1)
+
+
+@rule_for(While)
+def _while(box: While, found: Mapping[Box, Box], some: Box) -> Any:
+    """The loop goes on while the condition holds for any row, and a row for which it does not keeps its carries.
+
+    It stacks nothing: what each row stacks has a length of its own.
+    """
+    specs = [child.spec for child in box.children]
+    body, condition = fitted(box.body, specs), fitted(box.condition, specs)
+    carries = [lifted(child, found, some) for child in box.children[: body.carries]]
+    outers = [found.get(child, child) for child in box.children[body.carries :]]
+    rows = _leaves_in_rows(body, box.children, found, some)
+    paired = list(zip(body.leaves, condition.leaves, strict=True))
+    asked = replaced(condition.results, {other: leaf for leaf, other in paired if leaf is not other})
+    (holds,) = over_rows(asked, rows)
+    new = over_rows(body.results[: body.carries], rows)
+    leaves = [rows.get(leaf, leaf) for leaf in body.leaves]
+    slots = leaves[: body.carries], (), leaves[body.carries :]
+    kept = [_where(holds, after, before) for after, before in zip(new, leaves, strict=False)]
+    loop: Any = While(
+        *carries,
+        *outers,
+        body=keeping_of(body_of(*slots, kept), counted=True),
+        condition=body_of(*slots, [np.any(holds)]),  # type: ignore[list-item]
+        max_steps=box.max_steps,
+    )
+    return loop[0] if len(box.outputs) == 1 < len(loop.outputs) else loop
+
+
+@part_rule_for(While)
+def _part_of_while(box: Part, found: Mapping[Box, Box], some: Box) -> Any:
+    (whole,) = box.children
+    loop: Any = found[whole]
+    if box.index < whole.body.carries:
+        return loop if len(loop.outputs) == 1 else Part(loop, index=box.index)
+    return Part(row_by_row(whole, found, some), index=box.index)
+
+
+def _leaves_in_rows(body: Body, children: Sequence[Box], found: Mapping[Box, Box], some: Box) -> dict[Box, Box]:
+    """A leaf with an axis of rows for each carry, and for what else has one outside."""
+    count = some.shape[0]
+    return {
+        leaf: type(leaf)(shape=(count, *leaf.shape), dtype=leaf.dtype)
+        for place, (leaf, child) in enumerate(zip(body.leaves, children, strict=True))
+        if place < body.carries or child in found
+    }
+
+
+def _where(holds: Any, after: Any, before: Any) -> Any:
+    return np.where(np.expand_dims(holds, tuple(range(1, len(before.shape)))), after, before)

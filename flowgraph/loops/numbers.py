@@ -1,24 +1,105 @@
-"""A loop over few numbers, as arithmetic of Python's floats: NumPy takes longer to begin a call than to add so few.
-
-The values of the body are arrays of expressions, on which each box calls its own fprop: what it does with the elements
-is noted, line by line.
-"""
+"""Loops of single numbers: the body as one line of Python for each number, without arrays."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from flowgraph.box import Array, Box, Constant
 from flowgraph.graph import Graph
 from flowgraph.loops.body import Body
-from flowgraph.loops.expressions import OF_MATH, Tape, names_of, step_of
-from flowgraph.plan.passes.opening import open_composites
+from flowgraph.plan.passes.inlining import open_composites
 from flowgraph.plan.passes.simplify import simplify
 from flowgraph.plan.rebuild import shape_of
+from flowgraph.plan.scalar_code import Statements, Tape, Untraceable, in_array
+
+MOST_LINES = 2000
+"""Operations of one step from which a body stays calls of NumPy, which take them many at a time."""
+
+_OF_MATH = {
+    "exp": "exp", "expm1": "expm1", "log": "log", "log1p": "log1p", "log2": "log2", "log10": "log10", "sqrt": "sqrt",
+    "sin": "sin", "cos": "cos", "tan": "tan", "sinh": "sinh", "cosh": "cosh", "tanh": "tanh",
+    "arcsin": "asin", "arccos": "acos", "arctan": "atan", "arcsinh": "asinh", "arctanh": "atanh", "absolute": "fabs",
+}  # fmt: skip
+"""Functions of `math` by the names that NumPy has for them."""
+
+OF_MATH = ("pow", *_OF_MATH.values())
+"""What the lines of a loop call."""
+
+_PATTERNS = {
+    "add": "{0} + {1}", "subtract": "{0} - {1}", "multiply": "{0} * {1}", "divide": "{0} / {1}", "negative": "-{0}",
+    "positive": "{0}", "power": "pow({0}, {1})", **{name: f"{of_math}({{0}})" for name, of_math in _OF_MATH.items()},
+}  # fmt: skip
+_NEUTRAL = {"add": (0.0, 0.0), "subtract": (None, 0.0), "multiply": (1.0, 1.0), "divide": (None, 1.0)}
+"""The left and the right operand beside which the other one is the value."""
+
+
+class Floats(Tape):
+    """Python's floats, and those of Numba: NumPy's functions take them in arrays of objects."""
+
+    most = MOST_LINES
+
+    def call(self, ufunc: np.ufunc, operands: Sequence[Any]) -> Any:
+        """The value of a ufunc."""
+        name = ufunc.__name__
+        for operand, other, neutral in zip(operands, operands[::-1], _NEUTRAL.get(name, ()), strict=False):
+            if isinstance(operand, int | float) and operand == neutral:
+                return other
+        if name not in _PATTERNS:
+            raise Untraceable(f"np.{name}")
+        return self.note(_PATTERNS[name], operands, np.dtype(float))
+
+    def call_function(self, function: Any, args: Any, kwargs: Any) -> Any:
+        """The value of a function of NumPy, which takes arrays of objects too."""
+        return function(*map(in_array, args), **kwargs)
+
+
+def _constant(number: Any) -> str:
+    if not math.isfinite(number):
+        raise Untraceable(f"the constant {number}")
+    return repr(float(number))
+
+
+def statements() -> Statements:
+    """The lines of one step."""
+    return Statements("v{}", _constant)
+
+
+class Step(NamedTuple):
+    """The text of one step: the lines that compute its numbers, what is stacked, and the line that changes carries."""
+
+    lines: list[str]
+    stacked: list[str]
+    changed: list[str]
+
+
+def step_of(body: Body, state: Sequence[str], results: Sequence[Any]) -> Step:
+    """One step, whose carries have the names of `state`; those that stay as they are are left out."""
+    writer = statements()
+    new = [writer.read(one) for array in results[: body.carries] for one in array.flat]
+    stacked = [writer.read(one) for array in results[body.carries :] for one in array.flat]
+    changed = [(name, text) for name, text in zip(state, new, strict=True) if name != text]
+    line = [f"{', '.join(n for n, _ in changed)} = {', '.join(t for _, t in changed)}"] if changed else []
+    return Step(lines_of(writer), stacked, line)
+
+
+def names_of(slots: Sequence[Any]) -> list[str]:
+    """The names of the numbers that slots hold."""
+    return [one.pattern for array in slots for one in array.flat]
+
+
+def lines_of(writer: Statements) -> list[str]:
+    """The assignments of a writer."""
+    return [f"{name} = {text}" for name, text in writer.assigned.items()]
+
+
+# A loop over few numbers, as arithmetic of Python's floats: NumPy takes longer to begin a call than to add so few.
+# The values of the body are arrays of expressions, on which each box calls its own fprop: what it does with the
+# elements
+# is noted, line by line.
 
 LARGEST = 64
 """Elements of all slots and outputs together up to which a body is written as numbers."""
@@ -27,7 +108,7 @@ LARGEST = 64
 class Numbers:
     """The function of all steps."""
 
-    def __init__(self, body: Body, slots: Sequence[Any], results: Sequence[Any], tape: Tape) -> None:
+    def __init__(self, body: Body, slots: Sequence[Any], results: Sequence[Any], tape: Floats) -> None:
         self.text = _text(body, slots, results)
         space: dict[str, Any] = {name: getattr(math, name) for name in OF_MATH}
         exec(compile(self.text, "<steps of a loop>", "exec"), space)
@@ -70,7 +151,7 @@ def in_numbers(body: Body) -> Numbers | None:
         or sum(math.prod(shape_of(one)) for one in (*body.leaves, *body.results)) > LARGEST
     ):
         return None
-    tape = Tape()
+    tape = Floats()
     slots = {slot: slots_of(tape, place, slot.shape) for place, slot in enumerate(body.leaves)}
     try:
         results = evaluated(simplify(open_composites(Graph(*body.results))), slots)
@@ -79,11 +160,11 @@ def in_numbers(body: Body) -> Numbers | None:
         return None
 
 
-def slots_of(tape: Tape, place: int, shape: Any) -> Any:
+def slots_of(tape: Floats, place: int, shape: Any) -> Any:
     """The numbers of one slot."""
     names = np.empty(shape, object)
     for number, index in enumerate(np.ndindex(shape)):
-        names[index] = tape.slot(f"s{place}_{number}")
+        names[index] = tape.given(f"s{place}_{number}", np.dtype(float))
     return names
 
 

@@ -9,10 +9,20 @@ import numpy as np
 
 from flowgraph.box import Box
 from flowgraph.errors import UsageError
-from flowgraph.loops.body import Body, CarryInput, body_of, hoisted
+from flowgraph.loops.body import (
+    Body,
+    CarryInput,
+    body_of,
+    check_carry,
+    found_text,
+    hoisted,
+    like,
+    listed,
+    name_of,
+    returned_boxes,
+)
+from flowgraph.loops.boxes import While
 from flowgraph.loops.looping import keeping_of
-from flowgraph.loops.tracing import check_carry, found_text, like, listed, name_of, returned_boxes
-from flowgraph.loops.while_box import While
 
 MAX_STEPS = 100_000
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from flowgraph.errors import UsageError
-from flowgraph.saving.missing import must_exist
+from flowgraph.saving.replacing import must_exist
 
 ENDINGS = ("_backward", "_vjp", "_bwd")
 CONTEXTS = frozenset({"ctx", "context"})
@@ -49,12 +49,12 @@ def _helpers(tree: ast.Module, backwards: list[Backward], outer: set[int]) -> It
     """Functions of the source that are called by backward passes only, recursively."""
     calls = list(_calls(tree))
     named = dict(_named(tree))
-    known, waiting = outer | {id(one.body) for one in backwards}, list(backwards)
+    known, waiting = outer | {id(backward.body) for backward in backwards}, list(backwards)
     while waiting:
         backward = waiting.pop(0)
         for name, call, callers in calls:
             body = named.get(name)
-            if body is None or id(body) in known or not any(one is backward.body for one in callers):
+            if body is None or id(body) in known or not any(caller is backward.body for caller in callers):
                 continue
             others = [around for other, _, around in calls if other == name]
             if all((known | {id(body)}) & {id(one) for one in around} for around in others):

@@ -28,12 +28,12 @@ def told_apart(outcomes: Sequence[Outcome], original: Path | None) -> list[Outco
     right = _read(original)
     if not right:
         return list(outcomes)
-    asked = {_backward(one.mutant) for one in outcomes if _differs(right, _read(one.answers))}
+    asked = {_backward(outcome.mutant) for outcome in outcomes if _differs(right, _read(outcome.answers))}
     return [
-        replace(one, outcome="equivalent")
-        if one.outcome == "lived" and _backward(one.mutant) in asked and _agrees(right, _read(one.answers))
-        else one
-        for one in outcomes
+        replace(outcome, outcome="equivalent")
+        if outcome.outcome == "lived" and _backward(outcome.mutant) in asked and _agrees(right, _read(outcome.answers))
+        else outcome
+        for outcome in outcomes
     ]
 
 
@@ -93,7 +93,7 @@ class Score:
     @property
     def lived(self) -> tuple[Mutant, ...]:
         """The mutants that the command did not see."""
-        return tuple(one.mutant for one in self.outcomes if one.outcome in ("lived", "never imported"))
+        return tuple(outcome.mutant for outcome in self.outcomes if outcome.outcome in ("lived", "never imported"))
 
     @property
     def killed(self) -> int:
@@ -103,7 +103,7 @@ class Score:
     @property
     def equivalent(self) -> tuple[Mutant, ...]:
         """The mutants that answer fg.check as the original does, whatever it asks: no test of gradients sees them."""
-        return tuple(one.mutant for one in self.outcomes if one.outcome == "equivalent")
+        return tuple(outcome.mutant for outcome in self.outcomes if outcome.outcome == "equivalent")
 
     @property
     def rate(self) -> float:
@@ -116,9 +116,9 @@ class Score:
 
     def _repr_html_(self) -> str:
         rows = [
-            (one.outcome, f"{one.mutant.file}:{one.mutant.line}", one.mutant.box, one.mutant.kind)
-            for one in self.outcomes
-            if one.outcome != "killed"
+            (outcome.outcome, f"{outcome.mutant.file}:{outcome.mutant.line}", outcome.mutant.box, outcome.mutant.kind)
+            for outcome in self.outcomes
+            if outcome.outcome != "killed"
         ]
         names = ("outcome", "place", "box", "kind")
         return f"<div><b>{text(repr(self).strip('<>'))}</b>{table(names, rows, most=MOST_ROWS)}</div>"
@@ -137,15 +137,16 @@ class Score:
             "lived": len(self.lived),
             "equivalent": len(self.equivalent),
             "forked": self.forked,
-            "timeouts": sum(one.outcome == "timeout" for one in self.outcomes),
+            "timeouts": sum(outcome.outcome == "timeout" for outcome in self.outcomes),
             "seconds_without_mutant": self.seconds,
             "outcomes": [
                 {
-                    "file": str(one.mutant.file), "line": one.mutant.line, "box": one.mutant.box,
-                    "backward": one.mutant.backward,
-                    "kind": one.mutant.kind, "diff": one.mutant.diff, "outcome": one.outcome, "seconds": one.seconds,
+                    "file": str(outcome.mutant.file), "line": outcome.mutant.line, "box": outcome.mutant.box,
+                    "backward": outcome.mutant.backward,
+                    "kind": outcome.mutant.kind, "diff": outcome.mutant.diff,
+                    "outcome": outcome.outcome, "seconds": outcome.seconds,
                 }
-                for one in self.outcomes
+                for outcome in self.outcomes
             ],
         }  # fmt: skip
 

@@ -3,17 +3,76 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, TypeAlias, cast
 
-from flowgraph.box import Box
+import numpy as np
+
+from flowgraph.box import Box, Constant
 from flowgraph.box.leaves import Parameter
 from flowgraph.errors import PlanError, install_hint
 from flowgraph.graph import Graph
-from flowgraph.plan.emitter import Emitter, RefusedError, emitter, emitter_of
-from flowgraph.plan.specialised import Specialised
+from flowgraph.plan.binding import bind
+from flowgraph.plan.emitter import Emitter, RefusedError, Request, emitter, emitter_of
+from flowgraph.plan.numpy.threads import threads_asked
+from flowgraph.plan.passes.inlining import open_composites
 from flowgraph.plan.store import Store
+
+# A plan for inputs of given shapes: the simplified graph, its schedule, its program, the functions bound to memory.
+
+
+class Specialised:
+    """The function of a plan for one set of shapes, once for each of the two places of its parameters.
+
+    It takes the `leaves`, but for those that are constants.
+    """
+
+    shapes: tuple[tuple[int, ...], ...]
+
+    def __init__(
+        self,
+        emitter: Emitter,
+        graph: Graph,
+        store: Store,
+        leaves: Mapping[Box, Box],
+        reads: Sequence[Parameter],
+        without: frozenset[str],
+        threads: int = 1,
+    ) -> None:
+        self.emitter = emitter
+        self.leaves = leaves
+        opened = open_composites(graph, emitter.has_rule, symbolic=emitter.standalone, leaves=leaves)
+        given = {box: leaf for box, leaf in leaves.items() if not isinstance(leaf, Constant)}
+        request = Request(opened, store, list(given.values()), reads, without, list(given), threads)
+        self.schedule = emitter.schedule(request)
+        self.graph = self.schedule.graph
+        self.program = emitter.emit(request, self.schedule)
+        self.functions = bind(self.program, store)
+        self.copied = self.program.copied
+        self.note = self.program.note
+        self.sizes: Mapping[str, int] = {}
+
+    def of_sizes(self, sizes: Mapping[str, int]) -> Specialised:
+        """The same function for names of sizes with these numbers, where it serves all."""
+        found = copy.copy(self)
+        found.sizes = sizes
+        return found
+
+
+def copies(values: Sequence[Any], copied: Sequence[bool]) -> tuple[Any, ...]:
+    """The values, copied where they lie in memory that is not the caller's alone."""
+    return tuple([_copy(value) if own else value for value, own in zip(values, copied, strict=True)])
+
+
+def _copy(value: object) -> Any:
+    if isinstance(value, tuple):
+        return tuple(map(_copy, value))
+    return value.copy()[()] if isinstance(value, np.ndarray) else value
+
+
+# The back ends of flowgraph itself, and how a plan falls back to NumPy where another one refuses its graph.
 
 BackendName: TypeAlias = Literal["numpy", "numba", "jax", "javascript"]
 
@@ -55,8 +114,9 @@ def _javascript() -> Emitter:
 class Backend:
     """Makes the functions of one plan: by the emitter of a name, and by that of NumPy once it has refused a graph."""
 
-    def __init__(self, name: BackendName, placement: Any = None) -> None:
+    def __init__(self, name: BackendName, placement: Any = None, threads: int | None = None) -> None:
         self.name = name
+        self.threads = threads_asked() if threads is None else threads
         self._note = ""
         self._emitter: Any = emitter_of(name)
         if placement is not None:
@@ -81,19 +141,19 @@ class Backend:
     ) -> Specialised:
         """The functions for leaves of known shapes."""
         try:
-            return Specialised(self._emitter, graph, store, leaves, reads, without)
+            return Specialised(self._emitter, graph, store, leaves, reads, without, self.threads)
         except RefusedError as reason:
             if self.standalone:
                 raise PlanError(f'compile(backend="{self.name}"): {reason}') from None
             instead: Emitter | None = getattr(self._emitter, "instead", None)
             if instead is not None:
                 with contextlib.suppress(RefusedError):
-                    found = Specialised(instead, graph, store, leaves, reads, without)
+                    found = Specialised(instead, graph, store, leaves, reads, without, self.threads)
                     found.note = f"{found.note}: {reason}"
                     return found
             self._fall_back(str(reason))
             self._note = f"NumPy runs it: {reason}"
-        found = Specialised(self._emitter, graph, store, leaves, reads, without)
+        found = Specialised(self._emitter, graph, store, leaves, reads, without, self.threads)
         found.note = found.note or self._note
         return found
 

@@ -141,11 +141,6 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=one_thread.leave_in_child)
 
 
-def holds_threads() -> bool:
-    """Whether the library lets itself be held at one thread."""
-    return _thread_functions() is not None
-
-
 def integer_bits(dtype: np.dtype[Any]) -> int:
     """Bits of the integers that the routine takes; 0 where it is not found."""
     found: Any = routine(dtype)

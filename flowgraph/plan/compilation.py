@@ -11,12 +11,13 @@ from flowgraph.errors import DtypeError, ShapeError, UsageError
 from flowgraph.graph import Graph
 from flowgraph.plan.backends import BackendName
 from flowgraph.plan.emitter import emitter_of
+from flowgraph.plan.numpy.threads import MOST
 from flowgraph.plan.passes.simplify import PASSES
 from flowgraph.plan.plan import Plan
 from flowgraph.shapes.spec import same, shape_text
 
 
-def compile(
+def compile(  # noqa: PLR0913  (its keywords are its interface)
     outputs: Built | Sequence[Built] | Graph,
     updates: Mapping[Parameter, Built] | None = None,
     inputs: Sequence[Box] | None = None,
@@ -26,6 +27,7 @@ def compile(
     backend: BackendName = "numpy",
     mesh: Any = None,
     devices: Any = None,
+    threads: int | None = None,
 ) -> Plan:
     """Compile boxes, and new values for parameters, into one function of NumPy calls on buffers.
 
@@ -41,6 +43,8 @@ def compile(
     between the calls. A box that JAX cannot compute is refused by name. `devices`, a number of them or a list, or
     `mesh`, a `jax.sharding.Mesh` or a `flowgraph.interop.jax.Placement`, divide the batch among several devices: the
     inputs whose first axis has the name that the first input's has. See docs/jax.md.
+    `threads=2` computes pieces of the batch in that many threads, one piece in each; NumPy runs the rest. It pays where
+    lines are few and arrays large, as in attention; many short lines take longer so.
 
     Parameters
     ----------
@@ -60,6 +64,9 @@ def compile(
         The devices among which JAX divides the batch.
     devices : int or list, optional
         Their number, or the devices themselves, in place of `mesh`.
+    threads : int, optional
+        In how many threads pieces of the batch are computed, from 1 to 64; without it, what the environment variable
+        FLOWGRAPH_THREADS says, else one.
 
     Returns
     -------
@@ -101,7 +108,21 @@ def compile(
         without=frozenset(without),
         backend=backend,
         placement=placement,
+        threads=_read_threads(backend, threads),
     )
+
+
+def _read_threads(backend: BackendName, threads: int | None) -> int | None:
+    if threads is None:
+        return None
+    if backend not in ("numpy", "numba"):
+        raise UsageError(
+            f"compile: found threads={threads!r} with backend={backend!r}, needs 'numpy' or 'numba', "
+            f"which compute pieces of a batch in threads"
+        )
+    if not isinstance(threads, int) or not 1 <= threads <= MOST:
+        raise UsageError(f"compile: found threads={threads!r}, needs a number from 1 to {MOST}")
+    return threads
 
 
 def _read_placement(backend: BackendName, mesh: Any, devices: Any) -> Any:

@@ -10,7 +10,7 @@ from flowgraph.box.leaves import Parameter
 from flowgraph.errors import UsageError
 from flowgraph.graph import Graph
 from flowgraph.plan.binding import Program
-from flowgraph.plan.provenance import owner_of
+from flowgraph.plan.rebuild import owner_of
 from flowgraph.plan.schedule import Schedule
 from flowgraph.plan.store import Store
 
@@ -30,6 +30,8 @@ class Request(NamedTuple):
     without: frozenset[str]
     given: Sequence[Box] = ()
     """The leaves as the user has them, with names for sizes."""
+    threads: int = 1
+    """In how many threads pieces of the batch are computed."""
 
     @property
     def returned(self) -> int:

@@ -1,16 +1,62 @@
-"""How the value of each box of a plan comes: from outside, as a number, a view, a buffer that is filled, or a call."""
+"""How the value of each box is held: in a buffer, as a view, as a number, and in which order of memory."""
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Mapping
+from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from flowgraph.box import Array, Box, Constant, Leaf
-from flowgraph.plan.memory_order import Order, in_order, order_of
+from flowgraph.boxes.elementwise.complex_numbers import Cast
+from flowgraph.boxes.elementwise.selection import Where
+from flowgraph.boxes.neural.convolution import Conv1d, Conv2d, Conv3d, ConvInput
+from flowgraph.boxes.neural.pooling import MaxPool, MeanPool, SpreadToLargest, SpreadToRectified
 from flowgraph.plan.numpy.lines import fill_of, number_of, view_of
 from flowgraph.plan.numpy.rules import VIEWS
+from flowgraph.plan.numpy.ufuncs import ufunc_of
 from flowgraph.plan.rebuild import elements, shape_of, sizes_known
+
+# The order of the axes of a value in memory: convolutions return the examples last, and so is what follows.
+
+Order = tuple[int, ...]
+"""The axes of a value from the one with the largest stride to the one with the smallest."""
+
+_FOLLOWS: dict[type[Box], int] = {MaxPool: 0, MeanPool: 0, SpreadToLargest: 1, SpreadToRectified: 1}
+"""Boxes whose fprop returns its value in the order of one of the children."""
+
+
+def order_of(box: Box, orders: Mapping[Box, Order]) -> Order | None:
+    """The order of a value of a box that is computed from values in these orders; None for rows, as NumPy has them.
+
+    Element by element NumPy goes fastest over arrays of one order. A value that comes in another order than said here
+    is right too, and only takes longer to read.
+    """
+    if type(box) in (Conv1d, Conv2d, Conv3d, ConvInput):
+        return (2, 1, *range(3, box.ndim), 0)
+    place = _FOLLOWS.get(type(box))
+    if place is not None:
+        return orders.get(box.children[place])
+    if type(box) in (Where, Cast) or ufunc_of(box) is not None:
+        return next((orders[child] for child in box.children if child in orders and child.shape == box.shape), None)
+    return None
+
+
+def in_order(flat: Array, shape: tuple[int, ...], order: Order | None) -> Array:
+    """Numbers one after another as an array of a shape, its axes in this order in memory."""
+    if order is None:
+        return flat.reshape(shape)
+    inner: Array = flat.reshape([shape[axis] for axis in order])
+    return inner.transpose([int(axis) for axis in np.argsort(order)])
+
+
+def empty(shape: tuple[int, ...], dtype: DTypeLike, order: Order | None) -> Any:
+    """An array in this order, whose numbers are still to be written."""
+    return in_order(np.empty(int(np.prod(shape)), dtype), shape, order)
+
+
+# How the value of each box of a plan comes: from outside, as a number, a view, a buffer that is filled, or a call.
 
 
 class Kinds(dict[Box, str]):

@@ -1,21 +1,155 @@
-"""A plan: a graph compiled into one function of NumPy calls, which also updates parameters."""
+"""A plan: a graph compiled into one function of NumPy calls, which also updates parameters; and its call."""
 
 from __future__ import annotations
 
 import inspect
+import keyword
+import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, SupportsIndex
 
+import numpy as np
+
 from flowgraph.attached import OnPlan
 from flowgraph.box import Box
+from flowgraph.box.arrays import again
 from flowgraph.box.leaves import Parameter
 from flowgraph.graph import Graph
-from flowgraph.plan.backends import Backend, BackendName
-from flowgraph.plan.calling import make_call
-from flowgraph.plan.reading import KEYWORDS, MISSING, Inputs
-from flowgraph.plan.specialised import Specialised
-from flowgraph.plan.variants import Variants
+from flowgraph.graph.topology import debugging
+from flowgraph.plan.backends import Backend, BackendName, Specialised, copies
+from flowgraph.plan.variants import KEYWORDS, MISSING, Inputs, Variants
 from flowgraph.printable import printable
+
+# The call of a plan: read inputs, choose the function for their shapes, run it, commit new values.
+
+_CALL = """\
+def call(*_given, {signature}seed=_seed, prepare=False, **_unknown):
+    '''Run once: inputs by name, in a dict of boxes or names, or by position in the order of `inputs`.
+
+    Random leaves draw anew in each call; `seed=7` repeats the draws, as in `Graph.fprop`.
+    '''
+{plain}    _compare = None
+    if _given or _unknown or {strange}prepare or _debugging():
+        ({names}), seed, prepare, _compare = _read(_given, ({names}), _unknown, seed, prepare)
+        if prepare:
+            return _variants.prepare(({names}))
+    _found, _shapes = _variants.last, ({shapes})
+    if _found is None or _found.shapes != _shapes:
+        _found = _variants.last = _variants.specialised(_shapes)
+{rest}    with _lock:
+        if _store.running or not _store.complete:
+            _enter()
+        try:
+            _store.running = True
+{begun}            _function = _found.functions[_store.commits & 1]
+            try:
+                _results = _function({arguments})
+            except _underflows as _error:
+                _results = _again(_error, _function, {arguments})
+{copies}            _store.commits += 1
+        finally:
+            _store.running = False
+    if _compare is not None:
+        _compare(_results)
+    return _results{alone}
+"""
+"""The call for the inputs of one plan. What never changes is decided when it is written, and all of it stands in one
+function: in a small network the way in and out would cost more than the network itself.
+
+`with` costs 0.1 microseconds more than a call of `acquire` before `try`, between which Ctrl-C would leave the lock
+taken for ever: the interpreter looks for signals after each call, but not on its way into a `with`."""
+
+_BY_POSITION = """\
+    if _len(_given) == {count} and {is_all}_missing:
+        ({names}), _given = _given, ()
+"""
+"""All inputs by position, none by name."""
+
+_MORE = """\
+    _rest = _variants.more(_found, seed)
+"""
+"""Random draws, and parameters that are only read."""
+
+_SEED = """\
+    if seed is not None:
+        _variants.more(_found, seed)
+"""
+"""Where nothing is drawn, a seed that could not be one is refused all the same."""
+
+_NUMBER = """\
+    if _typeof({name}) is _float:
+        _pair = _last{place}[0]
+        if _pair[0] is not {name}:
+            _pair = _last{place}[0] = {name}, _type{place}({name})
+        {name} = _pair[1]
+"""
+"""A number as NumPy's number of the dtype, which takes longer to make than to find again while it stays the same."""
+
+
+_BEGUN = "            _store.begun += 1\n"
+"""Where rows of a table may change alone, steps are counted, also those that fail."""
+
+
+def make_call(variants: Variants, *, alone: bool, borrow: bool) -> Callable[..., Any]:
+    """The function that a call of the plan is.
+
+    It refers to the functions of the plan, and not to the plan, so that these die with the plan.
+    """
+    boxes, store = variants.inputs.boxes, variants.store
+    names = [name if _is_keyword(name) else f"_input{place}" for place, name in enumerate(variants.inputs.names)]
+    space: dict[str, Any] = {
+        "_missing": MISSING, "_typeof": type, "_len": len, "_float": float, "_seed": KEYWORDS["seed"],
+        "_ndarray": np.ndarray, "_debugging": debugging, "_store": store, "_enter": store.enter,
+        "_lock": store.lock, "_copies": copies,
+        "_again": again, "_underflows": (FloatingPointError, RuntimeWarning),
+        "_variants": variants, "_read": variants.inputs.read,
+    }  # fmt: skip
+    for place, box in enumerate(boxes):
+        space |= {f"_dtype{place}": box.dtype, f"_type{place}": box.dtype.type, f"_last{place}": [(None, None)]}
+    exec(compile(_text(names, boxes, variants, alone, borrow), "<call of a plan>", "exec"), space)
+    call: Callable[..., Any] = space.pop("call")
+    return call
+
+
+def _text(names: Sequence[str], boxes: Sequence[Box], variants: Variants, alone: bool, borrow: bool) -> str:
+    more = variants.takes_more
+    listed = "".join(f"{name}, " for name in names)
+    plain = _BY_POSITION.format(count=len(names), is_all=" is ".join([*names, ""]), names=listed) if names else ""
+    strange = shapes = ""
+    for place, (name, box) in enumerate(zip(names, boxes, strict=True)):
+        shapes += f"{name}.shape, " if box.shape else "(), "
+        if box.shape:
+            strange += f"_typeof({name}) is not _ndarray or {name}.dtype is not _dtype{place} or "
+        else:
+            strange += f"_typeof({name}) is not _type{place} or "
+            plain += _NUMBER.format(name=name, place=place) if box.dtype.kind == "f" else ""
+    return _CALL.format(
+        signature="".join(f"{name}=_missing, " for name in names),
+        plain=plain,
+        strange=strange,
+        names=listed,
+        shapes=shapes,
+        rest=_MORE if more else _SEED,
+        arguments=listed + ("*_rest" if more else ""),
+        begun=_BEGUN if variants.changes_rows else "",
+        copies=""
+        if borrow
+        else "            if True in _found.copied:\n                _results = _copies(_results, _found.copied)\n",
+        alone="[0]" if alone else "",
+    )
+
+
+def _is_keyword(name: str) -> bool:
+    """Whether an input can be an argument of that name; others come in a dict, or in `**`.
+
+    Names with an underscore are those of the call itself; a name that Python reads as another one is none.
+    """
+    as_read = unicodedata.normalize("NFKC", name)
+    plain = name == as_read and name.isidentifier() and not keyword.iskeyword(name)
+    return plain and name[0] != "_" and name not in KEYWORDS
+
+
+# A plan: a graph compiled into one function of NumPy calls, which also updates parameters.
 
 
 class Plan(OnPlan):
@@ -57,13 +191,12 @@ class Plan(OnPlan):
         borrow: bool,
         without: frozenset[str],
         backend: BackendName = "numpy",
-        placement: Any = None,
+        **of_backend: Any,
     ) -> None:
         self._forward = Graph(*outputs, *updates.values())
-        self._settings = {"alone": alone, "borrow": borrow, "without": without, "backend": backend}
-        self._settings |= {} if placement is None else {"placement": placement}
+        self._settings = {"alone": alone, "borrow": borrow, "without": without, "backend": backend, **of_backend}
         self.inputs = tuple(inputs)
-        computing = Backend(backend, placement)
+        computing = Backend(backend, **of_backend)
         self.store = computing.store(updates)
         self._read = Inputs(inputs, self._forward, self.store)
         self.input_names = self._read.names

@@ -1,16 +1,76 @@
-"""A graph built anew, children first, by a rule that says what stands for each box."""
+"""A graph built anew: box by box, with names and places of the boxes that others stand for."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from itertools import repeat
 from operator import is_
 from typing import Any
 
+import numpy as np
+from numpy.typing import DTypeLike
+
 from flowgraph.box import Box, Constant, Leaf
 from flowgraph.graph import Graph
-from flowgraph.plan.provenance import built_for, has_owner, named_after
+from flowgraph.shapes.size import Size
+from flowgraph.shapes.spec import Spec, same
+
+# Where the boxes that a plan makes come from: the user's box, line, scope and name that they stand for.
+# Boxes are immutable for their users. This is the one file of plans that writes into a box, always one made by a plan.
+
+_OWNER = "built_for"
+
+
+def owner_of(box: Box) -> Box:
+    """The box of the user for which this one was built, by one pass or by several."""
+    owner: Box = box.__dict__.get(_OWNER, box)
+    return owner
+
+
+def has_owner(box: Box) -> bool:
+    """Whether the box was built for another one."""
+    return _OWNER in box.__dict__
+
+
+def built_for(box: Box, old: Box) -> None:
+    """Note that a box was made in place of another, whose line and scope it takes over.
+
+    What is kept is the user's box behind that, so that the boxes between, of each pass, are let go of.
+    """
+    state = box.__dict__
+    state["built_at"], state["scope"], state[_OWNER] = old.built_at, old.scope, old.__dict__.get(_OWNER, old)
+
+
+def named_after(box: Box, old: Box) -> None:
+    """Give a box without a name that of the one for which it stands."""
+    if box.name is None:
+        box.__dict__["name"] = old.name
+
+
+def of_nobody(box: Box) -> Box:
+    """A box that stands for several: without a name, in no scope."""
+    box.__dict__.update(name=None, scope="")
+    return box
+
+
+def of_shape(leaf: Box, shape: tuple[Any, ...]) -> Box:
+    """A leaf as it is when its sizes are numbers."""
+    if leaf.shape == shape:
+        return leaf
+    twin = twin_of(leaf)
+    twin.__dict__.update(outputs=(Spec(shape, leaf.dtype),), shape=shape)
+    return twin
+
+
+def twin_of(leaf: Box) -> Box:
+    """A leaf that holds what another one does, for plans to write into."""
+    twin = object.__new__(type(leaf))
+    twin.__dict__.update(leaf.__dict__)
+    return twin
+
+
+# A graph built anew, children first, by a rule that says what stands for each box.
 
 Rule = Callable[[Box, tuple[Box, ...]], Box]
 
@@ -106,3 +166,82 @@ def shape_of(box: Box) -> tuple[int, ...]:
 def elements(box: Box) -> int:
     """How many numbers the value has, where all sizes are known."""
     return math.prod(shape_of(box))
+
+
+# Boxes made during simplification: equal operations on equal children are one box (common subexpressions).
+
+Reduction = Callable[["Builder", Box], Box | None]
+
+_LARGEST_SHARED = 64
+"""Constants of so many numbers are compared by their values, larger ones by identity: a bound on the time of a plan."""
+
+
+class _UnknownSizeError(Exception):
+    """A rule asks for a shape whose sizes depend on values: no array can be given it, and the rule does not hold."""
+
+
+class Builder:
+    """Makes boxes for a simplified graph; `rules` say, by class, what simpler box stands for a new one."""
+
+    def __init__(self, rules: dict[type[Box], list[Reduction]], share: bool) -> None:
+        self.rules = rules
+        self.share = share
+        self.known: dict[Hashable, Box] = {}
+
+    def make(self, cls: type[Box], *children: Any, **settings: Any) -> Box:
+        """The simplest box that is known to compute this operation."""
+        to = settings.get("to")
+        if isinstance(to, tuple) and any(isinstance(size, Size) for size in to):
+            raise _UnknownSizeError
+        return self.reduced(cls(*children, **settings))
+
+    def constant(self, value: object, dtype: DTypeLike) -> Box:
+        """A number as a box."""
+        return self.shared(Constant(np.asarray(value, dtype)))
+
+    def reduced(self, box: Box) -> Box:
+        """The box that stands for this one, whose children are reduced already."""
+        for rule in self.rules.get(type(box), ()):
+            try:
+                found = rule(self, box)
+            except _UnknownSizeError:
+                continue
+            if found is not None:
+                assert _as_long(found, box), f"{rule.__name__} changes the shape of {box!r} to {found!r}"
+                assert found.dtype == box.dtype, f"{rule.__name__} changes the dtype of {box!r} to {found!r}"
+                return found
+        return self.shared(box)
+
+    def shared(self, box: Box) -> Box:
+        """The box made first of all those that are the same operation on the same children."""
+        if not self.share or (isinstance(box, Leaf) and not isinstance(box, Constant)):
+            return box
+        key = _key(box)
+        return box if key is None else self.known.setdefault(key, box)
+
+
+def _as_long(one: Box, other: Box) -> bool:
+    """Whether two boxes have one shape, as far as it is known before a run.
+
+    What a mask takes has another name each time.
+    """
+    return one.ndim == other.ndim and all(map(same, one.shape, other.shape))
+
+
+def _key(box: Box) -> Hashable:
+    if isinstance(box, Constant):
+        return (box.dtype.str, box.shape, box.value.tobytes()) if box.value.size <= _LARGEST_SHARED else None
+    cls = type(box)
+    if not cls.settings:
+        return cls, *map(id, box.children)
+    settings = tuple([_frozen(value) for value in box.setting_values().values()])
+    return None if None in settings else (cls, settings, tuple(map(id, box.children)))
+
+
+def _frozen(value: object) -> Hashable:
+    """A setting as a text that tells it apart, None for what has no such text."""
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        parts = [_frozen(part) for part in value]
+        return None if None in parts else f"{type(value).__name__}{parts}"
+    plain = isinstance(value, int | float | complex | str | slice | range | np.dtype | np.generic | type)
+    return repr(value) if plain or value is None or value is Ellipsis else None

@@ -1,4 +1,4 @@
-"""Memory plan: each value is a scalar, a view, a section of what it is joined to, or a buffer that is reused."""
+"""The schedule of a plan: which boxes are computed in which order, and in which memory."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ from typing import NamedTuple
 
 from flowgraph.box import Box
 from flowgraph.box.leaves import Parameter
+from flowgraph.boxes.elementwise.arithmetic import Positive
 from flowgraph.boxes.shape.joining import Concatenate
 from flowgraph.boxes.shape.reshaping import Reshape
 from flowgraph.graph import Graph
-from flowgraph.plan.kinds import Kinds
-from flowgraph.plan.memory_order import Order
+from flowgraph.plan.kinds import Kinds, Order
 from flowgraph.plan.numpy.lines import fill_of
-from flowgraph.plan.numpy.tiling import Chain, find_chains, local_boxes
 from flowgraph.plan.rebuild import elements, sizes_known
+
+# Memory plan: each value is a scalar, a view, a section of what it is joined to, or a buffer that is reused.
 
 
 class Section(NamedTuple):
@@ -32,7 +33,7 @@ def find_sections(plan: Schedule) -> None:
 
     What is joined stays alive as long as its sections are read, since they are the same memory.
     """
-    outside = {*plan.updated.values(), *plan.flat.new, *plan.chains, *plan.orders}
+    outside = {*plan.updated.values(), *plan.flat.new, *plan.kernels, *plan.orders}
     for box in plan.graph.boxes:
         if not _joins_rows(box) or plan.kinds[box] != "fill" or box in outside:
             continue
@@ -68,7 +69,7 @@ class FlatParameters(NamedTuple):
 class Buffer:
     """Bytes for one value after another: from the line `first` to the line `last`; or the spare ones of parameters.
 
-    `tile` is a number of rows, where only so many rows of the value are kept at a time. A buffer may be the section
+    It is not `stored` where one kernel computes and reads the value, element by element. A buffer may be the section
     number `section` inside another, from the byte `offset` of that.
     """
 
@@ -77,7 +78,7 @@ class Buffer:
     last: int
     spare_of: tuple[Parameter, ...] | None = None
     offset: int = 0
-    tile: int = 0
+    stored: bool = True
     inside: Buffer | None = None
     section: int = 0
 
@@ -101,7 +102,7 @@ class Buffer:
     @property
     def is_own(self) -> bool:
         """Whether these are bytes of the plan that no other buffer counts."""
-        return self.spare_of is None and self.inside is None
+        return self.stored and self.spare_of is None and self.inside is None
 
 
 @dataclass
@@ -119,7 +120,7 @@ class Schedule:
     in_place: dict[Box, Box] = field(default_factory=dict)
     bases: dict[Box, Box] = field(default_factory=dict)
     last: dict[Box, int] = field(default_factory=dict)
-    chains: dict[Box, Chain] = field(default_factory=dict)
+    kernels: dict[Box, Sequence[Box]] = field(default_factory=dict)
     flat: FlatParameters = field(default_factory=FlatParameters)
     sections: dict[Box, Section] = field(default_factory=dict)
     orders: dict[Box, Order] = field(default_factory=dict)
@@ -129,24 +130,32 @@ class Schedule:
         """Whether the value is at the same place in memory in every run, so that views of it are made once."""
         return self.kinds[self.bases[box]] in ("fixed", "fill")
 
+    def local_boxes(self) -> set[Box]:
+        """Members of kernels that are read inside their kernel only: they need no memory."""
+        read_outside = set(self.graph.outputs)
+        for box in self.graph.boxes:
+            kernel = self.kernels.get(box)
+            read_outside |= {child for child in box.children if self.kernels.get(child) is not kernel}
+        return self.kernels.keys() - read_outside
 
-FindChains = Callable[[Schedule], Iterable[Chain]]
+
+FindKernels = Callable[[Schedule], Iterable[Sequence[Box]]]
+"""The consecutive boxes of a schedule that one loop computes together."""
 
 
 def schedule(
     graph: Graph,
     updated: Mapping[Parameter, Box],
-    tiles: bool = True,
     flat: FlatParameters | None = None,
     copied_constants: bool = False,
     ordered: bool = False,
-    fused: FindChains | None = None,
+    fused: FindKernels | None = None,
 ) -> Schedule:
     """Places for all values; a new value of a parameter goes to the parameter's spare buffer.
 
-    Without `tiles`, large arrays are gone over whole, line by line. With `copied_constants`, constants are copied into
-    contiguous memory of the plan, of which a reshape of a strided view is no view. Where `ordered`, values lie in the
-    order of those they are computed from. `fused` finds more chains, of boxes that are in none of those of tiles.
+    With `copied_constants`, constants are copied into contiguous memory of the plan, of which a reshape of a strided
+    view is no view. Where `ordered`, values lie in the order of those they are computed from. `fused` finds the boxes
+    that kernels compute.
     """
     flat = flat or FlatParameters()
     plan = Schedule(
@@ -154,10 +163,8 @@ def schedule(
     )
     _find_kinds(plan, ordered)
     _find_last(plan)
-    for chain in find_chains(graph, plan.kinds, plan.bases, plan.orders) if tiles else ():
-        plan.chains.update(dict.fromkeys(chain.boxes, chain))
-    for chain in fused(plan) if fused is not None else ():
-        plan.chains.update(dict.fromkeys(chain.boxes, chain))
+    for kernel in fused(plan) if fused is not None else ():
+        plan.kernels.update(dict.fromkeys(kernel, kernel))
     find_sections(plan)
     _give_buffers(plan)
     kinds.forget_layouts()
@@ -189,7 +196,7 @@ def _find_last(plan: Schedule) -> None:
 
 def _give_buffers(plan: Schedule) -> None:
     targets = {box: (parameter,) for parameter, box in plan.updated.items()} | dict(plan.flat.new)
-    local = _local_boxes(plan)
+    local = plan.local_boxes()
     for line, box in enumerate(plan.graph.boxes):
         if plan.kinds[box] != "fill" or box in plan.buffers:  # whose sections are filled already
             continue
@@ -200,12 +207,11 @@ def _give_buffers(plan: Schedule) -> None:
             buffer.last = max(buffer.last, plan.last[box])
         else:
             buffer = Buffer(elements(box) * box.dtype.itemsize, line, plan.last[box])
-            if box in local:
-                buffer.tile = plan.chains[box].rows
+            buffer.stored = box not in local
         plan.buffers[box] = buffer
         if box in targets:
             buffer.spare_of = targets[box]
-        if box in plan.chains:
+        if box in plan.kernels:
             _hold(plan, box)
         if box in plan.sections:
             _place_inside(plan, box)
@@ -220,7 +226,7 @@ def _place_inside(plan: Schedule, box: Box) -> None:
     """Make the buffer of a box the section of what it is joined to, unless it is one of another kind already."""
     buffer = plan.buffers[box]
     whole, number, offset = plan.sections[box]
-    if buffer.spare_of is not None or buffer.inside is not None or buffer.tile:
+    if buffer.spare_of is not None or buffer.inside is not None or not buffer.stored:
         del plan.sections[box]
         return
     if whole not in plan.buffers:
@@ -229,22 +235,10 @@ def _place_inside(plan: Schedule, box: Box) -> None:
     buffer.inside, buffer.section, buffer.offset = plan.buffers[whole], number, offset
 
 
-def _local_boxes(plan: Schedule) -> set[Box]:
-    """Members of chains that are read inside their chain only."""
-    readers: dict[Box, list[Box]] = {}
-    for box in plan.graph.boxes:
-        for child in box.children:
-            readers.setdefault(child, []).append(box)
-    local: set[Box] = set()
-    for chain in {id(chain): chain for chain in plan.chains.values()}.values():
-        local |= local_boxes(chain, readers, set(plan.graph.outputs))
-    return local
-
-
 def _hold(plan: Schedule, box: Box) -> None:
-    """What a chain reads and writes stays until its end: the first line comes again for each tile."""
-    chain = plan.chains[box]
-    first, last = plan.graph.slots[chain.boxes[0]], plan.graph.slots[chain.boxes[-1]]
+    """What a kernel reads and writes stays until its end: its first line comes again for each element."""
+    kernel = plan.kernels[box]
+    first, last = plan.graph.slots[kernel[0]], plan.graph.slots[kernel[-1]]
     plan.buffers[box].first = min(plan.buffers[box].first, first)
     for one in (box, *box.children):
         buffer = plan.buffers.get(plan.bases[one])
@@ -266,8 +260,8 @@ def _dying_child(plan: Schedule, box: Box, line: int, local: set[Box]) -> Box | 
             and child.dtype == box.dtype
             and plan.orders.get(child) == plan.orders.get(box)
             and not _aliased(plan, child, box.children, writing.in_place)
-            and not _viewed_in_chain(plan, box, plan.buffers[child])
-            and (not plan.buffers[child].tile or box in local)
+            and not _viewed_in_kernel(plan, box, plan.buffers[child])
+            and (plan.buffers[child].stored or box in local)
         ):
             return child
     return None
@@ -283,10 +277,9 @@ def _aliased(plan: Schedule, child: Box, children: Sequence[Box], in_place: Sequ
     return _lies_in(plan, [plan.bases[other] for other in read_on], buffer)
 
 
-def _viewed_in_chain(plan: Schedule, box: Box, buffer: Buffer) -> bool:
-    """Whether a line of the box's chain reads a view of the buffer, of which a tile may read what another overwrote."""
-    chain = plan.chains.get(box)
-    read = [one for each in chain.boxes for one in each.children] if chain else []
+def _viewed_in_kernel(plan: Schedule, box: Box, buffer: Buffer) -> bool:
+    """Whether the box's kernel reads a view of the buffer, of which an element may be what an earlier one overwrote."""
+    read = [child for each in plan.kernels.get(box, ()) for child in each.children]
     return _lies_in(plan, [owner for one in read if plan.kinds[one] != "fill" for owner in _owners(plan, one)], buffer)
 
 
@@ -315,3 +308,32 @@ def _is_part(one: Buffer, of: Buffer) -> bool:
     while around is not None and around is not of:
         around = around.inside
     return around is of
+
+
+# New values of parameters, each in memory of its own.
+
+
+def with_new_values(graph: Graph, parameters: Sequence[Parameter], flat: FlatParameters | None = None) -> Graph:
+    """The graph whose last outputs, the new values, each fill a buffer of their own: a copy where they would not.
+
+    New values that are sections of a flat array share its buffer.
+    """
+    together = {p for run in flat.new.values() for p in run} if flat else set()
+    kept = len(graph.outputs) - len(parameters)
+    seen: set[Box] = set()
+    outputs = list(graph.outputs)
+    kinds = Kinds()
+    for place in range(kept, len(outputs)):
+        box = outputs[place]
+        if parameters[place - kept] not in together and (kinds[box] not in ("fill", "number") or box in seen):
+            outputs[place] = Positive(box)
+        seen.add(box)
+    return Graph(*outputs)
+
+
+def nearest_first(graph: Graph, new: Sequence[Box]) -> list[Box]:
+    """Boxes in the order in which backpropagation comes to them: what they read can die early."""
+    depth: dict[Box, int] = {}
+    for box in graph.boxes:
+        depth[box] = 1 + max((depth[child] for child in box.children), default=0)
+    return sorted(new, key=depth.__getitem__)

@@ -21,6 +21,7 @@ from flowgraph.graph import Graph
 from flowgraph.playground.network import Network, modules_of, newton_module, read_network
 from flowgraph.rendering.formula_of_box import in_brackets
 from flowgraph.rendering.notation import mathml
+from flowgraph.saving.formats import by_suffix
 from flowgraph.saving.replacing import replace_text
 from flowgraph.saving.shown import ShownFile
 from flowgraph.shapes.size import Size
@@ -55,8 +56,7 @@ def playground(path: str | os.PathLike[str], graph: Graph | None = None, data: A
     Source: Larochelle, Training neural networks, the demo of a network that trains.
     """
     target = ShownFile(path)
-    if target.suffix != ".html":
-        raise UsageError(f"playground: found the path {target}, needs one that ends in .html")
+    by_suffix("playground", target, {".html": "a page"})
     variants = {"own": _own(graph)} if graph is not None else _family()
     newton, kernels_of_newton = newton_module()
     listed = [*(part for one in variants.values() for part in one.pop("kernels")), *kernels_of_newton]

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 __all__ = ["animate", "explain", "interactive", "notebook_svg", "render", "to_dot", "to_graphviz", "to_svg"]
 
-_FILES = {"animate": "animation", "explain": "derivation_page", "interactive": "viewer", "render": "entry"}
+_FILES = {"animate": "animation", "explain": "derivation", "interactive": "viewer", "render": "entry"}
 
 
 def __getattr__(name: str) -> Any:

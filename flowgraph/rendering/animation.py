@@ -11,8 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
-from flowgraph.errors import UsageError
-from flowgraph.rendering.builtin import draw_builtin
 from flowgraph.rendering.compose import compose
 from flowgraph.rendering.measure import text_width
 from flowgraph.rendering.page import html_page
@@ -20,6 +18,8 @@ from flowgraph.rendering.palette import THEMES, adaptive, check_theme, drawn_the
 from flowgraph.rendering.picture import Picture, Row, Span, Tile
 from flowgraph.rendering.steps import Step, steps
 from flowgraph.rendering.subject import Subject
+from flowgraph.rendering.svg_text import draw_builtin
+from flowgraph.saving.formats import by_suffix
 from flowgraph.saving.replacing import replace_text
 from flowgraph.saving.shown import ShownFile
 
@@ -200,13 +200,9 @@ def animate(
 ) -> Path:
     """Write the steps of a run and of its bprop: a page (.html), or a picture that plays itself (.svg)."""
     target = Path(path)
-    suffix = target.suffix.lower()
-    if suffix not in (".html", ".svg"):
-        raise UsageError(f"animate: found {target.name!r}, needs a name that ends in .html or .svg")
+    written = by_suffix("animate", target, {".html": _page, ".svg": playing_svg})
     check_theme(theme)
-    picture, told = _told(graph, run, grads, **settings)
-    text = playing_svg(picture, told, theme) if suffix == ".svg" else _page(picture, told, theme)
-    return ShownFile(replace_text(target, text))
+    return ShownFile(replace_text(target, written(*_told(graph, run, grads, **settings), theme)))
 
 
 def page(graph: Graph, run: Any, grads: Any = None, *, theme: str = "auto", **settings: Any) -> str:

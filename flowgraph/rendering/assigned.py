@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from flowgraph.box import Box
 from flowgraph.box.leaves import Input, Parameter
-from flowgraph.plan.provenance import has_owner
+from flowgraph.plan.rebuild import has_owner
 from flowgraph.printable import why_not_a_name
 
 _Place = tuple[int, ...]

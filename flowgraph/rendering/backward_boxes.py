@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 
 from flowgraph.box import Box, registry
-from flowgraph.plan.provenance import owner_of
+from flowgraph.plan.rebuild import owner_of
 from flowgraph.rendering.wording import gradient_name
 
 

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flowgraph.box import Box
-from flowgraph.errors import UsageError
 from flowgraph.printable import printable
 from flowgraph.rendering import kinds
 from flowgraph.rendering.formula_of_box import backward, forward
@@ -19,6 +18,7 @@ from flowgraph.rendering.kinds import is_number
 from flowgraph.rendering.notation import letters, mathml, text_latex
 from flowgraph.rendering.page import html_page
 from flowgraph.rendering.subject import Subject
+from flowgraph.saving.formats import by_suffix
 from flowgraph.saving.replacing import replace_text
 from flowgraph.saving.shown import ShownFile
 from flowgraph.shapes.size import Size
@@ -176,9 +176,7 @@ _END = r"""
 def explain(graph: Graph, path: str | os.PathLike[str], wrt: Iterable[Any] | None = None) -> Path:
     """Write the derivation of the gradients of a graph into a .html, .md or .tex, and return its path."""
     target = Path(path)
-    written = {".html": _html, ".md": _markdown, ".tex": _tex}.get(target.suffix.lower())
-    if written is None:
-        raise UsageError(f"explain: found {target.name!r}, needs a name that ends in .html, .md or .tex")
+    written = by_suffix("explain", target, {".html": _html, ".md": _markdown, ".tex": _tex})
     return ShownFile(replace_text(target, written(derive(graph, wrt))))
 
 

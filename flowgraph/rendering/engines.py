@@ -1,4 +1,4 @@
-"""The engines that lay out DOT text: the dot program if it is installed, else graphviz-pure."""
+"""Graphviz, whose dot program lays out DOT text where it is asked for."""
 
 from __future__ import annotations
 
@@ -6,34 +6,27 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
-from flowgraph.errors import install_hint
+ENGINES = ("auto", "dot", "builtin")
 
-ENGINES = ("auto", "dot", "graphviz-pure", "builtin")
-
-_WINDOWS = Path("C:/Program Files/Graphviz/bin")
-REMEDY = (
-    "install Graphviz (https://graphviz.org/download), set FLOWGRAPH_DOT to its dot program, "
-    f"or run: {install_hint('cli')}"
+_FOLDERS = (
+    "C:/Program Files/Graphviz/bin",
+    "/opt/homebrew/bin",
+    "/usr/local/bin",
+    str(Path(sys.prefix) / "Library/bin"),
 )
-PDF_REMEDY = f"install Graphviz (https://graphviz.org/download), or run: {install_hint('pdf')}"
 
 
 class EngineError(Exception):
     """Why an engine gave no picture, in a few words."""
 
 
-def every(engine: str) -> list[tuple[str, str]]:
-    """Name and program of the engines that this machine has, among those that `engine` allows, best first."""
-    found = [(name, program) for name, program in _candidates() if engine in ("auto", name) and program]
-    return list(dict.fromkeys(found))
-
-
-def find(engine: str) -> tuple[str, str] | None:
-    """The first of them, or None."""
-    return next(iter(every(engine)), None)
+def find() -> str | None:
+    """The dot program: that of FLOWGRAPH_DOT, of the PATH, or where installers put it; None where there is none."""
+    if named := os.environ.get("FLOWGRAPH_DOT"):
+        return named
+    return next((found for path in (None, *_FOLDERS) if (found := shutil.which("dot", path=path))), None)
 
 
 def draw(program: str, text: str, format: str, timeout: float) -> bytes:
@@ -49,12 +42,3 @@ def draw(program: str, text: str, format: str, timeout: float) -> bytes:
         said = done.stderr.decode(errors="replace").strip().splitlines()
         raise EngineError(f"{name} failed with code {done.returncode}" + (f": {said[-1][:200]}" if said else ""))
     return done.stdout
-
-
-def _candidates() -> Iterator[tuple[str, str | None]]:
-    yield "dot", os.environ.get("FLOWGRAPH_DOT")
-    yield "dot", shutil.which("dot")
-    for folder in (_WINDOWS, Path("/opt/homebrew/bin"), Path("/usr/local/bin"), Path(sys.prefix) / "Library/bin"):
-        yield "dot", shutil.which("dot", path=str(folder))
-    yield "graphviz-pure", shutil.which("graphviz-pure", path=str(Path(sys.executable).parent))
-    yield "graphviz-pure", shutil.which("graphviz-pure")

@@ -1,4 +1,4 @@
-"""A graph becomes a file: SVG and pages by the built-in layout, PNG and PDF by the best engine of the machine."""
+"""A graph becomes a file: in every format by the built-in layout, or by dot where it is asked for."""
 
 from __future__ import annotations
 
@@ -8,26 +8,30 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flowgraph.errors import RenderWarning, UsageError
+from flowgraph.errors import RenderWarning, UsageError, install_hint
 from flowgraph.rendering import engines
-from flowgraph.rendering.builtin import MOST_TILES, draw_builtin, turns
 from flowgraph.rendering.compose import compose
+from flowgraph.rendering.conversion import pdf_from_svg, png_from_svg
 from flowgraph.rendering.dot_text import dot_text
-from flowgraph.rendering.engines import ENGINES, PDF_REMEDY, REMEDY, EngineError
-from flowgraph.rendering.layout import place
+from flowgraph.rendering.engines import ENGINES, EngineError
+from flowgraph.rendering.layout import place, turns
 from flowgraph.rendering.palette import adaptive, check_theme, drawn_theme
 from flowgraph.rendering.paper import MARGIN, POINTS, fitted, in_print, inches_of
 from flowgraph.rendering.picture import Picture
 from flowgraph.rendering.subject import Memory, Subject
-from flowgraph.rendering.svg_text import svg_text
+from flowgraph.rendering.svg_text import draw_builtin, svg_text
 from flowgraph.rendering.tikz import tikz_text
 from flowgraph.rendering.viewer import interactive
+from flowgraph.saving.formats import by_suffix
 from flowgraph.saving.replacing import replace_file, replace_text
 from flowgraph.saving.shown import ShownFile
 
 if TYPE_CHECKING:
     from flowgraph.graph import Graph
     from flowgraph.graph.graph import Grads, Run
+
+MOST_TILES = 2000
+"""Beyond, dot is not asked for a PNG or PDF unless it is named: it would take minutes."""
 
 FORMATS = ("svg", "png", "pdf", "dot", "html", "tex")
 
@@ -55,9 +59,7 @@ def render(
     `inches` is the width of the column of a paper that an .svg or .tex is to fit, its letters large enough to read.
     """
     target = Path(path)
-    format = target.suffix.lower().removeprefix(".")
-    if format not in FORMATS:
-        raise UsageError(f"render: found {target.name!r}, needs a name that ends in .{', .'.join(FORMATS)}")
+    format = by_suffix("render", target, {f".{name}": name for name in FORMATS})
     check_choices(theme, engine)
     if inches is not None or format == "tex":
         return _for_paper(target, format, picture_of(graph, **settings), theme, inches)
@@ -68,7 +70,7 @@ def render(
         return replace_text(target, dot_of(picture, drawn_theme(theme)))
     if format == "svg":
         return ShownFile(replace_text(target, svg_of(picture, theme, engine, timeout)))
-    return ShownFile(_write_binary(picture, target, format, theme, engine, timeout))
+    return ShownFile(_binary(picture, target, theme, engine, timeout))
 
 
 def _for_paper(target: Path, format: str, picture: Picture, theme: str, inches: float | None) -> Path:
@@ -103,9 +105,10 @@ def svg_of(picture: Picture, theme: str = "auto", engine: str = "auto", timeout:
     Where that engine fails, it is the built-in layout all the same, with a warning.
     """
     drawn = drawn_theme(theme)
-    svg = _try_engine(picture, drawn, engine, timeout) if engine not in ("auto", "builtin") else None
-    if svg is None:
-        svg = draw_builtin(picture, drawn)
+    found = _by_dot(picture, drawn, "svg", timeout) if engine == "dot" else None
+    if isinstance(found, str):
+        _warn(found, "drawn by the built-in layout instead", "svg")
+    svg = found.decode() if isinstance(found, bytes) else draw_builtin(picture, drawn)
     return adaptive(svg) if theme == "auto" else svg
 
 
@@ -114,44 +117,39 @@ def dot_of(picture: Picture, theme: str) -> str:
     return dot_text(picture, theme, turns(picture))
 
 
-def _try_engine(picture: Picture, theme: str, engine: str, timeout: float) -> str | None:
-    found = engines.find(engine)
-    if found is None:
-        _warn(f"the engine {engine!r} is not on this machine", "drawn by the built-in layout instead")
-        return None
+def _by_dot(picture: Picture, theme: str, format: str, timeout: float) -> bytes | str:
+    """What dot makes of a picture, or why it makes nothing."""
+    program = engines.find()
+    if program is None:
+        return "the engine 'dot' is not on this machine"
     try:
-        return engines.draw(found[1], dot_of(picture, theme), "svg", timeout).decode()
+        return engines.draw(program, dot_of(picture, theme), format, timeout)
     except EngineError as error:
-        _warn(str(error), "drawn by the built-in layout instead")
-        return None
+        return str(error)
 
 
-def _write_binary(picture: Picture, target: Path, format: str, theme: str, engine: str, timeout: float) -> Path:
-    """Write a PNG or PDF; if no engine can, an SVG beside it."""
-    drawn = drawn_theme(theme)
-    found = [one for one in engines.every(engine) if format != "pdf" or one[0] != "graphviz-pure"]
-    problem = f"no engine on this machine writes {format.upper()}"
-    remedy = PDF_REMEDY if format == "pdf" else REMEDY
-    if engine == "auto" and len(picture.tiles) > MOST_TILES:
-        found, problem = [], f"{len(picture.tiles):,} tiles are too many for a {format.upper()} by Graphviz"
-        remedy = "collapse scopes (collapse=True), or write an .svg"
-    text = dot_of(picture, drawn) if found else ""
-    for _, program in found:
-        try:
-            return replace_file(target, engines.draw(program, text, format, timeout))
-        except EngineError as error:
-            problem = str(error)
-    if format == "pdf" and engine in ("auto", "builtin"):
-        from flowgraph.rendering.paper import pdf_from_svg
-
-        content = pdf_from_svg(draw_builtin(picture, drawn))
-        if content is not None:
-            return replace_file(target, content)
+def _binary(picture: Picture, target: Path, theme: str, engine: str, timeout: float) -> Path:
+    """Write a PNG or PDF; where neither the converter nor dot is there, an SVG beside it."""
+    format, drawn = target.suffix.lower().removeprefix("."), drawn_theme(theme)
+    content: bytes | str | None = None
+    if engine != "dot":
+        content = (png_from_svg if format == "png" else pdf_from_svg)(draw_builtin(picture, drawn))
+    if content is None and (engine == "dot" or len(picture.tiles) <= MOST_TILES):
+        content = _by_dot(picture, drawn, format, timeout)
+    if isinstance(content, bytes):
+        return replace_file(target, content)
     beside = target.with_suffix(".svg")
     replace_text(beside, svg_of(picture, theme, "builtin"))
-    _warn(problem, f"the picture was written as {beside.name} instead", remedy)
+    problem = content if engine == "dot" else f"nothing on this machine writes {format.upper()}"
+    _warn(str(problem), f"the picture was written as {beside.name} instead", format)
     return beside
 
 
-def _warn(problem: str, consequence: str, remedy: str = REMEDY) -> None:
-    warnings.warn(f"render: {problem}; {consequence}. To mend it, {remedy}", RenderWarning, stacklevel=2)
+def _warn(problem: str, consequence: str, format: str) -> None:
+    remedy = {"png": f", or run: {install_hint('cli')}", "pdf": f", or run: {install_hint('pdf')}"}.get(format, "")
+    warnings.warn(
+        f"render: {problem}; {consequence}. To mend it, install Graphviz (https://graphviz.org/download), set "
+        f"FLOWGRAPH_DOT to its dot program{remedy}",
+        RenderWarning,
+        stacklevel=2,
+    )

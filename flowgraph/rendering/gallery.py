@@ -26,7 +26,6 @@ from flowgraph.errors import FlowgraphError, RenderError, UsageError
 from flowgraph.graph import Graph
 from flowgraph.markup import inline, text
 from flowgraph.printable import printable
-from flowgraph.rendering.builtin import draw_builtin
 from flowgraph.rendering.files import picture_of
 from flowgraph.rendering.formulas import plain_formula
 from flowgraph.rendering.function_curve import curves_of, curves_svg
@@ -34,6 +33,8 @@ from flowgraph.rendering.notation import mathml
 from flowgraph.rendering.page import html_page
 from flowgraph.rendering.palette import adaptive
 from flowgraph.rendering.subject import Subject
+from flowgraph.rendering.svg_text import draw_builtin
+from flowgraph.saving.formats import by_suffix
 from flowgraph.saving.replacing import make_folder, replace_text
 
 _INTRODUCTION = """Each box with the code that builds it, its formula, its derivative and its picture. A function of one
@@ -98,16 +99,11 @@ def box_svg(cls: type[Box]) -> str:
 def gallery(path: str | os.PathLike[str]) -> Path:
     """Write every box of flowgraph: one page (.html), or a page of the docs (.md) with its pictures in a folder."""
     target = Path(path)
-    if target.suffix == ".html":
-        replace_text(target, _page())
-    elif target.suffix == ".md":
-        _write_docs(target)
-    else:
-        raise UsageError(f"gallery: found {target.name!r}, needs a name that ends in .html or .md")
+    by_suffix("gallery", target, {".html": _write_page, ".md": _write_docs})(target)
     return target
 
 
-def _page() -> str:
+def _write_page(target: Path) -> None:
     """All boxes on one page, with contents and a search."""
     contents, chapters = [], []
     for folder, found in groupby(topics(), key=lambda topic: topic.folder):
@@ -127,7 +123,7 @@ def _page() -> str:
         f"</span></p></header><details><summary>Contents</summary><nav>{''.join(contents)}</nav></details>"
         f"<main>{''.join(chapters)}</main>"
     )
-    return html_page("The boxes of flowgraph", "gallery", body, "gallery")
+    replace_text(target, html_page("The boxes of flowgraph", "gallery", body, "gallery"))
 
 
 def _article(name: str, cls: type[Box]) -> str:

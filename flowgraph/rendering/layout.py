@@ -184,3 +184,9 @@ class Placer:
             for name, at in places.items():
                 places[name] = Place(at.y, at.x, at.height, at.width)
         result.routes = [(link, [(y, x) for x, y in points]) for link, points in result.routes]
+
+
+def turns(picture: Picture) -> frozenset[tuple[str, str]]:
+    """The links that dot must not draw in one line with the others, so that its picture is folded as well."""
+    placer = Placer(picture)
+    return placer.turns() if placer.layout().folded else frozenset()

@@ -7,7 +7,7 @@ from html import escape
 from typing import NamedTuple
 
 from flowgraph.rendering import measure
-from flowgraph.rendering.layout import LOOP, STACK
+from flowgraph.rendering.layout import LOOP, STACK, place
 from flowgraph.rendering.measure import text_width
 from flowgraph.rendering.palette import THEMES
 from flowgraph.rendering.picture import Frame, Link, Picture, Row, Span, Strip, Swatch, Tile
@@ -16,6 +16,11 @@ from flowgraph.rendering.routing import ARROW_ROOM, arrow, curve, placed_links, 
 
 _BELOW = 12.0  # between the picture and its caption
 _FONT = "Helvetica,Arial,'Liberation Sans',sans-serif"
+
+
+def draw_builtin(picture: Picture, theme: str = "light") -> str:
+    """The picture as SVG by the built-in layout, without any program."""
+    return svg_text(picture, place(picture), theme)
 
 
 def svg_text(picture: Picture, layout: Layout, theme: str = "light", short: Callable[[str], str] = str) -> str:

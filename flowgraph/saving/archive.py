@@ -16,8 +16,7 @@ from numpy.typing import DTypeLike
 from flowgraph.box import Array
 from flowgraph.errors import SavedFileError, UsageError, install_hint
 from flowgraph.saving.limits import MOST_AXES, excerpt
-from flowgraph.saving.missing import reading
-from flowgraph.saving.replacing import replace_file
+from flowgraph.saving.replacing import reading, replace_file
 
 FORMAT = 1
 """Grows by one with every change that an older flowgraph would read wrongly."""

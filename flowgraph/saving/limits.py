@@ -7,10 +7,12 @@ fills the memory; each shape is looked at before another box reads it.
 from __future__ import annotations
 
 import math
+import os
+import sys
 from collections.abc import Iterable
 from typing import Any
 
-from flowgraph.errors import SavedFileError
+from flowgraph.errors import FlowgraphError, SavedFileError
 from flowgraph.printable import printable_lines
 from flowgraph.shapes.size import Shape, Size
 from flowgraph.shapes.spec import Spec
@@ -70,3 +72,21 @@ def excerpt(error: object) -> str:
     """The beginning of the text of an error."""
     text = printable_lines(str(error))
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]} ..."
+
+
+def memory() -> float:
+    """Bytes of physical memory; infinite where the system does not say."""
+    if sys.platform == "win32":
+        return float("inf")
+    try:
+        return float(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    except (ValueError, OSError):
+        return float("inf")
+
+
+def check_room(who: str, needed: float, way_out: str, error: type[FlowgraphError]) -> None:
+    """Refuse what needs more bytes than there are, before anything is allocated."""
+    if needed > memory():
+        raise error(
+            f"{who}: needs {needed / 1e9:,.0f} GB of memory, and this machine has {memory() / 1e9:,.0f}; {way_out}"
+        )

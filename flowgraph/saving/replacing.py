@@ -1,9 +1,10 @@
-"""Atomic replacement of files."""
+"""Files that are read and written: a missing one is named, an old one is replaced as a whole."""
 
 from __future__ import annotations
 
 import contextlib
 import csv
+import difflib
 import errno
 import glob
 import io
@@ -15,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from flowgraph.errors import FileWriteError
+from flowgraph.errors import FileWriteError, MissingPathError
 
 SUFFIX = ".part"
 
@@ -160,3 +161,39 @@ def _sync_folder(folder: Path) -> None:
             os.fsync(handle)
         finally:
             os.close(handle)
+
+
+@contextmanager
+def reading(path: str | os.PathLike[str]) -> Iterator[None]:
+    """What reads a file: a missing one is named, with files of a like name."""
+    try:
+        yield
+    except FileNotFoundError:
+        target = Path(path)
+        folder = _first_there(target.parent)
+        if folder != target.parent:
+            problem = f"there is no folder {str(target.parent)!r}"
+            near = _near(target.parent.parts[len(folder.parts)], (one.name for one in folder.iterdir() if one.is_dir()))
+        else:
+            problem = f"there is no such file in {str(folder.resolve())!r}"
+            near = _near(target.name, (one.name for one in folder.iterdir() if one.is_file()))
+        raise MissingPathError(f"{path}: {problem}{near or '; look at the path'}") from None
+
+
+def must_exist(path: str | os.PathLike[str]) -> Path:
+    """The path of what is to be read; an error if it is not there."""
+    with reading(path):
+        os.stat(path)
+    return Path(path)
+
+
+def _first_there(folder: Path) -> Path:
+    """The folder itself, or the nearest above it that exists."""
+    while not folder.is_dir() and folder != folder.parent:
+        folder = folder.parent
+    return folder
+
+
+def _near(name: str, known: Iterator[str]) -> str:
+    near = difflib.get_close_matches(name, list(known), 3)
+    return f"; near it: {', '.join(near)}" if near else ""

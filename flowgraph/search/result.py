@@ -26,6 +26,7 @@ from flowgraph.training.display import (
     numbers_table,
     picture,
     plain,
+    value_text,
     write_picture,
 )
 from flowgraph.training.history import Advice, Diagnosis, Finding
@@ -108,7 +109,7 @@ def diagnose_search(result: SearchResult) -> Diagnosis:
 
 def _best(result: SearchResult) -> Finding:
     best, values = result.best, [trial.value for trial in result.trials if trial.state == "complete"]
-    settings = ", ".join(f"{_words(name)} {value_text(value)}" for name, value in best.settings.items())
+    settings = ", ".join(f"{_words(name)} {value_text(value, 3)}" for name, value in best.settings.items())
     middle = statistics.median(value for value in values if value is not None)
     return Finding(
         "Which trial was best?", f"Trial {best.number}: {settings}.",
@@ -158,7 +159,7 @@ def _ranges(result: SearchResult) -> Finding | None:
     edges, question = result.at_the_edge, "Were the ranges wide enough?"
     if not edges:
         return Finding(question, "Yes.", "The best value of no setting is at the end of its range.", True)
-    told = ", ".join(f"{_words(name)} {value_text(result.best.settings[name])}" for name in edges)
+    told = ", ".join(f"{_words(name)} {value_text(result.best.settings[name], 3)}" for name in edges)
     advice = tuple(Advice(f"a wider range of {_words(name)}: {_wider(result, name)}") for name in edges)
     return Finding(question, "No.", f"At the end of its range: {told}. A better one may lie outside.", False, advice)
 
@@ -190,14 +191,8 @@ def _wider(result: SearchResult, name: str) -> str:
 
 
 def _range_text(ends: tuple[Any, Any]) -> str:
-    return value_text(ends[0]) if ends[0] == ends[1] else f"from {value_text(ends[0])} to {value_text(ends[1])}"
-
-
-def value_text(value: object) -> str:
-    """A value of a setting as one writes it."""
-    if isinstance(value, tuple | list):
-        return ",".join(map(str, value))
-    return f"{value:.3g}" if isinstance(value, float) else str(value)
+    first, last = (value_text(end, 3) for end in ends)
+    return first if ends[0] == ends[1] else f"from {first} to {last}"
 
 
 def _words(name: str) -> str:
@@ -249,7 +244,9 @@ def _legend(shown: list[Trial]) -> list[Any]:
 
     first = COLOURS[0]
     rounds = sorted({trial.round for trial in shown})
-    more = [mark(f"round {one + 1}", COLOURS[one % len(COLOURS)], COLOURS[one % len(COLOURS)]) for one in rounds]
+    more = [
+        mark(f"round {round + 1}", COLOURS[round % len(COLOURS)], COLOURS[round % len(COLOURS)]) for round in rounds
+    ]
     pruned = [mark("pruned", first, "none")] if any(trial.state == "pruned" for trial in shown) else []
     kinds = more if len(rounds) > 1 else [mark("complete", first, first)]
     return [*kinds, *pruned, mark("best", GREY, "none", 9), Line2D([], [], color=GREY, label="best so far")]
@@ -442,7 +439,10 @@ class SearchResult:
         for heading in ("trial", self.measure, *names, "state", "seconds"):
             table.add_column(heading, justify="left" if heading == "state" else "right")
         for row in self.rows()[:count]:
-            cells = [_cell(row[name]) for name in ("trial", self.measure, *names, "state", "seconds")]
+            cells = [
+                "" if row[name] is None else value_text(row[name])
+                for name in ("trial", self.measure, *names, "state", "seconds")
+            ]
             is_best = row["state"] == "complete" and row["trial"] == self.best.number
             table.add_row(*cells, style="green" if is_best else "dim" if row["state"] != "complete" else None)
         return table
@@ -482,7 +482,7 @@ class SearchResult:
         if not with_values(self):
             return cell_html(self, None, self.diagnosis._repr_html_())
         rows = self.rows()
-        trials = numbers_table(list(rows[0]), [map(_cell, row.values()) for row in rows])
+        trials = numbers_table(list(rows[0]), [row.values() for row in rows])
         drawn = drawn_or_none(lambda: search_picture(self, ".svg"))
         return cell_html(self, drawn, self.diagnosis._repr_html_(), details=("trials", trials))
 
@@ -494,11 +494,3 @@ class SearchResult:
 
 def _number(value: float | None) -> float:
     return math.inf if value is None else value
-
-
-def _cell(value: object) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, float):
-        return f"{value:.4g}"
-    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)

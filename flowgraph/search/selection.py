@@ -25,9 +25,10 @@ from flowgraph.experiment.training import Outcome, begin, go_on, settings_sectio
 from flowgraph.markup import text
 from flowgraph.saving.replacing import make_folder, replace_text
 from flowgraph.search.database import check_storage
-from flowgraph.search.result import SearchResult, search_picture, value_text
+from flowgraph.search.result import SearchResult, search_picture
 from flowgraph.search.search import Attempt, search
 from flowgraph.search.space import Space
+from flowgraph.training.display import value_text
 from flowgraph.training.history import advice_html, findings_html
 from flowgraph.training.report_page import figure, report_page, scrolling_table
 from flowgraph.training.settings import read_count
@@ -71,7 +72,7 @@ def trials_table(result: SearchResult) -> str:
     left_out = {"round"} if len(result.spaces) == 1 else set()
     left_out |= {name for name in names if all(row[name] in (None, "") for row in rows)}
     names = [name for name in names if name not in left_out]
-    cells = [["" if row[name] is None else value_text(row[name]) for name in names] for row in rows]
+    cells = [["" if row[name] is None else value_text(row[name], 3) for name in names] for row in rows]
     return scrolling_table([name.replace("_", " ") for name in names], cells)
 
 

@@ -127,10 +127,8 @@ class Signature:
     _bare: tuple[tuple[str, ...], ...] = field(init=False, repr=False, compare=False)
     """The core axes of the children without the mark of those that may be missing."""
     _bare_outputs: tuple[tuple[str, ...], ...] = field(init=False, repr=False, compare=False)
-    _fixed: dict[str, int] = field(init=False, repr=False, compare=False)
+    _fixed: dict[str, Any] = field(init=False, repr=False, compare=False)
     """The axes that are numbers, with these."""
-    _small: tuple[tuple[int, ...], ...] = field(init=False, repr=False, compare=False)
-    """A small shape for each child that has all its core axes."""
     _results: dict[tuple[Shape, ...], tuple[Shape, ...]] = field(init=False, repr=False, compare=False)
     """What `result` has found, by the shapes of the children."""
 
@@ -139,8 +137,7 @@ class Signature:
         bare = tuple(tuple(axis.rstrip("?") for axis in core) for core in (*self.children, *self.outputs))
         fixed = {axis: int(axis) for core in bare for axis in core if axis.isdigit()}
         count = len(self.children)
-        small = tuple(tuple(fixed.get(axis, 2) for axis in core) for core in bare[:count])
-        vars(self).update(_bare=bare[:count], _bare_outputs=bare[count:], _fixed=fixed, _small=small, _results={})
+        vars(self).update(_bare=bare[:count], _bare_outputs=bare[count:], _fixed=fixed, _results={})
 
     @classmethod
     def parse(cls, text: str) -> Signature:
@@ -198,7 +195,7 @@ class Signature:
         return known
 
     def _result(self, shapes: Sequence[Shape], names: Sequence[str]) -> tuple[Shape, ...]:
-        sizes: dict[str, int | Size] = self._fixed.copy()
+        sizes: dict[str, int | Size] = {**self._fixed}
         owner: dict[str, str] = {}
         loops = []
         missing: set[str] = set()
@@ -237,12 +234,11 @@ class Signature:
         list of tuple of int
             One shape per child.
         """
-        return [
-            small
-            if size == 2 and len(core) <= len(shape)
-            else tuple([self._fixed.get(axis, size) for axis in self._present(core, shape, "", set())])
-            for core, small, shape in zip(self.children, self._small, shapes, strict=True)
+        cores = [
+            self._present(core, shape, "", set()) if len(core) > len(shape) else bare
+            for core, bare, shape in zip(self.children, self._bare, shapes, strict=True)
         ]
+        return [tuple([self._fixed.get(axis, size) for axis in core]) for core in cores]
 
     def shapes(self, sizes: Sequence[int], loop: Shape = ()) -> list[Shape]:
         """A shape for each child, with all its axes.

@@ -1,4 +1,4 @@
-"""Models and their training, composed of boxes and graphs; nothing below imports this package."""
+"""Models, their training, what it measured, and its pages; composed of boxes and graphs."""
 
 from flowgraph.training import schedules
 from flowgraph.training.bias_variance import BiasVariance, bias_variance

@@ -309,7 +309,7 @@ def _decomposed(setting: object, predictions: Array, truth: Array, noise: float 
     total, squares = deviations.sum(axis=0), (deviations**2).sum(axis=0)
     count = len(deviations)
     squared_bias, variance, _ = _parts(count, total, squares)
-    left = np.array([_parts(count - 1, total - one, squares - one**2) for one in deviations])
+    left = np.array([_parts(count - 1, total - deviation, squares - deviation**2) for deviation in deviations])
     spread = np.sqrt((count - 1) * left.var(axis=0))
     uncertainty = dict(zip(PARTS, map(float, spread), strict=True))
     return Decomposition(setting, squared_bias, variance, noise, uncertainty)

@@ -161,13 +161,13 @@ class Cell(Callback):
         """Show the bar."""
         from IPython.display import display
 
-        self.epochs, self.done, self.said, self.shown = epochs, trainer.epoch, "training", time.monotonic()
+        self.epochs, self.done, self.said, self.shown = epochs, trainer.epoch, "training", time.perf_counter()
         self.handle: Any = display(self, display_id=True)  # type: ignore[no-untyped-call]
 
     def on_epoch(self, trainer: Trainer, epoch: Epoch) -> None:
         """Move the bar on, with the measures of the epoch beside it, unless it has just been renewed."""
         self.done, self.said = epoch.number, describe(epoch)
-        if time.monotonic() - self.shown > RENEWED:
+        if time.perf_counter() - self.shown > RENEWED:
             self._renew()
 
     def on_end(self, trainer: Trainer) -> None:
@@ -175,7 +175,7 @@ class Cell(Callback):
         self._renew()
 
     def _renew(self) -> None:
-        self.shown = time.monotonic()
+        self.shown = time.perf_counter()
         if self.handle is not None:  # None where IPython runs outside of a notebook
             self.handle.update(self)
 

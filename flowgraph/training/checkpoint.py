@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 import os
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
-from weakref import WeakKeyDictionary
 
-from flowgraph.box import Array, Constant, Leaf, registry_name
-from flowgraph.box.leaves import Random
-from flowgraph.box.random_draws import Draw
-from flowgraph.errors import SavedFileError, UsageError
-from flowgraph.graph import Graph
+from flowgraph.errors import SavedFileError
 from flowgraph.saving.archive import read_archive, write_archive
 from flowgraph.saving.json_values import MALFORMED, Reader, Writer
 from flowgraph.saving.limits import excerpt
@@ -22,21 +15,10 @@ from flowgraph.saving.lock import Lock
 from flowgraph.saving.replacing import remove_leftovers
 from flowgraph.training.callbacks import Callback
 from flowgraph.training.settings import read_number, strict_settings
-from flowgraph.training.state import State, check_record
+from flowgraph.training.state import FINGERPRINTS, State, check_record
 from flowgraph.training.trainer import Trainer, agreed, is_writer
 
-if TYPE_CHECKING:
-    from flowgraph.training.examples import Fed
-
 KIND = "checkpoint"
-
-FINGERPRINTS = "fingerprints"
-"""Where in the record of a state that was read from a file the checksums of objective and data stand."""
-
-PART = 4096
-"""As many examples are read at once for a checksum."""
-
-_taken: WeakKeyDictionary[Trainer, dict[str, str | None]] = WeakKeyDictionary()
 
 
 @strict_settings
@@ -87,9 +69,9 @@ class Checkpoint(Callback):
 
     def on_step(self, trainer: Trainer) -> None:
         """Write the state if the last write was `seconds` ago."""
-        if agreed(trainer.placement, time.monotonic() - self._written >= self.seconds):
+        if agreed(trainer.placement, time.perf_counter() - self._written >= self.seconds):
             save_checkpoint(self.path, trainer)
-            self._written = time.monotonic()
+            self._written = time.perf_counter()
 
     def on_stop(self, trainer: Trainer) -> None:
         """Write the final state."""
@@ -126,7 +108,7 @@ def save_checkpoint(path: str | os.PathLike[str], trainer: Trainer) -> Path:
         return Path(path)
     writer = Writer({})
     record = writer.value(state.record, "record")
-    document = {"record": record, "fingerprints": _fingerprints(trainer)}
+    document = {"record": record, "fingerprints": trainer.fingerprints()}
     return write_archive(path, KIND, document, state.arrays)
 
 
@@ -198,70 +180,5 @@ def resume(path: str | os.PathLike[str], trainer: Trainer) -> Trainer:
     >>> resume(path, fg.Trainer(fg.MLP([3, 3], rng=1), data)).epoch
     2
     """
-    state = load_checkpoint(path)
-    refuse_another(trainer, state, path)
-    trainer.restore(state)
+    trainer.restore(load_checkpoint(path))
     return trainer
-
-
-def refuse_another(trainer: Trainer, state: State, where: object) -> None:
-    """Refuse a state from a file that was written in a training of another objective or of other data."""
-    written = state.record.get(FINGERPRINTS) if isinstance(state, State) else None
-    if written is None:
-        return
-    if not isinstance(written, dict):
-        raise UsageError(f"resume: found {FINGERPRINTS}={written!r} in {where}, needs a dict of checksums")
-    for what, found in _fingerprints(trainer).items():
-        if found != written.get(what):
-            raise UsageError(
-                f"resume: {where} was written in a training with another {what}; give the trainer what it had then, in "
-                f"the same order, or start anew without the checkpoint"
-            )
-
-
-def _fingerprints(trainer: Trainer) -> dict[str, str | None]:
-    """Checksums of the graphs and the data, on which a state depends; computed once per trainer."""
-    if trainer not in _taken:
-        problem = trainer.problem
-        evaluated = problem.evaluate is not problem.objective
-        _taken[trainer] = {
-            "objective": structure_fingerprint(problem.graph),
-            "evaluate=": structure_fingerprint(Graph(problem.evaluate)) if evaluated else None,
-            "updates=": structure_fingerprint(Graph(*problem.updates.values())) if problem.updates else None,
-            "training data": _digest(trainer, trainer.train),
-            "validation data": _digest(trainer, trainer.valid),
-        }
-    return _taken[trainer]
-
-
-def structure_fingerprint(graph: Graph) -> str:
-    """A checksum of the boxes of a graph, their settings and constants, and not of the values of parameters."""
-    total = hashlib.sha256()
-    for box in graph:
-        places = [graph.slots[child] for child in box.children]
-        total.update(repr((registry_name(type(box)), graph.names[box], places, box.outputs)).encode())
-        if isinstance(box, Constant):
-            total.update(repr((box.shape, box.dtype.str)).encode() + box.value.tobytes())
-        elif isinstance(box, Random):
-            draw = box.draw
-            named = isinstance(draw, Draw)
-            total.update((repr(draw) if named else getattr(draw, "__qualname__", type(draw).__qualname__)).encode())
-        elif not isinstance(box, Leaf):
-            total.update(repr(sorted(box.setting_values().items())).encode())
-    return total.hexdigest()
-
-
-def _digest(trainer: Trainer, examples: Fed | None) -> str | None:
-    """A checksum of the arrays by the names of their inputs, read in parts; there is none of a stream."""
-    if examples is None:
-        return None
-    names = trainer.problem.graph.names
-    by_name: dict[str, Array] = {names[box]: array for box, array in examples.arrays.items()}
-    total = hashlib.sha256()
-    for name, array in sorted(by_name.items()):
-        total.update(repr((name, array.shape, array.dtype.str)).encode())
-        for start in range(0, len(array), PART):
-            total.update(array[start : start + PART].tobytes())
-    if examples.rows is not None:
-        total.update(examples.rows.tobytes())
-    return total.hexdigest()

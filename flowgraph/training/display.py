@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Callable, Iterable, Sequence
 from io import BytesIO
@@ -14,6 +13,7 @@ from flowgraph.errors import UsageError, install_hint
 from flowgraph.markup import MOST_ROWS, folded, inline, table, text
 from flowgraph.printable import printable
 from flowgraph.rendering.value_table import HEADINGS, summary
+from flowgraph.saving.formats import by_suffix
 from flowgraph.saving.replacing import replace_file
 from flowgraph.saving.shown import ShownFile
 
@@ -30,7 +30,6 @@ LONGEST_LABEL = 32
 MOST_POINTS = 200
 """Points that a picture holds as shapes of their own; more are drawn as one image, so that its file stays small."""
 
-SUFFIXES = (".svg", ".png", ".pdf")
 STYLE: dict[Any, Any] = {
     "svg.fonttype": "none", "svg.hashsalt": "flowgraph", "font.family": "sans-serif", "text.color": GREY,
     "axes.edgecolor": GREY, "axes.labelcolor": GREY, "xtick.color": GREY, "ytick.color": GREY,
@@ -62,10 +61,8 @@ def picture(
 
 def write_picture(path: str | os.PathLike[str], content: Callable[[str], bytes]) -> Path:
     """Write a picture, whose content is made for the suffix of its file; another suffix is refused."""
-    target = Path(path)
-    if target.suffix not in SUFFIXES:
-        raise UsageError(f"plot: found {target.name!r}, needs a file that ends with one of {', '.join(SUFFIXES)}")
-    return ShownFile(replace_file(target, content(target.suffix)))
+    suffix = by_suffix("plot", path, {one: one for one in (".svg", ".png", ".pdf")})
+    return ShownFile(replace_file(path, content(suffix)))
 
 
 def bare(axes: Any) -> None:
@@ -114,7 +111,7 @@ def parameters_table(parameters: Sequence[Parameter]) -> str:
 
 def numbers_table(headings: Sequence[str], rows: Iterable[Iterable[object]]) -> str:
     """A table of numbers and words, the middle left out where there are many rows."""
-    cells = [[_cell(one) for one in row] for row in rows]
+    cells = [["" if value is None else value_text(value) for value in row] for row in rows]
     return table([name.replace("_", " ") for name in headings], cells, 0, MOST_ROWS)
 
 
@@ -126,10 +123,11 @@ def drawn_or_none(draw: Callable[[], bytes]) -> str | None:
         return None
 
 
-def _cell(value: object) -> str:
-    if isinstance(value, float):
-        return f"{value:.4g}" if math.isfinite(value) else str(value)
-    return "" if value is None else str(value)
+def value_text(value: object, digits: int = 4) -> str:
+    """A value of a setting or a measure as one writes it."""
+    if isinstance(value, tuple | list):
+        return ",".join(map(str, value))
+    return f"{value:.{digits}g}" if isinstance(value, float) else str(value)
 
 
 MEASURES = ("objective", "loss", "error")

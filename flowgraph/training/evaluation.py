@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.box import Array, Box
+from flowgraph.box import Array, Box, Value
 from flowgraph.box.leaves import Parameter
-from flowgraph.boxes.neural.activation_functions import sigmoid
+from flowgraph.boxes.neural.activation import sigmoid
 from flowgraph.boxes.neural.loss import BinaryCrossEntropy, ClassLoss, Hinge, NegativeLogLikelihood
 from flowgraph.boxes.neural.softmax import softmax
 from flowgraph.errors import UsageError
@@ -104,6 +104,15 @@ class Evaluator:
             for name, place in self._places.items():
                 totals[name] += float(values[place]) * count
         return {name: total / len(examples) for name, total in totals.items()}
+
+
+def predict(predictor: Graph, x: Value) -> Array:
+    """The output of a graph for inputs x, in parts."""
+    (output,) = predictor.outputs
+    inputs = np.asarray(x, predictor.inputs[0].dtype)
+    starts = range(0, len(inputs), BATCH)
+    parts = [predictor.fprop({"x": inputs[start : start + BATCH]}, keep="outputs")[output] for start in starts]
+    return np.concatenate(parts)
 
 
 def averaged(boxes: list[Any], averages: Mapping[Parameter, Parameter]) -> list[Any]:

@@ -10,7 +10,6 @@ from flowgraph.box.leaves import Parameter
 from flowgraph.errors import UsageError
 from flowgraph.plan.backends import BackendName
 from flowgraph.training.callbacks import progress_callback
-from flowgraph.training.checkpoint import refuse_another
 from flowgraph.training.early_stopping import EarlyStopping
 from flowgraph.training.history import History
 from flowgraph.training.preflight import examine
@@ -183,7 +182,6 @@ def fit(  # noqa: PLR0913  a keyword for each setting of a training
         steps_per_epoch=steps_per_epoch,
     )
     if resume is not None:
-        refuse_another(trainer, resume, "the checkpoint")
         trainer.restore(resume)
     elif checks:
         examine(trainer.problem, trainer.examples(), trainer.seed, trainer.valid).tell()

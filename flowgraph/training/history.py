@@ -97,9 +97,9 @@ def findings_html(findings: Sequence[Finding]) -> str:
     """The findings as HTML, one under the other."""
     looks = {True: "good", False: "bad", None: "open"}
     shown = (
-        f'<div class="finding {looks[one.good]}"><b>{text(one.question)} {text(one.answer)}</b>'
-        f"<p>{text(one.evidence, most=1000)}</p></div>"
-        for one in findings
+        f'<div class="finding {looks[finding.good]}"><b>{text(finding.question)} {text(finding.answer)}</b>'
+        f"<p>{text(finding.evidence, most=1000)}</p></div>"
+        for finding in findings
     )
     return f'<div class="findings">{"".join(shown)}</div>'
 

@@ -48,7 +48,9 @@ class Layer:
         return cell_html(self, None, parameters_table(self.parameters))
 
     def __repr__(self) -> str:
-        shapes = ", ".join(f"{(one.name or '').rpartition('/')[2]} {one.value.shape}" for one in self.parameters)
+        shapes = ", ".join(
+            f"{(parameter.name or '').rpartition('/')[2]} {parameter.value.shape}" for parameter in self.parameters
+        )
         return f"<{type(self).__name__} {self.scope}{shapes}>"
 
 
@@ -175,7 +177,7 @@ class ConvLayer(Layer):
         groups = read_count("ConvLayer", "groups", groups)
         if channels % groups or filters % groups:
             raise UsageError(f"ConvLayer: found groups={groups}, needs a divisor of {channels} and of {filters}")
-        shape = (filters, channels // groups, *(read_count("ConvLayer", "size", one) for one in sizes))
+        shape = (filters, channels // groups, *(read_count("ConvLayer", "size", size) for size in sizes))
         self.settings = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
         bound = math.sqrt(6 / math.prod(shape[1:]))
         self.W = Parameter(uniform(read_generator("ConvLayer", rng), bound, shape, dtype), name="W")

@@ -15,7 +15,7 @@ from flowgraph.box.leaves import Input, Parameter, Random
 from flowgraph.box.node import current_scope, reopened, scope
 from flowgraph.box.random_draws import Keep
 from flowgraph.boxes.linear_algebra.products import Affine
-from flowgraph.boxes.neural.activation_functions import elu, gelu, leaky_relu, linear, relu, sigmoid, silu, softplus
+from flowgraph.boxes.neural.activation import elu, gelu, leaky_relu, linear, relu, sigmoid, silu, softplus
 from flowgraph.boxes.neural.softmax import log_softmax, softmax
 from flowgraph.errors import DtypeError, UsageError
 from flowgraph.graph import Graph
@@ -142,6 +142,11 @@ HIDDEN: Mapping[str, Callable[[Any], Any]] = {
     "softplus": softplus, "gelu": gelu, "silu": silu,
 }  # fmt: skip
 OUTPUT: Mapping[str, Callable[[Any], Any]] = {**HIDDEN, "softmax": softmax, "log_softmax": log_softmax}
+
+
+def usual_init(activation: object) -> InitialiserName:
+    """The initialiser for hidden units of this activation: He's for rectified ones, Glorot's for all others."""
+    return "he_uniform" if activation in ("relu", "leaky_relu", "elu") else "glorot_uniform"
 
 
 @strict_settings

@@ -12,7 +12,7 @@ from flowgraph.box import Box, Value
 from flowgraph.box.leaves import Input, Parameter
 from flowgraph.boxes import L1, L2, BinaryCrossEntropy, SoftmaxCrossEntropy, SquaredError
 from flowgraph.boxes.engine.shape_like import reshape_like
-from flowgraph.boxes.neural.activation_functions import sigmoid
+from flowgraph.boxes.neural.activation import sigmoid
 from flowgraph.boxes.neural.softmax import log_softmax, softmax
 from flowgraph.boxes.reduction.sums import mean
 from flowgraph.data.examples import rectangular
@@ -171,7 +171,7 @@ def mlp_problem(
 
     losses: list[Any] = []
     evaluate, trained = whole(False) if any(mlp.dropout) else None, whole(True)
-    own = [one for one in losses if one.shape] if loss is not None else ()
+    own = [loss for loss in losses if loss.shape] if loss is not None else ()
     return Problem(trained, evaluate=evaluate, updates=updates, losses=own)
 
 

@@ -101,7 +101,8 @@ class Preflight:
     def _repr_html_(self) -> str:
         looks = ("passed", "failed")
         rows = [
-            (looks[not one.passed], one.check, one.found, "" if one.passed else one.advice) for one in self.findings
+            (looks[not finding.passed], finding.check, finding.found, "" if finding.passed else finding.advice)
+            for finding in self.findings
         ]
         return table(("", "check", "found", "advice"), rows, classes=looks)
 
@@ -380,10 +381,10 @@ def examine(problem: Problem, examples: Fed, seed: int, valid: Fed | None = None
     if valid is not None:
         finding = replace(check_data(problem, valid), check="validation data")
         findings = [finding] if finding.fatal else findings
-    if not any(one.fatal for one in findings if one):
+    if not any(finding.fatal for finding in findings if finding):
         order = np.random.default_rng(seed).permutation(len(examples))
         run = problem.graph.fprop(examples.take(order[:LOOKED_AT]), seed=seed)
         findings += check_start(problem, run), check_gradients(problem, run)
-        if not any(one.fatal for one in findings if one):
+        if not any(finding.fatal for finding in findings if finding):
             findings += check_units(run), check_overfitting(problem, examples, order)
-    return Preflight(tuple(one for one in findings if one is not None))
+    return Preflight(tuple(finding for finding in findings if finding is not None))

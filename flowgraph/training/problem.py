@@ -308,13 +308,13 @@ class Problem:
         changed = {*self.parameters, *self.updates}
         for what, box in others.items():
             graph = Graph(box)
-            unknown = [one for one in graph.inputs if one not in self.inputs]
+            unknown = [input for input in graph.inputs if input not in self.inputs]
             if unknown:
                 raise UsageError(
                     f"Problem: {what} reads {unknown[0].title}, built at {unknown[0].built_at}, which the objective "
                     f"does not read; build both on the same inputs"
                 )
-            idle = [one for one in graph.parameters if one not in changed]
+            idle = [parameter for parameter in graph.parameters if parameter not in changed]
             if idle:
                 raise UsageError(
                     f"Problem: {what} reads {idle[0].title}, built at {idle[0].built_at}, which is neither trained nor "

@@ -10,7 +10,7 @@ import numpy as np
 
 from flowgraph.box import Box, Value
 from flowgraph.box.leaves import Parameter
-from flowgraph.boxes.neural.activation_functions import relu, sigmoid
+from flowgraph.boxes.neural.activation import relu, sigmoid
 from flowgraph.errors import ShapeError, UsageError
 from flowgraph.shapes.spec import shape_text
 from flowgraph.training.layers import Layer, uniform

@@ -7,9 +7,10 @@ import inspect
 import math
 import sys
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from difflib import get_close_matches
 from numbers import Integral, Real
+from types import SimpleNamespace
 from typing import Any, ParamSpec, TypeAlias, TypeVar, get_type_hints
 
 import numpy as np
@@ -133,10 +134,21 @@ def read_setting(who: str, name: str, found: Any) -> Any:
 
 
 @functools.cache
-def kinds_of(settings: type) -> dict[str, Any]:
-    """What the fields of a dataclass may be, by name, where their annotations say so: `Annotated[float, Number(0)]`."""
-    hints = get_type_hints(settings, include_extras=True)
-    return {name: hint.__metadata__[0] for name, hint in hints.items() if hasattr(hint, "__metadata__")}
+def kinds_of(settings: Any) -> dict[str, Any]:
+    """What the fields of a dataclass may be, by name, where their annotations say so: `Annotated[float, Number(0)]`.
+
+    Other annotations are not evaluated: those of a user's own schedule may name what is known to a type checker alone.
+    """
+    found: dict[str, Any] = {}
+    for field in fields(settings):
+        hint: Any = field.type
+        if isinstance(hint, str) and hint.startswith("Annotated["):
+            owners = [c for c in settings.__mro__ if getattr(c, "__dataclass_fields__", {}).get(field.name) is field]
+            annotated = SimpleNamespace(__annotations__={field.name: hint})
+            known = vars(sys.modules[owners[-1].__module__])
+            hint = get_type_hints(annotated, known, include_extras=True)[field.name]
+        found.update((field.name, kind) for kind in getattr(hint, "__metadata__", ()) if hasattr(kind, "read"))
+    return found
 
 
 def read_fields(settings: object, who: str | None = None) -> None:
@@ -174,32 +186,25 @@ ELSEWHERE: Mapping[str, tuple[str, ...]] = {
 
 def strict_keywords(function: Callable[P, R]) -> Callable[P, R]:
     """The function, which raises a UsageError for a keyword that it does not take and names the nearest it does."""
-    known = _names(function)
-
-    @functools.wraps(function)
-    def call(*args: P.args, **keywords: P.kwargs) -> R:
-        for name in keywords:
-            if name not in known:
-                raise unknown_keyword(function.__name__, name, known)
-        return function(*args, **keywords)
-
-    return call
+    return _strict(function, _names(function), lambda arguments: function.__name__)
 
 
 def strict_settings(cls: C) -> C:
     """The class, whose constructor refuses keywords as `strict_keywords` does, by the name of the class or subclass."""
     init: Any = cls.__init__  # type: ignore[misc]
-    known = _names(init)[1:]
+    cls.__init__ = _strict(init, _names(init)[1:], lambda arguments: type(arguments[0]).__name__)  # type: ignore[misc]
+    return cls
 
-    @functools.wraps(init)
-    def start(self: Any, *args: Any, **keywords: Any) -> None:
+
+def _strict(function: Callable[P, R], known: Collection[str], who: Callable[[Any], str]) -> Callable[P, R]:
+    @functools.wraps(function)
+    def call(*arguments: P.args, **keywords: P.kwargs) -> R:
         for name in keywords:
             if name not in known:
-                raise unknown_keyword(type(self).__name__, name, known)
-        init(self, *args, **keywords)
+                raise unknown_keyword(who(arguments), name, known)
+        return function(*arguments, **keywords)
 
-    cls.__init__ = start  # type: ignore[misc]
-    return cls
+    return call
 
 
 def unknown_keyword(who: str, found: str, known: Collection[str]) -> UsageError:
@@ -220,4 +225,8 @@ def nearest(found: str, known: Collection[str]) -> list[str]:
 
 def _names(function: Callable[..., Any]) -> list[str]:
     parameters = inspect.signature(function).parameters.values()
-    return [one.name for one in parameters if one.kind in (one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY)]
+    return [
+        parameter.name
+        for parameter in parameters
+        if parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
+    ]

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping, Sized
 from dataclasses import fields
 from numbers import Integral, Real
 from typing import Any, NamedTuple
 
-from flowgraph.box import Array
-from flowgraph.box.leaves import Parameter
+from flowgraph.box import Array, Box, Constant, Leaf, registry_name
+from flowgraph.box.leaves import Parameter, Random
+from flowgraph.box.random_draws import Draw
 from flowgraph.errors import FeedError, UsageError
+from flowgraph.graph import Graph
+from flowgraph.training.examples import Fed
 from flowgraph.training.history import Epoch
+from flowgraph.training.problem import Problem
 
 _LARGEST = 2**1000
 """A larger whole number is none that a float holds."""
@@ -140,3 +145,66 @@ def check_arrays(arrays: Mapping[str, Array], owned: Mapping[str, Parameter]) ->
                 f"restore: found {what} for {name!r}, needs {parameter.dtype} of shape {parameter.shape}; "
                 f"the state belongs to another model or rule"
             )
+
+
+FINGERPRINTS = "fingerprints"
+"""Where in the record of a state that was read from a file the checksums of objective and data stand."""
+
+PART = 4096
+"""As many examples are read at once for a checksum."""
+
+
+def fingerprints(problem: Problem, train: Fed | None, valid: Fed | None) -> dict[str, str | None]:
+    """Checksums of the graphs and the data on which a state depends."""
+    evaluated, names = problem.evaluate is not problem.objective, problem.graph.names
+    return {
+        "objective": structure_fingerprint(problem.graph),
+        "evaluate=": structure_fingerprint(Graph(problem.evaluate)) if evaluated else None,
+        "updates=": structure_fingerprint(Graph(*problem.updates.values())) if problem.updates else None,
+        "training data": _digest(names, train),
+        "validation data": _digest(names, valid),
+    }
+
+
+def check_fingerprints(written: object, own: Mapping[str, str | None]) -> None:
+    """Refuse a state from a file that was written in a training of another objective or of other data."""
+    if not isinstance(written, dict):
+        raise UsageError(f"resume: found {FINGERPRINTS}={written!r} in the checkpoint, needs a dict of checksums")
+    for what, found in own.items():
+        if found != written.get(what):
+            raise UsageError(
+                f"resume: the checkpoint was written in a training with another {what}; give the trainer what it had "
+                f"then, in the same order, or start anew without the checkpoint"
+            )
+
+
+def structure_fingerprint(graph: Graph) -> str:
+    """A checksum of the boxes of a graph, their settings and constants, and not of the values of parameters."""
+    total = hashlib.sha256()
+    for box in graph:
+        places = [graph.slots[child] for child in box.children]
+        total.update(repr((registry_name(type(box)), graph.names[box], places, box.outputs)).encode())
+        if isinstance(box, Constant):
+            total.update(repr((box.shape, box.dtype.str)).encode() + box.value.tobytes())
+        elif isinstance(box, Random):
+            draw = box.draw
+            named = isinstance(draw, Draw)
+            total.update((repr(draw) if named else getattr(draw, "__qualname__", type(draw).__qualname__)).encode())
+        elif not isinstance(box, Leaf):
+            total.update(repr(sorted(box.setting_values().items())).encode())
+    return total.hexdigest()
+
+
+def _digest(names: Mapping[Box, str], examples: Fed | None) -> str | None:
+    """A checksum of the arrays by the names of their inputs, read in parts; there is none of a stream."""
+    if examples is None:
+        return None
+    by_name: dict[str, Array] = {names[box]: array for box, array in examples.arrays.items()}
+    total = hashlib.sha256()
+    for name, array in sorted(by_name.items()):
+        total.update(repr((name, array.shape, array.dtype.str)).encode())
+        for start in range(0, len(array), PART):
+            total.update(array[start : start + PART].tobytes())
+    if examples.rows is not None:
+        total.update(examples.rows.tobytes())
+    return total.hexdigest()

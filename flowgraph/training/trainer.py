@@ -45,7 +45,16 @@ from flowgraph.training.rule import Rule, Updates
 from flowgraph.training.rules import RuleName, clipped_rule, find_rule, norm_of
 from flowgraph.training.schedules import Schedule, find_schedule
 from flowgraph.training.settings import read_setting, strict_settings
-from flowgraph.training.state import State, check_arrays, check_identity, check_progress, read_state
+from flowgraph.training.state import (
+    FINGERPRINTS,
+    State,
+    check_arrays,
+    check_fingerprints,
+    check_identity,
+    check_progress,
+    fingerprints,
+    read_state,
+)
 
 
 def read_placement(backend: BackendName, mesh: Any, devices: Any, batches: Shuffled | Stream | Nothing) -> Any:
@@ -291,6 +300,7 @@ class Trainer(Picklable):
             self.problem, train, valid, batch_size=self.batch_size, seed=self.seed, sample_weight=sample_weight
         )
         self._cause: str | None = None
+        self._fingerprints: dict[str, str | None] = {}
         self.batches: Shuffled | Stream | Nothing = data.batches
         self.train, self.valid = data.train, data.valid
         self.batch_size = data.batches.size
@@ -451,7 +461,7 @@ class Trainer(Picklable):
         History
             The measures of all epochs, and why training ended.
         """
-        listeners = [as_callback(one) for one in callbacks]
+        listeners = [as_callback(callback) for callback in callbacks]
         for parameter, value in self._set_aside.items():
             parameter.value = value
         try:
@@ -522,6 +532,17 @@ class Trainer(Picklable):
             "average": self.average,
         }
 
+    def fingerprints(self) -> dict[str, str | None]:
+        """Checksums of what a state depends on; a checkpoint has them.
+
+        Returns
+        -------
+        dict of str to str or None
+            Those of the objective, of other graphs and of the examples, computed once for these.
+        """
+        self._fingerprints = self._fingerprints or fingerprints(self.problem, self.train, self.valid)
+        return self._fingerprints
+
     def state(self) -> State:
         """A copy of all that `restore` needs to continue the training with the same numbers.
 
@@ -561,6 +582,8 @@ class Trainer(Picklable):
             If an array has another shape or dtype than the parameter.
         """
         arrays, record = read_state(state)
+        if FINGERPRINTS in record:
+            check_fingerprints(record[FINGERPRINTS], self.fingerprints())
         check_identity(record, self._identity())
         best = {name.removeprefix("best/"): array for name, array in arrays.items() if name.startswith("best/")}
         owned, own = self._step.owned, self._step.parameters

@@ -44,7 +44,7 @@ def weights_of(graph: Graph, parameters: Iterable[Parameter], who: str) -> list[
     weights = [parameter for parameter, one in found.items() if one.use is Use.FACTOR]
     for parameter, (use, box) in found.items():
         if use is Use.UNCLEAR and box is not None:
-            known = ", ".join(graph.names[one] for one in weights) or "W"
+            known = ", ".join(graph.names[weight] for weight in weights) or "W"
             raise UsageError(
                 f"{who}: found {parameter.title}, which enters {box.title} neither as a factor, as weights do, nor as "
                 f"a term, as biases do; needs the parameters to act on, parameters=[{known}, ...]\n"

@@ -9,32 +9,24 @@ import pytest
 from benchmarks import passes, thresholds
 from benchmarks.peers.networks import STEPS
 from flowgraph.plan import PASSES
-from flowgraph.plan.blas import holds_threads
-from flowgraph.plan.numpy.threads import count_threads
 
 SMALL = ("MLP 1: 64-32-10", "momentum 32: 64-64-10", "attention", "LSTM", "LeNet", "LeNet ReLU")
 SEEN = {
     "batch_one": "MLP 1: 64-32-10",
     "accumulation": "MLP 1024: 1024-1024-1024-10",
-    "tiling": "elementwise 4096x512",
     "pooling": "LeNet ReLU",
     "repeated": "lookups 10000x32",
     "slices": "LSTM",
     "sparse_rows": "lookups 10000x32",
-    "pieces": "attention 64x32x64",
 }
 """Steps in which passes have something to do that have nothing to do in an MLP."""
 
 
-THREADS = pytest.mark.skipif(count_threads() < 2 or not holds_threads(), reason="there is one thread only")
-
-
-@pytest.mark.parametrize("name", [pytest.param(name, marks=[THREADS] * (name == "pieces")) for name in PASSES])
+@pytest.mark.parametrize("name", PASSES)
 def test_every_pass_changes_a_step_that_is_measured(name):
     step = STEPS[SEEN.get(name, "momentum 32: 64-64-10")]
-    whole = () if name == "pieces" else ("pieces",)  # what is cut depends on the threads of BLAS
     sources = []
-    for without in (whole, (*whole, name)):
+    for without in ((), (name,)):
         plan, call = step("float32", without=without)
         call()
         sources.append(plan.source)
@@ -62,11 +54,11 @@ def test_a_step_without_passes_computes_the_same(name):
 
 
 def test_the_benchmark_prints_what_each_pass_gains(monkeypatch, capsys, tmp_path):
-    asked = ["passes", "--quick", "--steps", "MLP 1:", "--passes", "labels,tiling", "--out", str(tmp_path)]
+    asked = ["passes", "--quick", "--steps", "MLP 1:", "--passes", "labels,pooling", "--out", str(tmp_path)]
     monkeypatch.setattr(sys, "argv", ["benchmarks", *asked])
     passes.main()
     head, step, most = capsys.readouterr().out.splitlines()[1:]
-    assert head.split() == ["all,", "µs", "labels", "tiling"]
+    assert head.split() == ["all,", "µs", "labels", "pooling"]
     assert step.split()[-1] == "."
     assert float(step.split()[-2]) > 0
     assert most.split()[-1] == "1.000"

@@ -60,7 +60,7 @@ PROMISED = {
 
 NOT_YET: frozenset[str] = frozenset()
 
-REFUSED = {"asarray": "run the graph", "scipy.special.polygamma": "use fg.polygamma"}
+REFUSED = {"asarray": "run the graph", "scipy.special.polygamma": "docs/functions.md"}
 """Functions whose call on a box is an error, and what its text says."""
 
 FIRST = {"scipy.special.polygamma": (1,)}

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import importlib
-import os
 from dataclasses import dataclass, field
 
 from flowgraph.checking import check
-from tests.commit import seed_of_commit
+from tests.commit import is_thorough, share_of_commit
 
 from .catalogue.entries import ENTRIES, Entry
 
@@ -23,15 +22,13 @@ SAMPLED = (
     *("right_cancellation", "right_iterated", "bugs_losses", "bugs_kernels", "bugs_special", "bugs_state"),
     *("right_attention", "right_divergences", "bugs_layers_regimes", "bugs_layers_contract"),
 )
-"""Written by people who had not read the checker. All of them take five minutes, so that every twelfth is scored, and
-all with FLOWGRAPH_THOROUGH=1."""
-THOROUGH = os.environ.get("FLOWGRAPH_THOROUGH") == "1"
+"""Written by people who had not read the checker; all of them take five minutes."""
+THOROUGH = is_thorough()
 SEEDS = range(5) if THOROUGH else range(1)
-HALF = seed_of_commit() % 2
 
 for module in (*RIGHT, *WRONG):
     importlib.import_module(f".catalogue.{module}", __package__)
-ALWAYS = len(ENTRIES)
+FIRST = len(ENTRIES)
 for module in SAMPLED:
     importlib.import_module(f".catalogue.{module}", __package__)
 
@@ -56,11 +53,13 @@ class Score:
 
 
 def entries(*families: str) -> list[Entry]:
-    """What is scored: all entries, or every second of each family, which half following from the commit."""
-    if THOROUGH:
-        return [entry for entry in ENTRIES if entry.family in families]
-    always = [entry for entry in ENTRIES[:ALWAYS] if entry.family in families]
-    return always[HALF::2] + [entry for entry in ENTRIES[ALWAYS::12] if entry.family in families]
+    """What is scored of these families: of each one in so many entries, others in each commit, all in the night."""
+    chosen = []
+    for family in families:
+        for group, one_in in ((ENTRIES[:FIRST], 6), (ENTRIES[FIRST:], 36)):
+            named = {entry.name: entry for entry in group if entry.family == family}
+            chosen += [named[name] for name in share_of_commit(named, one_in)]
+    return chosen
 
 
 def score(scored: list[Entry]) -> Score:

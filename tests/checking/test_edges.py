@@ -19,6 +19,8 @@ from flowgraph.checking.target import Target
 from flowgraph.checking.targets import box_target, gradient_target
 from tests.registry import unregister
 
+pytestmark = pytest.mark.no_cover  # other tests run the same lines, and measuring takes long
+
 A = np.random.default_rng(0).normal(size=(3, 4))
 
 

@@ -15,6 +15,8 @@ from flowgraph.checking.target import Target
 from flowgraph.errors import UsageError
 from tests.registry import unregister
 
+pytestmark = pytest.mark.no_cover  # other tests run the same lines, and measuring takes long
+
 X = np.array([[0.3, -1.2], [0.5, 0.9]])
 SLACK = 0.25  # seconds: of a call that was at work at the end, and of a busy machine
 

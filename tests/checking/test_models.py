@@ -6,6 +6,8 @@ import pytest
 import flowgraph as fg
 from flowgraph.training.mlp import HIDDEN
 
+pytestmark = pytest.mark.no_cover  # other tests run the same lines, and measuring takes long
+
 rng = np.random.default_rng(11)
 X, X_TEST = rng.normal(size=(3, 3)), rng.normal(size=(2, 3))
 LABELS, SIGNS, SHARES = np.array([0, 2, 1]), np.array([1.0, -1.0, 1.0]), rng.uniform(0.1, 0.9, (3, 2))

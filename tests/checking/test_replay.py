@@ -5,6 +5,8 @@ import shutil
 
 import pytest
 
+pytestmark = pytest.mark.no_cover  # other tests run the same lines, and measuring takes long
+
 pytest_plugins = ["pytester"]
 
 OWN = '''

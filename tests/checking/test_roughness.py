@@ -10,6 +10,8 @@ from flowgraph.checking.excuses import settle
 from flowgraph.checking.point import Point, Runner, coordinate
 from flowgraph.checking.target import Target
 
+pytestmark = pytest.mark.no_cover  # other tests run the same lines, and measuring takes long
+
 A = np.random.default_rng(0).uniform(0.2, 1.5, (3, 4))
 
 

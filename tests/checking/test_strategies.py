@@ -14,6 +14,8 @@ from flowgraph.checking.cases import Case, cases, examples_of
 from flowgraph.errors import install_hint
 from tests.checking.broken_boxes import AtZero, OneSetting, WidensFloat32
 
+pytestmark = pytest.mark.no_cover  # other tests run the same lines, and measuring takes long
+
 NAMES = sorted(
     name
     for name, cls in fg.registry.items()

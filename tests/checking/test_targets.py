@@ -1,17 +1,13 @@
 """fg.check of box classes, built boxes, graphs and functions: our own pass, broken ones are named."""
 
-import os
-
 import numpy as np
 import pytest
 
 import flowgraph as fg
 from tests.checking.broken_boxes import SABOTAGED, FarOut, OneSetting
-from tests.commit import share_of_commit
+from tests.commit import is_thorough
 
-THOROUGH = os.environ.get("FLOWGRAPH_THOROUGH", "0") != "0"
-BUDGET = None if THOROUGH else 400
-ONE_IN = 3  # of the boxes in each commit, others in the next: all take 40 seconds, and the suite has ten minutes
+BUDGET = None if is_thorough() else 400
 
 BOXES = [
     cls
@@ -20,8 +16,9 @@ BOXES = [
 ]
 
 
+@pytest.mark.sampled(one_in=12)
 @pytest.mark.no_cover  # each box has tests of its own, and measuring takes as long again
-@pytest.mark.parametrize("name", share_of_commit([cls.__name__ for cls in BOXES], ONE_IN))
+@pytest.mark.parametrize("name", [cls.__name__ for cls in BOXES])
 def test_every_box_passes_at_first_and_second_order(name):
     cls = next(one for one in BOXES if one.__name__ == name)
     report = fg.check(cls, order=2, budget=BUDGET)

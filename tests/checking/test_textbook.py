@@ -6,6 +6,8 @@ import flowgraph as fg
 
 from .textbook import dense, images, sequences
 
+pytestmark = pytest.mark.no_cover  # other tests run the same lines, and measuring takes long
+
 LAYERS = [*dense.LAYERS, *sequences.LAYERS, *images.LAYERS]
 MISTAKES = [(layer, words) for layer in LAYERS for words in layer.mistakes]
 

@@ -9,6 +9,8 @@ import flowgraph as fg
 from flowgraph.errors import UsageError
 from tests.registry import unregister
 
+pytestmark = pytest.mark.no_cover  # other tests run the same lines, and measuring takes long
+
 x = np.array([[0.3, -1.2, 0.8], [1.5, 0.4, -0.7]])
 
 

@@ -6,12 +6,11 @@ import numpy as np
 import pytest
 
 import flowgraph as fg
-from flowgraph.boxes.engine.output_of import Part
+from flowgraph.boxes.engine.passing_on import Part
 from flowgraph.boxes.linear_algebra.matrices import GaugeInvarianceCheck
 from flowgraph.derivatives.batching import _rules, over_rows
 from flowgraph.derivatives.matrices import PerRow
-from flowgraph.loops.scan_box import Scan
-from flowgraph.loops.while_box import While
+from flowgraph.loops.boxes import Scan, While
 from tests.cases import cases
 
 ROWS = 3

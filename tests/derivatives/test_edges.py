@@ -5,6 +5,8 @@ import pytest
 
 import flowgraph as fg
 
+pytestmark = pytest.mark.no_cover  # other tests run the same lines, and measuring takes long
+
 INF, NAN = np.inf, np.nan
 E = np.zeros((0, 3))
 

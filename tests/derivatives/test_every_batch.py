@@ -11,6 +11,8 @@ from tests.boxes.coverage_calls import COMMON, flat
 from tests.boxes.coverage_list import found
 from tests.derivatives.test_forward_mode import CALLS, FUNCTIONS
 
+pytestmark = [pytest.mark.no_cover, pytest.mark.sampled(one_in=20)]  # other tests run the same lines
+
 SHAPES = (("N", 3), ("N",)), (("N", "N"), ("N",)), ((3, "N"), ("N",))
 OTHERS = {"polymul", "resize"}  # NumPy makes something of nothing
 SQUEEZED = {

@@ -15,6 +15,8 @@ from tests.derivatives.every_derivative import assert_functional, assert_of_boxe
 from tests.test_contract import BOXES
 from tools.coverage_page import covered
 
+pytestmark = [pytest.mark.no_cover, pytest.mark.sampled(one_in=12)]  # other tests run the same lines
+
 # Generic: no two elements are equal, no element or sum stands where a function has a kink, eigenvalues are real.
 MATRIX = np.array([[0.9, 0.21, 0.32], [0.17, 0.83, 0.13], [0.29, 0.11, 0.71]])
 VECTOR = np.array([0.31, 0.83, 0.57])

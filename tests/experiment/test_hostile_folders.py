@@ -83,7 +83,7 @@ def test_a_changed_configuration_is_refused_or_resumed(run):
 
 @pytest.mark.parametrize("hidden", [[10**6, 10**6], [10**9], [10**18, 10**18]])
 def test_a_network_that_fits_into_no_memory_is_refused_before_it_is_made(run, hidden, monkeypatch):
-    monkeypatch.setattr("flowgraph.saving.room.memory", lambda: 8e9)
+    monkeypatch.setattr("flowgraph.saving.limits.memory", lambda: 8e9)
     changed(run.config, lambda record: record["settings"].update(hidden=hidden))
     with pytest.raises(UsageError, match=r"a network of .* parameters: needs .* GB of memory, and this machine has 8"):
         resume_training(run.path)
@@ -155,7 +155,7 @@ def test_an_npz_that_promises_what_it_does_not_hold(tmp_path, content):
 
 
 def test_an_npz_that_unpacks_to_more_than_the_memory(tmp_path, monkeypatch):
-    monkeypatch.setattr("flowgraph.saving.room.memory", lambda: 5e6)
+    monkeypatch.setattr("flowgraph.saving.limits.memory", lambda: 5e6)
     path = packed(tmp_path / "file.npz", {"x.npy": header((10**6,)) + bytes(8 * 10**6)})
     assert path.stat().st_size < 10**5
     with pytest.raises(DataError, match=r"file.npz: needs 0 GB of memory, and this machine has 0; give a part"):
@@ -181,4 +181,4 @@ def test_one_long_word_does_not_make_every_cell_as_long(tmp_path):
 
 def test_an_experiment_of_usual_size_is_not_refused():
     assert isinstance(Experiment(TrainSettings("moons", hidden=(512, 512))).mlp, MLP)
-    assert np.isfinite(fg.saving.room.memory())
+    assert np.isfinite(fg.saving.limits.memory())

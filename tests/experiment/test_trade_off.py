@@ -11,8 +11,8 @@ from click.testing import CliRunner
 from flowgraph.cli import main
 from flowgraph.errors import UsageError
 from flowgraph.experiment import Experiment, TrainSettings, trade_off
-from flowgraph.experiment.experiment import predict
 from flowgraph.training import Trainer
+from flowgraph.training.evaluation import predict
 
 MOONS = TrainSettings("moons", epochs=4, learning_rate=0.02, hidden=(8,))
 

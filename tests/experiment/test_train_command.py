@@ -16,8 +16,9 @@ import flowgraph as fg
 from flowgraph.cli import main
 from flowgraph.data import iris, moons
 from flowgraph.experiment import Experiment, RunFolder, TrainSettings
-from flowgraph.experiment.experiment import error_of, predict
+from flowgraph.experiment.experiment import error_of
 from flowgraph.training import load_checkpoint
+from flowgraph.training.evaluation import predict
 
 SHORT = [
     "--target",

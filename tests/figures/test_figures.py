@@ -92,7 +92,7 @@ def test_each_figure_saves_and_shows_itself(tmp_path):
     for number, one in enumerate(made):
         assert one.save(tmp_path / f"{number}.png").stat().st_size > 2000
         assert one._repr_svg_().startswith("<?xml")
-    with pytest.raises(UsageError, match="needs a file that ends with one of"):
+    with pytest.raises(UsageError, match="needs a name that ends in"):
         made[0].save(tmp_path / "a.gif")
 
 

@@ -87,6 +87,7 @@ def assert_same(found, needed):
         assert (type(one), one.dtype, one.shape) == (type(other), other.dtype, other.shape)
 
 
+@pytest.mark.sampled(one_in=3)
 @pytest.mark.parametrize("name", TRANSFORMS)
 @settings(max_examples=settings().max_examples // 10)
 @given(
@@ -527,6 +528,7 @@ def test_copies_have_no_graphs():
     assert pickle.loads(pickle.dumps(grad(f)))(X).tolist() == (2 * X).tolist()
 
 
+@pytest.mark.sampled(one_in=2)
 @pytest.mark.parametrize("backend", ["numba", "jax"])
 def test_other_back_ends_give_the_same(backend):
     pytest.importorskip(backend, reason=f"{backend} is not installed")

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 import flowgraph as fg
 from flowgraph.errors import ShapeError, UsageError
-from flowgraph.functional import grad, hessian, jacobian, jvp, planned, trace, value_and_grad, vjp, vmap
+from flowgraph.functional import grad, hessian, jacobian, jvp, programs, trace, value_and_grad, vjp, vmap
 from flowgraph.functional.containers import arrays_of, flatten, like
 from tests.cases import cases
 
@@ -196,8 +196,8 @@ def test_what_is_read_from_outside_is_read_in_each_call():
 
 
 def test_it_runs_as_a_plan(monkeypatch):
-    monkeypatch.setattr(planned, "RUNS", 1)
-    monkeypatch.setattr(planned, "FEWEST", 1)
+    monkeypatch.setattr(programs, "RUNS", 1)
+    monkeypatch.setattr(programs, "FEWEST", 1)
     mapped = vmap(lambda w, x: np.tanh(w @ x) * x, (None, 0))
     for _ in range(4):
         np.testing.assert_allclose(mapped(W, X), np.tanh(X @ W)[:, None] * X)

@@ -11,7 +11,7 @@ import pytest
 
 import flowgraph as fg
 from flowgraph.functional import compiled as compiled_graphs
-from flowgraph.functional import grad, grad_and_aux, jvp, planned, value_and_grad, vjp
+from flowgraph.functional import grad, grad_and_aux, jvp, programs, value_and_grad, vjp
 from flowgraph.functional.programs import Programs
 from tests.registry import unregister
 
@@ -20,8 +20,8 @@ X = np.linspace(0.1, 1.0, 6).reshape(2, 3)
 
 @pytest.fixture(autouse=True)
 def _compiled_at_once(monkeypatch):
-    monkeypatch.setattr(planned, "RUNS", 2)
-    monkeypatch.setattr(planned, "FEWEST", 2)
+    monkeypatch.setattr(programs, "RUNS", 2)
+    monkeypatch.setattr(programs, "FEWEST", 2)
     monkeypatch.setattr(Programs, "is_new", lambda self, kind: False)  # derived in the first call
 
 
@@ -232,7 +232,7 @@ def test_a_graph_that_no_plan_can_be_made_of_runs_box_by_box(monkeypatch):
     def refuse(*args):
         raise RuntimeError
 
-    monkeypatch.setattr(planned, "Compiled", refuse)
+    monkeypatch.setattr(programs, "Compiled", refuse)
     slope = grad(lambda x: np.sum(x**3))
     for _ in range(5):
         np.testing.assert_allclose(slope(X), 3 * X**2)
@@ -250,21 +250,22 @@ def test_debug_mode_runs_box_by_box():
     assert compiled(slope) == 1
 
 
+@pytest.mark.sampled(one_in=3)
 def test_plans_are_kept_up_to_a_number_and_to_bytes():
     slope = grad(lambda x, k: np.sum(np.tanh(x) ** k))
-    for size in range(planned.MOST + 9):
+    for size in range(programs.MOST_PLANS + 9):
         for _ in range(4):
             slope(np.ones(size + 1), 3)
-    assert compiled(slope) == len(slope._programs.room) == planned.MOST
+    assert compiled(slope) == len(slope._programs.room) == programs.MOST_PLANS
     large = grad(lambda x: np.sum(np.tanh(np.sin(x) * x) ** 3))
     tracemalloc.start()
     try:
         for size in range(12):
             for _ in range(4):
                 large(np.ones(500_000 + size))
-        assert sum(one.bytes for one in runs_of(large)) <= planned.MOST_BYTES
+        assert sum(one.bytes for one in runs_of(large)) <= programs.MOST_BYTES
         gc.collect()
-        assert tracemalloc.get_traced_memory()[0] < planned.MOST_BYTES + (8 << 20)
+        assert tracemalloc.get_traced_memory()[0] < programs.MOST_BYTES + (8 << 20)
     finally:
         tracemalloc.stop()
     assert 0 < compiled(large) < 12
@@ -286,7 +287,7 @@ def test_the_number_of_runs_follows_from_the_graph(monkeypatch):
         slope(np.ones(size))
         return runs_of(slope)[-1]._left + 1
 
-    assert runs(3, 4) == runs(2, 40) == planned.RUNS - 1
-    assert planned.FEWEST < runs(20_000, 4) < planned.RUNS // 2
-    assert runs(1_000_000, 4) == planned.FEWEST
-    assert runs(4, planned.LARGEST) > 10**9
+    assert runs(3, 4) == runs(2, 40) == programs.RUNS - 1
+    assert programs.FEWEST < runs(20_000, 4) < programs.RUNS // 2
+    assert runs(1_000_000, 4) == programs.FEWEST
+    assert runs(4, programs.LARGEST) > 10**9

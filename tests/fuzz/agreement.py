@@ -17,8 +17,7 @@ import numpy as np
 import flowgraph as fg
 from flowgraph.box import Elementwise
 from flowgraph.plan.numpy.ufuncs import ufunc_of
-from flowgraph.plan.passes.opening import open_composites
-from flowgraph.plan.specialise import concrete_leaves, specialise
+from flowgraph.plan.passes.inlining import concrete_leaves, open_composites, specialise
 
 RUNS = 8
 MORE_RUNS = 64

@@ -10,7 +10,7 @@ import numpy as np
 
 import flowgraph as fg
 from flowgraph.errors import UsageError
-from flowgraph.functional import jit, planned, value_and_grad
+from flowgraph.functional import jit, programs, value_and_grad
 from tests.fuzz.agreement import Rounding
 from tests.fuzz.attempts import attempt
 from tests.fuzz.built import SKIPPED, Built, Path
@@ -39,7 +39,7 @@ def functional(built: Built, rng: np.random.Generator) -> Path:
     graph = fg.Graph(total, *fg.gradients([total], wrt, [None], unused="zeros"))
     derived = _derived(f, tuple(places), bool(rng.integers(2)))
     kept: list[tuple[Any, Any]] = []
-    with mock.patch.object(planned, "RUNS", 1), mock.patch.object(planned, "FEWEST", 1):
+    with mock.patch.object(programs, "RUNS", 1), mock.patch.object(programs, "FEWEST", 1):
         for number in range(CALLS):
             arrays = {**case.arrays, **(with_new_values(case, rng, None) if number % 2 else {}), **constants}
             feeds = {boxes[name]: arrays[name] for name in given if boxes[name] in graph.slots}

@@ -9,7 +9,7 @@ import numpy as np
 
 from flowgraph.boxes.elementwise.arithmetic import Divide, Multiply
 from flowgraph.plan import store
-from flowgraph.plan.numpy import emit, emit_tiles, lines, writing
+from flowgraph.plan.numpy import emit, lines
 from flowgraph.plan.passes import scalars
 from flowgraph.plan.rebuild import is_scalar
 
@@ -53,7 +53,7 @@ def reciprocals(monkeypatch: Any) -> None:
 def scopes_as_they_stand(monkeypatch: Any) -> None:
     """A scope may hold line ends, and stands in the source of a plan as it is."""
     monkeypatch.setattr("flowgraph.box.node.why_not_a_name", lambda name: None)
-    monkeypatch.setattr(writing, "printable", lambda text: text)
+    monkeypatch.setattr(emit, "printable", lambda text: text)
 
 
 def literals_everywhere(monkeypatch: Any) -> None:
@@ -81,14 +81,9 @@ def flat_view_from_the_first(monkeypatch: Any) -> None:
     assert store.flat_view is not flat_view
 
 
-def rows_taken_for_the_slice(monkeypatch: Any) -> None:
-    """The word that stands for a slice among the names of arrays is one that a user may give to an input."""
-    monkeypatch.setattr(emit_tiles, "ROWS", "rows")
-
-
 PUT_BACK: Mapping[Any, int | None] = {
     reshape_by_transposing: 104, view_for_a_number: 101, factors_gathered: 105, scopes_as_they_stand: 103,
-    literals_everywhere: 102, reciprocals: 102, flat_view_from_the_first: 203, rows_taken_for_the_slice: None,
+    literals_everywhere: 102, reciprocals: 102, flat_view_from_the_first: 203,
 }  # fmt: skip
 """The mistakes, each with a seed that finds it within seconds, if one of a few did.
 

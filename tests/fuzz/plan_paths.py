@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import os
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
+from unittest import mock
 
 import numpy as np
 
 import flowgraph as fg
 from flowgraph.errors import PlanError
 from flowgraph.plan import PASSES
-from flowgraph.plan.javascript.node import node_program
-from flowgraph.plan.numba import bind, compiling, emitter, fusing, reductions
-from flowgraph.plan.numpy import tiling
-from flowgraph.plan.passes import accumulation, sparse_rows
+from flowgraph.plan.javascript.emitter import node_program
+from flowgraph.plan.numba import compiled_calls, compiling, emitter, kernels
+from flowgraph.plan.numpy import emitter as numpy_emitter
+from flowgraph.plan.passes import products, sparse_rows
 from flowgraph.plan.shards import split as shards
 from tests.fuzz.agreement import Rounding, disagreement
 from tests.fuzz.attempts import attempt
@@ -149,7 +151,7 @@ def _changed(changes: Mapping[tuple[Any, str], Any]) -> Iterator[None]:
 
 
 SMALL = {
-    (tiling, "LARGE"): 16, (tiling, "TILE"): 24, (tiling, "FOR_THREADS"): 1 << 30, (accumulation, "LARGE"): 8,
+    (products, "LARGE"): 8,
     (sparse_rows, "SMALLEST"): 0, (sparse_rows, "FEWER"): 0,
 }  # fmt: skip
 """Sizes from which plans take other ways, made so small that small arrays take them."""
@@ -163,23 +165,24 @@ def plan_of_large(built: Built, rng: np.random.Generator) -> Path:
 
 def plan_in_pieces(built: Built, rng: np.random.Generator) -> Path:
     """A plan that computes all it can in pieces of the batch, two of them or three, in threads."""
-    split: list[int] = []
+    split: list[bool] = []
 
-    def pieces_of(boxes: Any, analysis: Any, joined: Any) -> int:
-        count = min(int(rng.integers(2, 4)), analysis.examples) if boxes else 1
-        split.extend([count] * (count > 1))
-        return count
+    def in_pieces(graph: Any, given: Any, leaves: Any, threads: int) -> Any:
+        found = shards.in_pieces(graph, given, leaves, threads)
+        split.append(found is not graph)
+        return found
 
-    with _changed({(shards, "pieces_of"): pieces_of}):
+    threads = str(rng.integers(2, 4))
+    with _changed({(numpy_emitter, "in_pieces"): in_pieces}), mock.patch.dict(os.environ, FLOWGRAPH_THREADS=threads):
         compared = yield from plan(built, rng)
-    return compared if split else SKIPPED
+    return compared if any(split) else SKIPPED
 
 
-IN_PYTHON = {(bind, "compiled"): in_python, (compiling, "compiled_kernel"): kernel_in_python}
+IN_PYTHON = {(emitter, "compiled"): in_python, (compiling, "compiled_kernel"): kernel_in_python}
 """Python runs what Numba would compile."""
 
 IN_KERNELS = {
-    (emitter, "LARGEST"): 0, (fusing, "FEWEST"): 1, (reductions, "FEWEST"): 0,
+    (emitter, "LARGEST"): 0, (kernels, "FEWEST"): 1, (compiled_calls, "FEWEST"): 0,
     (sparse_rows, "SMALLEST"): 0, (sparse_rows, "FEWER"): 0,
 }  # fmt: skip
 """No graph is taken whole, and kernels are made of the smallest groups of lines."""

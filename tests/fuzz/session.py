@@ -59,9 +59,9 @@ class Session:
     def run(
         self, seconds: float, most: int = 10**9, stop: Callable[[Failure], bool] = lambda failure: False
     ) -> Session:
-        """Try programs for so many seconds of the clock; `stop` ends it at a failure."""
-        end = time.monotonic() + seconds
-        while time.monotonic() < end and self.programs < most:
+        """Try programs for so many seconds of the processor; `stop` ends it at a failure."""
+        end = time.process_time() + seconds
+        while time.process_time() < end and self.programs < most:
             if any(map(stop, self._try(self.programs))):
                 break
         return self

@@ -7,6 +7,8 @@ import pytest
 
 import flowgraph as fg
 
+pytestmark = pytest.mark.no_cover  # other tests run the same lines, and measuring takes long
+
 
 def chain(length):
     """h = h + w or h * 1.0000001, many times."""

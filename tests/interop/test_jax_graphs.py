@@ -8,9 +8,13 @@ import flowgraph as fg
 jax = pytest.importorskip("jax")
 import jax.numpy as jnp  # noqa: E402
 
-from flowgraph.interop.jax.graphs import MOST_UNROLLED, graph_of, leaves_of  # noqa: E402
-from flowgraph.interop.jax.opaque import JaxOperation  # noqa: E402
-from flowgraph.interop.jax.rules import PRIMITIVES, primitive_rule  # noqa: E402
+from flowgraph.interop.jax.graphs import (  # noqa: E402
+    MOST_UNROLLED,
+    JaxOperation,
+    graph_of,
+    leaves_of,
+)
+from flowgraph.interop.jax.primitives import PRIMITIVES, primitive_rule  # noqa: E402
 
 
 @pytest.fixture(autouse=True)

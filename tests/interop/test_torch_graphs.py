@@ -11,7 +11,7 @@ torch = pytest.importorskip("torch")
 from torch import nn  # noqa: E402
 
 from flowgraph.interop.torch import graph_of, rule_for  # noqa: E402
-from flowgraph.interop.torch.rules import RULES  # noqa: E402
+from flowgraph.interop.torch.operations import RULES  # noqa: E402
 from tests.interop.torch_agreement import agrees, double  # noqa: E402
 
 

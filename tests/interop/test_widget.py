@@ -117,7 +117,7 @@ def test_the_button_ends_the_training():
 
 
 def test_what_is_no_number_is_left_out_of_the_curve():
-    from flowgraph.interop.widget.training import _point
+    from flowgraph.interop.widget import _point
     from flowgraph.training.history import Epoch
 
     epoch = Epoch(1, 1, 0.1, 0.0, float("inf"), float("nan"), valid_loss=0.5)

@@ -7,7 +7,7 @@ torch = pytest.importorskip("torch")
 from torch import nn  # noqa: E402
 
 from flowgraph.interop.torch import graph_of  # noqa: E402
-from flowgraph.interop.torch.opaque import TorchOperation  # noqa: E402
+from flowgraph.interop.torch.graphs import TorchOperation  # noqa: E402
 
 
 def double(*shape):

@@ -5,7 +5,7 @@ import pytest
 
 import flowgraph as fg
 from flowgraph.errors import PlanError, StepLimitError, UnsupportedError
-from flowgraph.plan.javascript.node import node_program
+from flowgraph.plan.javascript.emitter import node_program
 from tests.loops.bodies import leaves, random_body
 
 BACK_ENDS = ["jax", "javascript"]

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import flowgraph as fg
-from flowgraph.loops.scan_box import Scan
+from flowgraph.loops.boxes import Scan
 from tests.loops.agreement import assert_close as agree
 from tests.loops.agreement import dear
 from tests.loops.bodies import leaves, random_body, unrolled

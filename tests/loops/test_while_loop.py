@@ -8,7 +8,7 @@ import pytest
 
 import flowgraph as fg
 from flowgraph.errors import StepLimitError
-from flowgraph.loops.while_box import While
+from flowgraph.loops.boxes import While
 from tests.loops.agreement import assert_close
 from tests.loops.bodies import leaves, random_body
 

@@ -1,10 +1,10 @@
-"""Plans that are split however little they gain."""
+"""Plans that are computed in pieces, wherever they are compiled."""
 
 import contextlib
+import os
 from unittest import mock
 
-from flowgraph.plan.numpy import pieces
-from flowgraph.plan.shards import split
+from flowgraph.plan.shards.box import Running
 
 
 @contextlib.contextmanager
@@ -17,10 +17,7 @@ def split_into(count=2, whole=True):
     def at_once(running, values):
         raise AssertionError("a piece has failed")
 
-    def pieces_of(boxes, analysis, joined):
-        return min(count, analysis.examples) if boxes else 1
-
-    with mock.patch.object(split, "pieces_of", pieces_of), contextlib.ExitStack() as stack:
+    with mock.patch.dict(os.environ, FLOWGRAPH_THREADS=str(count)), contextlib.ExitStack() as stack:
         if not whole:
-            stack.enter_context(mock.patch.object(pieces.Running, "_at_once", at_once))
+            stack.enter_context(mock.patch.object(Running, "_at_once", at_once))
         yield

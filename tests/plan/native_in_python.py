@@ -5,9 +5,8 @@ import math
 
 import numpy as np
 
-from flowgraph.plan.numba.calls import call_loop
-from flowgraph.plan.numba.machine import ALWAYS
-from flowgraph.plan.numba.numbers import NUMBERS
+from flowgraph.plan.numba.machine import ALWAYS, NUMBERS
+from flowgraph.plan.numba.places import call_loop
 
 
 def in_python(native):
@@ -18,14 +17,14 @@ def in_python(native):
 def kernel_in_python(text, types, ufuncs=(), of_math=()):
     """Stands for `flowgraph.plan.numba.compiling.compiled_kernel`."""
     kernel = run_by_python(text, "kernel", ufuncs, of_math)
-    kinds = [np.dtype(one.rstrip("_")).type for one in types]
+    kinds = [np.dtype(one).type for one in types]
     return lambda *given: kernel(*[kind(one) for kind, one in zip(kinds, given, strict=True)])
 
 
 def run_by_python(text, name, ufuncs, of_math=()):
     """The function of that name in a text, with what it calls in Python."""
     space = {"inf": math.inf, "nan": math.nan, "erf": math.erf, "erfc": math.erfc, "dot": np.dot}
-    space |= {("bool_" if name == "bool" else name): np.dtype(name).type for name in NUMBERS}
+    space |= {one: np.dtype(one).type for one in NUMBERS}
     space |= {ufunc.__name__: ufunc for ufunc in {*ufuncs, *ALWAYS}}
     space |= {"pointer": Pointer, "carray": array_at}
     space |= {"largest": np.maximum, "smallest": np.minimum, "hidden": int}

@@ -5,7 +5,7 @@ import pytest
 
 import flowgraph as fg
 from flowgraph.plan import blas
-from flowgraph.plan.passes import accumulation
+from flowgraph.plan.passes import products
 from tests.plan.agreement import assert_agree
 from tests.plan.test_plan import batch, network, steps_by_hand
 
@@ -54,7 +54,7 @@ def test_a_routine_that_multiplies_wrongly_is_not_believed(monkeypatch):
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_a_step_that_accumulates(monkeypatch, dtype):
-    monkeypatch.setattr(accumulation, "LARGE", 1)
+    monkeypatch.setattr(products, "LARGE", 1)
     mlp, loss, _, updates = network(dtype)
     feeds = batch(20, dtype)
     start = [p.value for p in mlp.parameters]
@@ -71,7 +71,7 @@ def test_a_step_that_accumulates(monkeypatch, dtype):
 
 
 def test_a_product_that_is_read_twice_is_made_once(monkeypatch):
-    monkeypatch.setattr(accumulation, "LARGE", 1)
+    monkeypatch.setattr(products, "LARGE", 1)
     x, w = fg.Input("x", shape=(3, 3)), fg.Parameter(np.eye(3), name="w")
     product = x @ w
     plan = fg.compile([product + x, product * 2]).prepare(x=np.ones((3, 3)))
@@ -92,7 +92,7 @@ PRODUCTS_OF_ITSELF = {
 @pytest.mark.parametrize("name", PRODUCTS_OF_ITSELF)
 @pytest.mark.parametrize("size", [3, 401])  # in blocks, a large product reads rows that others have been added to
 def test_a_factor_is_not_written_over_by_the_sum(name, size, dtype, monkeypatch):
-    monkeypatch.setattr(accumulation, "LARGE", 1)
+    monkeypatch.setattr(products, "LARGE", 1)
     a = fg.Input("a", shape=(size,), dtype=dtype)
     value = PRODUCTS_OF_ITSELF[name](np.add(a[:, None], a), np.multiply(a[:, None], a))
     given = np.random.default_rng(0).normal(size=size).astype(dtype)

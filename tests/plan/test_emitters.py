@@ -31,7 +31,7 @@ class ByCalls:
 
     def schedule(self, request):
         new = request.graph.outputs[request.returned :]
-        return schedule(request.graph, dict(zip(request.store.parameters, new, strict=True)), tiles=False)
+        return schedule(request.graph, dict(zip(request.store.parameters, new, strict=True)))
 
     def emit(self, request, plan):
         given, graph = (*request.leaves, *request.reads), plan.graph
@@ -107,4 +107,4 @@ def test_one_file_alone_writes_into_boxes():
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.Attribute) and node.attr in ("__dict__", "__setattr__")
     }
-    assert writing == {"provenance.py"}
+    assert writing == {"rebuild.py"}

@@ -10,14 +10,14 @@ from hypothesis import HealthCheck, assume, given, settings
 
 import flowgraph as fg
 from flowgraph.checking.strategies import graphs
-from flowgraph.plan.numba import calls as native_calls
+from flowgraph.plan.numba import places
 from flowgraph.training.mlp import HIDDEN
 from tests.cases import cases
 from tests.derivatives.test_other_shapes import BOXES, named
 from tests.plan.agreement import assert_agree
 from tests.plan.native_in_python import is_native
+from tests.plan.test_drawn_graphs import largest, wanted
 from tests.plan.test_plan import batch, network
-from tests.plan.test_random_graphs import largest, wanted
 
 pytestmark = pytest.mark.skipif(importlib.util.find_spec("numba") is None, reason="Numba is not installed")
 
@@ -89,6 +89,7 @@ def test_random_graphs(interpreted, graph):
     compare(graph)
 
 
+@pytest.mark.sampled(one_in=3)
 @settings(max_examples=3)
 @given(graph=graphs(dtypes=(np.float32, np.float64)))
 def test_random_graphs_compiled(graph):
@@ -102,6 +103,7 @@ def test_every_activation(interpreted, hidden, count, dtype):
     against_numpy(network(dtype, hidden), batch(count, dtype), dtype)
 
 
+@pytest.mark.sampled(one_in=4)
 @pytest.mark.parametrize("count", [40])
 def test_all_activations_in_one_compiled_network(count):
     x, y = fg.Input("x", shape=("N", 24)), fg.Input("y", shape=("N",), dtype=int)
@@ -211,9 +213,9 @@ def test_long_arrays_go_through_the_loops_of_numpy(dtype):
 
 def test_without_the_loops_of_numpy_each_number_is_computed_alone(monkeypatch, interpreted):
     monkeypatch.setattr(sys.implementation, "name", "another")
-    native_calls.loop_of.cache_clear()
+    places.loop_of.cache_clear()
     x = fg.Input("x", shape=(100,))
     plan = fg.compile(np.sinh(x), backend="numba")
     assert_agree(plan(x=np.linspace(-2, 2, 100)), np.sinh(np.linspace(-2, 2, 100)))
     assert "call_loop(" not in plan.source
-    native_calls.loop_of.cache_clear()
+    places.loop_of.cache_clear()

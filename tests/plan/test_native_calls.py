@@ -11,9 +11,7 @@ import pytest
 
 import flowgraph as fg
 from flowgraph.errors import install_hint
-from flowgraph.plan.numba import cache as native_cache
-from flowgraph.plan.numba import emitter as native
-from flowgraph.plan.numba import lines as native_lines
+from flowgraph.plan.numba import compiling, emitter, rules
 from tests.plan.native_in_python import is_native
 from tests.plan.test_interruption import Stops, wrong_values_in_threads
 from tests.plan.test_plan import batch, network
@@ -118,7 +116,7 @@ def test_what_numba_cannot_make_is_said_and_numpy_runs_it():
 
 
 def test_a_plan_too_large_for_one_function_has_kernels(monkeypatch, interpreted):
-    monkeypatch.setattr(native, "LARGEST", 5)
+    monkeypatch.setattr(emitter, "LARGEST", 5)
     x = fg.Input("x", shape=(3,))
     h = x
     for _ in range(6):
@@ -127,7 +125,7 @@ def test_a_plan_too_large_for_one_function_has_kernels(monkeypatch, interpreted)
     np.testing.assert_allclose(plan(x=np.ones(3)), fg.Graph(h).fprop(x=np.ones(3))[h])
     assert "kernel(" in plan.source
     assert "6 of its values from Numba: the plan has 7 boxes, more than the 5 that are compiled at once" in repr(plan)
-    monkeypatch.setattr(native, "LARGEST", 1)
+    monkeypatch.setattr(emitter, "LARGEST", 1)
     alone = fg.compile(np.tanh(x), backend="numba")
     with pytest.warns(UserWarning, match="the plan has 2 boxes, more than the 1 that are compiled at once; NumPy runs"):
         alone.prepare(np.ones(3))
@@ -200,8 +198,8 @@ def test_what_was_compiled_is_read_from_the_disk(monkeypatch, tmp_path):
 
 def test_the_cache_on_the_disk_is_bounded(monkeypatch, tmp_path):
     monkeypatch.setenv("FLOWGRAPH_CACHE", str(tmp_path))
-    monkeypatch.setattr(native_cache, "LARGEST", 3)
-    places = [native_cache.file_of(f"# {number}") for number in range(5)]
+    monkeypatch.setattr(compiling, "LARGEST", 3)
+    places = [compiling.file_of(f"# {number}") for number in range(5)]
     assert [place.exists() for place in places[-1:]] == [True]
     assert len(list(tmp_path.iterdir())) == 3
 
@@ -211,11 +209,11 @@ def test_where_the_cache_is(monkeypatch, tmp_path):
     for platform, variable in (("linux", "XDG_CACHE_HOME"), ("win32", "LOCALAPPDATA")):
         monkeypatch.setattr(sys, "platform", platform)
         monkeypatch.setenv(variable, str(tmp_path))
-        assert native_cache.folder() == tmp_path / "flowgraph"
+        assert compiling.folder() == tmp_path / "flowgraph"
 
 
 def test_what_numba_itself_refuses_runs_in_numpy(monkeypatch):
-    monkeypatch.setattr(native_lines, "_OPERATORS", {**native_lines._OPERATORS, np.add: "unknown({}, {})"})
+    monkeypatch.setattr(rules, "_OPERATORS", {**rules._OPERATORS, np.add: "unknown({}, {})"})
     x = fg.Input("x", shape=(2,))
     with pytest.warns(UserWarning, match="Numba does not compile the plan .TypingError: .*NumPy runs this plan"):
         found = fg.compile(x + 1, backend="numba")(x=np.zeros(2))

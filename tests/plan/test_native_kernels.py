@@ -4,9 +4,11 @@ import importlib.util
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 import flowgraph as fg
-from flowgraph.plan.numba import emitter, fusing, reductions
+from flowgraph.plan.numba import compiled_calls, emitter, kernels
 from flowgraph.plan.passes import sparse_rows
 from tests.plan.native_in_python import is_native
 
@@ -21,7 +23,7 @@ RNG = np.random.default_rng(0)
 def kernels_only(monkeypatch):
     """No graph is one function, and the smallest groups of lines are kernels."""
     for module, name, value in (
-        (emitter, "LARGEST", 0), (fusing, "FEWEST", 1), (reductions, "FEWEST", 0), (sparse_rows, "SMALLEST", 0),
+        (emitter, "LARGEST", 0), (kernels, "FEWEST", 1), (compiled_calls, "FEWEST", 0), (sparse_rows, "SMALLEST", 0),
     ):  # fmt: skip
         monkeypatch.setattr(module, name, value)
 
@@ -55,6 +57,31 @@ def test_a_group_writes_over_no_array_that_it_reads_elsewhere():
     d = np.tanh(c) + c.T
     e = d - d.T @ x
     assert_is_graph([e * b[:1], np.exp(-(e * e))], {x: RNG.normal(size=(4, 4))}, "kernel(")
+
+
+STEPS = {
+    "transposed": lambda a, b: a.T, "reversed": lambda a, b: a[::-1], "flipped": lambda a, b: np.flipud(a),
+    "product": lambda a, b: a * b, "sum": lambda a, b: a + b, "sine": lambda a, b: np.sin(a),
+    "matrix product": lambda a, b: a @ b,
+}  # fmt: skip
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(sorted(STEPS)), st.integers(0, 9), st.integers(0, 9)), min_size=3, max_size=9)
+)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_lines_that_read_one_array_in_several_ways(steps):
+    """A kernel does not write over what it reads later through a view: transposed, or from behind."""
+    x = fg.Input("x", shape=(6, 6))
+    made = [x]
+    for name, one, other in steps:
+        made.append(STEPS[name](made[one % len(made)], made[other % len(made)]))
+    loss = fg.sum(np.tanh(made[-1]))
+    outputs = [made[-1], *fg.gradients([loss], [x], [None], unused="zeros")]
+    value = np.random.default_rng(0).normal(size=(6, 6))
+    plan, graph = fg.compile(outputs, backend="numba"), fg.Graph(*outputs)
+    for found, needed in zip(plan(x=value), graph.fprop(x=value).outputs, strict=True):
+        np.testing.assert_allclose(found, needed, rtol=1e-9, atol=1e-9 * np.max(np.abs(needed)))
 
 
 SPECIAL = np.array([0.0, -0.0, 1.0, 1.0, 2.0, -1.0, np.nan, np.inf, -np.inf])

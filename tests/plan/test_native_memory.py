@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import flowgraph as fg
-from flowgraph.plan.numba.in_place_reuse import InPlaceReuse
+from flowgraph.plan.numba.writing import InPlaceReuse
 from flowgraph.plan.schedule import Buffer
 from tests.plan.agreement import assert_agree
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import flowgraph as fg
-from flowgraph.plan.numba import blocks, rewriting
+from flowgraph.plan.numba import blocks, emitter
 from tests.plan.agreement import assert_agree
 from tests.plan.native_in_python import is_native
 
@@ -74,7 +74,7 @@ def test_a_small_product_is_a_loop(interpreted):
 def test_without_numpys_own_blas_numba_takes_that_of_scipy(monkeypatch, request, run_by):
     if run_by == "Python":
         request.getfixturevalue("interpreted")
-    for module in (blocks, rewriting):
+    for module in (blocks, emitter):
         monkeypatch.setattr(module, "routine", lambda dtype: None)
     _, w, new = update()
     expected = fg.Graph(new).fprop(x=np.ones((25, 40)), g=np.ones((25, 30)))[new]

@@ -4,6 +4,9 @@ import numpy as np
 import pytest
 
 import flowgraph as fg
+from flowgraph.derivatives.axes import CORES
+from flowgraph.derivatives.batching import over_rows
+from tests.cases import cases
 from tests.plan.agreement import assert_agree
 from tests.plan.in_pieces import split_into
 
@@ -190,8 +193,8 @@ def fed(outputs, updates, n):
 @pytest.mark.parametrize("program", PROGRAMS, ids=lambda program: program.__name__)
 def test_pieces_give_what_the_batch_gives(program, count):
     outputs, updates = program()
-    whole = fg.compile(outputs, without=["pieces"])
-    news = fg.compile([*updates.values()], without=["pieces"]) if updates else lambda feeds, seed: ()
+    whole = fg.compile(outputs, threads=1)
+    news = fg.compile([*updates.values()], threads=1) if updates else lambda feeds, seed: ()
     with split_into(count, whole=False):
         step = fg.compile(outputs, updates)
         for n in (2, 6, N, N):
@@ -203,3 +206,24 @@ def test_pieces_give_what_the_batch_gives(program, count):
             for p, other in zip(updates, new, strict=True):
                 assert_agree(p.value, other, f"{n} examples: new {p.name}", scale=1.0)
         assert "in_pieces(" in step.source
+
+
+@pytest.mark.parametrize("cls", [cls for cls in CORES if cls.examples is not None], ids=lambda cls: cls.__name__)
+def test_a_box_over_rows_is_the_same_in_pieces_of_them(cls):
+    """The table of axes says of a box where rows go in front of it, and where the batch is in its value."""
+    scales = np.random.default_rng(0).uniform(0.9, 1.1, 5)  # one for a row: a child may be the largest of another
+    for case in cases(cls):
+        arrays = [np.asarray(a) for a in case.children]
+        leaves = [fg.Input(f"child{i}", shape=a.shape, dtype=a.dtype) for i, a in enumerate(arrays)]
+        rows = {one: fg.Input(f"rows_{one.name}", shape=("N", *one.shape), dtype=one.dtype) for one in leaves}
+        box = cls(*leaves, **case.settings)
+        over = over_rows(list(box) if len(box.outputs) > 1 else [box], rows)
+        feeds = {
+            rows[one].name: (a * scales.reshape(5, *[1] * a.ndim)).astype(a.dtype)
+            for one, a in zip(leaves, arrays, strict=True)
+        }
+        feeds = {name: value for name, value in feeds.items() if name in {one.name for one in fg.Graph(*over).inputs}}
+        with split_into(2, whole=False):
+            found = fg.compile(over)(feeds)
+        for one, other in zip(found, fg.Graph(*over).fprop(feeds).outputs, strict=True):
+            np.testing.assert_allclose(one, other, rtol=1e-10, atol=1e-12, err_msg=str(case))

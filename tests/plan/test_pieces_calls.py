@@ -11,10 +11,9 @@ import pytest
 
 import flowgraph as fg
 from benchmarks.peers import networks
-from flowgraph.errors import LabelError
+from flowgraph.errors import LabelError, UsageError
 from flowgraph.plan import blas
 from flowgraph.plan.numpy import threads
-from flowgraph.plan.shards import gain
 from tests.plan.in_pieces import split_into
 from tests.registry import unregistered
 
@@ -78,7 +77,7 @@ def test_blas_has_its_threads_back_after_the_last_of_several_calls_at_once():
 
 
 def test_an_error_in_a_piece_is_that_of_the_whole_batch_and_changes_nothing():
-    plain, errors = Model(without=["pieces"]), []
+    plain, errors = Model(threads=1), []
     with split_into(2):
         split = Model()
         for model in (plain, split):
@@ -149,7 +148,33 @@ def test_boxes_of_a_user_run_in_the_callers_thread_on_the_whole_batch():
     assert "in_pieces(" in plan.source
 
 
-def test_tiles_inside_a_piece_do_not_wait_for_its_thread():
+def test_an_error_in_a_thread_is_raised_when_all_have_ended():
+    ended = []
+
+    def work(share):
+        if share == 3:
+            raise ValueError("share 3")
+        ended.append(share)
+
+    with pytest.raises(ValueError, match="share 3"):
+        threads.in_threads(work, [1, 2, 3])
+    assert sorted(ended) == [1, 2]
+
+
+def test_pieces_take_over_what_numpy_does_about_errors():
+    x = fg.Input("x", shape=("N", 5))
+    given = np.ones((60, 5))
+    given[55] = -1
+    with split_into(3):
+        plan = fg.compile(np.log(x * 2) * 2)
+        with np.errstate(invalid="raise"), pytest.raises(FloatingPointError, match="invalid value"):
+            plan(x=given)
+        with np.errstate(invalid="ignore"):
+            assert np.isnan(plan(x=given)[55]).all()
+    assert "in_pieces(" in plan.source
+
+
+def test_work_inside_a_piece_does_not_wait_for_its_thread():
     done = []
     threads.in_threads(
         lambda share: threads.in_threads(lambda inner: done.extend(inner), [share, share]), [[1], [2], [3]]
@@ -157,36 +182,36 @@ def test_tiles_inside_a_piece_do_not_wait_for_its_thread():
     assert sorted(done) == [1, 1, 2, 2, 3, 3]
 
 
-@pytest.fixture
-def two_threads(monkeypatch):
-    monkeypatch.setenv("FLOWGRAPH_THREADS", "2")
-    monkeypatch.setattr(gain, "holds_threads", lambda: True)
-    monkeypatch.setattr(gain, "count_blas_threads", lambda: 2)
-
-
 def split(plan):
     return "in_pieces(" in plan.source
 
 
-def test_what_gains_is_split_and_what_is_small_stays_whole(two_threads, monkeypatch):
+def test_a_batch_is_split_where_threads_are_asked_for(monkeypatch):
     def attention(**options):
-        return networks.sgd(networks.attention("float32", 64, 32, 64), **options)
-
-    large, call = attention()
-    call()
-    assert split(large)
-    whole, call = attention(without=["pieces"])
-    call()
-    assert not split(whole)
-    assert large.bytes < 1.25 * whole.bytes
-    for name in ("MLP 1: 64-32-10", "MLP 32: 784-128-10", "LSTM", "attention", "lookups 10000x32"):
-        plan, call = networks.STEPS[name]("float32")
+        plan, call = networks.sgd(networks.attention("float32", 64, 32, 64), **options)
         call()
-        assert not split(plan), name
-    monkeypatch.setenv("FLOWGRAPH_THREADS", "1")
-    plan, call = attention()
-    call()
-    assert not split(plan)
+        return plan
+
+    monkeypatch.delenv("FLOWGRAPH_THREADS", raising=False)
+    whole, large = attention(), attention(threads=2)
+    assert (split(whole), split(large)) == (False, True)
+    assert large.bytes < 1.25 * whole.bytes
+    assert not split(attention(threads=1))
+    monkeypatch.setenv("FLOWGRAPH_THREADS", "2")
+    assert split(attention())
+    assert not split(attention(threads=1))
+
+
+@pytest.mark.parametrize("threads", [0, -1, 65, 2.0, "2"])
+def test_a_number_of_threads_that_is_none_is_refused(threads, monkeypatch):
+    x = fg.Input("x", shape=("N",))
+    with pytest.raises(UsageError, match=r"compile: found threads=.*, needs a number from 1 to 64"):
+        fg.compile(np.tanh(x), threads=threads)
+    monkeypatch.setenv("FLOWGRAPH_THREADS", "many")
+    with pytest.raises(UsageError, match="FLOWGRAPH_THREADS: found 'many', needs a number of threads"):
+        fg.compile(np.tanh(x))
+    with pytest.raises(UsageError, match=r"threads=2 with backend='javascript', needs 'numpy' or 'numba'"):
+        fg.compile(np.tanh(x), threads=2, backend="javascript")
 
 
 def test_a_plan_in_pieces_is_drawn_and_counted():

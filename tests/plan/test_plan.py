@@ -110,7 +110,7 @@ def test_inputs_by_position_by_box_and_by_name():
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64, ">f8"])
 def test_arrays_of_the_dtype_go_the_short_way(monkeypatch, dtype):
-    from flowgraph.plan.reading import Inputs
+    from flowgraph.plan.variants import Inputs
 
     monkeypatch.setattr(Inputs, "read", None)
     x, k = fg.Input("x", shape=("N",), dtype=dtype), fg.Input("k", shape=("N",), dtype=int)

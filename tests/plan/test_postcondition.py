@@ -5,7 +5,7 @@ import pytest
 
 import flowgraph as fg
 from flowgraph.errors import PlanError
-from flowgraph.plan.agreement import Expected
+from flowgraph.plan.variants import Expected
 
 
 def another_shape(value):

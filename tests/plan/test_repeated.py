@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import flowgraph as fg
-from flowgraph.plan.passes import idioms
+from flowgraph.plan.passes import products
 from tests.plan.agreement import assert_agree
 
 DTYPES = [np.float32, np.float64]
@@ -83,7 +83,7 @@ def test_a_sum_that_is_made_first_overflows_no_earlier(dtype):
 @pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("turned", [False, True])
 def test_a_stack_times_a_matrix(threads, turned, monkeypatch):
-    monkeypatch.setattr(idioms, "count_threads", lambda: threads)
+    monkeypatch.setattr(products, "count_threads", lambda: threads)
     rng = np.random.default_rng(0)
     x, w = fg.Input("x", shape=(2, 3, 6, 4)), fg.Input("w", shape=(5, 4) if turned else (4, 5))
     product = np.tanh(x) @ (w.T if turned else w)

@@ -5,8 +5,7 @@ import pytest
 
 import flowgraph as fg
 from flowgraph.plan import PASSES
-from flowgraph.plan.blas import holds_threads, routine
-from flowgraph.plan.numpy.threads import count_threads
+from flowgraph.plan.blas import routine
 
 
 def programs():
@@ -65,8 +64,7 @@ def sources(without):
 
 
 NEEDS_OPENBLAS = pytest.mark.skipif(routine(np.dtype(np.float64)) is None, reason="NumPy is built on another BLAS")
-NEEDS_THREADS = pytest.mark.skipif(count_threads() < 2 or not holds_threads(), reason="there is one thread only")
-NEEDS = {"accumulation": [NEEDS_OPENBLAS], "pieces": [NEEDS_THREADS]}
+NEEDS = {"accumulation": [NEEDS_OPENBLAS]}
 EACH = [pytest.param(name, marks=NEEDS.get(name, [])) for name in PASSES]
 
 WHOLE, BARE = sources(()), sources(PASSES)

@@ -125,7 +125,7 @@ def test_what_cannot_be_shown_is_refused(tmp_path):
         fg.Graph(fg.mean(fg.SoftmaxCrossEntropy(z @ three, y))).playground(tmp_path / "a.html")
     with pytest.raises(UsageError, match="found no loss of classes in the graph, needs one of SoftmaxCrossEntropy"):
         fg.Graph(fg.mean(z @ w[:2])).playground(tmp_path / "a.html")
-    with pytest.raises(UsageError, match=r"needs one that ends in \.html"):
+    with pytest.raises(UsageError, match=r"needs a name that ends in \.html"):
         playground(tmp_path / "a.svg")
     wide = fg.MLP([2, 40, 2], output="linear", rng=0)
     with pytest.raises(UsageError, match=r"found 40 units .* needs 16 at most"):

@@ -1,7 +1,10 @@
+"""A picture as text for dot: its golden forms, the kinds of its boxes, the line under it."""
+
 from __future__ import annotations
 
 import re
 import warnings
+from collections.abc import Callable
 from html import unescape
 from pathlib import Path
 
@@ -10,6 +13,7 @@ import pytest
 
 import flowgraph as fg
 from flowgraph.errors import UsageError
+from flowgraph.rendering.kinds import kinds, receivers, spine
 from tests.rendering.graphs import deep, feeds, lecture, nasty
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -171,3 +175,103 @@ def test_a_run_that_kept_only_its_outputs_can_be_drawn() -> None:
 
 def test_to_graphviz_is_a_source() -> None:
     assert lecture().to_graphviz().source.startswith("digraph flowgraph {")
+
+
+A = np.eye(3) + 1.0
+
+
+def facts(*outputs: fg.Box) -> list[str]:
+    """The operations that the caption of a drawn graph names."""
+    text = fg.Graph(*outputs).to_dot()
+    return [part for part in text.replace("<", " · ").split(" · ") if part.startswith("fprop")]
+
+
+def test_a_count_that_is_whole_stands_alone() -> None:
+    assert facts(np.linalg.inv(fg.Parameter(A, name="a"))) == ["fprop 54 FLOP"]
+
+
+def test_what_is_unknown_is_added_to_what_is_known() -> None:
+    a = fg.Parameter(A, name="a")
+    assert facts(np.linalg.inv(a), np.linalg.cholesky(a)) == ["fprop 54 FLOP + ?"]
+
+
+def test_a_count_that_is_unknown_altogether_is_said() -> None:
+    assert facts(np.linalg.cholesky(fg.Parameter(A, name="a"))) == ["fprop ?"]
+
+
+@pytest.mark.parametrize("move", [np.transpose, np.ravel, lambda a: a[0]])
+def test_what_only_moves_numbers_has_no_operations_to_name(move: Callable[[fg.Box], fg.Box]) -> None:
+    assert facts(move(fg.Parameter(A, name="a"))) == []
+
+
+def test_the_legend_of_the_values_names_the_strips_that_occur() -> None:
+    def said(graph: fg.Graph, **bprop: bool) -> list[str]:
+        run = graph.fprop()
+        text = graph.to_svg(view="values", run=run, grads=run.bprop(keep="all") if bprop else None)
+        return [name for name in ("of the value lie", "of the gradient lie", "± standard") if name in text]
+
+    number, array = fg.Parameter(2.0, name="a"), fg.Parameter([1.0, -2.0], name="b")
+    assert said(fg.Graph(number * number), bprop=True) == []
+    assert said(fg.Graph(fg.sum(array * array))) == ["of the value lie", "± standard"]
+    assert said(fg.Graph(fg.sum(array * array)), bprop=True) == [
+        "of the value lie",
+        "of the gradient lie",
+        "± standard",
+    ]
+
+
+def by_name(graph: fg.Graph) -> dict[str, str]:
+    return {graph.names[box]: kind for box, kind in kinds(graph).items()}
+
+
+def test_each_box_of_the_lecture_has_its_kind() -> None:
+    found = by_name(lecture())
+    expected = {
+        "x": "input",
+        "y": "target",
+        "W1": "parameter",
+        "b1": "parameter",
+        "a1": "box",
+        "h1": "box",
+        "f": "output",
+        "R": "regularizer",
+        "objective": "loss",
+    }
+    assert {name: found[name] for name in expected} == expected
+    assert [kind for name, kind in found.items() if "L2" in name.upper()] == ["regularizer"]
+
+
+def test_an_input_that_is_also_read_freely_is_no_target() -> None:
+    f, y = fg.Input("f", shape=("N", 3)), fg.Input("y", shape=("N",), dtype=int)
+    loss = fg.mean(fg.NegativeLogLikelihood(f, y)) + fg.mean(y * 1.0)
+    assert by_name(fg.Graph(loss))["y"] == "input"
+
+
+def test_outputs_that_are_not_one_scalar_are_outputs() -> None:
+    x = fg.Input("x", shape=("N",))
+    assert by_name(fg.Graph(np.tanh(x).named("h")))["h"] == "output"
+    graph = fg.Graph(fg.mean(x).named("m"), fg.sum(x).named("s"))
+    assert (by_name(graph)["m"], by_name(graph)["s"]) == ("output", "output")
+
+
+def test_the_spine_runs_from_the_input_to_the_loss() -> None:
+    graph = lecture()
+    names = [graph.names[box] for box in spine(graph, kinds(graph))]
+    assert names[0] == "x"
+    assert names[-1] == "objective"
+    assert {"a1", "h1", "a2", "f"} < set(names)
+    assert "R" not in names
+
+
+def test_a_graph_of_leaves_alone_has_a_spine_of_one() -> None:
+    graph = fg.Graph(fg.Parameter(1.0, name="w"))
+    assert len(spine(graph, kinds(graph))) == 1
+    constant = fg.Graph(fg.Constant(1.0))
+    assert spine(constant, kinds(constant)) == []
+
+
+def test_a_gradient_reaches_what_leads_to_a_parameter() -> None:
+    graph = lecture()
+    names = {graph.names[box] for box in receivers(graph, graph.parameters)}
+    assert {"W1", "b1", "W2", "a1", "h1", "f", "R", "objective"} <= names
+    assert not {"x", "y"} & names

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import importlib
 import os
 import re
 import stat
@@ -16,20 +15,23 @@ import pytest
 
 import flowgraph as fg
 from flowgraph.errors import RenderWarning, UsageError, install_hint
-from flowgraph.rendering import engines
-from flowgraph.rendering.builtin import turns
+from flowgraph.rendering import conversion, engines
 from flowgraph.rendering.dot_text import dot_text
 from flowgraph.rendering.files import picture_of
+from flowgraph.rendering.layout import turns
 from tests.rendering.graphs import deep, feeds, lecture, nasty
-
-PURE = [program for _, program in engines.every("graphviz-pure")]
-needs_pure = pytest.mark.skipif(not PURE, reason="graphviz-pure is not installed (extra cli)")
 
 
 @pytest.fixture
 def no_engine(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A machine without dot and without its port."""
-    monkeypatch.setattr(engines, "every", lambda engine: [])
+    """A machine without dot."""
+    monkeypatch.setattr(engines, "find", lambda: None)
+
+
+@pytest.fixture
+def no_converter(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An environment without the packages that write PNG and PDF."""
+    monkeypatch.setattr("flowgraph.rendering.conversion.find_spec", lambda name: None)
 
 
 @pytest.fixture
@@ -40,7 +42,7 @@ def broken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> object:
         program = tmp_path / "dot"
         program.write_text(f"#!{sys.executable}\n{body}\n")
         program.chmod(program.stat().st_mode | stat.S_IXUSR)
-        monkeypatch.setattr(engines, "every", lambda engine: [("dot", str(program))])
+        monkeypatch.setattr(engines, "find", lambda: str(program))
 
     return install
 
@@ -65,7 +67,7 @@ def test_svg_needs_no_engine(no_engine: None, tmp_path: Path) -> None:
 @pytest.mark.parametrize("graph", [lecture(), deep(50), nasty()], ids=len)
 def test_an_svg_is_the_same_on_a_machine_with_dot(graph: fg.Graph, monkeypatch: pytest.MonkeyPatch) -> None:
     without = graph.to_svg(engine="builtin")
-    monkeypatch.setattr(engines, "every", lambda engine: [("dot", "dot")])
+    monkeypatch.setattr(engines, "find", lambda: "dot")
     monkeypatch.setattr(engines, "draw", lambda *a: b"<svg>by another engine</svg>")
     assert graph.to_svg() == without
     assert "by another engine" in graph.to_svg(engine="dot")
@@ -97,16 +99,23 @@ def test_a_program_that_cannot_run_is_named(tmp_path: Path) -> None:
         engines.draw(str(tmp_path / "nothing"), "digraph{}", "svg", 5)
 
 
-def test_png_without_an_engine_becomes_svg_with_the_remedy(no_engine: None, tmp_path: Path) -> None:
+def test_png_without_an_engine_becomes_svg_with_the_remedy(no_engine: None, no_converter: None, tmp_path: Path) -> None:
     with pytest.warns(RenderWarning, match=re.escape(install_hint("cli"))):
         assert lecture().render(tmp_path / "net.png") == tmp_path / "net.svg"
     assert (tmp_path / "net.svg").exists()
 
 
-def test_pdf_without_an_engine_names_the_remedy(
+def test_a_machine_without_fonts_gives_no_png_without_letters(
     no_engine: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("flowgraph.rendering.paper.find_spec", lambda name: None)
+    monkeypatch.setattr(conversion, "_png", lambda svg, zoom: b"the same with letters and without")
+    conversion._draws_letters.cache_clear()
+    with pytest.warns(RenderWarning, match="writes PNG"):
+        assert lecture().render(tmp_path / "net.png") == tmp_path / "net.svg"
+    conversion._draws_letters.cache_clear()
+
+
+def test_pdf_without_an_engine_names_the_remedy(no_engine: None, no_converter: None, tmp_path: Path) -> None:
     with pytest.warns(RenderWarning, match=re.escape(install_hint("pdf"))):
         assert lecture().render(tmp_path / "net.pdf") == tmp_path / "net.svg"
     assert (tmp_path / "net.svg").exists()
@@ -132,38 +141,37 @@ def test_unknown_suffixes_and_engines_are_refused(tmp_path: Path) -> None:
 
 def test_the_environment_names_a_dot(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FLOWGRAPH_DOT", os.path.join("some", "dot"))
-    assert engines.every("auto")[0] == ("dot", os.path.join("some", "dot"))
+    assert engines.find() == os.path.join("some", "dot")
 
 
-@needs_pure
-def test_png_and_svg_through_the_port(tmp_path: Path) -> None:
+def test_a_png_is_the_picture_of_the_svg(no_engine: None, tmp_path: Path) -> None:
+    """In every theme twice as wide, and with letters, which a converter without a font leaves out."""
     graph = lecture()
     run = graph.fprop(feeds())
-    for theme in ("light", "dark", "print", "auto"):
-        graph.render(tmp_path / "net.png", engine="graphviz-pure", theme=theme, run=run)
-        assert (tmp_path / "net.png").read_bytes().startswith(b"\x89PNG")
-    svg = graph.to_svg(engine="graphviz-pure", view="both", run=run, grads=run.bprop())
-    assert "prefers-color-scheme:dark" in svg
-    parse(svg)
+    drawn = set()
+    for theme in ("light", "dark", "print"):
+        content = graph.render(tmp_path / "net.png", theme=theme, run=run).read_bytes()
+        svg = graph.to_svg(theme=theme, run=run)
+        assert struct.unpack(">II", content[16:24]) == tuple(
+            2 * int(parse(svg).get(side) or 0) for side in ("width", "height")
+        )
+        drawn |= {content, conversion.png_from_svg(re.sub("<text.*?</text>", "", svg, flags=re.DOTALL))}
+    assert len(drawn) == 6
 
 
-@needs_pure
-@pytest.mark.parametrize("engine", ["graphviz-pure", "builtin"])
-def test_names_draw_as_they_are(engine: str) -> None:
-    svg = nasty().to_svg(engine=engine)
+def test_a_large_png_is_drawn_smaller(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(conversion, "_MOST_PIXELS", 10_000)
+    content = lecture().render(tmp_path / "net.png").read_bytes()
+    width, height = struct.unpack(">II", content[16:24])
+    assert 9_000 < width * height < 11_000
+
+
+def test_names_draw_as_they_are() -> None:
+    svg = nasty().to_svg(engine="builtin")
     shown = texts(svg)
     for name in ('<b>"x"&\\n', 'w\\"<TD>&amp;\\N\\G', 'a"b<c>&'):
         assert name in shown
     assert not [element for element in parse(svg).iter() if element.tag.endswith("script")]
-
-
-@needs_pure
-@pytest.mark.parametrize("graph", [deep(4), deep(20), deep(50)], ids=len)
-def test_the_port_draws_scopes_rows_and_modules(graph: object) -> None:
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        parse(graph.to_svg(engine="graphviz-pure"))  # type: ignore[attr-defined]
-        parse(graph.to_svg(engine="graphviz-pure", direction="down"))  # type: ignore[attr-defined]
 
 
 def test_dot_text_is_written(tmp_path: Path) -> None:
@@ -186,7 +194,7 @@ def test_a_pdf_without_dot_brings_its_font_for_letters_that_readers_lack(
     no_engine: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("svglib")
-    pdf = importlib.import_module("flowgraph.rendering.paper")
+    pdf = conversion
     graph = fg.Graph(np.tanh(fg.Input("вес", shape=(3,))))
     if any((folder / "DejaVuSans.ttf").is_file() for folder in pdf._folders()):
         graph.render(tmp_path / "net.pdf")
@@ -197,22 +205,21 @@ def test_a_pdf_without_dot_brings_its_font_for_letters_that_readers_lack(
     assert (tmp_path / "net.pdf").read_bytes().startswith(b"%PDF")
 
 
-def test_what_is_too_large_for_graphviz_is_not_given_to_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_too_large_for_dot_is_not_given_to_it(
+    no_converter: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("flowgraph.rendering.files.MOST_TILES", 5)
     monkeypatch.setattr(engines, "draw", lambda *a: 1 / 0)
-    with pytest.warns(RenderWarning, match="15 tiles are too many for a PNG.*collapse scopes"):
+    with pytest.warns(RenderWarning, match="writes PNG"):
         assert lecture().render(tmp_path / "net.png", detail="boxes") == tmp_path / "net.svg"
-    pytest.importorskip("svglib")
-    assert lecture().render(tmp_path / "net.pdf") == tmp_path / "net.pdf"
 
 
-@needs_pure
 @pytest.mark.parametrize("direction", ["right", "down"])
 def test_a_deep_chain_is_folded_in_a_png_too(direction: str, tmp_path: Path) -> None:
     h: Any = fg.Input("x", shape=("N", 4))
     for _ in range(40):
         h = np.tanh(h)
-    path = fg.Graph(fg.mean(h)).render(tmp_path / "net.png", engine="graphviz-pure", direction=direction)
+    path = fg.Graph(fg.mean(h)).render(tmp_path / "net.png", direction=direction)
     width, height = struct.unpack(">II", path.read_bytes()[16:24])
     assert max(width / height, height / width) < 5
 

@@ -1,15 +1,19 @@
+"""The gallery has every box, drawn, with the code that builds it."""
+
 from __future__ import annotations
 
 import re
 from pathlib import Path
 from xml.etree import ElementTree
 
+import numpy as np
 import pytest
+import scipy.special
 
 import flowgraph as fg
 from flowgraph.errors import UsageError
 from flowgraph.rendering.formulas import plain_formula
-from flowgraph.rendering.gallery import box_graph, box_svg, gallery, topics
+from flowgraph.rendering.gallery import box_graph, box_svg, code_of, gallery, topics
 from tests.browser import in_a_browser
 from tests.training.browser import cut
 from tests.training.wellformed import check_page
@@ -124,3 +128,33 @@ def test_every_formula_loses_its_commands() -> None:
     for cls in fg.registry.values():
         for latex in (cls.formula, cls.derivative):
             assert not set(plain_formula(latex)) & {"\\", "{", "}"}
+
+
+CODED = [pytest.param(cls, id=name) for topic in topics() for name, cls in topic.boxes]
+
+
+def same(one, other):
+    return one is other or np.array_equal(one, other) or repr(one) == repr(other)
+
+
+@pytest.mark.parametrize("cls", CODED)
+def test_every_line_builds_the_box(cls):
+    box = box_graph(cls).outputs[0]
+    names = {child.name: child for child in box.children}
+    lines = code_of(box)
+    for line in lines:
+        made = eval(line, {"fg": fg, "np": np, "scipy": scipy}, dict(names))
+        assert type(made) is cls, line
+        assert made.children == box.children
+        assert made.setting_values().keys() == box.setting_values().keys()
+        assert all(same(value, made.setting_values()[name]) for name, value in box.setting_values().items()), line
+    assert cls.__name__ in lines[-1]
+
+
+def test_the_shortest_way_comes_first():
+    a = fg.Input("a", shape=(2, 2))
+    b = fg.Input("b", shape=(2, 2))
+    assert code_of(a @ b) == ["a @ b", "np.matmul(a, b)", "fg.MatMul(a, b)"]
+    assert code_of(fg.relu(a)) == ["fg.relu(a)", "fg.ReLU(a)"]
+    assert code_of(fg.LeakyReLU(a, slope=0.2)) == ["fg.LeakyReLU(a, slope=0.2)"]
+    assert code_of(a + a) == ["a + a", "np.add(a, a)", "fg.Add(a, a)"]

@@ -1,3 +1,5 @@
+"""Where tiles stand: soundly, in lines about equally long, broken where few links pass."""
+
 from __future__ import annotations
 
 import itertools
@@ -12,6 +14,7 @@ from hypothesis import strategies as st
 import flowgraph as fg
 from flowgraph.errors import UsageError
 from flowgraph.rendering.files import picture_of
+from flowgraph.rendering.layering import lines_of
 from flowgraph.rendering.layout import place
 from flowgraph.rendering.placement import Layout, Place
 from tests.rendering.graphs import deep, feeds, lecture
@@ -172,3 +175,43 @@ def test_no_chain_is_flatter_than_one_to_twelve(layers: int, direction: str) -> 
     assert found is not None
     width, height = map(float, found.groups())
     assert max(width / height, height / width) < 12
+
+
+@given(
+    st.lists(st.floats(20, 200), min_size=30, max_size=80),
+    st.floats(200, 900),
+    st.lists(st.integers(0, 9), min_size=80, max_size=80),
+)
+def test_lines_hold_all_columns_in_order_and_none_is_far_longer_than_its_share(
+    widths: list[float], height: float, passing: list[int]
+) -> None:
+    ends = np.cumsum(widths)
+    edges = [(float(end - width), float(end)) for width, end in zip(widths, ends, strict=True)]
+    starts, line_of = lines_of(edges, height, None, passing)
+    assert line_of == sorted(line_of)
+    assert set(line_of) == set(range(len(starts)))
+    total = edges[-1][1]
+    for line, start in enumerate(starts):
+        columns = [column for column, its in enumerate(line_of) if its == line]
+        assert start == (edges[columns[0]][0] if line else 0.0)
+        assert edges[columns[-1]][1] - start <= max(1.7 * total / len(starts), 2600.0)
+
+
+def test_a_line_begins_where_fewest_links_pass() -> None:
+    edges = [(100.0 * column, 100.0 * column + 80) for column in range(40)]
+    for quiet in (18, 20, 22):
+        passing = [9 if column != quiet else 1 for column in range(40)]
+        _, line_of = lines_of(edges, 700.0, None, passing)
+        assert line_of.index(1) == quiet
+    assert lines_of(edges[:20], 300.0, None, [1] * 20) == ([0.0], [0] * 20)
+
+
+def test_a_plan_of_a_training_step_fits_a_page() -> None:
+    graph = lecture(16)
+    objective, (weights, *others) = graph.outputs[0], graph.parameters
+    dw, *dothers = fg.gradient(objective, graph.parameters)
+    updates = {weights: weights - 0.1 * dw} | {p: p - 0.1 * d for p, d in zip(others, dothers, strict=True)}
+    plan = fg.compile([objective], updates=updates).prepare(x=np.zeros((5, 6)), y=np.zeros(5, int))
+    layout = place(picture_of(plan._latest().graph))
+    assert layout.width < 2600
+    assert 0.5 < layout.width / layout.height < 4

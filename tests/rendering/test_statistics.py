@@ -1,11 +1,22 @@
+"""Numbers as pictures say them: the statistics of an array, its summary in every view, words for a number."""
+
 from __future__ import annotations
+
+import math
+import re
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+import flowgraph as fg
+from flowgraph.rendering.animation import page
 from flowgraph.rendering.files import picture_of
 from flowgraph.rendering.palette import LEVELS
-from flowgraph.rendering.statistics import BINS, describe
+from flowgraph.rendering.statistics import BINS, describe, size_text, summary
+from flowgraph.rendering.wording import amount_text, exact_text, identifier, number_text, shape_text, shortened
+from flowgraph.shapes.size import Size
 from tests.rendering.graphs import feeds, lecture
 
 
@@ -71,3 +82,133 @@ def test_sums_of_losses_are_not_coloured_as_exploding() -> None:
     assert fills["mean"] == "fill box"
     assert fills["h1"].startswith("heat")
     assert fills["W2"].startswith("heat")
+
+
+def say(array: object) -> tuple[str, str]:
+    found = describe(np.asarray(array))
+    assert found is not None
+    return summary(found), size_text(found)
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False), st.sampled_from([(), (1,), (1, 1)]))
+def test_a_number_alone_is_said_with_its_sign(number: float, shape: tuple[int, ...]) -> None:
+    words = number_text(number) if number else "exactly 0"
+    assert say(np.full(shape, number)) == (words, words)
+
+
+def test_arrays_have_mean_and_spread_or_their_size() -> None:
+    assert say([-3.0, 1.0]) == ("−1 ± 2", "rms 2.24")
+    assert say([-1.0, 1.0, 1e-17]) == ("0 ± 0.816", "rms 0.816")
+    assert say(np.zeros(3)) == ("exactly 0", "exactly 0")
+    assert say([1.0, np.nan]) == ("NaN", "NaN")
+
+
+@pytest.mark.parametrize("view", ["values", "gradients", "both", "backward"])
+def test_the_chain_rule_by_hand_is_what_every_view_shows(view: str) -> None:
+    a, b, c, f = (fg.Parameter(v, name=n) for n, v in (("a", 2.0), ("b", -3.0), ("c", 10.0), ("f", -2.0)))
+    e = (a * b).named("e")
+    d = (e + c).named("d")
+    graph = fg.Graph((d * f).named("L"))
+    run = graph.fprop()
+    grads = run.bprop(keep="all")
+    right = {"a": "6", "b": "−4", "c": "−2", "d": "−2", "e": "−2", "f": "4"}
+    text = graph.to_dot(view=view, run=run, grads=grads)
+    for name, number in right.items():
+        (tile,) = re.findall(rf'^"{name}" \[.*', text, re.M)
+        assert re.search(rf">[∂∇][^<]*\s{number}<", tile), (name, number)
+        if view != "backward":
+            assert f"gradient {number}&#10;" in tile
+    told = page(graph, run, grads)
+    for name, number in right.items():
+        assert f"∇{name}  {number}" in told
+
+
+def test_complex_numbers_are_said_by_their_absolute_values_and_one_alone_as_it_is() -> None:
+    assert say([3.0 + 4.0j, 0.0]) == ("|·| 2.5, max 5", "rms 3.54")
+    assert say(3.0 - 4.0j) == ("3−4i", "3−4i")
+    assert say([0j, 0j]) == ("exactly 0", "exactly 0")
+    assert say([1.0, complex(np.nan, 1.0)])[0] == "NaN"
+
+
+@pytest.mark.parametrize("view", ["values", "gradients", "both", "backward"])
+def test_every_view_says_how_large_complex_gradients_are(view: str) -> None:
+    z = fg.Parameter(np.array([3.0 + 4.0j, -1.0j, 0.5 + 0.0j]), name="z")
+    w = (np.exp(z) * (1 + 2j)).named("w")
+    graph = fg.Graph(fg.sum(np.real(w * np.conj(w))).named("L"))
+    run = graph.fprop()
+    grads = run.bprop(keep="all")
+    text = graph.to_svg(view=view, run=run, grads=grads)
+    for box in ("z", "w"):
+        found = describe(grads[box])
+        assert found is not None
+        said = size_text(found) if view == "gradients" else summary(found)
+        assert f"{said}<" in text, (box, said)
+    assert f"gradient of |·|: mean {number_text(np.mean(np.abs(grads['w'])))}" in text
+    assert "(?)" not in page(graph, run, grads)
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [
+        (0.0, "0"),
+        (2.5684, "2.57"),
+        (0.03482, "0.0348"),
+        (-0.00301, "−3.0e-3"),
+        (0.139, "0.139"),
+        (1.0, "1"),
+        (1234.5, "1234"),
+        (123456.0, "1.2e5"),
+        (1e-300, "1.0e-300"),
+        (math.nan, "NaN"),
+        (math.inf, "Inf"),
+        (-math.inf, "−Inf"),
+        (np.float32(0.5), "0.5"),
+        (np.int64(7), "7"),
+        (1 + 2j, "1+2i"),
+        (np.bool_(True), "1"),
+    ],
+)
+def test_numbers_have_three_digits(number: object, text: str) -> None:
+    assert number_text(number) == text
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [(0.001, "0.001"), (1e-5, "1e-5"), (1e20, "1e20"), (2, "2"), (np.float64(-0.5), "−0.5"), (True, "True")],
+)
+def test_written_numbers_stay_as_written(number: object, text: str) -> None:
+    assert exact_text(number) == text
+
+
+def test_shapes() -> None:
+    N = Size("N")
+    assert shape_text((32, 784)) == "32×784"
+    assert shape_text(()) == "scalar"
+    assert shape_text((N, 784)) == "N×784"
+    assert shape_text((N, 784), {"N": 32}) == "32×784"
+    assert shape_text((N - 1, 2 * N)) == "(N−1)×2·N"
+    assert shape_text((Size("?3"),)) == "?"
+
+
+def test_amounts() -> None:
+    N = Size("N")
+    assert amount_text(20_800_000, "FLOP") == "20.8 MFLOP"
+    assert amount_text(421 * 1024, "B") == "421 KiB"
+    assert amount_text(1020, "B") == "1020 B"
+    assert amount_text(203_264 * N, "FLOP") == "203 kFLOP × N"
+    assert amount_text(1000 * N + 2, "FLOP") == "1 kFLOP × N"
+    assert amount_text(1000 * N + 200, "FLOP") == "1 kFLOP × N + 200 FLOP"
+    assert amount_text(1000 * N, "FLOP", {"N": 3}) == "3 kFLOP"
+    assert amount_text(Size("?1"), "B") == ""
+    assert amount_text(N * N + N + 1, "B") == "1 B × N × N + …"
+
+
+def test_names() -> None:
+    assert shortened("a" * 40) == "a" * 19 + "…" + "a" * 8
+    assert identifier("layer1/W_2") == "layer1/W_2"
+
+
+@given(st.text(min_size=1), st.text(min_size=1))
+def test_identifiers_tell_names_apart(one: str, other: str) -> None:
+    assert (identifier(one) == identifier(other)) == (one == other)
+    assert all(c.isascii() and (c.isalnum() or c in "_-./:") for c in identifier(one))

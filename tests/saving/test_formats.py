@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import flowgraph as fg
-from flowgraph.saving.formats import FORMATS, format_of
+from flowgraph.saving.formats import FORMATS, by_suffix, format_of
 
 
 @pytest.mark.parametrize("suffix", FORMATS)
@@ -26,6 +26,32 @@ def test_a_format_writes_and_reads(suffix, tmp_path):
 @pytest.mark.parametrize("name", ["net.safetensors", "net", "net.onnx.safetensors", ".onnx"])
 def test_every_other_name_is_that_of_flowgraphs_own_file(name):
     assert format_of(name) is None
+
+
+WRITERS = [
+    ("explain", fg.Graph(fg.Input("x") * 2).explain, [".html", ".md", ".tex"]),
+    ("gallery", lambda path: importlib.import_module("flowgraph.rendering.gallery").gallery(path), [".html", ".md"]),
+    (
+        "render",
+        lambda path: fg.Graph(fg.Input("x") * 2).render(path),
+        [".svg", ".png", ".pdf", ".dot", ".html", ".tex"],
+    ),
+]
+
+
+@pytest.mark.parametrize(("who", "write", "suffixes"), WRITERS, ids=[who for who, _, _ in WRITERS])
+def test_a_suffix_that_no_writer_has_is_refused_with_those_there_are(who, write, suffixes, tmp_path):
+    listed = f"{', '.join(suffixes[:-1])} or {suffixes[-1]}"
+    for name in ("net.gif", "net", ".svg", "net.svg.gif"):
+        with pytest.raises(fg.errors.UsageError) as refusal:
+            write(tmp_path / name)
+        assert str(refusal.value) == f"{who}: found {name!r}, needs a name that ends in {listed}"
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["Net.SVG", "net.svg", "a/b.c/net.Svg"])
+def test_a_suffix_is_read_in_any_case(name):
+    assert by_suffix("draw", name, {".svg": 1, ".html": 2}) == 1
 
 
 def test_what_is_no_graph_is_refused_for_every_format(tmp_path):

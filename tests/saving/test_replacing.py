@@ -28,7 +28,7 @@ PACKAGE = Path(fg.__file__).parent
 
 ELSEWHERE = {
     "saving/replacing.py",  # where it is done
-    "plan/numba/cache.py",  # whole too: written under another name, then renamed
+    "plan/numba/compiling.py",  # whole too: written under another name, then renamed
     "mutation/processes.py",  # into a folder of its own, for processes that it starts later
     "mutation/forking.py",  # a journal in that folder, to which each process adds a line
     "checking/point.py",  # the same

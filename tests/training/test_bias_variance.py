@@ -135,7 +135,7 @@ def test_tables_and_pictures(ridge, tmp_path):
     svg = ridge.plot(tmp_path / "curve.svg", label="λ").read_text()
     assert all(word in svg for word in ("squared bias", "variance", "error", "λ"))
     assert ridge.plot(tmp_path / "curve.png", log=True).stat().st_size > 1000
-    with pytest.raises(UsageError, match="needs a file that ends with one of"):
+    with pytest.raises(UsageError, match="needs a name that ends in"):
         ridge.plot(tmp_path / "curve.txt")
 
 

@@ -20,7 +20,7 @@ from flowgraph.training import (
     resume,
     save_checkpoint,
 )
-from flowgraph.training.checkpoint import structure_fingerprint
+from flowgraph.training.state import structure_fingerprint
 
 RNG = np.random.default_rng(0)
 X, Y = RNG.normal(size=(50, 3)), RNG.integers(0, 2, 50)
@@ -106,6 +106,7 @@ print(one.updates)
 """
 
 
+@pytest.mark.sampled(one_in=3)
 def test_killed_again_and_again(path):
     """kill -9 before, in the middle of and after writes, a training carried on by one process after the other."""
     ended = None
@@ -175,6 +176,26 @@ def test_the_record_comes_back(path):
         "objective", "evaluate=", "updates=", "training data", "validation data",
     }  # fmt: skip
     assert record == first.state().record
+
+
+@pytest.mark.parametrize("give", [resume, lambda path, one: one.restore(load_checkpoint(path))])
+def test_a_checkpoint_of_other_data_is_refused_whichever_way_it_is_given(path, give):
+    save_checkpoint(path, trainer())
+    give(path, trainer())
+    other = trainer(x=X + 1.0)
+    with pytest.raises(UsageError, match="written in a training with another training data"):
+        give(path, other)
+    assert other.updates == 0
+
+
+def test_a_checkpoint_after_other_examples_are_fed_is_one_of_these(path):
+    first = trainer()
+    save_checkpoint(path, first)
+    first.feed((X[:35] + 1.0, Y[:35]), (X[35:], Y[35:]), batch_size=16)
+    save_checkpoint(path, first)
+    resume(path, trainer(x=X + 1.0))
+    with pytest.raises(UsageError, match="another training data"):
+        resume(path, trainer())
 
 
 @pytest.mark.parametrize(

@@ -36,6 +36,7 @@ def by_torch(norm=None, value=None, steps=5):
     return w.detach().numpy(), b.detach().numpy()
 
 
+@pytest.mark.sampled(one_in=4)
 @pytest.mark.parametrize("limits", [{"norm": 0.5}, {"value": 2.0}, {"norm": 1e6}, {"norm": 0.5, "value": 0.1}])
 def test_as_pytorch_clips(limits):
     w, b, objective = linear()

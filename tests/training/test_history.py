@@ -104,7 +104,7 @@ def test_the_picture_of_one_epoch_of_numbers(tmp_path):
 
 
 def test_what_it_refuses(tmp_path, monkeypatch):
-    with pytest.raises(UsageError, match=r"plot: found 'curve.gif', needs a file that ends with one of .svg"):
+    with pytest.raises(UsageError, match=r"plot: found 'curve.gif', needs a name that ends in .svg"):
         history().plot(tmp_path / "curve.gif")
     with pytest.raises(UsageError, match=r"plot: found a history without an epoch"):
         History().plot(tmp_path / "curve.svg")

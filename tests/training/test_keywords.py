@@ -133,7 +133,9 @@ def misspellings(name):
 
 def test_no_public_function_is_left_out():
     known = {function.__name__ for function in BASE}
-    public = {*training.__all__, *search.__all__, *(s.__name__ for s in schedules.Schedule.__subclasses__())}
+    own = {one.__name__ for one in schedules.Schedule.__subclasses__() if one.__module__ == schedules.__name__}
+    public = {*training.__all__, *search.__all__, *own}
+    assert len(own) == 8
     assert public - RECORDS <= known
     assert not RECORDS & known
 

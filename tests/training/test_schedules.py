@@ -1,12 +1,15 @@
 """Learning rates: closed forms, and the conditions of convergence against partial sums."""
 
 import math
+from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 import pytest
 
 from flowgraph import schedules
 from flowgraph.errors import UsageError
+from flowgraph.training.settings import Number
 
 FIXED = schedules.Fixed(0.1)
 INVERSE = schedules.InverseTime(0.1, delta=0.5)
@@ -77,3 +80,38 @@ def test_what_it_refuses():
         schedules.Schedule()(1)
     with pytest.raises(NotImplementedError):
         schedules.Schedule().converges()
+
+
+def test_a_schedule_of_ones_own_may_have_fields_of_any_type_and_declare_their_ranges():
+    """Annotations that only a type checker can resolve are left alone; those that declare a range are read."""
+    space = {"__name__": __name__, "schedules": schedules, "dataclass": dataclass}
+    code = """from __future__ import annotations
+from typing import Annotated
+from flowgraph.training.settings import Number
+@dataclass(frozen=True)
+class Own(schedules.Schedule):
+    table: OnlyForTypeCheckers
+    alpha: float
+    times: "int" = 2
+    def rate(self, t):
+        return self.alpha * self.table[t] * self.times
+    def conditions(self):
+        return schedules.Convergence(False, True)
+"""
+    exec(compile(code, "own", "exec"), space)
+    own = space["Own"]({1: 0.5}, -1)
+    assert (own(1), own.alpha) == (-1.0, -1)
+
+
+@dataclass(frozen=True)
+class Halved(schedules.Schedule):
+    start: Annotated[float, Number(above=0)]
+
+    def rate(self, t):
+        return self.start / 2**t
+
+
+def test_a_range_that_a_schedule_of_ones_own_declares_is_read():
+    assert Halved(1)(1) == 0.5
+    with pytest.raises(UsageError, match=r"Halved: found start=-1, needs a number above 0"):
+        Halved(-1)

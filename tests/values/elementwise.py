@@ -142,4 +142,18 @@ COMPLEX = {
     "Angle": each(lambda z: cmath.log(z).imag),
 }
 
-VALUES = COMPLEX | ARITHMETIC | EXPONENTIAL | TRIGONOMETRIC | SELECTION | LOGIC
+
+def polyval(p, x):
+    powers = range(len(p) - 1, -1, -1)
+    one = np.vectorize(lambda at: math.fsum(c * at**k for c, k in zip(p, powers, strict=True)), otypes=[float])
+    return one(x)
+
+
+FURTHER = {
+    "Copysign": each(math.copysign),
+    "Heaviside": each(lambda a, b: b if a == 0 else float(a > 0)),
+    "Ldexp": each(lambda a, exponents: a * 2.0**exponents),
+    "PolyVal": polyval,
+}
+
+VALUES = FURTHER | COMPLEX | ARITHMETIC | EXPONENTIAL | TRIGONOMETRIC | SELECTION | LOGIC

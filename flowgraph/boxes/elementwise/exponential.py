@@ -1,15 +1,17 @@
-"""Exponentials and logarithms, element by element."""
+"""Exponentials, logarithms, powers and roots, element by element."""
 
 from __future__ import annotations
 
 import math
+import operator
 from math import inf
 from typing import Any
 
 import numpy as np
 
-from flowgraph.box import Elementwise, Value
-from flowgraph.box.vocabulary import Interval
+from flowgraph.box import Box, Elementwise, Value
+from flowgraph.box.numpy_dispatch import implements, in_loop
+from flowgraph.box.vocabulary import Interval, Slopes, example
 from flowgraph.boxes.engine import remedies
 
 
@@ -212,3 +214,181 @@ def one_at_zero(total: Value) -> Any:
 def finite_or_zero(a: Value) -> Any:
     """The finite numbers as they are and 0 for the others, so that -inf - (-inf) makes no NaN."""
     return np.where(np.isfinite(a), a, 0)
+
+
+class Power(Elementwise):
+    """A number to the power of another; x ** 2 with a plain number builds a `ConstantPower`.
+
+    h = a^b        ∂h/∂a = b a^(b-1), ∂h/∂b = h ln a
+
+    At a = 0 the gradient of the exponent is 0. Where a < 0, h exists for whole b only: the gradient of a is right, that
+    of b is NaN, for there is none.
+    """
+
+    symbol = "^"
+    numpy = np.power
+    formula = "a^b"
+    derivative = r"b\, a^{b - 1}, h \ln a"
+    domain = {"a": Interval(0, inf, open=True)}
+    remedies = {"fprop": remedies.POWER, "bprop": remedies.POWER}
+
+    @classmethod
+    def from_numpy(cls, a: Value, b: Value) -> Box:
+        """A plain number as the exponent is a setting, except where `**` is another function than np.power."""
+        return ConstantPower(a, exponent=b) if type(b) in (int, float) and a.dtype.kind not in "bc" else cls(a, b)
+
+    def fprop(self, a: Value, b: Value) -> Value:
+        return np.power(a, b)
+
+    def bprop(
+        self, grad: Value, h: Value, a: Value, b: Value, *, needs: tuple[bool, ...] = (True, True)
+    ) -> tuple[Value, ...]:
+        base = exponent = None
+        if needs[0]:
+            base = grad * (b * a ** np.where((a == 0) & (b == 0), 1, b - 1))
+        if needs[1]:
+            exponent = grad * self._of_exponent(h, a)
+        return base, exponent
+
+    def _of_exponent(self, h: Value, a: Value) -> Any:
+        if h.dtype.kind == "c":
+            return h * np.log(np.where(a == 0, 1, a).astype(h.dtype))
+        return np.where(a < 0, np.nan, h * np.log(np.where(a > 0, a, 1)))
+
+
+class ConstantPower(Elementwise):
+    """A power with a number as its exponent.
+
+    h = a^p        dh/da = p a^(p-1)
+
+    Exact at a = 0 and for a < 0, as no logarithm is taken: a ** 0 has the derivative 0 and a ** 1 has 1 everywhere.
+
+    Parameters
+    ----------
+    exponent : int or float
+        The power p, dimensionless.
+    """
+
+    exponent: int | float
+
+    symbol = "^p"
+    formula = "a^p"
+    derivative = r"p\, a^{p - 1}"
+    remedies = {"fprop": remedies.POWER, "bprop": remedies.POWER}
+    examples = (
+        example((3, 4), exponent=2),
+        example(np.array([[0.0, -1.5], [2.0, 0.5]]), exponent=3),
+        example(np.array([0.0, -1.5]), exponent=1),
+        example(np.array([0.0, -1.5]), exponent=0),
+        example(np.array([0.3, 1.0, 2.5]), exponent=-0.5),
+    )
+
+    def fprop(self, a: Value) -> Value:
+        p = self.exponent
+        if p == 0.5 and a.dtype.kind in "fc":
+            return np.sqrt(a)  # as NumPy's operator does for arrays, not for its scalars
+        return np.square(a) if p == 2 and isinstance(p, int) else a**p
+
+    def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
+        p = self.exponent
+        if p == 0:
+            return (np.zeros_like(grad),)
+        if p == 1:
+            return (grad,)
+        return (grad * (p * a if p == 2 else p * a ** (p - 1)),)
+
+    def slopes_of(self, position: int) -> Slopes:
+        """Those of a polynomial are finite."""
+        return "finite" if self.exponent >= 0 and float(self.exponent).is_integer() else ""
+
+
+class Square(Elementwise):
+    """Square.
+
+    h = a²        dh/da = 2 a
+    """
+
+    numpy = np.square
+    symbol = "²"
+    formula = "a^2"
+    derivative = "2 a"
+    slopes = "finite"
+    remedies = {"fprop": remedies.PRODUCT}
+
+    def fprop(self, a: Value) -> Value:
+        return np.square(a)
+
+    def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
+        return (grad * (2 * a),)
+
+
+class Reciprocal(Elementwise):
+    """Reciprocal.
+
+    h = 1 / a        dh/da = -h²
+    """
+
+    numpy = np.reciprocal
+    symbol = "1/a"
+    formula = r"\frac{1}{a}"
+    derivative = "-h^2"
+    domain = {"a": Interval(0, inf, open=True)}
+    remedies = {"fprop": remedies.quotient, "bprop": remedies.quotient}
+
+    def fprop(self, a: Value) -> Value:
+        return np.reciprocal(a)
+
+    def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
+        return (-grad * (h * h),)
+
+
+class Sqrt(Elementwise):
+    """Square root.
+
+    h = √a        dh/da = 1 / (2 h), infinite at 0
+    """
+
+    numpy = np.sqrt
+    symbol = "√"
+    formula = r"\sqrt{a}"
+    derivative = r"\frac{1}{2 h}"
+    domain = {"a": Interval(0, inf, open=True)}
+    remedies = {"fprop": remedies.ROOT, "bprop": remedies.ROOT_SLOPE}
+
+    def fprop(self, a: Value) -> Value:
+        return np.sqrt(a)
+
+    def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
+        return (grad / (2 * h),)
+
+
+class Cbrt(Elementwise):
+    """Cube root, of negative numbers too.
+
+    h = ∛a        dh/da = 1 / (3 h²), infinite at 0
+    """
+
+    numpy = (np.cbrt, "scipy.special.cbrt")
+    symbol = "∛"
+    formula = r"\sqrt[3]{a}"
+    derivative = r"\frac{1}{3 h^2}"
+    kinks = (0.0,)
+    remedies = {"bprop": remedies.ROOT_SLOPE}
+
+    def fprop(self, a: Value) -> Value:
+        return np.cbrt(a)
+
+    def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
+        return (grad / (3 * h * h),)
+
+
+@implements(operator.pow)
+def power(a: Value, b: Value) -> Any:
+    """The operator a ** b of a box and a plain number."""
+    return ConstantPower(a, exponent=b)
+
+
+@implements(np.float_power)
+def float_power(a: Value, b: Value) -> Any:
+    """np.float_power of boxes: a power in double precision."""
+    return np.power(*in_loop(np.float_power, (a, b)))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from math import prod
 from typing import Any
 
 import numpy as np
@@ -154,9 +153,12 @@ class CountLike(Box):
 
 
 def count(shape: Shape, axis: Axes | None) -> int:
-    """The number of elements along the axes, of a shape in numbers."""
+    """The number of elements along the axes: a `Size` where one of them is a name."""
     axes = range(len(shape)) if axis is None else axis if isinstance(axis, tuple) else (axis,)
-    return prod([shape[i] for i in axes])
+    total = 1
+    for i in axes:
+        total *= shape[i]
+    return total
 
 
 @public

@@ -11,7 +11,7 @@ import numpy as np
 from flowgraph.box import Box, Constant, Value, numpy_dispatch
 from flowgraph.box.base import public
 from flowgraph.box.vocabulary import example
-from flowgraph.boxes.engine.output_of import part
+from flowgraph.boxes.engine.passing_on import part
 from flowgraph.errors import DtypeError, IndexingError, ShapeError
 from flowgraph.shapes import indexing as index_shape
 from flowgraph.shapes.indexing import ARRAY, ArrayIndex, IndexMismatchError

@@ -1,15 +1,20 @@
-"""The largest and the smallest along axes, where they stand, and what holds for any or for all."""
+"""The largest and the smallest along axes, whether any or all are true, and reductions that leave out NaN."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 
+from flowgraph.box import Box, Value
 from flowgraph.box.inference import Axes
 from flowgraph.box.numpy_dispatch import implements
-from flowgraph.box.vocabulary import Value, example
-from flowgraph.boxes.reduction.sums import Fold, Reduction
+from flowgraph.box.vocabulary import example
+from flowgraph.boxes.elementwise.exponential import one_at_zero
+from flowgraph.boxes.numpy_api.array_arguments import as_box
+from flowgraph.boxes.reduction.sums import Fold, Reduction, count_where, in_floats, one_of, squares
 
 _TIED = np.array([[1.0, 3.0, 3.0], [2.0, 2.0, 2.0]])
 
@@ -131,3 +136,164 @@ class CountNonzero(Reduction):
     def fprop(self, a: Value) -> Value:
         count = np.count_nonzero(a, axis=self.axis, keepdims=self.keepdims)
         return np.intp(count) if isinstance(count, int) else count  # an int of Python before NumPy 2.3
+
+
+_HOLES = np.array([[np.nan, 3.0, 1.0], [2.0, np.nan, 2.0]])
+
+
+@implements(np.nansum)
+def nansum(
+    a: Value,
+    axis: Axes | None = None,
+    *,
+    dtype: DTypeLike | None = None,
+    keepdims: bool = False,
+    initial: Value = None,
+    where: Value = None,
+) -> Any:
+    """np.nansum of a box: NaN adds nothing."""
+    return np.sum(filled(a, 0), axis=axis, dtype=dtype, keepdims=keepdims, initial=initial, where=where)
+
+
+@implements(np.nanprod)
+def nanprod(
+    a: Value,
+    axis: Axes | None = None,
+    *,
+    dtype: DTypeLike | None = None,
+    keepdims: bool = False,
+    initial: Value = None,
+    where: Value = None,
+) -> Any:
+    """np.nanprod of a box: NaN is 1."""
+    return np.prod(filled(a, 1), axis=axis, dtype=dtype, keepdims=keepdims, initial=initial, where=where)
+
+
+@implements(np.nancumsum)
+def nancumsum(a: Value, axis: Any = None, *, dtype: DTypeLike | None = None) -> Any:
+    """np.nancumsum of a box: NaN adds nothing."""
+    return np.cumsum(filled(a, 0), axis=axis, dtype=dtype)
+
+
+@implements(np.nancumprod)
+def nancumprod(a: Value, axis: Any = None, *, dtype: DTypeLike | None = None) -> Any:
+    """np.nancumprod of a box: NaN is 1."""
+    return np.cumprod(filled(a, 1), axis=axis, dtype=dtype)
+
+
+@implements(np.nanmax)
+def nanmax(a: Value, axis: Any = None, *, keepdims: bool = False, initial: Value = None, where: Value = None) -> Any:
+    """np.nanmax of a box: NaN only where there is nothing else; elements that tie share the gradient."""
+    return _extreme(np.max, -np.inf, a, axis, keepdims, initial, where)
+
+
+@implements(np.nanmin)
+def nanmin(a: Value, axis: Any = None, *, keepdims: bool = False, initial: Value = None, where: Value = None) -> Any:
+    """np.nanmin of a box: NaN only where there is nothing else; elements that tie share the gradient."""
+    return _extreme(np.min, np.inf, a, axis, keepdims, initial, where)
+
+
+class NanArgMax(Reduction):
+    """The index of the largest element that is not NaN, the first of several; not differentiable.
+
+    As in NumPy, a line of nothing but NaN has none, and is an error.
+    """
+
+    axis: int | None = None
+
+    of_numbers = True
+    per_element = 2  # a comparison with itself, which a NaN fails, and one with the best so far
+    numpy = np.nanargmax
+    symbol = "nanargmax"
+    formula = r"\arg\max_{a \neq \mathrm{NaN}} a"
+    examples = (example((3, 4)), example((3, 4), axis=-1), example(_HOLES, axis=1, keepdims=True))
+
+    def fprop(self, a: Value) -> Value:
+        return np.nanargmax(a, axis=self.axis, keepdims=self.keepdims)
+
+
+class NanArgMin(Reduction):
+    """The index of the smallest element that is not NaN, the first of several; not differentiable.
+
+    As in NumPy, a line of nothing but NaN has none, and is an error.
+    """
+
+    axis: int | None = None
+
+    of_numbers = True
+    per_element = 2  # a comparison with itself, which a NaN fails, and one with the best so far
+    numpy = np.nanargmin
+    symbol = "nanargmin"
+    formula = r"\arg\min_{a \neq \mathrm{NaN}} a"
+    examples = (example((3, 4)), example((3, 4), axis=-1), example(_HOLES, axis=1, keepdims=True))
+
+    def fprop(self, a: Value) -> Value:
+        return np.nanargmin(a, axis=self.axis, keepdims=self.keepdims)
+
+
+@implements(np.nanmean)
+def nanmean(
+    a: Value, axis: Axes | None = None, *, dtype: DTypeLike | None = None, keepdims: bool = False, where: Value = None
+) -> Any:
+    """np.nanmean of a box: the mean of the elements that are not NaN; NaN with gradient 0 if there is none."""
+    if not may_be_nan(a):
+        return np.mean(a, axis=axis, dtype=dtype, keepdims=keepdims, where=where)
+    a = in_floats(a, dtype)
+    total = np.sum(filled(a, 0), axis=axis, keepdims=keepdims, where=where)
+    return _ratio(total, count_where(a, _numbers(a, where), axis, keepdims).astype(total.dtype))
+
+
+@implements(np.nanvar)
+def nanvar(
+    a: Value, axis: Axes | None = None, *, dtype: DTypeLike | None = None, ddof: Any = 0, keepdims: bool = False,
+    where: Value = None, mean: Value = None, correction: Any = None,
+) -> Any:  # fmt: skip
+    """np.nanvar of a box: the variance of the elements that are not NaN; NaN without a degree of freedom."""
+    a, ddof = in_floats(a, dtype, real=True), one_of(ddof, correction)
+    if not may_be_nan(a):
+        return np.var(a, axis=axis, ddof=ddof, keepdims=keepdims, where=where, mean=mean)
+    total, number = squares(filled(a, 0), _numbers(a, where), axis, keepdims, mean)
+    return _ratio(total, number - ddof)
+
+
+@implements(np.nanstd)
+def nanstd(
+    a: Value, axis: Axes | None = None, *, dtype: DTypeLike | None = None, ddof: Any = 0, keepdims: bool = False,
+    where: Value = None, mean: Value = None, correction: Any = None,
+) -> Any:  # fmt: skip
+    """np.nanstd of a box: of the elements that are not NaN; the gradient is 0 if all are equal, as for np.std."""
+    a, ddof = in_floats(a, dtype, real=True), one_of(ddof, correction)
+    if not may_be_nan(a):
+        return np.std(a, axis=axis, ddof=ddof, keepdims=keepdims, where=where, mean=mean)
+    variance = nanvar(a, axis, ddof=ddof, keepdims=keepdims, where=where, mean=mean)
+    return np.where(variance == 0, 0, np.sqrt(one_at_zero(variance)))
+
+
+def filled(a: Value, value: Value) -> Any:
+    """The array with a number in place of each NaN."""
+    return np.where(np.isnan(a), value, a) if may_be_nan(a) else a
+
+
+def may_be_nan(a: Value) -> bool:
+    """Whether an array is of a dtype that has a NaN."""
+    return bool(a.dtype.kind in "fc")
+
+
+def _numbers(a: Box, where: Value) -> Any:
+    """Where an array has numbers that count."""
+    return ~np.isnan(a) if where is None or where is True else ~np.isnan(a) & as_box(where)
+
+
+def _ratio(total: Value, number: Any) -> Any:
+    """A total divided by a number; NaN, and no gradient, where the number is not above 0."""
+    return np.where(number > 0, total / np.where(number > 0, number, 1), np.nan)
+
+
+def _extreme(
+    reduce: Callable[..., Any], beyond: float, a: Value, axis: Any, keepdims: bool, initial: Value, where: Value
+) -> Any:
+    """The largest or smallest element that is not NaN; NaN if there is none."""
+    if not may_be_nan(a):
+        return reduce(a, axis=axis, keepdims=keepdims, initial=initial, where=where)
+    h = reduce(filled(a, beyond), axis=axis, keepdims=keepdims, initial=initial, where=where)
+    return h if initial is not None else np.where(np.all(np.isnan(a), axis=axis, keepdims=keepdims), np.nan, h)

@@ -112,12 +112,13 @@ class Reduction(Box, abstract=True):
 
     def infer(self, a: Spec) -> Spec:
         """The axes that are left; the dtype of a trial on two elements per axis."""
-        axes = self.axes(len(a.shape))
+        ndim = len(a.shape)
+        axes = self.axes(ndim)
         if self.keepdims:
             shape: Shape = tuple([1 if i in axes else size for i, size in enumerate(a.shape)])
         else:
             shape = tuple([size for i, size in enumerate(a.shape) if i not in axes])
-        return Spec(shape, try_dtype(self, ((small_shape(len(a.shape)), a.dtype),)))
+        return Spec(shape, try_dtype(self, (ndim, a.dtype), lambda: [Spec(small_shape(ndim), a.dtype)]))
 
     def axes(self, ndim: int) -> tuple[int, ...]:
         """The axes that are reduced, counted from the front."""

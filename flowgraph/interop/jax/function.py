@@ -6,18 +6,24 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
+import jax.numpy as jnp
+import numpy as np
 
 from flowgraph.box import Box, Built
+from flowgraph.box.leaves import Input
 from flowgraph.box.vocabulary import Foreign, Value
-from flowgraph.errors import DtypeError, UnsupportedError, UsageError
+from flowgraph.derivatives.backward_graph import gradients
+from flowgraph.errors import DtypeError, FeedError, ShapeError, UnsupportedError, UsageError
 from flowgraph.graph import Graph, feeding
-from flowgraph.interop.jax.arguments import read_arrays
-from flowgraph.interop.jax.derivative import differentiable
+from flowgraph.graph.feeding import refuse_overflow
 from flowgraph.loops import in_jax  # noqa: F401  (it registers rules)
 from flowgraph.plan.jax.array import struct_of
 from flowgraph.plan.jax.draws import drawn
-from flowgraph.plan.jax.evaluation import refuse_unfit
-from flowgraph.shapes.size import Size, evaluate
+from flowgraph.plan.jax.evaluation import evaluate, refuse_unfit
+from flowgraph.plan.passes.inlining import concrete_leaves, specialise
+from flowgraph.shapes import size as sizing
+from flowgraph.shapes.size import Size
+from flowgraph.shapes.spec import shape_text
 
 
 def parameters(graph: Graph | Built) -> dict[str, Any]:
@@ -128,7 +134,7 @@ def has_twin(graph: Graph | Built) -> bool:
     """
     of = _graph(graph)
     names = {name: 4 for box in of.inputs for size in box.shape if isinstance(size, Size) for name in size.names}
-    shapes = [tuple([int(evaluate(size, names)) for size in box.shape]) for box in of.inputs]
+    shapes = [tuple([int(sizing.evaluate(size, names)) for size in box.shape]) for box in of.inputs]
     try:
         with jax.enable_x64(True):
             inputs = {of.names[box]: struct_of(s, box.dtype) for box, s in zip(of.inputs, shapes, strict=True)}
@@ -155,7 +161,7 @@ def _draws(leaves: Sequence[Any], key: Value, sizes: Mapping[str, int]) -> list[
             f"jax: {leaves[0].title} draws, and found no key; needs f(parameters, inputs, jax.random.key(0))\n"
             f"  built at {leaves[0].built_at}"
         )
-    shapes = [tuple([int(evaluate(size, sizes)) for size in leaf.shape]) for leaf in leaves]
+    shapes = [tuple([int(sizing.evaluate(size, sizes)) for size in leaf.shape]) for leaf in leaves]
     return [
         drawn(leaf, jax.random.fold_in(key, number), shape)
         for number, (leaf, shape) in enumerate(zip(leaves, shapes, strict=True))
@@ -180,3 +186,136 @@ def _axes_of(kind: Foreign) -> frozenset[str]:
     manual = getattr(kind, "manual_axis_type", None)
     found: frozenset[str] = getattr(kind, "vma", frozenset()) if manual is None else manual.varying
     return found
+
+
+def read_arrays(graph: Graph, leaves: Sequence[Box], given: Value, what: str, *, exact: bool) -> list[Any]:
+    """The arrays of the leaves in their order; with `exact` of its dtype, else of one that is cast to it."""
+    names = [graph.names[leaf] for leaf in leaves]
+    if not isinstance(given, Mapping):
+        raise FeedError(
+            f"jax: found a {type(given).__name__} as {what}, needs a dict of arrays by name: {_list(names)}"
+        )
+    by_name = {key if isinstance(key, str) else graph.names[graph.box(key)]: value for key, value in given.items()}
+    for name in by_name:
+        if name not in names:
+            raise FeedError(f"jax: found {name!r} among {what}, needs {_list(names)}")
+    for name in names:
+        if name not in by_name:
+            raise FeedError(f"jax: found no {name!r} among {what}, needs {_list(names)}")
+    return [_read(name, leaf, by_name[name], exact) for name, leaf in zip(names, leaves, strict=True)]
+
+
+def _list(names: Sequence[str]) -> str:
+    return ", ".join(names) or "nothing, {}"
+
+
+def _read(name: str, leaf: Box, value: Value, exact: bool) -> Any:
+    array = value if isinstance(value, jax.Array) else np.asarray(value)
+    wanted = jax.dtypes.canonicalize_dtype(leaf.dtype)
+    if wanted != leaf.dtype and leaf.dtype.kind in "fc":
+        raise DtypeError(
+            f"{name}: the graph computes in {leaf.dtype}, and JAX would narrow it to {wanted}; call "
+            f'jax.config.update("jax_enable_x64", True) first, or build the graph of {wanted}\n'
+            f"  built at {leaf.built_at}"
+        )
+    found = np.dtype(array.dtype)
+    fits = found in (wanted, leaf.dtype) or (not exact and np.can_cast(found, leaf.dtype, "same_kind"))
+    if found.kind not in "biufc" or not fits:
+        raise DtypeError(
+            f"{name}: found dtype {found}, needs {leaf.dtype}; convert it with .astype({str(leaf.dtype)!r})\n"
+            f"  built at {leaf.built_at}"
+        )
+    if array.ndim != leaf.ndim or any(
+        isinstance(n, int) and n != m for n, m in zip(leaf.shape, array.shape, strict=True)
+    ):
+        raise ShapeError(
+            f"{name}: found the shape {shape_text(array.shape)}, needs {shape_text(leaf.shape)}\n"
+            f"  built at {leaf.built_at}"
+        )
+    if isinstance(array, np.ndarray) and found.kind in "iu" and array.size and not np.can_cast(found, wanted):
+        refuse_overflow(name, array, wanted, leaf)
+    return jnp.asarray(array, wanted)
+
+
+def differentiable(graph: Graph, leaves: Sequence[Box]) -> Callable[..., tuple[Any, ...]]:
+    """The values of the outputs as a function of those of the leaves, whose gradients the bprops of the boxes give."""
+
+    @jax.custom_vjp
+    def compute(*values: Value) -> tuple[Any, ...]:
+        return _evaluated(graph, leaves, values)[3]
+
+    def forward(*primals: Foreign) -> tuple[tuple[Any, ...], Any]:
+        of, own, known, found = _evaluated(graph, leaves, [primal.value for primal in primals])
+        moved = [leaf for leaf, primal in zip(own, primals, strict=True) if primal.perturbed]
+        backward = _Backward(of, own, [leaf for leaf in moved if leaf.dtype.kind in "fc"], known)
+        kept: Any = jax.tree_util.Partial
+        return found, kept(backward, backward.kept(known))
+
+    def backward(gradient: Foreign, arriving: Value) -> tuple[Any, ...]:
+        found: tuple[Any, ...] = gradient(arriving)
+        return found
+
+    compute.defvjp(forward, backward, symbolic_zeros=True)
+    return compute
+
+
+def _evaluated(
+    graph: Graph, leaves: Sequence[Box], values: Sequence[Any]
+) -> tuple[Graph, list[Box], dict[Box, Any], tuple[Any, ...]]:
+    """The graph for the shapes of these values, its leaves, the values of its boxes, those of the outputs."""
+    given = {leaf: tuple(value.shape) for leaf, value in zip(leaves, values, strict=True)}
+    sizes = feeding.bind_sizes(graph, {box: given[box] for box in graph.inputs})
+    concrete = concrete_leaves(graph, given, sizes)
+    of, own = specialise(graph, concrete), [concrete.get(leaf, leaf) for leaf in leaves]
+    known = dict(zip(own, values, strict=True))
+    evaluate(of.boxes, known)
+    return of, own, known, tuple([known[box] for box in of.outputs])
+
+
+class _Backward:
+    """What arrives at the outputs as gradients by the leaves that are `moved`, None for the others.
+
+    Values of boxes that are arrays of JAX are what JAX keeps from the forward to the backward pass (`kept`); those of
+    constants are here.
+    """
+
+    def __init__(self, graph: Graph, leaves: Sequence[Box], moved: Sequence[Box], known: dict[Box, Any]) -> None:
+        self.leaves, self.moved = leaves, moved
+        self.places = [place for place, box in enumerate(graph.outputs) if box.dtype.kind in "fc"]
+        outputs = [graph.outputs[place] for place in self.places]
+        self.arriving = [Input(f"arriving{i}", shape=one.shape, dtype=one.dtype) for i, one in enumerate(outputs)]
+        self.grads = gradients(outputs, moved, self.arriving, unused="zeros") if moved and outputs else []
+        self.boxes = Graph(*self.grads).boxes if self.grads else ()
+        refuse_unfit(self.boxes)
+        read = [box for box in self.boxes if box in known]
+        self.constants = {box: known[box] for box in read if not isinstance(known[box], jax.Array | tuple)}
+        self.read = [box for box in read if box not in self.constants]
+
+    def kept(self, known: dict[Box, Any]) -> list[Any]:
+        """The values that the gradients read."""
+        return [known[box] for box in self.read]
+
+    def __call__(self, kept: Sequence[Any], arriving: Sequence[Any]) -> tuple[Any, ...]:
+        values = {**self.constants, **dict(zip(self.read, kept, strict=True))}
+        values |= {
+            box: _turned(_instantiated(arriving[place])) for box, place in zip(self.arriving, self.places, strict=True)
+        }
+        evaluate(self.boxes, values)
+        grads = {
+            leaf: _turned(_settled(values[grad], leaf)) for leaf, grad in zip(self.moved, self.grads, strict=False)
+        }
+        return tuple([grads.get(leaf) for leaf in self.leaves])
+
+
+def _instantiated(grad: Value) -> Any:
+    """The array of zeros for a symbolic zero."""
+    return jnp.zeros(grad.shape, grad.dtype) if isinstance(grad, jax.custom_derivatives.SymbolicZero) else grad
+
+
+def _settled(grad: Value, leaf: Box) -> Any:
+    return jnp.broadcast_to(grad, leaf.shape).astype(jax.dtypes.canonicalize_dtype(leaf.dtype))
+
+
+def _turned(grad: Value) -> Any:
+    """The gradient of a complex value as JAX has it: the conjugate of that of flowgraph."""
+    return jnp.conj(grad) if grad.dtype.kind == "c" else grad

@@ -5,22 +5,21 @@ from __future__ import annotations
 import inspect
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from functools import cached_property
 from typing import Any
 
 import jax
 import numpy as np
-from jax.extend.core import Literal
+from jax.extend.core import ClosedJaxpr, Literal, jaxpr_as_fun
 
-from flowgraph.box import Box, Constant
+from flowgraph.box import Box, Constant, Value
 from flowgraph.box.leaves import Input, Parameter
 from flowgraph.box.node import reopened
 from flowgraph.box.vocabulary import Foreign
 from flowgraph.errors import DtypeError, UnsupportedError, UsageError
 from flowgraph.graph import Graph
-from flowgraph.interop.fitting import fitted
-from flowgraph.interop.jax.opaque import JaxOperation
-from flowgraph.interop.jax.rules import PRIMITIVES
-from flowgraph.interop.rule_table import NoBoxesError
+from flowgraph.interop.jax.primitives import PRIMITIVES
+from flowgraph.interop.rules import NoBoxesError, fitted
 from flowgraph.shapes.spec import Spec
 
 INLINED = ("jit", "pjit", "closed_call", "core_call", "custom_jvp_call", "custom_vjp_call", "checkpoint", "remat2")
@@ -133,7 +132,9 @@ class _Translation:
 
     def run(self, jaxpr: Foreign, constants: Sequence[Any], arguments: Sequence[Any], scope: str) -> list[Any]:
         """The outputs of a jaxpr at these arguments, boxes or numbers."""
-        known: dict[Any, Any] = dict(zip(jaxpr.constvars, map(_constant, constants), strict=True))
+        known: dict[Any, Any] = dict(
+            zip(jaxpr.constvars, (Constant(np.asarray(one)) for one in constants), strict=True)
+        )
         known.update(zip(jaxpr.invars, arguments, strict=True))
 
         def read(variable: Foreign) -> Any:
@@ -210,10 +211,6 @@ def _fitted(name: str, made: Foreign, aval: Foreign) -> Box:
     return fitted(f"graph_of: the rule for {name}", made, aval.shape, _dtype_of(aval, name))
 
 
-def _constant(value: Foreign) -> Box:
-    return Constant(np.asarray(value))
-
-
 def _opaque(jaxpr: Foreign, equation: Foreign, given: Sequence[Any]) -> Sequence[Any]:
     """A box that calls JAX."""
     name = equation.primitive.name
@@ -253,3 +250,51 @@ def _is_of_jax(inner: Foreign) -> bool:
     """Whether a function belongs to JAX, so that its derivative is that of its definition."""
     jaxpr: Foreign = getattr(inner, "jaxpr", inner)
     return str(jaxpr.debug_info.func_src_info).rpartition(" at ")[2].startswith(_PACKAGE)
+
+
+class JaxOperation(Box):
+    """A primitive of JAX, or a loop or a function with a derivative of its own, that JAX computes and differentiates.
+
+    h = operation(arrays)        the vector-Jacobian product of JAX
+
+    `jaxpr` is of one equation, `specs` are the shapes and dtypes of its results.
+    """
+
+    jaxpr: Any
+    specs: Any
+
+    public = False
+    symbol = "jax"
+    examples = None  # it is tested with functions of JAX that have no boxes
+
+    def fprop(self, *arrays: Value) -> Value:
+        """What JAX computes."""
+        found = tuple(np.array(one)[()] for one in self._function(*arrays))
+        return found if len(self.outputs) > 1 else found[0]
+
+    def bprop(self, grad: Value, h: Value, *arrays: Value) -> tuple[Value, ...]:
+        """What JAX sends back to each array of floats."""
+        wanted = [place for place, one in enumerate(arrays) if one.dtype.kind in "fc"]
+
+        def of_floats(*floats: Foreign) -> Any:
+            given = dict(zip(wanted, floats, strict=True))
+            found = self._function(*(given.get(place, one) for place, one in enumerate(arrays)))
+            return [one for one in found if np.dtype(one.dtype).kind in "fc"]
+
+        values, send = jax.vjp(of_floats, *(jax.numpy.asarray(arrays[place]) for place in wanted))
+        grads = zip(grad if isinstance(grad, tuple) else (grad,), self.specs, strict=True)
+        arriving = zip(values, (one for one, spec in grads if spec.dtype.kind in "fc"), strict=True)
+        sent = send([jax.numpy.zeros_like(v) if g is None else jax.numpy.asarray(g) for v, g in arriving])
+        parts: list[Any] = [None] * len(arrays)
+        for place, one in zip(wanted, sent, strict=True):
+            parts[place] = np.array(one)[()]
+        return tuple(parts)
+
+    def infer_from_children(self) -> Spec | Sequence[Spec]:
+        """What JAX says of the results."""
+        return list(self.specs) if len(self.specs) > 1 else self.specs[0]
+
+    @cached_property
+    def _function(self) -> Any:
+        """The equation as a function of arrays."""
+        return jaxpr_as_fun(ClosedJaxpr(self.jaxpr, ()))

@@ -11,8 +11,19 @@ from pathlib import Path
 from typing import Any
 
 from flowgraph.graph import Graph
-from flowgraph.interop.onnx.reading import graph_of_file, graph_of_model, reader_for
-from flowgraph.interop.onnx.writing import is_exportable, model_of, parts_for, rule_for
+from flowgraph.interop.onnx import (  # noqa: F401  (they register rules)
+    elementwise,
+    functions,
+    indexing,
+    neural,
+    recurrent,
+    reduction,
+    shape,
+    sklearn,
+)
+from flowgraph.interop.onnx.export import is_exportable, model_of
+from flowgraph.interop.onnx.model import graph_of_file, graph_of_model
+from flowgraph.interop.onnx.table import parts_for, reader_for, rule_for
 from flowgraph.saving.replacing import replace_file
 
 __all__ = [

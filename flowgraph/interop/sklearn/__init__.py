@@ -3,8 +3,7 @@
 from flowgraph.errors import install_hint
 
 try:
-    from flowgraph.interop.sklearn.classifier import FlowgraphClassifier
-    from flowgraph.interop.sklearn.regressor import FlowgraphRegressor
+    from flowgraph.interop.sklearn.models import FlowgraphClassifier, FlowgraphRegressor
 except ImportError as missing:
     raise ImportError(f"flowgraph.interop.sklearn: needs scikit-learn 1.6; run: {install_hint('sklearn')}") from missing
 

@@ -1,8 +1,10 @@
-"""What classifier and regressor have in common: settings, the trained network, and how data are checked."""
+"""What estimators of scikit-learn's API have in common, and the network that they train."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -13,61 +15,48 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from flowgraph.box import Array
-from flowgraph.interop.sklearn.network import Network, Settings
+from flowgraph.box.leaves import Input
+from flowgraph.graph import Graph
+from flowgraph.training.evaluation import predict, read_metrics
 from flowgraph.training.history import History
+from flowgraph.training.mlp import MLP, usual_init
+from flowgraph.training.objective import mlp_problem, weighted_problem
+from flowgraph.training.problem import losses_in
 from flowgraph.training.rule import Rule
 from flowgraph.training.schedules import Schedule
+from flowgraph.training.trainer import Trainer
 
 DTYPES = (np.float64, np.float32)
 
 
+@dataclass(eq=False, repr=False)
 class NetworkEstimator(BaseEstimator):  # type: ignore[misc]
-    """An estimator with a network; a subclass says what its outputs are."""
+    """An estimator with a network; a subclass says what its outputs are.
 
-    _network: Network
+    scikit-learn reads the hyperparameters off the signature, which is that of the fields.
+    """
 
-    def __init__(  # noqa: PLR0913  scikit-learn reads the hyperparameters off the signature
-        self,
-        hidden_layer_sizes: Sequence[int] = (100,),
-        activation: Any = "relu",
-        *,
-        dropout: float | Sequence[float] = 0.0,
-        loss: Callable[[Any, Any], Any] | None = None,
-        rule: str | Rule = "adam",
-        learning_rate: float | Schedule | None = None,
-        batch_size: int | str | None = "auto",
-        epochs: int = 200,
-        l1: float = 0.0,
-        l2: float = 0.0,
-        clip_norm: float | None = None,
-        average: float | None = None,
-        early_stopping: Any = False,
-        validation_fraction: float = 0.1,
-        metrics: Any = (),
-        callbacks: Sequence[Any] = (),
-        warm_start: bool = False,
-        random_state: Any = None,
-        backend: str = "numpy",
-    ) -> None:
-        self.hidden_layer_sizes = hidden_layer_sizes
-        self.activation = activation
-        self.dropout = dropout
-        self.loss = loss
-        self.rule = rule
-        self.learning_rate = learning_rate
-        self.batch_size = batch_size
-        self.epochs = epochs
-        self.l1 = l1
-        self.l2 = l2
-        self.clip_norm = clip_norm
-        self.average = average
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.metrics = metrics
-        self.callbacks = callbacks
-        self.warm_start = warm_start
-        self.random_state = random_state
-        self.backend = backend
+    hidden_layer_sizes: Sequence[int] = (100,)
+    activation: Any = "relu"
+    _: KW_ONLY
+    dropout: float | Sequence[float] = 0.0
+    loss: Callable[[Any, Any], Any] | None = None
+    rule: str | Rule = "adam"
+    learning_rate: float | Schedule | None = None
+    batch_size: int | str | None = "auto"
+    epochs: int = 200
+    l1: float = 0.0
+    l2: float = 0.0
+    clip_norm: float | None = None
+    average: float | None = None
+    early_stopping: Any = False
+    validation_fraction: float = 0.1
+    metrics: Any = ()
+    callbacks: Sequence[Any] = ()
+    warm_start: bool = False
+    random_state: Any = None
+    backend: str = "numpy"
+    _network: Network = field(init=False)
 
     @property
     def model_(self) -> Any:
@@ -173,7 +162,7 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]
     def _outputs(self, X: ArrayLike) -> Array:
         check_is_fitted(self)
         x = validate_data(self, X, dtype=DTYPES, reset=False)
-        return self._network.outputs(x)
+        return predict(self._network.graph, x)
 
 
 def one_set(eval_set: object) -> tuple[Any, ...]:
@@ -187,3 +176,85 @@ def one_set(eval_set: object) -> tuple[Any, ...]:
     if not isinstance(eval_set, tuple) or len(eval_set) not in (2, 3):
         raise ValueError(f"eval_set: found {type(eval_set).__name__}, needs (X, y) or (X, y, sample_weight)")
     return eval_set
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The settings of an estimator's network; `sizes` are those of the inputs and the hidden layers."""
+
+    sizes: tuple[int, ...]
+    classes: Array | None
+    activation: Any
+    dropout: Any
+    loss: Callable[[Any, Any], Any] | None
+    l1: float
+    l2: float
+    metrics: Any
+    seed: int
+    trainer: Mapping[str, Any]
+
+
+class Network:
+    """An MLP and its trainer, which continues with the examples that it is given each time."""
+
+    def __init__(self, settings: Settings, x: Array, y: Array, valid: Any) -> None:
+        classes = settings.classes
+        outputs = (y.shape[1] if y.ndim > 1 else 1) if classes is None else len(classes)
+        self.mlp = MLP(
+            [*settings.sizes, outputs],
+            hidden=settings.activation,
+            output="linear" if classes is None else "softmax",
+            init=usual_init(settings.activation),
+            dropout=settings.dropout,
+            rng=settings.seed,
+            dtype=x.dtype,
+        )
+        problem = mlp_problem(self.mlp, y, settings.l1, settings.l2, loss=settings.loss)
+        metrics = read_metrics(settings.metrics) if settings.metrics else {}
+        if classes is not None:
+            metrics = {name: _OfClasses(metric, classes) for name, metric in metrics.items()}
+        # The weights of examples may come with any call of partial_fit, so that the step is made for them if it can be.
+        if losses_in(problem.graph, problem.losses):
+            problem = weighted_problem(problem)
+        self.trainer = Trainer(problem, (x, y), valid, metrics=metrics, batch_size=None, **settings.trainer)
+        f = self.mlp(Input("x", shape=("N", settings.sizes[0]), dtype=x.dtype))
+        self.graph = Graph(f[:, 0] if classes is None and y.ndim == 1 else f)
+        self.history = History()
+        self._validated = valid is not None
+
+    def fits(self, validated: bool) -> bool:
+        """Whether training can continue with validation data, or without."""
+        return self._validated is validated
+
+    def train(
+        self,
+        x: Array,
+        y: Array,
+        weights: object,
+        valid: object,
+        epochs: int,
+        batch_size: int | None,
+        callbacks: Sequence[Any],
+    ) -> None:
+        """So many epochs on these examples, of which none is kept."""
+        trainer = self.trainer
+        if weights is not None:
+            weighted_problem(trainer.problem)  # refuses what has no loss of each example
+        trainer.feed((x, y), valid, sample_weight=weights, batch_size=batch_size)
+        self.history = trainer.run(trainer.epoch + epochs, callbacks)
+        trainer.release()
+
+
+class _OfClasses:
+    """A metric that is given the names of classes in place of their numbers."""
+
+    def __init__(self, metric: Callable[[Any, Any], Any], classes: Array) -> None:
+        self.metric, self.classes = metric, classes
+
+    @property
+    def __signature__(self) -> inspect.Signature:
+        return inspect.signature(self.metric)
+
+    def __call__(self, targets: Array, predicted: Array) -> Any:
+        named = self.classes[predicted] if predicted.dtype.kind in "iu" else predicted
+        return self.metric(self.classes[targets], named)

@@ -5,7 +5,7 @@ from flowgraph.errors import install_hint
 try:
     from flowgraph.interop.torch.graph_module import GraphModule, module
     from flowgraph.interop.torch.graphs import graph_of
-    from flowgraph.interop.torch.rules import rule_for
+    from flowgraph.interop.torch.operations import rule_for
 except ImportError as missing:
     raise ImportError(f"flowgraph.interop.torch: needs PyTorch; run: {install_hint('torch')}") from missing
 

@@ -10,13 +10,13 @@ from typing import Any, cast
 
 import torch
 from torch import nn
+from torch.autograd.function import BackwardCFunction
 from torch.export import Dim, ExportedProgram, default_decompositions, export
 from torch.utils import _pytree as pytree
 
 from flowgraph.box.vocabulary import Foreign
 from flowgraph.errors import UsageError
-from flowgraph.interop.torch.own_backwards import warn_of_own_backwards
-from flowgraph.interop.torch.rules import has_rule
+from flowgraph.interop.torch.operations import has_rule
 
 ITS_OWN = ("isinstance.treespec, LeafSpec.", "The tensor attributes self.*assigned during export")
 """Warnings of PyTorch about its own code, which the user can do nothing about."""
@@ -36,9 +36,13 @@ def exported(
             sizes = None if batch_axis is None else _first_axes(called, examples, named, Dim(batch_axis))
             program = export(called, tuple(examples), named or None, dynamic_shapes=sizes)
         except Exception as error:
+            name = getattr(target, "__name__", type(target).__name__)
+            advice = (
+                f"; if the size {batch_axis} is the reason, leave batch_axis out, or give examples of 2 rows or more"
+                if batch_axis is not None else ""
+            )  # fmt: skip
             raise UsageError(
-                f"graph_of: torch.export cannot export {_name(target)} on these examples: {_reason(error)}"
-                f"{_with_batch(batch_axis)}"
+                f"graph_of: torch.export cannot export {name} on these examples: {_reason(error)}{advice}"
             ) from error
         _detach_what_has_no_gradient(program.graph_module)
         table = default_decompositions()
@@ -114,11 +118,57 @@ def _reason(error: Exception) -> str:
     return f"{lines[0]} {violated}".strip()
 
 
-def _with_batch(batch_axis: str | None) -> str:
-    if batch_axis is None:
-        return ""
-    return f"; if the size {batch_axis} is the reason, leave batch_axis out, or give examples of 2 rows or more"
+def warn_of_own_backwards(called: nn.Module, examples: Sequence[Any], named: dict[str, Any]) -> None:
+    """Warn where a module calls a `torch.autograd.Function` that is not PyTorch's: the graph has no such backward.
+
+    Where such classes exist, the module is run once more, on copies of its parameters, buffers and examples.
+    """
+    if not any(not _is_of_torch(one) for one in _functions(torch.autograd.Function)):
+        return
+    found = sorted({one.__name__ for one in _called(called, examples, named) if not _is_of_torch(one)})
+    if found:
+        warnings.warn(
+            f"graph_of: found a call of {', '.join(found)}, a torch.autograd.Function, whose backward torch.export "
+            f"does not see; values of the graph are right, but its gradients are those of the forward. Make it a "
+            f"torch.library.custom_op, whose backward the graph calls",
+            UserWarning,
+            stacklevel=4,
+        )
 
 
-def _name(target: Foreign) -> str:
-    return getattr(target, "__name__", type(target).__name__)
+def _functions(base: Foreign) -> Iterator[Any]:
+    """Every subclass there is."""
+    for one in base.__subclasses__():
+        yield one
+        yield from _functions(one)
+
+
+def _is_of_torch(cls: Foreign) -> bool:
+    return str(cls.__module__).partition(".")[0] == "torch"
+
+
+def _called(called: nn.Module, examples: Sequence[Any], named: dict[str, Any]) -> set[Any]:
+    """The classes whose backward a gradient of the outputs calls; none where the module does not run by itself."""
+    state = {name: _leaf(one) for name, one in (*called.named_parameters(), *called.named_buffers())}
+    given, by_name = pytree.tree_map_only(torch.Tensor, _leaf, (tuple(examples), named))
+    try:
+        with torch.random.fork_rng(devices=[]), torch.enable_grad(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            outputs = torch.func.functional_call(called, state, given, by_name)
+    except Exception:  # torch.export has run it, in ways of its own
+        return set()
+    waiting = [one.grad_fn for one in pytree.tree_leaves(outputs) if isinstance(one, torch.Tensor)]
+    seen: set[Any] = set()
+    while waiting:
+        node: Any = waiting.pop()
+        if node is not None and node not in seen:
+            seen.add(node)
+            waiting += [following for following, _ in node.next_functions]
+    return {type(node)._forward_cls for node in seen if isinstance(node, BackwardCFunction)}  # type: ignore[attr-defined]
+
+
+def _leaf(tensor: torch.Tensor) -> torch.Tensor:
+    """A copy, with a gradient where a tensor can have one, which may be written to as a result can."""
+    copy = tensor.detach().clone()
+    real = copy.is_floating_point() or copy.is_complex()
+    return copy.requires_grad_().clone() if real else copy

@@ -1,11 +1,13 @@
-"""A graph as a module of JavaScript: one line for each box, after the functions that the lines call."""
+"""The source of a JavaScript module: a function of loops for each box, and one that calls them in order."""
 
 from __future__ import annotations
 
 import base64
+import functools
 import json
 import re
 from collections.abc import Sequence
+from importlib import resources
 from typing import Any
 
 import numpy as np
@@ -13,13 +15,45 @@ import numpy as np
 from flowgraph.box import Box, Constant, Elementwise
 from flowgraph.box.leaves import Parameter, Random
 from flowgraph.boxes.elementwise.complex_numbers import Cast
+from flowgraph.plan.binding import Names
 from flowgraph.plan.emitter import RefusedError
-from flowgraph.plan.javascript import of_networks, of_shapes, of_sums  # noqa: F401  (they register their rules)
-from flowgraph.plan.javascript.kernels import called_by, functions
+from flowgraph.plan.javascript import boxes as boxes  # it registers its rules
 from flowgraph.plan.javascript.rules import RULES, literal
-from flowgraph.plan.javascript.tracing import Untranslatable, function_of_numbers
-from flowgraph.plan.names import Names
+from flowgraph.plan.javascript.tracing import REFUSED, function_of_numbers
 from flowgraph.shapes.size import Shape, Size
+
+# The functions of `kernels/`: those that a text calls, with what they call themselves, in the order of their files.
+
+_FILES = ("arrays", "numbers", "shapes", "indexing", "reductions", "products", "neural", "random", "loops")
+_START = re.compile(r"^(?:function|const) (\w+)", re.MULTILINE)
+_WORD = re.compile(r"[A-Za-z_]\w*")
+
+
+@functools.cache
+def functions() -> dict[str, str]:
+    """Every function by name, with the comment above it."""
+    found: dict[str, str] = {}
+    for name in _FILES:
+        text = resources.files(__package__).joinpath("kernels", f"{name}.js").read_text("utf-8")
+        for part in text.split("\n\n"):
+            start = _START.search(part)
+            if start:
+                found[start[1]] = part.strip()
+    return found
+
+
+def called_by(text: str) -> list[str]:
+    """The texts of the functions that a text needs."""
+    known, needed, stack = functions(), set[str](), [text]
+    while stack:
+        for word in _WORD.findall(stack.pop()):
+            if word in known and word not in needed:
+                needed.add(word)
+                stack.append(known[word])
+    return [part for name, part in known.items() if name in needed]
+
+
+# A graph as a module of JavaScript: one line for each box, after the functions that the lines call.
 
 _RESERVED = re.findall(
     r"\w+",
@@ -80,7 +114,7 @@ class Writer:
             raise RefusedError("has no rule for JavaScript; register one with flowgraph.plan.javascript.rule_for", box)
         try:
             function, operands = function_of_numbers(box, self.names, self._inside)
-        except (Untranslatable, TypeError, ValueError) as reason:
+        except REFUSED as reason:
             refusal = f"calls what JavaScript does not have ({reason}); register a rule for its class"
             inside = getattr(reason, "box", None)
             raise RefusedError(refusal, box if inside is None else inside) from None

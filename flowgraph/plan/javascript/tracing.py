@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import re
-from collections import Counter
 from collections.abc import Callable, Container, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from flowgraph.box import Box, Constant
 from flowgraph.plan.javascript.rules import literal
+from flowgraph.plan.scalar_code import Number, Statements, Tape, Untraceable
 
 _UFUNCS: dict[str, str] = {
     "add": "{0} + {1}", "subtract": "{0} - {1}", "multiply": "{0} * {1}", "divide": "{0} / {1}",
@@ -61,153 +59,87 @@ _OF_WHOLE = {
 _OF_TRUTH = {"add": "{0} | {1}", "multiply": "{0} & {1}", "invert": "1 - {0}"}
 
 
-class Untranslatable(Exception):
-    """Why a fprop is no function of numbers in JavaScript, and of which box, where it stands inside of another."""
+class JavaScript(Tape):
+    """Numbers of JavaScript; in 32 bits every step is rounded."""
 
-    box: Box | None = None
-
-
-class Number(NDArrayOperatorsMixin):
-    """One element of an array in a fprop that is written down."""
-
-    shape = ()
-    ndim = 0
-    size = 1
-
-    def __init__(self, lines: Lines, text: str, of: np.dtype[Any]) -> None:
-        self.lines, self.text, self.dtype = lines, text, of
-
-    def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **settings: Any) -> Any:
-        """Write the call of a ufunc."""
-        settings.pop("where", None) if settings.get("where") is True else None
-        if method != "__call__" or settings.keys() - {"dtype", "casting"}:
-            raise Untranslatable(f"np.{ufunc.__name__}.{method} with {', '.join(settings)}")
-        return self.lines.call(ufunc, inputs)
-
-    def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
-        """Write the call of a function of NumPy."""
-        rule = _FUNCTIONS.get(function)
-        if rule is None:
-            raise Untranslatable(f"np.{function.__name__}")
-        return rule(self.lines, *args, **kwargs)
-
-    def __bool__(self) -> bool:
-        raise Untranslatable("a case distinction on a value")
-
-    def __getattr__(self, name: str) -> Any:
-        raise Untranslatable(f".{name} of an array")
-
-    def astype(self, to: Any, **settings: Any) -> Number:
-        """The number in another dtype; only the value of a whole box is rounded to 32 bits."""
-        wanted = np.dtype(to)
-        if wanted.kind == "b":
-            return self.lines.keep("+({0} !== 0)", [self], wanted)
-        return self.lines.keep(
-            "Math.trunc({0})" if wanted.kind in "iu" and self.dtype.kind == "f" else "{0}", [self], wanted
-        )
-
-
-_NAME = re.compile(r"\bt\d+_(?!\w)")
-_ATOM = re.compile(r"[\w.]+(?:\((?:[^()]|\([^()]*\))*\))?")
-"""A name, a number or a call: what needs no parentheses in a larger expression."""
-
-
-class Lines:
-    """The statements of a function of numbers."""
-
-    def __init__(self) -> None:
-        self.statements: dict[str, str] = {}
-
-    def keep(self, pattern: str, operands: list[Any], of: np.dtype[Any]) -> Number:
-        """A name for the value of an expression."""
-        name = f"t{len(self.statements)}_"
-        text = pattern.format(*map(_written, operands))
-        self.statements[name] = f"Math.fround({text})" if of == np.float32 else text
-        return Number(self, name, of)
-
-    def ending_in(self, result: Number) -> str:
-        """The body of the function that returns a number; what is read once is written where it is read."""
-        texts = [*self.statements.values(), result.text]
-        reads = Counter(word for text in texts for word in _NAME.findall(text))
-        kept: dict[str, str] = {}
-        alone: dict[str, str] = {}
-        for name, text in self.statements.items():
-            text = _NAME.sub(lambda match: alone.get(match[0], match[0]), text)
-            if reads[name] == 1:
-                alone[name] = text if _ATOM.fullmatch(text) else f"({text})"
-            elif reads[name]:
-                kept[name] = text
-        last = alone.get(result.text, result.text)
-        last = last[1:-1] if last.startswith("(") and result.text in alone and not _ATOM.fullmatch(last[1:-1]) else last
-        if not kept:
-            return last
-        statements = " ".join(f"const {name} = {text};" for name, text in kept.items())
-        return f"{{ {statements} return {last}; }}"
+    def keep(self, pattern: str, operands: Sequence[Any], of: np.dtype[Any]) -> Number:
+        """The value of an expression."""
+        return self.note(f"Math.fround({pattern})" if of == np.float32 else pattern, operands, of)
 
     def call(self, ufunc: Any, operands: Any) -> Number:
         """The value of a ufunc."""
         dtypes = [one.dtype if isinstance(one, Number | np.ndarray | np.generic) else type(one) for one in operands]
         *read, result = ufunc.resolve_dtypes((*map(_for_ufunc, dtypes), *[None] * ufunc.nout))
         if result.kind not in "fiub":
-            raise Untranslatable(f"{ufunc.__name__} of dtype {result}")
+            raise Untraceable(f"{ufunc.__name__} of dtype {result}")
         name = ufunc.__name__
         kinds = {one.kind for one in read}
         table = _OF_TRUTH if kinds == {"b"} else _OF_WHOLE if kinds <= set("iub") else {}
         pattern = table.get(name) or _UFUNCS.get(name)
         if pattern is None:
-            raise Untranslatable(f"{name}")
-        return self.keep(pattern, list(operands), result)
+            raise Untraceable(f"{name}")
+        return self.keep(pattern, operands, result)
+
+    def call_function(self, function: Any, args: Any, kwargs: Any) -> Any:
+        """The value of a function of NumPy that is no ufunc."""
+        rule = _FUNCTIONS.get(function)
+        if rule is None:
+            raise Untraceable(f"np.{function.__name__}")
+        return rule(self, *args, **kwargs)
+
+    def cast(self, number: Number, to: np.dtype[Any]) -> Number:
+        """The number in another dtype; only the value of a whole box is rounded to 32 bits."""
+        if to.kind == "b":
+            return self.keep("+({0} !== 0)", [number], to)
+        return self.keep("Math.trunc({0})" if to.kind in "iu" and number.dtype.kind == "f" else "{0}", [number], to)
 
 
 def _for_ufunc(of: Any) -> Any:
     return of if of in (int, float, complex) else np.dtype(of)
 
 
-def _written(operand: Any) -> str:
-    if isinstance(operand, Number):
-        return operand.text
+def _constant(operand: Any) -> str:
     value = np.asarray(operand)
     if value.shape or value.dtype.kind not in "fiub":
-        raise Untranslatable(f"the constant {operand!r}")
-    text = literal(int(value) if value.dtype.kind == "b" else value.item())  # a boolean is the number 0 or 1
-    return f"({text})" if text.startswith("-") else text
+        raise Untraceable(f"the constant {operand!r}")
+    return literal(int(value) if value.dtype.kind == "b" else value.item())  # a boolean is the number 0 or 1
 
 
-def _where(lines: Lines, condition: Any, x: Any, y: Any) -> Number:
-    return lines.keep("{0} ? {1} : {2}", [condition, x, y], _joint(x, y))
+def _where(tape: JavaScript, condition: Any, x: Any, y: Any) -> Number:
+    return tape.keep("{0} ? {1} : {2}", [condition, x, y], _joint(x, y))
 
 
-def _clip(lines: Lines, a: Any, a_min: Any = None, a_max: Any = None, **bounds: Any) -> Any:
+def _clip(tape: JavaScript, a: Any, a_min: Any = None, a_max: Any = None, **bounds: Any) -> Any:
     low, high = bounds.get("min", a_min), bounds.get("max", a_max)
-    a = a if low is None else lines.keep("maximum({0}, {1})", [a, low], _joint(a, low))
-    return a if high is None else lines.keep("minimum({0}, {1})", [a, high], _joint(a, high))
+    a = a if low is None else tape.keep("maximum({0}, {1})", [a, low], _joint(a, low))
+    return a if high is None else tape.keep("minimum({0}, {1})", [a, high], _joint(a, high))
 
 
-def _round(lines: Lines, a: Any, decimals: int = 0) -> Number:
-    return lines.keep("roundTo({0}, {1})", [a, decimals], a.dtype)
+def _round(tape: JavaScript, a: Any, decimals: int = 0) -> Number:
+    return tape.keep("roundTo({0}, {1})", [a, decimals], a.dtype)
 
 
 def _nan_to_num(
-    lines: Lines, x: Any, copy: bool = True, nan: float = 0.0, posinf: Any = None, neginf: Any = None
+    tape: JavaScript, x: Any, copy: bool = True, nan: float = 0.0, posinf: Any = None, neginf: Any = None
 ) -> Number:
     most = np.finfo(x.dtype).max if x.dtype.kind == "f" else 0
     ends = [most if posinf is None else posinf, -most if neginf is None else neginf]
-    return lines.keep("nanToNum({0}, {1}, {2}, {3})", [x, nan, *map(float, ends)], x.dtype)
+    return tape.keep("nanToNum({0}, {1}, {2}, {3})", [x, nan, *map(float, ends)], x.dtype)
 
 
-def _sinc(lines: Lines, x: Any) -> Number:
+def _sinc(tape: JavaScript, x: Any) -> Number:
     of = np.result_type(x.dtype, np.float16)
     pi = float(of.type(np.pi))
     # by NumPy's steps, whose rounding shows at whole numbers
-    angle = lines.keep("{0} * ({1} === 0 ? 1e-20 : {1})", [pi, x], of)
-    return lines.keep("{0} / {1}", [lines.keep("Math.sin({0})", [angle], of), angle], of)
+    angle = tape.keep("{0} * ({1} === 0 ? 1e-20 : {1})", [pi, x], of)
+    return tape.keep("{0} / {1}", [tape.keep("Math.sin({0})", [angle], of), angle], of)
 
 
-def _zeros_like(lines: Lines, a: Any, dtype: Any = None) -> Any:
+def _zeros_like(tape: JavaScript, a: Any, dtype: Any = None) -> Any:
     return np.zeros((), dtype or a.dtype)[()]
 
 
-def _ones_like(lines: Lines, a: Any, dtype: Any = None) -> Any:
+def _ones_like(tape: JavaScript, a: Any, dtype: Any = None) -> Any:
     return np.ones((), dtype or a.dtype)[()]
 
 
@@ -223,11 +155,15 @@ _FUNCTIONS: Mapping[Any, Callable[..., Any]] = {
     np.sinc: _sinc,
     np.zeros_like: _zeros_like,
     np.ones_like: _ones_like,
-    np.real: lambda lines, a: a,
-    np.result_type: lambda lines, *operands: np.result_type(
+    np.real: lambda tape, a: a,
+    np.result_type: lambda tape, *operands: np.result_type(
         *(one.dtype if isinstance(one, Number) else one for one in operands)
     ),
 }
+
+
+REFUSED = (Untraceable, TypeError, ValueError, AttributeError)
+"""What a fprop raises that is no function of numbers."""
 
 
 class Function(NamedTuple):
@@ -243,13 +179,18 @@ def function_of_numbers(box: Box, names: Mapping[Box, str], within: Container[Bo
     Constants without axes are written as numbers; every other value has the name that it has outside. In 32 bits every
     step is rounded, as NumPy rounds it.
     """
-    lines = Lines()
+    tape = JavaScript()
     operands: dict[Box, Number] = {}
     made: dict[Box, Any] = {}
     for one in _children_first(box, within):
-        made[one] = _traced(one, lines, [_operand(child, made, operands, names, lines) for child in one.children])
+        made[one] = _traced(one, tape, [_operand(child, made, operands, names, tape) for child in one.children])
     head = f"({', '.join(names[one] for one in operands)})"
-    return Function(f"{head} => {lines.ending_in(made[box])}", tuple(operands))
+    statements = Statements("t{}_", _constant)
+    result = statements.read(made[box])
+    if statements.assigned:
+        assigned = " ".join(f"const {name} = {text};" for name, text in statements.assigned.items())
+        result = f"{{ {assigned} return {result}; }}"
+    return Function(f"{head} => {result}", tuple(operands))
 
 
 def _children_first(box: Box, within: Container[Box]) -> list[Box]:
@@ -266,25 +207,25 @@ def _children_first(box: Box, within: Container[Box]) -> list[Box]:
 
 
 def _operand(
-    child: Box, made: Mapping[Box, Any], operands: dict[Box, Number], names: Mapping[Box, str], lines: Lines
+    child: Box, made: Mapping[Box, Any], operands: dict[Box, Number], names: Mapping[Box, str], tape: JavaScript
 ) -> Any:
     if child in made:
         return made[child]
     if isinstance(child, Constant) and child.shape == ():
-        return Number(lines, _written(child.value[()]), child.dtype)
+        return tape.given(_constant(child.value[()]), child.dtype)
     if child not in operands:
-        operands[child] = Number(lines, names[child], child.dtype)
+        operands[child] = tape.given(names[child], child.dtype)
     return operands[child]
 
 
-def _traced(box: Box, lines: Lines, operands: Sequence[Any]) -> Any:
+def _traced(box: Box, tape: JavaScript, operands: Sequence[Any]) -> Any:
     try:
         with np.errstate(all="ignore"):
             result = box.fprop(*operands)
-    except (Untranslatable, TypeError, ValueError) as reason:
-        found = Untranslatable(reason)
+    except REFUSED as reason:
+        found = Untraceable(reason)
         found.box = box
         raise found from reason
     if isinstance(result, Number) and result.dtype == box.dtype:
         return result
-    return lines.keep("{0}", [result], box.dtype)
+    return tape.keep("{0}", [result], box.dtype)

@@ -10,8 +10,7 @@ import jax.numpy as jnp
 from flowgraph.box.leaves import Random
 from flowgraph.box.vocabulary import Value
 from flowgraph.errors import UnsupportedError
-from flowgraph.plan.jax.array import Traced, unwrapped
-from flowgraph.plan.jax.functions import NoTwinError
+from flowgraph.plan.jax.array import NoTwinError, Traced, unwrapped
 
 
 def drawn(leaf: Random, key: Value, shape: tuple[int, ...]) -> Any:

@@ -12,8 +12,7 @@ import numpy as np
 from flowgraph.box import Box, Constant
 from flowgraph.box.vocabulary import Value
 from flowgraph.errors import DtypeError, FlowgraphError
-from flowgraph.plan.jax.array import computed, constant, flags, unwrapped
-from flowgraph.plan.jax.functions import NoTwinError
+from flowgraph.plan.jax.array import NoTwinError, computed, constant, flags, unwrapped
 from flowgraph.plan.jax.twins import refuse
 
 _FAILURES = (TypeError, NotImplementedError, AttributeError, IndexError)

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, NoReturn, TypeVar
 
 from flowgraph.box import Box
 from flowgraph.errors import UnsupportedError
-from flowgraph.plan.provenance import owner_of
+from flowgraph.plan.rebuild import owner_of
 from flowgraph.plan.rules import Condition, Rules, always
 
 AnyTwin = TypeVar("AnyTwin", bound=Callable[..., Any])

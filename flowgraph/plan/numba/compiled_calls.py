@@ -1,13 +1,32 @@
-"""What Numba has compiled in place of a call of a box, in a plan that NumPy runs: registered by class."""
+"""What Numba compiles in place of one call of NumPy: reductions, pooling, rows added to a table."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import itertools
+import math
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, TypeVar
 
-from flowgraph.box import Box
+import numpy as np
+
+from flowgraph.box import Array, Box
+from flowgraph.boxes.indexing.scatter import AddAtRows
+from flowgraph.boxes.neural.pooling import MaxPool, Pooling, SpreadToRectified
+from flowgraph.boxes.reduction.extremes import Max, Min
+from flowgraph.boxes.reduction.sums import Reduction, Sum
+from flowgraph.plan.binding import Memory
+from flowgraph.plan.kinds import empty
+from flowgraph.plan.numba import compiling
+from flowgraph.plan.numba.kernels import Addressed, address_of, joined, layout_of
+from flowgraph.plan.numba.machine import number_name, steps
+from flowgraph.plan.numba.places import LETTERS, flat_text
+from flowgraph.plan.numpy.emit import Writing
+from flowgraph.plan.numpy.sparse_rows import NewRows
+from flowgraph.plan.rebuild import elements, shape_of, sizes_known
 from flowgraph.plan.rules import Condition, Rules, always
 from flowgraph.plan.schedule import Schedule
+
+# What Numba has compiled in place of a call of a box, in a plan that NumPy runs: registered by class.
 
 Made = Callable[[Schedule, Any], Callable[..., Any] | None]
 AnyMade = TypeVar("AnyMade", bound=Made)
@@ -41,3 +60,306 @@ def compiled_call(plan: Schedule, box: Box, fills: bool) -> Callable[..., Any] |
     """The function for a box that is a call, or that fills a buffer; None where there is none."""
     rule = COMPILED.of(box)
     return rule.make(plan, box) if rule is not None and rule.fills == fills else None
+
+
+# Sums, maxima and minima over some axes of an array, in the order in which its elements lie in memory.
+
+_FUNCTIONS: dict[type[Reduction], tuple[str, str]] = {
+    Sum: ("plus", "0"),
+    Max: ("largest", "-inf"),
+    Min: ("smallest", "inf"),
+}
+"""What adds one more element, and what changes nothing."""
+
+FEWEST = 4096
+"""Elements from which a reduction is a kernel: NumPy takes fewer in about the time in which an address is found."""
+
+
+def _is_plain(box: Reduction) -> bool:
+    (child,) = box.children
+    floats = box.dtype in (np.float32, np.float64) and child.dtype == box.dtype
+    return floats and sizes_known(box) and sizes_known(child) and elements(child) >= FEWEST
+
+
+@compiled_for(Sum, Max, Min, fills=True, when=_is_plain)
+def reduction_in_order(plan: Schedule, box: Reduction) -> Callable[..., Array] | None:
+    """What fills an array with what is made of the elements of another: (array, out)."""
+    (child,) = box.children
+    layout, out = layout_of(plan, child), layout_of(plan, box)
+    if any(stride % layout.itemsize for stride in layout.strides):
+        return None
+    kernel = compiling.compiled_kernel(_text(box, layout, out), ("int64",) * 2)
+    find = Addressed(layout)
+
+    def reduced(a: Array, h: Array) -> Array:
+        kernel(find(a), address_of(h))
+        return h
+
+    return reduced
+
+
+def _text(box: Reduction, layout: Array, out: Array) -> str:
+    """Loops in the order of the array; the innermost ones that are summed over have a variable of their own."""
+    function, identity = _FUNCTIONS[type(box)]
+    summed, kind = set(box.axes(layout.ndim)), number_name(box.dtype)
+    kept = [axis for axis in range(layout.ndim) if box.keepdims or axis not in summed]
+    apart = dict(zip(kept, [stride // out.itemsize for stride in out.strides], strict=True))
+    axes = sorted(range(layout.ndim), key=lambda axis: (-abs(layout.strides[axis]), axis))
+    along = [layout.strides[axis] // layout.itemsize for axis in axes]
+    to = [0 if axis in summed else apart[axis] for axis in axes]
+    sizes, (along, to) = joined([layout.shape[axis] for axis in axes], [along, to])
+    letters = LETTERS[: len(sizes)]
+    read, place = flat_text(0, along, letters), flat_text(0, to, letters)
+    inner = max([depth for depth, step in enumerate(to, 1) if step], default=0)
+    lines = ["def kernel(g0, g1):", f"    a = pointer(g0, {kind})", f"    h = pointer(g1, {kind})"]
+    lines += [f"    for z in range({elements(box)}):", f"        h[z] = {kind}({identity})"]
+    for depth, (letter, size) in enumerate(zip(letters, sizes, strict=True)):
+        if depth == inner:
+            lines.append(f"{'    ' * (depth + 1)}total = {kind}({identity})")
+        lines.append(f"{'    ' * (depth + 1)}for {letter} in range({steps(size, depth + 1 == len(sizes))}):")
+    indent = "    " * (len(sizes) + 1)
+    if inner < len(sizes):
+        lines.append(f"{indent}total = {function}(total, a[{read}])")
+        lines.append(f"{'    ' * (inner + 1)}h[{place}] = {function}(h[{place}], total)")
+    else:
+        lines.append(f"{indent}h[{place}] = {function}(h[{place}], a[{read}])")
+    return "\n".join([*lines, "    return 0"]) + "\n"
+
+
+# Pooling by windows that are not padded, and its gradient over a rectifier, as loops in the order of memory.
+
+LARGEST_WINDOW = 16
+"""Elements of a window whose comparisons are written out, one line each: a bound on the text, not tuned."""
+
+
+def is_plain(box: Pooling) -> bool:
+    """Whether windows are small, not padded, and of floats that lie without gaps."""
+    floats = box.dtype in (np.float32, np.float64) and all(one.dtype == box.dtype for one in box.children)
+    known = (
+        floats
+        and all(map(sizes_known, (box, *box.children)))
+        and bool(elements(box))
+        and all(map(elements, box.children))
+    )
+    sliding = box.sliding
+    return known and not any(map(any, sliding.padding)) and math.prod(sliding.size) <= LARGEST_WINDOW
+
+
+@compiled_for(MaxPool, when=lambda box: is_plain(box))
+def largest_of_windows(plan: Schedule, box: MaxPool) -> Callable[[Array], Array]:
+    """What computes the pooling of an array."""
+    order = plan.orders.get(box)
+    windows = Windows(box, layout_of(plan, box.children[0]), empty(shape_of(box), box.dtype, order))
+    name = number_name(box.dtype)
+    body = ["h = p0[{0}]", *[f"h = largest(h, p0[{{0}} + {one}])" for one in windows.offsets[1:]], "p1[{1}] = h"]
+    text = windows.text([("p0", name), ("p1", name)], [windows.inside, windows.place(windows.pooled)], body)
+    kernel = compiling.compiled_kernel(text, ("int64",) * 2)
+    find = Addressed(windows.layout)
+    shape, dtype = shape_of(box), box.dtype
+
+    def largest(a: Array) -> Array:
+        h = empty(shape, dtype, order)
+        kernel(find(a), address_of(h))
+        return h  # type: ignore[no-any-return]
+
+    return largest
+
+
+@compiled_for(SpreadToRectified, fills=True, when=lambda box: is_plain(box) and box.sliding.apart)
+def spread_to_rectified(plan: Schedule, box: SpreadToRectified) -> Callable[..., Array]:
+    """What fills an array with the gradient: (g, source, largest, out). Where g is not finite, the box says it."""
+    g, source, largest = (layout_of(plan, child) for child in box.children)
+    windows = Windows(box, source, largest)
+    out = layout_of(plan, box)
+    places = [windows.place(g), windows.inside, windows.place(largest), windows.place(out, windows.steps)]
+    name, count = number_name(box.dtype), len(windows.offsets)
+    starts = windows.starts(out)
+    number = f"{name}({{}})".format
+    taken = [
+        f"t{i} = {number('1.0')} if p1[{{1}} + {one}] == m else {number('0.0')}"
+        for i, one in enumerate(windows.offsets)
+    ]
+    ties = " + ".join(f"t{i}" for i in range(count))
+    body = [
+        "m = p2[{2}]", *taken, f"ties = {ties}", "share = p0[{0}]",
+        f"low = m == {number(repr(float(box.floor)))} and ties > {number('0.0')}",
+        f"share = share * {number(0.5 * box.half)} if low else share",
+        f"ties = {number(float(count))} if low else ties",
+        f"share = share / (ties if ties > {number('1.0')} else {number('1.0')})",
+        *[f"p3[{{3}} + {one}] = share * t{i}" for i, one in enumerate(starts)],
+    ]  # fmt: skip
+    arrays = [("p0", name), ("p1", name), ("p2", name), ("p3", name)]
+    text = windows.text(arrays, places, body, finite=0)
+    kernel = compiling.compiled_kernel(text, ("int64",) * 4)
+    found = [Addressed(one) for one in (g, source, largest)]
+    covered = box.sliding.covers(shape_of(box))
+
+    def spread(*arrays: Array) -> Array:
+        *read, h = arrays
+        if not covered:
+            h[...] = 0
+        addresses = [find(a) for find, a in zip(found, read, strict=True)]
+        if kernel(*addresses, address_of(h)):
+            np.copyto(h, box.fprop(*read))
+        return h
+
+    return spread
+
+
+class Windows:
+    """Loops over the places of a window, in the order in which the elements of what is pooled lie in memory."""
+
+    def __init__(self, box: Pooling, layout: Array, pooled: Array) -> None:
+        self.layout, self.pooled = layout, pooled
+        sliding = box.sliding
+        axes = len(sliding.size)
+        self.steps = (*(1,) * (layout.ndim - axes), *sliding.stride)
+        self.gaps = sliding.dilation
+        self.size = sliding.size
+        self.axes = sorted(range(pooled.ndim), key=lambda axis: (-abs(pooled.strides[axis]), axis))
+        self.inside = self.place(layout, self.steps)
+        self.offsets = self.starts(layout)
+
+    def place(self, a: Array, steps: Sequence[int] | None = None) -> str:
+        """The place in memory of the first element of a window, or of what belongs to it."""
+        steps = steps or (1,) * a.ndim
+        return flat_text(0, [a.strides[axis] // a.itemsize * steps[axis] for axis in self.axes], LETTERS[: a.ndim])
+
+    def starts(self, a: Array) -> list[int]:
+        """How far the elements of a window are from its first one."""
+        last = [stride // a.itemsize for stride in a.strides[a.ndim - len(self.size) :]]
+        return [
+            sum(one * gap * stride for one, gap, stride in zip(offsets, self.gaps, last, strict=True))
+            for offsets in itertools.product(*map(range, self.size))
+        ]
+
+    def text(
+        self, arrays: Sequence[tuple[str, str]], places: Sequence[str], body: Sequence[str], finite: int | None = None
+    ) -> str:
+        """The source of a kernel: a loop for each axis, and `body`, whose `{0}` stands for the first of the places.
+
+        It returns 1 before it has written anything, if the array of the number `finite` has an element that is not.
+        """
+        arguments = [f"g{number}" for number in range(len(arrays))]
+        lines = [f"def kernel({', '.join(arguments)}):"]
+        lines += [f"    {name} = pointer(g{number}, {kind})" for number, (name, kind) in enumerate(arrays)]
+        if finite is not None:
+            name, kind = arrays[finite]
+            heads, indent = self._heads()
+            lines += [f"    bad = {kind}(0)", *heads]
+            lines += [f"{indent}bad = plus(bad, {name}[{places[finite]}] * {kind}(0))", "    if bad != 0:"]
+            lines.append("        return 1")
+        heads, indent = self._heads()
+        lines += [*heads, *[f"{indent}{line.format(*places)}" for line in body], "    return 0"]
+        return "\n".join(lines) + "\n"
+
+    def _heads(self) -> tuple[list[str], str]:
+        indent, lines = "    ", []
+        for letter, axis in zip(LETTERS, self.axes, strict=False):
+            count = steps(self.pooled.shape[axis], axis == self.axes[-1])
+            lines.append(f"{indent}for {letter} in range({count}):")
+            indent += "    "
+        return lines, indent
+
+
+# Rows added to a table in the memory of a plan, by a loop with a stamp for each row that a step has touched.
+
+_ADD = """\
+def kernel(table, change, named, count, before, known, changed, tick):
+    addresses = pointer(table, int64)
+    old, new = pointer(addresses[0], {name}), pointer(addresses[1], {name})
+    stamps, counts = pointer(addresses[2], int64), pointer(addresses[3], int64)
+    added, rows, last = pointer(change, {name}), pointer(named, int64), pointer(before, int64)
+    touched = pointer(changed, int64)
+    for k in range(count):
+        if rows[k] < -{rows} or rows[k] >= {rows}:
+            return -1
+    found = 0
+    for k in range(count):
+        row = rows[k] + {rows} if rows[k] < 0 else rows[k]
+        if stamps[row] == tick:
+            counts[row] = counts[row] + 1
+        else:
+            stamps[row] = tick
+            counts[row] = 1
+            touched[found] = row
+            found += 1
+    for k in range(known):
+        row = last[k]
+        if stamps[row] != tick:
+            for i in range({width}):
+                new[{width} * row + i] = old[{width} * row + i]
+    for k in range(count):
+        row = rows[k] + {rows} if rows[k] < 0 else rows[k]
+        if counts[row] == 1:
+            for i in range({width}):
+                new[{width} * row + i] = old[{width} * row + i] + added[{width} * k + i]
+        elif counts[row] > 1:
+            counts[row] = -1
+            for i in range({width}):
+                new[{width} * row + i] = added[{width} * k + i]
+        else:
+            for i in range({width}):
+                new[{width} * row + i] = new[{width} * row + i] + added[{width} * k + i]
+    for k in range(found):
+        row = touched[k]
+        if counts[row] < 0:
+            for i in range({width}):
+                new[{width} * row + i] = old[{width} * row + i] + new[{width} * row + i]
+    return found
+"""
+"""First all that is added to a row, then the row itself, as the graph adds them up.
+
+A stamp says that a row has been named in this step, a count how often; -1 stands for a row whose sum has been begun.
+"""
+
+
+class StampedRows(NewRows):
+    """The new value of a table in its buffer, as `NewRows` keeps it."""
+
+    def __init__(self, memory: Memory, parameter: Any, new: Array, kernel: Callable[..., int]) -> None:
+        super().__init__(memory, parameter, new)
+        self.kernel = kernel
+        self.stamps, self.counts = np.zeros((2, len(new)), np.int64)
+        held = (memory.old[parameter], new, self.stamps, self.counts)
+        self.addresses = np.array([address_of(a) for a in held], np.int64)
+        self.table = address_of(self.addresses)
+        self.tick = 0
+
+    def add(self, table: Array, change: Array, rows: Array) -> Array:
+        """Fill the buffer with the table after what is added to rows of it."""
+        last, count = self.known_before(table), rows.size
+        # names keep what has been copied until the kernel has read it
+        places = np.ascontiguousarray(rows.reshape(-1), np.int64)
+        added = np.ascontiguousarray(change.reshape(count, self.out.shape[1]))
+        touched = np.empty(count, np.int64)
+        self.tick += 1
+        given = (address_of(added), address_of(places), count, address_of(last), last.size, address_of(touched))
+        found = self.kernel(self.table, *given, self.tick)
+        if found < 0:
+            table.take(places, 0)  # NumPy's error of a row that is not there
+            raise IndexError("index out of bounds")
+        if self.differing is not None:
+            self.differing[self.parameter] = self.store.begun, touched[:found]
+        return self.new
+
+
+def bind_changer(writer: Writing, box: Box) -> bool:
+    """Bind the name by which the line of NumPy's plan calls what adds rows; whether the box has such a line."""
+    if not isinstance(box, AddAtRows) or not is_table(writer, box):
+        return False
+    parameter, out = box.children[0], writer.out(box)
+    rows, *rest = shape_of(parameter)
+    text = _ADD.format(name=number_name(box.dtype), rows=rows, width=int(np.prod(rest, dtype=int)))
+    kernel = compiling.compiled_kernel(text, ("int64",) * 8)
+    writer.source.bind(f"add_rows_{out}", lambda memory: StampedRows(memory, parameter, memory[out], kernel).add)
+    return True
+
+
+def is_table(writer: Writing, box: AddAtRows) -> bool:
+    """Whether the box adds rows of floats to a parameter, which lies in rows."""
+    a, change, rows = box.children
+    floats = box.dtype in (np.float32, np.float64) and a.dtype == change.dtype == box.dtype
+    known = all(map(sizes_known, (box, *box.children)))
+    indices = rows.dtype.kind == "i" or rows.dtype in (np.uint8, np.uint16, np.uint32)
+    return a in writer.plan.updated and floats and indices and known and bool(elements(a)) and bool(elements(change))

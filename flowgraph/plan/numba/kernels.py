@@ -1,29 +1,109 @@
-"""A kernel: one loop over arrays of one shape that computes several boxes of a NumPy plan, compiled by Numba.
-
-Kernels of equal text are one function. A kernel knows sizes and strides; where its arrays are stands in a table.
-"""
+"""Kernels: consecutive lines of a NumPy plan, element by element over arrays of one shape, as one compiled loop."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from flowgraph.box import Array, Box, Constant
+from flowgraph.box import Array, Box, Constant, Leaf
+from flowgraph.boxes.elementwise.complex_numbers import Cast
+from flowgraph.boxes.elementwise.selection import Where
 from flowgraph.plan.binding import Memory
-from flowgraph.plan.memory_order import empty
-from flowgraph.plan.numba.lines import expression
+from flowgraph.plan.emitter import RefusedError
+from flowgraph.plan.kinds import empty
 from flowgraph.plan.numba.loops import is_literal
-from flowgraph.plan.numba.machine import steps
-from flowgraph.plan.numba.numbers import literal, number_name
-from flowgraph.plan.numba.places import LETTERS, flat_text
-from flowgraph.plan.numpy.tiling import Chain, local_boxes
-from flowgraph.plan.numpy.writing import Writing
-from flowgraph.plan.rebuild import shape_of
+from flowgraph.plan.numba.machine import literal, number_name, steps
+from flowgraph.plan.numba.places import LEAST, LETTERS, SLOW, flat_text
+from flowgraph.plan.numba.rules import RULES, expression
+from flowgraph.plan.numpy.emit import Writing
+from flowgraph.plan.numpy.ufuncs import ufunc_of
+from flowgraph.plan.rebuild import elements, shape_of, sizes_known
 from flowgraph.plan.schedule import Schedule
+
+# Which lines of a NumPy plan become one kernel: consecutive ones, element by element over arrays of one shape.
+
+FEWEST = 2
+"""Lines from which a kernel is made of them. One line alone is no faster in a kernel: NumPy's ufunc goes once over the
+arrays too, and begins its call in the same time."""
+
+MOST = 64
+"""Lines of one kernel: a bound on the seconds in which Numba compiles it, not tuned."""
+
+
+def find_kernels(plan: Schedule) -> list[tuple[Box, ...]]:
+    """The groups of lines of a schedule that become kernels."""
+    found: list[tuple[Box, ...]] = []
+    members: list[Box] = []
+
+    def end() -> None:
+        if len(members) >= FEWEST:
+            found.append(tuple(members))
+        members.clear()
+
+    for box in plan.graph.boxes:
+        if isinstance(box, Leaf) or plan.kinds[box] in ("view", "fixed"):
+            continue
+        fits = is_member(plan, box)
+        if not fits or not _joins(plan, box, members):
+            end()
+        if fits:
+            members.append(box)
+    end()
+    return found
+
+
+def is_member(plan: Schedule, box: Box) -> bool:
+    """Whether the elements of the value are computed one by one by what Numba compiles as fast as NumPy does it."""
+    if plan.kinds[box] != "fill" or not sizes_known(box) or not elements(box):
+        return False
+    ufunc = ufunc_of(box)
+    rule = RULES.of(box)
+    if ufunc is None and type(box) not in (Where, Cast) and (rule is None or rule.element is None):
+        return False
+    if ufunc in SLOW and elements(box) >= LEAST:
+        return False
+    return _is_compiled(box) and all(_has_place(plan, child) for child in box.children)
+
+
+def _is_compiled(box: Box) -> bool:
+    try:
+        for one in (box, *box.children):
+            number_name(one.dtype, one)
+        expression(box, ["0"] * len(box.children))
+    except RefusedError:
+        return False
+    return True
+
+
+def _has_place(plan: Schedule, box: Box) -> bool:
+    """Whether the elements of a child can be found by its strides, which are known before a run."""
+    if len(box.outputs) != 1 or not sizes_known(box):
+        return False
+    return not isinstance(box, Constant) or all(stride % box.dtype.itemsize == 0 for stride in box.value.strides)
+
+
+def _joins(plan: Schedule, box: Box, members: Sequence[Box]) -> bool:
+    """Whether a box goes on with the loop of others: in their order, and reading of them only its own element."""
+    if not members:
+        return True
+    inside = set(members)
+    first = members[0]
+    same = box.shape == first.shape and plan.orders.get(box) == plan.orders.get(first) and len(members) < MOST
+    return same and not any(plan.bases[child] in inside and child not in inside for child in box.children)
+
+
+def used_ufuncs(boxes: Iterable[Box]) -> set[np.ufunc]:
+    """The ufuncs that the expressions of boxes may call by name."""
+    named = {ufunc for box in boxes if (ufunc := ufunc_of(box)) is not None}
+    return named | {ufunc for box in boxes if (rule := RULES.of(box)) is not None for ufunc in rule.functions}
+
+
+# A kernel: one loop over arrays of one shape that computes several boxes of a NumPy plan, compiled by Numba.
+# Kernels of equal text are one function. A kernel knows sizes and strides; where its arrays are stands in a table.
 
 AddressOf = Callable[[Box, str, Array], str]
 """The text of the address of an array that is not always at one place, for its box, its text and its layout."""
@@ -45,7 +125,7 @@ class Kernel:
     address of an array, or a number.
     """
 
-    chain: Chain
+    boxes: Sequence[Box]
     shape: tuple[int, ...]
     axes: tuple[int, ...]
     fixed: list[str] = field(default_factory=list)
@@ -59,18 +139,17 @@ class Kernel:
     lines: list[tuple[int, str]] = field(default_factory=list)
 
 
-def kernel_of(writer: Writing, chain: Chain, address: AddressOf) -> Kernel:
-    """The kernel of a chain."""
-    plan, first = writer.plan, chain.boxes[0]
+def kernel_of(writer: Writing, boxes: Sequence[Box], local: Collection[Box], address: AddressOf) -> Kernel:
+    """The kernel of boxes, of which the `local` ones need no memory."""
+    plan, first = writer.plan, boxes[0]
     order = plan.orders.get(first) or tuple(range(first.ndim))
-    kernel = Kernel(chain, shape_of(first), order)
-    inside = set(chain.boxes)
-    for box in chain.boxes:
+    kernel = Kernel(boxes, shape_of(first), order)
+    inside = set(boxes)
+    for box in boxes:
         for child in box.children:
             if child not in inside and child not in kernel.read and child not in kernel.texts:
                 _read(writer, kernel, child, address)
-    local = local_boxes(chain, writer.readers, set(plan.graph.outputs))
-    for box in chain.boxes:
+    for box in boxes:
         if box not in local:
             number = _pointer(kernel, id(plan.buffers[box]), writer.out(box), box)
             kernel.written[box] = Operand(number, box.dtype, _strides(kernel, layout_of(plan, box)))
@@ -166,7 +245,7 @@ def text_of(kernel: Kernel) -> str:
 
 def _body(kernel: Kernel, values: dict[Box, str]) -> list[str]:
     lines = []
-    for number, box in enumerate(kernel.chain.boxes):
+    for number, box in enumerate(kernel.boxes):
         values[box] = f"v{number}"
         lines.append(f"v{number} = {expression(box, [values[child] for child in box.children])}")
     return lines

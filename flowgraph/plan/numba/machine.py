@@ -1,4 +1,4 @@
-"""Numba: whether it is there, its types, and instructions that it does not offer by itself."""
+"""What Numba is given: whether it is there, the names of its numbers, and instructions that it does not offer."""
 
 from __future__ import annotations
 
@@ -9,10 +9,46 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.box import Box
+from flowgraph.box import Box, Constant
 from flowgraph.errors import install_hint
 from flowgraph.plan.emitter import RefusedError
-from flowgraph.plan.numba.numbers import NUMBERS, number_name
+
+# Numbers as Numba compiles them: the names of their types, literals, conversions.
+
+NUMBERS = (
+    "bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float32", "float64", "complex64",
+    "complex128",
+)  # fmt: skip
+"""The dtypes of native numbers."""
+
+
+def number_name(dtype: np.dtype[Any], box: Box | None = None) -> str:
+    """What the type of a number is called in the source."""
+    if dtype.name not in NUMBERS or not dtype.isnative:
+        raise RefusedError(f"has the dtype {dtype}", box)
+    return dtype.name
+
+
+def literal(box: Constant) -> str:
+    """A constant without axes as it is written."""
+    value = box.value[()].item()
+    if box.dtype.kind == "c":
+        return f"{number_name(box.dtype, box)}(complex({value.real!r}, {value.imag!r}))"
+    return repr(value) if box.dtype.kind == "b" else f"{number_name(box.dtype, box)}({value!r})"
+
+
+def cast(text: str, old: np.dtype[Any], new: np.dtype[Any]) -> str:
+    """A number in another dtype."""
+    if old == new:
+        return text
+    if new.kind == "b":
+        return f"({text} != 0)"
+    if old.kind == "c" and new.kind != "c":
+        text = f"({text}).real"
+    return f"{number_name(new)}({text})"
+
+
+# Numba: whether it is there, its types, and instructions that it does not offer by itself.
 
 ALWAYS = (np.maximum, np.minimum, np.exp, np.log1p)
 """Functions that lines call for boxes of other names."""

@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 from flowgraph.box import Array, Box
 from flowgraph.plan.binding import Program, constant
 from flowgraph.plan.emitter import RefusedError, Request
 from flowgraph.plan.numba import compiling
-from flowgraph.plan.numba import pooling as pooling
-from flowgraph.plan.numba import reductions as reductions
-from flowgraph.plan.numba import table_rows as table_rows
-from flowgraph.plan.numba.compiled_calls import compiled_call
-from flowgraph.plan.numba.fusing import Fused, find_kernels, used_ufuncs
-from flowgraph.plan.numba.kernels import Addressed, address_of, addresses, kernel_of, number, signature_of, text_of
+from flowgraph.plan.numba.compiled_calls import bind_changer, compiled_call
+from flowgraph.plan.numba.kernels import (
+    Addressed,
+    address_of,
+    addresses,
+    find_kernels,
+    kernel_of,
+    number,
+    signature_of,
+    text_of,
+    used_ufuncs,
+)
 from flowgraph.plan.numba.machine import why_missing
-from flowgraph.plan.numpy.emit import Writer
+from flowgraph.plan.numpy.emit import Source, Writer
 from flowgraph.plan.numpy.emitter import NumPyEmitter
-from flowgraph.plan.numpy.tiling import Chain
-from flowgraph.plan.numpy.writing import Source
 from flowgraph.plan.rebuild import shape_of
-from flowgraph.plan.schedule import FindChains, Schedule
+from flowgraph.plan.schedule import FindKernels, Schedule
 from flowgraph.plan.shards.box import InPieces
 from flowgraph.printable import printable
 from flowgraph.shapes.spec import shape_text
@@ -35,28 +39,26 @@ class MixedWriter(Writer):
         super().__init__(plan, source)
         self.kernels: dict[tuple[str, tuple[str, ...]], str] = {}
         self.compiled = 0
+        self.local = plan.local_boxes()
 
-    def chain(self, chain: Chain) -> None:
+    def call_kernel(self, boxes: Sequence[Box]) -> None:
         """Write the call of a kernel."""
-        if not isinstance(chain, Fused):
-            super().chain(chain)
-            return
-        kernel = kernel_of(self, chain, self.address)
+        kernel = kernel_of(self, boxes, self.local, self.address)
         text = text_of(kernel)
         key = text, signature_of(kernel)
         if key not in self.kernels:
-            function = compiling.compiled_kernel(*key, frozenset(used_ufuncs(chain.boxes)))
+            function = compiling.compiled_kernel(*key, frozenset(used_ufuncs(boxes)))
             self.kernels[key] = self.source.bind_new("kernel", lambda memory: function)
         table = self.source.bind_new("arrays", functools.partial(addresses, kernel.fixed))
         at = self.source.bind_new("at", lambda memory: address_of(memory[table]))
         self.source.bind("number", constant("number", number).make)
         names = self.source.names
-        first, last = names[chain.boxes[0]], names[chain.boxes[-1]]
+        first, last = names[boxes[0]], names[boxes[-1]]
         which = first if first == last else f"{first} to {last}"
-        note = printable(f"{which} {shape_text(shape_of(chain.boxes[0]))}")
+        note = printable(f"{which} {shape_text(shape_of(boxes[0]))}")
         self.lines.append((f"    {self.kernels[key]}({', '.join([at, *kernel.given])})", note))
-        self.compiled += len(chain.boxes)
-        for box in chain.boxes:
+        self.compiled += len(boxes)
+        for box in boxes:
             self.texts[box] = self.out(box) if box in kernel.written else names[box]
 
     def function_of(self, box: Box) -> Callable[..., Any]:
@@ -66,7 +68,7 @@ class MixedWriter(Writer):
         return found or super().function_of(box)
 
     def _fill(self, box: Box, name: str, texts: list[str]) -> None:
-        self.compiled += table_rows.bind_changer(self, box)
+        self.compiled += bind_changer(self, box)
         filling = compiled_call(self.plan, box, fills=True)
         if filling is None:
             super()._fill(box, name, texts)
@@ -92,7 +94,7 @@ class MixedEmitter(NumPyEmitter):
     """Takes every graph that has lines for a kernel, and refuses the others, which NumPy runs as fast."""
 
     name: ClassVar[str] = "numba"
-    fused: FindChains | None = staticmethod(find_kernels)
+    fused: FindKernels | None = staticmethod(find_kernels)
 
     def why_missing(self) -> Any:
         """Whether Numba can be imported."""

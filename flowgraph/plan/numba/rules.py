@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+import functools
+import importlib
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
 from flowgraph.box import Box
+from flowgraph.boxes.elementwise.complex_numbers import Cast
+from flowgraph.boxes.elementwise.selection import Clip, Where
+from flowgraph.boxes.neural.activation import NormalCdf
+from flowgraph.boxes.neural.label import OneHot, PlacesOf, check_labels
+from flowgraph.boxes.neural.loss import BinaryCrossEntropy, Hinge
+from flowgraph.boxes.special.error_function import Erf, Erfc
 from flowgraph.errors import UsageError
-from flowgraph.plan.numba.numbers import number_name
+from flowgraph.plan.emitter import RefusedError
+from flowgraph.plan.numba.machine import cast, number_name
+from flowgraph.plan.numpy.ufuncs import ufunc_of
+from flowgraph.plan.rebuild import owner_of, shape_of
 from flowgraph.plan.rules import Condition, Rules, always
+
+# Rules of the Numba back end: which loops compute a box. `rule_for` registers one for a class of your own.
 
 Read = Callable[[Box, Sequence[str]], str]
 """The text of an element of a child."""
@@ -98,3 +111,170 @@ def block_for(*classes: type[Box], when: Condition = always) -> Callable[[AnyBlo
         return block
 
     return register
+
+
+# Boxes that refuse some values: the native function stops, and the box raises its error.
+
+
+class Check(NamedTuple):
+    """The place of the child that is looked at, when its value is wrong, and what raises then: (owner, box, values)."""
+
+    place: int
+    wrong: str
+    refusal: Callable[[Box, Any, Any], None]
+    when: Condition = always
+
+
+CHECKS: Rules[Check] = Rules()
+
+Refusal = TypeVar("Refusal", bound=Callable[[Box, Any, Any], None])
+
+
+def refusal_for(*classes: type[Box], place: int, wrong: str) -> Callable[[Refusal], Refusal]:
+    """Register what raises where the `value` of the child at `place` is `wrong`: a function of (owner, box, values).
+
+    In `wrong` stands `{value}` for the number, `{classes}` for the last size of the second child.
+    """
+
+    def register(refusal: Refusal) -> Refusal:
+        CHECKS.add(classes, Check(place, wrong, refusal))
+        return refusal
+
+    return register
+
+
+@refusal_for(PlacesOf, OneHot, place=0, wrong="{value} < 0 or {value} >= {classes}")
+def _labels(owner: Box, box: Box, values: Any) -> None:
+    check_labels(owner, values, shape_of(box.children[1])[-1])
+
+
+@refusal_for(BinaryCrossEntropy, place=1, wrong="{value} < 0 or {value} > 1")
+@refusal_for(Hinge, place=1, wrong="{value} != 1 and {value} != -1")
+def _targets(owner: Box, box: Box, values: Any) -> None:
+    speaker = owner if type(owner) is type(box) else box
+    speaker.fprop(np.zeros((), box.dtype), values)
+
+
+def _check(box: Box) -> Check:
+    check = CHECKS.of(box)
+    assert check is not None
+    return check
+
+
+def checked_child(box: Box) -> Box:
+    """The child whose values are looked at."""
+    return box.children[_check(box).place]
+
+
+def guard(box: Box, value: str, code: int) -> list[str]:
+    """Lines that leave the function if a value is wrong."""
+    shape = shape_of(box.children[1])
+    classes = shape[-1] if shape else 0
+    return [f"if {_check(box).wrong.format(value=value, classes=classes)}:", f"    return {code}"]
+
+
+def refuse(box: Box, values: Any) -> None:
+    """Raise what the box says of these values."""
+    _check(box).refusal(owner_of(box), box, values)
+
+
+# The expression for one element of a box, in what Numba compiles, with the numbers that NumPy would compute with.
+
+_OPERATORS: dict[Any, str] = {
+    np.add: "{} + {}", np.subtract: "{} - {}", np.multiply: "{} * {}", np.divide: "{} / {}", np.negative: "-{}",
+    np.positive: "{}", np.square: "{0} * {0}", np.greater: "{} > {}", np.greater_equal: "{} >= {}",
+    np.less: "{} < {}", np.less_equal: "{} <= {}", np.equal: "{} == {}", np.not_equal: "{} != {}",
+}  # fmt: skip
+
+
+def expression(box: Box, texts: Sequence[str]) -> str:
+    """One element of the box from those of its children."""
+    rule = RULES.of(box)
+    if rule is not None and rule.element is not None:
+        return rule.element(box, texts)
+    return _of_ufunc(box, texts)
+
+
+@element_for(Cast)
+def _cast(box: Cast, texts: Sequence[str]) -> str:
+    return cast(texts[0], box.children[0].dtype, box.dtype)
+
+
+@element_for(Where)
+def _where(box: Where, texts: Sequence[str]) -> str:
+    mask, yes, no = (
+        cast(text, child.dtype, dtype)
+        for text, child, dtype in zip(texts, box.children, (np.dtype(bool), box.dtype, box.dtype), strict=True)
+    )
+    return f"({yes} if {mask} else {no})"
+
+
+@element_for(Erf)
+def _erf(box: Erf, texts: Sequence[str]) -> str:
+    return _in_float64(box, texts, "erf({})")
+
+
+@element_for(Erfc)
+def _erfc(box: Erfc, texts: Sequence[str]) -> str:
+    return _in_float64(box, texts, "erfc({})")
+
+
+@element_for(NormalCdf)
+def _normal_cdf(box: NormalCdf, texts: Sequence[str]) -> str:
+    return _in_float64(box, texts, "0.5 * erfc(-0.7071067811865476 * {})")
+
+
+def _in_float64(box: Box, texts: Sequence[str], formula: str) -> str:
+    """A function of one real number that Numba has for float64 only."""
+    _real(box)
+    wide = np.dtype(np.float64)
+    return cast(formula.format(cast(texts[0], box.children[0].dtype, wide)), wide, box.dtype)
+
+
+@element_for(BinaryCrossEntropy)
+def _binary_cross_entropy(box: BinaryCrossEntropy, texts: Sequence[str]) -> str:
+    a, y = _real(box, texts)
+    return f"maximum({a}, {number_name(box.dtype)}(0)) - {a} * {y} + log1p(exp(minimum({a}, -{a})))"
+
+
+@element_for(Hinge)
+def _hinge(box: Hinge, texts: Sequence[str]) -> str:
+    a, y = _real(box, texts)
+    number = number_name(box.dtype)
+    return f"maximum({number}(1) - {a} * {y}, {number}(0))"
+
+
+@element_for(Clip)
+def _clip(box: Clip, texts: Sequence[str]) -> str:
+    number = number_name(box.dtype, box)
+    return f"minimum(maximum({_real(box, texts)[0]}, {number}({box.low!r})), {number}({box.high!r}))"
+
+
+def _real(box: Box, texts: Sequence[str] = ()) -> list[str]:
+    """The children in the dtype of the box, which has to be a real one."""
+    if box.dtype.kind != "f":
+        raise RefusedError(f"has no rule for Numba with dtype {box.dtype}", box)
+    return [cast(text, child.dtype, box.dtype) for text, child in zip(texts, box.children, strict=False)]
+
+
+def _of_ufunc(box: Box, texts: Sequence[str]) -> str:
+    ufunc = ufunc_of(box)
+    assert ufunc is not None
+    dtypes = ufunc.resolve_dtypes((*[child.dtype for child in box.children], None))
+    loop = "".join(d.char for d in dtypes[:-1]) + "->" + dtypes[-1].char
+    if loop not in _loops(ufunc):
+        raise RefusedError(f"has no rule for Numba with dtype {', '.join(str(d) for d in dtypes[:-1])}", box)
+    given = [cast(text, child.dtype, d) for text, child, d in zip(texts, box.children, dtypes, strict=False)]
+    if ufunc in _OPERATORS and dtypes[0].kind == "f":
+        return _OPERATORS[ufunc].format(*given)
+    return cast(f"{ufunc.__name__}({', '.join(given)})", dtypes[-1], box.dtype)
+
+
+@functools.cache
+def _loops(ufunc: np.ufunc) -> frozenset[str]:
+    """The dtypes for which Numba has its own version of a ufunc."""
+    ufunc_db: Any = importlib.import_module("numba.np.ufunc_db")
+    try:
+        return frozenset(ufunc_db.get_ufunc_info(ufunc))
+    except KeyError:
+        return frozenset()

@@ -9,14 +9,54 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Box
-from flowgraph.plan.names import Names
-from flowgraph.plan.numba.calls import Called, addresses_of
-from flowgraph.plan.numba.in_place_reuse import InPlaceReuse
+from flowgraph.plan.binding import Names
 from flowgraph.plan.numba.loops import Loops, is_literal, is_local, is_number, is_own
-from flowgraph.plan.numba.numbers import literal, number_name
-from flowgraph.plan.numba.places import element, is_rows, squeezed
+from flowgraph.plan.numba.machine import literal, number_name
+from flowgraph.plan.numba.places import Called, addresses_of, element, is_rows, squeezed
 from flowgraph.plan.rebuild import elements, shape_of
-from flowgraph.plan.schedule import Schedule
+from flowgraph.plan.schedule import Buffer, Schedule
+
+# In-place reuse: an output may overwrite an input that the same loop reads for the last time.
+
+
+@dataclass
+class InPlaceReuse:
+    """What loops read and write, by line: who may have the buffer of whom.
+
+    `reads` has, by array and loop, the last line that reads it there, -1 if another element than the loop's own is read
+    anywhere in it; `writes` has the loop and the line in which an array is written at the loop's own index.
+    """
+
+    reads: dict[Box, dict[int, int]] = field(default_factory=dict)
+    writes: dict[Box, tuple[int, int]] = field(default_factory=dict)
+
+    def read(self, base: Box, loop: int, line: int, own: bool) -> None:
+        """A line reads an element of the array."""
+        lines = self.reads.setdefault(base, {})
+        lines[loop] = line if own and lines.get(loop, 0) >= 0 else -1
+
+    def write(self, box: Box, loop: int, line: int) -> None:
+        """A line writes the element of the box at the loop's own index."""
+        self.writes[box] = loop, line
+
+    def reuse_dying_buffers(self, buffers: dict[Box, Buffer]) -> None:
+        """Let arrays have the buffers of those that die in the loop that writes them, before the line that does."""
+        dying: dict[int, list[Box]] = {}
+        for base, lines in self.reads.items():
+            if base in buffers and lines.get(buffers[base].last, -1) >= 0:
+                dying.setdefault(buffers[base].last, []).append(base)
+        for box, (loop, line) in self.writes.items():
+            if box not in buffers:
+                continue
+            for base in dying.get(loop, ()):
+                buffer = buffers[base]
+                if buffer.size == buffers[box].size and buffer.last == loop and self.reads[base][loop] <= line:
+                    buffer.last = buffers[box].last
+                    buffers[box] = buffer
+                    break
+
+
+# What grows while the loops of a native plan are written: its lines, the names of its arrays and numbers.
 
 
 @dataclass
@@ -81,7 +121,7 @@ class Writing:
         if box not in self.variables:
             name = self.native.names[box]
             self.variables[box] = (
-                self.taken.free(f"{name}_") if elements(box) > 1 and box in self.loops.stored else name
+                self.taken.free(f"{name}element") if elements(box) > 1 and box in self.loops.stored else name
             )
         return self.variables[box]
 
@@ -97,8 +137,8 @@ class Writing:
             name = self.native.names[base]
             own = shape == (shape_of(base) or (1,))
             if own and base in self.loops.of and elements(base) == 1:
-                name = self.taken.free(f"{name}_kept")
-            self.arrays[key] = name if own else self.taken.free(f"{name}_{'flat' if len(shape) == 1 else 'reshaped'}")
+                name = self.taken.free(f"{name}kept")
+            self.arrays[key] = name if own else self.taken.free(f"{name}{'flat' if len(shape) == 1 else 'reshaped'}")
         return self.arrays[key]
 
     def is_matrix(self, box: Box) -> bool:

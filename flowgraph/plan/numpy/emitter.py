@@ -13,21 +13,24 @@ from flowgraph.plan.arena import lay_out
 from flowgraph.plan.binding import Program
 from flowgraph.plan.blas import planned_for_one_thread
 from flowgraph.plan.emitter import Request
-from flowgraph.plan.new_values import nearest_first, with_new_values
-from flowgraph.plan.numpy import convolution as convolution
-from flowgraph.plan.numpy import pieces
-from flowgraph.plan.numpy import pooling as pooling
 from flowgraph.plan.numpy import sparse_rows as sparse_rows
-from flowgraph.plan.numpy.emit import Writer, emit
+from flowgraph.plan.numpy import windows as windows
+from flowgraph.plan.numpy.emit import Source, Writer, emit
 from flowgraph.plan.numpy.lines import is_written
-from flowgraph.plan.numpy.scratch import give_scratch
-from flowgraph.plan.numpy.writing import Source
+from flowgraph.plan.numpy.windows import give_scratch
 from flowgraph.plan.passes.flat_parameters import flatten_parameters
-from flowgraph.plan.passes.lookups import keep_rows
 from flowgraph.plan.passes.simplify import simplify
-from flowgraph.plan.passes.sparse_rows import add_at_rows
-from flowgraph.plan.schedule import Buffer, FindChains, FlatParameters, Schedule, schedule
-from flowgraph.plan.shards.box import InPieces, Part
+from flowgraph.plan.passes.sparse_rows import add_at_rows, keep_rows
+from flowgraph.plan.schedule import (
+    Buffer,
+    FindKernels,
+    FlatParameters,
+    Schedule,
+    nearest_first,
+    schedule,
+    with_new_values,
+)
+from flowgraph.plan.shards.box import InPieces, Part, bytes_of_pieces, text_of_pieces
 from flowgraph.plan.shards.split import in_pieces
 from flowgraph.plan.store import Store
 
@@ -37,7 +40,7 @@ class NumPyEmitter:
 
     name: ClassVar[str] = "numpy"
     standalone: ClassVar[bool] = False
-    fused: FindChains | None = None
+    fused: FindKernels | None = None
 
     def why_missing(self) -> None:
         """NumPy is always there."""
@@ -49,10 +52,8 @@ class NumPyEmitter:
     def schedule(self, request: Request) -> Schedule:
         """All passes; the boxes that new values, and joined arrays, are computed from come as early as they can."""
         without, parameters = request.without, request.store.parameters
-        graph = request.graph
-        if "pieces" not in without:
-            graph = in_pieces(graph, request.given, request.leaves)
-            self._make_programs(graph, request)
+        graph = in_pieces(request.graph, request.given, request.leaves, request.threads)
+        self._make_programs(graph, request)
         small = simplify(graph, without, len(parameters))
         if "sparse_rows" not in without:
             small = keep_rows(small, "common" not in without)
@@ -66,11 +67,10 @@ class NumPyEmitter:
         parts = [child for box in whole.boxes if isinstance(box, Concatenate) for child in box.children]
         early = nearest_first(whole, [*new, *parts])
         graph = Graph(*kept, *nearest_first(whole, new), along=(*nearest_first(whole, kept), *early))
-        tiles, updated = "tiling" not in without, dict(zip(parameters, new, strict=True))
-        plan = schedule(graph, updated, tiles, flat, ordered=True, fused=self.fused)
+        plan = schedule(graph, dict(zip(parameters, new, strict=True)), flat, ordered=True, fused=self.fused)
         for line, box in enumerate(graph.boxes):
             if isinstance(box, InPieces):
-                plan.buffers[box] = Buffer(pieces.bytes_of(box), line, plan.last[box])
+                plan.buffers[box] = Buffer(bytes_of_pieces(box), line, plan.last[box])
         give_scratch(plan)
         return plan
 
@@ -78,7 +78,7 @@ class NumPyEmitter:
         """Compile what boxes compute in pieces."""
         for box in graph.boxes:
             if isinstance(box, InPieces):
-                box.body.program_of = functools.partial(self._program, request.without | {"pieces"})
+                box.body.program_of = functools.partial(self._program, request.without)
                 with planned_for_one_thread():
                     box.body.programs.update({rows: box.body.program_of(part) for rows, part in box.body.parts.items()})
 
@@ -97,8 +97,8 @@ class NumPyEmitter:
         """The lines of a plan, or of a piece of the batch in it, by the writer that is made for a schedule."""
         kept = schedule.graph.outputs[: request.returned]
         source = emit(schedule, [*request.leaves, *request.reads], kept, writer)
-        buffers = {id(buffer): buffer for buffer in schedule.buffers.values() if buffer.is_own and not buffer.tile}
+        buffers = {id(buffer): buffer for buffer in schedule.buffers.values() if buffer.is_own}
         buffers.update({id(buffer): buffer for buffer in schedule.scratch.values()})
         copied = tuple([schedule.kinds[box] != "number" for box in kept])
-        inside = "".join(pieces.text_of(box) for box in schedule.graph.boxes if isinstance(box, InPieces))
+        inside = "".join(text_of_pieces(box) for box in schedule.graph.boxes if isinstance(box, InPieces))
         return Program(source.text + inside, source.text, source.bindings, lay_out(buffers.values()), copied)

@@ -9,8 +9,7 @@ import numpy as np
 
 from flowgraph.box import Box
 from flowgraph.errors import UsageError
-from flowgraph.plan.numpy.threads import in_threads
-from flowgraph.plan.passes.masking import keep_where
+from flowgraph.plan.numpy.ufuncs import keep_where
 from flowgraph.plan.rules import Condition, Rules, always, never
 
 
@@ -86,7 +85,7 @@ VIEWS: Rules[View] = Rules()
 NUMBERS: Rules[Value] = Rules()
 CALLS: Rules[Value] = Rules()
 
-_functions: dict[str, Any] = {"in_threads": in_threads, "keep_where": keep_where}
+_functions: dict[str, Any] = {"keep_where": keep_where}
 
 
 def rule_for(

@@ -1,38 +1,33 @@
-"""Multithreading over tiles of large arrays; NumPy releases the GIL in its loops."""
+"""Threads that compute pieces of a batch; NumPy releases the GIL in its loops."""
 
 from __future__ import annotations
 
 import contextvars
 import os
 from collections.abc import Callable, Sequence
-from itertools import pairwise
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from flowgraph.box.leaves import new_lock
+from flowgraph.errors import UsageError
 
 if TYPE_CHECKING:
     from concurrent.futures import Future, ThreadPoolExecutor
-
-Tile = TypeVar("Tile")
 
 _pool: ThreadPoolExecutor | None = None
 _making = new_lock()
 _working: contextvars.ContextVar[bool] = contextvars.ContextVar("working in threads", default=False)
 
 
-def count_threads() -> int:
-    """How many threads share the work: the cores that this process may use, or FLOWGRAPH_THREADS."""
-    given = os.environ.get("FLOWGRAPH_THREADS", "")
-    if given.isdigit() and int(given) > 0:
-        return int(given)
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+MOST = 64
+"""Threads that the pieces of plans run in, of all that are called at once: a bound on the memory of their stacks."""
 
 
-def shared(tiles: Sequence[Tile]) -> list[Sequence[Tile]]:
-    """The tiles in their order, divided into a share for each thread."""
-    shares = max(1, min(count_threads(), len(tiles)))
-    ends = [len(tiles) * number // shares for number in range(shares + 1)]
-    return [tiles[start:stop] for start, stop in pairwise(ends)]
+def threads_asked() -> int:
+    """Threads of plans for which nobody said a number: what FLOWGRAPH_THREADS says, else one."""
+    text = os.environ.get("FLOWGRAPH_THREADS", "1")
+    if not text.isdecimal() or not 1 <= int(text) <= MOST:
+        raise UsageError(f"FLOWGRAPH_THREADS: found {text!r}, needs a number of threads from 1 to {MOST}")
+    return int(text)
 
 
 def in_threads(work: Callable[[Sequence[Any]], None], shares: Sequence[Sequence[Any]]) -> None:
@@ -76,11 +71,11 @@ def _finish(futures: Sequence[Future[None]]) -> None:
 
 def _threads() -> ThreadPoolExecutor:
     global _pool
-    from concurrent.futures import ThreadPoolExecutor  # takes 5 ms, which an import of flowgraph need not wait for
+    from concurrent.futures import ThreadPoolExecutor  # loads `logging`, which an import of flowgraph need not wait for
 
     with _making:
         if _pool is None:
-            _pool = ThreadPoolExecutor(max(1, count_threads() - 1), thread_name_prefix="flowgraph")
+            _pool = ThreadPoolExecutor(MOST, thread_name_prefix="flowgraph")
         return _pool
 
 

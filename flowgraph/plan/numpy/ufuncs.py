@@ -7,7 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.box import Box, Elementwise
+from flowgraph.box import Array, Box, Constant, Elementwise
+from flowgraph.boxes.elementwise.selection import Where
+
+# Which boxes are one universal function of NumPy, so that a line of a plan can call it with a buffer to fill.
 
 
 def ufunc_of(box: Box) -> np.ufunc | None:
@@ -45,3 +48,38 @@ def _declared(cls: type[Box]) -> np.ufunc | None:
         if isinstance(function, np.ufunc) and function.nin == len(cls.child_names) and function.nout == 1:
             return function if cls.built_in else None
     return None
+
+
+# A choice between an array and zeros without a branch per element: the slope of a rectifier, many times faster.
+
+_WHOLE = {4: np.int32, 8: np.int64}
+
+
+def keep_where(mask: Array, array: Array, out: Array) -> Array:
+    """The array where the mask is true, else 0: the bits of each number and those of -1 or 0.
+
+    -1 is made in bytes and then widened: a ufunc that widens what it reads goes through a
+    buffer, and takes 1.5 times as long.
+    """
+    whole = _WHOLE[array.itemsize]
+    bits = out.view(whole)
+    np.copyto(bits, np.negative(mask.view(np.int8)))
+    np.bitwise_and(bits, array.view(whole), bits)
+    return out
+
+
+def keeps_or_zero(box: Where) -> bool:
+    """Whether the box chooses between a real array of its own shape and the number 0."""
+    mask, yes, no = box.children
+    return (
+        box.dtype in (np.float32, np.float64)
+        and _is_zero(no)
+        and yes.dtype == box.dtype
+        and mask.dtype.kind == "b"
+        and mask.shape == yes.shape == box.shape
+    )
+
+
+def _is_zero(box: Box) -> bool:
+    """A zero of positive sign."""
+    return isinstance(box, Constant) and box.shape == () and box.value == 0 and not np.signbit(box.value)

@@ -10,9 +10,8 @@ from flowgraph.boxes.linear_algebra.products import MatMul
 from flowgraph.boxes.neural.label import PlaceOf, PlacesOf
 from flowgraph.boxes.reduction.extremes import Max, Min
 from flowgraph.boxes.shape.reshaping import Reshape
-from flowgraph.plan.builder import Builder
 from flowgraph.plan.numpy.ufuncs import ufunc_of
-from flowgraph.plan.rebuild import elements, sizes_known
+from flowgraph.plan.rebuild import Builder, elements, sizes_known
 from flowgraph.shapes.indexing import ARRAY
 
 

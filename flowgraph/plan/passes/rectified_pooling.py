@@ -11,8 +11,7 @@ from flowgraph.boxes.elementwise.arithmetic import Divide, Multiply
 from flowgraph.boxes.elementwise.comparison import Equal, Greater
 from flowgraph.boxes.elementwise.selection import Maximum, Where
 from flowgraph.boxes.neural.pooling import MaxPool, SpreadToLargest, SpreadToRectified
-from flowgraph.plan.builder import Builder
-from flowgraph.plan.rebuild import number_of, sizes_known
+from flowgraph.plan.rebuild import Builder, number_of, sizes_known
 
 
 def rectified_last(make: Builder, box: Any) -> Box | None:

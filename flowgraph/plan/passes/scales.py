@@ -13,8 +13,7 @@ from flowgraph.boxes.reduction.sums import Sum
 from flowgraph.boxes.shape.arrangement import Transpose
 from flowgraph.boxes.shape.reshaping import BroadcastTo, Reshape
 from flowgraph.graph import Graph
-from flowgraph.plan.builder import Builder
-from flowgraph.plan.rebuild import all_sizes_known, elements, is_scalar, on_children, placed, shape_of
+from flowgraph.plan.rebuild import Builder, all_sizes_known, elements, is_scalar, on_children, placed, shape_of
 
 _MOST_MOVES = 8
 _MOST_FACTORS = 16

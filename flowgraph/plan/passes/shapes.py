@@ -1,25 +1,32 @@
-"""Elimination of redundant views and broadcasts: a view of a view is one view."""
+"""Simplification of views, casts, copies and sums of slices."""
 
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from flowgraph.box import Box, Elementwise
 from flowgraph.box.inference import axes_of
-from flowgraph.boxes.elementwise.arithmetic import Multiply
+from flowgraph.boxes.elementwise.arithmetic import Add, Multiply
 from flowgraph.boxes.elementwise.complex_numbers import Cast
 from flowgraph.boxes.engine.passing_on import InTraining
-from flowgraph.boxes.indexing.index import Index
+from flowgraph.boxes.indexing.index import Index, IndexAdd
 from flowgraph.boxes.reduction.extremes import Max, Min
 from flowgraph.boxes.reduction.sums import Sum
 from flowgraph.boxes.shape.arrangement import Transpose
+from flowgraph.boxes.shape.joining import Concatenate
 from flowgraph.boxes.shape.reshaping import BroadcastTo, Reshape
-from flowgraph.plan.builder import Builder
-from flowgraph.plan.passes.ranges import is_normal, is_unit
-from flowgraph.plan.rebuild import elements, is_scalar, number_of, sizes_known
+from flowgraph.graph import Graph
+from flowgraph.plan.passes.scalars import is_normal, is_unit
+from flowgraph.plan.rebuild import Builder, elements, is_scalar, number_of, on_children, rebuild, shape_of, sizes_known
 from flowgraph.shapes.size import product
 from flowgraph.shapes.spec import broadcast
+
+# Elimination of redundant views and broadcasts: a view of a view is one view.
 
 
 def reshape(make: Builder, box: Box) -> Box | None:
@@ -171,3 +178,162 @@ RULES: dict[type[Box], list[Any]] = {
 
 GATHERING: dict[type[Box], list[Any]] = {Sum: [factor_of_sum]}
 """Rules that bring signs outwards, to meet others; once factors stand where they cost least, these are left out."""
+
+
+# Reshapes of one turned array that cannot be views share one copy: the others are views of it.
+
+
+def share_copies(graph: Graph) -> Graph:
+    """The graph in which an array that is turned is copied once, for all shapes in which it is read."""
+    copied: dict[Box, Box] = {}
+
+    def rule(box: Box, children: tuple[Box, ...]) -> Box:
+        same = on_children(box, children)
+        if not isinstance(same, Reshape) or not _is_copied(same):
+            return same
+        first = copied.setdefault(same.children[0], same)
+        return same if first.shape == same.shape else Reshape(first, to=shape_of(same))
+
+    return rebuild(graph, rule)
+
+
+def _is_copied(box: Reshape) -> bool:
+    """Whether NumPy copies the elements, if those of the array that is turned lie in rows."""
+    (turned,) = box.children
+    if not isinstance(turned, Transpose) or not all(map(sizes_known, (box, turned))):
+        return False
+    rows = np.empty(shape_of(turned.children[0]), np.int8)
+    seen = np.asarray(turned.fprop(rows))
+    return bool(rows.size) and not np.shares_memory(seen.reshape(shape_of(box)), rows)
+
+
+# Sums whose terms are sums that nothing else reads: together they are one sum of several terms.
+
+
+def inner_sums(graph: Graph, fit: Callable[[Box, Box], bool]) -> set[Box]:
+    """Sums that one sum reads, once, as a term, where the two fit."""
+    readers: dict[Box, list[Box]] = {box: [box, box] for box in graph.outputs}
+    for box in graph.boxes:
+        for child in box.children:
+            readers.setdefault(child, []).append(box)
+    return {
+        box
+        for box, reading in readers.items()
+        if isinstance(box, Add) and len(reading) == 1 and isinstance(reading[0], Add) and fit(box, reading[0])
+    }
+
+
+def terms_of(box: Box, inner: set[Box]) -> list[Box]:
+    """What a sum adds, from left to right; in the place of an inner sum stand its terms."""
+    terms: list[Box] = []
+    stack = list(box.children)[::-1]
+    while stack:
+        term = stack.pop()
+        if term in inner:
+            stack += term.children[::-1]
+        else:
+            terms.append(term)
+    return terms
+
+
+# Arrays that are each zero but in a slice, added up: where the slices have no element in common they are joined.
+
+
+class Slice(NamedTuple):
+    """A box that is not zero in a range of one axis only."""
+
+    start: int
+    stop: int
+    axis: int
+    box: Box
+
+
+def join_slices(graph: Graph, make: Builder) -> Graph:
+    """The graph in which a sum of slices that have no element in common is one array, each of them copied once.
+
+    Gradients of parts of an array come as such sums: of the gates of a recurrent cell, of the steps of a sequence.
+    """
+    if sum(isinstance(box, IndexAdd) for box in graph.boxes) < 2:
+        return graph
+    inner = inner_sums(graph, _alike)
+    new: dict[Box, Box] = {}
+
+    def rule(box: Box, children: tuple[Box, ...]) -> Box:
+        new[box] = on_children(box, children)
+        if isinstance(box, Add) and box not in inner and sizes_known(box):
+            terms = terms_of(box, inner)
+            slices = _apart([term for term in terms if _alike(term, box)])
+            if len(slices) > 1:
+                total = _joined(make, box, [one._replace(box=new[one.box]) for one in slices])
+                joined = {one.box for one in slices}
+                for term in terms:
+                    if term not in joined:
+                        total = make.make(Add, total, new[term])
+                new[box] = total
+        return new[box]
+
+    return rebuild(graph, rule)
+
+
+def _alike(one: Box, other: Box) -> bool:
+    return one.shape == other.shape and one.dtype == other.dtype
+
+
+def _apart(terms: Sequence[Box]) -> list[Slice]:
+    """Slices along the axis of the first one without a common element, in their order, of terms that come once."""
+    times = Counter(terms)
+    found = [one for term in terms if times[term] == 1 and (one := _slice_of(term)) is not None]
+    taken: list[Slice] = []
+    for one in sorted((one for one in found if one.axis == found[0].axis), key=lambda one: one[:2]):
+        if not taken or taken[-1].stop <= one.start:
+            taken.append(one)
+    return taken
+
+
+def _slice_of(box: Box) -> Slice | None:
+    """Where along one axis the box is not zero, None where that is not one range of all other axes."""
+    if (
+        not isinstance(box, IndexAdd)
+        or len(box.children) != 2
+        or not sizes_known(box)
+        or not sizes_known(box.children[0])
+    ):
+        return None
+    shape = shape_of(box)
+    parts = list(box.index)
+    if any(part is None or part is Ellipsis for part in parts):
+        return None
+    found: Slice | None = None
+    for axis, (part, size) in enumerate(zip(parts, shape, strict=False)):
+        start, stop, step = _range_of(part, size)
+        if (start, stop, step) == (0, size, 1) and isinstance(part, slice):
+            continue
+        if found is not None or step != 1 or stop <= start:
+            return None
+        found = Slice(start, stop, axis, box)
+    return found
+
+
+def _range_of(part: Any, size: int) -> tuple[int, int, int]:
+    if isinstance(part, slice):
+        return part.indices(size)
+    place = int(part) % size
+    return place, place + 1, 1
+
+
+def _joined(make: Builder, box: Box, slices: Sequence[Slice]) -> Box:
+    """The slices end to end, zeros where there is none."""
+    shape, axis = shape_of(box), slices[0].axis
+    pieces: list[Box] = []
+    end = 0
+    for one in [*slices, Slice(shape[axis], shape[axis], axis, box)]:
+        if one.start > end:
+            pieces.append(make.make(BroadcastTo, make.constant(0, box.dtype), to=_sized(shape, axis, one.start - end)))
+        if one.box is not box:
+            pieces.append(make.make(Reshape, one.box.children[0], to=_sized(shape, axis, one.stop - one.start)))
+        end = one.stop
+    return pieces[0] if len(pieces) == 1 else make.make(Concatenate, *pieces, axis=axis)
+
+
+def _sized(shape: Sequence[int], axis: int, size: int) -> tuple[int, ...]:
+    return (*shape[:axis], size, *shape[axis + 1 :])

@@ -13,14 +13,12 @@ from flowgraph.boxes.elementwise.complex_numbers import Cast
 from flowgraph.boxes.neural.pooling import MaxPool
 from flowgraph.boxes.shape.reshaping import BroadcastTo
 from flowgraph.graph import Graph
-from flowgraph.plan.builder import Builder
 from flowgraph.plan.numpy.ufuncs import ufunc_of
-from flowgraph.plan.passes import batch_one, idioms, rectified_pooling, repeated, scalars, shapes, transpose_layout
-from flowgraph.plan.passes.accumulation import accumulate
-from flowgraph.plan.passes.copies import share_copies
-from flowgraph.plan.passes.disjoint import join_slices
+from flowgraph.plan.passes import batch_one, products, rectified_pooling, scalars, shapes, transpose_layout
+from flowgraph.plan.passes.products import accumulate
 from flowgraph.plan.passes.scales import move_scales
-from flowgraph.plan.rebuild import elements, on_children, rebuild, sizes_known
+from flowgraph.plan.passes.shapes import join_slices, share_copies
+from flowgraph.plan.rebuild import Builder, elements, on_children, rebuild, sizes_known
 
 PASSES = (
     "common",
@@ -38,8 +36,6 @@ PASSES = (
     "accumulation",
     "flat_parameters",
     "sparse_rows",
-    "tiling",
-    "pieces",
 )
 """What `fg.compile(..., without=[...])` can leave out."""
 
@@ -52,30 +48,37 @@ def simplify(graph: Graph, without: frozenset[str] = frozenset(), updated: int =
 
     The last `updated` outputs are new values of parameters.
     """
+    share = "common" not in without
+    # First what needs sums and products as they were written: the early rules move factors between them.
     if "repeated" not in without:
-        graph = repeated.sum_before_product(graph, builder(without))
+        graph = products.sum_before_product(graph, builder(without))
     if "slices" not in without:
         graph = join_slices(graph, builder(without))
+    # Then the rules that need no others and make a graph smaller, box by box: signs and factors gather at the outside.
     graph = reduce(graph, builder(without))
+    # The slope of a rectifier over pooling is recognised by the factors that it has now, 0.5 or none.
     if "pooling" not in without and any(isinstance(box, MaxPool) for box in graph.boxes):
-        graph = reduce(graph, Builder(rectified_pooling.RULES, "common" not in without))
+        graph = reduce(graph, Builder(rectified_pooling.RULES, share))
+    # Factors that have gathered go back to the smallest arrays, in one move each; what gathers them is left out now.
     if "scales" not in without:
         graph = move_scales(graph, builder(without, of_changes=True), updated)
-    share = "common" not in without
+    # Only now the ways of NumPy, which hide the algebra from the passes above. Layout before products with ones: it
+    # says whether sums go over rows or columns. Numbers of one example last: shapes do not change again.
     if "transpose_layout" not in without:
         graph = transpose_layout.transpose_scores(graph, Builder(_late_rules("transpose_layout", _classes()), share))
     if "products" not in without:
         graph = reduce(graph, Builder(_late_rules("products", _classes()), share))
     if "batch_one" not in without and any(map(batch_one.is_single, graph.boxes)):
         graph = reduce(graph, Builder(_late_rules("batch_one", _classes()), share))
-    if "common" not in without:
+    # At the end what counts how often a value is read.
+    if share:
         graph = share_copies(graph)
     return graph if "accumulation" in without else accumulate(graph)
 
 
 _LATE: dict[str, tuple[dict[type[Box], list[Any]], Any]] = {
     "transpose_layout": (transpose_layout.RULES, transpose_layout.elementwise),
-    "products": (idioms.RULES, idioms.same_axes),
+    "products": (products.RULES, products.same_axes),
     "batch_one": (batch_one.RULES, batch_one.elementwise),
 }
 """Rules by class, and one more for all that works element by element."""
@@ -106,8 +109,8 @@ def _early_rules(
         for cls in classes:
             rules.setdefault(cls, []).append(folded)
     of_scalars = scalars.OF_CHANGES if of_changes else scalars.RULES
-    listed_rules = [("scalars", of_scalars), ("shapes", shapes.RULES), ("repeated", repeated.RULES)]
-    listed_rules += [("labels", idioms.LABELS)]
+    listed_rules = [("scalars", of_scalars), ("shapes", shapes.RULES), ("repeated", products.REPEATED)]
+    listed_rules += [("labels", products.LABELS)]
     if not of_changes and "scalars" not in without:
         listed_rules += [("scalars", scalars.GATHERING), ("shapes", shapes.GATHERING)]
     for name, some in listed_rules:

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from flowgraph.box import Box
 from flowgraph.box.leaves import Parameter
 from flowgraph.boxes.elementwise.arithmetic import Add, Multiply, Negative, Subtract
-from flowgraph.boxes.indexing.index import IndexAdd
+from flowgraph.boxes.elementwise.complex_numbers import Cast
+from flowgraph.boxes.indexing.gather import PlacesOfRows
+from flowgraph.boxes.indexing.index import Index, IndexAdd
 from flowgraph.boxes.indexing.scatter import AddAtRows
+from flowgraph.boxes.linear_algebra.products import MatMul
+from flowgraph.boxes.shape.joining import Concatenate
 from flowgraph.boxes.shape.reshaping import BroadcastTo, Reshape
 from flowgraph.graph import Graph
-from flowgraph.plan.provenance import built_for
-from flowgraph.plan.rebuild import elements, is_scalar, sizes_known
+from flowgraph.plan.rebuild import Builder, built_for, elements, is_scalar, on_children, rebuild, shape_of, sizes_known
 from flowgraph.shapes.indexing import ARRAY
+
+# The change of a table by the gradient of a lookup is a change of the rows that were looked up, and of no other.
 
 FEWER = 8
 """How many times as many numbers a table has as the rows that are added to it.
@@ -86,3 +93,121 @@ def scaled(factor: Box | None, a: Box) -> Box:
         settings: Any = a.setting_values()
         return type(a)(scaled(factor, a.children[0]), **settings)
     return Negative(a) if factor is None else Multiply(factor, a)
+
+
+# The gradient of lookups is kept as rows and what is added to them, where it is read by rows or for its norm alone.
+
+
+class Added(NamedTuple):
+    """What is added to rows of zeros, and the numbers of the rows."""
+
+    a: Box
+    rows: Box
+
+
+def keep_rows(graph: Graph, share: bool = True) -> Graph:
+    """The graph in which no array of all rows of a table is made, where some are added to and some, or squares, read.
+
+    What is added to one row is added up at the last place that names it, in an array of as many rows as are named.
+    """
+    keeper = _Keeper(share)
+    return rebuild(graph, keeper.kept)
+
+
+class _Keeper:
+    """What has been made for one graph: each array once."""
+
+    def __init__(self, share: bool) -> None:
+        self.make = Builder({}, share=share)
+        self.parts: dict[Box, list[Added]] = {}
+
+    def kept(self, box: Box, children: tuple[Box, ...]) -> Box:
+        """What stands for a box on its new children."""
+        same = self.make.shared(on_children(box, children))
+        found: Box | None = None
+        if isinstance(same, Add | Subtract):
+            found = self.joined(same)
+        elif isinstance(same, Index) and same.index == (ARRAY,):
+            found = self.taken(same)
+        elif isinstance(same, MatMul) and is_scalar(same) and same.children[0] is same.children[1]:
+            found = self.squared(same)
+        return same if found is None else found
+
+    def added(self, box: Box) -> list[Added]:
+        """The terms of a sum of lookups' gradients; none where these are not much fewer rows than there are."""
+        if box in self.parts:
+            return self.parts[box]
+        found = rows_of(box) if box.shape and sizes_known(box) else None
+        return [Added(*found)] if found is not None and are_few(elements(found[0]), box) else []
+
+    def joined(self, box: Box) -> Box | None:
+        """The sum of two of them as one, of the rows of both."""
+        left, right = map(self.added, box.children)
+        if not left or not right or any(child.dtype != box.dtype for child in box.children):
+            return None
+        if isinstance(box, Subtract):
+            right = [Added(scaled(None, one.a), one.rows) for one in right]
+        parts = [*left, *right]
+        if not are_few(sum(elements(one.a) for one in parts), box):
+            return None
+        row = shape_of(box)[1:]
+        a = self.make.make(Concatenate, *[self._shaped(one.a, (elements(one.rows), *row)) for one in parts])
+        found = self.make.make(IndexAdd, a, self._zeros(box, shape_of(box)), self._numbers(parts), index=(ARRAY,))
+        self.parts[found] = parts
+        return found
+
+    def _numbers(self, parts: list[Added]) -> Box:
+        """The numbers of the rows of all terms, one after another."""
+        intp = np.dtype(np.intp)
+        cast = [one.rows if one.rows.dtype == intp else self.make.make(Cast, one.rows, to=intp) for one in parts]
+        return self.make.make(Concatenate, *[self._shaped(rows, (elements(rows),)) for rows in cast])
+
+    def taken(self, box: Index) -> Box | None:
+        """Some rows of the sum of all that is added to each."""
+        source, at = box.children
+        one = self._as_one(source)
+        if one is None or at.dtype.kind not in "iu" or not are_few(elements(box), source):
+            return None
+        if at is one.rows and elements(at) == 1:
+            return self._shaped(one.a, shape_of(box))
+        own = self._places(one.rows, one.rows, source)
+        if at is one.rows:
+            return self.make.make(Index, self._sums(one, own, 0), own, index=(ARRAY,))
+        places = self._places(one.rows, at, source)  # the row after the last is one of zeros
+        return self.make.make(Index, self._sums(one, own, 1), places, index=(ARRAY,))
+
+    def squared(self, box: MatMul) -> Box | None:
+        """The sum of the squares of all numbers."""
+        flat = box.children[0]
+        source = flat.children[0] if isinstance(flat, Reshape) else flat
+        one = self._as_one(source)
+        if one is None:
+            return None
+        sums = one.a
+        if elements(one.rows) > 1:
+            sums = self._sums(one, self._places(one.rows, one.rows, source), 0)
+        numbers = self._shaped(sums, (elements(sums),))
+        return self.make.make(MatMul, numbers, numbers)
+
+    def _as_one(self, box: Box) -> Added | None:
+        """What is added by one IndexAdd, or by a multiple of it."""
+        found = rows_of(box) if box.shape and sizes_known(box) else None
+        if found is None or not are_few(elements(found[0]), box) or not elements(found[1]):
+            return None
+        return Added(self.make.shared(found[0]), found[1])
+
+    def _places(self, rows: Box, at: Box, source: Box) -> Box:
+        return self.make.make(PlacesOfRows, rows, at, self._zeros(source, shape_of(source)))
+
+    def _sums(self, one: Added, places: Box, more: int) -> Box:
+        """What is added to each row that is named, at its last place; further rows of zeros."""
+        row = shape_of(one.a)[one.rows.ndim :]
+        like = self._zeros(one.a, (elements(one.rows) + more, *row))
+        return self.make.make(IndexAdd, one.a, like, places, index=(ARRAY,))
+
+    def _zeros(self, like: Box, shape: tuple[int, ...]) -> Box:
+        """An array that is read for its shape."""
+        return self.make.make(BroadcastTo, self.make.constant(0, like.dtype), to=shape)
+
+    def _shaped(self, box: Box, shape: tuple[int, ...]) -> Box:
+        return box if box.shape == shape else self.make.make(Reshape, box, to=shape)

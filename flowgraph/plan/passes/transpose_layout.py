@@ -14,10 +14,8 @@ from flowgraph.boxes.reduction.sums import Sum
 from flowgraph.boxes.shape.arrangement import Transpose
 from flowgraph.boxes.shape.reshaping import Reshape
 from flowgraph.graph import Graph
-from flowgraph.plan.builder import Builder
 from flowgraph.plan.numpy.ufuncs import ufunc_of
-from flowgraph.plan.provenance import built_for, owner_of
-from flowgraph.plan.rebuild import elements, on_children, rebuild, shape_of
+from flowgraph.plan.rebuild import Builder, built_for, elements, on_children, owner_of, rebuild, shape_of
 from flowgraph.shapes.indexing import ARRAY
 
 SHORT, MANY, LARGE = 32, 16, 256

@@ -1,21 +1,31 @@
-"""The box of what is computed on pieces of the batch, each in a thread of its own."""
+"""The box of what is computed on pieces of the batch, each in a thread of its own, and how they run."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from flowgraph.box import Array, Box, Constant, Value
-from flowgraph.boxes.engine.output_of import TUPLES_OF_ONE
+from flowgraph.boxes.engine.passing_on import TUPLES_OF_ONE
+from flowgraph.boxes.engine.passing_on import Part as Output
 from flowgraph.graph import Graph
 from flowgraph.graph.passes import forward
 from flowgraph.graph.table import total_flops
+from flowgraph.plan.arena import aligned, aligned_bytes
+from flowgraph.plan.binding import Memory, bind_alone
+from flowgraph.plan.blas import one_thread
+from flowgraph.plan.numpy.rules import Writes, call_for
+from flowgraph.plan.numpy.threads import in_threads
+from flowgraph.plan.rebuild import elements
 from flowgraph.plan.shards.rules import Shard
 from flowgraph.shapes.size import Shape
 from flowgraph.shapes.spec import Spec
+
+# The box of what is computed on pieces of the batch, each in a thread of its own.
 
 
 @dataclass(eq=False)
@@ -96,3 +106,122 @@ def cut_of(value: Array, cut: Shard | None, start: int, stop: int) -> Array:
     if cut is None:
         return value
     return value[(slice(None),) * cut.axis + (slice(start * cut.inner, stop * cut.inner),)]
+
+
+# Pieces of a batch in threads: each runs the program of a piece in memory of its own, and the sums are added.
+
+
+def bytes_of_pieces(box: InPieces) -> int:
+    """Bytes of the memory of all pieces, and of their results."""
+    programs = box.body.programs
+    of_pieces = sum(aligned(programs[stop - start].bytes) for start, stop in box.body.pieces)
+    return of_pieces + sum(aligned(elements(one) * one.dtype.itemsize) for one in box.body.whole.graph.outputs)
+
+
+class Running:
+    """The function of a box in pieces, in the memory of a plan from some byte on."""
+
+    def __init__(self, box: InPieces, memory: Memory, start: int) -> None:
+        self.box = box
+        self.pieces = box.body.pieces
+        self.memory = memory
+        self.whole: Callable[..., Any] | None = None
+        self._next = start
+        self.functions = self._bound()
+        self.results = [self._result(number) for number in range(len(box.outputs))]
+        self.targets = [self._targets(*piece) for piece in self.pieces]
+        self.found: list[Sequence[Any]] = [()] * len(self.pieces)
+        self.shares = [[number] for number in range(len(self.pieces))]
+
+    def _bound(self) -> list[Callable[..., Any]]:
+        sizes = [stop - start for start, stop in self.pieces]
+        made: dict[int, list[Callable[..., Any]]] = {}
+        for size, program in self.box.body.programs.items():
+            arenas = [self._bytes(program.bytes) for one in sizes if one == size]
+            made[size] = bind_alone(program, arenas, self.memory.store)
+        return [made[size].pop() for size in sizes]
+
+    def _bytes(self, size: int) -> Array:
+        start, self._next = self._next, self._next + aligned(size)
+        return self.memory.arena[start : start + size]
+
+    def _result(self, number: int) -> Array:
+        spec = self.box.outputs[number]
+        one = self.box.body.whole.graph.outputs[number]
+        return self._bytes(elements(one) * spec.dtype.itemsize).view(spec.dtype).reshape(spec.shape)
+
+    def _targets(self, start: int, stop: int) -> list[tuple[int, Array]]:
+        """The places where a piece writes results that have a batch."""
+        joins = enumerate(self.box.body.joins)
+        return [(i, cut_of(self.results[i], cut, start, stop)) for i, cut in joins if cut is not None]
+
+    def __call__(self, *values: Any) -> tuple[Any, ...]:
+        """The results for these values of the children.
+
+        Where a piece fails, the whole batch is computed at once, as without pieces: that raises the error which the
+        user knows, with its places and shapes.
+        """
+        try:
+            with one_thread:
+                in_threads(partial(self._work, values), self.shares)
+            return self._summed()
+        except Exception:
+            self.found = [()] * len(self.pieces)
+        return self._at_once(values)
+
+    def _at_once(self, values: Sequence[Any]) -> tuple[Any, ...]:
+        if self.whole is None:
+            body = self.box.body
+            assert body.program_of is not None
+            program = body.program_of(body.whole)
+            (self.whole,) = bind_alone(program, [aligned_bytes(program.bytes)], self.memory.store)
+        results: tuple[Any, ...] = self.whole(*values)
+        return results
+
+    def _work(self, values: Sequence[Any], numbers: Sequence[int]) -> None:
+        for number in numbers:
+            start, stop = self.pieces[number]
+            given = [cut_of(value, cut, start, stop) for value, cut in zip(values, self.box.body.reads, strict=True)]
+            self.found[number] = found = self.functions[number](*given)
+            for place, target in self.targets[number]:
+                np.copyto(target, found[place])
+
+    def _summed(self) -> tuple[Any, ...]:
+        first, second, *others = self.found
+        results: list[Any] = list(self.results)
+        for place, cut in enumerate(self.box.body.joins):
+            if cut is not None:
+                continue
+            if self.box.outputs[place].shape:
+                total = np.add(first[place], second[place], results[place])
+                for one in others:
+                    np.add(total, one[place], total)
+            else:
+                results[place] = sum((one[place] for one in others), first[place] + second[place])
+        return tuple(results)
+
+
+def _bind(writer: Writes, box: InPieces, texts: Sequence[str], name: str) -> list[str]:
+    """The function that runs the pieces, and its arguments."""
+    buffer = writer.plan.buffers[box]
+    return [writer.source.bind_new("in_pieces", lambda memory: Running(box, memory, buffer.start)), *texts]
+
+
+@call_for(InPieces, operands=_bind)
+def _in_pieces(box: InPieces, names: Sequence[str]) -> str:
+    return f"{names[0]}({', '.join(names[1:])})"
+
+
+@call_for(Output, when=lambda box: isinstance(box.children[0], InPieces))
+def _output(box: Output, names: Sequence[str]) -> str:
+    return f"{names[0]}[{box.index}]"
+
+
+def text_of_pieces(box: InPieces) -> str:
+    """The source of the functions of the pieces, for people to read."""
+    body = box.body
+    texts = []
+    for rows, program in body.programs.items():
+        places = " and ".join(f"{start} to {stop - 1}" for start, stop in body.pieces if stop - start == rows)
+        texts.append(f"\n# in_pieces, a thread for each piece: examples {places}\n{program.text}")
+    return "".join(texts)

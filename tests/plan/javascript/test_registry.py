@@ -8,10 +8,10 @@ from scipy import special
 
 import flowgraph as fg
 from flowgraph.errors import PlanError
-from flowgraph.plan.javascript.node import node_program
+from flowgraph.plan.javascript.emitter import node_program
 from flowgraph.plan.javascript.tracing import _UFUNCS
 from tests.cases import cases
-from tests.plan.test_registry import assert_plan_equals_graph
+from tests.plan.test_drawn_graphs import assert_plan_equals_graph
 
 pytestmark = pytest.mark.skipif(node_program() is None, reason="found no Node.js, which runs the modules")
 

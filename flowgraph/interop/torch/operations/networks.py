@@ -1,32 +1,45 @@
-"""Convolutions, pooling and attention."""
+"""Convolutions, pooling, attention, normalisation and losses."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from flowgraph.box.vocabulary import Foreign
 from flowgraph.boxes import (
-    Conv1d,
-    Conv2d,
-    Conv3d,
     ConvInput,
     MaxPool,
     MeanPool,
     Resize,
     arange_like,
     count_like,
+    log_softmax,
     softmax,
+    softplus,
 )
-from flowgraph.interop.fitting import shortest, shortest_padding
-from flowgraph.interop.rule_table import NoBoxesError
-from flowgraph.interop.torch.rules import rule_for
+from flowgraph.boxes.engine.passing_on import InTraining
+from flowgraph.interop.rules import (
+    CONVOLUTIONS,
+    NoBoxesError,
+    affine,
+    beyond,
+    channelwise,
+    likelihood_loss,
+    reduced,
+    shortest,
+    shortest_padding,
+    standardised,
+)
+from flowgraph.interop.torch.operations import register, with_memory
 from flowgraph.interop.torch.symbolic_sizes import filled
 
-CONVOLUTIONS: dict[int, Any] = {3: Conv1d, 4: Conv2d, 5: Conv3d}
-"""By the number of axes of their input."""
+REDUCTIONS = ("none", "mean", "sum")
+"""What is done with the losses of single examples, by PyTorch's number for it."""
+
+MEAN = 1
 
 
 def per_axis(given: Foreign, axes: int) -> Any:
@@ -35,21 +48,10 @@ def per_axis(given: Foreign, axes: int) -> Any:
     return listed * axes if len(listed) == 1 else listed
 
 
-def channelwise(a: Foreign, axes: int) -> Any:
-    """A number for each channel, before axes that follow."""
-    return np.reshape(a, (-1, *(1 for _ in range(axes))))
-
-
-@rule_for("aten.conv1d", "aten.conv2d", "aten.conv3d")
 def conv(
-    x: Foreign,
-    w: Foreign,
-    b: Foreign = None,
-    stride: Foreign = 1,
-    padding: Foreign = 0,
-    dilation: Foreign = 1,
+    x: Foreign, w: Foreign, b: Foreign = None, stride: Foreign = 1, padding: Foreign = 0, dilation: Foreign = 1,
     groups: int = 1,
-) -> Any:
+) -> Any:  # fmt: skip
     """A convolution of any number of axes; padding may be "same" or "valid"."""
     axes = len(w.shape) - 2
     batched = len(x.shape) == len(w.shape)
@@ -59,34 +61,13 @@ def conv(
         "dilation": shortest(per_axis(dilation, axes)),
         "groups": groups,
     }
-    h = CONVOLUTIONS[len(w.shape)](x if batched else x[None], w, **settings)
-    h = h if b is None else h + channelwise(b, axes)
+    h = affine(CONVOLUTIONS[len(w.shape)](x if batched else x[None], w, **settings), None, b, axes)
     return h if batched else h[0]
 
 
-@rule_for("aten.convolution")
-def convolution(  # noqa: PLR0913  the arguments of the operation
-    x: Foreign,
-    w: Foreign,
-    b: Foreign,
-    stride: Foreign,
-    padding: Foreign,
-    dilation: Foreign,
-    transposed: bool,
-    out_padding: Foreign,
-    groups: int,
-) -> Any:
-    """A convolution, or a transposed one."""
-    if transposed:
-        return conv_transpose(x, w, b, stride, padding, out_padding, groups, dilation)
-    return conv(x, w, b, stride, padding, dilation, groups)
-
-
-@rule_for("aten.conv_transpose1d", "aten.conv_transpose2d", "aten.conv_transpose3d")
 def conv_transpose(
-    x: Foreign, w: Foreign, b: Foreign = None,
-    stride: Foreign = 1, padding: Foreign = 0, output_padding: Foreign = 0, groups: int = 1,
-    dilation: Foreign = 1,
+    x: Foreign, w: Foreign, b: Foreign = None, stride: Foreign = 1, padding: Foreign = 0, output_padding: Foreign = 0,
+    groups: int = 1, dilation: Foreign = 1,
 ) -> Any:  # fmt: skip
     """The gradient of a convolution by its input, whose shape is that of `like`."""
     axes = len(w.shape) - 2
@@ -97,109 +78,86 @@ def conv_transpose(
         (x.shape[2 + i] - 1) * step[i] - 2 * pad[i] + gap[i] * (w.shape[2 + i] - 1) + 1 + more[i] for i in range(axes)
     ]
     like = filled((x.shape[0], w.shape[1] * groups, *sizes), x.dtype.type(0))
-    h: Any = ConvInput(x, w, like, stride=step, padding=pad, dilation=gap, groups=groups)
-    h = h if b is None else h + channelwise(b, axes)
+    h = affine(ConvInput(x, w, like, stride=step, padding=pad, dilation=gap, groups=groups), None, b, axes)
     return h if batched else h[0]
 
 
-@rule_for("aten.max_pool1d", "aten.max_pool2d", "aten.max_pool3d")
+def convolution(  # noqa: PLR0913  the arguments of the operation
+    x: Foreign, w: Foreign, b: Foreign, stride: Foreign, padding: Foreign, dilation: Foreign, transposed: bool,
+    out_padding: Foreign, groups: int,
+) -> Any:  # fmt: skip
+    """A convolution, or a transposed one."""
+    if transposed:
+        return conv_transpose(x, w, b, stride, padding, out_padding, groups, dilation)
+    return conv(x, w, b, stride, padding, dilation, groups)
+
+
 def max_pool(
-    a: Foreign,
-    size: Foreign,
-    stride: Foreign = (),
-    padding: Foreign = 0,
-    dilation: Foreign = 1,
+    a: Foreign, size: Foreign, stride: Foreign = (), padding: Foreign = 0, dilation: Foreign = 1,
     ceil_mode: bool = False,
-) -> Any:
+) -> Any:  # fmt: skip
     """The largest in each window; of numbers that tie, each gets its share of the gradient, in PyTorch the first."""
-    axes = len(size)
-    step = per_axis(stride, axes) or tuple(size)
-    pads = _pads(a, size, step, per_axis(padding, axes), per_axis(dilation, axes), ceil_mode)
-    return MaxPool(a, **_window(size, step, pads), dilation=shortest(per_axis(dilation, axes)))
+    gap = per_axis(dilation, len(size))
+    window = _window(a, size, stride, per_axis(padding, len(size)), gap, ceil_mode)
+    return MaxPool(a, **window, dilation=shortest(gap))
 
 
-@rule_for("aten.max_pool2d_with_indices", "aten.max_pool3d_with_indices")
-def max_pool_and_places(a: Foreign, *given: Foreign, **settings: Foreign) -> tuple[Any, ...]:
-    """The largest; the second result is memory of PyTorch's own backward."""
-    return max_pool(a, *given, **settings), None
-
-
-@rule_for("aten.avg_pool1d", "aten.avg_pool2d", "aten.avg_pool3d")
 def mean_pool(
-    a: Foreign, size: Foreign, stride: Foreign = (),
-    padding: Foreign = 0, ceil_mode: bool = False, count_include_pad: bool = True,
-    divisor_override: Foreign = None,
+    a: Foreign, size: Foreign, stride: Foreign = (), padding: Foreign = 0, ceil_mode: bool = False,
+    count_include_pad: bool = True, divisor_override: Foreign = None,
 ) -> Any:  # fmt: skip
     """The mean of each window."""
-    axes = len(size)
-    step = per_axis(stride, axes) or tuple(size)
-    pad = per_axis(padding, axes)
-    pads = _pads(a, size, step, pad, (1,) * axes, ceil_mode)
-    if pads != tuple((one, one) for one in pad) and count_include_pad and any(pad):
+    pad = per_axis(padding, len(size))
+    window = _window(a, size, stride, pad, (1,) * len(size), ceil_mode)
+    even = window["padding"] == shortest(pad)
+    if not even and count_include_pad and any(pad):
         raise NoBoxesError("avg_pool with ceil_mode, padding and count_include_pad")
-    counts = (count_include_pad or divisor_override is not None) and pads == tuple((one, one) for one in pad)
-    h: Any = MeanPool(a, **_window(size, step, pads), count_padding=counts or not any(map(any, pads)))
+    counts = even and (count_include_pad or divisor_override is not None or not any(pad))
+    h: Any = MeanPool(a, **window, count_padding=counts)
     return h if divisor_override is None else h * (math.prod(size) / divisor_override)
 
 
-def _window(size: Foreign, step: Foreign, pads: Foreign) -> dict[str, Any]:
-    """The settings of a pooling, as one would write them; a number as size is one for two axes."""
+def _window(a: Foreign, size: Foreign, stride: Foreign, pad: Foreign, gap: Foreign, ceil_mode: bool) -> dict[str, Any]:
+    """The settings of a pooling, as one would write them; a number as size is one for two axes.
+
+    Where a last window may begin inside and end outside, there is more padding at the end.
+    """
+    size, step = tuple(size), tuple(per_axis(stride, len(size)) or size)
+    spans = [d * (k - 1) + 1 for k, d in zip(size, gap, strict=True)]
+    rows = zip(a.shape[-len(size) :], spans, step, pad, strict=True)
+    pairs = [(p, p + (beyond(n, span, s, p, p) if ceil_mode else 0)) for n, span, s, p in rows]
     return {
-        "size": shortest(tuple(size)) if len(size) == 2 else tuple(size),
-        "stride": None if tuple(step) == tuple(size) else shortest(step),
-        "padding": shortest_padding(pads),
+        "size": shortest(size) if len(size) == 2 else size,
+        "stride": None if step == size else shortest(step),
+        "padding": shortest_padding(pairs),
     }
 
 
-def _pads(
-    a: Foreign, size: Foreign, step: Foreign, pad: Foreign, gap: Foreign, ceil_mode: bool
-) -> tuple[tuple[int, int], ...]:
-    """The padding at both ends; where a last window may begin inside and end outside, more at the end."""
-    pairs = [(one, one) for one in pad]
-    if ceil_mode:
-        for i, length in enumerate(a.shape[-len(size) :]):
-            span = gap[i] * (size[i] - 1) + 1
-            count = -(-(length + 2 * pad[i] - span) // step[i]) + 1
-            count -= (count - 1) * step[i] >= length + pad[i]
-            pairs[i] = (pad[i], max(pad[i], (count - 1) * step[i] + span - length - pad[i]))
-    return tuple(pairs)
+def adaptive(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A rule that reduces so many windows, of about equal size, along the last axes."""
 
+    def along_axis(a: Foreign, axis: int, count: Foreign) -> Any:
+        length = a.shape[axis]
+        if count is None or count == length:
+            return a
+        if count == 1:
+            return function(a, axis=axis, keepdims=True)
+        if length % count == 0:
+            shape = (*a.shape[:axis], count, length // count, *a.shape[axis + 1 :])
+            return function(np.reshape(a, shape), axis=axis + 1)
+        lead = (slice(None),) * axis
+        ends = [(i * length // count, -(-(i + 1) * length // count)) for i in range(count)]
+        parts = [function(a[(*lead, slice(*pair))], axis=axis, keepdims=True) for pair in ends]
+        return np.concatenate(parts, axis=axis)
 
-@rule_for("aten.adaptive_avg_pool1d", "aten.adaptive_avg_pool2d", "aten._adaptive_avg_pool2d")
-def adaptive_mean(a: Foreign, size: Foreign) -> Any:
-    """Means of so many windows, of about equal size, along the last axes."""
-    for i, count in enumerate(size):
-        axis = len(a.shape) - len(size) + i
-        a = _adaptive(a, axis, count, np.mean)
-    return a
-
-
-@rule_for("aten.adaptive_max_pool1d", "aten.adaptive_max_pool2d")
-def adaptive_max(a: Foreign, size: Foreign) -> tuple[Any, ...]:
-    """The largest of so many windows; the second result is memory of PyTorch's own backward."""
-    for i, count in enumerate(size):
-        a = _adaptive(a, len(a.shape) - len(size) + i, count, np.max)
-    return a, None
-
-
-def _adaptive(a: Foreign, axis: int, count: Foreign, reduce: Foreign) -> Any:
-    length = a.shape[axis]
-    if count is None or count == length:
+    def rule(a: Foreign, size: Foreign) -> Any:
+        for i, count in enumerate(size):
+            a = along_axis(a, len(a.shape) - len(size) + i, count)
         return a
-    if count == 1:
-        return reduce(a, axis=axis, keepdims=True)
-    if length % count == 0:
-        shape = (*a.shape[:axis], count, length // count, *a.shape[axis + 1 :])
-        return reduce(np.reshape(a, shape), axis=axis + 1)
-    parts = [
-        reduce(a[(*(slice(None) for _ in range(axis)), slice(i * length // count, -(-(i + 1) * length // count)))],
-               axis=axis, keepdims=True)
-        for i in range(count)
-    ]  # fmt: skip
-    return np.concatenate(parts, axis=axis)
+
+    return rule
 
 
-@rule_for("aten.scaled_dot_product_attention")
 def attention(
     q: Foreign, k: Foreign, v: Foreign, mask: Foreign = None, dropout_p: float = 0.0, is_causal: bool = False, *,
     scale: Foreign = None, enable_gqa: bool = False,
@@ -218,36 +176,20 @@ def attention(
     return softmax(scores, axis=-1) @ v
 
 
-@rule_for("aten.upsample_nearest1d.vec", "aten.upsample_nearest2d.vec", "aten.upsample_nearest3d.vec")
 def nearest(a: Foreign, size: Foreign, factors: Foreign = None) -> Any:
     """The element at the place that is rounded down; PyTorch takes twice the size of an image for a factor of 2."""
     if size is None and len(a.shape) == 4:
-        found = [math.floor(one * factor) / one for one, factor in zip(a.shape[2:], factors, strict=True)]
-        factors = [ratio if ratio in (1, 2) else one for ratio, one in zip(found, factors, strict=True)]
-    return _resized(a, size, factors, False, mode="nearest", coordinates="asymmetric", rounding="floor")
+        ratios = [math.floor(one * factor) / one for one, factor in zip(a.shape[2:], factors, strict=True)]
+        factors = [ratio if ratio in (1, 2) else one for ratio, one in zip(ratios, factors, strict=True)]
+    return resized(a, size, False, factors, mode="nearest", coordinates="asymmetric", rounding="floor")
 
 
-@rule_for(
-    "aten._upsample_nearest_exact1d.vec", "aten._upsample_nearest_exact2d.vec", "aten._upsample_nearest_exact3d.vec"
-)
 def nearest_exact(a: Foreign, size: Foreign, factors: Foreign = None) -> Any:
     """The element whose pixel the centre of the result lies in."""
-    return _resized(a, size, factors, False, mode="nearest", rounding="round_prefer_ceil")
+    return resized(a, size, False, factors, mode="nearest", rounding="round_prefer_ceil")
 
 
-@rule_for("aten.upsample_linear1d.vec", "aten.upsample_bilinear2d.vec", "aten.upsample_trilinear3d.vec")
-def linear(a: Foreign, size: Foreign, align_corners: bool, factors: Foreign = None) -> Any:
-    """Means of the two elements around each place, along each axis."""
-    return _resized(a, size, factors, align_corners, mode="linear")
-
-
-@rule_for("aten.upsample_bicubic2d.vec")
-def cubic(a: Foreign, size: Foreign, align_corners: bool, factors: Foreign = None) -> Any:
-    """Weighted means of the four elements around each place, along each axis."""
-    return _resized(a, size, factors, align_corners, mode="cubic")
-
-
-def _resized(a: Foreign, size: Foreign, factors: Foreign, align_corners: bool, **settings: Foreign) -> Any:
+def resized(a: Foreign, size: Foreign, align_corners: bool, factors: Foreign = None, **settings: Foreign) -> Any:
     """By the factors where they are given; where corners are aligned by the sizes, which then alone count."""
     if size is None and align_corners:
         size = [math.floor(one * factor) for one, factor in zip(a.shape[2:], factors, strict=True)]
@@ -257,7 +199,6 @@ def _resized(a: Foreign, size: Foreign, factors: Foreign, align_corners: bool, *
     return Resize(a, **number, **settings)
 
 
-@rule_for("aten.pixel_shuffle")
 def pixel_shuffle(a: Foreign, factor: int) -> Any:
     """Channels as places of a finer image."""
     *rest, c, h, w = a.shape
@@ -265,3 +206,160 @@ def pixel_shuffle(a: Foreign, factor: int) -> Any:
     n = len(rest)
     turned = np.transpose(apart, (*range(n), n, n + 3, n + 1, n + 4, n + 2))
     return np.reshape(turned, (*rest, c // factor**2, h * factor, w * factor))
+
+
+register({
+    "conv1d conv2d conv3d": conv,
+    "convolution": convolution,
+    "conv_transpose1d conv_transpose2d conv_transpose3d": conv_transpose,
+    "max_pool1d max_pool2d max_pool3d": max_pool,
+    "max_pool2d_with_indices max_pool3d_with_indices": with_memory(max_pool, 2),
+    "avg_pool1d avg_pool2d avg_pool3d": mean_pool,
+    "adaptive_avg_pool1d adaptive_avg_pool2d _adaptive_avg_pool2d": adaptive(np.mean),
+    "adaptive_max_pool1d adaptive_max_pool2d": with_memory(adaptive(np.max), 2),
+    "scaled_dot_product_attention": attention,
+    "upsample_nearest1d.vec upsample_nearest2d.vec upsample_nearest3d.vec": nearest,
+    "_upsample_nearest_exact1d.vec _upsample_nearest_exact2d.vec _upsample_nearest_exact3d.vec": nearest_exact,
+    "upsample_linear1d.vec upsample_bilinear2d.vec upsample_trilinear3d.vec": lambda *given: resized(
+        *given, mode="linear"
+    ),
+    "upsample_bicubic2d.vec": lambda *given: resized(*given, mode="cubic"),
+    "pixel_shuffle": pixel_shuffle,
+})  # fmt: skip
+
+
+def layer_norm(
+    x: Foreign, shape: Foreign, w: Foreign = None, b: Foreign = None, eps: float = 1e-5, cudnn: bool = True
+) -> Any:
+    """Every example moved and scaled to mean 0 and variance 1 over the last axes."""
+    return affine(standardised(x, tuple(range(-len(shape), 0)), eps), w, b)
+
+
+def rms_norm(x: Foreign, shape: Foreign, w: Foreign = None, eps: Foreign = None) -> Any:
+    """Every example scaled to a mean square of 1 over the last axes."""
+    epsilon = np.finfo(x.dtype).eps if eps is None else eps
+    square = np.mean(x * x, axis=tuple(range(-len(shape), 0)), keepdims=True)
+    return affine(x / np.sqrt(square + float(epsilon)), w, None)
+
+
+def group_norm(
+    x: Foreign, groups: int, w: Foreign = None, b: Foreign = None, eps: float = 1e-5, cudnn: bool = True
+) -> Any:
+    """Every group of channels of an example moved and scaled to mean 0 and variance 1."""
+    apart = np.reshape(x, (x.shape[0], groups, x.shape[1] // groups, *x.shape[2:]))
+    h = np.reshape(standardised(apart, tuple(range(2, len(apart.shape))), eps), x.shape)
+    return affine(h, w, b, len(x.shape) - 2)
+
+
+def batch_norm_in_use(
+    x: Foreign, w: Foreign, b: Foreign, mean: Foreign, var: Foreign, momentum: float, eps: float
+) -> Any:
+    """By the statistics that training has left."""
+    axes = len(x.shape) - 2
+    return affine((x - channelwise(mean, axes)) / np.sqrt(channelwise(var, axes) + eps), w, b, axes)
+
+
+def batch_norm_in_training(
+    x: Foreign, w: Foreign, b: Foreign, mean: Foreign, var: Foreign, training: bool, momentum: float, eps: float
+) -> tuple[Any, ...]:
+    """By the statistics of the batch; the last results are those that training leaves."""
+    if not training:
+        return (batch_norm_in_use(x, w, b, mean, var, momentum, eps), None, None, mean, var)
+    axes = (0, *range(2, len(x.shape)))
+    now = InTraining(np.mean(x, axis=axes), in_evaluation=mean), InTraining(np.var(x, axis=axes), in_evaluation=var)
+    new_mean = (1 - momentum) * mean + momentum * np.mean(x, axis=axes)
+    new_var = (1 - momentum) * var + momentum * np.var(x, axis=axes, ddof=1)
+    return batch_norm_in_use(x, w, b, *now, momentum, eps), None, None, new_mean, new_var
+
+
+def batch_norm_alone(x: Foreign, w: Foreign, b: Foreign, training: bool, momentum: float, eps: float) -> Any:
+    """By the statistics of the batch, which nobody keeps."""
+    return affine(standardised(x, (0, *range(2, len(x.shape))), eps), w, b, len(x.shape) - 2)
+
+
+register({
+    "layer_norm": layer_norm,
+    "native_layer_norm": with_memory(layer_norm, 3),
+    "rms_norm": rms_norm,
+    "group_norm": group_norm,
+    "_native_batch_norm_legit_no_training": with_memory(batch_norm_in_use, 3),
+    "_native_batch_norm_legit_functional": batch_norm_in_training,
+    "_native_batch_norm_legit.no_stats": with_memory(batch_norm_alone, 3),
+})  # fmt: skip
+
+
+def huber(size: Foreign, delta: float) -> Any:
+    """Squared for errors up to delta, linear beyond."""
+    return np.where(size <= delta, 0.5 * size * size, delta * (size - 0.5 * delta))
+
+
+def smooth_l1(size: Foreign, beta: float) -> Any:
+    """The Huber loss over beta."""
+    return size if beta == 0 else np.where(size < beta, 0.5 * size * size / beta, size - 0.5 * beta)
+
+
+def divergence(a: Foreign, target: Foreign, reduction: int = MEAN, *, log_target: bool = False) -> Any:
+    """target (log target - a), of the logarithms a."""
+    if log_target:
+        return reduced(np.exp(target) * (target - a), REDUCTIONS[reduction])
+    inside = np.where(target > 0, target, 1)
+    return reduced(np.where(target > 0, target * (np.log(inside) - a), 0), REDUCTIONS[reduction])
+
+
+def binary_cross_entropy(a: Foreign, target: Foreign, weight: Foreign = None, reduction: int = MEAN) -> Any:
+    """-target log a - (1 - target) log(1 - a); PyTorch keeps the logarithms above -100."""
+    losses = -target * np.maximum(np.log(a), -100) - (1 - target) * np.maximum(np.log1p(-a), -100)
+    return reduced(affine(losses, weight, None), REDUCTIONS[reduction])
+
+
+def with_logits(
+    a: Foreign, target: Foreign, weight: Foreign = None, pos_weight: Foreign = None, reduction: int = MEAN
+) -> Any:
+    """The same of σ(a)."""
+    share = softplus(-a) if pos_weight is None else (1 + (pos_weight - 1) * target) * softplus(-a)
+    return reduced(affine((1 - target) * a + share, weight, None), REDUCTIONS[reduction])
+
+
+def cross_entropy(
+    a: Foreign, target: Foreign, weight: Foreign = None, reduction: int = MEAN, ignore_index: int = -100,
+    smoothing: float = 0.0,
+) -> Any:  # fmt: skip
+    """-log softmax(a) at the target, a class for each example, or probabilities of the classes."""
+    axis = min(1, len(a.shape) - 1)
+    log_p = log_softmax(a, axis=axis)
+    if target.dtype.kind in "iu":
+        if smoothing:
+            raise NoBoxesError("cross_entropy with label smoothing of classes")
+        return negative_log_likelihood(log_p, target, weight, reduction, ignore_index)
+    if smoothing:
+        target = target * (1 - smoothing) + smoothing / a.shape[axis]
+    log_p = affine(log_p, weight, None, len(a.shape) - axis - 1)
+    return reduced(-np.sum(target * log_p, axis=axis), REDUCTIONS[reduction])
+
+
+def negative_log_likelihood(
+    log_p: Foreign, target: Foreign, weight: Foreign = None, reduction: int = MEAN, ignore_index: int = -100
+) -> Any:
+    """-log_p of the class of each example."""
+    axis = min(1, len(log_p.shape) - 1)
+    return likelihood_loss(log_p, target, weight, REDUCTIONS[reduction], ignore_index, axis)
+
+
+def of_difference(loss: Callable[..., Any]) -> Callable[..., Any]:
+    """A rule for a loss of the difference to the target, with a number that is 1 if left out."""
+    return lambda a, target, reduction=MEAN, *number: reduced(loss(a - target, *number), REDUCTIONS[reduction])
+
+
+register({
+    "mse_loss": of_difference(np.square),
+    "l1_loss": of_difference(np.abs),
+    "huber_loss": of_difference(lambda apart, delta=1.0: huber(np.abs(apart), delta)),
+    "smooth_l1_loss": of_difference(lambda apart, beta=1.0: smooth_l1(np.abs(apart), beta)),
+    "soft_margin_loss": lambda a, target, reduction=MEAN: reduced(softplus(-target * a), REDUCTIONS[reduction]),
+    "kl_div": divergence,
+    "binary_cross_entropy": binary_cross_entropy,
+    "binary_cross_entropy_with_logits": with_logits,
+    "cross_entropy_loss": cross_entropy,
+    "nll_loss nll_loss_nd nll_loss2d": negative_log_likelihood,
+    "nll_loss_forward nll_loss2d_forward": with_memory(negative_log_likelihood, 2),
+})  # fmt: skip

@@ -1,1 +1,0 @@
-"""Quantiles, weighted means, covariances."""

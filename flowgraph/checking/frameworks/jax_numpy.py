@@ -1,0 +1,160 @@
+"""Primitives of JAX as functions of NumPy, which take their parameters by name.
+
+The checker runs them on arrays, `flowgraph.interop.jax` on boxes; both convert the results to the dtype that JAX says.
+"""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from flowgraph.box.vocabulary import Foreign
+
+Rule = Callable[..., Any]
+
+
+def plain(function: Rule) -> Rule:
+    """A function of arrays alone, whose primitive has parameters that change nothing in its numbers."""
+    return lambda *arrays, **parameters: function(*arrays)
+
+
+def reduced(function: Rule) -> Rule:
+    """A reduction over the axes of the primitive."""
+    return lambda a, *, axes, **parameters: function(a, axis=tuple(axes)) if axes else a
+
+
+def place_of(function: Rule) -> Rule:
+    """The place of an extreme along an axis."""
+    return lambda a, *, axes, **parameters: function(a, axis=axes[0])
+
+
+def accumulated(function: Rule) -> Rule:
+    """What is accumulated along an axis, from its end where the primitive says so."""
+
+    def rule(a: Foreign, *, axis: int, reverse: bool, **parameters: Foreign) -> Any:
+        return np.flip(function(np.flip(a, axis), axis=axis), axis) if reverse else function(a, axis=axis)
+
+    return rule
+
+
+def of_truth_or_bits(of_truth: Rule, of_bits: Rule) -> Rule:
+    """One function of booleans, another one of the bits of whole numbers."""
+    return lambda a, *rest, **parameters: (of_truth if a.dtype == bool else of_bits)(a, *rest)
+
+
+def broadcast(a: Foreign, *, shape: Foreign, broadcast_dimensions: Foreign, **parameters: Foreign) -> Any:
+    """Axes at these places, repeated to the shape."""
+    placed = [1] * len(shape)
+    for size, place in zip(a.shape, broadcast_dimensions, strict=True):
+        placed[place] = size
+    moved = a if list(a.shape) == placed else np.reshape(a, tuple(placed))
+    return moved if tuple(placed) == tuple(shape) else np.broadcast_to(moved, tuple(shape))
+
+
+def reshaped(a: Foreign, *, new_sizes: Foreign, dimensions: Foreign = None, **parameters: Foreign) -> Any:
+    """In rows, in another shape."""
+    return np.reshape(a if dimensions is None else np.transpose(a, dimensions), tuple(new_sizes))
+
+
+def sliced(
+    a: Foreign, *, start_indices: Foreign, limit_indices: Foreign, strides: Foreign = None, **parameters: Foreign
+) -> Any:
+    """From starts to limits, in steps."""
+    bounds = zip(start_indices, limit_indices, strides or (1,) * len(start_indices), a.shape, strict=True)
+    return a[tuple(slice(None) if one[:3] == (0, one[3], 1) else slice(*one[:3]) for one in bounds)]
+
+
+def iota(*, shape: Foreign, dimension: int, **parameters: Foreign) -> Any:
+    """Numbers from 0 along an axis."""
+    sizes = [1] * len(shape)
+    sizes[dimension] = -1
+    return np.broadcast_to(np.arange(shape[dimension]).reshape(sizes), tuple(shape))
+
+
+def dot_general(a: Foreign, b: Foreign, *, dimension_numbers: Foreign, **parameters: Foreign) -> Any:
+    """The sum over some axes of products, for each index of others; a product of matrices where it is one."""
+    (of_a, of_b), (each_a, each_b) = dimension_numbers
+    stacked, last, before = tuple(range(len(each_a))), len(a.shape) - 1, len(b.shape) - 2
+    if tuple(each_a) == tuple(each_b) == stacked and len(b.shape) == len(stacked) + 2:
+        plain_product = len(stacked) == 0 and len(a.shape) in (1, 2)
+        if tuple(of_a) == (last,) and tuple(of_b) == (before,) and (plain_product or len(a.shape) == len(b.shape)):
+            return a @ b
+    letters = iter(string.ascii_letters)
+    left, right = [next(letters) for _ in a.shape], [next(letters) for _ in b.shape]
+    for one, other in (*zip(of_a, of_b, strict=True), *zip(each_a, each_b, strict=True)):
+        right[other] = left[one]
+    kept = [left[i] for i in each_a]
+    kept += [letter for i, letter in enumerate(left) if i not in each_a and i not in of_a]
+    kept += [letter for i, letter in enumerate(right) if i not in each_b and i not in of_b]
+    return np.einsum(f"{''.join(left)},{''.join(right)}->{''.join(kept)}", a, b)
+
+
+def select(which: Foreign, *cases: Foreign, **parameters: Foreign) -> Any:
+    """For each element the case of that number."""
+    if which.dtype == bool:
+        return np.where(which, cases[1], cases[0])
+    result = cases[-1]
+    for number in range(len(cases) - 2, -1, -1):
+        result = np.where(which == number, cases[number], result)
+    return result
+
+
+def integer_pow(a: Foreign, *, y: int, **parameters: Foreign) -> Any:
+    """A power with a whole number."""
+    return np.square(a) if y == 2 else 1 / a ** (-y) if y < 0 else a**y
+
+
+PLAIN: dict[str, Rule] = {
+    "neg": np.negative, "exp": np.exp, "exp2": np.exp2, "expm1": np.expm1, "log": np.log, "log1p": np.log1p,
+    "sqrt": np.sqrt, "cbrt": np.cbrt, "square": np.square, "sin": np.sin, "cos": np.cos, "tan": np.tan,
+    "asin": np.arcsin, "acos": np.arccos, "atan": np.arctan, "sinh": np.sinh, "cosh": np.cosh, "tanh": np.tanh,
+    "asinh": np.arcsinh, "acosh": np.arccosh, "atanh": np.arctanh, "abs": np.abs, "sign": np.sign,
+    "floor": np.floor, "ceil": np.ceil, "is_finite": np.isfinite,
+    "add": np.add, "add_any": np.add, "sub": np.subtract, "mul": np.multiply, "max": np.maximum,
+    "min": np.minimum, "eq": np.equal, "ne": np.not_equal, "lt": np.less, "le": np.less_equal,
+    "gt": np.greater, "ge": np.greater_equal,
+    "rsqrt": lambda a: 1 / np.sqrt(a),
+    "clamp": lambda low, a, high: np.where(a < low, low, np.where(a > high, high, a)),
+}  # fmt: skip
+"""Functions of arrays alone."""
+
+PRIMITIVES: dict[str, Rule] = {
+    **{name: plain(function) for name, function in PLAIN.items()},
+    **dict.fromkeys(("copy", "copy_p", "convert_element_type"), plain(lambda a: a)),
+    "and": of_truth_or_bits(np.logical_and, np.bitwise_and),
+    "or": of_truth_or_bits(np.logical_or, np.bitwise_or),
+    "xor": of_truth_or_bits(np.logical_xor, np.bitwise_xor),
+    "not": of_truth_or_bits(np.logical_not, np.invert),
+    "integer_pow": integer_pow,
+    "select_n": select,
+    "reduce_sum": reduced(np.sum),
+    "reduce_max": reduced(np.max),
+    "reduce_min": reduced(np.min),
+    "reduce_prod": reduced(np.prod),
+    "reduce_and": reduced(np.all),
+    "reduce_or": reduced(np.any),
+    "argmax": place_of(np.argmax),
+    "argmin": place_of(np.argmin),
+    "cumsum": accumulated(np.cumsum),
+    "cumprod": accumulated(np.cumprod),
+    "broadcast_in_dim": broadcast,
+    "reshape": reshaped,
+    "squeeze": lambda a, *, dimensions, **p: np.squeeze(a, axis=tuple(dimensions)) if dimensions else a,
+    "expand_dims": lambda a, *, dimensions, **p: np.expand_dims(a, tuple(dimensions)),
+    "transpose": lambda a, *, permutation, **p: np.transpose(a, tuple(permutation)),
+    "rev": lambda a, *, dimensions, **p: np.flip(a, tuple(dimensions)),
+    "slice": sliced,
+    "concatenate": lambda *arrays, dimension, **p: np.concatenate(arrays, axis=dimension),
+    "split": lambda a, *, sizes, axis, **p: tuple(np.split(a, np.cumsum(sizes)[:-1].tolist(), axis=axis)),
+    "iota": iota,
+    "dot_general": dot_general,
+}  # fmt: skip
+"""By the name of the primitive; what several of them give is a tuple."""
+
+OF_FLOATS: dict[str, Rule] = {
+    "pow": plain(np.power), "rem": plain(np.fmod), "atan2": plain(np.arctan2), "div": plain(np.divide),
+}  # fmt: skip
+"""Those that are the same of floats alone: whole numbers are divided in another way by XLA."""

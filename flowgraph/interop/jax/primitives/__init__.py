@@ -1,1 +1,0 @@
-"""The primitives of JAX as boxes, a file for each family; every file here is imported when rules are needed."""

@@ -1,0 +1,230 @@
+"""Operations element by element: arithmetic, functions, activations, comparisons, choices, casts."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import numpy as np
+
+from flowgraph import boxes
+from flowgraph.box import Box
+from flowgraph.box.vocabulary import Foreign
+from flowgraph.interop.onnx.export import Writer
+from flowgraph.interop.onnx.node import Node
+from flowgraph.interop.onnx.table import both, made_of, parts_for, read_as, read_by, reader_for, rule_for, write_by
+from flowgraph.interop.onnx.tensors import dtype_of
+from flowgraph.interop.rules import cast
+
+ARITHMETIC: dict[str, tuple[type[Box], ...]] = {
+    "Abs": (boxes.Absolute, boxes.Fabs), "Acos": (boxes.Arccos,), "Acosh": (boxes.Arccosh,), "Add": (boxes.Add,),
+    "Asin": (boxes.Arcsin,), "Asinh": (boxes.Arcsinh,), "Atan": (boxes.Arctan,), "Atanh": (boxes.Arctanh,),
+    "BitwiseAnd": (boxes.BitwiseAnd,), "BitwiseNot": (boxes.Invert,), "BitwiseOr": (boxes.BitwiseOr,),
+    "BitwiseXor": (boxes.BitwiseXor,), "Ceil": (boxes.Ceil,), "Cos": (boxes.Cos,), "Cosh": (boxes.Cosh,),
+    "Div": (boxes.Divide,), "Erf": (boxes.Erf,), "Exp": (boxes.Exp,), "Floor": (boxes.Floor,),
+    "Log": (boxes.Log,), "Max": (boxes.Maximum,), "Min": (boxes.Minimum,),
+    "Mul": (boxes.Multiply,), "Neg": (boxes.Negative,), "Pow": (boxes.Power,), "Reciprocal": (boxes.Reciprocal,),
+    "Relu": (boxes.ReLU,), "Round": (boxes.Rint,), "Sigmoid": (boxes.Sigmoid,), "Sign": (boxes.Sign,),
+    "Sin": (boxes.Sin,), "Sinh": (boxes.Sinh,), "Softplus": (boxes.Softplus,), "Sqrt": (boxes.Sqrt,),
+    "Sub": (boxes.Subtract,), "Tan": (boxes.Tan,), "Tanh": (boxes.Tanh,),
+}  # fmt: skip
+for _operation, _classes in ARITHMETIC.items():
+    both(_operation, *_classes, when=lambda box: box.dtype.kind != "b")
+
+LOGIC: dict[str, tuple[type[Box], ...]] = {
+    "And": (boxes.LogicalAnd, boxes.BitwiseAnd), "Or": (boxes.LogicalOr, boxes.BitwiseOr),
+    "Xor": (boxes.LogicalXor, boxes.BitwiseXor), "Not": (boxes.LogicalNot, boxes.Invert),
+}  # fmt: skip
+for _operation, _classes in LOGIC.items():
+    both(_operation, *_classes, when=lambda box: box.dtype.kind == "b", of=lambda box: bool)
+
+
+def common(box: Box) -> np.dtype[Any]:
+    """The dtype in which values are compared: ONNX knows no order of booleans."""
+    dtype = np.result_type(*(child.dtype for child in box.children))
+    return np.dtype(np.int32) if dtype.kind == "b" and not isinstance(box, boxes.Equal | boxes.NotEqual) else dtype
+
+
+for _operation, _class in {
+    "Equal": boxes.Equal, "Greater": boxes.Greater, "GreaterOrEqual": boxes.GreaterEqual, "Less": boxes.Less,
+    "LessOrEqual": boxes.LessEqual,
+}.items():  # fmt: skip
+    both(_operation, _class, of=common)
+both("IsNaN", boxes.IsNan, of=common, when=lambda box: box.children[0].dtype.kind == "f")
+both("IsInf", boxes.IsInf, of=common, when=lambda box: box.children[0].dtype.kind == "f")
+both("LeakyRelu", boxes.LeakyReLU, alpha=("slope", 0.01))
+both("Elu", boxes.ELU, alpha=("alpha", 1.0))
+both("Gelu", boxes.GELU, approximate=("approximate", "none"))
+
+
+def clipped(a: Foreign, low: float, high: float) -> Any:
+    """Between two numbers, in the dtype of the array."""
+    return np.minimum(np.maximum(a, a.dtype.type(low)), a.dtype.type(high))
+
+
+def quotient(a: Foreign, b: Foreign) -> Any:
+    """Of integers towards zero."""
+    if a.dtype.kind == "f":
+        return a / b
+    if a.dtype.kind == "u":
+        return np.floor_divide(a, b)
+    return (np.floor_divide(np.abs(a), np.abs(b)) * np.sign(a) * np.sign(b)).astype(a.dtype)
+
+
+read_as({
+    "Identity": lambda a: a,
+    "Where": np.where,
+    "Div": quotient,
+    "Pow": lambda a, b: np.power(a, b).astype(a.dtype),
+    "Max": lambda *arrays: functools.reduce(np.maximum, arrays),
+    "Min": lambda *arrays: functools.reduce(np.minimum, arrays),
+    "Sum": lambda *arrays: functools.reduce(np.add, arrays),
+    "Mean": lambda *arrays: functools.reduce(np.add, arrays) / len(arrays),
+    "Relu": lambda a: boxes.ReLU.apply(a) if a.dtype.kind == "f" else np.maximum(a, a.dtype.type(0)),
+    "PRelu": lambda a, slope: np.where(a < 0, a * slope, a),
+    "Softsign": lambda a: a / (1 + np.abs(a)),
+    "Mish": lambda a: a * np.tanh(boxes.Softplus.apply(a)),
+    "HardSwish": lambda a: a * clipped(a / 6 + 0.5, 0, 1),
+})  # fmt: skip
+
+
+read_by({
+    "BitShift": lambda node, a, b: (np.left_shift if node.get("direction") == "LEFT" else np.right_shift)(a, b),
+    "Swish": lambda node, a: a * boxes.Sigmoid.apply(node.get("alpha", 1.0) * a),
+    "HardSigmoid": lambda node, a: clipped(node.get("alpha", 0.2) * a + node.get("beta", 0.5), 0, 1),
+    "ThresholdedRelu": lambda node, a: np.where(a > node.get("alpha", 1.0), a, a.dtype.type(0)),
+    "Selu": lambda node, a: node.get("gamma", 1.0507009873554805) * boxes.ELU.apply(
+        a, alpha=node.get("alpha", 1.6732632423543772)
+    ),
+})  # fmt: skip
+
+
+@reader_for("Mod")
+def read_mod(node: Node, a: Foreign, b: Foreign) -> Any:
+    """The remainder, with the sign of the dividend where fmod=1, else with that of the divisor."""
+    if a.dtype.kind == "f" and not node.get("fmod", 0) and node.version < 28:
+        raise node.refuse("found floats with fmod=0, which ONNX does not define before opset 28")
+    return np.fmod(a, b) if node.get("fmod", 0) else np.remainder(a, b)
+
+
+@reader_for("Cast", "CastLike", idle=["saturate", "round_mode"])
+def read_cast(node: Node, a: Foreign, like: Foreign = None) -> Any:
+    """In the dtype of the attribute, or of another value."""
+    return cast(a, dtype_of(node.get("to"), "what is cast") if like is None else like.dtype)
+
+
+@reader_for("Clip")
+def read_clip(node: Node, a: Foreign, low: Foreign = None, high: Foreign = None) -> Any:
+    """Between bounds, of which each may be left out."""
+    for function, bound in ((np.maximum, node.get("min", low)), (np.minimum, node.get("max", high))):
+        if bound is not None:
+            a = function(a, a.dtype.type(bound) if isinstance(bound, float) else bound)
+    return a
+
+
+@reader_for("IsInf")
+def read_is_inf(node: Node, a: Foreign) -> Any:
+    """Whether a number is infinite, of both signs or of one."""
+    found = np.isinf(a)
+    if not node.get("detect_positive", 1):
+        found = found & (a < 0)
+    return found if node.get("detect_negative", 1) else found & (a > 0)
+
+
+@reader_for("Celu")
+def read_celu(node: Node, a: Foreign) -> Any:
+    """a above 0, else alpha (exp(a / alpha) - 1)."""
+    alpha, zero = node.get("alpha", 1.0), a.dtype.type(0)
+    return np.maximum(a, zero) + alpha * np.expm1(np.minimum(a, zero) / alpha)
+
+
+@reader_for("Shrink")
+def read_shrink(node: Node, a: Foreign) -> Any:
+    """Moved towards 0, and 0 between two bounds."""
+    bias, bound = node.get("bias", 0.0), node.get("lambd", 0.5)
+    return np.where(a < -bound, a + bias, np.where(a > bound, a - bias, a.dtype.type(0))).astype(a.dtype)
+
+
+@rule_for(boxes.Where)
+def write_where(writer: Writer, box: Box, condition: str, a: str, b: str) -> Any:
+    """A choice; of booleans, which runtimes do not choose from, by And and Or."""
+    condition, a, b = writer.cast(condition, bool), writer.cast(a, box.dtype), writer.cast(b, box.dtype)
+    if box.dtype != bool:
+        return writer.op("Where", condition, a, b, dtype=box.dtype)
+    return writer.op("Or", writer.op("And", condition, a), writer.op("And", writer.op("Not", condition), b))
+
+
+@rule_for(boxes.Fmod)
+@rule_for(boxes.Remainder, when=lambda box: box.dtype.kind in "iu")
+def write_mod(writer: Writer, box: Foreign, *names: str) -> Any:
+    """The remainder, with the sign of the dividend or with that of the divisor."""
+    fmod = 1 if isinstance(box, boxes.Fmod) else None
+    return writer.op("Mod", *[writer.cast(name, box.dtype) for name in names], fmod=fmod)
+
+
+@rule_for(boxes.FloorDivide, when=lambda box: box.dtype.kind in "iu")
+def write_floor_divide(writer: Writer, box: Foreign, *names: str) -> Any:
+    """Of integers: without the remainder, so that the quotient is a whole number."""
+    a, b = (writer.cast(name, box.dtype) for name in names)
+    return writer.op("Div", writer.op("Sub", a, writer.op("Mod", a, b)), b)
+
+
+write_by({
+    boxes.NotEqual: lambda writer, box, *names: writer.op(
+        "Not", writer.op("Equal", *[writer.cast(name, common(box)) for name in names], dtype=bool)
+    ),
+    boxes.Positive: lambda writer, box, a: writer.op("Identity", writer.cast(a, box.dtype)),
+    boxes.Cast: lambda writer, box, a: writer.cast(a, box.dtype),
+    boxes.Square: lambda writer, box, a: writer.op("Mul", *[writer.cast(a, box.dtype)] * 2),
+    boxes.ConstantPower: lambda writer, box, a: writer.op(
+        "Pow", writer.cast(a, box.dtype), writer.constant(box.exponent, box.dtype)
+    ),
+})  # fmt: skip
+
+
+@parts_for(boxes.FloorDivide, when=lambda box: box.dtype.kind == "f")
+def floor_divide(box: Box, a: Foreign, b: Foreign) -> Any:
+    """Of floats; by an infinite number -1 or 0, by zero what the quotient is."""
+    beyond = np.isinf(b) & np.logical_not(np.isinf(a) | np.isnan(a))
+    far = np.where((a != 0) & ((a < 0) != (b < 0)), box.dtype.type(-1), box.dtype.type(0))
+    near = np.where(beyond, box.dtype.type(1), b)
+    whole = np.where(b == 0, a / b, np.rint((a - np.remainder(a, near)) / near))
+    return np.where(beyond, far, whole)
+
+
+@parts_for(boxes.Clip)
+def clip(box: Foreign, a: Foreign) -> Any:
+    """The bounds that are finite."""
+    a = a if box.low == -np.inf else np.maximum(a, box.dtype.type(box.low))
+    return a if box.high == np.inf else np.minimum(a, box.dtype.type(box.high))
+
+
+@parts_for(boxes.Round)
+def rounded(box: Foreign, a: Foreign) -> Any:
+    """To so many decimals."""
+    scale = a.dtype.type(10.0 ** abs(box.decimals))
+    return np.rint(a * scale) / scale if box.decimals >= 0 else np.rint(a / scale) * scale
+
+
+@parts_for(boxes.NanToNum)
+def nan_to_num(box: Foreign, a: Foreign) -> Any:
+    """Finite numbers."""
+    info = np.finfo(box.dtype)
+    finite = np.where(np.isnan(a), box.dtype.type(box.nan), a)
+    finite = np.where(a == np.inf, box.dtype.type(info.max if box.posinf is None else box.posinf), finite)
+    return np.where(a == -np.inf, box.dtype.type(info.min if box.neginf is None else box.neginf), finite)
+
+
+@parts_for(boxes.Remainder)
+def remainder(box: Box, a: Foreign, b: Foreign) -> Any:
+    """Of the sign of the divisor."""
+    rest = np.fmod(a, b)
+    return np.where((rest != 0) & ((rest < 0) != (b < 0)), rest + b, rest)
+
+
+made_of({
+    boxes.Trunc: lambda box, a: np.where(a < 0, np.ceil(a), np.floor(a)),
+    boxes.IsFinite: lambda box, a: np.logical_not(np.isnan(a) | np.isinf(a)),
+    boxes.LeftShift: lambda box, a, b: a * np.power(box.dtype.type(2), b),
+    boxes.RightShift: lambda box, a, b: a // np.power(box.dtype.type(2), b),
+})  # fmt: skip

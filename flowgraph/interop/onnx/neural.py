@@ -1,0 +1,398 @@
+"""Convolutions, pooling, normalisation and losses."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from flowgraph import boxes
+from flowgraph.box import Constant
+from flowgraph.box.leaves import Parameter
+from flowgraph.box.vocabulary import Foreign
+from flowgraph.boxes.engine.shape_like import broadcast_like, reshape_like
+from flowgraph.boxes.neural.resizing import COORDINATES
+from flowgraph.boxes.neural.sliding import Sliding
+from flowgraph.interop.onnx.export import Writer
+from flowgraph.interop.onnx.node import Attributes, Node
+from flowgraph.interop.onnx.reduction import stashed
+from flowgraph.interop.onnx.shape import reshaped
+from flowgraph.interop.onnx.table import parts_for, read_by, reader_for, rule_for
+from flowgraph.interop.rules import CONVOLUTIONS, affine, beyond, channelwise, likelihood_loss, standardised
+from flowgraph.shapes.indexing import ARRAY
+from flowgraph.shapes.size import Size
+
+ROWS = (ARRAY,)
+
+
+class Window(NamedTuple):
+    """A sliding window: its size, stride, dilation and padding."""
+
+    size: tuple[int, ...]
+    stride: tuple[int, ...]
+    dilation: tuple[int, ...]
+    padding: tuple[tuple[int, int], ...]
+
+    @property
+    def spans(self) -> list[int]:
+        """From the first to the last element of the window."""
+        return [d * (k - 1) + 1 for k, d in zip(self.size, self.dilation, strict=True)]
+
+
+def window_of(node: Node, size: Foreign, shape: Foreign) -> Window:
+    """The window of an operation over axes of these sizes."""
+    count = len(size)
+    stride, dilation = tuple(node.get("strides", (1,) * count)), tuple(node.get("dilations", (1,) * count))
+    pads, auto = node.get("pads", (0,) * 2 * count), node.get("auto_pad", "NOTSET")
+    window = Window(tuple(size), stride, dilation, tuple(zip(pads[:count], pads[count:], strict=True)))
+    fits = len(stride) == len(dilation) == count and tuple(node.get("kernel_shape", size)) == tuple(size)
+    if any(pad < 0 for pad in pads) or not fits:
+        raise node.refuse(f"found pads={list(pads)}, strides={list(stride)}, dilations={list(dilation)}")
+    if auto in ("NOTSET", ""):
+        return window
+    if auto == "VALID":
+        return window._replace(padding=((0, 0),) * count)
+    if any(isinstance(one, Size) for one in shape) and any(one != 1 for one in stride):
+        raise node.refuse(f"found auto_pad={auto} with sizes that follow the batch")
+    totals = [
+        span - 1 if step == 1 else max((math.ceil(one / step) - 1) * step + span - one, 0)
+        for one, step, span in zip(shape, stride, window.spans, strict=True)
+    ]
+    return window._replace(padding=halves(totals, auto))
+
+
+def halves(totals: Foreign, auto: str) -> tuple[tuple[int, int], ...]:
+    """Padding in two halves for each axis, of which the one at the end is larger for SAME_UPPER."""
+    return tuple((n // 2, n - n // 2) if auto == "SAME_UPPER" else (n - n // 2, n // 2) for n in totals)
+
+
+@reader_for("Conv", light=False)
+def read_convolution(node: Node, x: Foreign, w: Foreign, bias: Foreign = None) -> Any:
+    """A convolution over 1 to 3 axes."""
+    if len(x.shape) not in CONVOLUTIONS:
+        raise node.refuse(f"found a convolution over {len(x.shape) - 2} axes, needs 1 to 3")
+    window = window_of(node, w.shape[2:], x.shape[2:])
+    h = CONVOLUTIONS[len(x.shape)].apply(
+        x, w, stride=window.stride, padding=window.padding, dilation=window.dilation, groups=node.get("group", 1)
+    )
+    return affine(h, None, bias, len(x.shape) - 2)
+
+
+@reader_for("ConvTranspose", light=False)
+def read_transposed(node: Node, x: Foreign, w: Foreign, bias: Foreign = None) -> Any:
+    """What a convolution sends back to its input, whose shape the attributes give."""
+    if len(x.shape) not in CONVOLUTIONS or any(isinstance(size, Size) for size in x.shape[2:]):
+        raise node.refuse(f"found an input of shape {tuple(x.shape)}, needs 1 to 3 axes of known sizes")
+    groups = node.get("group", 1)
+    given = Attributes({key: value for key, value in node.attributes.items() if key not in ("pads", "auto_pad")})
+    given.asked = node.attributes.asked  # what is asked of the node without padding is asked of the node
+    bare = window_of(replace(node, attributes=given), w.shape[2:], x.shape[2:])
+    padding, out = enlarged(node, bare, x.shape[2:])
+    like = np.broadcast_to(x[(slice(None), *(slice(0, 1),) * (len(out) + 1))], (x.shape[0], w.shape[1] * groups, *out))
+    h = boxes.ConvInput(x, w, like, stride=bare.stride, padding=padding, dilation=bare.dilation, groups=groups)
+    return affine(h, None, bias, len(x.shape) - 2)
+
+
+def enlarged(node: Node, bare: Window, shape: Foreign) -> tuple[Any, list[int]]:
+    """The padding of a transposed convolution, and the sizes that it gives."""
+    rest, auto = node.get("output_padding", (0,) * len(shape)), node.get("auto_pad", "NOTSET")
+    wanted, pads = node.get("output_shape"), node.get("pads", (0,) * 2 * len(shape))
+    full = [(n - 1) * s + k + r for n, s, k, r in zip(shape, bare.stride, bare.spans, rest, strict=True)]
+    if wanted is None and auto in ("SAME_UPPER", "SAME_LOWER"):
+        wanted = [n * s for n, s in zip(shape, bare.stride, strict=True)]
+    if wanted is None:
+        padding = tuple(zip(pads[: len(shape)], pads[len(shape) :], strict=True))
+        return padding, [f - sum(pair) for f, pair in zip(full, padding, strict=True)]
+    wanted = list(wanted[-len(shape) :])
+    return halves([max(f - size, 0) for f, size in zip(full, wanted, strict=True)], auto), wanted
+
+
+def attributes_of(sliding: Sliding) -> dict[str, Any]:
+    """The attributes of a window that slides."""
+    befores, afters = zip(*sliding.padding, strict=True)
+    return {
+        "kernel_shape": sliding.size, "strides": sliding.stride, "pads": (*befores, *afters),
+        "dilations": sliding.dilation,
+    }  # fmt: skip
+
+
+@rule_for(boxes.Conv1d, boxes.Conv2d, boxes.Conv3d, when=lambda box: box.dtype.kind == "f")
+def write_convolution(writer: Writer, box: Foreign, *names: str) -> Any:
+    """A convolution."""
+    given = [writer.cast(name, box.dtype) for name in names]
+    return writer.op("Conv", *given, group=box.groups, **attributes_of(box.sliding(box.children[1].shape)))
+
+
+def left_over(box: Foreign) -> list[int] | None:
+    """The elements along each axis that the last window position leaves over, if known."""
+    g, w, like = box.children
+    sliding = box.sliding(w.shape)
+    steps = zip(like.shape[2:], g.shape[2:], sliding.spans, sliding.stride, sliding.padding, strict=True)
+    rests = [size - ((count - 1) * stride + span - sum(pair)) for size, count, span, stride, pair in steps]
+    return None if any(isinstance(rest, Size) for rest in rests) else rests
+
+
+@rule_for(boxes.ConvInput, when=lambda box: box.dtype.kind == "f" and left_over(box) is not None)
+def write_transposed(writer: Writer, box: Foreign, g: str, w: str, like: str) -> Any:
+    """A transposed convolution."""
+    given = [writer.cast(name, box.dtype) for name in (g, w)]
+    settings = attributes_of(box.sliding(box.children[1].shape))
+    return writer.op("ConvTranspose", *given, group=box.groups, output_padding=left_over(box), **settings)
+
+
+@parts_for(boxes.ConvFilters)
+def filters(box: Foreign, g: Foreign, x: Foreign, like: Foreign) -> Any:
+    """A convolution in which examples are channels, steps and dilation change places."""
+    sliding = box.sliding(like.shape)
+    settings = {"stride": sliding.dilation, "dilation": sliding.stride, "padding": sliding.padding}
+    count, channels = like.shape[0] // box.groups, like.shape[1]
+    found = []
+    for group in range(box.groups):
+        some = x[:, group * channels : (group + 1) * channels].swapaxes(0, 1)
+        sent = g[:, group * count : (group + 1) * count].swapaxes(0, 1)
+        whole = CONVOLUTIONS[len(x.shape)](some, sent, **settings)
+        found.append(whole[(..., *map(slice, sliding.size))].swapaxes(0, 1))
+    return np.concatenate(found) if box.groups > 1 else found[0]
+
+
+@reader_for("MaxPool", "AveragePool", light=False)
+def read_pooling(node: Node, a: Foreign) -> Any:
+    """The largest element or the mean of each window."""
+    size = node.get("kernel_shape")
+    if node.outputs > 1 or node.get("storage_order", 0):
+        raise node.refuse("found a second output, the indices of the maxima")
+    window, largest = window_of(node, size, a.shape[2:]), node.kind == "MaxPool"
+    rest = [0] * len(size)
+    if node.get("ceil_mode", 0):
+        if any(isinstance(one, Size) for one in a.shape[2:]):
+            raise node.refuse("found ceil_mode with sizes that follow the batch")
+        rows = zip(a.shape[2:], window.spans, window.stride, window.padding, strict=True)
+        rest = [beyond(n, span, step, *pair) for n, span, step, pair in rows]
+    settings: dict[str, Any] = {"size": window.size, "stride": window.stride, "dilation": window.dilation}
+    counts = bool(node.get("count_include_pad", 0))
+    if not any(rest) and all(2 * pad <= one for one, pair in zip(size, window.padding, strict=True) for pad in pair):
+        settings["padding"] = window.padding
+        return (
+            boxes.MaxPool.apply(a, **settings) if largest else boxes.MeanPool.apply(a, count_padding=counts, **settings)
+        )
+    inner, more = [(0, 0), (0, 0), *window.padding], [(0, 0), (0, 0), *((0, number) for number in rest)]
+    if largest:
+        low = -np.inf if a.dtype.kind == "f" else np.iinfo(a.dtype).min
+        return boxes.MaxPool.apply(np.pad(a, np.add(inner, more).tolist(), constant_values=low), **settings)
+    if any(isinstance(one, Size) for one in a.shape[2:]):
+        raise node.refuse("found padding of more than half of a window with sizes that follow the batch")
+    node.few(math.prod(a.shape[2:]))
+    counted = np.pad(np.pad(np.ones((1, 1, *a.shape[2:])), inner, constant_values=float(counts)), more)
+    share = boxes.MeanPool.apply(counted, **settings).astype(a.dtype)
+    return boxes.MeanPool.apply(np.pad(a, np.add(inner, more).tolist()), **settings) / Constant(np.asarray(share))
+
+
+@rule_for(boxes.MaxPool, boxes.MeanPool, when=lambda box: box.dtype.kind == "f" and box.dtype.itemsize > 2)
+def write_pooling(writer: Writer, box: Foreign, a: str) -> Any:
+    """Over images of one channel: the axes before the window are examples."""
+    shape, settings = box.children[0].shape, attributes_of(box.sliding)
+    images = len(shape) == len(box.sliding.size) + 2
+    a = a if images else writer.op("Reshape", a, writer.shape((-1, 1, *shape[len(shape) - len(box.sliding.size) :])))
+    if isinstance(box, boxes.MeanPool):
+        found = writer.op("AveragePool", a, count_include_pad=int(box.count_padding), **settings)
+    else:
+        found = writer.op("MaxPool", a, **settings)
+    return found if images else reshaped(writer, found, box.shape)
+
+
+read_by({
+    "GlobalAveragePool": lambda node, a: np.mean(a, axis=tuple(range(2, len(a.shape))), keepdims=True),
+    "GlobalMaxPool": lambda node, a: np.max(a, axis=tuple(range(2, len(a.shape))), keepdims=True),
+})  # fmt: skip
+
+
+@reader_for("BatchNormalization", idle=["momentum"])
+def read_batch_normalization(
+    node: Node, x: Foreign, scale: Foreign, shift: Foreign, mean: Foreign, variance: Foreign
+) -> Any:
+    """With the mean and the variance that the file has, which are not trained."""
+    if node.get("training_mode", 0) or node.outputs > 1 or node.trains_by_age or not node.get("spatial", 1):
+        raise node.refuse("found batch normalisation in training mode, or with spatial=0")
+    mean, variance = (Constant(one.value, name=one.name) if isinstance(one, Parameter) else one
+                      for one in (mean, variance))  # fmt: skip
+    axes = len(x.shape) - 2
+    rate = scale / np.sqrt(variance + node.get("epsilon", 1e-5))
+    return affine(x - channelwise(mean, axes), rate, shift, axes).astype(x.dtype)
+
+
+@reader_for("InstanceNormalization")
+def read_instance_normalization(node: Node, x: Foreign, scale: Foreign, shift: Foreign) -> Any:
+    """Every channel of an example by itself."""
+    h = standardised(x, tuple(range(2, len(x.shape))), node.get("epsilon", 1e-5))
+    return affine(h, scale, shift, len(x.shape) - 2)
+
+
+@reader_for("GroupNormalization", idle=["stash_type"])
+def read_group_normalization(node: Node, x: Foreign, scale: Foreign, shift: Foreign) -> Any:
+    """Scale and shift are numbers of each group before opset 21, of each channel since."""
+    groups, channels = node.get("num_groups"), x.shape[1]
+    if isinstance(channels, Size) or groups < 1 or channels % groups or scale.shape[0] not in (groups, channels):
+        raise node.refuse(f"found {groups} groups of {channels} channels and {scale.shape[0]} numbers for their scales")
+    parts = stashed(node, np.reshape(x, (x.shape[0], groups, channels // groups, *x.shape[2:])))
+    h = standardised(parts, tuple(range(2, len(parts.shape))), node.get("epsilon", 1e-5)).astype(x.dtype)
+    if scale.shape[0] == channels:
+        return affine(np.reshape(h, x.shape), scale, shift, len(x.shape) - 2)
+    return np.reshape(affine(h, scale, shift, len(h.shape) - 2), x.shape)
+
+
+@reader_for("Resize", "Upsample", idle=["extrapolation_value"], light=False)
+def read_resize(node: Node, a: Foreign, *_: Foreign) -> Any:
+    """Upsample, and Resize of opset 10, know scales and asymmetric coordinates alone."""
+    old = node.kind == "Upsample" or node.version < 11
+    scales = node.get("scales") if "scales" in node.attributes else numbers_of(node, 1 if old else 2)
+    sizes = None if old else numbers_of(node, 3)
+    coordinates = "asymmetric" if old else node.get("coordinate_transformation_mode", "half_pixel")
+    known = coordinates in ("asymmetric", *COORDINATES)
+    if node.get("antialias", 0) or not known or (scales is None) == (sizes is None):
+        raise node.refuse(
+            f"found antialias={node.get('antialias', 0)}, the coordinates {coordinates!r}, scales={scales} and "
+            f"sizes={sizes}, needs antialias=0, coordinates among {', '.join(COORDINATES)}, and scales or sizes"
+        )
+    axes = [node.counted(axis, len(a.shape)) for axis in node.get("axes", range(len(a.shape)))]
+    settings = sizes_and_scales(node, a.shape, axes, scales, sizes)
+    return boxes.Resize.apply(
+        a,
+        **settings,
+        mode=node.get("mode", "nearest"),
+        coordinates=coordinates,
+        rounding="floor" if old else node.get("nearest_mode", "round_prefer_floor"),
+        cubic=node.get("cubic_coeff_a", -0.75),
+        exclude_outside=bool(node.get("exclude_outside", 0)),
+    )
+
+
+def numbers_of(node: Node, place: int) -> Any:
+    """The numbers of an input; None where the file has none."""
+    found = np.ravel(node.known(place)) if node.given(place) else ()
+    return list(found) if len(found) else None
+
+
+def sizes_and_scales(node: Node, shape: Foreign, axes: Foreign, scales: Foreign, sizes: Foreign) -> dict[str, Any]:
+    """The settings for the last axes, from the first one on that changes."""
+    policy = node.get("keep_aspect_ratio_policy", "stretch")
+    numbers = scales if sizes is None else sizes
+    if len(numbers) != len(axes):
+        raise node.refuse(f"found {len(numbers)} numbers for {len(axes)} axes")
+    changes = {
+        axis: one for axis, one in zip(axes, numbers, strict=True) if one != (1 if sizes is None else shape[axis])
+    }
+    first = min(changes, default=len(shape) - 1)
+    if any(isinstance(one, Size) for one in (*changes.values(), *(shape[first:] if sizes is not None else ()))):
+        raise node.refuse("found sizes that follow the batch along an axis that is resized")
+    if sizes is None:
+        return {"scale": tuple(float(changes.get(axis, 1)) for axis in range(first, len(shape)))}
+    if policy == "stretch":
+        return {"size": tuple(int(changes.get(axis, shape[axis])) for axis in range(first, len(shape)))}
+    ratios = [one / shape[axis] for axis, one in changes.items()] or [1.0]
+    ratio = min(ratios) if policy == "not_larger" else max(ratios)
+    return {
+        "size": tuple(
+            math.floor(shape[axis] * ratio + 0.5) if axis in axes else shape[axis] for axis in range(first, len(shape))
+        ),
+        "scale": tuple(float(ratio) if axis in axes else 1.0 for axis in range(first, len(shape))),
+    }
+
+
+@reader_for("LRN", light=False)
+def read_local_response(node: Node, x: Foreign) -> Any:
+    """Divided by a power of the squares in channels nearby."""
+    size, channels = node.get("size"), x.shape[1]
+    before = (size - 1) // 2
+    squares = np.pad(x * x, [(0, 0), (before, size - 1 - before), *[(0, 0)] * (len(x.shape) - 2)])
+    total = sum(squares[:, i : i + channels] for i in range(size))
+    alpha, beta, bias = node.get("alpha", 1e-4), node.get("beta", 0.75), node.get("bias", 1.0)
+    return x / np.power(bias + alpha / size * total, x.dtype.type(beta))
+
+
+@reader_for("SoftmaxCrossEntropyLoss", "NegativeLogLikelihoodLoss")
+def read_loss(node: Node, scores: Foreign, labels: Foreign, weights: Foreign = None) -> Any:
+    """Classes stand along axis 1."""
+    soft = node.kind == "SoftmaxCrossEntropyLoss"
+    logs = boxes.LogSoftmax.apply(scores, axis=1) if soft else scores
+    return likelihood_loss(logs, labels, weights, node.get("reduction", "mean"), node.get("ignore_index")), logs
+
+
+def is_one_resize(box: Foreign) -> bool:
+    """Whether the settings are attributes of the operation, whose numbers are of single precision."""
+    numbers = (box.cubic, *(box.scale or ()))
+    either = box.scale is None or (box.size is None and box.coordinates != "align_corners")  # of which runtimes differ
+    return box.dtype.kind == "f" and either and all(float(np.float32(one)) == one for one in numbers)
+
+
+@rule_for(boxes.Resize, when=is_one_resize)
+def write_resize(writer: Writer, box: Foreign, a: str) -> Any:
+    """The last axes in another size."""
+    sizes = [] if box.size is None else [writer.ints(*box.size)]
+    scales = "" if box.scale is None else writer.constant(np.array(box.scale, np.float32))
+    ndim = len(box.shape)
+    return writer.op(
+        "Resize", a, "", scales, *sizes,
+        axes=[*range(ndim - len(box.size or box.scale), ndim)],
+        mode=box.mode,
+        coordinate_transformation_mode=box.coordinates,
+        nearest_mode=box.rounding,
+        cubic_coeff_a=box.cubic,
+        exclude_outside=int(box.exclude_outside),
+    )  # fmt: skip
+
+
+def as_places(labels: Foreign, classes: Foreign) -> Any:
+    """Labels as class indices; a negative label becomes an index out of bounds, which a run refuses as well."""
+    return np.where(labels < 0, classes, labels)
+
+
+@parts_for(boxes.OneHot, when=lambda box: not isinstance(box.shape[-1], Size))
+def one_hot(box: Foreign, labels: Foreign, like: Foreign) -> Any:
+    """Rows of the identity."""
+    rows = Constant(np.eye(box.shape[-1], dtype=box.dtype))
+    return boxes.Index(rows, as_places(labels.astype(np.int64), box.shape[-1]), index=ROWS)
+
+
+def poisoned(value: Foreign, wrong: Foreign) -> Any:
+    """NaN for a target that the box refuses, as ONNX raises no errors of its own."""
+    return np.where(wrong, value.dtype.type(np.nan), value)
+
+
+@parts_for(boxes.BinaryCrossEntropy)
+def binary_cross_entropy(box: Foreign, logits: Foreign, targets: Foreign) -> Any:
+    """softplus(f) - f y."""
+    y = targets.astype(box.dtype)
+    return poisoned(boxes.Softplus(logits) - logits * y, (y < 0) | (y > 1))
+
+
+@parts_for(boxes.Hinge)
+def hinge(box: Foreign, f: Foreign, targets: Foreign) -> Any:
+    """max(0, 1 - f y)."""
+    y = targets.astype(box.dtype)
+    return poisoned(np.maximum(1 - f * y, box.dtype.type(0)), np.abs(y) != 1)
+
+
+@parts_for(boxes.MinusAt)
+def minus_at(box: Foreign, a: Foreign, places: Foreign, amount: Foreign) -> Any:
+    """Without what is sent to the places."""
+    sent = boxes.IndexAdd(broadcast_like(amount.astype(box.dtype), places), np.reshape(a, (-1,)), places, index=ROWS)
+    return a - reshape_like(sent, a)
+
+
+@parts_for(boxes.Convolve, boxes.Correlate, when=lambda box: not isinstance(box.children[1].shape[0], Size))
+def convolve(box: Foreign, a: Foreign, v: Foreign) -> Any:
+    """A convolution of one channel, whose filter is read from its end for np.convolve."""
+    full = isinstance(box, boxes.Convolve)
+    signals = (one.astype(box.dtype)[None, None, :] for one in (a, np.flip(v) if full else v))
+    return boxes.Conv1d(*signals, padding=(v.shape[0] - 1) * full)[0, 0]
+
+
+@parts_for(boxes.PlacesOf, when=lambda box: not box.columns and not isinstance(box.children[1].shape[-1], Size))
+def places_of(box: Foreign, labels: Foreign, like: Foreign) -> Any:
+    """Refused in the run: a place behind the last, for a label that is none."""
+    classes = like.shape[-1]
+    flat = np.reshape(labels.astype(np.int64), (-1,))
+    wrong = (flat < 0) | (flat >= classes)
+    return np.where(wrong, np.iinfo(np.int64).max, boxes.arange_like(flat) * classes + flat)

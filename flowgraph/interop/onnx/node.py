@@ -1,0 +1,243 @@
+"""One operation of a model that is being read: its attributes, inputs, and their values as far as they are known."""
+
+from __future__ import annotations
+
+import functools
+import operator
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from flowgraph import boxes
+from flowgraph.box import Box, Constant
+from flowgraph.box.leaves import Parameter
+from flowgraph.box.vocabulary import Foreign
+from flowgraph.boxes.indexing.index import lifted
+from flowgraph.errors import SavedFileError
+from flowgraph.shapes.size import Size, divide
+
+MOST_MADE = 1 << 20
+"""Elements of a value that is computed when the file is read."""
+
+
+class Attributes(dict[str, Any]):
+    """The attributes of an operation, and which of them were asked for."""
+
+    def __init__(self, given: Mapping[str, Any]) -> None:
+        super().__init__(given)
+        self.asked: set[str] = set()
+
+    def get(self, name: str, default: Foreign = None) -> Any:
+        """The attribute, or the default."""
+        self.asked.add(name)
+        return super().get(name, default)
+
+    def __getitem__(self, name: str) -> Any:
+        self.asked.add(name)
+        return super().__getitem__(name)
+
+    def __contains__(self, name: object) -> bool:
+        self.asked.add(str(name))
+        return super().__contains__(name)
+
+
+@dataclass
+class Node:
+    """An operation; `version` is that of the operator set that the model imports for its domain."""
+
+    kind: str
+    domain: str
+    version: int
+    name: str
+    attributes: Attributes
+    inputs: tuple[Box | None, ...]
+    outputs: int
+    contents: dict[Box, Any]
+    axes: dict[str, tuple[Box, int]]
+
+    def get(self, name: str, default: Foreign = None) -> Any:
+        """An attribute, or the default where the file leaves it out."""
+        return self.attributes.get(name, default)
+
+    @property
+    def trains_by_age(self) -> bool:
+        """Whether it is an operation of training because operator sets before 7 say so unless `is_test` is 1."""
+        return bool(self.version < 7 and not self.get("is_test", 0))
+
+    def known(self, place: int) -> Any:
+        """The value of an input, which must not depend on the inputs of the graph: numbers, or sizes of axes."""
+        box = self.inputs[place]
+        found = None if box is None else content(box, self.contents)
+        if found is None:
+            raise SavedFileError(
+                f"its input number {place + 1} is computed in the run, and flowgraph needs its value when the file is "
+                f"read; give it one, flowgraph.interop.onnx.load(path, known={{name: array}}), or export the model "
+                f"with it as a constant"
+            )
+        return found
+
+    def given(self, place: int) -> bool:
+        """Whether the file has an input at this place."""
+        return place < len(self.inputs) and self.inputs[place] is not None
+
+    def ints(self, name: str, place: int, default: Foreign = None) -> Any:
+        """Whole numbers that older operator sets have as an attribute, newer ones as an input."""
+        if name in self.attributes:
+            return tuple(int(one) for one in self.attributes[name])
+        if self.given(place):
+            return tuple(one if isinstance(one, Size) else int(one) for one in np.ravel(self.known(place)))
+        return default
+
+    def number(self, name: str, place: int, default: Foreign = None) -> Any:
+        """A number that older operator sets have as an attribute, newer ones as an input."""
+        if name in self.attributes:
+            return self.attributes[name]
+        if not self.given(place):
+            return default
+        value = np.ravel(self.known(place))
+        if value.size != 1:
+            raise SavedFileError(f"found {value.size} numbers as its input number {place + 1}, needs one")
+        return value[0]
+
+    def axis(self, name: str, default: int, ndim: int) -> int:
+        """An axis of an array with so many axes, counted from the front."""
+        return self.counted(self.get(name, default), ndim)
+
+    def counted(self, axis: int, ndim: int) -> int:
+        """The axis counted from the front; one that the array does not have is refused."""
+        if not -ndim <= axis < max(ndim, 1):
+            raise SavedFileError(f"found the axis {axis} of an array with {ndim} axes")
+        return int(axis) % max(ndim, 1)
+
+    def few(self, count: Foreign) -> int:
+        """A number of elements that are made when the file is read."""
+        if isinstance(count, Size) or not 0 <= count <= MOST_MADE:
+            raise SavedFileError(
+                f"found {count} elements to be made when the file is read, needs a number to {MOST_MADE}"
+            )
+        return int(count)
+
+    def refuse(self, problem: str) -> SavedFileError:
+        """The error for an attribute or input for which no box exists."""
+        return SavedFileError(f"{problem}; export the model without it")
+
+    def expanded(self, a: Foreign, shape: Sequence[Any]) -> Any:
+        """The array repeated to a shape, whose sizes may be those of axes of other boxes."""
+        lines = []
+        for axis, size in enumerate(shape):
+            if isinstance(size, Size):
+                if size not in self.axes:
+                    raise SavedFileError(f"its value has the size {size}, which is that of no axis of an input")
+                box, place = self.axes[size]
+                lines.append(lifted(boxes.arange_like(box, place), axis, len(shape)))
+        whole = tuple(1 if isinstance(size, Size) else size for size in shape)
+        if not lines:
+            known = not any(isinstance(size, Size) for size in a.shape)
+            return np.broadcast_to(a, np.broadcast_shapes(whole, *([a.shape] if known else [])))
+        like = Constant(np.zeros((), bool))
+        return np.broadcast_arrays(a, np.broadcast_to(like, whole), *lines)[0]
+
+
+def content(box: Box, contents: Mapping[Box, Any]) -> Any:
+    """The known value of a box before a run: None, numbers, or an object array with symbolic sizes."""
+    if isinstance(box, Constant | Parameter):
+        return np.asarray(box.value)
+    return contents.get(box)
+
+
+MOST = 4096
+"""Elements of a value that is followed."""
+
+
+def content_of(node: Node) -> Any:
+    """The known value of an operation, an array of objects that may contain symbolic sizes; None if unknown."""
+    if node.kind == "Shape" and node.inputs[0] is not None:
+        sizes = np.empty(len(node.inputs[0].shape), object)
+        sizes[:] = node.inputs[0].shape
+        return sizes[node.get("start", 0) : node.get("end")]
+    rule = FOLLOWED.get(node.kind)
+    if rule is None or node.domain or not node.inputs:
+        return None
+    given = [None if box is None else content(box, node.contents) for box in node.inputs]
+    if given[0] is None or not any(box in node.contents for box in node.inputs if box is not None):
+        return None
+    if any(one is None or one.size > MOST for one, box in zip(given, node.inputs, strict=True) if box is not None):
+        return None
+    try:
+        return np.asarray(rule(node, *[None if one is None else one.astype(object) for one in given]), object)
+    except (TypeError, ValueError, IndexError, ZeroDivisionError):
+        return None  # such as a quotient that is no polynomial: its value is known in the run
+
+
+def as_constant(known: Foreign, dtype: Foreign) -> Constant | None:
+    """A constant in place of a value in which no size of an axis is left."""
+    if known is None or any(isinstance(one, Size) for one in known.flat):
+        return None
+    return Constant(known.astype(dtype))
+
+
+def _quotient(one: Foreign, other: Foreign) -> Any:
+    found = divide(one, other) if isinstance(one, Size) or isinstance(other, Size) else int(one / other)
+    if found is None:
+        raise ValueError("the quotient of two symbolic sizes is not a polynomial; export the model with fixed sizes")
+    return found
+
+
+def _equal(one: Foreign, other: Foreign) -> bool:
+    """Sizes are never negative; whether two others agree is not known."""
+    if isinstance(one, Size) or isinstance(other, Size):
+        if one == other and isinstance(one, Size) and isinstance(other, Size):
+            return True
+        if min((x for x in (one, other) if not isinstance(x, Size)), default=0) < 0:
+            return False
+        raise ValueError(
+            "whether two symbolic sizes are equal is known only in a run; export the model with fixed sizes"
+        )
+    return bool(one == other)
+
+
+def _each(function: Callable[[Any, Any], Any]) -> Callable[..., Any]:
+    def of_two(a: Foreign, b: Foreign) -> Any:
+        if isinstance(a, Size) or isinstance(b, Size):
+            a, b = _as_whole(a), _as_whole(b)
+        return function(a, b)
+
+    return lambda node, a, b: np.frompyfunc(of_two, 2, 1)(a, b)
+
+
+def _as_whole(number: Foreign) -> Any:
+    """A number beside a symbolic size, whose polynomials have whole numbers only."""
+    if isinstance(number, Size):
+        return number
+    if not float(number).is_integer():
+        raise ValueError("a symbolic size and a fraction are no polynomial")
+    return int(number)
+
+
+def _sliced(node: Node, a: Foreign, *_: Foreign) -> Any:
+    (start,), (stop,) = node.ints("starts", 1), node.ints("ends", 2)
+    step = node.ints("steps", 4, (1,))[0]
+    return a[start:stop:step]
+
+
+FOLLOWED: Mapping[str, Callable[..., Any]] = {
+    "Add": _each(lambda a, b: a + b),
+    "Sub": _each(lambda a, b: a - b),
+    "Mul": _each(lambda a, b: a * b),
+    "Div": _each(_quotient),
+    "Equal": _each(_equal),
+    "Where": lambda node, condition, a, b: np.where(condition.astype(bool), a, b),
+    "Gather": lambda node, a, places: np.take(a, places.astype(int), axis=node.get("axis", 0)),
+    "Slice": _sliced,
+    "ReduceProd": lambda node, a, *_: np.reshape(
+        np.array(functools.reduce(operator.mul, a.flat, 1), object), (1,) * a.ndim if node.get("keepdims", 1) else ()
+    ),
+    "Cast": lambda node, a: a,
+    "Identity": lambda node, a: a,
+    "Concat": lambda node, *arrays: np.concatenate(arrays, axis=node.get("axis")),
+    "Unsqueeze": lambda node, a, *_: np.expand_dims(a, node.ints("axes", 1)),
+    "Squeeze": lambda node, a, *_: np.squeeze(a, node.ints("axes", 1)),
+    "Reshape": lambda node, a, shape: np.reshape(a, [int(one) for one in shape]),
+}

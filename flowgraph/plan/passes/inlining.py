@@ -1,0 +1,304 @@
+"""Inlining: a composite box is replaced by what its fprop is made of, so that a plan can share the parts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from typing import Any, TypeVar
+
+import numpy as np
+
+from flowgraph.box import Box, Constant, Leaf
+from flowgraph.boxes.elementwise.arithmetic import Multiply, Negative
+from flowgraph.boxes.elementwise.comparison import GreaterEqual
+from flowgraph.boxes.elementwise.exponential import ConstantPower, Exp, Square
+from flowgraph.boxes.elementwise.selection import Absolute, Maximum
+from flowgraph.boxes.engine.passing_on import Part
+from flowgraph.boxes.engine.shape_like import BroadcastLike, CountLike, ReshapeLike, SumLike, count
+from flowgraph.boxes.indexing.index import ArangeLike, IndexAdd
+from flowgraph.boxes.linear_algebra.products import MatMul, TensorDot
+from flowgraph.boxes.neural.activation import Sigmoid
+from flowgraph.boxes.reduction.sums import Mean, Sum
+from flowgraph.boxes.shape.reshaping import BroadcastTo, ExpandDims, Reshape, Squeeze
+from flowgraph.graph import Graph
+from flowgraph.plan.numpy.lines import is_written
+from flowgraph.plan.rebuild import all_sizes_known, built_for, has_owner, of_shape, on_children, rebuild
+from flowgraph.shapes.size import evaluate, product
+from flowgraph.shapes.spec import Spec
+
+# Specialisation: a graph with named sizes becomes one with numbers, and what depends on shapes is constant.
+
+
+def concrete_leaves(graph: Graph, shapes: Mapping[Box, tuple[int, ...]], sizes: Mapping[str, int]) -> dict[Box, Box]:
+    """For each leaf that is fed or drawn, the leaf of a known shape that stands for it."""
+    leaves: dict[Box, Box] = {box: of_shape(box, shapes[box]) for box in graph.inputs}
+    for box in graph.randoms:
+        leaves[box] = of_shape(box, tuple(evaluate(size, sizes) for size in box.shape))
+    return leaves
+
+
+def specialise(graph: Graph, leaves: Mapping[Box, Box]) -> Graph:
+    """The graph on these leaves, where what followed their shapes is fixed."""
+
+    def rule(box: Box, children: tuple[Box, ...]) -> Box:
+        return leaves.get(box, box) if not children else in_numbers(on_children(box, children))
+
+    return rebuild(graph, rule)
+
+
+def in_numbers(box: Box) -> Box:
+    """A box that follows the shape of a child becomes one with that shape as a setting, if it is known."""
+    if not all_sizes_known(box):
+        return box
+    if isinstance(box, CountLike):
+        return Constant(box.dtype.type(count(box.children[0].shape, box.axis)))
+    if isinstance(box, ArangeLike):
+        return Constant(np.arange(box.shape[0]))
+    if isinstance(box, SumLike):
+        return _sum_to(box.children[0], box.shape)
+    if isinstance(box, BroadcastLike):
+        return BroadcastTo(box.children[0], to=box.shape)
+    if isinstance(box, ReshapeLike | Reshape | ExpandDims | Squeeze):
+        return Reshape(box.children[0], to=box.shape)
+    return _without_like(box)
+
+
+def _sum_to(a: Box, shape: tuple[Any, ...]) -> Box:
+    """The sum over the axes along which `shape` was broadcast to that of `a`."""
+    extra = len(a.shape) - len(shape)
+    axes = tuple(i for i, size in enumerate(a.shape) if i < extra or shape[i - extra] != size)
+    summed = Sum(a, axis=axes) if axes else a
+    return summed if summed.shape == shape else Reshape(summed, to=shape)
+
+
+def _without_like(box: Box) -> Box:
+    """A child that is read for its shape and dtype only is a zero of that shape."""
+    if "like" not in box.constant_children or "like" not in box.child_names:
+        return box
+    place = box.child_names.index("like")
+    like = box.children[place]
+    if isinstance(like, BroadcastTo) and isinstance(like.children[0], Constant):
+        return box
+    zeros = BroadcastTo(Constant(np.zeros((), like.dtype)), to=like.shape)
+    return on_children(box, (*box.children[:place], zeros, *box.children[place + 1 :]))
+
+
+# Outputs that nothing reads are not computed, of boxes that can do without them.
+
+Fewer = Callable[[Any, Set[int]], Mapping[int, Box]]
+"""Makes of a box, and the places of the outputs that are read, what stands for each of these."""
+
+AnyFewer = TypeVar("AnyFewer", bound=Fewer)
+
+_fewer: dict[type[Box], Fewer] = {}
+
+
+def fewer_for(cls: type[Box]) -> Callable[[AnyFewer], AnyFewer]:
+    """Register how boxes of a class compute fewer outputs than they have."""
+
+    def register(fewer: AnyFewer) -> AnyFewer:
+        _fewer[cls] = fewer
+        return fewer
+
+    return register
+
+
+def has_unread(graph: Graph) -> bool:
+    """Whether the graph has boxes that may be made smaller."""
+    return any(type(box) in _fewer for box in graph.boxes)
+
+
+def without_unread(graph: Graph) -> Graph:
+    """The graph in which boxes of several outputs compute those that are read: a loop keeps no carries for nobody."""
+    read = _read(graph)
+    fewer: dict[Box, Mapping[int, Box]] = {}
+
+    def rule(box: Box, children: tuple[Box, ...]) -> Box:
+        if isinstance(box, Part) and box.children[0] in fewer:
+            return fewer[box.children[0]][box.index]
+        found = on_children(box, children)
+        places = read.get(box, set())
+        if type(box) in _fewer and len(places) < len(box.outputs):
+            fewer[box] = _fewer[type(box)](found, places)
+            _own(fewer[box].values(), found, box)
+        return found
+
+    return rebuild(graph, rule)
+
+
+def _read(graph: Graph) -> dict[Box, set[int]]:
+    """The outputs that are read, of each box that has several."""
+    read: dict[Box, set[int]] = {box: set() for box in graph.boxes if len(box.outputs) > 1}
+    for box in graph.boxes:
+        for child in box.children:
+            if child in read:
+                read[child] |= {box.index} if isinstance(box, Part) else set(range(len(child.outputs)))
+    for output in graph.outputs:
+        if output in read:
+            read[output] = set(range(len(output.outputs)))
+    return read
+
+
+def _own(made: Iterable[Box], before: Box, box: Box) -> None:
+    """Say of the smaller box that it stands for that of the user."""
+    for one in made:
+        smaller = one.children[0] if isinstance(one, Part) else one
+        if smaller is not before and not has_owner(smaller):
+            built_for(smaller, box)
+
+
+# A composite box is opened into what its fprop is made of, so that a plan can share and rearrange the parts.
+
+
+def open_composites(
+    graph: Graph,
+    has_rule: Callable[[Box], bool] = is_written,
+    symbolic: bool = False,
+    leaves: Mapping[Box, Box] | None = None,
+) -> Graph:
+    """The graph in which no box is left that calls of NumPy on boxes can stand for.
+
+    Where sizes stay names, boxes whose sizes are such names are opened too (`symbolic`). With `leaves`, the graph is
+    specialised for them on the way, box by box: every box is built anew once, not twice.
+    """
+    if leaves is not None and has_unread(graph):
+        graph, leaves = without_unread(specialise(graph, leaves)), None
+    of_leaves = leaves or {}
+    parts: dict[Box, tuple[Box, ...]] = {}
+
+    def rule(box: Box, children: tuple[Box, ...]) -> Box:
+        if not children:
+            return of_leaves.get(box, box)
+        if isinstance(box, Part) and box.children[0] in parts:
+            return parts[box.children[0]][box.index]
+        same = on_children(box, children)
+        found = same if leaves is None else in_numbers(same)
+        if len(box.outputs) > 1:
+            inside = _outputs_of(found, has_rule, symbolic)
+            parts.update({box: inside} if inside else {})
+            return found
+        return opened(found, has_rule, symbolic)
+
+    return rebuild(graph, rule)
+
+
+def _outputs_of(box: Box, has_rule: Callable[[Box], bool], symbolic: bool) -> tuple[Box, ...]:
+    """What stands for each output of a box of several; nothing where it stays one call of its fprop."""
+    if not box.children or has_rule(box) or not (symbolic or all_sizes_known(box)):
+        return ()
+    try:
+        inside = box.fprop(*box.children)
+    except Exception:  # whatever a fprop raises on boxes, on arrays it may run
+        return ()
+    if not isinstance(inside, tuple) or not all(isinstance(one, Box) for one in inside):
+        return ()
+    if [one.outputs for one in inside] != [(spec,) for spec in box.outputs]:
+        return ()
+    new = _opened_parts(inside, box, has_rule, symbolic)
+    return () if new is None else tuple([new[one] for one in inside])
+
+
+def opened(box: Box, has_rule: Callable[[Box], bool] = is_written, symbolic: bool = False) -> Box:
+    """What stands for the box: the boxes that its fprop builds on its children, opened in their turn.
+
+    The box itself where the back end has a rule for it, where its fprop does not run on boxes, and where it has several
+    outputs or a size that depends on values: such a box stays one call of its fprop.
+    """
+    if not box.children or isinstance(box, _OF_ARRAYS) or has_rule(box):
+        return box
+    if not symbolic and not all_sizes_known(box):
+        return box
+    inside = _built(box)
+    new = None if inside is None else _opened_parts([inside], box, has_rule, symbolic)
+    return box if inside is None or new is None else new[inside]
+
+
+def _opened_parts(
+    inside: Sequence[Box], box: Box, has_rule: Callable[[Box], bool], symbolic: bool
+) -> dict[Box, Box] | None:
+    """What stands for each part of a box, opened in its turn; None where a part is a box of the same kind."""
+    new: dict[Box, Box] = {child: child for child in box.children}
+    for part in _parts(inside, box.children):
+        if isinstance(part, Leaf):
+            new[part] = part
+        elif type(part) is type(box):
+            return None
+        else:
+            new[part] = opened(
+                in_numbers(on_children(part, [new[child] for child in part.children])), has_rule, symbolic
+            )
+    return new
+
+
+_OF_ARRAYS = (IndexAdd,)
+"""Boxes whose fprop fills an array of its own, and runs on no box: it need not be asked, which a gradient of many parts
+would do many times."""
+
+
+def _built(box: Box) -> Box | None:
+    """What fprop builds when it is called on boxes, if that has the shape and the dtype of the box."""
+    fprop = PARTS.get(type(box)) or (lambda box, *children: box.fprop(*children))
+    try:
+        inside = fprop(box, *box.children)
+    except Exception:  # whatever a fprop raises on boxes, on arrays it may run
+        return None
+    fits = isinstance(inside, Box) and len(inside.outputs) == 1 == len(box.outputs)
+    return inside if fits and Spec(inside.shape, inside.dtype) == Spec(box.shape, box.dtype) else None
+
+
+def _parts(inside: Sequence[Box], children: Sequence[Box]) -> list[Box]:
+    """The boxes from the children, not counted, up to those inside, children before parents."""
+    order: list[Box] = []
+    seen = set(children)
+    stack = [(one, False) for one in reversed(inside)]
+    while stack:
+        box, done = stack.pop()
+        if done:
+            order.append(box)
+        elif box not in seen:
+            seen.add(box)
+            stack.append((box, True))
+            stack.extend((child, False) for child in box.children)
+    return order
+
+
+def _mean(box: Mean, a: Box) -> Box:
+    number = product(a.shape[axis] for axis in box.axes(a.ndim))
+    if not number or a.dtype.kind not in "fc" or a.dtype == np.float16:
+        raise ValueError("NumPy's mean of nothing, of integers and of halves goes other ways than a sum")
+    total: Box = Sum(a, axis=box.axis, keepdims=box.keepdims) / number
+    return total
+
+
+def _power(box: ConstantPower, a: Box) -> Box:
+    if box.exponent != 2 or a.dtype.kind not in "fc":
+        raise ValueError("only a square is a product")
+    return Multiply(a, a)
+
+
+def _tensordot(box: TensorDot, a: Box, b: Box) -> Box:
+    """One matrix product, of the axes that are left by the axes that are summed."""
+    of_a, of_b = ([axis % child.ndim for axis in axes] for axes, child in zip(box.axes, (a, b), strict=True))
+    left_a = [axis for axis in range(a.ndim) if axis not in of_a]
+    left_b = [axis for axis in range(b.ndim) if axis not in of_b]
+    summed = product(a.shape[axis] for axis in of_a)
+    rows, columns = product(a.shape[axis] for axis in left_a), product(b.shape[axis] for axis in left_b)
+    left = Reshape(a.transpose(tuple(left_a + of_a)), to=(rows, summed))
+    right = Reshape(b.transpose(tuple(of_b + left_b)), to=(summed, columns))
+    return Reshape(MatMul(left, right), to=box.shape)
+
+
+def _sigmoid(box: Sigmoid, a: Box) -> Any:
+    """1 or exp(−|a|) over 1 + exp(−|a|): the larger of the two, where a choice would branch at every element."""
+    if a.dtype.kind != "f":
+        return box.fprop(a)
+    small = Exp(Negative(Absolute(a)))
+    return Maximum(GreaterEqual(a, Constant(np.zeros((), a.dtype))), small) / (1 + small)
+
+
+PARTS: dict[type[Box], Callable[..., Any]] = {
+    Mean: _mean,
+    Square: lambda box, a: Multiply(a, a),
+    ConstantPower: _power,
+    TensorDot: _tensordot,
+    Sigmoid: _sigmoid,
+}

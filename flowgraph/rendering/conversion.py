@@ -1,0 +1,105 @@
+"""The SVG of the built-in layout as PNG, by resvg, and as PDF, by svglib: the same picture in every format."""
+
+from __future__ import annotations
+
+import functools
+import io
+import math
+import re
+import warnings
+from importlib.util import find_spec
+from pathlib import Path
+
+from flowgraph.errors import RenderWarning
+
+_BEYOND = re.compile("[^\x00-\xffΑ-ωϑϕ∂∑∏√∞≤≥≠≈…‘’“”–—•−→←↑↓]")
+"""Letters that the fonts of every PDF reader lack."""
+
+_FONTS = (("DejaVuSans.ttf", "DejaVuSans-Bold.ttf"), ("arial.ttf", "arialbd.ttf"), ("Arial.ttf", "Arial Bold.ttf"))
+_FOLDERS = (
+    Path("/usr/share/fonts/truetype/dejavu"),
+    Path("/usr/share/fonts/dejavu-sans-fonts"),
+    Path("/System/Library/Fonts/Supplemental"),
+    Path("C:/Windows/Fonts"),
+)
+_FAMILY = re.compile(r'font-family="[^"]*"')
+
+
+_ZOOM = 2
+"""Pixels of a PNG to one of the SVG, along each side: screens have as many."""
+
+_MOST_PIXELS = 40e6
+"""Pixels of a PNG that is drawn so large; what has more in the SVG is smaller by as much."""
+
+_EXTENT = re.compile(r'width="(\d+)" height="(\d+)"')
+
+
+def png_from_svg(svg: str) -> bytes | None:
+    """The PNG of an SVG; None where resvg, or every font, is missing."""
+    if find_spec("resvg_py") is None or not _draws_letters():
+        return None
+    width, height = map(int, _EXTENT.findall(svg)[0])
+    return _png(svg, min(_ZOOM, math.sqrt(_MOST_PIXELS / max(width * height, 1))))
+
+
+def _png(svg: str, zoom: float) -> bytes:
+    from resvg_py import svg_to_bytes
+
+    found = _own_fonts()
+    if found is None:
+        return bytes(svg_to_bytes(svg_string=svg, zoom=zoom))
+    family = "DejaVu Sans" if "DejaVu" in found[0].name else "Arial"
+    return bytes(svg_to_bytes(svg_string=svg, zoom=zoom, font_files=[*map(str, found)], sans_serif_family=family))
+
+
+@functools.cache
+def _draws_letters() -> bool:
+    """Whether resvg finds a font: it leaves out the texts for which there is none, and says nothing."""
+    square = '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9" font-family="Arial,sans-serif">{}</svg>'
+    return _png(square.format('<text y="9">W</text>'), 1) != _png(square.format(""), 1)
+
+
+def pdf_from_svg(svg: str) -> bytes | None:
+    """The PDF of an SVG; None where svglib is not installed."""
+    if find_spec("svglib") is None:
+        return None
+    from reportlab.graphics import renderPDF  # type: ignore[import-untyped, unused-ignore]
+    from svglib.svglib import svg2rlg  # type: ignore[import-not-found, import-untyped, unused-ignore]
+
+    missing = _BEYOND.search(svg)
+    if missing is not None:
+        svg = _with_own_font(svg, missing[0])
+    out = io.BytesIO()
+    renderPDF.drawToFile(svg2rlg(io.StringIO(svg)), out)
+    return out.getvalue()
+
+
+def _with_own_font(svg: str, missing: str) -> str:
+    """The SVG in a font of this machine, which goes into the PDF; as it is where there is none."""
+    from svglib.fonts import register_font  # type: ignore[import-not-found, import-untyped, unused-ignore]
+
+    found = _own_fonts()
+    if found is None:
+        warnings.warn(
+            f"render: no font on this machine has the letter {missing!r}, which a PDF without Graphviz shows as a box; "
+            f"install the DejaVu fonts, or write an .svg",
+            RenderWarning,
+            stacklevel=2,
+        )
+        return svg
+    register_font("flowgraph", str(found[0]), "normal")
+    register_font("flowgraph", str(found[1]), "bold")
+    return _FAMILY.sub('font-family="flowgraph"', svg)
+
+
+def _own_fonts() -> tuple[Path, Path] | None:
+    """The files of a font of this machine, and of its bold letters."""
+    found = ((folder / one, folder / bold) for folder in _folders() for one, bold in _FONTS)
+    return next((pair for pair in found if pair[0].is_file() and pair[1].is_file()), None)
+
+
+def _folders() -> list[Path]:
+    """Where fonts are: matplotlib brings some."""
+    spec = find_spec("matplotlib")
+    own = [Path(spec.origin).parent / "mpl-data" / "fonts" / "ttf"] if spec is not None and spec.origin else []
+    return [*own, *_FOLDERS]
