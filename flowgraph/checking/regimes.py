@@ -463,6 +463,6 @@ def _axes(inputs: Inputs) -> int:
 
 
 REGIMES: dict[Callable[[Source], Iterator[Regime]], float] = {
-    first_values: 0.4, values: 0.4, near_numbers: 0.52, settings: 0.65, shapes: 0.78, joint: 0.95
+    values: 0.4, near_numbers: 0.52, settings: 0.65, shapes: 0.78, joint: 0.95
 }  # fmt: skip
 """Each with the share of the budget after which it ends; the rest is left for what looks wrong at the end."""
