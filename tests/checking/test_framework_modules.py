@@ -58,18 +58,18 @@ def failing(report):
 
 
 def test_the_plain_input_of_a_module_is_checked():
-    assert failing(fg.check(WrongByInput(), X, budget=500)) == {"x"}
+    assert failing(fg.check(WrongByInput(), X, budget=1500)) == {"x"}
 
 
 def test_parameters_are_checked_beside_the_input():
-    assert failing(fg.check(WrongByParameter(), X, budget=500)) == {"weight"}
+    assert failing(fg.check(WrongByParameter(), X, budget=1500)) == {"weight"}
 
 
 def test_frozen_parameters_are_not_differentiated():
     module = WrongByParameter()
     module.weight.requires_grad_(False)
     assert framework_target(module, (X,)).names == ("x",)
-    assert fg.check(module, X, budget=500).passed
+    assert fg.check(module, X, budget=1500).passed
 
 
 def looked_at(module, *inputs):
@@ -188,7 +188,7 @@ def test_what_runs_the_forward_pass_again_in_the_backward_pass_finds_its_own_par
 def test_nothing_of_the_module_is_changed():
     module = nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3))
     before = {name: value.clone() for name, value in module.state_dict().items()}
-    assert fg.check(module, X, budget=500).verdict == "pass"
+    assert fg.check(module, X, budget=1500).verdict == "pass"
     assert all(torch.equal(value, before[name]) for name, value in module.state_dict().items())
     assert all(p.dtype == torch.float32 and p.grad is None for p in module.parameters())
 
@@ -197,9 +197,9 @@ def test_shared_parametrized_and_computed_parameters():
     tied = nn.Sequential(nn.Linear(2, 2), nn.Tanh(), nn.Linear(2, 2))
     tied[2].weight = tied[0].weight
     assert framework_target(tied, (X,)).names == ("input", "0.weight", "0.bias", "2.bias")
-    assert fg.check(tied, X, budget=500).passed
+    assert fg.check(tied, X, budget=1500).passed
     parametrized = nn.utils.parametrizations.weight_norm(nn.Linear(2, 3))
-    assert fg.check(parametrized, X, budget=500).passed
+    assert fg.check(parametrized, X, budget=1500).passed
 
 
 class OfPlainTensors(nn.Module):
@@ -217,7 +217,7 @@ class OfPlainTensors(nn.Module):
 def test_plain_tensors_and_complex_parameters():
     target = framework_target(OfPlainTensors(), (X,))
     assert target.names == ("x", "weight.real", "weight.imag")
-    assert fg.check(OfPlainTensors(), X, budget=500).passed
+    assert fg.check(OfPlainTensors(), X, budget=1500).passed
 
 
 def test_a_module_that_cannot_be_copied_is_said():
