@@ -19,6 +19,8 @@ BOXES = [
 def test_every_box_passes_at_first_and_second_order(name):
     cls = next(one for one in BOXES if one.__name__ == name)
     report = fg.check(cls, order=2)
+    if any("the time was used up" in text for text in report.warnings):  # at many ties, each looked at from all sides
+        report = fg.check(cls, order=2, effort="thorough")
     report.raise_for_failure()
     if report.verdict == "undecided":
         reasons = [text for text in report.warnings if "no gradient" in text or "was not checked" in text]
