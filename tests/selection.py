@@ -2,7 +2,7 @@
 
 A run of the whole suite or of a folder takes a sample, which the hash of the commit draws, so that any two runs of one
 commit take the same: of a test with many cases, of a folder whose tests take long, and of a test that is marked
-`sampled(one_in=...)`. Of the core, whose every line the tests have to reach, all run but sweeps. So do, of what the
+`sampled(one_in=...)`. Of the core, whose every line the tests have to reach, all run. So do, of what the
 commit changes, the files of tests and the cases that are called after a box, a file or a page; what is asked for by
 name, a file, a test or `-k`; and everything with FLOWGRAPH_THOROUGH=1.
 """
@@ -18,9 +18,9 @@ from tests.commit import ROOT, changed_files, part, seed_of_commit
 TESTS = Path(__file__).parent
 CORE = ("shapes", "box", "graph")
 """The folders of tests of which `make quick` runs all that does not take long."""
-MANY, SWEEP, ONE_IN = 12, 100, 6
-"""Of a test with so many cases, in the core of a sweep over all boxes or files with so many, one in so many is run."""
-LONG = {"checking": 4, "interop": 4, "rendering": 2}
+MANY, ONE_IN = 12, 6
+"""Of a test with so many cases, outside of the core, one in so many is run."""
+LONG = {"checking": 3, "interop": 2, "rendering": 2}
 """Folders whose tests check functions, export networks or draw pictures: of any such test, one in so many is run, but
 by a commit that changes the folder of that name in the package."""
 
@@ -73,9 +73,7 @@ def _one_in(item: Any, cases: int, rooms: set[str]) -> int:
     mark, folder = item.get_closest_marker("sampled"), _folder(item)
     if mark is not None:
         return int(mark.kwargs["one_in"])
-    return max(
-        ONE_IN if cases >= (SWEEP if folder in CORE else MANY) else 1, LONG.get(folder, 1) if folder not in rooms else 1
-    )
+    return max(ONE_IN if cases >= MANY and folder not in CORE else 1, LONG.get(folder, 1) if folder not in rooms else 1)
 
 
 def _one_in_quick(item: Any, cases: int) -> int:

@@ -109,7 +109,9 @@ def test_the_examples_of_docstrings_are_true(module):
     assert not result.failed
 
 
-READ_BY_THE_ENGINE = {"child_names", "variadic", "settings", "has_bprop", "takes_needs"}
+READ_BY_THE_ENGINE = {
+    "built_in", "child_names", "default_settings", "has_bprop", "settings", "takes_needs", "variadic",
+}  # fmt: skip
 """What is found out of a class when it is defined, and not declared."""
 
 

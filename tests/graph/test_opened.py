@@ -71,3 +71,13 @@ def test_what_is_no_box_is_refused():
     with pytest.raises(UsageError, match="needs a box"):
         fg.opened(3)
     assert len(fg.opened(fg.Input("x", shape=(2,)))) == 1
+
+
+@pytest.mark.parametrize("roles", [("left", "right"), ("right", "left")])
+def test_an_input_is_not_called_as_a_leaf_that_has_the_name_of_its_place(roles):
+    """A leaf called "right" on the left, and a value without a name on the right of it."""
+    leaf = fg.Input(roles[1], shape=(3, 3))
+    value = np.tanh(fg.Input("x", shape=(3, 3)))
+    children = {roles[0]: leaf, roles[1]: value}
+    inside = fg.opened(fg.MatMul(children["left"], children["right"]))
+    assert sorted(box.name for box in inside.inputs) == sorted([roles[1], f"{roles[1]}'"])
