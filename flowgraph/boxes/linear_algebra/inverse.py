@@ -152,7 +152,7 @@ class Pinv(OfMatrices):
 
     Without `rcond` it is the rounding error of the dtype times the larger size. The derivative is that along matrices
     of one rank: where the rank changes, the inverse jumps. For an `rcond` that leaves out more than rounding errors the
-    gradient is one of divided differences of 1/s, the singular values that are left out included.
+    gradient has the resolvents of what is left out, by which the vectors that are kept turn into its space.
 
     Parameters
     ----------
@@ -191,18 +191,33 @@ class Pinv(OfMatrices):
 
 
 def _cut(grad: Value, a: Value, rcond: float) -> Any:
-    """The gradient of Σ u vᴴ / s over the singular values that are kept, from the gradient of its adjoint."""
+    """The gradient of p = Σ u vᴴ / s over the singular values that are kept, from that of p.
+
+    What is left out enters as one matrix r, whose own singular vectors are not asked for: they are not unique where its
+    rank is smaller. The vectors that are kept turn into its space by the resolvents of r rᴴ and rᴴ r.
+    """
     u, s, vh = np.linalg.svd(a, full_matrices=False)
     kept = s > rcond * s[..., :1]
     g = np.where(kept, 1 / np.where(kept, s, 1), 0)
-    both, none = rows(kept) & columns(kept), rows(kept) | columns(kept)
-    minus = np.where(both | ~none, 1, rows(s) - columns(s))
-    falling = np.where(both, -rows(g) * columns(g), (rows(g) - columns(g)) / minus)
+    u, v, s = np.where(columns(kept), u, 0), np.where(columns(kept), adjoint(vh), 0), np.where(kept, s, 0)
+    inside = adjoint(u) @ grad @ v
     rising = (rows(g) + columns(g)) / one_at_zero(rows(s) + columns(s))
-    inside = adjoint(u) @ grad @ adjoint(vh)
-    da = u @ ((falling * (inside + adjoint(inside)) + rising * (inside - adjoint(inside))) / 2) @ vh
-    da = da + identity_minus(u @ adjoint(u)) @ grad @ (adjoint(vh) * columns(g * g)) @ vh
-    return da + (u * columns(g * g)) @ adjoint(u) @ grad @ identity_minus(adjoint(vh) @ vh)
+    falling = -rows(g) * columns(g)
+    inside = (falling * (inside + adjoint(inside)) + rising * (inside - adjoint(inside))) / 2
+    r = a - (u * columns(s)) @ adjoint(v)
+    squares = np.where(kept, s * s, 1 + s[..., :1] * s[..., :1])
+    left = _resolved(squares, r @ adjoint(r), (grad - u @ (adjoint(u) @ grad)) @ (v * columns(g)))
+    right = _resolved(squares, adjoint(r) @ r, adjoint(grad - (grad @ v) @ adjoint(v)) @ (u * columns(g)))
+    da = u @ inside @ adjoint(v) + (left * columns(s) + r @ right) @ adjoint(v)
+    return da + u @ (adjoint(left) @ r + adjoint(right * columns(s)))
+
+
+def _resolved(squares: Value, matrix: Value, of: Value) -> Any:
+    """(square − matrix)⁻¹ times a column, for each square and its column."""
+    identity = on_diagonal(np.ones_like(diagonal(matrix)), matrix)
+    shifted = squares[..., None, None] * identity[..., None, :, :] - matrix[..., None, :, :]
+    solved = np.linalg.solve(shifted, np.swapaxes(of, -1, -2)[..., None])
+    return np.swapaxes(solved[..., 0], -1, -2)
 
 
 class LstsqResult(NamedTuple):

@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import flowgraph as fg
 from flowgraph.errors import ShapeError, UsageError
@@ -234,3 +236,18 @@ def test_the_third_derivative_of_a_determinant_is_that_of_singular_matrices_too(
     for rank in range(4):
         singular = rng.normal(size=(3, rank)) @ rng.normal(size=(rank, 3))
         assert float(graph.fprop(a=singular)) == pytest.approx(needed, rel=1e-10)
+
+
+@given(st.integers(1, 4), st.integers(1, 4), st.integers(1, 4), st.integers(0, 2**31))
+def test_second_derivatives_of_a_cut_inverse_are_those_of_differences(m, n, rank, seed):
+    """Where singular values are left out that are equal, or 0, too: their vectors are not unique."""
+    rng = np.random.default_rng(seed)
+    s = np.array([3.0, 2.0, 0.5, 0.0])[: min(m, n, rank)]
+    u, v = (np.linalg.qr(rng.normal(size=(size, size)))[0][:, : len(s)] for size in (m, n))
+    a = fg.Parameter((u * s) @ v.T, name="a")
+    weights, along, other = rng.normal(size=(n, m)), rng.normal(size=(m, n)), rng.normal(size=(m, n))
+    (slope,) = fg.gradient(fg.sum(np.linalg.pinv(a, rcond=0.4) * weights), [a])
+    found = fg.Graph(fg.sum(slope * along)).fprop().bprop()[a]
+    ends = [np.asarray(fg.Graph(slope).fprop({a: a.value + step * other})[slope]) for step in (1e-5, -1e-5)]
+    needed = np.sum((ends[0] - ends[1]) * along) / 2e-5
+    assert np.sum(found * other) == pytest.approx(needed, rel=1e-5, abs=1e-6)
