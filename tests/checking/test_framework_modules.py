@@ -188,7 +188,7 @@ def test_what_runs_the_forward_pass_again_in_the_backward_pass_finds_its_own_par
 def test_nothing_of_the_module_is_changed():
     module = nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3))
     before = {name: value.clone() for name, value in module.state_dict().items()}
-    assert fg.check(module, X, budget=1500).verdict == "pass"
+    assert fg.check(module, X, budget=4000).verdict == "pass"
     assert all(torch.equal(value, before[name]) for name, value in module.state_dict().items())
     assert all(p.dtype == torch.float32 and p.grad is None for p in module.parameters())
 
@@ -240,8 +240,10 @@ def test_every_module_of_torch_passes_or_is_said_to_be_left_out(verdicts):
 
     assert not missing()
     assert len(verdicts) >= 10
-    wrong = {name: text for name, text in verdicts.items() if text != "pass" and name not in KNOWN}
+    wrong = {name: text for name, text in verdicts.items() if not text.startswith("pass") and name not in KNOWN}
     assert not wrong, "\n".join(f"{name}: {text}" for name, text in wrong.items())
+    whole = [name for name, text in verdicts.items() if text == "pass"]
+    assert len(whole) > 0.7 * len(verdicts), "too many have only their example checked in the time"
 
 
 KNOWN = {
