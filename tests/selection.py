@@ -18,9 +18,9 @@ from tests.commit import ROOT, changed_files, part, seed_of_commit
 TESTS = Path(__file__).parent
 CORE = ("shapes", "box", "graph")
 """The folders of tests of which `make quick` runs all that does not take long."""
-MANY, ONE_IN = 12, 6
+MANY, ONE_IN = 12, 5
 """Of a test with so many cases, outside of the core, one in so many is run."""
-LONG = {"checking": 3, "interop": 2, "rendering": 2}
+LONG = {"rendering": 2}
 """Folders whose tests check functions, export networks or draw pictures: of any such test, one in so many is run, but
 by a commit that changes the folder of that name in the package."""
 
