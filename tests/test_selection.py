@@ -94,7 +94,7 @@ def test_of_a_box_a_module_or_a_page_that_is_changed_each_case_is_run(changed, m
 def test_a_commit_of_very_many_files_has_a_sample_of_its_tests(monkeypatch):
     files = frozenset({"tests/plan/test_it.py", *(f"docs/{number}.md" for number in range(selection.AT_ONCE))})
     monkeypatch.setattr(selection, "changed_files", lambda: files)
-    assert len(selection.sample(cases("plan/test_it.py"))) == 100
+    assert len(selection.sample(cases("plan/test_it.py"))) == 600 / selection.ONE_IN
 
 
 def test_quick_runs_a_part_of_what_stands_above_the_core_and_nothing_long():
