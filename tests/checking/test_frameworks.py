@@ -324,9 +324,9 @@ def test_torch_every_subset_of_the_inputs_that_need_a_gradient(torch):
 @pytest.mark.parametrize("kind", ["float32", "float16", "bfloat16"])
 def test_torch_narrow_types_inside_are_no_mistakes(torch, kind):
     narrow = getattr(torch, kind)
-    budget = 1500 if kind == "float32" else 1000  # of many more draws, one or two tell something in half precision
+    budget = 1500 if kind == "float32" else 3000  # of many more draws, one or two tell something in half precision
     right = fg.check(lambda x: torch.sin(x.to(narrow)).to(x.dtype), torch.tensor(X), budget=budget)
-    assert right.verdict in ({"pass"} if kind == "float32" else {"undecided", "pass (example only)"}), right
+    assert right.verdict == ("pass" if kind == "float32" else "undecided"), right
     if kind == "float32":
         assert 1e-6 < right.resolution < 1e-2
     else:
