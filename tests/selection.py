@@ -20,7 +20,7 @@ CORE = ("shapes", "box", "graph")
 """The folders of tests of which `make quick` runs all that does not take long."""
 MANY, ONE_IN = 12, 5
 """Of a test with so many cases, outside of the core, one in so many is run."""
-LONG = {"rendering": 2}
+LONG = {"checking": 2, "interop": 2, "rendering": 2}
 """Folders whose tests check functions, export networks or draw pictures: of any such test, one in so many is run, but
 by a commit that changes the folder of that name in the package."""
 
