@@ -1,9 +1,18 @@
-"""The registry of boxes, kept free of the classes that tests define."""
+"""The registry of boxes, kept free of the classes that tests define, and those of the package that have examples."""
 
 import contextlib
 
 import flowgraph as fg
 from flowgraph.box import registry_name
+
+
+def boxes_with_examples():
+    """The boxes of the package that compute something and give examples of it, by their names in the registry."""
+    return {
+        name: cls
+        for name, cls in fg.registry.items()
+        if cls.built_in and not issubclass(cls, fg.Leaf) and cls.examples is not None
+    }
 
 
 def unregister(cls):

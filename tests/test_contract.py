@@ -3,13 +3,10 @@
 import flowgraph as fg
 from flowgraph.checking.targets import OfParts
 from flowgraph.testing import box_classes, parametrize_with_checks
+from tests.registry import boxes_with_examples
 from tests.values import SPECIAL, VALUES
 
-BOXES = {
-    name: cls
-    for name, cls in fg.registry.items()
-    if cls.__module__.startswith("flowgraph.") and not issubclass(cls, fg.Leaf) and cls.examples is not None
-}
+BOXES = boxes_with_examples()
 TESTED = [cls for cls in BOXES.values() if SPECIAL or ".special." not in cls.__module__]
 
 

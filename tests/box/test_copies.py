@@ -12,7 +12,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import flowgraph as fg
-from flowgraph.box import Leaf
 from tests.box.copied_worlds import (
     Holds,
     drawn_world,
@@ -25,7 +24,7 @@ from tests.box.copied_worlds import (
     roots,
 )
 from tests.cases import cases
-from tests.registry import unregistered
+from tests.registry import boxes_with_examples, unregistered
 
 try:
     import cloudpickle
@@ -95,11 +94,7 @@ def test_a_shallow_copy_shares_all_boxes(seed):
     assert copy.copy(world["mlp"]).layers is world["mlp"].layers
 
 
-WITH_EXAMPLES = [
-    cls
-    for cls in fg.registry.values()
-    if cls.__module__.startswith("flowgraph.") and not issubclass(cls, Leaf) and cls.examples is not None
-]
+WITH_EXAMPLES = list(boxes_with_examples().values())
 
 
 @pytest.mark.parametrize("cls", WITH_EXAMPLES, ids=lambda cls: cls.__name__)

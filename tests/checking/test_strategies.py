@@ -13,14 +13,11 @@ from flowgraph.checking import strategies
 from flowgraph.checking.cases import Case, cases, examples_of
 from flowgraph.errors import install_hint
 from tests.checking.broken_boxes import AtZero, OneSetting, WidensFloat32
+from tests.registry import boxes_with_examples
 
 pytestmark = pytest.mark.no_cover  # other tests run the same lines, and measuring takes long
 
-NAMES = sorted(
-    name
-    for name, cls in fg.registry.items()
-    if cls.__module__.startswith("flowgraph.") and not issubclass(cls, fg.Leaf) and cls.examples is not None
-)
+NAMES = sorted(boxes_with_examples())
 
 
 @pytest.mark.no_cover  # each box has tests of its own, and measuring takes as long again

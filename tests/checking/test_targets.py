@@ -5,12 +5,9 @@ import pytest
 
 import flowgraph as fg
 from tests.checking.broken_boxes import SABOTAGED, FarOut, OneSetting
+from tests.registry import boxes_with_examples
 
-BOXES = [
-    cls
-    for cls in fg.registry.values()
-    if cls.__module__.startswith("flowgraph.") and not issubclass(cls, fg.Leaf) and cls.examples is not None
-]
+BOXES = list(boxes_with_examples().values())
 
 
 @pytest.mark.sampled(one_in=12)

@@ -10,13 +10,9 @@ import pytest
 import flowgraph as fg
 from flowgraph.errors import NotDifferentiableError
 from tests.cases import cases
+from tests.registry import boxes_with_examples
 
-BOXES = {
-    name: cls
-    for name, cls in fg.registry.items()
-    if cls.__module__.startswith("flowgraph.") and not issubclass(cls, fg.Leaf) and cls.examples is not None
-    and cls.has_bprop
-}  # fmt: skip
+BOXES = {name: cls for name, cls in boxes_with_examples().items() if cls.has_bprop}
 
 served: set[str] = set()
 

@@ -9,12 +9,9 @@ from flowgraph.graph.table import Flops, flops_of, total_flops
 from flowgraph.shapes.size import divide, product
 from tests.cases import cases
 from tests.graph.counting import counted
+from tests.registry import boxes_with_examples
 
-BOXES = {
-    name: cls
-    for name, cls in fg.registry.items()
-    if cls.__module__.startswith("flowgraph.") and not issubclass(cls, fg.Leaf) and cls.examples is not None
-}
+BOXES = boxes_with_examples()
 MOVING = {name: cls for name, cls in BOXES.items() if not cls.arithmetic}
 ELEMENTWISE = {name: cls for name, cls in BOXES.items() if issubclass(cls, fg.Elementwise)}
 RULED = {name: cls for name, cls in BOXES.items() if cls.flops is not Box.flops and name not in ELEMENTWISE}

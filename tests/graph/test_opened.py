@@ -8,12 +8,9 @@ import pytest
 import flowgraph as fg
 from flowgraph.errors import UsageError
 from flowgraph.rendering.gallery import box_graph
+from tests.registry import boxes_with_examples
 
-BOXES = [
-    cls
-    for cls in fg.registry.values()
-    if cls.__module__.startswith("flowgraph.") and not issubclass(cls, fg.Leaf) and cls.examples is not None
-]
+BOXES = list(boxes_with_examples().values())
 
 
 @pytest.mark.parametrize("cls", BOXES, ids=lambda cls: cls.__name__)

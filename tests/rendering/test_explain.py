@@ -16,14 +16,11 @@ from flowgraph.rendering.derivation import Line, derive
 from flowgraph.rendering.formula_of_box import split
 from flowgraph.rendering.gallery import box_graph
 from flowgraph.rendering.notation import mathml, name_latex, text_latex
+from tests.registry import boxes_with_examples
 from tests.rendering.graphs import deep, lecture, nasty
 from tests.rendering.test_dot_text import golden
 
-DRAWN = [
-    cls
-    for cls in fg.registry.values()
-    if cls.__module__.startswith("flowgraph.") and not issubclass(cls, fg.Leaf) and cls.examples is not None
-]
+DRAWN = list(boxes_with_examples().values())
 DECLARED = [cls for cls in fg.registry.values() if cls.derivative and cls.__module__.startswith("flowgraph.")]
 LATEX = shutil.which("pdflatex")
 
