@@ -7,6 +7,7 @@ import gc
 import os
 import signal
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -67,6 +68,18 @@ def old_objects():
     """What earlier modules have left, tens of thousands of tests among it, is no longer looked at by `gc.collect`."""
     gc.collect()
     gc.freeze()
+
+
+_drawn_at_import = {}
+
+
+@pytest.fixture(autouse=True)
+def same_numbers(request):
+    """A test draws from the generators of its module what it would draw alone, whichever tests ran before it."""
+    for generator in vars(request.module).values():
+        if isinstance(generator, np.random.Generator):
+            bits = generator.bit_generator
+            bits.state = _drawn_at_import.setdefault(bits, bits.state)
 
 
 @pytest.fixture(autouse=True)

@@ -89,7 +89,7 @@ def box_classes(boxes: Boxes) -> list[type[Box]]:
     --------
     >>> from flowgraph.testing import box_classes
     >>> [cls.__name__ for cls in box_classes("flowgraph.boxes.elementwise.trigonometric")][:2]
-    ['Sinh', 'Cosh']
+    ['Sin', 'Cos']
     """
     if not isinstance(boxes, str | ModuleType):
         return list(boxes)
