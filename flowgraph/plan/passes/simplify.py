@@ -18,7 +18,7 @@ from flowgraph.plan.passes import batch_one, products, rectified_pooling, scalar
 from flowgraph.plan.passes.products import accumulate
 from flowgraph.plan.passes.scales import move_scales
 from flowgraph.plan.passes.shapes import join_slices, share_copies
-from flowgraph.plan.rebuild import Builder, elements, on_children, rebuild, sizes_known
+from flowgraph.plan.rebuild import LARGEST_READ, Builder, elements, on_children, rebuild, sizes_known
 
 PASSES = (
     "common",
@@ -38,9 +38,6 @@ PASSES = (
     "sparse_rows",
 )
 """What `fg.compile(..., without=[...])` can leave out."""
-
-_LARGEST_FOLDED = 4096
-"""Elements of a constant that is computed when the plan is made: a bound on memory, not on time."""
 
 
 def simplify(graph: Graph, without: frozenset[str] = frozenset(), updated: int = 0) -> Graph:
@@ -139,7 +136,7 @@ def folded(make: Builder, box: Box) -> Box | None:
             return None
     if isinstance(box, BroadcastTo):
         return None
-    if (ufunc_of(box) is None and not isinstance(box, Cast)) or not sizes_known(box) or elements(box) > _LARGEST_FOLDED:
+    if (ufunc_of(box) is None and not isinstance(box, Cast)) or not sizes_known(box) or elements(box) > LARGEST_READ:
         return None
     try:
         with np.errstate(all="raise"):
