@@ -174,7 +174,9 @@ def _union(kinds: Sequence[Kind | None]) -> Kind | None:
         return fit
 
     words = [kind.needed for kind in known]
-    return Kind(_listed(words if "a number" not in words else [one for one in words if one != "a whole number"]), read)
+    return Kind(
+        _listed(words if "a number" not in words else [text for text in words if text != "a whole number"]), read
+    )
 
 
 def _tuple(arguments: Sequence[Any]) -> Kind:

@@ -109,25 +109,25 @@ def refuse_overflow(name: str, array: Value, dtype: np.dtype[Any], leaf: Box) ->
 
 def _strange(value: Value, array: Value, leaf: Box) -> str:
     """The text of an error for values of a wrong dtype: what was found, what is needed, how to convert it."""
-    found, needed = array.dtype, leaf.dtype
+    dtype, needed = array.dtype, leaf.dtype
     if value is None:
         return f"found None, needs {leaf.spec}; leave out what has no value, or give it one"
     if hasattr(value, "toarray"):
         return f"found a {type(value).__name__}, needs {leaf.spec}; make a whole array of it, .toarray()"
-    if found.kind not in "biufc":
-        what = f"an array of dtype {found}" if array.ndim else f"a {type(value).__name__}"
+    if dtype.kind not in "biufc":
+        what = f"an array of dtype {dtype}" if array.ndim else f"a {type(value).__name__}"
         return f"found {what}, needs {leaf.spec}; {_to_numbers(array, needed)}"
-    if needed.kind in "biu" and found.kind == "f":
+    if needed.kind in "biu" and dtype.kind == "f":
         wrong = array[~(np.isfinite(array) & (array == np.floor(array)))]
         if not wrong.size:
-            return f"found dtype {found}, needs {needed}, as of class labels; convert it with .astype({str(needed)!r})"
+            return f"found dtype {dtype}, needs {needed}, as of class labels; convert it with .astype({str(needed)!r})"
         return (
-            f"found dtype {found}, needs {needed}, and {wrong.flat[0]} is no whole number; if it takes any number, "
-            f"declare the input with dtype={str(found)!r}"
+            f"found dtype {dtype}, needs {needed}, and {wrong.flat[0]} is no whole number; if it takes any number, "
+            f"declare the input with dtype={str(dtype)!r}"
         )
-    if found.kind == "c":
-        return f"found dtype {found}, needs {needed}; take np.real or np.abs of it, or declare dtype={str(found)!r}"
-    return f"found dtype {found}, needs {needed}; convert it with .astype({str(needed)!r})"
+    if dtype.kind == "c":
+        return f"found dtype {dtype}, needs {needed}; take np.real or np.abs of it, or declare dtype={str(dtype)!r}"
+    return f"found dtype {dtype}, needs {needed}; convert it with .astype({str(needed)!r})"
 
 
 def _to_numbers(array: Value, needed: np.dtype[Any]) -> str:
@@ -199,9 +199,9 @@ def _by_output(graph: Topology, grad: Value) -> list[tuple[Box, Any]]:
         given = [(graph.box(key), part) for key, part in grad.items()]
         strange = [box for box, _ in given if box not in outputs]
         if strange or not given:
-            found = f"a gradient for {strange[0].title}" if strange else "an empty dict"
+            strange_name = f"a gradient for {strange[0].title}" if strange else "an empty dict"
             names = ", ".join(graph.names[box] for box in outputs)
-            raise FeedError(f"bprop: found {found}, needs outputs of the graph: {names}")
+            raise FeedError(f"bprop: found {strange_name}, needs outputs of the graph: {names}")
         return given
     listed = [grad]
     if len(outputs) > 1 and np.iterable(grad) and not isinstance(grad, Box):

@@ -242,25 +242,25 @@ def _broadcasts(box: Box) -> bool:
     return isinstance(box, Elementwise) or box.signature is not None
 
 
-def _is_of_other_kind(box: Box, found: np.dtype[Any], needed: np.dtype[Any]) -> bool:
+def _is_of_other_kind(box: Box, dtype: np.dtype[Any], needed: np.dtype[Any]) -> bool:
     """Whether one is real and the other complex, of the same precision, in a box with a complex number on one side.
 
     There are no complex numbers of half precision: what meets float16 there has single precision.
     """
     kinds = {spec.dtype.kind for node in (box, *box.children) for spec in node.outputs}
     precision = np.dtype(np.float32) if needed == np.float16 else needed.type(0).real.dtype
-    return "c" in kinds and found.kind in "fc" and found.type(0).real.dtype == precision
+    return "c" in kinds and dtype.kind in "fc" and dtype.type(0).real.dtype == precision
 
 
-def _is_broadcast(found: Sequence[Any], needed: Sequence[Any]) -> bool:
+def _is_broadcast(shape: Sequence[Any], needed: Sequence[Any]) -> bool:
     """Whether a shape is what broadcasting makes of another."""
-    extra = len(found) - len(needed)
-    return extra >= 0 and all(n == 1 or same(f, n) for f, n in zip(found[extra:], needed, strict=True))
+    extra = len(shape) - len(needed)
+    return extra >= 0 and all(n == 1 or same(f, n) for f, n in zip(shape[extra:], needed, strict=True))
 
 
-def _fits(found: Sequence[Any], needed: Sequence[Any]) -> bool:
+def _fits(shape: Sequence[Any], needed: Sequence[Any]) -> bool:
     """Whether a shape may be another one, where a size of it is only known in a run."""
-    return len(found) == len(needed) and all(map(same, found, needed))
+    return len(shape) == len(needed) and all(map(same, shape, needed))
 
 
 def _wrong_count(box: Box, parts: Value) -> BpropError:

@@ -31,7 +31,7 @@ class OfMatrices(Box, abstract=True):
         floats = [np.result_type(s.dtype, np.float64) if s.dtype.kind in "biu" else s.dtype for s in specs]
         trial = try_fprop(self, tuple(Spec((1,) * len(s.shape), d) for s, d in zip(specs, floats, strict=True)))
         ones = (trial,) if isinstance(trial, Spec) else trial
-        outputs = tuple(Spec(shape, one.dtype) for shape, one in zip(shapes, ones, strict=True))
+        outputs = tuple(Spec(shape, output.dtype) for shape, output in zip(shapes, ones, strict=True))
         return outputs if len(outputs) > 1 else outputs[0]
 
     def shapes(self, *shapes: Shape) -> Sequence[Shape]:
