@@ -136,14 +136,14 @@ class Derived:
     ) -> Any:  # fmt: skip
         """The derivative by the program for what a call built, if one is kept, found or made; else in numbers."""
         frame, roots = self._frame(call, subject, leaves)
-        latest, found = kind.latest, None
+        latest, fitting = kind.latest, None
         if follower is not None and latest is not None and latest.frame == frame and follower.came_to(roots):
             values = values_of(follower.sources(), trace)
-            found = (latest, values) if latest.accepts(values) else None
-        found = found or self._found(call, kind, subject, trace, leaves, frame, roots)
-        if found is None:
+            fitting = (latest, values) if latest.accepts(values) else None
+        fitting = fitting or self._found(call, kind, subject, trace, leaves, frame, roots)
+        if fitting is None:
             return computed(self._transform, subject, trace)
-        program, values = found
+        program, values = fitting
         self._programs.used(program, kind)
         return program.runs(call.arrays, values)
 
@@ -199,7 +199,7 @@ class Derived:
     def _on_boxes(self, args: Sequence[Any], keywords: Mapping[str, Any]) -> Any:
         """Boxes in, boxes out: a derivative inside a function that is traced itself, or of boxes that a user built."""
         own = self._own_places(args)
-        args = [mapped(_own_box, one) if place in own else one for place, one in enumerate(args)]
+        args = [mapped(_own_box, arg) if place in own else arg for place, arg in enumerate(args)]
         trace = concrete_values.current()
         if self._seed is None:
             return self._transform(self._subject(args, keywords))
@@ -242,8 +242,8 @@ class Derived:
     def _numbers(self, call: Call) -> dict[str, Any]:
         """The arguments that are no arrays, by name."""
         named = [*zip(argument_names(self._f, len(call.args)), call.args, strict=True), *call.keywords.items()]
-        found = {path: leaf for name, value in named for path, leaf in paths(value, name)}
-        return {path: leaf for path, leaf in found.items() if type(leaf) in _NUMBERS}
+        by_path = {path: leaf for name, value in named for path, leaf in paths(value, name)}
+        return {path: leaf for path, leaf in by_path.items() if type(leaf) in _NUMBERS}
 
 
 def _own_box(leaf: Value) -> Any:

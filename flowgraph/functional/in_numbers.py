@@ -88,9 +88,9 @@ class InNumbers:
 def computed(transform: Callable[[Subject], Any], subject: Subject, trace: concrete_values.Trace) -> Any:
     """The result of a transform of `FIRST_ORDER` for one call: arrays of the caller's own, in their containers."""
     passes = InNumbers(transform, subject)
-    found = passes([None if box.children else _value_of(trace, box) for box in passes.graph.boxes], True)
-    assert found is not None
-    return rebuild(passes.structure, iter([np.array(one)[()] for one in found]))
+    outputs = passes([None if box.children else _value_of(trace, box) for box in passes.graph.boxes], True)
+    assert outputs is not None
+    return rebuild(passes.structure, iter([np.array(output)[()] for output in outputs]))
 
 
 def _value_of(trace: concrete_values.Trace, leaf: Box) -> Any:

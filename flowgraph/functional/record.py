@@ -70,10 +70,10 @@ def calls_back(box: Box) -> bool:
     """
     waiting, seen = [box], {box}
     while waiting:
-        one = waiting.pop()
-        if one.calls_back or not one.built_in:
+        node = waiting.pop()
+        if node.calls_back or not node.built_in:
             return True
-        inside = [value for name in one.settings if isinstance(value := one.__dict__.get(name), Box)]
+        inside = [value for name in node.settings if isinstance(value := node.__dict__.get(name), Box)]
         inside = [part for value in inside for part in (value, *topological_order(value.children))]
         waiting += [part for part in inside if part not in seen]
         seen.update(inside)
@@ -112,11 +112,11 @@ def setting_key(value: Value, sizes: Sizes) -> Hashable:
     if kind is float:
         return kind, value.hex()
     if kind is tuple or kind is list:
-        return kind, tuple([setting_key(one, sizes) for one in value])
+        return kind, tuple([setting_key(item, sizes) for item in value])
     if kind is slice:
         return kind, setting_key(value.start, sizes), setting_key(value.stop, sizes), setting_key(value.step, sizes)
     if kind is dict:
-        return kind, tuple([(setting_key(key, sizes), setting_key(one, sizes)) for key, one in value.items()])
+        return kind, tuple([(setting_key(key, sizes), setting_key(item, sizes)) for key, item in value.items()])
     if kind is Size:
         return kind, sizes.named(value)
     return _object_key(value, sizes)
@@ -179,7 +179,7 @@ class Sizes:
         """A shape whose unknown sizes have comparable names."""
         for size in shape:
             if type(size) is not int:
-                return tuple([self.named(one) if isinstance(one, Size) else one for one in shape])
+                return tuple([self.named(size) if isinstance(size, Size) else size for size in shape])
         return shape
 
     def named(self, size: Size) -> Hashable:

@@ -117,7 +117,7 @@ class Writer:
             return None
         if not self._open or not all(source in self.places for source in sources):
             return None
-        ends = [tuple([self.places[one] for one in boxes]) for boxes in (roots, sources)]
+        ends = [tuple([self.places[box] for box in boxes]) for boxes in (roots, sources)]
         return Script((*self._steps, END), tuple(strangers), *ends)
 
 
@@ -138,10 +138,10 @@ class _Code:
         names = [f"a{i}" for i in range(len(inputs))]
         if names:
             lines.append(f"{', '.join(names)}, = inputs")
-        self._names = {one: name for one, name in zip(inputs, names, strict=True) if isinstance(one, Box)}
+        self._names = {value: name for value, name in zip(inputs, names, strict=True) if isinstance(value, Box)}
         differs = [
-            self._freely(name, one) if i in held else self._differs(name, one)
-            for i, (name, one) in enumerate(zip(names, inputs, strict=True))
+            self._freely(name, value) if i in held else self._differs(name, value)
+            for i, (name, value) in enumerate(zip(names, inputs, strict=True))
         ]
         if differs:
             lines.append(f"if {' or '.join(differs)}: return MISS")
@@ -149,7 +149,7 @@ class _Code:
             lines.append(f"if tuple(keywords) != {self._named(tuple(keywords))}: return MISS")
             words = [f"k{i}" for i in range(len(keywords))]
             lines.append(f"{', '.join(words)}, = keywords.values()")
-            differs = [self._differs(word, one) for word, one in zip(words, keywords.values(), strict=True)]
+            differs = [self._differs(word, value) for word, value in zip(words, keywords.values(), strict=True)]
             lines.append(f"if {' or '.join(differs)}: return MISS")
         returned = self._result(result, {result.children[i]: f"a{i}" for i in held}, lines)
         lines.append(f"return {returned}")
@@ -204,8 +204,8 @@ class _Code:
     def _result(self, value: Value, held: Mapping[Box, str], lines: list[str]) -> str:
         """An expression for the result; what makes its boxes is appended to the lines."""
         if isinstance(value, Box):
-            for one in unknown(value, self._places):
-                self._copy(one, held.get(one), lines)
+            for box in unknown(value, self._places):
+                self._copy(box, held.get(box), lines)
             return self._name_of(value)
         if isinstance(value, list | tuple):
             parts = "".join([f"{self._result(part, held, lines)}, " for part in value])
@@ -253,9 +253,9 @@ def _factory(text: str, count: int) -> Callable[..., Callable[..., Any]]:
 def placed(box: Box, places: dict[Box, int], sizes: Sizes) -> tuple[Any, ...]:
     """Number a box and what it reads; the keys of those that came from outside of the steps."""
     keys = []
-    for one in unknown(box, places):
-        keys.append(stranger_key(one, places, sizes))
-        places[one] = len(places)
+    for node in unknown(box, places):
+        keys.append(stranger_key(node, places, sizes))
+        places[node] = len(places)
     return tuple(keys)
 
 
@@ -267,7 +267,7 @@ def unknown(box: Box, places: Mapping[Box, int]) -> list[Box]:
     seen = {box}
     stack = [(box, iter(box.children))]
     while stack:
-        one, children = stack[-1]
+        node, children = stack[-1]
         for child in children:
             if child not in places and child not in seen:
                 seen.add(child)
@@ -275,7 +275,7 @@ def unknown(box: Box, places: Mapping[Box, int]) -> list[Box]:
                 break
         else:
             stack.pop()
-            order.append(one)
+            order.append(node)
     return order
 
 
@@ -302,8 +302,8 @@ def _held_arguments(
         return []
     if function not in _PRODUCTS and not (isinstance(function, np.ufunc) and isinstance(builder_of(function), type)):
         return []
-    others = [i for i, one in enumerate(inputs) if not isinstance(one, Box)]
-    if any(result.children[i] is not one for i, one in enumerate(inputs) if isinstance(one, Box)):
+    others = [i for i, value in enumerate(inputs) if not isinstance(value, Box)]
+    if any(result.children[i] is not value for i, value in enumerate(inputs) if isinstance(value, Box)):
         return []
     made = [result.children[i] for i in others]
     if any(not isinstance(child, Captured) or child in places for child in made) or len(set(made)) < len(made):
@@ -382,8 +382,8 @@ class Follower:
         for box in self.boxes[len(places) :]:
             places[box] = len(places)
         try:
-            found = [key for box in boxes for key in placed(box, places, self._sizes)]
+            strangers = [key for box in boxes for key in placed(box, places, self._sizes)]
         except UnscriptableError:
             return False
-        self.boxes += [*places][len(self.boxes) :] if found else []
-        return found == list(keys) and [places[box] for box in boxes] == list(numbers)
+        self.boxes += [*places][len(self.boxes) :] if strangers else []
+        return strangers == list(keys) and [places[box] for box in boxes] == list(numbers)

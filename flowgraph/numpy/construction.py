@@ -92,7 +92,7 @@ def full(
 def holds_box(value: Value) -> bool:
     """Whether a value is a box, or a list or tuple with one in it."""
     if isinstance(value, list | tuple):
-        return any(holds_box(one) for one in value)
+        return any(holds_box(part) for part in value)
     return isinstance(value, Box)
 
 
@@ -104,7 +104,7 @@ def _joined(value: Value) -> Any:
         return value
     if not isinstance(value, list | tuple):
         return np.asarray(value)
-    parts = [_joined(one) for one in value]
+    parts = [_joined(part) for part in value]
     shapes = [part.shape for part in parts]
     if any(len(shape) != len(shapes[0]) for shape in shapes):
         first, other = next((shapes[0], shape) for shape in shapes if len(shape) != len(shapes[0]))
@@ -147,15 +147,15 @@ class Concatenation:
 def _directive(text: str, axis: int, ndmin: int, trans1d: int) -> tuple[int, int, int]:
     """The axis to join along, the least number of axes, and where those of a smaller array go."""
     try:
-        found = [int(part) for part in text.split(",")]
+        numbers = [int(part) for part in text.split(",")]
     except ValueError:
-        found = []
-    if not 1 <= len(found) <= 3:
+        numbers = []
+    if not 1 <= len(numbers) <= 3:
         raise UsageError(
             f"np.r_: found the directive {text!r} with boxes, needs one to three integers such as '0,2' (axis, least "
             f"number of axes, place of the old ones)"
         )
-    return (*found, *(axis, ndmin, trans1d)[len(found) :])  # type: ignore[return-value]
+    return (*numbers, *(axis, ndmin, trans1d)[len(numbers) :])  # type: ignore[return-value]
 
 
 def _shaped(part: Value, ndmin: int, trans1d: int) -> Any:
