@@ -114,13 +114,13 @@ def fitted(body: Body, specs: Sequence[Spec]) -> Body:
 
 def stacked(loop: Box, body: Body, steps: int | Size) -> list[Spec]:
     """What a loop stacks in so many steps; a body that does not make the next carries of its carries is refused."""
-    before, after = ([one.spec for one in part[: body.carries]] for part in (body.leaves, body.results))
+    before, after = ([leaf.spec for leaf in part[: body.carries]] for part in (body.leaves, body.results))
     if len(after) < body.carries or not all(map(_fits, before, after)):
         raise loop.shape_error(
             f"found a body that makes {', '.join(map(str, after)) or 'nothing'} of its carries "
             f"{', '.join(map(str, before))}, needs carries of the same shapes and dtypes"
         )
-    return [Spec((steps, *one.shape), one.dtype) for one in body.results[body.carries :]]
+    return [Spec((steps, *result.shape), result.dtype) for result in body.results[body.carries :]]
 
 
 def _fits(before: Spec, after: Spec) -> bool:
