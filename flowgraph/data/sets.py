@@ -106,8 +106,8 @@ BUNDLED: dict[str, Callable[[], Examples]] = {
 
 
 def _sklearn(name: str) -> Examples:
-    found = getattr(_module("sklearn.datasets"), f"load_{name}")()
-    return Examples(found.data, found.target, tuple(found.feature_names), tuple(map(str, found.target_names)), name)
+    bunch = getattr(_module("sklearn.datasets"), f"load_{name}")()
+    return Examples(bunch.data, bunch.target, tuple(bunch.feature_names), tuple(map(str, bunch.target_names)), name)
 
 
 def _module(name: str) -> Any:
