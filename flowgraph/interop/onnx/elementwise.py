@@ -125,10 +125,10 @@ def read_clip(node: Node, a: Foreign, low: Foreign = None, high: Foreign = None)
 @reader_for("IsInf")
 def read_is_inf(node: Node, a: Foreign) -> Any:
     """Whether a number is infinite, of both signs or of one."""
-    found = np.isinf(a)
+    infinite = np.isinf(a)
     if not node.get("detect_positive", 1):
-        found = found & (a < 0)
-    return found if node.get("detect_negative", 1) else found & (a > 0)
+        infinite = infinite & (a < 0)
+    return infinite if node.get("detect_negative", 1) else infinite & (a > 0)
 
 
 @reader_for("Celu")

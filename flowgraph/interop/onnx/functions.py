@@ -63,10 +63,10 @@ def log_add_exp2(box: Foreign, a: Foreign, b: Foreign) -> Any:
 @parts_for(boxes.Hypot)
 def hypot(box: Foreign, a: Foreign, b: Foreign) -> Any:
     """By the ratio to the larger one, whose square does not overflow."""
-    one, other = np.abs(a), np.abs(b)
-    large, small = np.maximum(one, other), np.minimum(one, other)
+    first, other = np.abs(a), np.abs(b)
+    large, small = np.maximum(first, other), np.minimum(first, other)
     ratio = small / np.where((large == 0) | np.isinf(large), number(box, 1), large)
-    infinite = np.isinf(one) | np.isinf(other)
+    infinite = np.isinf(first) | np.isinf(other)
     return np.where(infinite, number(box, math.inf), large * np.sqrt(1 + ratio * ratio))
 
 
@@ -122,17 +122,17 @@ def entropy(box: Foreign, x: Foreign) -> Any:
 def relative_entropy(box: Foreign, x: Foreign, y: Foreign) -> Any:
     """By the logarithm of the ratio; by two logarithms where that overflows."""
     proper = (x > 0) & (y > 0)
-    one = number(box, 1)
-    over, under = np.where(proper, x, one), np.where(proper, y, one)
+    unit = number(box, 1)
+    over, under = np.where(proper, x, unit), np.where(proper, y, unit)
     ratio = over / under
     far = (ratio == 0) | np.isinf(ratio)
-    apart = np.where(far, np.log(over) - np.log(under), np.log(np.where(far, one, ratio)))
-    found = np.where(proper, x * apart, number(box, math.inf))
+    apart = np.where(far, np.log(over) - np.log(under), np.log(np.where(far, unit, ratio)))
+    value = np.where(proper, x * apart, number(box, math.inf))
     zero = (x == 0) & (y >= 0)
-    found = np.where(zero, number(box, 0), found)
+    value = np.where(zero, number(box, 0), value)
     if isinstance(box, boxes.KlDiv):
-        found = np.where(zero, y, np.where(proper, found - x + y, found))
-    return np.where(np.isnan(x) | np.isnan(y), x + y, found)
+        value = np.where(zero, y, np.where(proper, value - x + y, value))
+    return np.where(np.isnan(x) | np.isnan(y), x + y, value)
 
 
 @parts_for(boxes.PolyVal, when=lambda box: isinstance(box.children[0].shape[0], int))

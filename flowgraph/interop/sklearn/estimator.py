@@ -73,8 +73,8 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]
     @property
     def loss_curve_(self) -> list[float]:
         """The objective on the training examples, epoch by epoch."""
-        found: list[float] = self.history_["train_objective"]
-        return found
+        curve: list[float] = self.history_["train_objective"]
+        return curve
 
     @property
     def coefs_(self) -> list[Array]:
