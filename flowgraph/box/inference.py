@@ -68,19 +68,16 @@ def try_fprop(box: Node, specs: Sequence[Spec]) -> Spec | tuple[Spec, ...]:
 
 
 def _cached(box: Node, known: tuple[Any, ...], compute: Callable[[Node, tuple[Any, ...]], Any]) -> Any:
-    cls = type(box)
+    settings = [getattr(box, name) for name in box.settings]
+    key = (type(box), known, *settings, *map(type, settings))
     try:
-        settings = [getattr(box, name) for name in cls.settings]
-        key = (cls, known, *settings, *map(type, settings))
-        known_result = _cache.get(key)
+        result = _cache.get(key)
     except TypeError:  # a setting that cannot be hashed, such as an array
         return compute(box, known)
-    if known_result is not None:
-        return known_result
-    result = compute(box, known)
-    if len(_cache) >= _LARGEST_CACHE:
-        _cache.clear()
-    _cache[key] = result
+    if result is None:
+        if len(_cache) >= _LARGEST_CACHE:
+            _cache.clear()
+        result = _cache[key] = compute(box, known)
     return result
 
 

@@ -39,8 +39,7 @@ class Line(NamedTuple):
 def users_instruction() -> tuple[CodeType, int]:
     """Where the user's code is: the innermost code of the call stack that is neither flowgraph's nor NumPy's."""
     frame = sys._getframe(1)
-    inside = _inside
-    while inside[frame.f_code.co_filename] and frame.f_back is not None:
+    while _inside[frame.f_code.co_filename] and frame.f_back is not None:
         frame = frame.f_back
     return frame.f_code, frame.f_lasti
 

@@ -154,26 +154,23 @@ def _line(leaf: Box) -> str:
 def bind_sizes(graph: Topology, shapes: Mapping[Box, tuple[int, ...]]) -> dict[str, int]:
     """The number that each named size has, the same for every input."""
     sizes: dict[str, int] = {}
-    owner: dict[str, Box] = {}
     for box, shape in shapes.items():
         for size, number in zip(box.shape, shape, strict=True):
             if isinstance(size, Size) and size not in sizes and not size.names <= sizes.keys():
-                sizes[size], owner[size] = number, box
+                sizes[size] = number
                 continue
             needed = sizes[size] if isinstance(size, Size) and size in sizes else evaluate(size, sizes)
             if needed != number:
                 whose = f", and {size} = {needed}" if isinstance(size, Size) else ""
-                whose += f" in {graph.names[owner[size]]!r}" if size in owner else ""
+                whose += f" in {graph.names[next(b for b in shapes if size in b.shape)]!r}" if size in sizes else ""
                 raise _wrong_shape(graph.names[box], shape, box, whose)
     return sizes
 
 
 def array_seeds(graph: Topology, values: Sequence[Any], grad: Value) -> list[Any]:
     """What `Run.bprop` is given as `grad`, read, in a list with a place for every box."""
-    arriving = _by_output(graph, grad)
-    return seeds_of(
-        graph, [(box, _seed(graph, box, values[graph.slots[box]], cotangent)) for box, cotangent in arriving]
-    )
+    given = _by_output(graph, grad)
+    return seeds_of(graph, [(box, _seed(graph, box, values[graph.slots[box]], part)) for box, part in given])
 
 
 def refuse_without_grad(who: str, shape: Shape, dtype: np.dtype[Any]) -> None:
@@ -192,9 +189,9 @@ def refuse_without_grad(who: str, shape: Shape, dtype: np.dtype[Any]) -> None:
 
 def _by_output(graph: Topology, grad: Value) -> list[tuple[Box, Any]]:
     """The outputs at which something arrives, and what: for all, in their order, or by output."""
-    outputs = graph.outputs
     if grad is None:
-        return [(box, None) for box in outputs]
+        return [(box, None) for box in graph.outputs]
+    outputs = graph.outputs
     if isinstance(grad, Mapping):
         given = [(graph.box(key), part) for key, part in grad.items()]
         strange = [box for box, _ in given if box not in outputs]

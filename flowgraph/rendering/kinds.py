@@ -67,14 +67,7 @@ def spine(graph: Graph, kind: dict[Box, str]) -> list[Box]:
 
 def receivers(graph: Graph, wrt: Iterable[Box]) -> set[Box]:
     """The boxes to which bprop sends a gradient: those on a differentiable path from an output down to `wrt`."""
-    leads = leading(graph.boxes, graph.slots, wrt)
-    reached = {box for box in graph.outputs if leads[graph.slots[box]]}
-    for box in reversed(graph.boxes):
-        if box in reached:
-            for child, free in zip(box.children, box.differentiable_wrt, strict=True):
-                if free and leads[graph.slots[child]]:
-                    reached.add(child)
-    return reached
+    return graph.passed & leading(graph.boxes, wrt)
 
 
 def _only_constant_children(graph: Graph) -> set[Box]:
