@@ -133,7 +133,7 @@ def example_text(cls: type[Any]) -> str:
 
 def _three_numbers(cls: type[Any]) -> list[Example]:
     """Three numbers for each child, where a box works element by element and needs nothing else."""
-    fits = any(base.__name__ == "Elementwise" for base in cls.__mro__) and not cls.variadic
+    fits = cls.by_element and not cls.variadic
     required = any(field.default is MISSING and field.default_factory is MISSING for field in cls.settings.values())
     given = [child for example in cls.examples for child in example.children]
     if required or not fits or any(not isinstance(child, tuple) for child in given):
@@ -324,7 +324,8 @@ def _shape(cls: type[Any], position: int, prose: str) -> str:
 
 def _is_elementwise(cls: type[Any]) -> bool:
     """Whether the children broadcast; a loss, which works element by element too, has a rule of its own."""
-    return any(base.__name__ == "Elementwise" and cls.infer is vars(base)["infer"] for base in cls.__mro__)
+    owner = next(base for base in cls.__mro__ if "infer" in vars(base))
+    return bool(vars(owner).get("by_element", False))
 
 
 def interval_text(interval: Any) -> str:

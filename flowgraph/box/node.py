@@ -160,6 +160,9 @@ class Node:
     remedies: ClassVar[Mapping[str, str | Callable[[Sequence[Any]], str]]] = {}
     public: ClassVar[bool] = True
     arithmetic: ClassVar[bool] = True
+    by_element: ClassVar[bool] = False
+    """Whether it works element by element."""
+
     calls_back: ClassVar[bool] = False
     """Whether its fprop or bprop calls a function that a user wrote, which may give something else in each call."""
 

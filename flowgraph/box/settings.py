@@ -307,7 +307,7 @@ class BoxSignature:
 
     def __get__(self, box: Any, cls: type[Any]) -> inspect.Signature:
         constructor = next(base for base in cls.__mro__ if "__init__" in vars(base))
-        if "child_names" not in vars(cls) or constructor.__name__ != "Box":
+        if "child_names" not in vars(cls) or "__signature__" not in vars(constructor):
             raise AttributeError("__signature__")  # inspect then reads the constructor
         kinds = inspect.Parameter
         last = len(cls.child_names) - 1

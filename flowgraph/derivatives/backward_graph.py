@@ -78,9 +78,10 @@ def _doubt(step: Step, there: tuple[bool, ...]) -> tuple[str | None, bool]:
     expected = [_numbers(step, seed, arrays) for seed, arrays in zip(seeds, (first, second), strict=True)]
     if not all(isinstance(numbers, tuple) for numbers in expected):
         return f"its bprop could not be tried: {next(reason for reason in expected if isinstance(reason, str))}", True
-    of_same_sizes = _draw(box, len(_SIZES))
+    of_same_sizes = _draw(box, len(_SIZES))  # the sizes repeat from there on: those of the first draw, other numbers
     stateful = not _agree(expected[0], _numbers(step, seeds[0], first, of_same_sizes))
     try:
+        # called on two sets of leaves, so that boxes which it keeps from the first call show up in the second
         arguments, other = _leaves(box, there), _leaves(box, there)
         box.fprop(*_copies(first))
         step.bprop(*arguments)
@@ -99,7 +100,7 @@ def _doubt(step: Step, there: tuple[bool, ...]) -> tuple[str | None, bool]:
 
 
 def _numbers(step: Step, seed: Seed, arrays: Sequence[Any], between: Sequence[Any] | None = None) -> Any:
-    """What bprop gives on arrays, after its own fprop; or after one of others that came `between`."""
+    """What bprop gives on arrays, right after their fprop or after another fprop, of `between`; a text if it fails."""
     value = step.box.fprop(*_copies(arrays))
     if between is not None:
         step.box.fprop(*_copies(between))

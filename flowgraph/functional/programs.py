@@ -94,7 +94,7 @@ class Planned:
     ) -> None:  # fmt: skip
         self.derivation = steps if isinstance(steps, Derivation) else None
         self._steps, self._derive, self._room = steps, derive, room
-        self._first = fixed
+        self._first = fixed  # the values of the first run: a source that changes later is no constant of a plan
         self._left = self._pause = _runs_before(steps.graph, steps.passes)
         self._lock = threading.Lock()
         self._ready: tuple[Compiled, Derivation] | None = None
@@ -276,7 +276,7 @@ def _twins(record: Record, values: Sequence[Any]) -> dict[Box, Box]:
 
 
 def _on(twins: Mapping[Box, Box], subject: Subject) -> Subject:
-    """A subject of twins."""
+    """The subject with twins in the place of its boxes."""
     own = {part: mapped(lambda leaf: twins.get(leaf, leaf), getattr(subject, part)) for part in _PARTS}
     return subject._replace(**own)
 
@@ -286,7 +286,7 @@ def _numbered(sources: Sequence[Box]) -> dict[Box, int]:
 
 
 def _stand_in(f: Callable[..., Any]) -> Callable[..., Any]:
-    """What errors call by the same name as a function that may go, with all that it holds."""
+    """A function of the same name, for errors: the user's own can then be freed, with all that it holds."""
 
     def stand_in() -> None: ...
 
@@ -352,7 +352,7 @@ class Kind:
         return self.missed <= IN_A_ROW or self.missed % IN_A_ROW == 0
 
     def follow(self, program: Program) -> None:
-        """Let the next call go as one of this program, with arguments that are put together by code of their own."""
+        """Note the program that ran last; from the first on, code written for their structure builds the arguments."""
         if self._written is None:
             space: dict[str, Any] = {}
             numbered = [map(pattern.format, itertools.count()) for pattern in ("leaves[{}]", "statics[{}]")]
@@ -375,7 +375,7 @@ class Programs:
         self._lock = threading.Lock()
         self._kept: OrderedDict[int, Kept] = OrderedDict()
         self._by_key: dict[Hashable, list[Program]] = {}
-        self._row: list[Mapping[str, Any]] = []
+        self._row: list[Mapping[str, Any]] = []  # the arguments of calls in a row that were each traced anew
         self._warned = False
 
     def is_new(self, kind: Hashable) -> bool:

@@ -49,6 +49,7 @@ def read_record(roots: Sequence[Box], leaves: Sequence[Box]) -> Record:
         places[box] = len(boxes)
         boxes.append(box)
         state = box.__dict__
+        # a box with several outputs has no shape of its own
         spec = (sizes.plain(state["shape"]), state["dtype"].char) if "shape" in state else sizes.of(box)
         if box.children:
             entries.append((type(box), tuple([places[child] for child in box.children]), spec, state_key(box, sizes)))
@@ -110,7 +111,7 @@ def setting_key(value: Value, sizes: Sizes) -> Hashable:
     if kind in _PLAIN:
         return kind, value
     if kind is float:
-        return kind, value.hex()
+        return kind, value.hex()  # which tells -0.0 from 0.0, and is equal for NaN
     if kind is tuple or kind is list:
         return kind, tuple([setting_key(item, sizes) for item in value])
     if kind is slice:
@@ -138,7 +139,10 @@ def _object_key(value: Value, sizes: Sizes) -> Hashable:
 
 
 def _graph_key(body: Body, sizes: Sizes) -> Hashable:
-    """All boxes of the body of a loop, whose constants are the same in each call: those of one call stand outside."""
+    """All boxes of the body of a loop, with the values of its constants.
+
+    A constant that belongs to one call is not among them: the loop reads it from outside (`loops.body.hoisted`).
+    """
     places: dict[Box, int] = {}
     entries: list[Hashable] = []
     for box in topological_order([body]):

@@ -72,13 +72,14 @@ class Script(NamedTuple):
 
 
 class Writer:
-    """Notes a call."""
+    """Records a call: a step for each NumPy function on boxes, as long as its arguments decide what it builds."""
 
     def __init__(self, leaves: Sequence[Box]) -> None:
         self.places: dict[Box, int] = {leaf: place for place, leaf in enumerate(leaves)}
         self._steps: list[Step] = []
         self._sizes = Sizes()
-        self._inside, self._open = False, True
+        self._inside = False  # in a function that is recorded: what it calls itself belongs to its step
+        self._open = True  # all so far could be recorded
 
     def call(
         self,
@@ -160,7 +161,7 @@ class _Code:
         return f"v{len(self._values) - 1}"
 
     def _freely(self, name: str, value: Value) -> str:
-        """When an argument is none that becomes a constant as this one does, of whatever numbers."""
+        """A test for an argument that would become another constant than this one, whatever its numbers are."""
         kind = type(value)
         if kind is not np.ndarray:
             return f"type({name}) is not {self._named(kind)}"
@@ -168,7 +169,7 @@ class _Code:
         return f"type({name}) is not ndarray or {name}.shape != {shape} or {name}.dtype != {dtype}"
 
     def _differs(self, name: str, value: Value) -> str:
-        """When an argument is another one than this: of the code for it, in the order in which boxes come up."""
+        """A test, as code, for an argument that is not the same as this one; boxes are numbered as they are met."""
         kind = type(value)
         if isinstance(value, Box):
             keys = placed(value, self._places, self._sizes)
@@ -180,6 +181,7 @@ class _Code:
             return self._differs_in_parts(name, value)
         if value is None or value is True or value is False or value is ...:
             return f"{name} is not {value!r}"
+        # 0.0 equals -0.0, and NaN nothing, so floats of these values are compared by their keys, below
         if kind in _BY_EQUALITY or (kind is float and value and value == value):
             return f"type({name}) is not {self._named(kind)} or {name} != {self._named(value)}"
         if kind is slice:
@@ -251,7 +253,7 @@ def _factory(text: str, count: int) -> Callable[..., Callable[..., Any]]:
 
 
 def placed(box: Box, places: dict[Box, int], sizes: Sizes) -> tuple[Any, ...]:
-    """Number a box and what it reads; the keys of those that came from outside of the steps."""
+    """Number a box and what it reads; return the keys of those that no recorded function built."""
     keys = []
     for node in unknown(box, places):
         keys.append(stranger_key(node, places, sizes))
@@ -297,7 +299,10 @@ def _held_arguments(
     result: Value,
     places: Mapping[Box, int],
 ) -> list[int]:
-    """The arguments, by number, that came to be constants of just their value."""
+    """The arguments, by number, that became constants, and would with any other value of their type and shape.
+
+    A replay makes these constants anew of the arguments that it gets, so that a number may differ in each call.
+    """
     if method != "__call__" or not isinstance(result, Box) or len(result.children) != len(inputs):
         return []
     if function not in _PRODUCTS and not (isinstance(function, np.ufunc) and isinstance(builder_of(function), type)):
@@ -348,7 +353,7 @@ class Follower:
                 return made
         trace = concrete_values.current()
         assert trace is not None
-        trace.steps, self._steps = None, iter(())
+        trace.steps, self._steps = None, iter(())  # the call differs: from here on nothing is compared any more
         return build(function, method, inputs, keywords)
 
     def returns(self, output: Value) -> bool:
@@ -378,6 +383,7 @@ class Follower:
         return length_hint(self._steps) == 1  # the `END`
 
     def _come(self, boxes: Sequence[Box], keys: Sequence[Any], numbers: Sequence[int]) -> bool:
+        """Whether these boxes get these numbers, and those that no recorded function built have these keys."""
         places = self._places
         for box in self.boxes[len(places) :]:
             places[box] = len(places)
@@ -385,5 +391,6 @@ class Follower:
             strangers = [key for box in boxes for key in placed(box, places, self._sizes)]
         except UnscriptableError:
             return False
+        # boxes from elsewhere are numbered too, as they were in the recording
         self.boxes += [*places][len(self.boxes) :] if strangers else []
         return strangers == list(keys) and [places[box] for box in boxes] == list(numbers)

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, cast
 import numpy as np
 
 from flowgraph.box import Box, Value
-from flowgraph.boxes.elementwise import arithmetic
+from flowgraph.boxes.elementwise.arithmetic import Add, Divide, Multiply, Negative, Positive, Subtract
 from flowgraph.derivatives import gradients
 from flowgraph.graph.topology import topological_order
 from flowgraph.loops.body import Body, CarryInput, ElementInput, body_of, known_of, on_leaves, replaced, with_outputs
@@ -19,13 +19,15 @@ from flowgraph.shapes.size import Size
 
 # Which values of a step are stored for the reverse loop, and not recomputed.
 
+_CHEAP = (Add, Subtract, Multiply, Divide, Negative, Positive)
+
 
 def worth_keeping(body: Body, outputs: Sequence[Box]) -> dict[Box, Box]:
     """The values of a step that these outputs of its reverse read and that cost more to compute than to keep.
 
     For each there is the slot which stands for it in the reverse. Sums, products and moved elements are computed again,
-    and so is all of a body of few numbers. So is an inner loop, whose stacked carries would
-    otherwise be kept for each step of the outer one.
+    and so are all values of a body of few numbers, and an inner loop, whose stacked carries would otherwise be kept for
+    each step of the outer one.
     """
     if _is_small(body):
         return {}
@@ -53,7 +55,7 @@ def _is_small(body: Body) -> bool:
 
 def _is_dear(box: Box) -> bool:
     """Whether the box does more than to add, multiply or move elements."""
-    return box.arithmetic and type(box).__module__ != arithmetic.__name__
+    return box.arithmetic and not isinstance(box, _CHEAP)
 
 
 def _is_stackable(box: Box) -> bool:
