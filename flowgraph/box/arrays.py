@@ -78,13 +78,13 @@ class ReadOnlyArray(np.ndarray[Any, Any]):
         super().__setitem__(index, value)
 
     def fill(self, value: object) -> None:
-        """As of an array, where it can be written to."""
+        """`ndarray.fill`, refused where the array is read-only."""
         if not self.flags.writeable:
             self._refuse("fill()")
         super().fill(value)
 
     def sort(self, *arguments: Any, **settings: Any) -> None:
-        """As of an array, where it can be written to."""
+        """`ndarray.sort`, refused where the array is read-only."""
         if not self.flags.writeable:
             self._refuse("sort()")
         super().sort(*arguments, **settings)

@@ -393,7 +393,7 @@ def _short(setting: object) -> str:
 
 
 def _unknown_attribute(box: Node, name: str) -> str:
-    """Who was asked, and what stands near the name."""
+    """The error for an attribute that a box does not have: where its value is found, or names like this one."""
     text = f"{type(box).__name__}: a box has no {name!r}"
     if name.startswith("_"):  # looked for by NumPy, notebooks and debuggers, which read no text
         return text
@@ -409,7 +409,7 @@ def _unknown_attribute(box: Node, name: str) -> str:
 
 
 def _immutable(box: Node, name: str, what: str) -> str:
-    """Who was changed, and how another one is made."""
+    """The error for a write to a box: how another box is made instead."""
     if "name" not in box.__dict__:
         return (
             f"{type(box).__name__}: found {what} before the box is made, but a box is immutable; declare it in "

@@ -42,7 +42,7 @@ class Column:
         return np.eye(len(self.words))[numbers.astype(int)] if self.kind == "text" else numbers[:, None]
 
     def _number(self, cell: object) -> float | None:
-        """The place of a word, or the number of what has one; None for what fits neither."""
+        """The number of a cell, or the place of its word in `words`; None where it does not fit."""
         if self.kind == "text":
             word = str(cell)
             return self.words.index(word) if word in self.words else None

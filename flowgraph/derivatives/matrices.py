@@ -370,7 +370,7 @@ class PerRow(Box):
 
     @property
     def constant(self) -> tuple[bool, ...]:
-        """As in the box."""
+        """As for the box that is run row by row."""
         return tuple(self.box.constant)
 
     def _rows(self, children: Sequence[Value]) -> Any:

@@ -148,7 +148,7 @@ class Derived:
         return program.runs(call.arrays, values)
 
     def _new_kind(self, key: Hashable, call: Call) -> Kind:
-        """What calls such as this one have in common."""
+        """The kind of this call, kept for the calls like it."""
         names = _leaf_names(self._f, call.args, call.keywords)
         known = [Input(name, shape=a.shape, dtype=a.dtype) for name, a in zip(names, call.arrays, strict=True)]
         kind = Kind(call.structure, known)
@@ -156,9 +156,10 @@ class Derived:
         return kind
 
     def _frame(self, call: Call, subject: Subject, leaves: Sequence[Box]) -> tuple[tuple[Any, ...], list[Box]]:
-        """What a derivation and a script follow from beside boxes, and the boxes that the function returned.
+        """What the derivative depends on besides boxes, and the boxes that the function returned.
 
-        A script has all arguments, also those that nothing of the result reads.
+        These are the transform and the containers. The shapes of all arguments belong to it, also of those that nothing
+        of the result reads, since a script is replayed with all of them.
         """
         roots: list[Any] = []
         wanted: list[Any] = []

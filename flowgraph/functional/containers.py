@@ -72,7 +72,7 @@ def _flatten_other(value: Value, leaves: list[Any], statics: list[Any] | None) -
 
 
 class Open(list[T]):
-    """What is no array among arguments, whose structure is that of all that differ in these values alone."""
+    """The arguments that are no arrays, left out of the structure: calls that differ in them alone share it."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -160,7 +160,7 @@ def _is_plain(cls: type[Box]) -> bool:
 
 
 def _steps_of_graph(graph: CachedSteps, wrt: Sequence[Box]) -> tuple[Sequence[Fstep], Sequence[Step]]:
-    """The same, where a bprop is to be derived, or a derivative is not implemented."""
+    """The steps as a graph makes them: for boxes whose bprop is to be derived, or has no derivative by some child."""
     refuse_lost(graph, graph.cut(tuple(wrt)))
     reached = [box for box in wrt if box in graph.passed]
     return forward_steps(graph, None, None), backward_steps(graph.boxes, graph.slots, reached, graph.passed)

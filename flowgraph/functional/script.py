@@ -41,7 +41,7 @@ _UNSHARED = ("children", "held")
 
 
 class UnscriptableError(Exception):
-    """What cannot be noted; the script ends before it."""
+    """Raised for a call that cannot be recorded; the script ends before it."""
 
 
 class Step(NamedTuple):
@@ -357,16 +357,16 @@ class Follower:
         return build(function, method, inputs, keywords)
 
     def returns(self, output: Value) -> bool:
-        """Whether the call went as the script to its end, and returned the one box that the script did."""
+        """Whether the call followed the script to its end, and returned the same single box."""
         roots = self._script.roots
         return self._is_at_end() and len(roots) == 1 and roots[0] < len(self.boxes) and output is self.boxes[roots[0]]
 
     def came_to(self, roots: Sequence[Box]) -> bool:
-        """Whether the call went as the script to its end, and returned these boxes as the script did."""
+        """Whether the call followed the script to its end, and returned these boxes."""
         return self._is_at_end() and self._come(roots, self._script.strangers, self._script.roots)
 
     def sources(self) -> list[Box]:
-        """What gives values to a call that went as the script to its end."""
+        """The boxes that give values to a call which followed the script to its end."""
         return [self.boxes[place] for place in self._script.sources]
 
     def comes(self, value: Value, keys: Sequence[Any], place: int) -> bool:

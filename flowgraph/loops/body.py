@@ -158,9 +158,9 @@ def replaced(results: Sequence[Box], new: Mapping[Box, Box]) -> list[Box]:
 
 
 def hoisted(results: Sequence[Box], slots: Iterable[Box]) -> tuple[list[Box], list[Box], list[Box]]:
-    """What the outputs read that no slot leads to: the boxes outside, the slots for them, the outputs that read these.
+    """Boxes outside of the body that the outputs read, a slot for each, and the outputs reading the slots instead.
 
-    A constant stays where it is, unless it belongs to one call of a function that is being traced.
+    A constant stays in the body, unless it belongs to one call of a function that is being traced.
     """
     order = topological_order(results)
     within = set(slots)

@@ -159,7 +159,7 @@ class Scan(Box):
         return specs_of_outputs if len(specs_of_outputs) > 1 else specs_of_outputs[0]
 
     def of_step(self, specs: Sequence[Spec]) -> list[Spec]:
-        """What one step sees of the children."""
+        """Shape and dtype of the children as one step reads them: scanned inputs without their first axis."""
         body = self.body
         if len(specs) != body.slots:
             raise UsageError(f"{self.title}: found {len(specs)} children, needs {body.slots}, as its body has slots")
@@ -241,7 +241,7 @@ def _copy(value: Any) -> Any:
 
 
 def _why_endless(before: Sequence[Any], state: Sequence[Any], steps: int) -> str:
-    """What the last step says about those that would follow."""
+    """A hint why the loop does not end: the last step changed nothing, or a carry is not finite."""
     pairs = zip(before, state, strict=True)
     if steps and all(np.array_equal(old, new, equal_nan=new.dtype.kind in "fc") for old, new in pairs):
         return " (the last step changed nothing, so no later one will)"

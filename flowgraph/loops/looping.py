@@ -61,7 +61,7 @@ def _keeping(body: Body, counted: bool) -> Body:
 
 @rule_for(Scan)
 def _scan(box: Scan, mapped: Mapping[Box, Box], some: Box) -> Any:
-    """What the body stacks has the steps before the rows."""
+    """The loop over all rows; in what its body stacks, the steps come first, and then the rows."""
     body = fitted(box.body, box.of_step([child.spec for child in box.children]))
     inner = body.carries + body.elements
     carries = [lifted(child, mapped, some) for child in box.children[: body.carries]]

@@ -159,7 +159,7 @@ def _slot(kind: type[CarryInput], like: Box) -> Box:
 
 
 def gradients_of(outputs: Sequence[Box], wrt: Sequence[Box], arriving: Sequence[Box]) -> list[Box]:
-    """What a bprop sends: the conjugate of the gradient that a user sees, of what is the conjugate of it too."""
+    """Gradients as a bprop receives and sends them: the conjugates of those that a user sees."""
     sent = gradients(outputs, wrt, [_conjugate(box) for box in arriving], unused="zeros")
     return [_conjugate(gradient) for gradient in sent]
 

@@ -50,7 +50,7 @@ def with_weights(objective: Box, weights: Input | None, losses: Collection[Box] 
 
 
 def weighted(losses: Any, weights: Any) -> Any:
-    """What there is of each example times the weight of the example, along the first axis."""
+    """The losses of the examples times their weights, along the first axis."""
     if not losses.shape:
         raise UsageError(
             f"sample_weight: found {losses.title}, one number for all examples, which cannot be weighted; needs one "
@@ -97,7 +97,7 @@ class Measures(NamedTuple):
         return self if penalty is None else self._replace(objective=self.objective + penalty)
 
     def by_name(self) -> dict[str, Box]:
-        """Those that there are."""
+        """The measures that there are, by name."""
         return {name: box for name, box in self._asdict().items() if box is not None}
 
 

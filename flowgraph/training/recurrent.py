@@ -66,7 +66,7 @@ class _Recurrent(Layer):
             return stacked.named("h")
 
     def _shown(self, state: Value) -> Any:
-        """What of a state is the output of the layer."""
+        """The part of a state that is the output of the layer."""
         return state
 
     def _zeros(self, h: Value) -> Any:

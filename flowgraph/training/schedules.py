@@ -159,7 +159,7 @@ class FixedFirst(Schedule):
         return self.alpha if t <= self.updates else self.then.rate(t - self.updates)
 
     def conditions(self) -> Convergence:
-        """Those of the schedule that follows."""
+        """The conditions of the schedule that follows."""
         return self.then.conditions()
 
 
@@ -209,7 +209,7 @@ class Cosine(Schedule):
         return _along_cosine(self.alpha, self.lowest, done)
 
     def conditions(self) -> Convergence:
-        """Those of the constant `lowest`, or of 0."""
+        """The conditions of a constant rate: the `lowest`, or 0."""
         return Convergence(self.lowest > 0, self.lowest == 0)
 
 
@@ -245,7 +245,7 @@ class OneCycle(Schedule):
         return _along_cosine(self.alpha, float(self.lowest or 0), (done - top) / (end - top))
 
     def conditions(self) -> Convergence:
-        """Those of the constant `lowest`, or of 0."""
+        """The conditions of a constant rate: the `lowest`, or 0."""
         return Convergence(bool(self.lowest), not self.lowest)
 
 
@@ -269,7 +269,7 @@ class WarmUp(Schedule):
         return self.then.rate(1) * t / self.updates if t <= self.updates else self.then.rate(t - self.updates)
 
     def conditions(self) -> Convergence:
-        """Those of the schedule that follows."""
+        """The conditions of the schedule that follows."""
         return self.then.conditions()
 
 

@@ -116,7 +116,7 @@ def local_dependence(box: Box, child: Box) -> set[Box] | None:
 
 
 def _reached(parts: Iterable[Any], ends: Collection[Box]) -> set[Box]:
-    """Those of the ends that boxes read for their values."""
+    """Those of `ends` whose values, not only their shapes, the parts depend on."""
     reached: set[Box] = set()
     seen: set[Box] = set()
     stack = list(parts)

@@ -91,14 +91,14 @@ def heaviside(box: Foreign, a: Foreign, b: Foreign) -> Any:
 
 @parts_for(boxes.Fmax, boxes.Fmin)
 def number_of_two(box: Foreign, a: Foreign, b: Foreign) -> Any:
-    """The larger or the smaller one; beside NaN the other one."""
+    """The larger or the smaller of two numbers; where one is NaN, the other."""
     chosen = np.maximum(a, b) if isinstance(box, boxes.Fmax) else np.minimum(a, b)
     return np.where(np.isnan(a), b, np.where(np.isnan(b), a, chosen)) if box.dtype.kind == "f" else chosen
 
 
 @parts_for(boxes.Sinc)
 def sinc(box: Foreign, a: Foreign) -> Any:
-    """At zero that of a number so small that it is 1."""
+    """sin(πa) / (πa); at zero that of a number so small that it is 1."""
     angle = number(box, math.pi) * np.where(a == 0, number(box, 1e-20 if box.dtype != np.float16 else 1e-4), a)
     return np.sin(angle) / angle
 

@@ -72,7 +72,7 @@ def read_compress(node: Node, a: Foreign, condition: Foreign) -> Any:
 
 @reader_for("OneHot")
 def read_one_hot(node: Node, places: Foreign, depth: Foreign, values: Foreign) -> Any:
-    """A place below 0 counts from the end; one outside has no element that is on."""
+    """Rows with one element on; a place below 0 counts from the end, and of one outside all elements are off."""
     count = node.few(np.ravel(node.known(1))[0])
     axis = node.axis("axis", -1, len(places.shape) + 1)
     numbers = np.where(places < 0, places + places.dtype.type(count), places)

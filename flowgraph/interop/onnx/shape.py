@@ -146,7 +146,7 @@ def read_slice(node: Node, a: Foreign, *_: Foreign) -> Any:
 
 
 def slice_of(size: Foreign, start: Foreign, end: Foreign, step: int) -> slice:
-    """As Python cuts; numbers beyond every size mean the ends."""
+    """The slice of Python; ONNX writes numbers beyond every size for the ends of an axis."""
     far = 2**31 - 1
     if not isinstance(end, Size) and abs(end) >= far:
         end = None

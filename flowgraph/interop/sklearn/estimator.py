@@ -236,7 +236,7 @@ class Network:
         batch_size: int | None,
         callbacks: Sequence[Any],
     ) -> None:
-        """So many epochs on these examples, of which none is kept."""
+        """Train for so many epochs on these examples, which are not kept."""
         trainer = self.trainer
         if weights is not None:
             weighted_problem(trainer.problem)  # refuses what has no loss of each example

@@ -315,7 +315,7 @@ def binary_cross_entropy(a: Foreign, target: Foreign, weight: Foreign = None, re
 def with_logits(
     a: Foreign, target: Foreign, weight: Foreign = None, pos_weight: Foreign = None, reduction: int = MEAN
 ) -> Any:
-    """The same of σ(a)."""
+    """The binary cross-entropy of σ(a)."""
     share = softplus(-a) if pos_weight is None else (1 + (pos_weight - 1) * target) * softplus(-a)
     return reduced(affine((1 - target) * a + share, weight, None), REDUCTIONS[reduction])
 
