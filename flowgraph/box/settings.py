@@ -174,9 +174,7 @@ def _union(kinds: Sequence[Kind | None]) -> Kind | None:
         return fit
 
     words = [kind.needed for kind in known]
-    return Kind(
-        _listed(words if "a number" not in words else [text for text in words if text != "a whole number"]), read
-    )
+    return Kind(_listed(words if "a number" not in words else [w for w in words if w != "a whole number"]), read)
 
 
 def _tuple(arguments: Sequence[Any]) -> Kind:

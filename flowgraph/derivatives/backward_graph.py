@@ -189,10 +189,7 @@ def _seed(value: Value, number: int, there: tuple[bool, ...]) -> Any:
 
 def _copies(arrays: Sequence[Any]) -> list[Any]:
     """Fresh arrays; of a tuple, of each of its parts, None where there is none."""
-    return [
-        tuple(_copies(array)) if isinstance(array, tuple) else None if array is None else np.array(array)[()]
-        for array in arrays
-    ]
+    return [tuple(_copies(a)) if isinstance(a, tuple) else None if a is None else np.array(a)[()] for a in arrays]
 
 
 def _reason(error: Exception) -> str:

@@ -406,8 +406,6 @@ def _read_statics(f: Callable[..., Any], places: Any, names: Any) -> tuple[froze
     for name in named:
         if name not in known and not any(p.kind is p.VAR_KEYWORD for p in parameters):
             raise UsageError(f"jit of {name_of(f)}: found static_argnames={names!r}, but it has no argument {name!r}")
-    static_places = {int(place) % len(order) if place < 0 else int(place) for place in listed}
-    static_places |= {order.index(name) for name in named if name in order}
-    return frozenset(static_places), frozenset(
-        [*named, *[order[place] for place in static_places if place < len(order)]]
-    )
+    static = {int(place) % len(order) if place < 0 else int(place) for place in listed}
+    static |= {order.index(name) for name in named if name in order}
+    return frozenset(static), frozenset([*named, *[order[place] for place in static if place < len(order)]])

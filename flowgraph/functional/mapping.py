@@ -100,7 +100,7 @@ class Mapped(Derived):
         return f"<{self._who}>"
 
     def _own_places(self, args: Sequence[Any]) -> Container[int]:
-        """The places of all arguments, none of which is differentiated."""
+        """The places of all arguments."""
         return range(len(args))
 
     def _subject(self, args: Sequence[Any], keywords: Mapping[str, Any]) -> Subject:

@@ -64,9 +64,7 @@ class Derivation(Evaluation):
         self.structure = flatten(result, outputs)
         self.arguments = arguments
         self.sources = {source: i for i, source in enumerate(sources)}
-        super().__init__(
-            [value if isinstance(value, Box) else Constant(value) for value in outputs], arguments, self.sources
-        )
+        super().__init__([v if isinstance(v, Box) else Constant(v) for v in outputs], arguments, self.sources)
         settled = [(i, source.settle()) for i, source in enumerate(sources) if isinstance(source, Captured)]
         self._conditions = [(i, conditions) for i, conditions in settled if conditions]
 

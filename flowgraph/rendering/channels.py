@@ -94,17 +94,15 @@ def climbs_of(ties: Sequence[Tie], routes: Sequence[Sequence[Member]]) -> Mappin
 def channels(climbs: Iterable[Climb], width: float) -> dict[Trunk, int]:
     """The channels, counted from the left, of the steep trunks in a room of that width that would run side by side."""
     steep = _steep(climbs, width)
-    crowded = [
-        climb for climb in steep if any(climb.runs_beside(other, width) for other in steep if other is not climb)
-    ]
-    for climb in crowded:  # a curve that meets a channel would run along it
-        crowded += [other for other in steep if climb.meets(other) and other not in crowded]
-    crowded.sort(key=lambda climb: (climb.falls, -climb.start if climb.falls else climb.start))
+    crowded = [wire for wire in steep if any(wire.runs_beside(other, width) for other in steep if other is not wire)]
+    for wire in crowded:  # a curve that meets a channel would run along it
+        crowded += [other for other in steep if wire.meets(other) and other not in crowded]
+    crowded.sort(key=lambda wire: (wire.falls, -wire.start if wire.falls else wire.start))
     lanes: dict[Trunk, int] = {}
-    for climb, left, beside in _from_the_left(crowded):
+    for wire, left, beside in _from_the_left(crowded):
         taken = {lanes[other.trunk] for other in beside if other.trunk in lanes}
         first = 1 + max((lanes[other.trunk] for other in left if other.trunk in lanes), default=-1)
-        lanes[climb.trunk] = next(lane for lane in itertools.count(first) if lane not in taken)
+        lanes[wire.trunk] = next(lane for lane in itertools.count(first) if lane not in taken)
     return lanes
 
 
@@ -113,13 +111,11 @@ def _from_the_left(crowded: list[_Steep]) -> Iterator[tuple[_Steep, list[_Steep]
 
     Two that change places have to be left of each other: they are taken as they come, in channels side by side.
     """
-    beside = {
-        climb.trunk: [other for other in crowded if other is not climb and climb.meets(other)] for climb in crowded
-    }
-    left = {climb.trunk: [other for other in beside[climb.trunk] if other.is_left_of(climb)] for climb in crowded}
-    waiting = {climb.trunk: climb for climb in crowded}
+    beside = {wire.trunk: [other for other in crowded if other is not wire and wire.meets(other)] for wire in crowded}
+    left = {wire.trunk: [other for other in beside[wire.trunk] if other.is_left_of(wire)] for wire in crowded}
+    waiting = {wire.trunk: wire for wire in crowded}
     while waiting:
-        free = (climb for climb in waiting.values() if not any(other.trunk in waiting for other in left[climb.trunk]))
+        free = (wire for wire in waiting.values() if not any(other.trunk in waiting for other in left[wire.trunk]))
         chosen = waiting.pop(next(free, next(iter(waiting.values()))).trunk)
         yield chosen, left[chosen.trunk], beside[chosen.trunk]
 

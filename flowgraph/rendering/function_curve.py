@@ -127,10 +127,8 @@ def _interrupted(
 ) -> tuple[Array, Array, Array | None]:
     """The samples with NaN at each kink and where the value is not finite, which interrupts the line."""
     places = np.searchsorted(xs, kinks)
-    curves = [
-        np.where(np.isfinite(samples), samples, np.nan) for samples in (values, *([] if slopes is None else [slopes]))
-    ]
-    held = [np.insert(samples, places, [_joint(samples, place) for place in places]) for samples in curves]
+    curves = [np.where(np.isfinite(y), y, np.nan) for y in (values, *([] if slopes is None else [slopes]))]
+    held = [np.insert(y, places, [_joint(y, place) for place in places]) for y in curves]
     return np.insert(xs, places, kinks), held[0], held[1] if slopes is not None else None
 
 

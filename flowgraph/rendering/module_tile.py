@@ -44,10 +44,7 @@ class Range:
         """A line for NaN, one for zeros, the range of all else, and the strip."""
         if not self.every:
             return []
-        lines = [
-            self._counted(name, lambda known: not known.finite),
-            self._counted(name, lambda known: known.rms == 0),
-        ]
+        lines = [self._counted(name, lambda s: not s.finite), self._counted(name, lambda s: s.rms == 0)]
         rows = [Row((Span(line, ink, bold=True),)) for line in lines if line]
         rows += [Row((Span(f"{name}{spread}", ink),))] if spread else []
         first, last = self.ends

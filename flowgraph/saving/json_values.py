@@ -79,9 +79,7 @@ class Writer:
         for symbol in sorted(size.names, key=lambda name: (len(name), name)):
             if symbol.startswith("?"):
                 self.unknowns.setdefault(symbol, f"?{len(self.unknowns)}")
-        return [
-            [factor, *(self.unknowns.get(symbol, symbol) for symbol in names)] for names, factor in size.terms.items()
-        ]
+        return [[factor, *(self.unknowns.get(n, n) for n in names)] for names, factor in size.terms.items()]
 
     def _all(self, values: Any, name: str) -> list[Any]:
         return [self.value(value, name) for value in values]

@@ -67,10 +67,7 @@ def influences(result: SearchResult) -> list[Influence]:
     order = sorted(shown, key=lambda trial: (trial.value, trial.number))
     rank = {trial.number: place for place, trial in enumerate(order)}
     parts = [_influence(name, part, shown, rank) for name, part in result.spaces[0].items()]
-    return sorted(
-        (part for part in parts if part is not None),
-        key=lambda part: part.by_chance - part.explained,
-    )
+    return sorted((part for part in parts if part is not None), key=lambda part: part.by_chance - part.explained)
 
 
 def with_values(result: SearchResult) -> list[Trial]:

@@ -43,10 +43,7 @@ def write_search_report(
         (f"best {result.measure}, trial {result.best.number}", f"{result.best.value:.4g}"),
         ("validation error", outcome.words(outcome.valid_error)),
         ("test error", outcome.words(outcome.test_error)),
-        (
-            "complete, pruned, failed",
-            " / ".join(str(states.count(state)) for state in ("complete", "pruned", "failed")),
-        ),
+        ("complete, pruned, failed", " / ".join(map(str, map(states.count, ("complete", "pruned", "failed"))))),
         ("all trials", f"{sum(trial.seconds or 0 for trial in result.trials):.1f} s"),
     ]
     diagnosis = result.diagnosis

@@ -166,14 +166,10 @@ def parted(train: object, valid: object) -> tuple[Any, Any]:
     return train, valid
 
 
-def _is_data(given: object) -> bool:
-    """Whether this is given by itself: a dict, examples, or a pair of arrays."""
-    pair = isinstance(given, tuple | list) and len(given) == 2 and all(map(_has_axes, given))
-    return (
-        isinstance(given, Mapping)
-        or (hasattr(given, "x") and hasattr(given, "y"))
-        or (pair and isinstance(given, tuple))
-    )
+def _is_data(data: object) -> bool:
+    """Whether this is data by itself: a dict, examples, or a pair of arrays."""
+    pair = isinstance(data, tuple) and len(data) == 2 and all(map(_has_axes, data))
+    return pair or isinstance(data, Mapping) or (hasattr(data, "x") and hasattr(data, "y"))
 
 
 def _has_axes(part: Any) -> bool:

@@ -281,12 +281,10 @@ def _named(box: Box, name: str, child: Box) -> Any:
 
 
 def _sizes(sizes: Any) -> tuple[int, ...]:
-    listed = _listed(sizes, 1)
-    if len(listed) < 2 or not all(
-        isinstance(n, int | np.integer) and not isinstance(n, bool) and n > 0 for n in listed
-    ):
-        raise UsageError(f"MLP: found sizes {list(listed)}, needs two numbers or more, each 1 or more, [784, 128, 10]")
-    return tuple(int(size) for size in listed)
+    given = _listed(sizes, 1)
+    if len(given) < 2 or not all(isinstance(n, int | np.integer) and not isinstance(n, bool) and n > 0 for n in given):
+        raise UsageError(f"MLP: found sizes {list(given)}, needs two numbers or more, each 1 or more, [784, 128, 10]")
+    return tuple(int(size) for size in given)
 
 
 def _listed(given: Any, count: int) -> tuple[Any, ...]:

@@ -283,9 +283,7 @@ class _Backward:
         self.leaves, self.moved = leaves, moved
         self.places = [place for place, box in enumerate(graph.outputs) if box.dtype.kind in "fc"]
         outputs = [graph.outputs[place] for place in self.places]
-        self.arriving = [
-            Input(f"arriving{i}", shape=output.shape, dtype=output.dtype) for i, output in enumerate(outputs)
-        ]
+        self.arriving = [Input(f"arriving{i}", shape=out.shape, dtype=out.dtype) for i, out in enumerate(outputs)]
         self.grads = gradients(outputs, moved, self.arriving, unused="zeros") if moved and outputs else []
         self.boxes = Graph(*self.grads).boxes if self.grads else ()
         refuse_unfit(self.boxes)

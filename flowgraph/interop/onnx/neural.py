@@ -172,9 +172,7 @@ def read_pooling(node: Node, a: Foreign) -> Any:
         rest = [beyond(n, span, step, *pair) for n, span, step, pair in rows]
     settings: dict[str, Any] = {"size": window.size, "stride": window.stride, "dilation": window.dilation}
     counts = bool(node.get("count_include_pad", 0))
-    if not any(rest) and all(
-        2 * pad <= width for width, pair in zip(size, window.padding, strict=True) for pad in pair
-    ):
+    if not any(rest) and all(2 * pad <= k for k, pair in zip(size, window.padding, strict=True) for pad in pair):
         settings["padding"] = window.padding
         return (
             boxes.MaxPool.apply(a, **settings) if largest else boxes.MeanPool.apply(a, count_padding=counts, **settings)

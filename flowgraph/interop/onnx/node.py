@@ -163,12 +163,10 @@ def content_of(node: Node) -> Any:
     given = [None if box is None else content(box, node.contents) for box in node.inputs]
     if given[0] is None or not any(box in node.contents for box in node.inputs if box is not None):
         return None
-    if any(
-        array is None or array.size > MOST for array, box in zip(given, node.inputs, strict=True) if box is not None
-    ):
+    if any(a is None or a.size > MOST for a, box in zip(given, node.inputs, strict=True) if box is not None):
         return None
     try:
-        return np.asarray(rule(node, *[None if array is None else array.astype(object) for array in given]), object)
+        return np.asarray(rule(node, *[None if a is None else a.astype(object) for a in given]), object)
     except (TypeError, ValueError, IndexError, ZeroDivisionError):
         return None  # such as a quotient that is no polynomial: its value is known in the run
 

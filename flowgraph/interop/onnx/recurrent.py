@@ -58,10 +58,7 @@ def _check(node: Node, lengths: Foreign, steps: int) -> None:
 def _functions(node: Node, direction: int) -> list[Callable[[Any], Any]]:
     count = len(_DEFAULTS[node.kind])
     given = node.get("activations", ())[direction * count : (direction + 1) * count]
-    names = [
-        activation.decode(errors="backslashreplace") if isinstance(activation, bytes) else str(activation)
-        for activation in given
-    ]
+    names = [word.decode(errors="backslashreplace") if isinstance(word, bytes) else str(word) for word in given]
     names = names or _DEFAULTS[node.kind]
     if any(name.lower() not in _FUNCTIONS for name in names):
         raise node.refuse(f"found the activations {names}, needs some of Sigmoid, Tanh, Relu")

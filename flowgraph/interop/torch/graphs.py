@@ -358,11 +358,9 @@ class TorchOperation(Box):
         with torch.enable_grad():
             results = self._call(leaves)
         arriving = grad if isinstance(grad, tuple) else (grad,)
-        pairs = [
-            (value, g) for value, g in zip(results, arriving, strict=True) if g is not None and value.requires_grad
-        ]
+        pairs = [(out, g) for out, g in zip(results, arriving, strict=True) if g is not None and out.requires_grad]
         sent = torch.autograd.grad(
-            [value for value, _ in pairs],
+            [out for out, _ in pairs],
             [leaves[place] for place in wanted],
             [tensor_of(np.conj(g)) for _, g in pairs],  # PyTorch sends gradients, a bprop factors: their conjugates
             allow_unused=True,
