@@ -15,6 +15,7 @@ from flowgraph.box import Box, Constant
 from flowgraph.box.leaves import Parameter
 from flowgraph.errors import PlanError, install_hint
 from flowgraph.graph import Graph
+from flowgraph.graph.topology import debugging
 from flowgraph.plan import equal
 from flowgraph.plan.binding import Program, bind
 from flowgraph.plan.blas import count_threads
@@ -100,7 +101,7 @@ class Specialised:
     def _made(self) -> tuple[Program, Mapping[Box, Box]]:
         """The program, and the leaves of this plan for its own, where it serves all equal graphs."""
         wanted = self._wanted
-        key = wanted.key() if vars(type(self.emitter)).get("shared", False) else None
+        key = wanted.key() if vars(type(self.emitter)).get("shared", False) and not debugging() else None
         if key is None:
             self.schedule, program = wanted.compiled()
             return program, {}

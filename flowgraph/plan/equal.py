@@ -18,8 +18,8 @@ from flowgraph.plan.rules import Rules
 
 # A key is read in one walk over the graph as its user has it, before any pass. It holds what a pass, a rule or the text
 # may depend on, with names and scopes, and nothing that is bound to memory afterwards: not the values of parameters,
-# the draws of random leaves, or the numbers of long float constants. Where boxes are of the user's own classes, whose
-# errors may name lines, two graphs of one key are built by the same lines too.
+# the draws of random leaves, or the numbers of long float constants. A box of a class that a user wrote is never read:
+# what its fprop makes of boxes, when a plan opens it, may depend on more than its settings, and its errors name lines.
 
 LARGEST_KEPT = 1 << 20
 """Bytes of all other constants of a graph whose plan is kept: more would fill the memory, and take long to read."""
@@ -34,7 +34,7 @@ _OF_LEAF: dict[type[Box], frozenset[str]] = {
 
 
 class _Unequal(Exception):
-    """The graph holds what cannot be compared: a function among the settings, a box with a state of its own."""
+    """The graph holds what cannot be compared: a function among the settings, a state of its own, a class of a user."""
 
 
 class _Walk:
@@ -75,7 +75,8 @@ class _Walk:
             if None in values:
                 raise _Unequal
             settings = tuple(values)
-        if cls.__init__ is not Box.__init__ and not state.keys() <= OF_EVERY_BOX | _MORE | cls.settings.keys():
+        own = cls.__init__ is not Box.__init__ and not state.keys() <= OF_EVERY_BOX | _MORE | cls.settings.keys()
+        if own or not cls.built_in:
             raise _Unequal
         children = tuple([slots[child] for child in box.children])
         return cls, children, settings, state["name"], state["scope"]
@@ -106,8 +107,7 @@ def key_of(graph: Graph, leaves: Mapping[Box, Box], groups: Iterable[Sequence[Bo
         )
     except _Unequal:
         return None
-    lines = None if all(box.built_in for box in graph.boxes) else tuple([box.built_at for box in graph.boxes])
-    return entries, given, places, lines, Rules.registered, others
+    return entries, given, places, Rules.registered, others
 
 
 # What equal plans share is compiled for a graph of its own, whose leaves hold no values: it keeps nothing alive of the

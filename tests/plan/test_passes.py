@@ -8,9 +8,12 @@ import pytest
 import flowgraph as fg
 from flowgraph.plan import PASSES, simplify
 from flowgraph.plan.arena import least_bytes
-from flowgraph.plan.equal import known
 from flowgraph.plan.passes import scalars, transpose_layout
 from flowgraph.plan.passes.inlining import open_composites, opened, specialise
+from flowgraph.plan.passes.simplify import ORDER, How, has_all
+from tests.commit import seed_of_commit
+from tests.fuzz.built import Built
+from tests.fuzz.drawing import draw_case
 from tests.plan.test_plan import batch, network
 
 
@@ -210,7 +213,6 @@ def test_a_buffer_given_away_too_early_is_found_out_in_debug_mode(monkeypatch):
     with fg.debug():
         fg.compile(late)(x=np.ones(4))
         monkeypatch.setattr(module, "_find_last", lambda plan: plan.last.update(dict.fromkeys(plan.graph.boxes, 1)))
-        known.forget()
         with pytest.raises(fg.FlowgraphError, match="differs from that of the graph"):
             fg.compile(late)(x=np.ones(4))
 
@@ -231,3 +233,22 @@ def test_memory_is_near_the_least_that_the_schedule_needs(sizes):
 
 def test_the_thresholds_of_columns_are_what_the_tests_cover():
     assert transpose_layout.MANY < 33 < transpose_layout.LARGE < 300
+
+
+def test_a_pass_changes_nothing_where_its_classes_are_missing():
+    skipped = set()
+    for number in range(60):
+        case = draw_case([seed_of_commit(), number])
+        try:
+            built = Built(case, np.random.default_rng(number))
+        except Exception:  # what cannot be built is no graph
+            continue
+        graph = open_composites(fg.Graph(*built.outputs, *built.grads))
+        for step in ORDER:
+            how = How(frozenset({"common"}), 0)
+            changed = step.run(graph, how)
+            if not has_all(graph, step.needs):
+                skipped.add(step.name)
+                assert changed is graph, f"{step.name}\n{case.text()}"
+            graph = changed
+    assert skipped == {step.name for step in ORDER if step.needs}
