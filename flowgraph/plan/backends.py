@@ -109,7 +109,7 @@ class Specialised:
         made = equal.known.get(key)
         if made is None:
             alone, leaves = wanted.anonymous(bound)
-            made = equal.Made(alone.compiled()[1], leaves, len(wanted.graph.boxes))
+            made = equal.Made(alone.compiled()[1], leaves, equal.bytes_of(wanted.graph, wanted.leaves.values()))
             equal.known.keep(key, made)
         return made.program, made.own(bound)
 

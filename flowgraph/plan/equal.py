@@ -151,15 +151,25 @@ def _nothing(leaf: Box) -> Array:
 
 
 class Made(NamedTuple):
-    """What equal plans have in common: a program, the leaves that each binds to its own, how large the graph was."""
+    """What equal plans have in common, a program and the leaves that each binds to its own; the bytes of it."""
 
     program: Program
     leaves: Sequence[Box]
-    boxes: int
+    bytes: int
 
     def own(self, leaves: Sequence[Box]) -> dict[Box, Box]:
         """The leaves of one plan for those of the program."""
         return dict(zip(self.leaves, leaves, strict=True))
+
+
+def bytes_of(graph: Graph, leaves: Iterable[Box]) -> int:
+    """The bytes that a plan of such a graph keeps, of its boxes and of its short constants."""
+    constants = [box for box in (*graph.boxes, *leaves) if isinstance(box, Constant) and not is_data(box)]
+    return _OF_BOX * len(graph.boxes) + 2 * sum(box.value.nbytes for box in constants)
+
+
+_OF_BOX = 4096
+"""Bytes for each box of a graph: itself, those of the plan that stand for it, their lines; measured on an LSTM."""
 
 
 class Known:
@@ -167,7 +177,7 @@ class Known:
 
     def __init__(self, largest: int) -> None:
         self.largest = largest
-        self.boxes = 0
+        self.bytes = 0
         self._made: dict[Hashable, Made] = {}
         self._lock = new_lock()
 
@@ -180,22 +190,24 @@ class Known:
             return made
 
     def keep(self, key: Hashable, made: Made) -> None:
-        """Keep it, in the place of what was not asked for longest."""
+        """Keep it, in the place of what was not asked for longest; what would need the place of all is not kept."""
+        if made.bytes > self.largest:
+            return
         with self._lock:
-            self.boxes += made.boxes - (self._made.pop(key).boxes if key in self._made else 0)
+            self.bytes += made.bytes - (self._made.pop(key).bytes if key in self._made else 0)
             self._made[key] = made
-            while self.boxes > self.largest:
-                self.boxes -= self._made.pop(next(iter(self._made))).boxes
+            while self.bytes > self.largest:
+                self.bytes -= self._made.pop(next(iter(self._made))).bytes
 
     def forget(self) -> None:
         """Let go of all."""
         with self._lock:
             self._made.clear()
-            self.boxes = 0
+            self.bytes = 0
 
     def __len__(self) -> int:
         return len(self._made)
 
 
-known = Known(20_000)
-"""Boxes of all graphs whose plans are kept: fourteen of an LSTM over 28 steps, of about 2 kB a box."""
+known = Known(64 << 20)
+"""Bytes of what is kept in a process: thirteen plans of an LSTM over 28 steps."""

@@ -429,6 +429,6 @@ def test_what_was_not_asked_for_longest_makes_room():
         kept.get("a")
     assert [kept.get(key) is None for key in "abc"] == [False, True, False]
     kept.keep("c", Made(None, (), 6))
-    assert (kept.boxes, len(kept)) == (10, 2)
+    assert (kept.bytes, len(kept)) == (10, 2)
     kept.keep("large", Made(None, (), 11))
-    assert (kept.boxes, len(kept)) == (0, 0)
+    assert (kept.bytes, len(kept), kept.get("large")) == (10, 2, None)
