@@ -1,4 +1,4 @@
-"""scipy.optimize on boxes: roots and minima, with gradients by the implicit function theorem."""
+"""scipy.optimize on boxes: roots, minima and fixed points, with gradients by the implicit function theorem."""
 
 from __future__ import annotations
 
@@ -113,6 +113,44 @@ def minimize(fun: Objective, x0: Value, args: tuple[Any, ...] = (), method: Any 
         return _scipy("minimize").minimize(value_and_grad(fun), start, given, method, jac=True, **settings)
 
     return _scipy("minimize").OptimizeResult(x=_solution(solver, gradient_of(fun), start, args))
+
+
+def fixed_point(func: Objective, x0: Value, args: tuple[Any, ...] = (), **settings: Value) -> Any:
+    """scipy.optimize.fixed_point, which also takes boxes: gradients by the arguments of `func`.
+
+    x = f(x, a)        dx/da = (1 − ∂f/∂x)⁻¹ ∂f/∂a
+
+    Parameters
+    ----------
+    func : function
+        func(x, *args), as many numbers as x has, written in NumPy.
+    x0 : array, shape (n,)
+        Where the search starts; it gets no gradient.
+    args : tuple
+        What else `func` is given: arrays, numbers, and containers of them.
+    **settings
+        Of SciPy's function, such as xtol.
+
+    Returns
+    -------
+    array or Box, shape (n,)
+
+    >>> import numpy as np
+    >>> from flowgraph.functional import grad
+    >>> from flowgraph.scipy.optimize import fixed_point
+    >>> square_root = lambda a: fixed_point(lambda x, a: (x + a / x) / 2, np.ones(1), (a,))[0]
+    >>> round(float(grad(square_root)(4.0)), 6)
+    0.25
+    """
+    if not holds_box([x0, *arrays_of(args)]):
+        return _scipy("fixed_point").fixed_point(func, x0, args, **settings)
+
+    def solver(*given: Value) -> Any:
+        found = _scipy("fixed_point").fixed_point(func, start, given, **settings)
+        return _scipy("fixed_point").OptimizeResult(x=found, success=True)
+
+    start = _start("fixed_point", x0)
+    return _solution(solver, lambda x, *given: func(x, *given) - x, start, args)
 
 
 def _start(who: str, x0: Value) -> Any:

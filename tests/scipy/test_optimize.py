@@ -58,6 +58,17 @@ def test_a_minimum_moves_as_the_root_of_the_slope(seed, n):
     np.testing.assert_allclose(found, needed, rtol=1e-4, atol=1e-5)
 
 
+def test_a_fixed_point_moves_as_the_root_of_its_difference():
+    def mixed(x, a):
+        return np.cos(x) * a + 0.1 * np.sin(np.sum(x))
+
+    a = np.array([0.3, 0.5])
+    np.testing.assert_array_equal(
+        optimize.fixed_point(mixed, np.zeros(2), (a,)), scipy.optimize.fixed_point(mixed, np.zeros(2), (a,))
+    )
+    check_grads(lambda a: optimize.fixed_point(mixed, np.zeros(2), (a,), xtol=1e-12), modes=["rev"], order=2)(a)
+
+
 @pytest.mark.parametrize(
     ("call", "text"),
     [
