@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-import importlib.util
+import importlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -65,17 +65,12 @@ def why_missing() -> str | None:
     return None
 
 
-def has_blas() -> bool:
-    """Whether Numba finds a BLAS, which it takes from SciPy."""
-    return importlib.util.find_spec("scipy") is not None
-
-
-def type_of(box: Box) -> Any:
-    """The type that Numba has for a value: of a number, or of an array in rows."""
+def type_of(name: str) -> Any:
+    """The type that Numba has for a number, or for an array in rows of so many axes: `float32`, `float32[2]`."""
     numba: Any = importlib.import_module("numba")
-    number_name(box.dtype, box)
-    scalar = numba.from_dtype(box.dtype)
-    return numba.types.Array(scalar, box.ndim, "C") if box.ndim else scalar
+    number, _, axes = name.rstrip("]").partition("[")
+    scalar = numba.from_dtype(np.dtype(number))
+    return numba.types.Array(scalar, int(axes), "C", readonly=True) if axes else scalar
 
 
 @functools.cache

@@ -1,4 +1,4 @@
-"""Where the elements of values are: views as offsets and strides, and what is called at addresses in memory."""
+"""Indices of elements and places in memory, and what is called there: loops of NumPy and products of BLAS."""
 
 from __future__ import annotations
 
@@ -6,72 +6,18 @@ import ctypes
 import functools
 import math
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple, cast
+from collections.abc import Sequence
+from typing import Any, cast
 
 import numpy as np
 
-from flowgraph.box import Array, Box, Leaf
-from flowgraph.boxes.indexing.index import Index
-from flowgraph.boxes.linear_algebra.products import AddMatMul
-from flowgraph.boxes.shape.reshaping import Reshape
-from flowgraph.graph import Graph
 from flowgraph.plan.blas import routine
 from flowgraph.plan.emitter import RefusedError
-from flowgraph.plan.numpy.ufuncs import ufunc_of
-from flowgraph.plan.rebuild import elements, shape_of, sizes_known
-from flowgraph.shapes.indexing import ARRAY
 
-# Memory layout of values: every view is an offset and strides in the array of another box.
+# Indices of elements, and how far apart in memory they are.
 
 LETTERS = "ijklmnopqrstuvw"
 """Variables of loops, by axis."""
-
-
-class Place(NamedTuple):
-    """The box in whose array the elements are, and the offset and strides, counted in elements."""
-
-    base: Box
-    offset: int
-    strides: tuple[int, ...]
-
-
-def find_places(graph: Graph, kinds: Mapping[Box, str]) -> dict[Box, Place]:
-    """The place of every value of a graph."""
-    layouts: dict[Box, Array] = {}
-    bases: dict[Box, Box] = {}
-    places: dict[Box, Place] = {}
-    for box in graph.boxes:
-        if len(box.outputs) != 1 or not sizes_known(box):
-            raise RefusedError("has several outputs, or a size that depends on values", box)
-        if not elements(box):
-            raise RefusedError("has no elements", box)
-        base = bases[box] = bases[box.children[0]] if is_view(box, kinds) else box
-        layout = _view(box, layouts[box.children[0]]) if base is not box else np.empty(shape_of(box), np.int8)
-        if base is not box and not np.may_share_memory(layout, layouts[base]):
-            raise RefusedError("is no view of its child", box)  # its offset would lead into foreign memory
-        layouts[box] = layout
-        start = layout.__array_interface__["data"][0] - layouts[base].__array_interface__["data"][0]
-        places[box] = Place(base, start, layout.strides)
-    return places
-
-
-def is_view(box: Box, kinds: Mapping[Box, str]) -> bool:
-    """Whether the value is in the array of the first child."""
-    if isinstance(box, Leaf) or (isinstance(box, Index) and ARRAY in box.index):
-        return False
-    if isinstance(box, AddMatMul):  # the product is added to what is there
-        return True
-    return kinds[box] == "view" or (kinds[box] == "number" and isinstance(box, Index | Reshape))
-
-
-def _view(box: Box, layout: Array) -> Array:
-    """The view as an array, also where NumPy would give one element."""
-    if isinstance(box, AddMatMul):
-        return layout
-    if isinstance(box, Index) and Ellipsis not in box.index:
-        return layout[(*box.index, ...)]
-    return np.asarray(box.fprop(layout))
 
 
 def squeezed(shape: Sequence[Any]) -> tuple[int, ...]:
@@ -99,48 +45,30 @@ def flat_text(offset: int, strides: Sequence[int], index: Sequence[str]) -> str:
     return " + ".join([*([str(offset)] if offset or not terms else []), *terms])
 
 
-def element(place: Place, shape: Sequence[int], index: Sequence[str], name: Callable[[Box, bool], str]) -> str:
-    """The text of the element at an index of a view; `name` gives the array of a box, or, if true, its flat one."""
-    base = shape_of(place.base)
-    apart = _by_axes(place, shape, index)
-    if apart is None:
-        return f"{name(place.base, True)}[{flat_text(place.offset, place.strides, index)}]"
-    return f"{name(place.base, False)}[{', '.join(apart) if base else '0'}]"
-
-
-def _by_axes(place: Place, shape: Sequence[int], index: Sequence[str]) -> list[str] | None:
-    """The index in the axes of the base, None where an axis of the view goes over more than one of them."""
-    base = shape_of(place.base)
-    rows = rows_of(base)
-    rest = place.offset
-    starts: list[int] = []
-    for stride in rows:
-        start, rest = divmod(rest, stride)
-        starts.append(start)
-    low, high = list(starts), list(starts)
-    terms: list[list[tuple[int, str]]] = [[] for _ in base]
-    for size, stride, one in zip(shape, place.strides, index, strict=True):
-        if size == 1 or stride == 0 or one == "0":
-            continue
-        axis = next((a for a, row in enumerate(rows) if base[a] > 1 and abs(stride) >= row), None)
-        if axis is None or stride % rows[axis]:
-            return None
-        steps = stride // rows[axis]
-        terms[axis].append((steps, one))
-        low[axis] += min(0, steps * (size - 1))
-        high[axis] += max(0, steps * (size - 1))
-    if any(least < 0 or most >= size for least, most, size in zip(low, high, base, strict=True)):
-        return None
-    return [
-        flat_text(start, [steps for steps, _ in some], [one for _, one in some])
-        for start, some in zip(starts, terms, strict=True)
-    ]
-
-
 def is_rows(strides: Sequence[int], shape: Sequence[int]) -> bool:
     """Whether elements lie row by row without gaps."""
     pairs = zip(shape, strides, rows_of(shape), strict=True)
     return all(size == 1 or stride == row for size, stride, row in pairs)
+
+
+def joined(
+    sizes: Sequence[int], strides: Sequence[Sequence[int]], join: bool = True
+) -> tuple[list[int], list[list[int]]]:
+    """The loops of which none could be one with the next, for all arrays; those over one element are left out."""
+    kept: list[int] = []
+    found: list[list[int]] = [[] for _ in strides]
+    for axis, size in enumerate(sizes):
+        if size == 1:
+            continue
+        if join and kept and all(some[-1] == along[axis] * size for some, along in zip(found, strides, strict=True)):
+            kept[-1] *= size
+            for some, along in zip(found, strides, strict=True):
+                some[-1] = along[axis]
+            continue
+        kept.append(size)
+        for some, along in zip(found, strides, strict=True):
+            some.append(along[axis])
+    return kept, found
 
 
 # What native functions call: the loops inside NumPy's ufuncs, which use vector units, and NumPy's matrix products.
@@ -158,16 +86,6 @@ SLOW = (
 
 Called = tuple[np.ufunc | str, np.dtype[np.generic]]
 """A ufunc or "product", and the dtype."""
-
-
-def is_called(box: Box, places: Mapping[Box, Place]) -> bool:
-    """Whether the box is computed by NumPy's own loop over arrays that lie in rows."""
-    ufunc = ufunc_of(box)
-    if ufunc not in SLOW or ufunc is None or elements(box) < LEAST:
-        return False
-    (child,) = box.children
-    in_rows = child.shape == box.shape and is_rows(places[child].strides, shape_of(child))
-    return in_rows and child.dtype == box.dtype and loop_of(ufunc, box.dtype) is not None
 
 
 def addresses_of(called: Called) -> tuple[int, ...]:
