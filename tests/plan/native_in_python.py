@@ -6,7 +6,6 @@ import math
 import numpy as np
 
 from flowgraph.plan.numba.machine import ALWAYS, NUMBERS
-from flowgraph.plan.numba.places import call_loop
 
 
 def kernel_in_python(text, types, ufuncs=(), of_math=()):
@@ -25,7 +24,6 @@ def run_by_python(text, name, ufuncs, of_math=()):
     space |= {"largest": np.maximum, "smallest": np.minimum, "hidden": int}
     space |= {"plus": lambda a, b: a + b, "plus_product": lambda total, a, b: total + a * b}
     space |= {"product": product, "add_product": add_product}
-    space["call_loop"] = lambda *numbers: call_loop(*map(int, numbers))
     space |= {one: getattr(np, one) for one in of_math}  # where Python raises an error, Numba gives what NumPy does
     exec(text, space)
 

@@ -1,9 +1,11 @@
-"""Boxes that have loops of their own: matrix products, joined arrays, elements in another order, loops of NumPy."""
+"""Boxes that have loops of their own: matrix products, joined arrays, elements in another order."""
 
 from __future__ import annotations
 
+import ctypes
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -19,19 +21,16 @@ from flowgraph.plan.numba.loops import product_index
 from flowgraph.plan.numba.machine import cast, number_name
 from flowgraph.plan.numba.places import flat_text, is_rows, own_index
 from flowgraph.plan.numba.rules import RULES, block_for
-from flowgraph.plan.numpy.ufuncs import ufunc_of
 from flowgraph.plan.rebuild import elements, shape_of
 from flowgraph.shapes.indexing import ARRAY
 
 
 def write_block(kernel: Kernel, box: Box) -> None:
     """Write the loops of a box."""
-    kernel.boxes.append(box)
     rule = RULES.of(box)
-    if rule is None or rule.block is None:
-        _write_call(kernel, box)
-    else:
-        rule.block(kernel, box)
+    assert rule is not None
+    assert rule.block is not None
+    rule.block(kernel, box)
 
 
 def _nested(sizes: Sequence[tuple[str, int]], indent: str = "    ") -> tuple[list[str], str]:
@@ -90,14 +89,16 @@ def _write_by_blas(kernel: Kernel, call: str, box: Box) -> bool:
     between = shape_of(left)[-1]
     if rows * columns * between < LARGE or min(rows, columns, between) < 2:
         return False
-    if routine(box.dtype) is None:
+    found: Any = routine(box.dtype)
+    if found is None:
         raise RefusedError("is a large product, for which no BLAS was found", box)
     texts = [_matrix(kernel, *side, own_index(stack)) for side in sides]
     if None in texts:
         return False
     heads, indent = _nested(list(zip(own_index(stack), stack, strict=True)))
+    gemm = ctypes.cast(found, ctypes.c_void_p).value or 0
     given = f"{number_name(box.dtype, box)}(1), {(rows, columns, between)}, {', '.join(map(str, texts))}"
-    kernel.lines += [*heads, f"{indent}{call}({kernel.called('product', box.dtype)}, {given})"]
+    kernel.lines += [*heads, f"{indent}{call}({kernel.entry(gemm)}, {given})"]
     return True
 
 
@@ -171,7 +172,7 @@ def _add_terms(kernel: Kernel, box: Box) -> None:
         kernel.lines.append(f"{indent}{kernel.store(box, place, total)}")
 
 
-# Elements in other places, and loops that NumPy has.
+# Elements in other places.
 
 
 def _write_copy(kernel: Kernel, child: Box, box: Box, part: Array, start: int = 0) -> None:
@@ -206,13 +207,3 @@ def _write_among_zeros(kernel: Kernel, box: IndexAdd) -> None:
     part = layout[(*box.index, *(() if Ellipsis in box.index else (...,)))]
     start = (address_of(part) - address_of(layout)) // layout.itemsize
     _write_copy(kernel, box.children[0], box, part, start)
-
-
-def _write_call(kernel: Kernel, box: Box) -> None:
-    """A call of the loop that NumPy has for the box."""
-    ufunc, (child,) = ufunc_of(box), box.children
-    assert ufunc is not None
-    loop, size = kernel.called(ufunc, box.dtype), box.dtype.itemsize
-    kernel.lines.append(
-        f"    call_loop({loop}, {kernel.address(child)}, {kernel.address(box)}, {elements(box)}, {size})"
-    )

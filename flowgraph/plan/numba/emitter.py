@@ -29,7 +29,7 @@ from flowgraph.plan.numba import compiling
 from flowgraph.plan.numba.blocks import LARGE, write_block
 from flowgraph.plan.numba.compiled_calls import bind_changer, compiled_call
 from flowgraph.plan.numba.kernels import Addressed, Kernel, address_of, addresses, number
-from flowgraph.plan.numba.loops import find_loops, is_called, role_of, write_loop
+from flowgraph.plan.numba.loops import find_loops, role_of, write_loop
 from flowgraph.plan.numba.machine import number_name, refuse_dtypes, why_missing
 from flowgraph.plan.numba.places import LEAST, SLOW
 from flowgraph.plan.numba.rules import CHECKS, RULES, checked_child, expression, refuse
@@ -283,7 +283,7 @@ class WholeWriter(KernelWriter):
     def call_kernel(self, boxes: Sequence[Box]) -> None:
         """Write the loops of some boxes; after the last ones, the call."""
         names = self.source.names
-        if role_of(boxes[0]) == "block" or is_called(self.plan, boxes[0]):
+        if role_of(boxes[0]) == "block":
             self.kernel.lines.append(printable(f"    # {names[boxes[0]]}_ {shape_text(shape_of(boxes[0]))}"))
             write_block(self.kernel, boxes[0])
         else:
@@ -375,15 +375,10 @@ the time of NumPy's plan, the kernels in 0.80 of it.
 """
 
 
-class NumbaEmitter(NumPyEmitter):
+class NumbaEmitter(MixedEmitter):
     """Makes one kernel of a plan; refuses boxes without a rule for Numba, and sizes that depend on values."""
 
-    name: ClassVar[str] = "numba"
     instead: ClassVar[Emitter] = MixedEmitter()
-
-    def why_missing(self) -> Any:
-        """Whether Numba can be imported."""
-        return why_missing()
 
     def has_rule(self, box: Box) -> bool:
         """Whether there is a line for the box."""
@@ -439,12 +434,15 @@ def _give_memory(plan: Schedule, loops: Iterable[Sequence[Box]] = ()) -> Iterabl
     for line, box in enumerate(plan.graph.boxes):
         if len(box.outputs) != 1 or not sizes_known(box):
             raise RefusedError("has several outputs, or a size that depends on values", box)
-        if not elements(box):
+        count, ufunc = elements(box), ufunc_of(box)
+        if not count:
             raise RefusedError("has no elements", box)
+        if ufunc in SLOW and count > LARGE_VALUES:
+            raise RefusedError(f"computes {ufunc.__name__} of {count:,} numbers, which NumPy does faster", box)
         if plan.kinds[box] == "call" and box.shape:
             plan.kinds[box] = "fill"
             first, last = ends.get(box, (line, line))
-            plan.buffers[box] = Buffer(elements(box) * box.dtype.itemsize, first, max(plan.last[box], last))
+            plan.buffers[box] = Buffer(count * box.dtype.itemsize, first, max(plan.last[box], last))
             for child in box.children:
                 plan.last[plan.bases[child]] = max(plan.last[plan.bases[child]], last)
         elif plan.kinds[box] == "call":

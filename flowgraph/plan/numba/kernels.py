@@ -12,7 +12,7 @@ from flowgraph.box import Array, Box, Constant
 from flowgraph.plan.binding import Memory
 from flowgraph.plan.kinds import empty
 from flowgraph.plan.numba.machine import literal, number_name
-from flowgraph.plan.numba.places import addresses_of, flat_text
+from flowgraph.plan.numba.places import flat_text
 from flowgraph.plan.numba.rules import RULES
 from flowgraph.plan.numpy.emit import Writing
 from flowgraph.plan.numpy.ufuncs import ufunc_of
@@ -139,10 +139,6 @@ class Kernel:
         if held not in self.table:
             self.table.append(held)
         return f"addresses[{self.table.index(held)}]"
-
-    def called(self, function: np.ufunc | str, dtype: np.dtype[Any]) -> str:
-        """The texts of the addresses of what is called: for a loop of NumPy also of what it is given beside."""
-        return ", ".join([self.entry(address) for address in addresses_of((function, dtype))])
 
     def _argument(self, text: str, kind: str) -> str:
         self.given.append(text)

@@ -18,7 +18,7 @@ from flowgraph.boxes.shape.reshaping import Reshape
 from flowgraph.plan.emitter import RefusedError
 from flowgraph.plan.numba.kernels import Kernel, layout_of, strides_of
 from flowgraph.plan.numba.machine import cast, literal, number_name, steps
-from flowgraph.plan.numba.places import LEAST, LETTERS, SLOW, flat_text, is_rows, joined, loop_of, own_index, rows_of
+from flowgraph.plan.numba.places import LETTERS, flat_text, joined, own_index, rows_of
 from flowgraph.plan.numba.rules import CHECKS, RULES, Read, Rule, checked_child, expression, guard, indexed_for
 from flowgraph.plan.numpy.ufuncs import ufunc_of
 from flowgraph.plan.rebuild import elements, shape_of
@@ -331,16 +331,6 @@ def _combined(box: Box, total: str, value: str) -> str:
 # Loop fusion in a plan that is one kernel: boxes of one shape that read each other share a loop.
 
 
-def is_called(plan: Schedule, box: Box) -> bool:
-    """Whether the box is computed by NumPy's own loop over arrays that lie in rows."""
-    ufunc = ufunc_of(box)
-    if ufunc not in SLOW or ufunc is None or elements(box) < LEAST:
-        return False
-    (child,) = box.children
-    in_rows = child.shape == box.shape and is_rows(strides_of(layout_of(plan, child)), shape_of(child))
-    return in_rows and child.dtype == box.dtype and loop_of(ufunc, box.dtype) is not None
-
-
 def find_loops(plan: Schedule) -> list[list[Box]]:
     """The boxes that are computed, in the order in which they are, those of one loop together.
 
@@ -360,7 +350,7 @@ def find_loops(plan: Schedule) -> list[list[Box]]:
             behind[box] = max([first, *(late if isinstance(box, Barrier) else ())])
             if plan.kinds[box] == "view":
                 continue
-        shape = None if role_of(box) == "block" or is_called(plan, box) else loop_shape(box)
+        shape = None if role_of(box) == "block" else loop_shape(box)
         for child in box.children:
             base = plan.bases[child]
             if base in at:
@@ -393,7 +383,7 @@ def _sink(plan: Schedule, at: dict[Box, int], shapes: Sequence[tuple[int, ...] |
     kept = {plan.bases[box] for box in plan.graph.outputs}
     for box in reversed(list(at)):
         there = {at[reader] for reader, _ in readers.get(box, ())}
-        if role_of(box) != "element" or is_called(plan, box) or box in kept or len(there) != 1 or there == {at[box]}:
+        if role_of(box) != "element" or box in kept or len(there) != 1 or there == {at[box]}:
             continue
         (place,) = there
         arrays = {plan.bases[child] for child in box.children} & at.keys()
