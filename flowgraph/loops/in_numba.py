@@ -99,7 +99,7 @@ class CompiledSteps:
         carries = arrays[: len(self.carries)]
         given = np.concatenate([[0.0], *[a.ravel() for a in (*carries, *arrays[self.inner :])]])
         columns = [a.reshape(most, -1) for a in arrays[len(carries) : self.inner]]
-        elements = np.concatenate(columns, axis=1) if columns else np.empty((0, 0))
+        elements = np.concatenate(columns, axis=1) if columns else given
         last, done = np.empty(sum(a.size for a in carries)), 0
         rows = np.empty((room if self.width else 0, self.width))
         while (found := self.kernel(*map(address_of, (given, elements, last, rows)), done, room, reverse)) < 0:
@@ -128,11 +128,11 @@ def _text(body: Body, numbers: Numbers, holds: tuple[list[str], str] | None) -> 
     kept = [f"last[{place}] = {name}" for place, name in enumerate(state)]
     before, goes_on = holds or ([], "")
     test = [*before, f"if not ({goes_on}):", *(f"    {line}" for line in [*kept, "return n"])] if holds else []
-    step = [*test, "t = room - 1 - n if reverse else n"]
+    step = [*test, *["t = room - 1 - n if reverse else n"] * bool(columns or one.stacked)]
     step += [f"{name} = columns[{len(columns)} * t + {place}]" for place, name in enumerate(columns)]
     step += [*one.lines, *[f"rows[{len(one.stacked)} * t + {i}] = {text}" for i, text in enumerate(one.stacked)]]
-    loop = ["for n in range(done, room):", *(f"    {line}" for line in [*step, *one.changed])]
-    end = ["n = room", *test, *kept, "return -1" if holds else "return room"]
+    loop = ["n = done", "while n < room:", *(f"    {line}" for line in [*step, *one.changed, "n += 1"])]
+    end = [*test, *kept, "return -1" if holds else "return room"]
     lines = [*head, *loop, *end]
     return "\n".join(["def kernel(g0, g1, g2, g3, done, room, reverse):", *(f"    {line}" for line in lines)]) + "\n"
 

@@ -16,10 +16,9 @@ from flowgraph.boxes.shape.joining import Concatenate
 from flowgraph.boxes.shape.reshaping import Reshape
 from flowgraph.plan.blas import routine
 from flowgraph.plan.emitter import RefusedError
-from flowgraph.plan.numba.kernels import Kernel, address_of, layout_of, strides_of
+from flowgraph.plan.numba.kernels import Kernel, address_of, flat_text, is_rows, layout_of, own_index, strides_of
 from flowgraph.plan.numba.loops import product_index
 from flowgraph.plan.numba.machine import cast, number_name
-from flowgraph.plan.numba.places import flat_text, is_rows, own_index
 from flowgraph.plan.numba.rules import RULES, block_for
 from flowgraph.plan.rebuild import elements, shape_of
 from flowgraph.shapes.indexing import ARRAY

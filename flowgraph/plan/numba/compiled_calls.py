@@ -15,9 +15,8 @@ from flowgraph.boxes.neural.pooling import MaxPool, Pooling, SpreadToRectified
 from flowgraph.plan.binding import Memory
 from flowgraph.plan.kinds import empty
 from flowgraph.plan.numba import compiling
-from flowgraph.plan.numba.kernels import Addressed, address_of, layout_of
+from flowgraph.plan.numba.kernels import LETTERS, Addressed, address_of, flat_text, layout_of
 from flowgraph.plan.numba.machine import number_name, steps
-from flowgraph.plan.numba.places import LETTERS, flat_text
 from flowgraph.plan.numpy.emit import Writing
 from flowgraph.plan.numpy.sparse_rows import NewRows
 from flowgraph.plan.rebuild import elements, shape_of, sizes_known

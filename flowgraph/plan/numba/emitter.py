@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from flowgraph.box import Array, Box, Constant, Elementwise, Leaf
+from flowgraph.box import Array, Box, Constant, Leaf
 from flowgraph.boxes.elementwise.arithmetic import Add
 from flowgraph.boxes.elementwise.complex_numbers import Cast
 from flowgraph.boxes.elementwise.selection import Where
@@ -18,12 +18,10 @@ from flowgraph.boxes.engine.passing_on import Barrier, Part
 from flowgraph.boxes.indexing.index import Index
 from flowgraph.boxes.linear_algebra.products import AddMatMul, MatMul
 from flowgraph.boxes.reduction.sums import Reduction
-from flowgraph.boxes.shape.arrangement import Transpose
 from flowgraph.boxes.shape.joining import Concatenate, SplitLike, Stack
 from flowgraph.boxes.shape.reshaping import Reshape
 from flowgraph.graph import Graph
 from flowgraph.plan.binding import Program, constant
-from flowgraph.plan.blas import routine
 from flowgraph.plan.emitter import Emitter, RefusedError, Request
 from flowgraph.plan.numba import compiling
 from flowgraph.plan.numba.blocks import LARGE, write_block
@@ -31,7 +29,6 @@ from flowgraph.plan.numba.compiled_calls import bind_changer, compiled_call
 from flowgraph.plan.numba.kernels import Addressed, Kernel, address_of, addresses, number
 from flowgraph.plan.numba.loops import find_loops, role_of, write_loop
 from flowgraph.plan.numba.machine import number_name, refuse_dtypes, why_missing
-from flowgraph.plan.numba.places import LEAST, SLOW
 from flowgraph.plan.numba.rules import CHECKS, RULES, checked_child, expression, refuse
 from flowgraph.plan.numpy.emit import Source, Writer
 from flowgraph.plan.numpy.emitter import NumPyEmitter
@@ -43,6 +40,20 @@ from flowgraph.plan.schedule import Buffer, FindKernels, Schedule, nearest_first
 from flowgraph.plan.shards.box import InPieces
 from flowgraph.printable import printable
 from flowgraph.shapes.spec import shape_text
+
+# Functions that NumPy has vector instructions for, and Numba has not.
+
+LEAST = 48
+"""Elements from which NumPy's own loop is faster than a call of the C library for each.
+
+An estimate, which no benchmark has tuned.
+"""
+
+SLOW = (
+    np.log, np.log1p, np.exp2, np.log2, np.log10, np.sin, np.cos, np.tan, np.sinh, np.cosh, np.arctan,
+)  # fmt: skip
+"""Where Numba calls the C library for each number; exp, expm1 and tanh it has from `exponentials`."""
+
 
 # Which lines of NumPy's plan become kernels: consecutive ones, element by element over arrays of one shape, and sums.
 
@@ -153,7 +164,8 @@ def add_products(graph: Graph, updates: int) -> Graph:
         if not isinstance(box, Add) or box not in new or readers[box] > 1:
             return same
         for product, other in (box.children, box.children[::-1]):
-            if readers[product] == readers[other] == 1 and _is_large_product(product) and _is_made_here(other, box):
+            alone = readers[product] == readers[other] == 1 and other.shape == box.shape and other.dtype == box.dtype
+            if alone and _is_large_product(product, box):
                 turned = children if other is box.children[0] else children[::-1]
                 return AddMatMul(turned[0], *turned[1].children)
         return same
@@ -161,27 +173,13 @@ def add_products(graph: Graph, updates: int) -> Graph:
     return rebuild(graph, rule)
 
 
-def _is_large_product(box: Box) -> bool:
-    if not isinstance(box, MatMul) or any(one.ndim != 2 or one.dtype != box.dtype for one in (box, *box.children)):
+def _is_large_product(box: Box, like: Box) -> bool:
+    """Whether a product of two matrices has the shape and the dtype of a box, and so many terms that BLAS adds them."""
+    if not isinstance(box, MatMul) or box.shape != like.shape or any(one.ndim != 2 for one in (box, *box.children)):
         return False
     between = shape_of(box.children[0])[1]
-    large = elements(box) * between >= LARGE and min(*shape_of(box), between) > 1
-    return large and routine(box.dtype) is not None and all(_is_matrix(child) for child in box.children)
-
-
-def _is_matrix(box: Box) -> bool:
-    """Whether the value lies in rows, or is the transpose of such a value."""
-    inner = box.children[0] if isinstance(box, Transpose) else box
-    return isinstance(inner, Leaf) or not VIEWS.has(inner)
-
-
-def _is_made_here(box: Box, like: Box) -> bool:
-    return (
-        isinstance(box, Elementwise)
-        and ufunc_of(box) is not None
-        and box.shape == like.shape
-        and box.dtype == like.dtype
-    )
+    alike = all(one.dtype == like.dtype for one in (box, *box.children))
+    return alike and elements(box) * between >= LARGE and min(*shape_of(box), between) > 1
 
 
 def _rewritten(box: Box) -> Box:
@@ -414,11 +412,11 @@ class NumbaEmitter(MixedEmitter):
 
     def emit(self, request: Request, schedule: Schedule) -> Program:
         """The kernel, compiled; what Python runs calls it."""
-        made: list[Any] = []
+        made: list[WholeWriter] = []
 
-        def noted(plan: Schedule, source: Source) -> Writer:
+        def noted(plan: Schedule, source: Source) -> WholeWriter:
             made.append(WholeWriter(plan, source))
-            return made[0]  # type: ignore[no-any-return]
+            return made[0]
 
         program = self.written(request, schedule, noted)
         program.text = made[0].kernel.text()

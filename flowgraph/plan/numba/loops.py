@@ -16,9 +16,8 @@ from flowgraph.boxes.reduction.extremes import Max, Min
 from flowgraph.boxes.reduction.sums import Reduction, Sum
 from flowgraph.boxes.shape.reshaping import Reshape
 from flowgraph.plan.emitter import RefusedError
-from flowgraph.plan.numba.kernels import Kernel, layout_of, strides_of
+from flowgraph.plan.numba.kernels import LETTERS, Kernel, flat_text, joined, layout_of, own_index, rows_of, strides_of
 from flowgraph.plan.numba.machine import cast, literal, number_name, steps
-from flowgraph.plan.numba.places import LETTERS, flat_text, joined, own_index, rows_of
 from flowgraph.plan.numba.rules import CHECKS, RULES, Read, Rule, checked_child, expression, guard, indexed_for
 from flowgraph.plan.numpy.ufuncs import ufunc_of
 from flowgraph.plan.rebuild import elements, shape_of
