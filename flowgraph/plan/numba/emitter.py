@@ -12,8 +12,6 @@ import numpy as np
 
 from flowgraph.box import Array, Box, Constant, Leaf
 from flowgraph.boxes.elementwise.arithmetic import Add
-from flowgraph.boxes.elementwise.complex_numbers import Cast
-from flowgraph.boxes.elementwise.selection import Where
 from flowgraph.boxes.engine.passing_on import Barrier, Part
 from flowgraph.boxes.indexing.index import Index
 from flowgraph.boxes.linear_algebra.products import AddMatMul, MatMul
@@ -97,9 +95,8 @@ def is_member(plan: Schedule, box: Box) -> bool:
     """Whether the elements of the value are computed one by one by what Numba compiles as fast as NumPy does it."""
     if plan.kinds[box] != "fill" or not sizes_known(box) or not elements(box):
         return False
-    ufunc = ufunc_of(box)
-    rule = RULES.of(box)
-    if ufunc is None and type(box) not in (Where, Cast) and (rule is None or rule.element is None):
+    ufunc, rule = ufunc_of(box), RULES.of(box)
+    if ufunc is None and (rule is None or rule.element is None):
         return False
     if ufunc in SLOW and elements(box) >= LEAST:
         return False

@@ -217,6 +217,8 @@ def layout_of(plan: Schedule, box: Box) -> Array:
 def offset_of(plan: Schedule, box: Box) -> int:
     """How many bytes the first element of a view is from that of the array that it views."""
     base, view = _layouts(plan, box)
+    if not np.may_share_memory(base, view):
+        raise RefusedError("is no view of its child", box)  # its offset would lead into foreign memory
     return address_of(view) - address_of(base)
 
 
