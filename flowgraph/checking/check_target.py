@@ -96,7 +96,6 @@ def examined(
             examination.warn("random", RANDOM.format(examination.runner.drawn_from))
         try:
             _phases(examination, order, regimes)
-            examination.settle_postponed()
         except OutOfTime:
             examination.warn("budget", "the time was used up before all regimes were visited")
             if not examination.tally.comparisons:

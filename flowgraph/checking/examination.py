@@ -12,6 +12,7 @@ import numpy as np
 
 from flowgraph.box.vocabulary import Value
 from flowgraph.checking.compare import (
+    DIGITS,
     FormFault,
     Gradients,
     Ruling,
@@ -21,14 +22,13 @@ from flowgraph.checking.compare import (
     ask,
     compare,
     gaps,
+    is_in_last_digits,
     kept,
 )
 from flowgraph.checking.example_contract import (
     EXAMPLE,
     ExampleContract,
     Notes,
-    to_half_the_digits,
-    words_of_half_digits,
 )
 from flowgraph.checking.excuses import settle
 from flowgraph.checking.point import Illegal, OutOfTime, Point, Runner, directions_for, generator, grads_for
@@ -65,7 +65,6 @@ class Examination:
     skipped: Counter[str] = field(default_factory=Counter)  # regimes that are not legal, by reason
     excused: Counter[str] = field(default_factory=Counter)  # how often each excuse explained a mismatch
     settled: int = 0  # suspicions
-    postponed: dict[int | None, Suspicion] = field(default_factory=dict)  # that agree to half of their digits
     inner: Examination | None = None  # of the bprop as an operation of its own
     deadline: float = float("inf")  # for making what was found small and explaining it
     visited: int = 0
@@ -78,6 +77,7 @@ class Examination:
         inputs = tuple(in_double(x) if i in target.differentiated else x for i, x in enumerate(target.inputs))
         active = tuple(i for i in target.differentiated if i not in target.constant)
         runner = Runner(target, budget, seconds)
+        runner.digits = 0.0 if scope.strict else DIGITS
         contract = ExampleContract(inputs, target, active)
         examination = cls(target, runner, generator(seed), active, inputs, contract, scope)
         examination.find_properties()
@@ -209,7 +209,7 @@ class Examination:
     def _settle_late(self, suspicions: Sequence[Suspicion]) -> None:
         """Enter what the example shows, and the time was not enough to look at from all sides."""
         for one in suspicions:
-            if isinstance(one, ValueMismatch) and one.point.regime == EXAMPLE and not one.kinked:
+            if isinstance(one, ValueMismatch) and one.point.regime == EXAMPLE and one.is_plain:
                 bar = one.tolerance / 4
                 self.enter(Ruling("wrong", one, one.numeric, bar, "the gradient is wrong; the time is used up"))
 
@@ -225,19 +225,12 @@ class Examination:
         for *_, suspicion in order[: max(MOST_OF_ONE_POINT, len(self.active))]:
             if self.settled > MOST_SETTLED or self.known(suspicion):
                 continue
-            if not self.scope.strict and to_half_the_digits(suspicion):
-                self.postponed.setdefault(suspicion.child, suspicion)
+            if "rounding" in self.warnings and is_in_last_digits(suspicion):
                 continue
             if self.wrong and self.runner.elapsed() > self.runner.seconds:
                 break
             self.settled += 1
             self.enter(settle(suspicion, self.rng, self.scope.without))
-
-    def settle_postponed(self) -> None:
-        """Settle what would be a warning at most, of each child the first, after all that may be a failure."""
-        for suspicion in self.postponed.values():
-            if not self.known(suspicion):
-                self.enter(settle(suspicion, self.rng, self.scope.without))
 
     def beyond(self, point: Point) -> str:
         """How a point goes beyond the example, for the text of a failure."""
@@ -265,9 +258,6 @@ class Examination:
         if ruling.excuse:
             self.excused[ruling.excuse] += 1
         if ruling.kind == "wrong" and not self.scope.strict and self.notes.takes(suspicion, self.contract):
-            return
-        if ruling.kind == "wrong" and not self.scope.strict and (words := words_of_half_digits(ruling)):
-            self.warn("digits", f"{words} ({suspicion.point.regime}); strict=True makes a failure of it")
             return
         if ruling.kind == "wrong" and self.scope.strict and self._lost_structure(suspicion.point):
             ruling = Ruling("undecided", suspicion, note=self._lost_structure(suspicion.point))

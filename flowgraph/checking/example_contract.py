@@ -18,15 +18,13 @@ import numpy as np
 
 from flowgraph.box.vocabulary import Interval, Value
 from flowgraph.checking.code_contents import Code, reachable_values, whole_numbers_of
-from flowgraph.checking.compare import Ruling, Suspicion, ValueMismatch, ask, deviation
+from flowgraph.checking.compare import Suspicion, ValueMismatch, ask
 from flowgraph.checking.point import Direction, Point, analytic_slope, coordinate, generator, parts
 from flowgraph.checking.regimes import resampled
 from flowgraph.checking.roughness import beyond_guard
 from flowgraph.checking.target import Array, Inputs, Target, shown
 
 MOST = 24  # elements that are looked at
-DIGITS = 1e-8  # of a slope: half of the digits, about what a difference with one step resolves
-DEEP = 8  # steps
 FLAT = 1e-6  # of the slope that bprop gives: what is less is what a saturated value has
 HUGE = 1e100  # an exponential that large overflows after another factor of three in its argument
 NUDGE = 1e-3  # of an element
@@ -423,41 +421,3 @@ def _is_outside(contract: ExampleContract, point: Point) -> bool:
 
 BEYOND = (bound_sizes, clipped, out_of_range, guarded)
 """What only the values tell of a mistake at inputs that look like the example."""
-
-
-def words_of_half_digits(ruling: Ruling) -> str:
-    """The words for what differs in its last digits alone, as by a constant of few digits; "" where it does not."""
-    suspicion = ruling.suspicion
-    if not isinstance(suspicion, ValueMismatch) or not to_half_the_digits(suspicion, ruling.numeric):
-        return ""
-    if not _of_each_element(suspicion):
-        return ""
-    gap = abs(suspicion.analytic - ruling.numeric) / abs(ruling.numeric)
-    return f"bprop differs from the slope by {gap:.0e} of it, as by a constant of few digits or a damped divisor"
-
-
-def to_half_the_digits(suspicion: Suspicion, numeric: float | None = None) -> bool:
-    """Whether both slopes are the same to half of their digits; for a mismatch of values alone."""
-    if not isinstance(suspicion, ValueMismatch):
-        return False
-    numeric = suspicion.numeric if numeric is None else numeric
-    return abs(suspicion.analytic - numeric) <= DIGITS * abs(numeric)
-
-
-def _of_each_element(mismatch: ValueMismatch) -> bool:
-    """Whether they are along each element too: a small slope that is wrong is hidden in a sum with a large one."""
-    point, grad = mismatch.point, mismatch.grad
-    gradients, _ = ask(point, grad)
-    if gradients is None:
-        return False
-    elements = [(i, int(k)) for i, d in mismatch.direction.items() for k in np.flatnonzero(d)]
-    for i, k in elements[:MOST]:
-        one = coordinate(point, i, k)
-        slopes = point.slopes(one, depth=DEEP)
-        if slopes is None:
-            continue
-        analytic, terms = analytic_slope(gradients, one, point.active)
-        numeric, excess, tolerance, _ = deviation(grad, slopes, analytic, terms)
-        if excess > tolerance + DIGITS * max(abs(numeric), abs(analytic)):
-            return False
-    return True

@@ -12,7 +12,16 @@ from functools import cached_property
 
 import numpy as np
 
-from flowgraph.checking.compare import FormFault, Ruling, Suspicion, ValueMismatch, are_finite, ask, deviation
+from flowgraph.checking.compare import (
+    FormFault,
+    Ruling,
+    Suspicion,
+    ValueMismatch,
+    are_finite,
+    ask,
+    deviation,
+    is_in_last_digits,
+)
 from flowgraph.checking.difference import STEP, Slopes
 from flowgraph.checking.point import (
     HALF,
@@ -381,7 +390,8 @@ def _of_values(mismatch: ValueMismatch, rng: np.random.Generator, off: Collectio
     evidence = Evidence(fewer_outputs(mismatch), rng)
     for excuse in EXCUSES:
         if excuse.name not in off and excuse.holds(evidence):
-            return Ruling(excuse.verdict, evidence.mismatch, note=excuse.words, excuse=excuse.name)
+            note = excuse.words.format(abs(evidence.analytic - evidence.numeric) / (abs(evidence.numeric) or 1.0))
+            return Ruling(excuse.verdict, evidence.mismatch, note=note, excuse=excuse.name)
     error, note = evidence.tolerance / 4, ""
     if not evidence.smooth:
         error, note = evidence.hull[1], "not within the slopes around this kink"
@@ -593,3 +603,9 @@ def _jittered_bprop(evidence: Evidence) -> bool:
         return False
     spread = analytic_noise(evidence.point, evidence.grad, evidence.direction, evidence.rng, min(lost, MOST_LOST))
     return evidence.excess <= evidence.tolerance + 12 * spread
+
+
+@_excuse("last digits", 0, "bprop differs from the slope by {:.0e} of it, as by a constant of few digits", "rounding")
+def _in_last_digits(evidence: Evidence) -> bool:
+    """Half of the digits are right: a constant has few, a divisor is damped; with strict=True that is a failure."""
+    return is_in_last_digits(evidence.mismatch, evidence.numeric)

@@ -86,6 +86,7 @@ class Runner:
         self.shields = False  # give copies, where fprop or bprop is known to write into its arguments
         self.unit = 2.0**-53  # of the type that fprop computes in, whatever type it returns
         self.least = 0.0  # the least number of that type that has all its digits
+        self.digits = 0.0  # of a slope: less is a warning
         self.slope = 0.0  # the largest at the example
         self.size = 0.0  # of the largest output there
         self.jump = 0.0  # the largest of the value that has been seen
