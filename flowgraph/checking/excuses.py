@@ -37,7 +37,6 @@ from flowgraph.checking.point import (
 from flowgraph.checking.roughness import (
     ROUGH,
     ROUGHER,
-    analytic_noise,
     analytic_roughness,
     disagrees,
     hull,
@@ -57,8 +56,6 @@ from flowgraph.checking.target import Array
 
 FINEST_MISMATCH = 1e-9  # below what a bprop in float32 shows
 SLOW = 0.02  # seconds of one fprop in the wider type, which has no BLAS: it is then asked for its value alone
-LONG = (4 * STEP, STEP)  # stretches that keep the sign of most elements, and are seen in half precision
-GROSS = 0.02  # of the slopes: more than a kink on the way makes of an integral by 24 nodes
 NEARBY = 1e-3  # of an element: the value has nearly the same slope there
 DEPTH = 20  # steps, down to STEP / 4^20 = 3e-14: below, x + h is x for an x near 1
 TINY = 1e-30  # its square, the error of a complex step, is below any unit in the last place
@@ -196,13 +193,6 @@ class Evidence:
         missing = np.array(values) - reach * fitted.integ(lbnd=0)(nodes)
         rough = missing - _polynomial(nodes, missing, DEGREE // 2)(nodes)
         return float(np.abs(missing).max()), float(np.abs(rough).max())
-
-    @property
-    def is_gross(self) -> bool:
-        """Whether the value moves otherwise than bprop says by 0.02 of the slopes, over both long stretches."""
-        slopes, rounding = abs(self.numeric) + abs(self.analytic), 8 * self.point.runner.unit * self.size
-        missing = {reach: self.missing(reach, 10 * slopes) for reach in LONG}
-        return all(one is not None and one[0] > GROSS * slopes * reach + rounding for reach, one in missing.items())
 
     @property
     def persists(self) -> bool:
@@ -344,12 +334,9 @@ def fewer_outputs(mismatch: ValueMismatch) -> ValueMismatch:
 UNSEEN = 1e-11  # of the slope and of the value: an iteration within fprop or bprop stops at some tolerance too
 EXACT = 1e-9  # of the slope: how near to a complex step, which has no rounding of its own, a right bprop comes
 FEW = 8  # units in the last place
-COARSEST, DOWN = STEP * 4.0**5, 17  # 17 steps from 38 times an element, down to 9e-9 of it, where x² is no rounding yet
 SMALL_MISMATCH = 3e-3  # of the slope: below, it must persist at neighbours, which takes 120 calls
-STAIR = 1e-7  # of the value at the example: steps of rounding are no higher
 REACHES = (16 * STEP, 4 * STEP, STEP, STEP / 4)  # of an element: 0.6 of it keeps its sign, below 0.01 noise is left
 AMPLITUDE = 1e-6  # of the value: the most that is taken for noise, or for the jump of an iteration
-MOST_LOST = 1e-4  # of an input: a slope further away is another one
 TURNS = 400.0  # times a jump: hundreds of turns are off by as much in their slope, each by as much as the last moves
 Rule = Callable[[Evidence], bool]
 
@@ -491,22 +478,6 @@ def _iterated(evidence: Evidence) -> bool:
     return excess < UNSEEN * (slopes + usual + evidence.size)
 
 
-@_excuse("quantised", 2 * DOWN, "the value moves by steps here")
-def _quantised(evidence: Evidence) -> bool:
-    """The value keeps its bits over the finest steps, and moves by units of rounding over coarser ones.
-
-    So do (x + 1e8) - 1e8, the logarithm of a number below 1e-308, bisection to 1e-9.
-    """
-    if evidence.numeric_by(evidence.careful):
-        return False
-    stencil, weight = evidence.point.stencil(evidence.direction, COARSEST), float(np.abs(evidence.grad).max())
-    stencil.extend(DOWN)
-    steps = [stencil.base if value is None else value for value in (*stencil.plus[:DOWN], *stencil.minus[:DOWN])]
-    moves = np.abs((np.array(steps) - stencil.base) @ evidence.grad).reshape(2, DOWN)
-    height = moves.min(initial=np.inf, where=moves > 0)
-    return not moves[:, -3:].any() and bool(height < STAIR * weight * evidence.point.runner.size)
-
-
 @_excuse("still moving", 0, "the slopes have not settled before rounding takes over")
 def _still_moving(evidence: Evidence) -> bool:
     """A one-sided slope that has not converged before rounding dominates, as of x^1.1 or x log x at 0."""
@@ -536,14 +507,6 @@ def _rough_bprop(evidence: Evidence) -> bool:
     Source: Hamming, Introduction to applied numerical analysis: differences of high order leave the rounding alone.
     """
     return evidence.excess <= evidence.tolerance
-
-
-@_excuse("narrow type", 50, "fprop computes in a narrow type")
-def _narrow_type(evidence: Evidence) -> bool:
-    """fprop computes in float32 or float16: only a mismatch over long stretches counts, of 0.02 of the slopes."""
-    if not evidence.narrow:
-        return False
-    return evidence.length <= evidence.point.runner.least or not evidence.is_gross
 
 
 @_excuse("right on average", 27 * len(REACHES), "over longer steps the value moves as bprop says")
@@ -588,21 +551,7 @@ def _at_kink(evidence: Evidence) -> bool:
 def _not_nearby(evidence: Evidence) -> bool:
     """A mismatch below 0.3 % of the slope that is not there at generic points nearby, as next to a kink."""
     small = evidence.excess < SMALL_MISMATCH * (abs(evidence.numeric) + abs(evidence.analytic))
-    return not evidence.narrow and evidence.smooth and small and not evidence.persists
-
-
-@_excuse("scatter of bprop", 8, "bprop loses these digits to rounding", "rounding")
-def _jittered_bprop(evidence: Evidence) -> bool:
-    """The mismatch is within the scatter of bprop when inputs move by as much as fprop has lost.
-
-    Asked last: where elements are tied, bprop scatters by moving one of them.
-    """
-    size = np.maximum(np.abs(evidence.point.value), 1e-300)
-    lost = float((evidence.noise / size).max(initial=UNIT, where=evidence.grad != 0))
-    if evidence.narrow or not evidence.smooth:
-        return False
-    spread = analytic_noise(evidence.point, evidence.grad, evidence.direction, evidence.rng, min(lost, MOST_LOST))
-    return evidence.excess <= evidence.tolerance + 12 * spread
+    return evidence.smooth and small and not evidence.persists
 
 
 @_excuse("last digits", 0, "bprop differs from the slope by {:.0e} of it, as by a constant of few digits", "rounding")

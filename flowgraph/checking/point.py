@@ -175,31 +175,6 @@ class Runner:
             grad, output = copy.deepcopy((grad, output))
         return _call(self._bprop, grad, output, *self._own(inputs))
 
-    @property
-    def is_plain(self) -> bool:
-        """Whether fprop can be called as it is, with nothing to be put back, copied or asked before."""
-        return not (self.shields or self._copies_inputs or self.target.valid is not None or self.draws)
-
-    def outputs(self, inputs: Inputs, stacks: dict[int, Array], count: int) -> list[Any]:
-        """The result of a plain fprop for each row of the stacks but the first; None if it raises or is no array."""
-        function = self.target.fprop
-        self.spend(count)
-        found: list[Any] = []
-        row, floats = list(inputs), [i for i in stacks if type(inputs[i]) is float]
-        for k in range(1, count + 1):
-            for i, stack in stacks.items():
-                row[i] = stack[k]
-            for i in floats:
-                row[i] = float(row[i])
-            self.in_time()
-            try:
-                output = _call(function, *row)
-            except Exception:
-                output = None
-            numbers = type(output) is np.ndarray or all(isinstance(part, NUMBERS) for part in parts(output))
-            found.append(output if numbers else None)
-        return found
-
     def legal(self, inputs: Inputs) -> Any:
         """The value of fprop, or Illegal."""
         if self.target.valid is not None and not self.accepts(inputs):
@@ -402,12 +377,8 @@ class Point:
 
     def along_all(self, lines: Lines) -> list[list[Array | None]]:
         """F(x + h d) for the steps h of every direction; of a framework's function in one call where that can be."""
-        count = sum(len(steps) for _, steps in lines)
-        if count >= LEAST_BATCH:
-            stacks = stacked(self.inputs, lines)
-            found = self._batched(stacks)
-            if found is None and self.runner.is_plain:
-                found = self._rows(self.runner.outputs(self.inputs, stacks, count))
+        if self.runner.many is not None and sum(len(steps) for _, steps in lines) >= LEAST_BATCH:
+            found = self._batched(stacked(self.inputs, lines))
             if found is not None:
                 flat = iter(found)
                 return [list(islice(flat, len(steps))) for _, steps in lines]
@@ -426,13 +397,6 @@ class Point:
         rows = rows if self.projection is None else rows @ self.projection.T
         same = rows.shape[1:] == self.value.shape and (np.abs(rows[0] - self.value) <= SAME * self.rounding()).all()
         return rows if same else None
-
-    def _rows(self, outputs: list[Any]) -> list[Array | None]:
-        """The elements of each output; None if it is missing, not finite, or of another structure."""
-        rows = [None if output is None else self.of_this_form(flatten(output)) for output in outputs]
-        known = [row for row in rows if row is not None]
-        finite = iter(np.isfinite(np.array(known)).all(axis=1).tolist() if known else ())
-        return [row if row is not None and next(finite) else None for row in rows]
 
     def _value(self, inputs: Inputs) -> Array | None:
         try:
