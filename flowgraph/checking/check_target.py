@@ -20,10 +20,11 @@ from flowgraph.checking.point import OutOfTime, Point, generator, random_directi
 from flowgraph.checking.regimes import REGIMES, first_values, joint, settings, shapes, values
 from flowgraph.checking.report import Report
 from flowgraph.checking.scope import EVERYTHING, NORMAL, Scope
-from flowgraph.checking.target import Array, Inputs, Target
+from flowgraph.checking.target import Inputs, Target
 
 LEFT = 64 * 2.0**-52  # of an input: what is left where terms cancel, which is a power of 2 and fits into any type
 SLOW = 2e-3  # seconds of one fprop
+NARROW_BITS = (8, 11, 24)  # of a mantissa: bfloat16, float16, float32
 RANDOM = (
     "values vary from call to call by noise from {}'s global generator; its state was put back before each call, and "
     "what holds for other draws is not known"
@@ -207,11 +208,11 @@ def find_unit(examination: Examination, point: Point) -> None:
     moved = moved[np.abs(moved) > LEFT * largest]
     if np.all(moved * 64 == np.round(moved * 64)):
         return
-    for dtype in (np.float32, np.float16):
-        if np.array_equal(moved, moved.astype(dtype)):
-            examination.runner.unit, examination.runner.least = float(np.finfo(dtype).eps), float(np.finfo(dtype).tiny)
-    if _are_bfloat16(moved):
-        examination.runner.unit, examination.runner.least = 2.0**-7, float(np.finfo(np.float32).tiny)
+    mantissas = np.frexp(moved)[0]
+    for bits in NARROW_BITS:
+        if np.all(mantissas * 2.0**bits == np.round(mantissas * 2.0**bits)):
+            examination.runner.unit = 2.0 ** (1 - bits)
+            return
 
 
 def _find_tangents(examination: Examination, point: Point) -> None:
@@ -235,12 +236,6 @@ def _one_triangle(point: Point, i: int) -> bool:
         if moved is not None and np.array_equal(moved, point.value):
             return True
     return False
-
-
-def _are_bfloat16(values: Array) -> bool:
-    """Whether all are the upper half of a float32, a type that NumPy does not have."""
-    narrow = values.astype(np.float32)
-    return np.array_equal(narrow, values) and not np.any(narrow.view(np.uint32) & 0xFFFF)
 
 
 def _visit(examination: Examination, regimes: Any, share: float) -> list[Inputs]:

@@ -105,7 +105,8 @@ class Examination:
     def point(self, regime: str, inputs: Inputs) -> Point | None:
         """The point, or None where the regime is not legal, which is counted."""
         runner, active = self.runner, self.active
-        if not self.within_domain(inputs):
+        domain = self.target.domain.items()
+        if not all(np.all((inputs[i] >= low) & (inputs[i] <= high)) for i, (low, high) in domain):
             self.skipped["outside the declared domain"] += 1
             return None
         own = inputs if runner.shields else _copied(inputs)
@@ -143,10 +144,6 @@ class Examination:
         point.inputs = before[: len(point.inputs)]
         point.output = Point.at(self.runner, point.inputs, point.regime, point.active).output
         return gradients, [FormFault("mutation", point, f"bprop changes {changed} in place"), *faults]
-
-    def within_domain(self, inputs: Inputs) -> bool:
-        """Whether inputs are inside the declared domain."""
-        return all(np.all((inputs[i] >= low) & (inputs[i] <= high)) for i, (low, high) in self.target.domain.items())
 
     def visit(self, regime: str, inputs: Inputs, coordinates: int = 1, single: int = 1) -> Point | None:
         """Compare the gradients in some directions at a point; None where the inputs are not legal."""
@@ -239,7 +236,9 @@ class Examination:
     def allows(self, inputs: Inputs) -> bool:
         """Whether derived inputs are among those that were asked for."""
         contract = self.contract
-        if not self.target.keeps_shapes(inputs) or contract.contradicts_annotation(inputs):
+        if any(np.shape(inputs[i]) != np.shape(self.target.inputs[i]) for i in self.target.fixed_shapes):
+            return False
+        if contract.contradicts_annotation(inputs):
             return False
         if not self.scope.strict:
             parted = contract.separates(inputs) or contract.leaves_held(inputs)

@@ -299,8 +299,9 @@ def bound_sizes(contract: ExampleContract, suspicion: Suspicion) -> Iterator[Exc
 def out_of_range(contract: ExampleContract, suspicion: Suspicion) -> Iterator[Excess]:
     """Inputs much larger than the example's at which the value is flat, or at which fprop overflows on its way."""
     point, child = suspicion.point, suspicion.child
-    if not _is_far(contract, point):
-        return
+    pairs = [(np.abs(point.inputs[i]), np.abs(contract.example[i])) for i in contract.active]
+    if not any(x.max(initial=0.0) > REACH * shown.max(initial=1.0) for x, shown in pairs):
+        return  # no element is much larger than all in the example
     if isinstance(suspicion, ValueMismatch):
         if _saturates(suspicion):
             yield Excess(RANGE, "values so large that it saturates")
@@ -317,14 +318,6 @@ def out_of_range(contract: ExampleContract, suspicion: Suspicion) -> Iterator[Ex
         yield Excess(RANGE, "values so large that it overflows on its way")
     elif flat and not np.isnan(found).any():
         yield Excess(RANGE, "values so large that it saturates")
-
-
-def _is_far(contract: ExampleContract, point: Point) -> bool:
-    """Whether an element is much larger than any in the example."""
-    return any(
-        np.abs(point.inputs[i]).max(initial=0.0) > REACH * np.abs(contract.example[i]).max(initial=1.0)
-        for i in contract.active
-    )
 
 
 def _overflows(point: Point) -> bool:
@@ -403,20 +396,15 @@ def _with(point: Point, i: int, chosen: Array, number: float) -> Array:
 def guarded(contract: ExampleContract, suspicion: Suspicion) -> Iterator[Excess]:
     """Values beyond the guard of a singularity that is met within fprop, on the way from the example."""
     point, start = suspicion.point, list(contract.example)
-    if not _is_outside(contract, point):
-        return
+    pairs = [(np.asarray(point.inputs[i]), np.asarray(contract.example[i])) for i in contract.active]
+    if not any(x.size and s.size and (x.min() < s.min() or x.max() > s.max()) for x, s in pairs):
+        return  # no element is outside of the numbers that its input has in the example
     for i in contract.active:
         if np.shape(start[i]) != np.shape(point.inputs[i]):
             start[i] = resampled(start[i], np.shape(point.inputs[i]), generator(0))
     grad = np.ones(point.value.shape) if suspicion.grad is None else suspicion.grad
     if beyond_guard(point, tuple(start), grad):
         yield Excess("guard", "values at which it is cut off, as log(p) at p < 0")
-
-
-def _is_outside(contract: ExampleContract, point: Point) -> bool:
-    """Whether an element lies outside of the numbers that its input has in the example."""
-    pairs = [(np.asarray(point.inputs[i]), np.asarray(contract.example[i])) for i in contract.active]
-    return any(x.size and s.size and (x.min() < s.min() or x.max() > s.max()) for x, s in pairs)
 
 
 BEYOND = (bound_sizes, clipped, out_of_range, guarded)

@@ -13,7 +13,6 @@ from functools import cached_property
 import numpy as np
 
 from flowgraph.checking.compare import (
-    FormFault,
     Ruling,
     Suspicion,
     ValueMismatch,
@@ -47,8 +46,6 @@ from flowgraph.checking.roughness import (
     neighbour_slopes,
     no_derivative,
     of_other_gradients,
-    own_slopes,
-    usual_size,
     widened,
     winner_slopes,
 )
@@ -136,8 +133,8 @@ class Evidence:
         analytic, terms = analytic_slope(gradients, self.direction, self.point.active)
         _, excess, tolerance, size = deviation(self.grad, slopes, analytic, terms)
         unit = self.point.runner.unit
-        if unit > NARROW:  # what bprop rounds to as well
-            tolerance += (6 * unit**0.5 if self.narrow else 64 * unit) * (size + terms)
+        if unit > NARROW:  # what bprop rounds to as well, many times over
+            tolerance += 64 * unit * (size + terms)
         return excess, tolerance, size
 
     @property
@@ -162,11 +159,6 @@ class Evidence:
         spacings = (*ROUGH, *ROUGHER) if self.excess < FINEST_MISMATCH * abs(self.analytic) else ROUGH
         roughness = analytic_roughness(point, grad, direction, self.rng, spacings)
         return self.against(self.best)[1] + 12 * roughness
-
-    @property
-    def narrow(self) -> bool:
-        """Whether fprop computes in half precision, which is too coarse to tell neighbours apart."""
-        return self.point.runner.unit > HALF
 
     def missing(self, reach: float, gap: float, line: Direction | None = None) -> tuple[float, float] | None:
         """How far the value moves otherwise than by the integral of what bprop says, and how much of that is rough.
@@ -221,8 +213,8 @@ class Evidence:
 
     @cached_property
     def smooth(self) -> bool:
-        """Whether the slopes at neighbours come together; where fprop computes in a narrow type they say nothing."""
-        return self.narrow or all(
+        """Whether the slopes at neighbours come together; in half precision, too coarse to tell them apart, they do."""
+        return self.point.runner.unit > HALF or all(
             is_smooth(self.point, line, self.grad, rows, self.noise, self.excess, self.rng) for line, rows in self.lines
         )
 
@@ -238,7 +230,7 @@ class Evidence:
         sparse, dense = self.lines
         few_elements = sum(point.size(i) for i in point.active) <= 12
         for line, rows in [dense, sparse] if few_elements else [dense]:
-            low, high = hull(np.concatenate([rows, own_slopes(point, line)]), grad)
+            low, high = hull(rows, grad)
             analytic = None if gradients is None else analytic_slope(gradients, line, point.active)[0]
             room = self.tolerance + 0.3 * (high - low)
             if analytic is not None and max(low - analytic, analytic - high) > room:
@@ -331,7 +323,6 @@ def fewer_outputs(mismatch: ValueMismatch) -> ValueMismatch:
     return mismatch
 
 
-UNSEEN = 1e-11  # of the slope and of the value: an iteration within fprop or bprop stops at some tolerance too
 EXACT = 1e-9  # of the slope: how near to a complex step, which has no rounding of its own, a right bprop comes
 FEW = 8  # units in the last place
 SMALL_MISMATCH = 3e-3  # of the slope: below, it must persist at neighbours, which takes 120 calls
@@ -365,11 +356,18 @@ EXCUSES: list[Excuse] = []
 
 
 def settle(suspicion: Suspicion, rng: np.random.Generator, off: Collection[str] = ()) -> Ruling:
-    """The result of confirming a suspicion; the excuses named in `off` are skipped."""
+    """The result of confirming a suspicion; the excuses named in `off` are skipped.
+
+    A NaN, an infinity or an exception is wrong only where every available quotient stays bounded.
+    """
     if isinstance(suspicion, ValueMismatch):
         return _of_values(suspicion, rng, off)
     if suspicion.kind in ("nonfinite", "raised"):
-        return no_number(suspicion, rng)
+        why = no_derivative(suspicion, rng)
+        if why:
+            return Ruling("undecided", suspicion, note=why)
+        note = suspicion.note or "bprop gives a NaN or infinity where the slopes are finite"
+        return Ruling("wrong", suspicion, note=note)
     return Ruling("wrong", suspicion, note=suspicion.note)
 
 
@@ -385,14 +383,6 @@ def _of_values(mismatch: ValueMismatch, rng: np.random.Generator, off: Collectio
     return Ruling("wrong", evidence.mismatch, evidence.numeric, error, note, oracle=evidence.oracle)
 
 
-def no_number(fault: FormFault, rng: np.random.Generator) -> Ruling:
-    """A NaN, an infinity or an exception is wrong only where every available quotient stays bounded."""
-    why = no_derivative(fault, rng)
-    if why:
-        return Ruling("undecided", fault, note=why)
-    return Ruling("wrong", fault, note=fault.note or "bprop gives a NaN or infinity where the slopes are finite")
-
-
 def _excuse(name: str, cost: int, words: str, verdict: str = "undecided") -> Callable[[Rule], None]:
     """Adds a rule to the excuses; `words` are for the report."""
     return lambda rule: EXCUSES.append(Excuse(name, cost, words, verdict, rule))
@@ -400,16 +390,10 @@ def _excuse(name: str, cost: int, words: str, verdict: str = "undecided") -> Cal
 
 @_excuse("below rounding", 4, "the mismatch moves the value by less than rounding does")
 def _below_rounding(evidence: Evidence) -> bool:
-    """A mismatch far below the rounding of the slope at the example, or of the value at other inputs of these shapes.
-
-    In tails such as 1 - erf(x) beyond 6, and of x - tanh(x) at 1e-7, a long step moves the value by a few units of the
-    inputs at most. An operation that is small everywhere is measured by its own values.
-    """
+    """A mismatch far below the rounding of the slope at the example, as in tails such as 1 - erf(x) beyond 6."""
     gap = abs(evidence.analytic - evidence.mismatch.numeric)
     unit = FEW * UNIT * float(np.abs(evidence.grad).max(initial=0.0))
-    if gap <= unit * evidence.point.runner.slope * evidence.length:
-        return True
-    return gap * STEP <= unit * evidence.length and gap * STEP <= unit * usual_size(evidence.point)
+    return gap <= unit * evidence.point.runner.slope * evidence.length
 
 
 @_excuse("no correct digits", 1, "fprop has no correct digits here")
@@ -464,18 +448,6 @@ def _wide_error_bar(evidence: Evidence) -> bool:
     """
     excess, tolerance, _ = evidence.against(evidence.careful)
     return excess <= tolerance
-
-
-@_excuse("tolerance of an iteration", 0, "what is iterated can leave as much", "rounding")
-def _iterated(evidence: Evidence) -> bool:
-    """An iterative method is accurate to its tolerance only, and that is seldom below 1e-11 of slope and value.
-
-    Of those at the example: where elements are settled by one iteration, it leaves as much of one that is small.
-    """
-    excess, _, _ = evidence.against(evidence.careful)
-    usual = evidence.point.runner.slope * float(np.abs(evidence.grad).max()) * evidence.length
-    slopes = abs(evidence.analytic) + abs(evidence.numeric_by(evidence.careful))
-    return excess < UNSEEN * (slopes + usual + evidence.size)
 
 
 @_excuse("still moving", 0, "the slopes have not settled before rounding takes over")

@@ -85,7 +85,6 @@ class Runner:
         self.deadline = LATE * seconds
         self.shields = False  # give copies, where fprop or bprop is known to write into its arguments
         self.unit = 2.0**-53  # of the type that fprop computes in, whatever type it returns
-        self.least = 0.0  # the least number of that type that has all its digits
         self.digits = 0.0  # of a slope: less is a warning
         self.slope = 0.0  # the largest at the example
         self.size = 0.0  # of the largest output there
@@ -458,10 +457,6 @@ class Point:
     def arriving(self, grad: Array) -> Any:
         """An incoming gradient, given per element of `value`, in the structure of the output."""
         return unflatten(grad if self.projection is None else grad @ self.projection, self.output)
-
-    def gradients(self, grad: Array) -> Any:
-        """What bprop returns for it."""
-        return self.runner.bprop(self.arriving(grad), self.output, self.inputs)
 
     def size(self, i: int) -> int:
         """The number of elements of an input."""

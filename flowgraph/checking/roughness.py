@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from functools import partial
 from math import comb
 
 import numpy as np
 
-from flowgraph.checking.compare import FormFault, Gradients, are_finite, ask, gaps, kept
-from flowgraph.checking.difference import STEP, Stencil
+from flowgraph.checking.compare import FormFault, ask
+from flowgraph.checking.difference import Stencil
 from flowgraph.checking.point import (
     NARROW,
     NOT_FINITE,
@@ -21,7 +19,6 @@ from flowgraph.checking.point import (
     Runner,
     analytic_slope,
     coordinate,
-    generator,
     parts,
     random_direction,
 )
@@ -32,9 +29,7 @@ GRID = 9  # points, of which differences of order 4 to 6 leave three at least
 ROUGH = (4 * UNIT, 128 * UNIT, 4096 * UNIT)  # a few units in the last place, hundreds, and thousands
 ROUGHER = (1e-10, 1e-8)  # what an element of 1e-4 loses beside one of 100 changes only over such distances
 BESIDE = 1.7e-3  # of an element: wider than half of the widest grid, so that none reaches back to the point
-DRAWS = 24  # a rounding that one draw in five shows is then missed once in 200 times
 HAS_LONGDOUBLE = np.finfo(np.longdouble).eps < 1e-18
-HALF_ROUNDINGS = 16  # of the type that fprop computes in: of half precision that is more than what is asked for
 
 
 def measured_noise(point: Point, direction: Direction) -> Array:
@@ -151,20 +146,6 @@ def ill_conditioned(point: Point, grad: Array, rng: np.random.Generator) -> bool
     return False
 
 
-def usual_size(point: Point) -> float:
-    """The largest value at other inputs of these shapes."""
-    rng = generator(0)
-    sizes = [float(np.abs(point.value).max(initial=0.0))]
-    for factor, shift in ((0.1, 0.0), (-1.0, 0.0), (0.0, 0.0), (0.0, 1.0)):
-        other = point.beside(point.changed(partial(_otherwise, rng, factor, shift)))
-        sizes += [] if other is None else [float(np.abs(other.value).max(initial=0.0))]
-    return max(sizes)
-
-
-def _otherwise(rng: np.random.Generator, factor: float, shift: float, _: int, x: Array) -> Array:
-    return np.asarray(factor * x + shift * rng.normal(size=x.shape))
-
-
 def rounded_otherwise(grad: Array, rng: np.random.Generator, unit: float) -> Array:
     """An incoming gradient that differs in its last places, so that computations with it round differently."""
     return np.asarray(grad * (1.0 + unit * rng.uniform(-8, 8, grad.shape)).astype(grad.dtype))
@@ -190,93 +171,6 @@ def analytic_roughness(
         if len(slopes) == GRID and np.all(np.isfinite(slopes)):
             found = max(found, float(_of_differences(np.array(slopes)[:, None])[0]))
     return found
-
-
-def slope_rounding(point: Point, grad: Array) -> list[float]:
-    """One unit of |grad| |F| / |x| for each child.
-
-    That is left of a gradient whose terms cancel, as along a row of ones through a normalisation.
-    """
-    reach = UNIT * float(np.abs(grad).max(initial=0.0)) * float(np.abs(point.value).max(initial=0.0))
-    return [reach / float(point.scales(i).min()) if point.size(i) else 0.0 for i in point.active]
-
-
-@dataclass
-class Answer:
-    """Gradients at a point, and their spread under changes of the inputs by ±2 units in the last place."""
-
-    point: Point
-    grad: Array
-    gradients: Gradients
-    noise: list[float]
-    rng: np.random.Generator
-    measured: bool = False  # whether the noise is that of many incoming gradients
-
-    def differs(
-        self, other: Gradients, factor: float = 1.0, relative: float = 1e-7, summands: tuple[Array, ...] = ()
-    ) -> int | None:
-        """The position of the first gradient that is not `factor` times this one, beyond rounding.
-
-        `summands` are the incoming gradients that the other answer is made of, which may be larger than this one's.
-        A few draws may all be without rounding, where others are not: before a difference counts, it is measured again.
-        """
-        k = self._first_gap(other, factor, relative)
-        if k is not None and not self.measured:
-            self._measure(max(float(np.abs(grad).max(initial=0.0)) for grad in (self.grad, *summands)))
-            k = self._first_gap(other, factor, relative)
-        return k
-
-    def _first_gap(self, other: Gradients, factor: float, relative: float) -> int | None:
-        largest = max((float(np.abs(g).max(initial=0.0)) for g in self.gradients if g is not None), default=0.0)
-        largest = max(largest, self.point.runner.slope * float(np.abs(self.grad).max(initial=0.0)))
-        relative = max(relative, HALF_ROUNDINGS * self.point.runner.unit)
-        for k, (one, two) in enumerate(zip(self.gradients, other, strict=True)):
-            given = [x for x in (one, two) if x is not None]
-            if not given:
-                continue
-            a, b = (np.zeros(given[0].shape) if x is None else np.asarray(x, dtype=float) for x in (one, two))
-            if a.shape != b.shape:
-                return k
-            size = float(np.abs(b if one is None else a).max(initial=0.0))
-            room = abs(factor) * (relative * size + 64 * (self.noise[k] + UNIT * largest)) + 1e-290
-            gap = np.abs(factor * a - b)
-            if np.any(np.isfinite(a) != np.isfinite(b)) or np.any(gap[np.isfinite(gap)] > room):
-                return k
-        return None
-
-    def _measure(self, largest: float) -> None:
-        """Rounding of the answers to other incoming gradients, as large as that."""
-        self.measured = True
-        for _ in range(DRAWS):
-            grad = largest * self.rng.uniform(-1, 1, self.grad.shape)
-            first, again = kept(ask(self.point, grad)[0]), kept(ask(self.point, grad)[0])
-            moved = ask(self.point, rounded_otherwise(grad, self.rng, 2 * UNIT))[0]
-            if first is None or any(gap for gap, _ in gaps(first, again)):  # what remembers or draws numbers
-                continue
-            self.noise = [max(one, gap) for one, (gap, _) in zip(self.noise, gaps(first, moved), strict=True)]
-
-
-def answer_at(
-    point: Point, grad: Array, rng: np.random.Generator, pursue: Callable[[list[FormFault]], None]
-) -> Answer | None:
-    """The answer to one incoming gradient, whose faults are pursued; None where it has no form, or is not finite."""
-    gradients, faults = ask(point, grad)
-    pursue(faults)
-    if gradients is None or not are_finite(gradients):
-        return None
-    gradients = kept(gradients) or []
-    noise = slope_rounding(point, grad)
-    for _ in range(2):
-        near = jittered(point, rng, UNIT)
-        moved = ask(near, grad)[0] if near is not None else None
-        for k, (gap, size) in enumerate(gaps(gradients, moved)):
-            # a branch that flips at a tie is no rounding
-            noise[k] = max(noise[k], gap) if gap < 1e-3 * size else noise[k]
-    if all(gap == 0 for gap, _ in gaps(gradients, ask(point, grad)[0])):  # the same arguments give the same bits
-        for _ in range(3):
-            moved, _ = ask(point, rounded_otherwise(grad, rng, 2 * UNIT))
-            noise = [max(one, gap) for one, (gap, _) in zip(noise, gaps(gradients, moved), strict=True)]
-    return Answer(point, grad, gradients, noise, rng)
 
 
 COARSE, FINE = 3e-4, 3e-6  # distances of neighbours, a hundred apart: slopes of a smooth function come as much closer
@@ -341,14 +235,6 @@ def winner_slopes(point: Point, direction: Direction, grad: Array, rng: np.rando
             raised = {i: point.scales(i) * offset.reshape(np.shape(point.inputs[i]))}
             rows.append(_slope_beside(point, raised, direction, _distances(point)[1]))
     return _stacked(point, rows)
-
-
-def own_slopes(point: Point, direction: Direction) -> Array:
-    """The one-sided slopes at the point itself."""
-    stencil = point.stencil(direction, start=STEP / (256 if point.runner.unit <= NARROW else 1))
-    stencil.extend(3)
-    sides = (stencil.quotients(side) for side in (1, -1))
-    return _stacked(point, [side[0][-1] for side in sides if side is not None])
 
 
 def _slope_beside(point: Point, offsets: Direction, direction: Direction, distance: float) -> Array | None:

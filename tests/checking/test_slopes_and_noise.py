@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from flowgraph.checking.compare import ValueMismatch
+from flowgraph.checking.contract import slope_rounding
 from flowgraph.checking.difference import SHRINK, STEP, Stencil, extrapolate, trusted_by_finer
 from flowgraph.checking.excuses import Evidence, careful_slopes
 from flowgraph.checking.point import UNIT, Point, Runner
@@ -15,7 +16,6 @@ from flowgraph.checking.roughness import (
     jittered,
     measured_noise,
     rounded_otherwise,
-    slope_rounding,
 )
 from flowgraph.checking.target import Target
 
