@@ -108,10 +108,7 @@ def examined(
 
 @contextmanager
 def shielded() -> Iterator[None]:
-    """Restore the random state and NumPy's error settings after the code under test.
-
-    Nor does what NumPy does about infinities and underflows outside have a say in the verdict.
-    """
+    """Restore the random state after the code under test, and let no error settings of NumPy change its verdict."""
     numpy_state, python_state = np.random.get_state(), random.getstate()  # noqa: NPY002
     with np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box.vocabulary import Value
+from flowgraph.checking.code_contents import Code
 from flowgraph.checking.compare import (
     DIGITS,
     FormFault,
@@ -97,8 +98,8 @@ class Examination:
 
     def source(self) -> Source:
         """What regimes are derived from."""
-        code, names = self.contract.code, self.target.names
-        written = (self.contract.constants, code.words(self.inputs), code.sizes)
+        code, names = Code(self.target.code), self.target.names
+        written = ([*self.target.kinks, *code.numbers], code.words(self.inputs), code.sizes)
         own = (self.properties, self.equal, self.scope.strict)
         return Source(self.inputs, self.active, names, *own, self.rng, *written)
 

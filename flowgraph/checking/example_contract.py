@@ -17,7 +17,7 @@ from typing import Annotated, Literal, NamedTuple, Union, get_args, get_origin
 import numpy as np
 
 from flowgraph.box.vocabulary import Interval, Value
-from flowgraph.checking.code_contents import Code, reachable_values, whole_numbers_of
+from flowgraph.checking.code_contents import reachable_values, whole_numbers_of
 from flowgraph.checking.compare import Suspicion, ValueMismatch, ask
 from flowgraph.checking.point import Direction, Point, analytic_slope, coordinate, generator, parts
 from flowgraph.checking.regimes import resampled
@@ -66,16 +66,6 @@ class ExampleContract:
         return found if self.tied(inputs, output) else [*found, self.of_shapes(inputs)]
 
     @functools.cached_property
-    def code(self) -> Code:
-        """What is written in the functions."""
-        return Code(self.target.code)
-
-    @functools.cached_property
-    def constants(self) -> list[float]:
-        """The numbers in the code, and where it is declared to have kinks."""
-        return [*self.target.kinks, *self.code.numbers]
-
-    @functools.cached_property
     def held(self) -> frozenset[int]:
         """The sizes that the functions hold in closures, defaults, globals and objects, but 1.
 
@@ -119,9 +109,9 @@ class ExampleContract:
         chosen = [i for i in arrays if i not in self.active and sizes & set(self.example[i].shape)]
         if not chosen or not self.is_reshaped(inputs):
             return False
-        if self._sizes(inputs) is None:
+        if self.sizes(inputs) is None:
             return True
-        of = {i: self._sizes(inputs, [i]) or {} for i in arrays}
+        of = {i: self.sizes(inputs, [i]) or {} for i in arrays}
         return any(of[i][n] - of[k][n] for i in chosen for k in floats for n in of[i].keys() & of[k].keys())
 
     def arrays(self, inputs: Inputs) -> list[int]:
@@ -138,7 +128,7 @@ class ExampleContract:
         words = [f"{self.target.names[i]} of shape {np.shape(inputs[i])}" for i in self.is_reshaped(inputs)]
         return Excess("shapes", " and ".join(words) or "what gives an empty value")
 
-    def _sizes(self, inputs: Inputs, among: Iterable[int] | None = None) -> dict[int, set[int]] | None:
+    def sizes(self, inputs: Inputs, among: Iterable[int] | None = None) -> dict[int, set[int]] | None:
         """For each size in the example the sizes that have taken its place; None where a rank is another one."""
         sizes: dict[int, set[int]] = {}
         for i in self.arrays(self.example) if among is None else among:
@@ -158,15 +148,11 @@ class ExampleContract:
 
     def shapes_are_tied(self, inputs: Inputs) -> bool:
         """The same, of the inputs alone."""
-        sizes = self._sizes(inputs)
+        sizes = self.sizes(inputs)
         if sizes is None or any(len(found) > 1 and size and self._shared(size) for size, found in sizes.items()):
             return False
         ones_stay = sizes.get(1, {1}) == {1} and not any(1 in found for size, found in sizes.items() if len(found) > 1)
         return ones_stay and not any(0 in found for found in sizes.values())
-
-    def sizes_made_one(self, inputs: Inputs) -> set[int]:
-        """The sizes of the example in place of which there is a 1."""
-        return {size for size, found in (self._sizes(inputs) or {}).items() if size > 1 and 1 in found}
 
     def longer(self, inputs: Inputs, moved: set[int]) -> Inputs:
         """The inputs where the axes that had one of these sizes in the example are longer by one than they were."""
@@ -286,7 +272,7 @@ def bound_sizes(contract: ExampleContract, suspicion: Suspicion) -> Iterator[Exc
     if suspicion.kind == "shape" and contract.is_reshaped(point.inputs):
         yield contract.of_shapes(point.inputs)
         return
-    moved = contract.sizes_made_one(point.inputs)
+    moved = {size for size, found in (contract.sizes(point.inputs) or {}).items() if size > 1 and 1 in found}
     if moved:
         other = contract.longer(point.inputs, moved)
         if point.runner.accepts(other):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from math import comb
 
 import numpy as np
@@ -19,6 +20,7 @@ from flowgraph.checking.point import (
     Runner,
     analytic_slope,
     coordinate,
+    generator,
     parts,
     random_direction,
 )
@@ -144,6 +146,20 @@ def ill_conditioned(point: Point, grad: Array, rng: np.random.Generator) -> bool
         if near is not None and np.any((np.abs(near.value - point.value) > room)[grad != 0]):
             return True
     return False
+
+
+def usual_size(point: Point) -> float:
+    """The largest value at other inputs of these shapes."""
+    rng = generator(0)
+    sizes = [float(np.abs(point.value).max(initial=0.0))]
+    for factor, shift in ((0.1, 0.0), (-1.0, 0.0), (0.0, 0.0), (0.0, 1.0)):
+        other = point.beside(point.changed(partial(_otherwise, rng, factor, shift)))
+        sizes += [] if other is None else [float(np.abs(other.value).max(initial=0.0))]
+    return max(sizes)
+
+
+def _otherwise(rng: np.random.Generator, factor: float, shift: float, _: int, x: Array) -> Array:
+    return np.asarray(factor * x + shift * rng.normal(size=x.shape))
 
 
 def rounded_otherwise(grad: Array, rng: np.random.Generator, unit: float) -> Array:
