@@ -24,6 +24,8 @@ from flowgraph.checking.target import Inputs, Target
 
 LEFT = 64 * 2.0**-52  # of an input: what is left where terms cancel, which is a power of 2 and fits into any type
 SLOW = 2e-3  # seconds of one fprop
+MOST_OF_BUDGET = 0.9  # the rest is for what looks wrong at the end
+ELSEWHERE = 6  # test cases, of all that were legal
 NARROW_BITS = (8, 11, 24)  # of a mantissa: bfloat16, float16, float32
 RANDOM = (
     "values vary from call to call by noise from {}'s global generator; its state was put back before each call, and "
@@ -121,9 +123,14 @@ def shielded() -> Iterator[None]:
 
 def _phases(examination: Examination, order: int, regimes: bool) -> None:
     """The whole check, from the example to second derivatives."""
-    point = _at_the_example(examination)
-    _learn(examination, point)
-    inputs = examination.inputs
+    inputs, point = examination.inputs, _at_the_example(examination)
+    # measured before anything is compared: bars, directions and test cases follow from it
+    _leave_out_settings(examination, point)
+    find_slope(examination, point)
+    find_unit(examination, point)
+    _find_tangents(examination, point)
+    examination.contract = ExampleContract(inputs, examination.target, examination.active)
+    examination.find_properties()
     examination.visit(EXAMPLE, inputs, coordinates=6 if point.slower_than(SLOW) else 24, single=4)
     source = examination.source()
     varied = regimes and not examination.broken
@@ -135,8 +142,11 @@ def _phases(examination: Examination, order: int, regimes: bool) -> None:
     if examination.scope.varies("dtypes"):
         other_types(examination)
     for family, share in REGIMES.items():
-        if family is joint:
-            _contract_elsewhere(examination, [*source.legal[shapes], *source.legal[settings]])
+        if family is joint and examination.runner.used() < MOST_OF_BUDGET:
+            # the contract at a few other shapes and settings, before everything is varied at once
+            legal = [*source.legal[shapes], *source.legal[settings]]
+            for k in examination.rng.permutation(len(legal))[:ELSEWHERE]:
+                contract(examination, "another regime", legal[k])
         source.legal[family] = _visit(examination, family(source), share)
     if order >= 2:
         second_order(examination)
@@ -154,22 +164,6 @@ def _at_the_example(examination: Examination) -> Point:
     _, faults = examination.first_answer(point, np.ones(point.value.shape))
     examination.pursue([fault for fault in faults if fault.kind == "mutation"])
     return point
-
-
-def _contract_elsewhere(examination: Examination, legal: list[Inputs]) -> None:
-    """The contract at a few other shapes and settings, before everything is varied at once."""
-    for k in examination.rng.permutation(len(legal))[: 6 if examination.runner.used() < 0.9 else 0]:
-        contract(examination, "another regime", legal[k])
-
-
-def _learn(examination: Examination, point: Point) -> None:
-    """Measure properties of the operation at the example, before anything is compared."""
-    _leave_out_settings(examination, point)
-    find_slope(examination, point)
-    find_unit(examination, point)
-    _find_tangents(examination, point)
-    examination.contract = ExampleContract(examination.inputs, examination.target, examination.active)
-    examination.find_properties()
 
 
 def _leave_out_settings(examination: Examination, point: Point) -> None:
