@@ -28,10 +28,10 @@ from flowgraph.box.help_text import HelpText
 from flowgraph.box.inference import read_spec, try_dtype, try_fprop
 from flowgraph.box.node import Node, current_scope, full_name, is_built_in, users_instruction
 from flowgraph.box.settings import BoxSignature, read_settings
-from flowgraph.errors import UsageError
+from flowgraph.errors import ShapeError, UsageError
 from flowgraph.printable import why_not_a_name
 from flowgraph.shapes.size import Shape
-from flowgraph.shapes.spec import Signature, SignatureMismatchError, Spec
+from flowgraph.shapes.spec import Signature, SignatureMismatchError, Spec, shape_text
 
 registry: dict[str, type[Box]] = {}
 """Every box class by name; tests, docs, pictures and checks find a new class here."""
@@ -355,6 +355,7 @@ class Box(ArrayMethods["Box"]):
                 break
         else:
             return tuple(children)
+        children = [joined(child) if isinstance(child, list | tuple) else child for child in children]
         return tuple(
             child if isinstance(child, Box) else Constant(child, dtype=self._dtype_of(place, children))
             for place, child in enumerate(children)
@@ -478,6 +479,32 @@ class Constant(Leaf):
             What the predicate returned.
         """
         return predicate(self.value)
+
+
+def holds_box(value: object) -> bool:
+    """Whether a value is a box, or a list or tuple with one in it, however deep."""
+    if isinstance(value, list | tuple):
+        return any(map(holds_box, value))
+    return isinstance(value, Box)
+
+
+def joined(value: Any) -> Any:
+    """What NumPy makes of an array_like: an array, and of lists and tuples with boxes in them one box."""
+    if isinstance(value, Box):
+        if len(value.outputs) != 1:
+            raise UsageError(f"array: found {value.title}, which has {len(value.outputs)} outputs; give one of them")
+        return value
+    if not holds_box(value):
+        return np.asarray(value)
+    parts = [joined(part) for part in value]
+    shapes = [part.shape for part in parts]
+    other = next((shape for shape in shapes if len(shape) != len(shapes[0])), None)
+    if other is not None:
+        raise ShapeError(
+            f"array: found elements of the shapes {shape_text(shapes[0])} and {shape_text(other)} in one list, needs "
+            f"one shape; join what differs with np.concatenate or np.hstack"
+        )
+    return np.stack([part if isinstance(part, Box) else Constant(part) for part in parts])
 
 
 F = TypeVar("F", bound=Callable[..., Any])

@@ -14,7 +14,7 @@ from flowgraph.box.leaves import Input, Parameter
 from flowgraph.box.random_draws import Seed
 from flowgraph.boxes.engine.shape_like import broadcast_like
 from flowgraph.derivatives.opaque import BpropOf, parts_of, present
-from flowgraph.errors import DtypeError, ShapeError, UsageError
+from flowgraph.errors import DtypeError, NotDifferentiableError, ShapeError, UsageError
 from flowgraph.graph import Graph
 from flowgraph.graph.feeding import refuse_without_grad
 from flowgraph.graph.passes import Step, as_values, backward, seeds_of, sweep
@@ -41,7 +41,7 @@ def _build(step: Step, grad: Value, value: Value, *children: Value) -> tuple[Any
     if box.built_in or not box.has_bprop:
         try:
             return step.bprop(grad, value, *children)
-        except Exception as error:
+        except NotDifferentiableError as error:  # it says that it computes on arrays alone
             return _opaque(step, grad, value, children, _reason(error), False)
     doubt, stateful = _doubt(step, present(grad))
     if doubt is None:

@@ -10,10 +10,9 @@ from typing import Any
 import numpy as np
 
 from flowgraph import boxes
-from flowgraph.box import Box
-from flowgraph.box.vocabulary import Value
+from flowgraph.box import Box, Value, holds_box
 from flowgraph.boxes.special.scipy_special import special
-from flowgraph.numpy.construction import array, holds_box
+from flowgraph.numpy.construction import array
 
 
 def logsumexp(a: Value, axis: Value = None, b: Value = None, keepdims: bool = False, return_sign: bool = False) -> Any:

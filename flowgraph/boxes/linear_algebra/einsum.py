@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
-from flowgraph.box import Box, Value
+from flowgraph.box import Box, Value, joined
 from flowgraph.box.vocabulary import example
 from flowgraph.boxes.engine import remedies
 from flowgraph.boxes.engine.shape_like import sum_like
@@ -67,7 +67,7 @@ class Einsum(Box):
         if not isinstance(operands[0], str):
             operands = _from_lists(operands)
         subscripts, *arrays = operands
-        arrays = [a if isinstance(a, Box) else np.asarray(a) for a in arrays]
+        arrays = [joined(a) for a in arrays]
         if dtype is not None:
             bad = next((a.dtype for a in arrays if not np.can_cast(a.dtype, dtype, casting)), None)
             if bad is not None:

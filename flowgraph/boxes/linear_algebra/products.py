@@ -299,7 +299,7 @@ def outer(a: Value, b: Value) -> Any:
 @implements(np.vdot)
 def vdot(a: Value, b: Value, /) -> Any:
     """np.vdot of boxes: the sum of all products, conjugate of a first."""
-    return MatMul(np.ravel(conjugate(a)), np.ravel(b))
+    return MatMul(np.ravel(conjugate(as_box(a))), np.ravel(as_box(b)))
 
 
 @implements(np.vecdot)

@@ -210,7 +210,8 @@ def block(arrays: Value) -> Any:
 @implements(np.tile)
 def tile(A: Value, reps: int | Sequence[Any]) -> Any:
     """np.tile of a box."""
-    times = tuple(reps) if isinstance(reps, tuple | list) else (reps,)
+    given = reps.tolist() if isinstance(reps, np.ndarray) else reps
+    times = tuple(given) if isinstance(given, tuple | list) else (given,)
     result = A if A.ndim >= len(times) else np.expand_dims(A, tuple(range(len(times) - A.ndim)))
     for axis, count in enumerate(times, result.ndim - len(times)):
         if count < 1:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.box import Box, Value
+from flowgraph.box import Box, Value, joined
 from flowgraph.box.inference import Axes, axes_of, is_of_number
 from flowgraph.box.numpy_dispatch import implements
 from flowgraph.box.vocabulary import example
@@ -248,7 +248,7 @@ def atleast_3d(*arys: Value) -> Any:
 
 def _each(function: Callable[..., Any], arrays: Sequence[Any]) -> Any:
     """The result for one array, a tuple of results for several."""
-    results = tuple(function(a if isinstance(a, Box) else np.asarray(a)) for a in arrays)
+    results = tuple(function(joined(a)) for a in arrays)
     return results[0] if len(results) == 1 else results
 
 
