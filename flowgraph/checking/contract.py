@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, pairwise
 from typing import Any
 
 import numpy as np
@@ -360,22 +360,26 @@ def remembers_nothing(answer: Answer) -> Iterator[FormFault]:
 
 def reads_arrays_anew(answer: Answer) -> Iterator[FormFault]:
     """The same arrays with other numbers, as after an update in place, which reveals caches keyed by identity."""
-    point, grad = answer.point, answer.grad
-    arrays = {i: np.array(x) for i, x in enumerate(point.inputs) if i in point.active and isinstance(x, np.ndarray)}
-    for other in answer.other_points() if not point.runner.draws else ():
-        alike = all(np.shape(point.inputs[i]) == np.shape(other.inputs[i]) for i in point.active)
-        expected = answer.anew(other, grad) if alike and other.value.shape == point.value.shape else None
-        if expected is None:
-            continue
+    point, grad, held = answer.point, answer.grad, []
+    arrays = [i for i in point.active if isinstance(point.inputs[i], np.ndarray)]
+    form = (point.value.shape, *(np.shape(point.inputs[i]) for i in point.active))
+    others = [
+        other
+        for other in (answer.other_points() if arrays and not point.runner.draws else ())
+        if (other.value.shape, *(np.shape(other.inputs[i]) for i in point.active)) == form
+    ]
+    for before, after in pairwise((*others, point)):
+        expected = answer if after is point else answer.anew(after, grad)
+        own = {i: np.array(before.inputs[i]) for i in arrays}
+        held.append(own)  # in use, so that the next ones have another identity
         with suppress(Illegal):
-            ask(_with(point, arrays), grad)
-            for i, array in arrays.items():
-                array[...] = other.inputs[i]
-            got = ask(_with(other, arrays), grad)[0]
-            if got is not None and (child := expected.wrong(got)) is not None:
+            ask(_with(before, own), grad)
+            for i, array in own.items():
+                array[...] = after.inputs[i]
+            got = ask(_with(after, own), grad)[0]
+            if expected is not None and got is not None and (child := expected.wrong(got)) is not None:
                 note = "bprop keeps what it found of an array, and is wrong when that is written over"
                 yield FormFault("stale", point, note, child=child)
-        return
 
 
 def _with(point: Point, arrays: dict[int, Any], regime: str = "") -> Point:
