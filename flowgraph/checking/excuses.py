@@ -48,6 +48,7 @@ from flowgraph.checking.roughness import (
     of_other_gradients,
     usual_size,
     widened,
+    winner_slopes,
 )
 from flowgraph.checking.target import Array
 
@@ -203,8 +204,9 @@ class Evidence:
     @cached_property
     def lines(self) -> Lines:
         """Slopes at neighbours, along the direction and along a dense one."""
-        lines = (self.direction, self.dense)
-        return [(line, neighbour_slopes(self.point, line, self.rng, NEIGHBOURS)) for line in lines]
+        point, grad, rng = self.point, self.grad, self.rng
+        around = [(line, neighbour_slopes(point, line, rng, NEIGHBOURS)) for line in (self.direction, self.dense)]
+        return [(line, np.concatenate([rows, winner_slopes(point, line, grad, rng)])) for line, rows in around]
 
     @cached_property
     def smooth(self) -> bool:

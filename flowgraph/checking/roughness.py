@@ -191,6 +191,7 @@ def analytic_roughness(
 
 COARSE, FINE = 3e-4, 3e-6  # distances of neighbours, a hundred apart: slopes of a smooth function come as much closer
 NARROW_COARSE, NARROW_FINE, NARROW_SPAN = 0.3, 0.01, 0.3  # of what computes in float32: 3e-3 moves it by 1e4 roundings
+MOST_WINNERS = 32  # elements, of four neighbours each
 SPAN = 1e-2  # of a neighbour's stencil, against its distance from the point: it must stay on one side of a kink
 NODES = 41  # on the way to a point: of what falls without end only near its singularity, the steepest is next to it
 HALVINGS = 36  # of a stretch between two nodes, to 1e-12 of the way
@@ -223,6 +224,33 @@ def neighbour_slopes(
 def _distances(point: Point) -> tuple[float, float, float]:
     """How far neighbours are, coarse and fine, and how far their stencils reach in units of that."""
     return (COARSE, FINE, SPAN) if point.runner.unit <= NARROW else (NARROW_COARSE, NARROW_FINE, NARROW_SPAN)
+
+
+def winner_slopes(point: Point, direction: Direction, grad: Array, rng: np.random.Generator) -> Array:
+    """Slopes along `direction` with each tied element in turn raised above the others, lowered, or in between.
+
+    Among many ties a random neighbour rarely shows what holds where one particular element wins. Those on which the
+    analytic slope rests come first, then those that the direction moves.
+    """
+    elements = [(i, k) for i in point.active for k in range(point.size(i))]
+    gradients, _ = ask(point, grad)
+    weight = np.zeros(len(elements))
+    for n, (i, k) in enumerate(elements):
+        moved = i in direction and np.ravel(direction[i])[k] != 0
+        g = None if gradients is None else gradients[point.active.index(i)]
+        weight[n] = moved * (1 + (g is not None and np.ravel(g)[k] != 0))
+    shuffled = rng.permutation(len(elements))
+    rows: list[Array | None] = []
+    for n in shuffled[np.argsort(-weight[shuffled], kind="stable")][:MOST_WINNERS]:
+        i, k = elements[n]
+        around = rng.choice([-1.0, 1.0], (2, point.size(i)))
+        around[:, k] = 0.0
+        above = np.zeros((2, point.size(i)))
+        above[:, k] = 1.0, -1.0
+        for offset in (*above, *around):
+            raised = {i: point.scales(i) * offset.reshape(np.shape(point.inputs[i]))}
+            rows.append(_slope_beside(point, raised, direction, _distances(point)[1]))
+    return _stacked(point, rows)
 
 
 def _slope_beside(point: Point, offsets: Direction, direction: Direction, distance: float) -> Array | None:

@@ -14,6 +14,7 @@ from flowgraph.checking.compare import ValueMismatch
 from flowgraph.checking.examination import Examination
 from flowgraph.checking.point import Point, Runner
 from flowgraph.checking.reproduce import reproducing_code
+from flowgraph.checking.roughness import winner_slopes
 from flowgraph.checking.target import Target
 from flowgraph.checking.targets import box_target, gradient_target
 from tests.registry import unregister
@@ -101,6 +102,14 @@ def test_a_jump_that_a_zero_hides():
         return np.reshape((r * taken).sum(), g.shape), np.zeros_like(x)
 
     assert check(winners, np.array(0.3), A, bprop=back, valid=lambda g, x: g.size == 1 and x.ndim > 1).passed
+
+
+def test_every_element_wins_in_turn():
+    x = np.full(20, 0.7)
+    point = point_at(lambda x: np.maximum(x[3] - np.delete(x, 3).max(), 0)[None], x)
+    rows = winner_slopes(point, {0: np.eye(20)[3] * 0.7}, np.ones(1), np.random.default_rng(0))
+    assert rows.max() == pytest.approx(0.7)
+    assert rows.min() == 0
 
 
 def test_a_kink_of_a_setting_is_a_kink():

@@ -12,6 +12,7 @@ from flowgraph.checking.roughness import (
     has_ties,
     hull,
     neighbour_slopes,
+    winner_slopes,
 )
 from flowgraph.checking.target import Target
 
@@ -43,6 +44,7 @@ def farthest(point, calls):
 FINDERS = {
     "neighbours": lambda p, d, rng: neighbour_slopes(p, d, rng, 40),
     "coarse": lambda p, d, rng: neighbour_slopes(p, d, rng, 40, COARSE),
+    "winners": lambda p, d, rng: winner_slopes(p, d, np.ones(p.value.size), rng),
 }
 RADII = {"neighbours": FINE, "coarse": COARSE}
 
@@ -73,6 +75,14 @@ def test_the_first_neighbours_are_above_below_ahead_and_behind():
     rows = neighbour_slopes(point, direction, np.random.default_rng(0), 4)
     np.testing.assert_allclose(rows, [[1, -1, 1], [-1, 1, -1], [1, 1, 1], [-1, -1, -1]], rtol=1e-6)
     assert len(calls) == 12
+
+
+def test_every_element_is_a_winner_and_a_loser_in_turn():
+    point, _ = watched(lambda x: np.array([x.max(), x.min()]), np.zeros(20))
+    weights = np.arange(1.0, 21.0)
+    rows = winner_slopes(point, {0: weights}, np.array([1.0, 0.0]), np.random.default_rng(0))
+    assert set(weights) <= set(np.round(rows[:, 0], 3))
+    assert set(weights) <= set(np.round(rows[:, 1], 3))
 
 
 @pytest.mark.parametrize(("x", "ties"), [([1.0, 2.0], False), ([1.0, 1.0], True), ([0.0, 2.0], True), ([3.0], False)])
@@ -108,6 +118,10 @@ def test_ties_at_the_edge_of_a_domain_are_parted_in_every_order(low, high, edge,
     x = np.concatenate([np.full(14, edge), np.linspace(0.2, 0.8, others)])
     point, _ = watched(share, x)
     first = {0: np.eye(x.size)[0]}
-    rows = neighbour_slopes(point, first, np.random.default_rng(0), 64)
-    assert {0, 13} <= set(np.round(rows[:, 0] - rows.min()).astype(int))
-    assert len(set(np.round(rows[:, 0]))) > 8
+    for rows in (
+        neighbour_slopes(point, first, np.random.default_rng(0), 64),
+        winner_slopes(point, first, ONES, np.random.default_rng(0)),
+    ):
+        ranks = set(np.round(rows[:, 0] - rows.min()).astype(int))
+        assert {0, 13} <= ranks
+    assert len(set(np.round(neighbour_slopes(point, first, np.random.default_rng(0), 64)[:, 0]))) > 8
