@@ -420,7 +420,7 @@ def _value_jumps(evidence: Evidence) -> bool:
     """
     generic = of_other_gradients(evidence.point, generator(0))
     others = [generic] if generic is not None and generic is not evidence.point else []
-    return any(is_singular(one, evidence.rng) for one in (evidence.point, *others))
+    return any(is_singular(one, evidence.rng, evidence.direction) for one in (evidence.point, *others))
 
 
 @_excuse("complex step", 3, "the complex step says what bprop says", "fine")

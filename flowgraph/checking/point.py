@@ -50,7 +50,7 @@ class Stopwatch:
 
     def seconds(self) -> float:
         """Seconds of the processor, which counts each thread: never more than on the wall, nor much less."""
-        wall = self.wall()
+        wall = time.perf_counter() - self._wall
         if wall > self._next:
             self._read = max(min(time.process_time() - self._processor, wall), wall / PATIENCE)
             after = self.wall()
@@ -129,21 +129,17 @@ class Runner:
         if self.elapsed() > self.deadline:
             raise OutOfTime
 
-    def spend(self, count: int = 1) -> None:
-        """Count calls of fprop; the examination ends where they, or its seconds, are used up."""
-        self.in_time()
-        if self.evaluations + count > self.most_calls:
-            raise OutOfTime
-        self.evaluations += count
-
     def end_limits(self) -> None:
         """What was found is explained in seconds of its own."""
         self.deadline = self.most_calls = float("inf")
 
     def fprop(self, inputs: Inputs) -> Value:
-        """One evaluation, counted, with the random state of the first."""
-        self.spend()
-        if self.draws:
+        """One evaluation, counted, with the random state of the first; the examination ends where calls are used up."""
+        self.in_time()
+        if self.evaluations >= self.most_calls:
+            raise OutOfTime
+        self.evaluations += 1
+        if self._states:
             self.restore_random_state()
         return _call(self.target.fprop, *self._own(inputs))
 

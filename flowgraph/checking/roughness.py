@@ -315,18 +315,19 @@ def hull(rows: Array, grad: Array) -> tuple[float, float]:
     return float(products.min(axis=0).sum()), float(products.max(axis=0).sum())
 
 
-def is_singular(point: Point, rng: np.random.Generator) -> bool:
+def is_singular(point: Point, rng: np.random.Generator, direction: Direction | None = None) -> bool:
     """Whether moving the inputs by 1e-10 or 1e-8 changes the value as moving them by 1e-3 does: there is no slope then.
 
     For a smooth function or a kink the changes are as 1 to 1e7 or 1e5, for a square root at 0 as 1 to 3e3 or 3e2, for
     the logarithm of a determinant close to 0 as 1 to 3. A step, as of floor at a whole number, is as high at 1e-10 as
-    at 1e-8, be it small beside what the value does over 1e-3.
+    at 1e-8, be it small beside what the value does over 1e-3. Of `direction` both sides are looked at too.
     """
+    tried = [{i: side * d for i, d in direction.items()} for side in (1.0, -1.0)] if direction else []
     for k in range(6):
-        offsets = {}
-        for i in point.active:
-            scales = point.scales(i)
-            offsets[i] = scales * (rng.choice([-1.0, 1.0], scales.shape) if k > 1 else float(1 - 2 * k))
+        scales = {i: point.scales(i) for i in point.active}
+        signs = {i: rng.choice([-1.0, 1.0], s.shape) if k > 1 else float(1 - 2 * k) for i, s in scales.items()}
+        tried.append({i: s * signs[i] for i, s in scales.items()})
+    for offsets in tried:
         moved = [point.along(offsets, distance) for distance in (1e-10, 1e-8, 1e-3)]
         closest, close, far = (None if near is None else np.abs(near - point.value) for near in moved)
         for distance, change, expected, share in (
