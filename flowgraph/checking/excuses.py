@@ -39,7 +39,6 @@ from flowgraph.checking.roughness import (
     analytic_roughness,
     disagrees,
     hull,
-    ill_conditioned,
     is_singular,
     is_smooth,
     measured_noise,
@@ -403,12 +402,6 @@ def _below_rounding(evidence: Evidence) -> bool:
 def _no_correct_digits(evidence: Evidence) -> bool:
     """fprop gives another value in long double: the point says nothing of its slope."""
     return evidence.wide is not None and disagrees(evidence.point, evidence.wide)
-
-
-@_excuse("ill-conditioned", 3, "the last digits of the inputs change many of the value's")
-def _ill_conditioned(evidence: Evidence) -> bool:
-    """A solve of condition 1e10 answers with the solution, and the slope, of another system; long double would tell."""
-    return evidence.wide is None and ill_conditioned(evidence.point, evidence.grad, evidence.rng)
 
 
 @_excuse("jump", 6, "the value jumps here")

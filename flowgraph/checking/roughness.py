@@ -134,20 +134,6 @@ def jittered(point: Point, rng: np.random.Generator, relative: float) -> Point |
     return point.beside(point.changed(moved))
 
 
-def ill_conditioned(point: Point, grad: Array, rng: np.random.Generator) -> bool:
-    """Whether a few units in the last place of the inputs change half of the digits of an output that counts.
-
-    What such a system answers is that of another one close by, and so is its slope.
-    """
-    size = np.abs(point.value)
-    room = 1e-7 * np.maximum(size, 1e-3 * size.max(initial=0.0))
-    for _ in range(3):
-        near = jittered(point, rng, 2 * UNIT)
-        if near is not None and np.any((np.abs(near.value - point.value) > room)[grad != 0]):
-            return True
-    return False
-
-
 def usual_size(point: Point) -> float:
     """The largest value at other inputs of these shapes."""
     rng = generator(0)
