@@ -147,9 +147,7 @@ class Box(ArrayMethods["Box"]):
         Spec or sequence of Spec
             One for each output of the box.
         """
-        return self.infer(
-            *[outputs[0] if len(outputs := child.outputs) == 1 else child.spec for child in self.children]
-        )
+        return self.infer(*[child.outputs[0] if len(child.outputs) == 1 else child.spec for child in self.children])
 
     def infer(self, *specs: Any, **_: Any) -> Spec | Sequence[Spec]:
         """Shape and dtype of the value from those of the children: by the signature, else by a trial fprop.
@@ -269,12 +267,8 @@ class Box(ArrayMethods["Box"]):
         """For each child, whether a gradient may pass to it: real or complex values on both sides, no constant."""
         if not any(spec.dtype.kind in "fc" for spec in self.outputs):
             return (False,) * len(self.children)
-        return tuple(
-            [
-                not never and any(spec.dtype.kind in "fc" for spec in child.outputs)
-                for never, child in zip(self.constant, self.children, strict=True)
-            ]
-        )
+        of_floats = [any(spec.dtype.kind in "fc" for spec in child.outputs) for child in self.children]
+        return tuple([floats and not never for floats, never in zip(of_floats, self.constant, strict=True)])
 
     def named(self, name: str) -> Box:
         """A copy of the box under another name.
@@ -416,8 +410,7 @@ class Leaf(Box, abstract=True):
         """Set shape and dtype of a leaf, which has no children and no inference."""
         given = np.dtype(dtype)
         native = given if given.isnative else given.newbyteorder("=")  # NumPy's own object: plans compare by identity
-        state = self.__dict__
-        state["children"], state["outputs"], state["shape"], state["dtype"] = (), (Spec(shape, native),), shape, native
+        self.__dict__.update(children=(), outputs=(Spec(shape, native),), shape=shape, dtype=native)
 
     def _copied(self, memo: dict[int, Any], own: Mapping[str, Any]) -> Any:
         """The leaf itself, which never changes, unless the copy has something of its own."""

@@ -87,8 +87,8 @@ def read_bprop(cls: type[Node]) -> None:
 
 
 DECLARATIONS = (
-    "analytic", "arithmetic", "bprop", "calls_back", "check_settings", "constant_children", "derivative", "domain",
-    "examples", "flops", "formula", "fprop", "from_numpy", "infer", "infer_from_children", "kinks",
+    "aliases", "analytic", "arithmetic", "bprop", "calls_back", "check_settings", "constant_children", "derivative",
+    "domain", "examples", "flops", "formula", "fprop", "from_numpy", "infer", "infer_from_children", "kinks",
     "not_implemented_children", "numpy", "public", "remedies", "role", "saturates", "signature", "slopes",
     "slopes_of", "symbol",
 )  # fmt: skip
@@ -120,9 +120,9 @@ def _is_misspelt(name: str, meant: str) -> bool:
     return len(name) > 6 and max(len(name), len(meant)) - start - end <= 1
 
 
-def _common_letters(one: str, other: str) -> int:
+def _common_letters(word: str, other: str) -> int:
     """How many letters two words have in common from the front."""
-    return next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
+    return next((i for i, (a, b) in enumerate(zip(word, other, strict=False)) if a != b), min(len(word), len(other)))
 
 
 def check_words(cls: type[Node]) -> None:

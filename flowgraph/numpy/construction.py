@@ -160,15 +160,15 @@ class Concatenation:
 def _directive(text: str, axis: int, ndmin: int, trans1d: int) -> tuple[int, int, int]:
     """The axis to join along, the least number of axes, and where those of a smaller array go."""
     try:
-        found = [int(part) for part in text.split(",")]
+        numbers = [int(part) for part in text.split(",")]
     except ValueError:
-        found = []
-    if not 1 <= len(found) <= 3:
+        numbers = []
+    if not 1 <= len(numbers) <= 3:
         raise UsageError(
             f"np.r_: found the directive {text!r} with boxes, needs one to three integers such as '0,2' (axis, least "
             f"number of axes, place of the old ones)"
         )
-    return (*found, *(axis, ndmin, trans1d)[len(found) :])  # type: ignore[return-value]
+    return (*numbers, *(axis, ndmin, trans1d)[len(numbers) :])  # type: ignore[return-value]
 
 
 def _shaped(part: Value, ndmin: int, trans1d: int) -> Any:

@@ -45,8 +45,8 @@ def convolve(A: Value, B: Value, axes: Axes | None = None, dot_axes: Axes | None
     A, B = map(joined, (A, B))
     if mode not in MODES:
         raise UsageError(f"convolve: found mode={mode!r}, needs one of {', '.join(MODES)}")
-    pairs = [tuple(range(A.ndim)), tuple(range(A.ndim))] if axes is None else [tuple(one) for one in axes]
-    sums = [(), ()] if dot_axes is None else [tuple(one) for one in dot_axes]
+    pairs = [tuple(range(A.ndim)), tuple(range(A.ndim))] if axes is None else [tuple(pair) for pair in axes]
+    sums = [(), ()] if dot_axes is None else [tuple(pair) for pair in dot_axes]
     _check(A, B, pairs, sums)
     a_left, b_left = [
         [i for i in range(a.ndim) if i not in (*pair, *summed)]

@@ -57,8 +57,8 @@ def logpdf(x: Value, mean: Value = None, cov: Value = 1.0, allow_singular: bool 
     columns = np.swapaxes(np.reshape(offset, (-1, mean.shape[0])), 0, 1)
     squares = np.sum(np.linalg.solve(root, columns) ** 2, axis=0)
     log_root = np.sum(np.log(np.diagonal(root)))
-    found = -squares / 2 - log_root - mean.shape[0] * LOG_ROOT_2_PI
-    return np.squeeze(np.reshape(found, offset.shape[:-1]))
+    density = -squares / 2 - log_root - mean.shape[0] * LOG_ROOT_2_PI
+    return np.squeeze(np.reshape(density, offset.shape[:-1]))
 
 
 def pdf(x: Value, mean: Value = None, cov: Value = 1.0, allow_singular: bool = False) -> Any:

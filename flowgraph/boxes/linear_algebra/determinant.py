@@ -110,9 +110,10 @@ def _power_of_two(ratio: Value) -> Any:
 
 
 def _nodes(count: int) -> list[tuple[float, float]]:
-    """Where a polynomial with so many coefficients is asked for, and the weights that make its slope at 0 of that.
+    """Points and weights: the weighted sum of the values of a polynomial of `count` coefficients is its slope at 0.
 
-    In Chebyshev polynomials, whose slopes at 0 are j sin(jπ/2); close to 0, where the polynomial grows by e at most.
+    They follow from Chebyshev polynomials, whose slopes at 0 are j sin(jπ/2). The points lie close to 0, where the
+    polynomial grows by a factor of e at most.
     """
     angles = np.pi * (np.arange(count) + 0.5) / count
     orders = np.arange(1, count)[:, None]

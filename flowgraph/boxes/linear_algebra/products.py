@@ -94,6 +94,7 @@ class Affine(Box):
     Source: Larochelle, Training neural networks, "gradient of the parameters": ∇W = ∇a hᵀ, ∇b = ∇a.
     """
 
+    aliases = ("dense",)
     symbol = "affine"
     formula = r"h W + b"
     derivative = r"\nabla_a W^\top, \; h^\top \nabla_a, \; \textstyle\sum \nabla_a"
@@ -145,6 +146,7 @@ class AddMatMul(Box):
     Shapes: c (m, n), left (m, k), right (k, n), h (m, n).
     """
 
+    aliases = ("addmm",)
     symbol = "+ @"
     formula = r"c + left \, right"
     derivative = r"\nabla_h, \; \nabla_h \, right^\top, \; left^\top \nabla_h"
@@ -215,10 +217,10 @@ class TensorDot(Box):
             raise self.shape_error(
                 f"axes = {self.axes} has {len(of_a)} axes of a and {len(of_b)} of b, needs as many of both"
             )
-        for one, other in zip(of_a, of_b, strict=True):
-            if not same(a.shape[one], b.shape[other]):
+        for axis, other in zip(of_a, of_b, strict=True):
+            if not same(a.shape[axis], b.shape[other]):
                 raise self.shape_error(
-                    f"axis {one} of a has the size {a.shape[one]}, axis {other} of b has {b.shape[other]}, needs "
+                    f"axis {axis} of a has the size {a.shape[axis]}, axis {other} of b has {b.shape[other]}, needs "
                     f"equal sizes"
                 )
         left = [a.shape[i] for i in _others(of_a, len(a.shape))] + [b.shape[i] for i in _others(of_b, len(b.shape))]
