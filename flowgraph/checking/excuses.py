@@ -53,6 +53,8 @@ from flowgraph.checking.target import Array
 
 FINEST_MISMATCH = 1e-9  # below what a bprop in float32 shows
 SLOW = 0.02  # seconds of one fprop in the wider type, which has no BLAS: it is then asked for its value alone
+LONG = (4 * STEP, STEP)  # stretches that keep the sign of most elements, and are seen in half precision
+GROSS = 0.02  # of the slopes: more than a kink on the way makes of an integral by 24 nodes
 NEARBY = 1e-3  # of an element: the value has nearly the same slope there
 DEPTH = 20  # steps, down to STEP / 4^20 = 3e-14: below, x + h is x for an x near 1
 TINY = 1e-30  # its square, the error of a complex step, is below any unit in the last place
@@ -130,7 +132,7 @@ class Evidence:
         _, excess, tolerance, size = deviation(self.grad, slopes, analytic, terms)
         unit = self.point.runner.unit
         if unit > NARROW:  # what bprop rounds to as well, many times over
-            tolerance += 64 * unit * (size + terms)
+            tolerance += (6 * unit**0.5 if unit > HALF else 64 * unit) * (size + terms)
         return excess, tolerance, size
 
     @property
@@ -181,6 +183,13 @@ class Evidence:
         missing = np.array(values) - reach * fitted.integ(lbnd=0)(nodes)
         rough = missing - _polynomial(nodes, missing, DEGREE // 2)(nodes)
         return float(np.abs(missing).max()), float(np.abs(rough).max())
+
+    @property
+    def is_gross(self) -> bool:
+        """Whether the value moves otherwise than bprop says by 0.02 of the slopes, over both long stretches."""
+        slopes, rounding = abs(self.numeric) + abs(self.analytic), 8 * self.point.runner.unit * self.size
+        missing = {reach: self.missing(reach, 10 * slopes) for reach in LONG}
+        return all(one is not None and one[0] > GROSS * slopes * reach + rounding for reach, one in missing.items())
 
     @property
     def persists(self) -> bool:
@@ -475,6 +484,12 @@ def _rough_bprop(evidence: Evidence) -> bool:
     Source: Hamming, Introduction to applied numerical analysis: differences of high order leave the rounding alone.
     """
     return evidence.excess <= evidence.tolerance
+
+
+@_excuse("narrow type", 50, "fprop computes in a narrow type")
+def _narrow_type(evidence: Evidence) -> bool:
+    """fprop computes in half precision: only a mismatch over long stretches counts, of 0.02 of the slopes."""
+    return evidence.point.runner.unit > HALF and not evidence.is_gross
 
 
 @_excuse("right on average", 27 * len(REACHES), "over longer steps the value moves as bprop says")
