@@ -158,9 +158,9 @@ def _quantile(scale: float) -> Callable[[Draw], Call]:
 
     def draw(r: Draw) -> Call:
         a = r.array(dtype=r.choice([np.float64, np.float64, np.float32, np.int64, None]))
-        q = r.choice([0.3, 0.0, 1.0] if not a.size else [0.3, 0.0, 1.0, np.array([0.2, 0.7]), np.array([1.0])])
+        q = r.choice([0.3, 0.0, 1.0] if not a.size else [0.3, 0.0, 1.0, np.array([0.23, 0.71]), [1.0]])
         given = r.maybe(method=methods, keepdims=(True, False)) | {"axis": r.axis(a.ndim)}
-        return [a, q * scale], given
+        return [a, [scale * one for one in q] if isinstance(q, list) else q * scale], given
 
     return draw
 
@@ -243,7 +243,7 @@ CALLS: dict[str, Callable[[Draw], Call]] = {
     "tensordot": _pair(*SQUARE, axes=(0, 1, 2, (0, 0))), "linalg.tensordot": _pair(*SQUARE, axes=(0, 1, 2)),
     "linalg.vecdot": _pair(*SAME, axis=(0, -1)), "append": _pair(*SAME, axis=(None, 0, -1)),
     "einsum": lambda r: ([r.choice(["ij,jk", "ij->ji", "ii", "ij,ij->", "...i,i"]), r.array(), r.array()], {}),
-    "average": _average, "interp": _vector(lambda r: np.arange(3.0), lambda r: r.array((3,), float)),
+    "average": _average, "interp": _vector(lambda r: np.arange(3.0) + 0.1, lambda r: r.array((3,), float)),
     "polyval": _vector(lambda r: r.array()), "polyder": _vector(m=(0, 1, 2, 9)), "polyint": _vector(m=(0, 1, 2)),
     "polyfit": lambda r: ([np.arange(4.0), r.array((4,), float), r.choice([0, 1, 2])], {}),
     "poly": _vector(), "roots": _vector(), "vander": _vector(N=(0, 1, 3, None), increasing=(True, False)),

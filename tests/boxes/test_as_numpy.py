@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import warnings
 
 import numpy as np
@@ -12,8 +13,9 @@ from hypothesis import strategies as st
 
 import flowgraph as fg
 from flowgraph.box.numpy_dispatch import implemented
-from flowgraph.errors import DtypeError, FlowgraphError, UnsupportedError
+from flowgraph.errors import DtypeError, FlowgraphError, NotDifferentiableError, UnsupportedError
 from tests.boxes.drawn_calls import CALLS, Draw, call_of
+from tests.boxes.numpy_calls import assert_derivatives
 from tools.coverage_page import MODULES
 
 
@@ -87,31 +89,53 @@ def described(name, arguments, given):
     return f"{name}({', '.join(map(text, arguments))}{''.join(f', {k}={text(v)}' for k, v in given.items())})"
 
 
+class Place(int):
+    """Which array stands in a place of a call."""
+
+
 class Boxed:
-    """The same call with inputs in the place of arrays, and what they are fed with."""
+    """A call whose arrays are taken out, so that boxes may stand in their places."""
 
-    def __init__(self, arguments):
-        self.feeds = {}
-        self.arguments = [self._of(one) for one in arguments]
+    def __init__(self, function, arguments, given):
+        self.function, self.given, self.arrays = function, given, []
+        self.arguments = [self._taken(one) for one in arguments]
 
-    def _of(self, one):
+    def _taken(self, one):
         if isinstance(one, list):
-            return [self._of(part) for part in one]
+            return [self._taken(part) for part in one]
         if not isinstance(one, np.ndarray):
             return one
-        leaf = fg.Input(f"x{len(self.feeds)}", shape=one.shape, dtype=one.dtype)
-        self.feeds[leaf] = one
-        return leaf
+        self.arrays.append(one)
+        return Place(len(self.arrays) - 1)
 
-    def values(self, function, given):
-        """What the boxes that the function builds are in a run."""
-        results = flat(function(*self.arguments, **given))
+    def of(self, *leaves):
+        """What the call gives of these in the places of the arrays."""
+
+        def filled(one):
+            if isinstance(one, list):
+                return [filled(part) for part in one]
+            return leaves[one] if isinstance(one, Place) else one
+
+        return flat(self.function(*map(filled, self.arguments), **self.given))
+
+    def values(self):
+        """What the boxes that the function builds of inputs are in a run."""
+        inputs = [fg.Input(f"x{i}", shape=a.shape, dtype=a.dtype) for i, a in enumerate(self.arrays)]
+        results = self.of(*inputs)
         boxes = [one for one in results if isinstance(one, fg.Box)]
         if not boxes:
             return results
         graph = fg.Graph(*boxes)
-        run = graph.fprop({leaf: array for leaf, array in self.feeds.items() if leaf in graph})
+        run = graph.fprop({leaf: a for leaf, a in zip(inputs, self.arrays, strict=True) if leaf in graph})
         return [run[one] if isinstance(one, fg.Box) else one for one in results]
+
+    def assert_derivatives(self, results):
+        """First and second derivatives are what central differences give, of moderate results in double precision."""
+        numbers = [np.asarray(one) for one in (*self.arrays, *results)]
+        if all(a.dtype in (float, int, bool) and (np.abs(a) < 1e3).all() for a in numbers):
+            with contextlib.suppress(NotDifferentiableError), np.errstate(all="ignore"), warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                assert_derivatives(self.of, *self.arrays, anywhere=True)
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
@@ -120,9 +144,9 @@ class Boxed:
 def test_a_call_on_boxes_is_the_call_on_arrays(name, seed):
     function = FUNCTIONS[name]
     arguments, given = call_of(name, function, Draw(seed))
-    boxed = Boxed(arguments)
+    boxed = Boxed(function, arguments, given)
     needed = Outcome(lambda: flat(function(*arguments, **given)))
-    found = Outcome(lambda: boxed.values(function, given))
+    found = Outcome(lambda: boxed.values())
     what = described(name, arguments, given)
     if isinstance(found.error, UnsupportedError) or any(text in str(found.error) for text in REFUSED.get(name, ())):
         return
@@ -134,7 +158,7 @@ def test_a_call_on_boxes_is_the_call_on_arrays(name, seed):
         assert own, f"{what}: {found}, NumPy gives {needed}"
         return
     assert len(found.results) == len(needed.results), what
-    precision = max([TOLERANCE.get(a.dtype, 1e-9) for a in boxed.feeds.values()], default=1e-9)
+    precision = max([TOLERANCE.get(a.dtype, 1e-9) for a in boxed.arrays], default=1e-9)
     for one, other in zip(map(np.asarray, found.results), map(np.asarray, needed.results), strict=True):
         if name in SHAPE_BY_VALUE or (name in DTYPE_BY_VALUE and one.dtype.kind == "c"):
             continue
@@ -144,6 +168,7 @@ def test_a_call_on_boxes_is_the_call_on_arrays(name, seed):
         if one.dtype.kind in "biufc" and name not in ANY_ORDER:
             bound = max(precision, TOLERANCE.get(one.dtype, 1e-9))
             np.testing.assert_allclose(one, other, rtol=bound, atol=bound, err_msg=what)
+    boxed.assert_derivatives(found.results)
 
 
 def value(box, **feeds):
