@@ -48,7 +48,9 @@ def test_one_hessian_serves_every_batch():
     for batch in (1, 3):
         cut = {name: value[:batch] for name, value in feeds.items()}
         fixed, own, _ = mlp(batch=batch)
-        np.testing.assert_allclose(values([H], **cut)[0], values([fg.hessian(fixed, own)], **cut)[0], atol=1e-13)
+        np.testing.assert_allclose(
+            values([H], **cut)[0], values([fg.hessian(fixed, own)], **cut)[0], atol=1e-13
+        )
 
 
 def test_products_agree_with_the_matrices():
@@ -56,7 +58,9 @@ def test_products_agree_with_the_matrices():
     rng = np.random.default_rng(3)
     along = [rng.normal(size=p.shape) for p in parameters]
     (H,) = values([fg.hessian(loss, parameters)], **feeds)
-    np.testing.assert_allclose(flat(values(fg.hvp(loss, parameters, along), **feeds)), H @ flat(along), atol=1e-12)
+    np.testing.assert_allclose(
+        flat(values(fg.hvp(loss, parameters, along), **feeds)), H @ flat(along), atol=1e-12
+    )
     scores = loss.children[0].children[0]
     J = values(fg.jacobian(scores, parameters), **feeds)
     matrix = np.concatenate([j.reshape(15, -1) for j in J], axis=1)
@@ -280,3 +284,34 @@ def test_errors(call, text):
         call(fg.Input("x", shape=(3,)))
     assert text in str(error.value)
     assert isinstance(error.value, UsageError | ValueError)
+
+
+def test_the_hessian_agrees_with_torch():
+    torch = pytest.importorskip("torch", reason="torch is not installed")
+    loss, parameters, feeds = mlp()
+    (H,) = values([fg.hessian(loss, parameters)], **feeds)
+    x, y = torch.tensor(feeds["x"]), torch.tensor(feeds["y"])
+
+    def torch_loss(W1, b1, W2, b2):
+        return torch.nn.functional.cross_entropy(torch.tanh(x @ W1 + b1) @ W2 + b2, y)
+
+    blocks = torch.autograd.functional.hessian(torch_loss, tuple(torch.tensor(p.value.copy()) for p in parameters))
+    sizes = [p.value.size for p in parameters]
+    lines = [
+        [block.numpy().reshape(rows, columns) for block, columns in zip(line, sizes, strict=True)]
+        for line, rows in zip(blocks, sizes, strict=True)
+    ]
+    whole = np.block(lines)
+    np.testing.assert_allclose(H, whole, atol=1e-12)
+
+
+def test_jacobians_agree_with_jax():
+    jax = pytest.importorskip("jax", reason="jax is not installed")
+    jax.config.update("jax_enable_x64", True)
+
+    def f(np, x):
+        return np.tanh(x @ x.T)[:, 1:] * np.sum(x**3, axis=1, keepdims=True)
+
+    X = np.random.default_rng(0).normal(size=(3, 2))
+    needed = jax.jacobian(lambda x: f(jax.numpy, x))(X)
+    np.testing.assert_allclose(fg.functional.jacobian(lambda x: f(np, x))(X), needed, rtol=1e-10, atol=1e-12)
