@@ -81,11 +81,17 @@ def assert_as_numpy(function: Callable[..., Any], *arrays: Any, rtol: float = 1e
 
 
 def _leaves(arrays: Any) -> list[Any]:
-    return [fg.Parameter(a) if np.asarray(a).dtype.kind == "f" else fg.Constant(a) for a in arrays]
+    return [fg.Parameter(a) if np.asarray(a).dtype.kind in "fc" else fg.Constant(a) for a in arrays]
+
+
+def _normal(rng: np.random.Generator, like: Any) -> np.ndarray:
+    """Numbers of the shape of an array, complex ones where it has these."""
+    drawn = rng.normal(size=np.shape(like))
+    return drawn + 1j * rng.normal(size=np.shape(like)) if np.iscomplexobj(like) else drawn
 
 
 def assert_derivatives(function: Callable[..., Any], *arrays: Any, anywhere: bool = False) -> None:
-    """Gradients for the arrays of floats are what central differences give.
+    """Gradients for the arrays of floats and of complex numbers are what central differences give.
 
     The first from `bprop` and from the gradient graph, the second from that graph. With `anywhere`, the arrays may lie
     so near a kink or a jump that central differences say nothing, which is seen where two step sizes disagree.
@@ -93,19 +99,22 @@ def assert_derivatives(function: Callable[..., Any], *arrays: Any, anywhere: boo
     rng = np.random.default_rng(0)
     boxes = _leaves(arrays)
     with np.errstate(all="ignore"):
-        smooth = [box for box in listed(function(*boxes)) if isinstance(box, fg.Box) and box.dtype.kind == "f"]
+        smooth = [box for box in listed(function(*boxes)) if isinstance(box, fg.Box) and box.dtype.kind in "fc"]
     read = fg.Graph(*smooth) if smooth else ()
     wrt = [box for box in boxes if isinstance(box, fg.Parameter) and box in read]
     if not wrt:
         return
     run = read.fprop()
-    weights = [(rng.normal(size=np.shape(run[box])), rng.normal(size=np.shape(run[box]))) for box in smooth]
-    sums = [np.nansum if np.isnan(run[box]).any() else np.sum for box in smooth]
-    parts = [add(w * box + v * box * box) for add, box, (w, v) in zip(sums, smooth, weights, strict=True)]
+    parts = []
+    for box in smooth:
+        w, v = _normal(rng, run[box]), rng.normal(size=np.shape(run[box]))
+        add = np.nansum if np.isnan(run[box]).any() else np.sum
+        parts.append(add(np.real(np.conj(w) * box) + v * np.real(np.conj(box) * box)))
     total = sum(parts, start=np.zeros(()))
     built = fg.gradient(total, wrt)
-    directions = [rng.normal(size=box.shape) for box in wrt]
-    along = sum((np.sum(g * d) for g, d in zip(built, directions, strict=True)), start=np.zeros(()))
+    directions = [_normal(rng, box.value) for box in wrt]
+    slopes = (np.sum(np.real(np.conj(d) * g)) for g, d in zip(built, directions, strict=True))
+    along = sum(slopes, start=np.zeros(()))
     graph, backwards = fg.Graph(total), fg.Graph(along, *built)
 
     def moved(step: float, graph: fg.Graph) -> dict[Any, Any]:
@@ -117,9 +126,10 @@ def assert_derivatives(function: Callable[..., Any], *arrays: Any, anywhere: boo
         np.testing.assert_allclose(again[one], grads[box], rtol=1e-9, atol=1e-9)
     _assert_slope(lambda step: run.update(moved(step, graph))[total], float(again[along]), "first", anywhere)
     read = [box for box in wrt if box in backwards]
-    grad = (1.0, *(np.zeros(np.shape(again[g])) for g in built))
+    grad = (1.0, *(np.zeros(np.shape(again[g]), g.dtype) for g in built))
     second = again.bprop(grad=grad, wrt=read, unused="zeros") if read else {}
-    curvature = sum(float(np.sum(second[box] * d)) for box, d in zip(wrt, directions, strict=True) if box in second)
+    bent = (np.sum(np.real(np.conj(d) * second[box])) for box, d in zip(wrt, directions, strict=True) if box in second)
+    curvature = float(sum(bent))
     _assert_slope(lambda step: again.update(moved(step, backwards))[along], curvature, "second", anywhere)
 
 

@@ -48,6 +48,7 @@ ANY_ORDER = {"partition", "argpartition"}  # in full order
 REFUSED = {
     "astype": ("needs real numbers",), "asarray": ("run the graph",), "asanyarray": ("run the graph",),
     "polyval": ("needs one",), "linalg.cond": ("Singular matrix",), "linalg.pinv": ("float16",),
+    **dict.fromkeys(("max", "min", "amax", "amin", "nanmax", "nanmin"), ("found where= without initial=",)),
     "pow": ("negative integer powers",), "roots": ("must not contain infs", "no number before a run"),
 }  # fmt: skip
 """What boxes say to calls that NumPy answers."""
@@ -132,7 +133,7 @@ class Boxed:
     def assert_derivatives(self, results):
         """First and second derivatives are what central differences give, of moderate results in double precision."""
         numbers = [np.asarray(one) for one in (*self.arrays, *results)]
-        if all(a.dtype in (float, int, bool) and (np.abs(a) < 1e3).all() for a in numbers):
+        if all(a.dtype in (float, complex, int, bool) and (np.abs(a) < 1e3).all() for a in numbers):
             with contextlib.suppress(NotDifferentiableError), np.errstate(all="ignore"), warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 assert_derivatives(self.of, *self.arrays, anywhere=True)
