@@ -87,7 +87,7 @@ def _of_one_array(function: Any, r: Draw) -> Call:
     given = r.maybe(**{name: OPTIONS[name] for name in parameters if name in OPTIONS})
     if function.__name__.startswith("nan") and a.dtype.kind == "f":
         a = np.where(r.array(a.shape, bool), np.nan, a).astype(a.dtype)
-    if "where" in parameters and r.random() < 0.3:
+    if "where" in parameters and a.dtype != bool and r.random() < 0.3:
         given["where"] = r.choice([True, *(bool(r.randrange(2)) for _ in range(2)), r.array(a.shape, bool).tolist()])
     if "axis" in parameters and r.random() < 0.8:
         given["axis"] = r.axis(a.ndim)
@@ -168,7 +168,7 @@ def _quantile(scale: float) -> Callable[[Draw], Call]:
         a = r.array(dtype=r.choice([np.float64, np.float64, np.float32, np.int64, None]))
         q = r.choice([0.3, 0.0, 1.0] if not a.size else [0.3, 0.0, 1.0, np.array([0.23, 0.71]), [1.0]])
         given = r.maybe(method=methods, keepdims=(True, False)) | {"axis": r.axis(a.ndim)}
-        if r.random() < 0.2:
+        if a.size and r.random() < 0.2:
             given |= {"method": "inverted_cdf", "weights": np.abs(r.array(a.shape, float)).tolist()}
         return [a, [scale * one for one in q] if isinstance(q, list) else q * scale], given
 

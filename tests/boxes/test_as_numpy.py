@@ -46,7 +46,8 @@ DTYPE_BY_VALUE = {"linalg.eig", "linalg.eigvals", "roots"}  # complex always, wh
 SHAPE_BY_VALUE = {"polymul"}  # NumPy leaves out zeros in front
 ANY_ORDER = {"partition", "argpartition"}  # in full order
 REFUSED = {
-    "astype": ("needs real numbers",), "asarray": ("run the graph",), "asanyarray": ("run the graph",),
+    "astype": ("needs real numbers",), "insert": ("needs real numbers",),
+    "asarray": ("run the graph",), "asanyarray": ("run the graph",),
     "polyval": ("needs one",), "linalg.cond": ("Singular matrix",), "linalg.pinv": ("float16",),
     **dict.fromkeys(("max", "min", "amax", "amin", "nanmax", "nanmin"), ("found where= without initial=",)),
     "pow": ("negative integer powers",), "roots": ("must not contain infs", "no number before a run"),
