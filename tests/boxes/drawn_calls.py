@@ -88,7 +88,7 @@ def _of_one_array(function: Any, r: Draw) -> Call:
     if function.__name__.startswith("nan") and a.dtype.kind == "f":
         a = np.where(r.array(a.shape, bool), np.nan, a).astype(a.dtype)
     if "where" in parameters and a.dtype != bool and r.random() < 0.3:
-        given["where"] = r.choice([True, *(bool(r.randrange(2)) for _ in range(2)), r.array(a.shape, bool).tolist()])
+        given["where"] = r.choice([True, r.array(a.shape, bool).tolist()])
     if "axis" in parameters and r.random() < 0.8:
         given["axis"] = r.axis(a.ndim)
     return [a], given
@@ -162,7 +162,10 @@ def _then(*more: Callable[[Draw, np.ndarray], Any], **options: tuple[Any, ...]) 
 
 
 def _quantile(scale: float) -> Callable[[Draw], Call]:
-    methods = ("linear", "lower", "higher", "midpoint", "nearest", "median_unbiased", "inverted_cdf", "hazen")
+    methods = (
+        "linear", "lower", "higher", "midpoint", "nearest", "median_unbiased", "normal_unbiased", "inverted_cdf",
+        "averaged_inverted_cdf", "closest_observation", "interpolated_inverted_cdf", "hazen", "weibull",
+    )  # fmt: skip
 
     def draw(r: Draw) -> Call:
         a = r.array(dtype=r.choice([np.float64, np.float64, np.float32, np.int64, None]))
@@ -235,6 +238,30 @@ def _whole(high: int) -> Callable[[Draw], int]:
     return lambda r: r.randrange(-1, high)
 
 
+def _inserted(r: Draw, a: np.ndarray) -> Any:
+    shapes = ((1,), (2,), a.shape[1:], (2, *a.shape[1:]))
+    return r.choice([0, 1.5, *map(r.array, shapes)])
+
+
+def _select(r: Draw) -> Call:
+    a = r.array((2, 3), float)
+    return [[a > 0, a > 1], r.choice([[a, 2 * a], [a[0], 3]])], r.maybe(default=(0, 7.5, a[:, :1]))
+
+
+def _piecewise(r: Draw) -> Call:
+    a = r.array(dtype=float)
+    conditions = [a > 0], [a < 0, a > 1], r.array(a.shape, bool).tolist()
+    functions = [np.sin, np.cos], [-4.0, np.square, 7], [np.square]
+    return [a, *r.choice(list(zip(conditions, functions, strict=True)))], {}
+
+
+def _singular_values(r: Draw) -> Call:
+    (a,), given = _matrix(full_matrices=(True, False), compute_uv=(True, False))(r)
+    if a.ndim > 1 and a.shape[-1] == a.shape[-2] and r.random() < 0.4:
+        return [a + np.conj(a).mT], given | {"hermitian": True}
+    return [a], given
+
+
 PLACES = {
     "take": lambda r, a: r.places(a.size),
     "insert": lambda r, a: r.choice([0, -1, 1, 2, [0, 1], [], [2, 0, 0], slice(0, 2), slice(None, None, -2)]),
@@ -279,7 +306,7 @@ CALLS: dict[str, Callable[[Draw], Call]] = {
     "linalg.cond": _matrix(p=(None, 1, -1, 2, -2, np.inf, -np.inf, "fro", "nuc")),
     "linalg.qr": _matrix(mode=("reduced", "complete", "r")),
     "linalg.tensorinv": lambda r: ([r.array((2, 3, 6), float)], r.maybe(ind=(1, 2))),
-    "linalg.svd": _matrix(full_matrices=(True, False), compute_uv=(True, False)),
+    "linalg.svd": _singular_values,
     "linalg.matrix_power": lambda r: ([*_matrix()(r)[0], r.choice([0, 1, 2, 3, -1])], {}),
     "linalg.solve": _pair(*SYSTEM), "linalg.lstsq": _pair(*SYSTEM),
     "linalg.tensorsolve": _pair(*SYSTEM[:1], strict=True),
@@ -306,7 +333,8 @@ CALLS: dict[str, Callable[[Draw], Call]] = {
         3.0, 1.5]))),
     "geomspace": lambda r: ([np.abs(r.array((3,), float)) + 1, np.full(3, 9.0)], r.maybe(num=(0, 1, 5),
         endpoint=(True, False))),
-    "reshape": _then(_shape_of, order=("C", "F")), "resize": _then(lambda r, a: r.choice([(2, 2), 3, (0,), (5,)])),
+    "reshape": _then(_shape_of, order=("C", "F")),
+    "resize": _then(lambda r, a: r.choice([(2, 2), 3, (0,), (5,), (), (0, 3)])),
     "broadcast_to": _then(lambda r, a: r.choice([a.shape, (2, *a.shape), (3,), (2, 3), (0,), ()])),
     "transpose": lambda r: ([r.array((2, 1, 3))], r.maybe(axes=(None, (0, 2, 1), (-1, 0, 1), (0, 0, 1)))),
     "swapaxes": _then(lambda r, a: r.one_axis(a.ndim), lambda r, a: r.one_axis(a.ndim)),
@@ -325,17 +353,14 @@ CALLS: dict[str, Callable[[Draw], Call]] = {
     "take_along_axis": _take_along,
     "compress": lambda r: ([[True, False, True], r.array(r.choice([(3,), (3, 3), ()]))], r.maybe(axis=(0, -1))),
     "extract": lambda r: ([(a := r.array()) > 0, a], {}),
-    "insert": _then(PLACES["insert"], lambda r, a: r.choice([0, 1.5, r.array((1,)), r.array(a.shape[1:])]),
-        axis=(None, 0, -1)),
+    "insert": _then(PLACES["insert"], _inserted, axis=(None, 0, -1)),
     "delete": _then(PLACES["delete"], axis=(None, 0, -1)),
     "choose": lambda r: (
         [np.array([0, 1, r.choice([0, 0, -1, 3])]), [r.array(r.choice([(3,), (2, 3), ()])), r.array((3,)), 2.0]],
         r.maybe(mode=("wrap", "clip")),
     ),
-    "select": lambda r: ([[(a := r.array((2, 3), float)) > 0, a > 1], r.choice([[a, 2 * a], [a[0], 3]])],
-        r.maybe(default=(0, 7.5))),
-    "piecewise": lambda r: ([(a := r.array(dtype=float)), *r.choice([([a > 0], [np.sin, np.cos]), ([a < 0, a > 1],
-        [-4.0, np.square, 7])])], {}),
+    "select": _select, "piecewise": _piecewise,
+    **{name: _then(axis=(0, -1), include_initial=(True,)) for name in ("cumulative_sum", "cumulative_prod")},
     "where": lambda r: ([(a := r.array()) > 0, a, r.choice([0, 1.5, r.array(a.shape), True])], {}),
     "clip": _then(lambda r, a: r.choice([None, 0, -0.5, -1]), lambda r, a: r.choice([None, 1, 0.5, 300])),
     "full_like": _then(lambda r, a: r.choice([0, 1.5, 300, -1]), dtype=(None, np.float32, np.int64), shape=((2, 2),

@@ -46,7 +46,7 @@ DTYPE_BY_VALUE = {"linalg.eig", "linalg.eigvals", "roots"}  # complex always, wh
 SHAPE_BY_VALUE = {"polymul"}  # NumPy leaves out zeros in front
 ANY_ORDER = {"partition", "argpartition"}  # in full order
 REFUSED = {
-    "astype": ("needs real numbers",), "insert": ("needs real numbers",),
+    "astype": ("needs real numbers",), "insert": ("needs real numbers", "needs (0,) but for axis 0"),
     "asarray": ("run the graph",), "asanyarray": ("run the graph",),
     "polyval": ("needs one",), "linalg.cond": ("Singular matrix",), "linalg.pinv": ("float16",),
     **dict.fromkeys(("max", "min", "amax", "amin", "nanmax", "nanmin"), ("found where= without initial=",)),
@@ -54,7 +54,13 @@ REFUSED = {
 }  # fmt: skip
 """What boxes say to calls that NumPy answers."""
 
-QUIRKS = ("cannot reshape array of size 0", "division by zero", "list indices must be", "ufunc 'positive'")
+QUIRKS = (
+    "cannot reshape array of size 0",
+    "division by zero",
+    "list indices must be",
+    "list assignment index",
+    "ufunc 'positive'",
+)
 """What NumPy says where it fails on its way to a result that there is: of no elements, or of truth values."""
 
 

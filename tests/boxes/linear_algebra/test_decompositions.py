@@ -28,6 +28,22 @@ def polar(a):
 SQUARE, STACK, TALL, WIDE = normal(3, 3), normal(2, 3, 3), normal(2, 5, 3), normal(2, 3, 5)
 
 
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda a: np.abs(np.linalg.eigvals(a) - 0.7),
+        lambda a: np.real(np.sum(np.linalg.eig(a)[0] ** 3)),
+        lambda a: np.abs(np.linalg.eig(a).eigenvectors),
+        lambda a: np.linalg.cholesky(positive(a), upper=True),
+        lambda a: np.real(polar(a + 1j * a.mT)),
+        lambda a: np.abs(np.linalg.eig(a + 1j * a.mT)[1]),
+        lambda a: np.abs(np.linalg.svd(a + 1j * a.mT, False)[2]),
+    ],
+)
+def test_what_is_left_open_cancels_in_what_is_asked(function):
+    assert_as_numpy(function, STACK, rtol=1e-9)
+
+
 def test_a_triangle_that_is_not_read_has_no_gradient():
     a = fg.Parameter(positive(SQUARE))
     for h, unread in (

@@ -82,6 +82,23 @@ def test_polynomials_in_every_batch():
 LOW, HIGH = np.array([0.5, 1.5]), np.array([2.0, 4.0])
 
 
+POINTS, HEIGHTS, WEIGHTS = np.sort(RNG.normal(size=7)), RNG.normal(size=7), RNG.uniform(0.5, 2, 7)
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x, y, w: np.polyfit(x, y, 2, full=True)[:4],
+        lambda x, y, w: np.polyfit(x, y, 1, cov=True),
+        lambda x, y, w: np.polyfit(x, np.stack([y, y * y], 1), 1, cov="unscaled"),
+        lambda x, y, w: np.polyfit(x, y, 3, w=w),
+        lambda x, y, w: np.polyfit(x, np.stack([y, y * y], 1), deg=1, w=w, rcond=1e-12),
+    ],
+)
+def test_a_polynomial_is_fitted_with_weights_and_tells_its_errors(function):
+    assert_as_numpy(function, POINTS, HEIGHTS, WEIGHTS, rtol=1e-9)
+
+
 @pytest.mark.parametrize("p", [[1.0, -3.0, 2.5, 0.7], [2.0, 1.0], [1.0, 0.3, 5.0]])
 def test_roots(p):
     def of_sorted(p):
