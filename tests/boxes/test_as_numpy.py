@@ -149,7 +149,7 @@ class Boxed:
 
 
 def assert_same(name, arguments, given, call, boxed):
-    """A call on arrays and the same on boxes give the same results, which are returned, or both refuse."""
+    """A call on arrays and the same on boxes give the same results, which are returned, or both refuse: none then."""
     needed = Outcome(lambda: flat(call(*arguments, **given)))
     found = Outcome(boxed.values)
     what = described(name, arguments, given)
@@ -183,7 +183,9 @@ def test_a_call_on_boxes_is_the_call_on_arrays(name, seed):
     function = FUNCTIONS[name]
     arguments, given = call_of(name, function, Draw(seed))
     boxed = Boxed(function, arguments, given)
-    boxed.assert_derivatives(assert_same(name, arguments, given, function, boxed))
+    results = assert_same(name, arguments, given, function, boxed)
+    if results:
+        boxed.assert_derivatives(results)
 
 
 class InLists(Boxed):

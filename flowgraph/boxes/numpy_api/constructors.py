@@ -125,7 +125,7 @@ def linspace(
     samples = np.moveaxis(start * (1 - line) + stop * line, 0, axis).astype(common)
     if dtype is not None:
         samples = np.astype(np.floor(samples) if np.dtype(dtype).kind in "iu" else samples, dtype)
-    return (samples, whole / gaps if gaps > 0 else whole * np.nan) if retstep else samples
+    return (samples, whole / gaps if gaps > 0 else np.nan) if retstep else samples
 
 
 @implements(np.logspace)
