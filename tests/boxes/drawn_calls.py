@@ -250,7 +250,7 @@ def _select(r: Draw) -> Call:
 
 def _piecewise(r: Draw) -> Call:
     a = r.array(dtype=float)
-    conditions = [a > 0], [a < 0, a > 1], r.array(a.shape, bool).tolist()
+    conditions = [a > 0], [a < 0, a > 1], r.array(a.shape, bool).tolist() if a.ndim == 1 else [a > 0]
     functions = [np.sin, np.cos], [-4.0, np.square, 7], [np.square]
     return [a, *r.choice(list(zip(conditions, functions, strict=True)))], {}
 
