@@ -308,6 +308,8 @@ def divergence(a: Foreign, target: Foreign, reduction: int = MEAN, *, log_target
 
 def binary_cross_entropy(a: Foreign, target: Foreign, weight: Foreign = None, reduction: int = MEAN) -> Any:
     """-target log a - (1 - target) log(1 - a); PyTorch keeps the logarithms above -100."""
+    if a.shape != target.shape:  # the operation resizes a buffer then, and its values differ; torch.nn refuses it
+        raise NoBoxesError("binary_cross_entropy with a target of another shape")
     losses = -target * np.maximum(np.log(a), -100) - (1 - target) * np.maximum(np.log1p(-a), -100)
     return reduced(affine(losses, weight, None), REDUCTIONS[reduction])
 
