@@ -48,9 +48,7 @@ def test_one_hessian_serves_every_batch():
     for batch in (1, 3):
         cut = {name: value[:batch] for name, value in feeds.items()}
         fixed, own, _ = mlp(batch=batch)
-        np.testing.assert_allclose(
-            values([H], **cut)[0], values([fg.hessian(fixed, own)], **cut)[0], atol=1e-13
-        )
+        np.testing.assert_allclose(values([H], **cut)[0], values([fg.hessian(fixed, own)], **cut)[0], atol=1e-13)
 
 
 def test_products_agree_with_the_matrices():
@@ -58,9 +56,7 @@ def test_products_agree_with_the_matrices():
     rng = np.random.default_rng(3)
     along = [rng.normal(size=p.shape) for p in parameters]
     (H,) = values([fg.hessian(loss, parameters)], **feeds)
-    np.testing.assert_allclose(
-        flat(values(fg.hvp(loss, parameters, along), **feeds)), H @ flat(along), atol=1e-12
-    )
+    np.testing.assert_allclose(flat(values(fg.hvp(loss, parameters, along), **feeds)), H @ flat(along), atol=1e-12)
     scores = loss.children[0].children[0]
     J = values(fg.jacobian(scores, parameters), **feeds)
     matrix = np.concatenate([j.reshape(15, -1) for j in J], axis=1)

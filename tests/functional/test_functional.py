@@ -62,9 +62,7 @@ def test_gradients_and_hessians_like_autograd(f):
         return f(anp, x)
 
     np.testing.assert_allclose(grad(own)(X), autograd.grad(peer)(X), rtol=1e-12)
-    np.testing.assert_allclose(
-        hessian(own)(X), autograd.hessian(peer)(X), rtol=1e-9, atol=1e-12
-    )
+    np.testing.assert_allclose(hessian(own)(X), autograd.hessian(peer)(X), rtol=1e-9, atol=1e-12)
     v = np.array([1.0, 2.0, -1.0])
     needed = autograd.hessian_vector_product(peer)(X, v)
     np.testing.assert_allclose(hvp(own)(X, v), needed, rtol=1e-9, atol=1e-12)
@@ -220,9 +218,7 @@ def test_containers_may_be_returned_where_there_is_no_one_number():
     slope = jvp(f)(X, X, np.ones(3))
     np.testing.assert_array_equal(slope["product"], X)
     assert slope["pair"][0] == 3
-    np.testing.assert_array_equal(
-        vjp(f)(X, X, {"product": np.ones(3), "pair": (2.0, 3)}), X + 2
-    )
+    np.testing.assert_array_equal(vjp(f)(X, X, {"product": np.ones(3), "pair": (2.0, 3)}), X + 2)
     assert vjp(np.sum)(X, 2).tolist() == [2, 2, 2]
 
 

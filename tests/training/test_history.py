@@ -213,9 +213,7 @@ def test_layers_that_hardly_learn_are_named():
 @pytest.mark.parametrize("scale", [1e-9, 1.0, 1e9])
 def test_the_unit_of_the_loss_does_not_matter(scale):
     for train, valid in ((FALLING, FALLING * 1.1), (FLAT, FLAT * 2), (FLAT * np.exp(0.3 * NOISE), FLAT)):
-        assert answers(curves(train * scale, valid * scale)) == answers(
-            curves(train, valid)
-        )
+        assert answers(curves(train * scale, valid * scale)) == answers(curves(train, valid))
 
 
 def test_trainings_say_what_was_done_to_them():

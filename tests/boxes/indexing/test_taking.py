@@ -89,6 +89,22 @@ def test_a_plan_of_a_gradient_through_masks():
     np.testing.assert_allclose(found, np.where(MATRIX < 0, 4 * MATRIX**3, 2 * np.exp(2 * MATRIX)))
 
 
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda a: np.select([a > 0, a > -1], [a**2, 3], default=a[:, :1]),
+        lambda a: np.select([MATRIX > 0], [a[:, :1]], a[0]),
+        lambda a: np.piecewise(a, [a < -0.5, a > 1], [lambda v, k, b: k * v * v + b, lambda v, k, b: b], 3.0, b=2.0),
+        lambda a: np.piecewise(a[0], [True, False, True, False], [np.square, np.exp]),
+        lambda a: np.piecewise(a[0], a[0] < 0, [np.square, np.exp]),
+        lambda a: np.piecewise(a[0, 0], [a[0, 0] < 0], [np.square, np.exp]),
+    ],
+)
+def test_choices_between_boxes_and_under_conditions_of_every_form(function):
+    assert_as_numpy(function, MATRIX)
+    assert_as_numpy(function, MATRIX[::-1, ::-1])
+
+
 def test_choices_in_every_batch():
     assert assert_every_batch(lambda x: np.select([x > 0, x > -1], [x**2, np.sin(x)], x), ("N", 3)) == [("N", 3)]
     assert assert_every_batch(lambda x: np.piecewise(x, [x > 0], [np.sqrt, np.square]), ("N", 3)) == [("N", 3)]
