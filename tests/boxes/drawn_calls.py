@@ -272,7 +272,7 @@ SAME = ((3,), (3,)), ((2, 3), (2, 3)), ((2, 3), (3,)), ((), (3,)), ((0,), (0,)),
 SYSTEM = ((3, 3), (3,)), ((3, 3), (3, 2)), ((2, 3, 3), (2, 3, 1)), ((1, 1), (1,)), ((0, 0), (0,)), ((0, 0), (0, 2))
 COEFFICIENTS = ((3,), (4,)), ((1,), (3,)), ((), (3,))
 PADDINGS = ("constant", "edge", "reflect", "symmetric", "wrap", "mean", "median", "maximum", "minimum", "linear_ramp")
-MODES = {"mode": ("full", "same", "valid")}
+MODES = {"mode": ("full", "same", "valid", 1)}
 
 CALLS: dict[str, Callable[[Draw], Call]] = {
     **{name: _join(True) for name in ("concatenate", "concat", "stack")},
@@ -313,7 +313,8 @@ CALLS: dict[str, Callable[[Draw], Call]] = {
     "linalg.norm": _norm(None, 2, 1, -1, -2, np.inf, -np.inf, 0, 3, 1.5, 0.5, -0.5, "fro", "nuc"),
     "linalg.vector_norm": _norm(2, 1, np.inf, 0, 3, -0.5),
     "linalg.matrix_norm": _matrix(ord=("fro", "nuc", 1, -1, 2, -2, np.inf, -np.inf)),
-    "cross": _pair(((3,), (3,)), ((2, 3), (3,)), ((2,), (2,)), ((3, 3), (3, 3)), axis=(0, -1), axisc=(0, -1)),
+    "cross": _pair(((3,), (3,)), ((2, 3), (3,)), ((2,), (2,)), ((2, 2), (3,)), ((3, 3), (3, 3)), axis=(0, -1),
+        axisc=(0, -1)),
     "linalg.cross": _pair(((3,), (3,)), ((2, 3), (2, 3))),
     "tensordot": _pair(*SQUARE, ((2, 1, 3), (3, 1, 2)), axes=(0, 1, 2, (0, 0), (-1, 0), ([0, 1], [2, 1]), ([2, 0], [0,
         2]))), "linalg.tensordot": _pair(*SQUARE, axes=(0, 1, 2)),

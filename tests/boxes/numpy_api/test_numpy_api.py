@@ -50,6 +50,15 @@ def test_places_on_an_axis_that_follows_the_batch(obj):
             assert shape == ("N+2" if np.ndim(values) == 2 else "N+1", 3)
 
 
+def test_ends_places_and_coefficients_that_are_boxes_get_gradients():
+    assert_as_numpy(lambda a: np.diff(a, axis=1, prepend=0.0, append=a[:, :2]), A)
+    assert_as_numpy(lambda a, v: np.insert(a, np.array([True, False, True]), v, axis=0), A, A[:2])
+    assert_as_numpy(lambda a, v: np.insert(a, [1, 3], v, axis=1), A, A[:, :2])
+    assert_as_numpy(lambda a, v: np.insert(a, 1, v, axis=1), A, A[:, 0])
+    assert_as_numpy(lambda a, b: np.logspace(a, 1, 4, base=b, axis=1), A[0, :2], np.array([2.0, 4.0]))
+    assert_as_numpy(lambda p: np.polyval([1.0, p[0], p[1]], p), A[0])
+
+
 def test_places_may_be_a_constant():
     assert_as_numpy(lambda a: np.insert(a, fg.Constant([1]) if isinstance(a, fg.Box) else [1], 0.0, axis=0), A)
 
