@@ -54,6 +54,8 @@ def test_ends_places_and_coefficients_that_are_boxes_get_gradients():
     assert_as_numpy(lambda a: np.diff(a, axis=1, prepend=0.0, append=a[:, :2]), A)
     assert_as_numpy(lambda a, v: np.insert(a, np.array([True, False, True]), v, axis=0), A, A[:2])
     assert_as_numpy(lambda a, v: np.insert(a, [1, 3], v, axis=1), A, A[:, :2])
+    assert_as_numpy(lambda a, v: np.insert(a, [1], v, axis=1), A, A[:, :2])
+    assert_as_numpy(lambda a: np.insert(a, np.array([-1, 0]), 7 * a[0, 0], 0), A)
     assert_as_numpy(lambda a, v: np.insert(a, 1, v, axis=1), A, A[:, 0])
     assert_as_numpy(lambda a, b: np.logspace(a, 1, 4, base=b, axis=1), A[0, :2], np.array([2.0, 4.0]))
     assert_as_numpy(lambda p: np.polyval([1.0, p[0], p[1]], p), A[0])

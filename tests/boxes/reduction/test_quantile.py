@@ -1,10 +1,43 @@
-"""Quantiles, averages and correlations: lines with NaN, equal numbers, nothing, every batch."""
+"""Quantiles by every method, averages and correlations: parts that are boxes, NaN, equal numbers, every batch."""
 
 import numpy as np
 import pytest
 
 import flowgraph as fg
-from tests.boxes.numpy_calls import assert_every_batch
+from flowgraph.boxes.reduction.quantile import METHODS
+from tests.boxes.numpy_calls import assert_as_numpy, assert_every_batch
+
+RNG = np.random.default_rng(0)
+A = RNG.normal(size=(3, 4, 5))
+HOLES = np.where(RNG.random(A.shape) < 0.25, np.nan, A)
+PARTS = np.array([0, 0.1, 0.125, 0.25, 1 / 3, 0.5, 0.75, 0.8, 1.0])
+
+
+@pytest.mark.parametrize("n", [1, 2, 5, 8])
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method(method, n):
+    a = RNG.normal(size=(n, 2))
+
+    def function(a, q=PARTS):
+        return np.quantile(a, q, axis=0, method=method)
+
+    assert_as_numpy(function, a)
+    assert_as_numpy(function, (10 * a).astype(int))
+    assert_as_numpy(function, a.astype("float32"), rtol=1e-6)
+    assert_as_numpy(lambda a: function(a, 0.25), a.astype("float32"), rtol=1e-6)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_part_that_is_a_box(method):
+    a = RNG.normal(size=(5, 2))
+    continuous = method in ("linear", "hazen", "weibull", "interpolated_inverted_cdf") or "unbiased" in method
+    for part in (np.array(0.31), np.array([0.27, 0.88])):
+        given = fg.Parameter(part, name="q") if continuous else fg.Constant(part)
+        box = np.quantile(fg.Constant(a), given, axis=0, method=method)
+        np.testing.assert_allclose(fg.Graph(box).fprop()[box], np.quantile(a, part, axis=0, method=method), rtol=1e-13)
+    if continuous:
+        assert_as_numpy(lambda a, q: np.percentile(a, 100 * q, axis=0, method=method), a, np.array([0.27, 0.88]))
+        assert_as_numpy(lambda a, q: np.nanquantile(a, q, axis=2, method=method), HOLES, np.array(0.31))
 
 
 def test_a_line_with_a_nan_is_nan():
