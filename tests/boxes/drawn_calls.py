@@ -73,8 +73,10 @@ def _of_ufunc(function: np.ufunc, r: Draw) -> Call:
 OPTIONS: dict[str, tuple[Any, ...]] = {
     "keepdims": (True, False), "ddof": (0, 1, 2, 3), "correction": (0, 1), "bias": (True, False),
     "rowvar": (True, False), "initial": (0, 2, 1.5), "decimals": (0, 1, -1), "include_initial": (True, False),
-    "norm": ("ortho", "forward", None), "compute_uv": (True, False), "hermitian": (False,), "UPLO": ("L", "U"),
-    "k": (0, 1, -1, 2), "n": (1, 2, 3), "nan": (0.0, 1.5),
+    "norm": ("ortho", "forward", None), "order": ("C", "F"), "compute_uv": (True, False), "hermitian": (False,),
+    "UPLO": ("L", "U"),
+    "k": (0, 1, -1, 2), "n": (1, 2, 3, 6), "nan": (0.0, 1.5), "posinf": (8.0,), "neginf": (-9.0,), "period": (3.0, 5),
+    "discont": (4.0,), "deg": (True, False),
 }  # fmt: skip
 """What optional arguments are drawn from, whatever function they belong to."""
 
@@ -83,6 +85,10 @@ def _of_one_array(function: Any, r: Draw) -> Call:
     a = r.array()
     parameters = inspect.signature(function).parameters
     given = r.maybe(**{name: OPTIONS[name] for name in parameters if name in OPTIONS})
+    if function.__name__.startswith("nan") and a.dtype.kind == "f":
+        a = np.where(r.array(a.shape, bool), np.nan, a).astype(a.dtype)
+    if "where" in parameters and (a.dtype != bool or "initial" not in parameters) and r.random() < 0.3:
+        given["where"] = r.choice([True, r.array(a.shape, bool).tolist()])
     if "axis" in parameters and r.random() < 0.8:
         given["axis"] = r.axis(a.ndim)
     return [a], given
@@ -105,7 +111,9 @@ def _join(axis: bool) -> Callable[[Draw], Call]:
 
 def _split(axis: bool) -> Callable[[Draw], Call]:
     def draw(r: Draw) -> Call:
-        return [r.array(), r.choice([1, 2, 3, [1], [1, 2], [], [0, 5], 0])], r.maybe(axis=(0, -1, 1)) if axis else {}
+        return [r.array(), r.choice([1, 2, 3, [1], [1, 2], [], [0, 5], 0, [-3, -1], [1, -1], [3, 1]])], r.maybe(
+            axis=(0, -1, 1)
+        ) if axis else {}
 
     return draw
 
@@ -154,13 +162,18 @@ def _then(*more: Callable[[Draw, np.ndarray], Any], **options: tuple[Any, ...]) 
 
 
 def _quantile(scale: float) -> Callable[[Draw], Call]:
-    methods = ("linear", "lower", "higher", "midpoint", "nearest", "median_unbiased", "inverted_cdf", "hazen")
+    methods = (
+        "linear", "lower", "higher", "midpoint", "nearest", "median_unbiased", "normal_unbiased", "inverted_cdf",
+        "averaged_inverted_cdf", "closest_observation", "interpolated_inverted_cdf", "hazen", "weibull",
+    )  # fmt: skip
 
     def draw(r: Draw) -> Call:
         a = r.array(dtype=r.choice([np.float64, np.float64, np.float32, np.int64, None]))
-        q = r.choice([0.3, 0.0, 1.0] if not a.size else [0.3, 0.0, 1.0, np.array([0.2, 0.7]), np.array([1.0])])
+        q = r.choice([0.3, 0.0, 1.0] if not a.size else [0.3, 0.0, 1.0, np.array([0.23, 0.71]), [1.0]])
         given = r.maybe(method=methods, keepdims=(True, False)) | {"axis": r.axis(a.ndim)}
-        return [a, q * scale], given
+        if a.size and r.random() < 0.2:
+            given |= {"method": "inverted_cdf", "weights": np.abs(r.array(a.shape, float)).tolist()}
+        return [a, [scale * one for one in q] if isinstance(q, list) else q * scale], given
 
     return draw
 
@@ -172,10 +185,33 @@ def _average(r: Draw) -> Call:
     return [a], {"axis": axis, "weights": weights} | r.maybe(keepdims=(True, False), returned=(True, False))
 
 
+def _covariance(**options: tuple[Any, ...]) -> Callable[[Draw], Call]:
+    def draw(r: Draw) -> Call:
+        a = r.array(r.choice([(3,), (4,), (2, 3), (3, 3), (0, 2)]))
+        size = a.shape[-1]
+        given = (
+            r.maybe(**options, fweights=([2] * size,), aweights=(np.arange(1.0, size + 1).tolist(),)) if options else {}
+        )
+        return [a, *([r.array(a.shape)] if r.random() < 0.3 else [])], given | r.maybe(rowvar=(True, False))
+
+    return draw
+
+
+def _spaced(r: Draw) -> Call:
+    """A grid, with its spacings or its places."""
+    a = r.array(r.choice([(4,), (3, 3), (2, 3), (1, 4)]))
+    places = [np.cumsum(1 + np.abs(r.array((size,), float))).tolist() for size in a.shape]
+    axis = r.choice([0, -1])
+    spacing, given = r.choice(
+        [([], {}), ([2.0], {}), (places, {}), ([places[axis]], {"axis": axis}), ([0.5], {"axis": 0})]
+    )
+    return [a, *spacing], given | r.maybe(edge_order=(1, 2))
+
+
 def _norm(*orders: Any) -> Callable[[Draw], Call]:
     def draw(r: Draw) -> Call:
         a = r.array()
-        return [a], r.maybe(ord=orders, keepdims=(True, False)) | r.maybe(axis=(r.axis(a.ndim), -1, (0, 1)))
+        return [a], r.maybe(ord=orders, keepdims=(True, False)) | r.maybe(axis=(r.axis(a.ndim), -1, (0, 1), (-1, 0)))
 
     return draw
 
@@ -202,87 +238,139 @@ def _whole(high: int) -> Callable[[Draw], int]:
     return lambda r: r.randrange(-1, high)
 
 
+def _inserted(r: Draw, a: np.ndarray) -> Any:
+    shapes = ((1,), (2,), a.shape[1:], (2, *a.shape[1:]))
+    return r.choice([0, 1.5, *map(r.array, shapes)])
+
+
+def _select(r: Draw) -> Call:
+    a = r.array((2, 3), float)
+    return [[a > 0, a > 1], r.choice([[a, 2 * a], [a[0], 3]])], r.maybe(default=(0, 7.5, a[:, :1]))
+
+
+def _piecewise(r: Draw) -> Call:
+    a = r.array(dtype=float)
+    conditions = [a > 0], [a < 0, a > 1], r.array(a.shape, bool).tolist() if a.ndim == 1 else [a > 0]
+    functions = [np.sin, np.cos], [-4.0, np.square, 7], [np.square]
+    return [a, *r.choice(list(zip(conditions, functions, strict=True)))], {}
+
+
+def _singular_values(r: Draw) -> Call:
+    (a,), given = _matrix(full_matrices=(True, False), compute_uv=(True, False))(r)
+    if a.ndim > 1 and a.shape[-1] == a.shape[-2] and r.random() < 0.4:
+        return [a + np.conj(a).mT], given | {"hermitian": True}
+    return [a], given
+
+
 PLACES = {
     "take": lambda r, a: r.places(a.size),
-    "insert": lambda r, a: r.choice([0, -1, 1, [0, 1], [], slice(0, 2)]),
-    "delete": lambda r, a: r.choice([0, -1, 1, [0, 1], [], slice(0, 2)]),
+    "insert": lambda r, a: r.choice([0, -1, 1, 2, [0, 1], [], [2, 0, 0], slice(0, 2), slice(None, None, -2)]),
+    "delete": lambda r, a: r.choice([0, -1, 1, 2, [0, 1], [], [2, 0, 0], slice(0, 2), slice(None, None, -2)]),
 }
 SQUARE = ((3, 3), (3, 3)), ((2, 3), (3, 2)), ((3,), (3,)), ((2, 3, 3), (3,)), ((2, 2, 2), (2, 2)), ((0, 2), (2, 3))
 SAME = ((3,), (3,)), ((2, 3), (2, 3)), ((2, 3), (3,)), ((), (3,)), ((0,), (0,)), ((2, 0), (2, 0))
 SYSTEM = ((3, 3), (3,)), ((3, 3), (3, 2)), ((2, 3, 3), (2, 3, 1)), ((1, 1), (1,)), ((0, 0), (0,)), ((0, 0), (0, 2))
 COEFFICIENTS = ((3,), (4,)), ((1,), (3,)), ((), (3,))
-PADDINGS = ("constant", "edge", "reflect", "wrap", "mean")
-MODES = {"mode": ("full", "same", "valid")}
+PADDINGS = ("constant", "edge", "reflect", "symmetric", "wrap", "mean", "median", "maximum", "minimum", "linear_ramp")
+MODES = {"mode": ("full", "same", "valid", 1)}
 
 CALLS: dict[str, Callable[[Draw], Call]] = {
     **{name: _join(True) for name in ("concatenate", "concat", "stack")},
     **{name: _join(False) for name in ("hstack", "vstack", "dstack", "column_stack", "block")},
-    "linalg.multi_dot": lambda r: ([[r.array((2, 3)), r.array((3, 1)), r.array((1, 2))][: r.randrange(1, 4)]], {}),
+    "linalg.multi_dot": lambda r: (
+        [[r.array(r.choice([(2, 3), (3,)])), r.array((3, 1)), r.array((1, 2))][: r.randrange(1, 4)]], {}
+    ),
     **{name: _split(True) for name in ("split", "array_split")},
     **{name: _split(False) for name in ("hsplit", "vsplit", "dsplit")},
-    **{name: _pair(*SAME) for name in ("inner", "outer", "vdot", "kron", "isclose", "allclose", "array_equal")},
-    **{name: _pair(*SAME) for name in ("meshgrid", "broadcast_arrays", "linalg.outer")},
+    **{name: _pair(*SAME) for name in ("inner", "outer", "vdot", "kron", "array_equal")},
+    **{name: _pair(*SAME, rtol=(0.2, 1.0), atol=(1.0, 0.0), equal_nan=(True, False)) for name in ("isclose",
+        "allclose")},
+    **{name: _pair(*SAME) for name in ("broadcast_arrays", "linalg.outer")},
+    "meshgrid": _pair(*SAME, ((3,), (2,)), indexing=("xy", "ij"), sparse=(True, False)),
+    **{name: lambda r: ([r.array() for _ in range(r.randrange(1, 3))], {}) for name in (
+        "atleast_1d", "atleast_2d", "atleast_3d",
+    )},
+    **{name: _then(dtype=(None, np.float32, np.int64, bool), shape=((2, 2), 3, ())) for name in ("zeros_like",
+        "ones_like")},
     **{name: _pair(*SQUARE) for name in ("dot", "matmul", "linalg.matmul", "vecdot", "matvec", "vecmat")},
     **{name: _pair(*COEFFICIENTS, ((0,), (2,)), strict=True) for name in ("polyadd", "polysub")},
     "polymul": _pair(*COEFFICIENTS, strict=True),
-    **{name: _pair(((3,), (4,)), ((1,), (3,)), **MODES) for name in ("convolve", "correlate")},
+    **{name: _pair(((3,), (4,)), ((1,), (3,)), ((5,), (2,)), ((4,), (4,)), **MODES) for name in ("convolve",
+        "correlate")},
     **{name: _quantile(1.0) for name in ("quantile", "nanquantile")},
     **{name: _quantile(100.0) for name in ("percentile", "nanpercentile")},
-    **{name: _matrix() for name in ("linalg.inv", "linalg.det", "linalg.slogdet", "linalg.cholesky", "linalg.pinv")},
+    **{name: _matrix() for name in ("linalg.inv", "linalg.det", "linalg.slogdet")},
+    "linalg.pinv": _matrix(rcond=(0.6, 1e-15)), "linalg.cholesky": _matrix(upper=(True, False)),
     **{name: _matrix() for name in ("linalg.eigvals", "linalg.eigvalsh", "linalg.svdvals", "linalg.matrix_rank")},
-    "linalg.eig": _matrix(), "linalg.eigh": _matrix(UPLO=("L", "U")), "linalg.cond": _matrix(p=(None, 1, "fro", -2)),
+    "linalg.eig": _matrix(), "linalg.eigh": _matrix(UPLO=("L", "U")),
+    "linalg.cond": _matrix(p=(None, 1, -1, 2, -2, np.inf, -np.inf, "fro", "nuc")),
     "linalg.qr": _matrix(mode=("reduced", "complete", "r")),
     "linalg.tensorinv": lambda r: ([r.array((2, 3, 6), float)], r.maybe(ind=(1, 2))),
-    "linalg.svd": _matrix(full_matrices=(True, False), compute_uv=(True, False)),
+    "linalg.svd": _singular_values,
     "linalg.matrix_power": lambda r: ([*_matrix()(r)[0], r.choice([0, 1, 2, 3, -1])], {}),
     "linalg.solve": _pair(*SYSTEM), "linalg.lstsq": _pair(*SYSTEM),
     "linalg.tensorsolve": _pair(*SYSTEM[:1], strict=True),
-    "linalg.norm": _norm(None, 2, 1, np.inf, -np.inf, 0, 3, "fro", "nuc"),
-    "linalg.vector_norm": _norm(2, 1, np.inf, 0, 3), "linalg.matrix_norm": _matrix(ord=("fro", 1, 2, np.inf)),
-    "cross": _pair(((3,), (3,)), ((2, 3), (3,)), ((2,), (2,))), "linalg.cross": _pair(((3,), (3,)), ((2, 3), (2, 3))),
-    "tensordot": _pair(*SQUARE, axes=(0, 1, 2, (0, 0))), "linalg.tensordot": _pair(*SQUARE, axes=(0, 1, 2)),
+    "linalg.norm": _norm(None, 2, 1, -1, -2, np.inf, -np.inf, 0, 3, 1.5, 0.5, -0.5, "fro", "nuc"),
+    "linalg.vector_norm": _norm(2, 1, np.inf, 0, 3, -0.5),
+    "linalg.matrix_norm": _matrix(ord=("fro", "nuc", 1, -1, 2, -2, np.inf, -np.inf)),
+    "cross": _pair(((3,), (3,)), ((2, 3), (3,)), ((2,), (2,)), ((2, 2), (3,)), ((3, 3), (3, 3)), axis=(0, -1),
+        axisc=(0, -1)),
+    "linalg.cross": _pair(((3,), (3,)), ((2, 3), (2, 3))),
+    "tensordot": _pair(*SQUARE, ((2, 1, 3), (3, 1, 2)), axes=(0, 1, 2, (0, 0), (-1, 0), ([0, 1], [2, 1]), ([2, 0], [0,
+        2]))), "linalg.tensordot": _pair(*SQUARE, axes=(0, 1, 2)),
     "linalg.vecdot": _pair(*SAME, axis=(0, -1)), "append": _pair(*SAME, axis=(None, 0, -1)),
     "einsum": lambda r: ([r.choice(["ij,jk", "ij->ji", "ii", "ij,ij->", "...i,i"]), r.array(), r.array()], {}),
-    "average": _average, "interp": _vector(lambda r: np.arange(3.0), lambda r: r.array((3,), float)),
-    "polyval": _vector(lambda r: r.array()), "polyder": _vector(m=(0, 1, 2, 9)), "polyint": _vector(m=(0, 1, 2)),
+    "average": _average, "interp": _vector(lambda r: np.arange(3.0) + 0.1, lambda r: r.array((3,), float)),
+    "polyval": _vector(lambda r: r.array()), "polyder": _vector(m=(0, 1, 2, 9)),
+    "polyint": _vector(m=(0, 1, 2), k=(2.0, [1.0, 3.0])),
     "polyfit": lambda r: ([np.arange(4.0), r.array((4,), float), r.choice([0, 1, 2])], {}),
     "poly": _vector(), "roots": _vector(), "vander": _vector(N=(0, 1, 3, None), increasing=(True, False)),
-    "trim_zeros": _vector(trim=("f", "b", "fb")), "ediff1d": _vector(to_end=(None, 0.0), to_begin=(None, 1.0)),
+    "trim_zeros": _then(trim=("f", "b", "fb"), axis=(None, 0, -1)),
+    "ediff1d": _vector(to_end=(None, 0.0, [1.0, 2.0]), to_begin=(None, 1.0)),
     "searchsorted": lambda r: ([np.arange(3.0), r.array(dtype=float)], r.maybe(side=("left", "right"))),
-    "digitize": lambda r: ([r.array(dtype=float), np.arange(3.0)], r.maybe(right=(True, False))),
-    "linspace": _pair(*SAME, num=(0, 1, 5), endpoint=(True, False), axis=(0, -1)),
-    "logspace": lambda r: ([r.array((3,), float), r.array((3,), float)], r.maybe(num=(0, 1, 5), base=(2.0, 10.0))),
-    "geomspace": lambda r: ([np.abs(r.array((3,), float)) + 1, np.full(3, 9.0)], r.maybe(num=(0, 1, 5))),
-    "reshape": _then(_shape_of), "resize": _then(lambda r, a: r.choice([(2, 2), 3, (0,), (5,)])),
+    "digitize": lambda r: ([r.array(dtype=float), np.arange(3.0)[:: r.choice([1, -1])]], r.maybe(right=(True, False))),
+    "linspace": _pair(*SAME, num=(0, 1, 5), endpoint=(True, False), retstep=(True, False), axis=(0, -1)),
+    "logspace": lambda r: ([r.array((3,), float), r.array((3,), float)], r.maybe(num=(0, 1, 5), base=(2.0, 10.0, [2.0,
+        3.0, 1.5]))),
+    "geomspace": lambda r: ([np.abs(r.array((3,), float)) + 1, np.full(3, 9.0)], r.maybe(num=(0, 1, 5),
+        endpoint=(True, False))),
+    "reshape": _then(_shape_of, order=("C", "F")),
+    "resize": _then(lambda r, a: r.choice([(2, 2), 3, (0,), (5,), (), (0, 3)])),
     "broadcast_to": _then(lambda r, a: r.choice([a.shape, (2, *a.shape), (3,), (2, 3), (0,), ()])),
     "transpose": lambda r: ([r.array((2, 1, 3))], r.maybe(axes=(None, (0, 2, 1), (-1, 0, 1), (0, 0, 1)))),
     "swapaxes": _then(lambda r, a: r.one_axis(a.ndim), lambda r, a: r.one_axis(a.ndim)),
     "moveaxis": _then(lambda r, a: r.one_axis(a.ndim), lambda r, a: r.one_axis(a.ndim)),
-    "rollaxis": _then(lambda r, a: r.one_axis(a.ndim), start=(0, 1, -1)),
+    "rollaxis": _then(lambda r, a: r.one_axis(a.ndim), start=(0, 1, -1, 3)),
     "expand_dims": _then(lambda r, a: r.choice([0, -1, 1, (0, 1), (0, 0), 5, a.ndim])),
     "squeeze": _then(axis=(None, 0, -1, 1, (0, 1), ())), "flip": _then(axis=(None, 0, -1, (0, 1), ())),
     "roll": _then(lambda r, a: r.choice([0, 1, -2, 7, (1, 2)]), axis=(None, 0, -1, (0, 1))),
     "rot90": _then(k=(0, 1, 2, 3, -1), axes=((0, 1), (1, 0), (0, 0), (-1, -2))),
     "repeat": _then(lambda r, a: r.choice([0, 1, 2, [2], [1, 0, 2]]), axis=(None, 0, -1, 1)),
     "tile": _then(lambda r, a: r.choice([1, 2, 0, (2, 1), (1, 2, 1), ()])),
-    "pad": _then(lambda r, a: r.choice([0, 1, (1, 2), ((0, 1),)]), mode=PADDINGS),
-    "take": _then(lambda r, a: r.places(a.size), axis=(None, 0, -1), mode=("raise", "wrap", "clip")),
+    "pad": _then(lambda r, a: r.choice([0, 1, (1, 2), ((0, 1),), {-1: 1}]), mode=PADDINGS, constant_values=(5, (5, 7)),
+                 end_values=(2, (1, 3)), stat_length=(1, 2), reflect_type=("even", "odd")),
+    "take": _then(lambda r, a: r.choice([r.places(a.size), 0, [[0, 1], [1, 0]]]), axis=(None, 0, -1), mode=("raise",
+        "wrap", "clip")),
     "take_along_axis": _take_along,
     "compress": lambda r: ([[True, False, True], r.array(r.choice([(3,), (3, 3), ()]))], r.maybe(axis=(0, -1))),
-    "extract": lambda r: ([(a := r.array()) > 0, a] if r.random() < 2 else [], {}),
-    "insert": _then(PLACES["insert"], lambda r, a: r.choice([0, 1.5]), axis=(None, 0, -1)),
+    "extract": lambda r: ([(a := r.array()) > 0, a], {}),
+    "insert": _then(PLACES["insert"], _inserted, axis=(None, 0, -1)),
     "delete": _then(PLACES["delete"], axis=(None, 0, -1)),
-    "choose": lambda r: ([np.array([0, 1, 0]), [r.array((3,)), r.array((3,))]], r.maybe(mode=("wrap", "clip"))),
-    "select": lambda r: ([[(a := r.array((2, 3), float)) > 0, a > 1], [a, 2 * a]], r.maybe(default=(0, 7.5))),
-    "piecewise": lambda r: ([(a := r.array(dtype=float)), [a > 0], [np.sin, np.cos]], {}),
+    "choose": lambda r: (
+        [np.array([0, 1, r.choice([0, 0, -1, 3])]), [r.array(r.choice([(3,), (2, 3), ()])), r.array((3,)), 2.0]],
+        r.maybe(mode=("wrap", "clip")),
+    ),
+    "select": _select, "piecewise": _piecewise,
+    **{name: _then(axis=(0, -1), include_initial=(True,)) for name in ("cumulative_sum", "cumulative_prod")},
     "where": lambda r: ([(a := r.array()) > 0, a, r.choice([0, 1.5, r.array(a.shape), True])], {}),
     "clip": _then(lambda r, a: r.choice([None, 0, -0.5, -1]), lambda r, a: r.choice([None, 1, 0.5, 300])),
-    "full_like": _then(lambda r, a: r.choice([0, 1.5, 300, -1])), "astype": _then(lambda r, a: r.choice(DTYPES)),
+    "full_like": _then(lambda r, a: r.choice([0, 1.5, 300, -1]), dtype=(None, np.float32, np.int64), shape=((2, 2),
+        3)), "astype": _then(lambda r, a: r.choice(DTYPES)),
     "partition": _then(lambda r, a: r.choice([0, 1, -1]), axis=(None, 0, -1)),
     "argpartition": _then(lambda r, a: r.choice([0, 1, -1]), axis=(None, 0, -1)),
-    "diff": _then(n=(0, 1, 2, 5), axis=(0, -1, 1)), "gradient": _then(axis=(None, 0, -1, (0, 1)), edge_order=(1, 2)),
-    "trapezoid": _then(axis=(0, -1), dx=(1.0, 0.5)), "unstack": _then(axis=(0, -1, 1)),
-    "getitem": _then(_index), "cov": _then(rowvar=(True, False), ddof=(0, 1, 2), bias=(True, False)),
+    "diff": _then(n=(0, 1, 2, 5), axis=(0, -1, 1), prepend=(0, 1.5), append=(0, 2.5)), "gradient": _spaced,
+    "trapezoid": _then(axis=(0, -1), dx=(1.0, 0.5), x=([0.0, 1.0, 3.0],)), "unstack": _then(axis=(0, -1, 1)),
+    "getitem": _then(_index), "cov": _covariance(ddof=(0, 1, 2), bias=(True, False)), "corrcoef": _covariance(),
     "diagonal": _then(offset=(0, 1, -1, 5), axis1=(0, 1), axis2=(1, -1)), "linalg.diagonal": _matrix(offset=(0, 1, -5)),
     "trace": _then(offset=(0, 1, -1, 5)), "linalg.trace": _matrix(offset=(0, 1, -5)),
     "operator.getitem": _then(_index), "operator.pow": _then(lambda r, a: r.choice([0, 1, 2, 3, -1, 2.5])),

@@ -67,14 +67,8 @@ def assert_every_batch(function: Callable[..., Any], *shapes: tuple[Any, ...], b
 
 
 def assert_as_numpy(function: Callable[..., Any], *arrays: Any, rtol: float = 1e-11) -> None:
-    """What `function` gives on boxes is what it gives on arrays: shapes, dtypes, values.
-
-    Gradients for the arrays of floats are held against central differences: the first from `bprop` and from the
-    gradient graph, the second from that graph.
-    """
-    rng = np.random.default_rng(0)
-    floats = [i for i, a in enumerate(arrays) if np.asarray(a).dtype.kind == "f"]
-    boxes = [fg.Parameter(a) if i in floats else fg.Constant(a) for i, a in enumerate(arrays)]
+    """What `function` gives on boxes is what it gives on arrays: shapes, dtypes, values, and its derivatives."""
+    boxes = _leaves(arrays)
     with np.errstate(all="ignore"):
         results, needed = listed(function(*boxes)), listed(function(*arrays))
     assert len(results) == len(needed)
@@ -82,35 +76,68 @@ def assert_as_numpy(function: Callable[..., Any], *arrays: Any, rtol: float = 1e
     for box, value in zip(results, map(np.asarray, needed), strict=True):
         assert (box.shape, box.dtype) == (value.shape, value.dtype)
         np.testing.assert_allclose(run[box], value, rtol=rtol, atol=rtol)
-    smooth = [box for box in results if box.dtype.kind == "f"]
-    if not floats or not smooth or np.float32 in [np.asarray(a).dtype for a in (*arrays, *needed)]:
+    if np.float32 not in [np.asarray(a).dtype for a in (*arrays, *needed)]:
+        assert_derivatives(function, *arrays)
+
+
+def _leaves(arrays: Any) -> list[Any]:
+    return [fg.Parameter(a) if np.asarray(a).dtype.kind in "fc" else fg.Constant(a) for a in arrays]
+
+
+def _normal(rng: np.random.Generator, like: Any) -> np.ndarray:
+    """Numbers of the shape of an array, complex ones where it has these."""
+    drawn = rng.normal(size=np.shape(like))
+    return drawn + 1j * rng.normal(size=np.shape(like)) if np.iscomplexobj(like) else drawn
+
+
+def assert_derivatives(function: Callable[..., Any], *arrays: Any, anywhere: bool = False) -> None:
+    """Gradients for the arrays of floats and of complex numbers are what central differences give.
+
+    The first from `bprop` and from the gradient graph, the second from that graph. With `anywhere`, the arrays may lie
+    so near a kink or a jump that central differences say nothing, which is seen where two step sizes disagree.
+    """
+    rng = np.random.default_rng(0)
+    boxes = _leaves(arrays)
+    with np.errstate(all="ignore"):
+        smooth = [box for box in listed(function(*boxes)) if isinstance(box, fg.Box) and box.dtype.kind in "fc"]
+    read = fg.Graph(*smooth) if smooth else ()
+    wrt = [box for box in boxes if isinstance(box, fg.Parameter) and box in read]
+    if not wrt:
         return
-    weights = [(rng.normal(size=box.shape), rng.normal(size=box.shape)) for box in smooth]
-    sums = [np.nansum if np.isnan(run[box]).any() else np.sum for box in smooth]
-    parts = [add(w * box + v * box * box) for add, box, (w, v) in zip(sums, smooth, weights, strict=True)]
-    wrt = [boxes[i] for i in floats]
+    run = read.fprop()
+    parts = []
+    for box in smooth:
+        w, v = _normal(rng, run[box]), rng.normal(size=np.shape(run[box]))
+        add = np.nansum if np.isnan(run[box]).any() else np.sum
+        parts.append(add(np.real(np.conj(w) * box) + v * np.real(np.conj(box) * box)))
     total = sum(parts, start=np.zeros(()))
     built = fg.gradient(total, wrt)
-    directions = [rng.normal(size=np.shape(arrays[i])) for i in floats]
-    along = sum((np.sum(g * d) for g, d in zip(built, directions, strict=True)), start=np.zeros(()))
+    directions = [_normal(rng, box.value) for box in wrt]
+    slopes = (np.sum(np.real(np.conj(d) * g)) for g, d in zip(built, directions, strict=True))
+    along = sum(slopes, start=np.zeros(()))
     graph, backwards = fg.Graph(total), fg.Graph(along, *built)
 
-    def moved(step: float) -> dict[Any, Any]:
-        return {box: box.value + step * d for box, d in zip(wrt, directions, strict=True)}
+    def moved(step: float, graph: fg.Graph) -> dict[Any, Any]:
+        return {box: box.value + step * d for box, d in zip(wrt, directions, strict=True) if box in graph}
 
     run, again = graph.fprop(), backwards.fprop()
     grads = run.bprop(wrt=wrt)
     for box, one in zip(wrt, built, strict=True):
         np.testing.assert_allclose(again[one], grads[box], rtol=1e-9, atol=1e-9)
-    _assert_slope(lambda step: run.update(moved(step))[total], float(again[along]), "first")
-    second = backwards.fprop().bprop(grad=(1.0, *(np.zeros(g.shape) for g in built)), wrt=wrt, unused="zeros")
-    curvature = sum(float(np.sum(second[box] * d)) for box, d in zip(wrt, directions, strict=True))
-    _assert_slope(lambda step: again.update(moved(step))[along], curvature, "second")
+    _assert_slope(lambda step: run.update(moved(step, graph))[total], float(again[along]), "first", anywhere)
+    read = [box for box in wrt if box in backwards]
+    grad = (1.0, *(np.zeros(np.shape(again[g]), g.dtype) for g in built))
+    second = again.bprop(grad=grad, wrt=read, unused="zeros") if read else {}
+    bent = (np.sum(np.real(np.conj(d) * second[box])) for box, d in zip(wrt, directions, strict=True) if box in second)
+    curvature = float(sum(bent))
+    _assert_slope(lambda step: again.update(moved(step, backwards))[along], curvature, "second", anywhere)
 
 
-def _assert_slope(function: Callable[[float], Any], analytic: float, what: str) -> None:
+def _assert_slope(function: Callable[[float], Any], analytic: float, what: str, anywhere: bool) -> None:
     """The slope at 0 is what central differences give, extrapolated."""
     rows = [(float(function(h)) - float(function(-h))) / (2 * h) for h in (2e-4, 1e-4)]
     numeric = (4 * rows[1] - rows[0]) / 3
+    if anywhere and not abs(rows[1] - rows[0]) <= 1e-4 * (1 + abs(numeric)):
+        return
     bound = 1e-6 * (1 + abs(numeric)) + abs(rows[1] - rows[0])
     assert abs(analytic - numeric) <= bound, f"{what} derivative {analytic}, central differences give {numeric}"

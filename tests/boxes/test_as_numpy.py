@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import warnings
 
@@ -14,8 +15,9 @@ from hypothesis import strategies as st
 import flowgraph as fg
 import flowgraph.numpy as fnp
 from flowgraph.box.numpy_dispatch import implemented
-from flowgraph.errors import DtypeError, FlowgraphError, UnsupportedError
+from flowgraph.errors import DtypeError, FlowgraphError, NotDifferentiableError, UnsupportedError
 from tests.boxes.drawn_calls import CALLS, Draw, call_of
+from tests.boxes.numpy_calls import assert_derivatives
 from tools.coverage_page import MODULES
 
 
@@ -46,7 +48,9 @@ DTYPE_BY_VALUE = {"linalg.eig", "linalg.eigvals", "roots"}  # complex always, wh
 SHAPE_BY_VALUE = {"polymul"}  # NumPy leaves out zeros in front
 ANY_ORDER = {"partition", "argpartition"}  # in full order
 REFUSED = {
-    "astype": ("needs real numbers",), "asarray": ("run the graph",), "asanyarray": ("run the graph",),
+    "astype": ("needs real numbers",), "insert": ("needs real numbers", "needs (0,) but for axis 0"),
+    "asarray": ("run the graph",), "asanyarray": ("run the graph",),
+    **dict.fromkeys(("max", "min", "amax", "amin", "nanmax", "nanmin"), ("found where= without initial=",)),
     "polyval": ("needs one",), "linalg.cond": ("Singular matrix",), "linalg.pinv": ("float16",),
     "full_like": ("does not hold it",), "result_type": ("fixed-type tuple",), "pow": ("negative integer powers",),
     "roots": ("must not contain infs", "no number before a run"),
@@ -57,6 +61,7 @@ QUIRKS = (
     "cannot reshape array of size 0",
     "division by zero",
     "list indices must be",
+    "list assignment index",
     "ufunc 'positive'",
     "object has no attribute",
     "over a 0-d",
@@ -123,21 +128,40 @@ class Boxed:
         run = graph.fprop({leaf: array for leaf, array in self.feeds.items() if leaf in graph})
         return [run[one] if isinstance(one, fg.Box) else one for one in results]
 
+    def of(self, *leaves):
+        """What the call gives of these in the places of the inputs."""
+        others = dict(zip(self.feeds, leaves, strict=True))
+
+        def filled(one):
+            if isinstance(one, list):
+                return [filled(part) for part in one]
+            return others[one] if isinstance(one, fg.Box) else one
+
+        return flat(self.function(*map(filled, self.arguments), **self.given))
+
+    def assert_derivatives(self, results):
+        """First and second derivatives are what central differences give, of moderate results in double precision."""
+        numbers = [np.asarray(one) for one in (*self.feeds.values(), *results)]
+        if all(a.dtype in (float, complex, int, bool) and not (np.abs(a) >= 1e3).any() for a in numbers):
+            with contextlib.suppress(NotDifferentiableError), np.errstate(all="ignore"), warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                assert_derivatives(self.of, *self.feeds.values(), anywhere=True)
+
 
 def assert_same(name, arguments, given, call, boxed):
-    """A call on arrays and the same on boxes give the same results, or both refuse."""
+    """A call on arrays and the same on boxes give the same results, which are returned, or both refuse: none then."""
     needed = Outcome(lambda: flat(call(*arguments, **given)))
     found = Outcome(boxed.values)
     what = described(name, arguments, given)
     if isinstance(found.error, UnsupportedError) or any(text in str(found.error) for text in REFUSED.get(name, ())):
-        return
+        return []
     if found.error is None and any(text in str(needed.error) for text in QUIRKS):
-        return
+        return []
     assert (found.error is None) == (needed.error is None), f"{what}: {found}, NumPy gives {needed}"
     if found.error is not None:
         own = isinstance(found.error, FlowgraphError) or type(found.error) is type(needed.error)
         assert own, f"{what}: {found}, NumPy gives {needed}"
-        return
+        return []
     assert len(found.results) == len(needed.results), what
     precision = max([TOLERANCE.get(a.dtype, 1e-9) for a in boxed.feeds.values()], default=1e-9)
     for one, other in zip(map(np.asarray, found.results), map(np.asarray, needed.results), strict=True):
@@ -149,6 +173,7 @@ def assert_same(name, arguments, given, call, boxed):
         if one.dtype.kind in "biufc" and name not in ANY_ORDER:
             bound = max(precision, TOLERANCE.get(one.dtype, 1e-9))
             np.testing.assert_allclose(one, other, rtol=bound, atol=bound, err_msg=what)
+    return found.results
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
@@ -157,7 +182,10 @@ def assert_same(name, arguments, given, call, boxed):
 def test_a_call_on_boxes_is_the_call_on_arrays(name, seed):
     function = FUNCTIONS[name]
     arguments, given = call_of(name, function, Draw(seed))
-    assert_same(name, arguments, given, function, Boxed(function, arguments, given))
+    boxed = Boxed(function, arguments, given)
+    results = assert_same(name, arguments, given, function, boxed)
+    if results:
+        boxed.assert_derivatives(results)
 
 
 class InLists(Boxed):

@@ -1,11 +1,13 @@
-"""Derivatives of Python functions: against autograd and closed forms, containers, control flow, cache, errors."""
+"""Derivatives of Python functions: against autograd and closed forms, containers, cache, errors, tracing."""
 
 import dataclasses
 import functools
 import math
+import re
 import sys
 import typing
 
+import numpy
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -13,13 +15,11 @@ from hypothesis import strategies as st
 
 import flowgraph as fg
 from flowgraph import functional
-from flowgraph.errors import NotDifferentiableError
-from flowgraph.functional import elementwise_grad, grad, hessian, hvp, jacobian, jvp, value_and_grad, vjp
+from flowgraph.errors import DtypeError, FlowgraphError, NotDifferentiableError, UsageError
+from flowgraph.functional import elementwise_grad, grad, hessian, hvp, jacobian, jit, jvp, value_and_grad, vjp
 from tests.derivatives.opaque_boxes import Loops
 
 X = np.array([0.5, -1.5, 2.0])
-
-
 W = np.array([[1.0, -2.0, 0.5], [0.0, 3.0, 1.0]])
 
 
@@ -174,8 +174,6 @@ def test_a_closure_or_a_parameter_that_changes_is_seen():
 
 
 FACTOR = 2.0
-
-
 TABLE = {"factor": 2.0}
 
 
@@ -282,7 +280,6 @@ WAYS = {
     "held fixed": (lambda x: functional.stop_gradient(np.exp(x)), None, None),
 }
 """How an argument enters a function: a factor, and its two derivatives, None where no differentiable path leads."""
-
 POSITIVE = st.floats(0.5, 1.5)
 
 
@@ -311,3 +308,215 @@ def test_arguments_on_no_differentiable_path_have_zeros_beside_those_that_have_o
         np.testing.assert_allclose(derived["jvp"](*xs, along), np.dot(along, slopes), rtol=1e-12, atol=1e-15)
         wanted = [[by(i, j) for j in argnums] for i in argnums]
         np.testing.assert_allclose(derived["hessian"](*xs), wanted, rtol=1e-12)
+
+
+def test_a_zero_gradient_where_nothing_depends_on_an_argument():
+    np.testing.assert_array_equal(grad(lambda x, y: np.sum(y), 0)(X, X), np.zeros(3))
+    np.testing.assert_array_equal(jvp(lambda x, y: y * 1)(X, X, X), np.zeros(3))
+    np.testing.assert_array_equal(hessian(lambda x: np.sum(x))(X), np.zeros((3, 3)))
+
+
+CONSTANTS = {
+    "a number": lambda x: 3.0,
+    "a whole number": lambda x: 3,
+    "a scalar of NumPy": lambda x: np.float32(3),
+    "a whole scalar": lambda x: np.int64(3),
+    "a box": lambda x: fg.Constant(3.0),
+    "made of a box": lambda x: fg.Constant(1.0) * 3,
+    "in one branch": lambda x: np.sum(x["a"]) if x["b"] > 9 else 0,
+}
+
+
+@pytest.mark.parametrize("name", CONSTANTS)
+def test_the_gradient_of_what_does_not_depend_on_the_arguments_is_zero(name):
+    f = CONSTANTS[name]
+    point = {"a": X.astype(np.float32), "b": 2.0}
+
+    def is_zero(found):
+        assert found["a"].dtype == np.float32
+        np.testing.assert_array_equal(found["a"], np.zeros(3, np.float32))
+        assert found["b"] == 0
+
+    is_zero(grad(f)(point))
+    value, slope = value_and_grad(f)(point)
+    assert value == (0 if name == "in one branch" else 3)
+    is_zero(slope)
+    is_zero(jacobian(f)(point))
+    is_zero(vjp(f)(point, 2.0))
+    is_zero(hvp(f)(point, point))
+    assert jvp(f)(point, point) == 0
+    second = hessian(f)(point)
+    np.testing.assert_array_equal(second["a"]["a"], np.zeros((3, 3), np.float32))
+    assert second["b"]["b"] == 0
+    is_zero(grad(lambda p: np.sum(grad(f)(p)["a"]) + value_and_grad(f)(p)[0])(point))
+    is_zero(grad(lambda p: jvp(f)(p, p) + np.sum(hvp(f)(p, p)["a"]))(point))
+
+
+def test_a_sum_that_starts_at_zero_may_stay_there():
+    def hinge(w, margins):
+        total = 0.0
+        for m in margins:
+            if 1 - m * w > 0:
+                total = total + (1 - m * w)
+        return total
+
+    slope = grad(hinge)
+    margins = np.array([1.0, 2.0])
+    assert [float(slope(w, margins)) for w in (0.0, 0.7, 2.0, 0.7)] == [-3, -1, 0, -1]
+    np.testing.assert_array_equal(jacobian(lambda x: np.ones((2, 2)))(X), np.zeros((2, 2, 3)))
+    np.testing.assert_array_equal(elementwise_grad(lambda x: 1.0)(X), np.zeros(3))
+
+
+@pytest.mark.parametrize("size", [3, 200_000])
+def test_captured_arrays_of_any_size_are_read_in_each_call(size):
+    factors = np.linspace(0.0, 2.0, size)
+    slope = grad(lambda x: np.sum(factors[::-1] * x) + np.sum(x * factors))
+    for _ in range(5):
+        np.testing.assert_allclose(slope(2.0), 2 * factors.sum())
+    factors *= 3
+    np.testing.assert_allclose(slope(2.0), 2 * factors.sum())
+
+
+def test_trace_gives_a_graph():
+    def f(x, layer, power):
+        return {"out": np.sum(np.tanh(layer["W"] @ x) ** power)}
+
+    graph = fg.trace(f, x=X, layer={"W": W}, power=2)
+    assert [graph.names[box] for box in graph.inputs] == ["layer['W']", "x"]
+    assert float(graph.fprop({"x": X, "layer['W']": W})) == pytest.approx(np.sum(np.tanh(W @ X) ** 2))
+    free = fg.trace(lambda x, w: np.mean(x @ w), {"x": ("N", 3)}, x=W, w=X)
+    assert float(free.fprop(x=np.ones((5, 3)), w=X)) == pytest.approx(1.0)
+
+
+def test_set_at_is_assignment_as_a_new_box():
+    def f(x, v):
+        return np.sum(fg.set_at(x, slice(0, 2), v) ** 2)
+
+    dx, dv = grad(f, (0, 1))(X, 3.0)
+    np.testing.assert_array_equal(dx, [0, 0, 4])
+    assert dv == 12
+    np.testing.assert_array_equal(fg.set_at(X, X < 0, 0.0), [0.5, 0, 2])
+    np.testing.assert_array_equal(grad(lambda x: np.sum(fg.set_at(x, x < 0, 0.0) ** 2))(X), [1, 0, 4])
+    dx, dv = grad(lambda x, v: np.sum(fg.set_at(x, [0, 0, -1], v) ** 2), (0, 1))(X, np.array([5.0, 6.0, 7.0]))
+    np.testing.assert_array_equal(dx, [0, 2 * X[1], 0])
+    np.testing.assert_array_equal(dv, [0, 12, 14])
+
+
+def test_trace_of_a_derivative():
+    def f(x, scale=2.0):
+        return np.sum(x**2) * scale
+
+    graph = fg.trace(grad(f), x=1.0)
+    assert float(graph.fprop(x=3.0)) == 12
+    assert float(fg.trace(grad(f, 1), x=1.0, scale=2.0).fprop(x=3.0)) == 9
+    products = fg.trace(hvp(f), {"x": ("N",), "vector": ("N",)}, x=X, vector=X)
+    np.testing.assert_array_equal(products.fprop(x=X, vector=[1, 0, 2.0]).outputs[0], [4, 0, 8])
+    assert float(fg.trace(lambda x: grad(f)(x), x=1.0).fprop(x=3.0)) == 12
+    assert float(fg.trace(np.tanh, x=0.0).fprop(x=0.0)) == 0
+
+
+@pytest.mark.parametrize(
+    "kind", [np.int64, np.uint8, np.bool_, lambda x: np.asarray(x, int), lambda x: np.array(x, bool)]
+)
+@settings(max_examples=10)
+@given(st.lists(st.lists(st.floats(0.0, 3.9), min_size=4, max_size=4), min_size=1, max_size=4))
+def test_whole_numbers_of_a_box_of_floats_are_numpys_in_every_call_and_carry_no_gradient(kind, calls):
+    def f(x):
+        whole = kind(x)
+        assert type(whole) is np.ndarray
+        return np.sum(whole * x**2)
+
+    slope = grad(f)
+    for numbers in calls:
+        x = np.array(numbers)
+        np.testing.assert_allclose(slope(x), 2 * kind(x) * x)
+    with pytest.raises(UsageError, match="under jit"):
+        grad(jit(f))(np.ones(4))
+    with pytest.raises(UsageError, match="carry no gradient"):
+        grad(lambda x: np.sum(np.asarray(x, float)))(np.ones(4))
+
+
+def into_array(x):
+    y = np.zeros(3)
+    y[0] = x[0]
+    return np.sum(y)
+
+
+def plus_input(x):
+    return np.sum(x * fg.Input("stranger", shape=(3,)))
+
+
+@pytest.mark.parametrize(
+    ("call", "kind", "text"),
+    [
+        (lambda: grad(lambda x: x)(1), DtypeError, "dtype int64 at x"),
+        (lambda: grad(lambda x: x)(np.array([True])), DtypeError, "dtype bool at x"),
+        (lambda: grad(lambda x: None)(1.0), UsageError, "returned None"),
+        (lambda: grad(lambda x: x > 0)(1.0), UsageError, "returned dtype bool"),
+        (lambda: grad(lambda x: x)(X), UsageError, "returned the shape (3,)"),
+        (lambda: grad(lambda p: p["a"])({"a": 1.0, "b": "s"}), UsageError, "found a str at p['b']"),
+        (lambda: grad(lambda p: p)([]), UsageError, "no array in p"),
+        (lambda: grad(lambda p: p[0])([None]), UsageError, "found a NoneType at p[0]"),
+        (lambda: grad(lambda x: x, 2)(1.0), UsageError, "argnums=2"),
+        (lambda: grad(lambda x: x, "x")(1.0), UsageError, "argnums='x'"),
+        (lambda: grad(lambda x: x, False)(1.0), UsageError, "argnums=False"),
+        (lambda: grad(lambda x, y: x, (0, True))(1.0, 2.0), UsageError, "argnums=(0, True)"),
+        (lambda: grad(lambda x: x, (0, -1))(1.0), UsageError, "names an argument twice"),
+        (lambda: grad(lambda x: x, ())(1.0), UsageError, "no argnums"),
+        (lambda: grad(3), UsageError, "needs a function"),
+        (lambda: grad(set_first)(X), UsageError, "fg.set_at"),
+        (lambda: grad(into_array)(X), UsageError, "into_array: found a box assigned to an element of an array"),
+        (lambda: grad(lambda x: (np.sum(x), x))(X), UsageError, "returned a tuple, needs one array here"),
+        (lambda: grad(lambda x: x)(x=1.0), UsageError, "found no positional argument"),
+        (lambda: vjp(lambda x: {"a": "3"})(X, {"a": X}), UsageError, "returned a dict, which has no gradient"),
+        (lambda: grad(lambda x: float(x) * x)(1.0), UsageError, "found float() of a box"),
+        (lambda: grad(lambda x: np.sum(np.asarray(x)))(X), UsageError, "found np.asarray() of a box"),
+        (lambda: grad(lambda x: np.sum(numpy.asarray(x)))(X), UsageError, "use the box itself, which computes as"),
+        (lambda: grad(plus_input)(X), UsageError, "Input 'stranger'"),
+        (lambda: jvp(lambda x: x)(X, X[:2]), FlowgraphError, "the vector"),
+        (lambda: vjp(lambda x: x)(X, [X, X]), UsageError, "found 2 arrays in the vector"),
+        (lambda: hvp(lambda x: x)(), UsageError, "needs the vector"),
+        (lambda: hvp(lambda x: x)(X), UsageError, "the vector of vjp, jvp or hvp after all arguments"),
+        (lambda: fg.trace(lambda x: x if x > 0 else -x, x=1.0), UsageError, "bool()"),
+        (lambda: fg.trace(lambda x: 3.0, x=1.0), UsageError, "needs a box"),
+        (lambda: fg.trace(lambda x: x, {"y": (3,)}, x=1.0), UsageError, "the shape of 'y'"),
+    ],
+)  # fmt: skip
+def test_bad_input_gets_one_clear_error(call, kind, text):
+    with pytest.raises(kind) as error:
+        call()
+    assert text in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("call", "text"),
+    [
+        (lambda: grad(np.sin, 1, argnum=0), "grad: found argnums=1 and argnum=0, needs one of them"),
+        (lambda: hessian(np.sin, has_aux=True), "hessian: found has_aux=, needs argnums=, fallback= or seed="),
+        (lambda: grad(np.sin, has_aux=True), "kept by grad_and_aux(f)"),
+        (lambda: functional.make_hvp, "which is hvp, called as hvp(f)(x, vector)"),
+        (lambda: functional.vector_jacobian_product, "which is vjp, called as vjp(f)(x, vector)"),
+        (lambda: grad(np.sin, seed=-1), "grad: found seed=-1, needs an integer from 0"),
+        (lambda: grad(np.sum, seed=1)(fg.Input("x", shape=(3,))), "found seed= and boxes as arguments"),
+    ],
+)
+def test_the_spellings_of_other_libraries_are_told_what_is_meant_here(call, text):
+    with pytest.raises(UsageError) as error:
+        call()
+    assert text in str(error.value)
+    assert not hasattr(functional, "nothing_of_the_kind")
+
+
+@pytest.mark.parametrize("package", ["autograd", "jax"])
+def test_derivatives_of_other_packages_have_theirs_here(package):
+    """Under the same name, or the message says under which."""
+    other = pytest.importorskip(package, reason=f"{package} is not installed")
+    names = re.compile(
+        "(value_and_|elementwise_|holomorphic_|multi)?grad(_dict)?|jac.*|(make_)?(hvp|jvp|vjp)|.*_product"
+    )
+    found = [name for name in dir(other) if names.fullmatch(name)] + ["hessian"]
+    assert len(found) > 5
+    for name in found:
+        if name not in functional.__all__:
+            with pytest.raises(UsageError, match=f"which is ({'|'.join(functional.__all__)})"):
+                getattr(functional, name)

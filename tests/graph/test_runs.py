@@ -1,10 +1,15 @@
-"""Runs: several outputs, updates, values that are dropped, batches, dtypes, what is fed."""
+"""Runs: several outputs, updates, values that are dropped, batches, dtypes, what a bprop may return."""
+
+import itertools
+from typing import NamedTuple
 
 import numpy as np
 import pytest
 
 import flowgraph as fg
-from tests.graph.test_graph import X
+from flowgraph.errors import NotDifferentiableError
+from tests.graph.test_graph import X, numeric
+from tests.registry import unregister, unregistered
 
 
 @pytest.fixture
@@ -137,3 +142,193 @@ def test_a_parameter_changed_between_fprop_and_bprop_changes_nothing():
     w.value = [5.0, 5.0]
     np.testing.assert_array_equal(run.bprop()[w], [2.0, 4.0])
     np.testing.assert_array_equal(fg.Graph(fg.sum(w * w)).fprop().bprop()[w], [10.0, 10.0])
+
+
+def test_a_box_of_several_outputs():
+    class SumAndDifference(fg.Box):
+        def fprop(self, a, b):
+            return a + b, a - b
+
+        def bprop(self, grad, h, a, b):
+            plus, minus = (0 * a if g is None else g for g in grad)
+            return plus + minus, plus - minus
+
+    a, b = fg.Parameter([1.0, 2.0], name="a"), fg.Parameter([3.0, 5.0], name="b")
+    both = SumAndDifference(a, b)
+    plus, minus = both
+    assert len(both) == 2
+    assert [part.outputs for part in both[:2]] == [plus.outputs, minus.outputs]
+    with pytest.raises(TypeError, match="a box of 2 outputs used as one"):
+        both + 1.0
+    with pytest.raises(TypeError, match="2 outputs"):
+        both.shape  # noqa: B018
+    run = fg.Graph(fg.sum(plus * minus)).fprop()
+    with fg.debug():
+        grads = run.bprop()
+    np.testing.assert_array_equal(grads[a], [2.0, 4.0])
+    np.testing.assert_array_equal(grads[b], [-6.0, -10.0])
+    np.testing.assert_array_equal(fg.Graph(fg.sum(minus)).fprop().bprop()[b], [-1.0, -1.0])
+    (da,) = fg.gradient(fg.sum(plus * minus), [a])
+    np.testing.assert_array_equal(fg.Graph(da).fprop().outputs[0], [2.0, 4.0])
+    often = fg.Graph(fg.sum(both[0] * both[1] + both[0] * 3.0 + both[1] * both[1]))  # each output, taken twice
+    for leaf in (a, b):
+        np.testing.assert_allclose(often.fprop().bprop()[leaf], numeric(often, leaf.name, {}), atol=1e-8)
+        (grad,) = fg.gradient(often.outputs[0], [leaf])
+        np.testing.assert_allclose(fg.Graph(grad).fprop().outputs[0], numeric(often, leaf.name, {}), atol=1e-8)
+    whole = fg.Graph(both).fprop()
+    np.testing.assert_array_equal(whole[both][1], [-2.0, -3.0])
+    with pytest.raises(TypeError, match="has several parts"):
+        whole.bprop()
+
+
+def test_a_bprop_left_out_is_derived():
+    class Swish(fg.Elementwise):
+        def fprop(self, a, b):
+            return a / (1 + np.exp(-a)) * b
+
+    class Share(fg.Box):
+        def fprop(self, a):
+            return a / fg.sum(a)
+
+    w = fg.Parameter([0.5, -1.0], name="w")
+    graph = fg.Graph(fg.sum(Swish(w, np.float64(2.0)) * Share(np.exp(w))))
+    np.testing.assert_allclose(graph.fprop().bprop()[w], numeric(graph, "w", {}), atol=1e-9)
+    (dw,) = fg.gradient(graph.outputs[0], [w])
+    np.testing.assert_allclose(fg.Graph(dw).fprop()[dw], graph.fprop().bprop()[w], rtol=1e-14)
+
+
+class Parts(NamedTuple):
+    low: object
+    high: object
+
+
+@pytest.mark.parametrize("returned", [tuple, Parts._make], ids=["tuple", "named tuple"])
+@pytest.mark.parametrize("shape", [(), (3,), (2, 3)])
+def test_the_value_of_several_outputs_is_a_plain_tuple_of_arrays(returned, shape):
+    class Both(fg.Box):
+        outputs_are = ("low", "high")
+
+        def fprop(self, a):
+            return returned([a - 1.0, a + 1.0])
+
+        def infer(self, a):
+            return a, a
+
+    box = Both(fg.Parameter(np.ones(shape), name="w"))
+    low, high = box
+    run = fg.Graph(low, high).fprop()
+    assert type(run[box]) is tuple
+    for part, needed in zip((*run[box], run[low], run[high]), (0.0, 2.0, 0.0, 2.0), strict=True):
+        np.testing.assert_array_equal(part, np.full(shape, needed))
+        assert isinstance(part, np.ndarray if shape else np.float64)
+
+
+REAL = (np.float16, np.float32, np.float64)
+COMPLEX = (np.complex64, np.complex128)
+OTHERS = (np.bool_, np.int32, np.int64, np.uint8)
+PRECISION = {np.complex64: np.float32, np.complex128: np.float64}
+with unregistered():
+
+    class Returns(fg.Box):
+        """The sum of its children in one dtype, whose bprop returns ones of other shapes and dtypes."""
+
+        own: str
+        dtypes: tuple
+        added: tuple = (0, 0)
+
+        def fprop(self, a, b):
+            total = a + b
+            return (total if np.dtype(self.own).kind == "c" else total.real).astype(self.own)
+
+        def bprop(self, grad, h, a, b):
+            return tuple(
+                np.ones([size + more for size in one.shape], dtype)
+                for one, dtype, more in zip((a, b), self.dtypes, self.added, strict=True)
+            )
+
+
+def swept(children, own, returned, added=(0, 0)):
+    a, b = (fg.Parameter(np.ones(3, dtype), name=name) for name, dtype in zip("ab", children, strict=True))
+    box = Returns(a, b, own=np.dtype(own).name, dtypes=tuple(np.dtype(one).name for one in returned), added=added)
+    grads = fg.Graph(box).fprop().bprop(grad=np.ones(3, own))
+    return grads[a], grads[b]
+
+
+@pytest.mark.parametrize("child", [*REAL, *COMPLEX], ids=lambda dtype: dtype.__name__)
+@pytest.mark.parametrize("returned", [*REAL, *COMPLEX, *OTHERS], ids=lambda dtype: dtype.__name__)
+def test_another_dtype_is_refused_among_children_of_one_dtype(child, returned):
+    """Except real for complex numbers of the same precision, and the reverse, if the value or a child is complex.
+
+    There are no complex numbers of half precision; those of single precision stand for them.
+    """
+    needed = np.float32 if child is np.float16 else PRECISION.get(child, child)
+    for own in dict.fromkeys((child, np.float32, np.float64, *COMPLEX)):
+        other_kind = {child, own} & set(COMPLEX) and PRECISION.get(returned, returned) is needed
+        allowed = returned is child or other_kind
+        for place in (0, 1):
+            dtypes = [child, child]
+            dtypes[place] = returned
+            if allowed:
+                assert swept((child, child), own, dtypes)[place].dtype == child
+                continue
+            with pytest.raises(
+                fg.FlowgraphError, match=f"returned dtype {np.dtype(returned)} for child '{'ab'[place]}'"
+            ):
+                swept((child, child), own, dtypes)
+
+
+@pytest.mark.parametrize(("a", "b"), list(itertools.permutations(REAL, 2)), ids=lambda dtype: dtype.__name__)
+def test_what_numpy_has_widened_is_cast_back(a, b):
+    wide = np.result_type(a, b).type
+    for returned in REAL:
+        fitting = returned in (a, wide)
+        if fitting:
+            assert [one.dtype for one in swept((a, b), wide, (returned, b))] == [a, b]
+        else:
+            with pytest.raises(fg.FlowgraphError, match=f"returned dtype {np.dtype(returned)} for child 'a'"):
+                swept((a, b), wide, (returned, b))
+
+
+@pytest.mark.parametrize("added", [(1, 0), (0, 1), (-1, 0), (0, -2)])
+def test_another_shape_is_refused(added):
+    with pytest.raises(fg.FlowgraphError, match="returned the shape"):
+        swept((np.float64, np.float64), np.float64, (np.float64, np.float64), added)
+
+
+@unregister
+class Scaled(fg.Elementwise):
+    """h = a b, whose derivative by b nobody wrote."""
+
+    constant_children = frozenset({"b"})
+    not_implemented_children = frozenset({"b"})
+
+    def fprop(self, a, b):
+        return a * b
+
+    def bprop(self, grad, h, a, b):
+        return grad * b, None
+
+
+@pytest.mark.parametrize("between", [lambda b: b, np.positive, lambda b: np.positive(np.positive(b))])
+def test_what_leads_there_is_named_past_copies_of_it(between):
+    x, b = fg.Parameter([1.0, 2.0], name="x"), fg.Parameter([3.0, 4.0], name="b")
+    run = fg.Graph(fg.sum(Scaled(x, between(b)) + b)).fprop()
+    assert run.bprop(wrt=[x])[x].tolist() == [3, 4]
+    with pytest.raises(NotDifferentiableError, match=r"by 'b' is not implemented.*by way of Parameter 'b'"):
+        run.bprop(wrt=[x, b])
+
+
+@unregister
+class Nothing(fg.Box):
+    """A box whose shape is not said."""
+
+    def fprop(self, a):
+        return a
+
+    def infer(self, a):
+        return None
+
+
+def test_an_infer_that_returns_no_spec_is_refused_by_the_box():
+    with pytest.raises(fg.FlowgraphError, match="Nothing"):
+        Nothing(fg.Input("x"))

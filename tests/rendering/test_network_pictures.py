@@ -14,7 +14,7 @@ from flowgraph.rendering.files import picture_of
 from flowgraph.rendering.picture import Picture
 from flowgraph.rendering.subject import Subject
 from flowgraph.rendering.viewer import openable
-from tests.rendering.test_folding import times, words
+from tests.rendering.test_repetition import times, words
 from tools.picture_claims import of_layout, untrue
 
 torch = pytest.importorskip("torch")

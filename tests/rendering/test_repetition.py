@@ -1,20 +1,30 @@
-"""Repetition without scopes: steps of a loop stand under each other, many equal layers are one tile."""
+"""Repetition: steps of a loop, many equal layers, and what a folded module says of all that it holds."""
 
 from __future__ import annotations
 
 import contextlib
+import re
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import flowgraph as fg
 from flowgraph.rendering.compose import compose
+from flowgraph.rendering.files import picture_of
 from flowgraph.rendering.layout import place
+from flowgraph.rendering.modules import modules
+from flowgraph.rendering.palette import HEAT
+from flowgraph.rendering.picture import Picture, Span, Strip, Tile
 from flowgraph.rendering.repetition import repetition, steps_of
+from flowgraph.rendering.statistics import describe
 from flowgraph.rendering.subject import Subject
+from flowgraph.rendering.wording import number_text
+from tests.rendering.graphs import deep
+from tests.rendering.random_graphs import random_graph
+from tools.picture_claims import of_layout, untrue
 
 UNARY: tuple[Any, ...] = (np.tanh, np.exp, fg.sigmoid, np.sin, fg.relu)
 
@@ -129,3 +139,180 @@ def test_a_graph_without_repetition_is_laid_out_as_ever() -> None:
     assert repetition([h]) is None
     picture = compose(Subject(fg.Graph(h)), wrap=7)
     assert picture.steps == ()
+
+
+def words(tile: Tile) -> list[str]:
+    """The texts of a tile."""
+    return [item.text for row in tile.rows for item in row.items if isinstance(item, Span)]
+
+
+def times(picture: Picture) -> list[int]:
+    """How many steps each tile of a module says that it holds."""
+    titles = [tile.rows[0].items for tile in picture.tiles if tile.id.endswith("@") and not tile.dashed]
+    return [int(items[1].text[1:]) if len(items) > 1 and isinstance(items[1], Span) else 1 for items in titles]
+
+
+def loop(steps: int, carried: int, takes: bool, own: bool, odd: int = -1, inside: bool = True) -> fg.Graph:
+    """A loop in scopes, its weights shared or its own; each step takes an element of x in its scope, or before it."""
+    x = fg.Input("x", shape=("N", steps, 4))
+    shared = fg.Parameter(np.eye(4), name="W")
+    state: list[Any] = [fg.Input(f"s{k}", shape=("N", 4)) for k in range(carried)]
+    for t in range(steps):
+        element = x[:, t] if takes and not inside else None
+        with fg.scope(f"step{t + 1}"):
+            W = fg.Parameter(np.eye(4), name="W") if own else shared
+            read = (x[:, t] if element is None else element) if takes else state[-1]
+            new = np.tanh(sum(state[1:], state[0]) @ W + read)
+            new = np.exp(new) if t == odd else np.sin(new)
+            state = [new, *(one * new for one in state[1:])]
+    return fg.Graph(fg.mean(sum(state[1:], state[0])).named("out"))
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(2, 9), st.integers(1, 3), st.booleans(), st.booleans(), st.booleans())
+def test_equal_steps_are_one_tile_that_says_how_many(
+    steps: int, carried: int, takes: bool, own: bool, inside: bool
+) -> None:
+    picture = picture_of(loop(steps, carried, takes, own, inside=inside), collapse=True)
+    assert times(picture) == [steps]
+    tile = next(tile for tile in picture.tiles if tile.id.endswith("@"))
+    assert len(tile.carried.split(", ")) == carried
+    assert ("each step reads x[:, t]" in words(tile)) == takes
+    assert untrue(of_layout(picture)) == []
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(3, 9), st.data())
+def test_a_step_that_differs_stays_apart(steps: int, data: st.DataObject) -> None:
+    odd = data.draw(st.integers(0, steps - 1))
+    picture = picture_of(loop(steps, 2, takes=True, own=False, odd=odd), collapse=True)
+    assert times(picture) == [count for count in (odd, 1, steps - 1 - odd) if count]
+
+
+def test_a_value_from_two_steps_before_is_no_loop() -> None:
+    """Drawn as one tile, the steps would read what is computed from them outside."""
+    values: list[Any] = [fg.Input("x", shape=("N",)), fg.Input("y", shape=("N",))]
+    for t in range(6):
+        with fg.scope(f"step{t + 1}"):
+            h = np.tanh(values[-1])
+            values.append(np.sin(h + np.exp(values[-2])))
+        values[-1] = values[-1] if t % 2 else np.cos(values[-1])
+    picture = picture_of(fg.Graph(values[-1]), collapse=True)
+    assert sum(times(picture)) == 6
+    assert untrue(of_layout(picture)) == []
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_no_step_of_a_random_graph_is_lost(seed: int) -> None:
+    subject = Subject(random_graph(seed, 80))
+    found = modules(subject, True)
+    assert len({path for module in found for path in module.paths}) == sum(len(module.paths) for module in found)
+    for module in found:
+        assert len(module.stages or [module.boxes]) == len(module.paths)
+    said = times(compose(subject, collapse=True))
+    assert sum(said) == sum(len(module.paths) for module in found)
+
+
+def test_layers_with_weights_of_their_own_fold_too() -> None:
+    (tile,) = [tile for tile in picture_of(deep(50)).tiles if tile.stacked]
+    assert "×50" in words(tile)
+    assert tile.carried == "h"
+
+
+def test_titles_say_what_scopes_are_and_close_those_that_hold_no_others() -> None:
+    picture = picture_of(deep(3), titles={f"layer{k}": f"layer{k} · Dense" for k in (1, 2, 3)})
+    assert [words(tile)[0] for tile in picture.tiles if tile.stacked] == ["layer1–3"]
+    picture = picture_of(deep(3), titles={"layer2": "the second"})
+    assert "the second" in [words(tile)[0] for tile in picture.tiles]
+
+
+LAYERS = 40
+GRAPH = deep(LAYERS)
+RUN = GRAPH.fprop(x=np.ones((2, 4)))
+GRADS = RUN.bprop(keep="all")
+BAD = {
+    "NaN": (np.nan, "∂ NaN in 1 of 40", "not a number"),
+    "infinite": (np.inf, "∂ Inf in 1 of 40", "not a number"),
+    "zero": (0.0, "∂ exactly 0 in 1 of 40", f"heat {-HEAT}"),
+    "vanishing": (1e-30, "∂ rms 1.0e-30 … 1", f"heat {-HEAT}"),
+    "exploding": (1e30, "∂ rms 1 … 1.0e30", f"heat {HEAT}"),
+}
+
+
+def subject_of(view: str, what: str, bad: fg.Box | None = None, value: float = 1.0) -> Subject:
+    """A deep network in which every value or gradient is 1, but one."""
+    subject = Subject(GRAPH, view, RUN, GRADS)
+    for box in GRAPH.boxes:
+        array = np.full(np.shape(RUN[box]), value if box is bad else 1.0)
+        subject._statistics[what, box] = describe(array)
+    return subject
+
+
+def module_of(picture: Picture) -> tuple[Tile, str, list[Strip]]:
+    """The first tile of folded layers, its words, its strips."""
+    tile = next(tile for tile in picture.tiles if tile.stacked)
+    items = [item for row in tile.rows for item in row.items]
+    words = " ".join(item.text for item in items if isinstance(item, Span))
+    return tile, words, [item for item in items if isinstance(item, Strip)]
+
+
+@given(layer=st.integers(1, LAYERS), name=st.sampled_from(["W", "a", "h"]), kind=st.sampled_from(sorted(BAD)))
+def test_one_bad_gradient_anywhere_is_the_colour_the_words_and_a_cell_of_the_strip(
+    layer: int, name: str, kind: str
+) -> None:
+    measure = layer == LAYERS and name == "a"  # against the output layer's all others are coloured
+    assume(not measure or kind not in ("vanishing", "exploding"))
+    value, words, role = BAD[kind]
+    tile, said, (strip,) = module_of(compose(subject_of("gradients", "gradient", GRAPH[f"layer{layer}/{name}"], value)))
+    assert tile.fill == role
+    assert words in said
+    (place,) = (place for place, cell in enumerate(strip.cells) if cell == role)
+    assert abs(place / len(strip.cells) - (layer - 0.5) / LAYERS) < 1.1 / len(strip.cells)
+
+
+@given(layer=st.integers(1, LAYERS), name=st.sampled_from(["a", "h"]), bad=st.sampled_from([np.nan, 0.0]))
+def test_one_bad_value_anywhere_is_said(layer: int, name: str, bad: float) -> None:
+    _, said, strips = module_of(compose(subject_of("values", "value", GRAPH[f"layer{layer}/{name}"], bad)))
+    assert f"{'NaN' if bad else 'exactly 0'} in 1 of 40" in said
+    (odd,) = set(strips[0].cells) - {"value 15"}
+    assert odd == ("not a number" if bad else "value 0")
+
+
+def test_a_sound_network_says_its_range() -> None:
+    tile, said, _ = module_of(compose(subject_of("gradients", "gradient")))
+    assert "∂ rms 1 " in said
+    assert "in 1 of" not in said
+    assert tile.fill == "heat 0"
+
+
+def test_a_scope_by_itself_shows_its_boxes_from_first_to_last() -> None:
+    picture = compose(subject_of("gradients", "gradient", GRAPH["layer1/h"], 0.0), collapse=["layer1"])
+    _, said, (strip,) = module_of(picture)
+    assert "∂ exactly 0 in 1 of 3" in said
+    assert strip.cells == ("heat 0", "heat 0", f"heat {-HEAT}")
+    assert "first" in said
+    assert "last" in said
+
+
+@pytest.mark.parametrize("view", ["values", "gradients", "both"])
+def test_what_was_not_computed_is_never_a_number(view: str) -> None:
+    picture = compose(Subject(GRAPH, view, GRAPH.fprop(x=np.ones((2, 4)), keep="outputs")))
+    tile, said, strips = module_of(picture)
+    assert not strips
+    assert not re.search(r"∂ (rms )?\d|\d … ", said)
+    assert ("∂ not computed" in said) == (view == "gradients")
+    assert tile.fill == ("not computed" if view == "gradients" else "fill box")
+
+
+def test_vanishing_gradients_of_a_real_network_are_seen_though_the_last_layer_is_sound() -> None:
+    rng = np.random.default_rng(0)
+    mlp: Any = fg.MLP([16] * 50 + [10], hidden="sigmoid", rng=0)
+    x, y = fg.Input("x", shape=("N", 16)), fg.Input("y", shape=("N",), dtype=int)
+    graph = fg.Graph(fg.mean(fg.SoftmaxCrossEntropy(mlp.logits(x), y)))
+    run = graph.fprop(x=rng.normal(size=(4, 16)), y=rng.integers(0, 10, 4))
+    grads = run.bprop(keep="all")
+    tile, said, _ = module_of(compose(Subject(graph, "gradients", run, grads)))
+    least = min(np.sqrt(np.mean(grads[box] ** 2)) for box in grads if box.scope == "layer1/")
+    assert least < 1e-30
+    assert tile.fill == f"heat {-HEAT}"
+    assert f"∂ rms {number_text(least)} … " in said

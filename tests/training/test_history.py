@@ -1,14 +1,22 @@
-"""The history: table, columns, file, frame, picture."""
+"""What is shown of a training: the history as table, file and picture, what its curves say, the progress bar."""
 
 import csv
+import io
+import logging
+import math
 import re
 import sys
 from xml.etree import ElementTree
 
+import numpy as np
 import pytest
+from rich.console import Console
 
+import flowgraph as fg
 from flowgraph.errors import UsageError, install_hint
 from flowgraph.training import Epoch, History
+from flowgraph.training.callbacks import Bar, Cell, Lines, progress_callback
+from tests.training.wellformed import read
 
 
 def history(count=3, **settings):
@@ -124,3 +132,206 @@ def test_epochs_are_whole_and_an_axis_is_logarithmic_only_over_a_factor_of_ten(t
         text = History(epochs).plot(tmp_path / "curve.svg").read_text()
         assert not any(f">{place}<" in text for place in (2.5, 7.5, 12.5, 17.5))
         assert all(f">{tick}<" in text for tick in ("0.01", "0.1", "1")) is logarithmic
+
+
+def curves(train, valid=None, ended="ended after all", **settings):
+    """A history of these losses."""
+    valid = [None] * len(train) if valid is None else valid
+    epochs = [
+        Epoch(n, n, 0.1, 0.0, t, t, valid_objective=v, valid_loss=v, gradient_norms=settings.get("norms", {}))
+        for n, (t, v) in enumerate(zip(train, valid, strict=True), 1)
+    ]
+    best = None if valid[0] is None else int(np.argmin(valid)) + 1
+    return History(epochs, best_epoch=best, ended=ended)
+
+
+def answers(found):
+    return {finding.question: finding.answer for finding in found.diagnosis}
+
+
+N = np.arange(60)
+FALLING = 2 * 0.97**N
+FLAT = 0.5 + 2 * 0.7**N
+NOISE = np.random.default_rng(0).normal(size=60)
+
+
+@pytest.mark.parametrize(
+    ("made", "converged", "overfits"),
+    [
+        (curves(FALLING, FALLING * 1.1), "Not yet.", "No."),
+        (curves(FLAT, FLAT * 1.1), "Yes.", "No."),
+        (curves(FLAT, FLAT * 1.4), "Yes.", "A little."),
+        (curves(FLAT, FLAT * 2), "Yes.", "Somewhat."),
+        (curves(FALLING, FLAT + 0.02 * np.maximum(N - 20, 0)), "Yes.", "Yes, after epoch 21."),
+        (curves(FALLING, FLAT, ended="ended: no better validation objective for 10 epochs"),
+         "Yes, early stopping ended it.", "Somewhat."),
+        (curves(FALLING), "Not yet.", "It cannot be said."),
+        (curves(FLAT - 5, FLAT - 4.9), "Yes.", "No."),
+        (curves(FALLING - 5, FALLING - 4.9), "Not yet.", "No."),
+        (curves(FALLING[:4], FALLING[:4]), "It cannot be said yet.", "No."),
+    ],
+)  # fmt: skip
+def test_what_curves_of_a_shape_say(made, converged, overfits):
+    found = answers(made)
+    assert found["Did it converge?"] == converged
+    assert found["Does it over-fit?"] == overfits
+    assert "Is the learning rate right?" not in found
+
+
+@pytest.mark.parametrize(
+    "train",
+    [[1.0, 2.0, math.nan], [1.0, math.inf, 0.5], FLAT[::-1], np.full(20, 0.7)],
+    ids=["nan", "inf", "up", "flat"],
+)
+def test_what_did_not_learn_is_told_to_step_less(train):
+    found = curves(train, train).diagnosis
+    assert [finding.good for finding in found] == [False]
+    assert found.advice[0].setting == "learning_rate"
+    assert found.advice[0].factor < 1
+
+
+def test_a_learning_rate_that_is_too_large_is_seen():
+    found = curves(FLAT * np.exp(0.3 * NOISE), FLAT)
+    assert answers(found)["Is the learning rate right?"] == "It looks too large."
+    quiet = curves(FLAT * np.exp(0.003 * NOISE), FLAT)
+    assert "Is the learning rate right?" not in answers(quiet)
+
+
+def test_errors_that_differ_are_a_gap_where_losses_are_close():
+    made = curves(FLAT, FLAT * 1.1)
+    for valid, said in ((0.11, "Somewhat."), (0.03, "No.")):
+        epochs = [Epoch(**{**vars(e), "train_error": 0.02, "valid_error": valid}) for e in made]
+        assert answers(History(epochs, best_epoch=60))["Does it over-fit?"] == said
+
+
+def test_layers_that_hardly_learn_are_named():
+    found = curves(FLAT, FLAT, norms={"layer1": 1e-6, "layer2": 0.5})
+    assert answers(found)["Do all layers learn?"] == "layer1 hardly does."
+    assert "Do all layers learn?" not in answers(curves(FLAT, FLAT, norms={"layer1": 0.1, "layer2": 0.5}))
+
+
+@pytest.mark.parametrize("scale", [1e-9, 1.0, 1e9])
+def test_the_unit_of_the_loss_does_not_matter(scale):
+    for train, valid in ((FALLING, FALLING * 1.1), (FLAT, FLAT * 2), (FLAT * np.exp(0.3 * NOISE), FLAT)):
+        assert answers(curves(train * scale, valid * scale)) == answers(curves(train, valid))
+
+
+def test_trainings_say_what_was_done_to_them():
+    """Of noise nothing can be learnt, so a network that fits it over-fits; one that is stopped early is not done."""
+    rng = np.random.default_rng(0)
+    x, noise = rng.normal(size=(200, 10)), rng.integers(0, 2, 200)
+    parts = (x[:100], noise[:100]), (x[100:], noise[100:])
+    over = fg.fit(fg.MLP([10, 64, 2], rng=0), *parts, epochs=80, rule="adam", learning_rate=0.02, progress=False)
+    assert answers(over)["Does it over-fit?"].startswith("Yes")
+    simple = (x[:100], (x[:100, 0] > 0).astype(int)), (x[100:], (x[100:, 0] > 0).astype(int))
+    early = fg.fit(fg.MLP([10, 8, 2], rng=0), *simple, epochs=20, learning_rate=0.01, progress=False)
+    assert answers(early)["Did it converge?"] == "Not yet."
+    assert early.diagnosis.advice[0].setting == "epochs"
+
+
+def test_a_training_that_early_stopping_ended_has_converged():
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(60, 4)), rng.integers(0, 2, 60)
+    found = fg.fit(fg.MLP([4, 8, 2], rng=0), (x[:30], y[:30]), (x[30:], y[30:]), epochs=200, learning_rate=0.05,
+                   early_stopping=4, progress=False)  # fmt: skip
+    assert len(found) < 200
+    assert answers(found)["Did it converge?"] == "Yes, early stopping ended it."
+
+
+def test_it_is_text_and_html():
+    found = curves(FALLING, FALLING * 2).diagnosis
+    assert str(found).startswith("Did it converge? Not yet. Over the last 6 epochs")
+    assert "\nTry: more epochs." in str(found)
+    html = found._repr_html_()
+    assert not read(html).wrong
+    assert "Not yet." in html
+    assert str(History().diagnosis) == "Did it converge? It cannot be said. No epoch was trained."
+
+
+X, Y = np.random.default_rng(0).normal(size=(40, 3)), np.arange(40) % 2
+
+
+def train(progress, **settings):
+    fg.fit(fg.MLP([3, 2], rng=0), (X, Y), epochs=20, checks=False, progress=progress, **settings)
+
+
+def test_a_terminal_gets_a_bar():
+    out = io.StringIO()
+    bar = progress_callback(None, Console(file=out, force_terminal=True, width=100))
+    assert isinstance(bar, Bar)
+    train(False, callbacks=[bar])
+    assert "20/20" in out.getvalue()
+    assert "objective" in out.getvalue()
+
+
+class Notebook:
+    """What IPython.display has: cells that are shown, and renewed by their handles."""
+
+    def __init__(self):
+        self.shown = []
+
+    def display(self, what, display_id):
+        assert display_id
+        self.update(what)
+        return self
+
+    def update(self, what):
+        self.shown.append(what._repr_html_())
+
+
+def test_a_notebook_gets_a_bar_without_widgets(monkeypatch):
+    notebook = Notebook()
+    monkeypatch.setitem(sys.modules, "IPython.display", notebook)
+    monkeypatch.setitem(sys.modules, "ipywidgets", None)
+    bar = progress_callback(None, Console(file=io.StringIO(), force_jupyter=True))
+    assert isinstance(bar, Cell)
+    train(False, callbacks=[bar])
+    assert '<progress value="0" max="20">' in notebook.shown[0]
+    assert '<progress value="20" max="20">' in notebook.shown[-1]
+    assert "epoch 20/20: objective 0." in notebook.shown[-1]
+    assert not any(read(page).wrong for page in notebook.shown)
+    assert len(notebook.shown) <= 22
+
+
+def test_a_notebook_without_handles_goes_on(monkeypatch):
+    silent = Notebook()
+    silent.display = lambda what, display_id: None
+    monkeypatch.setitem(sys.modules, "IPython.display", silent)
+    train(False, callbacks=[Cell()])
+
+
+def test_a_log_gets_a_line_for_every_tenth(caplog):
+    with caplog.at_level(logging.INFO, "flowgraph.training"):
+        train(None)
+    assert len(caplog.messages) == 10
+    assert caplog.messages[-1].startswith("epoch 20/20: objective 0.")
+
+
+def test_lines_are_printed_where_they_are_asked_for(capsys):
+    train(True, valid=(X, Y))
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 10
+    assert "valid" in lines[0]
+    assert "error" in lines[0]
+    train(False)
+    train(None)
+    assert not capsys.readouterr().out
+
+
+def test_without_rich_training_goes_on(monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "rich.console", None)
+    assert isinstance(progress_callback(None), Lines)
+    train(None)
+    train(True)
+    assert len(capsys.readouterr().out.splitlines()) == 10
+
+
+def test_the_bar_is_closed_after_an_error():
+    bar = progress_callback(None, Console(file=io.StringIO(), force_terminal=True))
+
+    def fail(trainer, epoch):
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        train(False, callbacks=[bar, fail])
+    assert bar.progress.finished or not bar.progress.live.is_started

@@ -1,4 +1,7 @@
-"""An independent value formula for every box: what a gradient test cannot see is a wrong fprop."""
+"""A value formula for every box, since what a gradient test cannot see is a wrong fprop.
+
+It is NumPy's own function where a box does what that does, and independent of the package everywhere.
+"""
 
 import importlib
 import importlib.util

@@ -120,12 +120,12 @@ def linspace(
     common = common_dtype(start, stop, 1.0)
     start, stop = as_box(start) * 1.0, as_box(stop) * 1.0
     gaps = num - 1 if endpoint else num
-    whole = stop - start
+    whole = (stop - start).astype(common)
     line = np.arange(num).reshape(-1, *(1,) * whole.ndim) / max(gaps, 1)
     samples = np.moveaxis(start * (1 - line) + stop * line, 0, axis).astype(common)
     if dtype is not None:
         samples = np.astype(np.floor(samples) if np.dtype(dtype).kind in "iu" else samples, dtype)
-    return (samples, whole / gaps if gaps > 0 else whole * np.nan) if retstep else samples
+    return (samples, whole / gaps if gaps > 0 else np.nan) if retstep else samples
 
 
 @implements(np.logspace)

@@ -69,7 +69,8 @@ def squares(a: Value, where: Value, axis: Axes | None, keepdims: bool, mean: Val
     """The sum of squared deviations from the mean over the mask, and the number of elements."""
     number = count_where(a, where, axis, True)
     if mean is None:
-        mean = np.sum(masked(a, where, 0), axis=axis, keepdims=True) / one_at_zero(number).astype(a.dtype)
+        total = np.sum(masked(a, where, 0), axis=axis, keepdims=True)
+        mean = total / one_at_zero(number).astype(total.dtype)
     distance = masked(a - mean, where, 0)
     total = np.sum(np.real(np.conj(distance) * distance), axis=axis, keepdims=keepdims)
     return total, count_where(a, where, axis, keepdims).astype(total.dtype)

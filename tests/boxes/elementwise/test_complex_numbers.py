@@ -1,4 +1,4 @@
-"""Complex values inside a real loss: the convention, by hand, by differences on every box, and against PyTorch."""
+"""Complex values inside a real loss: by hand, by differences on every box, against PyTorch; what is refused."""
 
 import warnings
 
@@ -7,15 +7,13 @@ import pytest
 
 import flowgraph as fg
 from flowgraph.errors import NotDifferentiableError
-from flowgraph.functional import grad, hvp, jvp, value_and_grad
+from flowgraph.functional import elementwise_grad, grad, hvp, jvp, value_and_grad
 from flowgraph.testing.declared import one_gradient_per_child, shape_and_dtype_as_built
 from flowgraph.testing.second_order import gradient_graph_equals_bprop, second_derivative
 from flowgraph.testing.slopes import gradient_by_central_differences
 from tests.cases import cases
 
 Z = np.array([3.0 + 4.0j, -1.0j, -0.5 + 0.2j])
-
-
 COMPLEX = {
     *(
         "Add",
@@ -36,8 +34,6 @@ COMPLEX = {
     *("L1", "L2", "Erf", "Erfc", "XLogY", "BesselJ"),
 }
 """Boxes that have to take complex children; the others may refuse them, but give no wrong gradient."""
-
-
 BOXES = {
     name: cls
     for name, cls in fg.registry.items()
@@ -257,3 +253,50 @@ def test_a_plan_descends_in_complex_parameters():
     losses = [float(step()[0]) for _ in range(5)]
     assert losses == sorted(losses, reverse=True)
     assert losses[0] == pytest.approx(float(fg.Graph(loss).fprop({z: Z})))
+
+
+class TestErrors:
+    def test_a_complex_output_has_no_gradient_by_itself(self):
+        z = fg.Parameter(Z, name="z")
+        loss = fg.sum(z)
+        with pytest.raises(fg.FlowgraphError, match=r"dtype complex128, and only a real value .* take np.real"):
+            fg.Graph(loss).fprop().bprop()
+        with pytest.raises(fg.FlowgraphError, match=r"dtype complex128, and only a real value .* take np.real"):
+            fg.gradient(loss, [z])
+        for transform in (grad, elementwise_grad):
+            with pytest.raises(fg.FlowgraphError, match=r"dtype complex128, and only a real value .* return np.real"):
+                transform(np.sum)(Z)
+
+    def test_matrices_of_complex_values_are_refused(self):
+        z = fg.Parameter(Z, name="z")
+        with pytest.raises(fg.FlowgraphError, match=r"jacobian: Multiply .* dtype complex128, needs real values"):
+            fg.jacobian(z * z, [z])
+        with pytest.raises(fg.FlowgraphError, match=r"hessian: Parameter 'z' .*; differentiate np.real and np.imag"):
+            fg.hessian(fg.sum(np.abs(z)), [z])
+        with pytest.raises(fg.FlowgraphError, match=r"jacobian: Parameter 'z' has dtype complex128"):
+            fg.jacobian(np.abs(z), [z], mode="columns")
+
+    def test_a_complex_gradient_of_a_real_output_is_refused(self):
+        x = fg.Parameter([1.0, 2.0], name="x")
+        with pytest.raises(fg.FlowgraphError, match=r"grad= of .* has dtype complex128, needs float64"):
+            fg.Graph(x * x).fprop().bprop(grad=[1j, 2.0])
+        z = fg.Input("z", shape=(2,), dtype=complex)
+        with pytest.raises(fg.FlowgraphError, match="grad= has dtype complex128, needs float64 of Multiply"):
+            fg.gradient(x * x, [x], z)
+
+    def test_losses_take_real_numbers(self):
+        z = fg.Input("z", shape=(2,), dtype=complex)
+        with pytest.raises(fg.FlowgraphError, match=r"found complex numbers, needs real ones; .* np.abs"):
+            fg.SquaredError(z, [1.0, 2.0])
+
+    def test_a_bprop_of_another_precision_is_still_found_out(self):
+        class Wide(fg.Elementwise):
+            def fprop(self, z):
+                return np.abs(z)
+
+            def bprop(self, grad, h, z):
+                return (grad.astype(np.complex128),)
+
+        z = fg.Parameter(Z.astype(np.complex64))
+        with pytest.raises(fg.FlowgraphError, match="dtype complex128 for child 'z', needs complex64"):
+            fg.Graph(fg.sum(Wide(z))).fprop().bprop()

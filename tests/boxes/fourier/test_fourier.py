@@ -1,15 +1,18 @@
-"""np.fft on boxes: every function called as NumPy calls it, its gradient and Hessian products, sizes that vary."""
+"""np.fft and signals on boxes: gradients and Hessian products, sizes that vary, refusals."""
+
+from functools import partial
 
 import numpy as np
 import pytest
 
 import flowgraph as fg
+from flowgraph.errors import ShapeError, UsageError
 from flowgraph.functional import grad, hessian, hvp
+from tests.boxes.numpy_calls import assert_every_batch
 
 RNG = np.random.default_rng(0)
 A = RNG.normal(size=(3, 4, 5))
 C = A + 1j * RNG.normal(size=A.shape)
-
 CALLS = [
     *((name, A if name in ("rfft", "ihfft") else C, {"n": n, "axis": axis, "norm": norm})
       for name in ("fft", "ifft", "rfft", "irfft", "hfft", "ihfft")
@@ -182,3 +185,47 @@ def test_the_dtype_does_not_depend_on_the_sizes_and_is_found_without_them(name, 
             assert box.dtype == transform(np.ones((4, 4, 4), dtype), s=s, axes=axes).dtype
         large = transform(fg.Input("x", shape=(4, 4, 4)), s=(10**5,) * len(axes), axes=axes)
         assert large.shape[axes[0]] in (10**5, 10**5 // 2 + 1)
+
+
+KERNEL = np.array([1.0, -2.0, 0.5])
+
+
+@pytest.mark.parametrize("function", [np.convolve, np.correlate])
+@pytest.mark.parametrize(("mode", "shape"), [("full", ("N+2",)), ("same", ("N",)), ("valid", ("N-2",))])
+def test_every_batch(function, mode, shape):
+    assert assert_every_batch(lambda x: function(x, KERNEL, mode), ("N",), batches=(3, 7)) == [shape]
+    assert assert_every_batch(lambda x: function(KERNEL, x, mode), ("N",), batches=(3, 7)) == [shape]
+
+
+def test_two_signals_that_follow_the_batch():
+    assert assert_every_batch(np.convolve, ("N",), ("M",), batches=(1, 7)) == [("M+N-1",)]
+    assert assert_every_batch(lambda x: np.correlate(x, x), ("N",), batches=(1, 7)) == [(1,)]
+    x, y = fg.Input("x", shape=("N",)), fg.Input("y", shape=("M",))
+    for call in (partial(np.convolve, mode="valid"), np.correlate):
+        with pytest.raises(UsageError, match=r"signals of . and . elements, and which one is longer is not known"):
+            call(x, y)
+    with pytest.raises(UsageError, match="mode='same' for N elements"):
+        np.convolve(x, x, "same")
+    with pytest.raises(ShapeError, match="found 3 elements of v and 2 of a, needs v no longer"):
+        fg.Graph(np.convolve(x, KERNEL, "valid")).fprop(x=[1.0, 2.0])
+
+
+@pytest.mark.parametrize(
+    ("build", "error", "text"),
+    [
+        (lambda x: np.convolve(x, KERNEL, "wide"), UsageError, "mode='wide', needs one of valid, same, full"),
+        (lambda x: np.convolve(x, np.ones((2, 2))), ShapeError, "needs two one-dimensional arrays that are not empty"),
+        (lambda x: np.convolve(x, []), ShapeError, "needs two one-dimensional arrays that are not empty"),
+        (lambda x: fg.Correlate(x, np.ones(5)), ShapeError, "found 5 elements of v and 3 of a, needs v no longer"),
+        (lambda x: np.unwrap(x, axis=1), ShapeError, "axis"),
+        (lambda x: np.unwrap(x, period=0), UsageError, "period=0"),
+        (
+            lambda x: np.unwrap(x, period=fg.Input("t")),
+            UsageError,
+            "period=<Input .*, needs a number, such as",
+        ),
+    ],
+)
+def test_what_does_not_fit_is_refused_where_it_is_written(build, error, text):
+    with pytest.raises(error, match=text):
+        build(fg.Parameter(KERNEL, name="x"))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import flowgraph as fg
-from flowgraph.errors import DtypeError, ShapeError, UnsupportedError, UsageError
+from flowgraph.errors import UsageError
 from tests.boxes.numpy_calls import assert_as_numpy, assert_every_batch
 
 X = np.array([[-0.7, 0.1, 1.9], [-2.0, 0.4, 3.0]])
@@ -47,20 +47,6 @@ def test_one_point_two_in_one_place_and_nan():
 def test_every_batch():
     assert assert_every_batch(lambda x: np.interp(x, XP, FP), ("N", 3)) == [("N", 3)]
     assert assert_every_batch(lambda f: np.interp(X, np.sort(f), f), ("N",), batches=(2, 7)) == [(2, 3)]
-
-
-@pytest.mark.parametrize(
-    ("build", "error", "text"),
-    [
-        (lambda x: np.interp(x, XP, FP[:2]), ShapeError, "needs xp and fp with one axis each and of the same length"),
-        (lambda x: np.interp(x, XP, FP, period=0), UsageError, "period=0, needs a number other than 0"),
-        (lambda x: np.interp(x, XP, FP * 1j), UnsupportedError, "complex numbers, needs real ones"),
-        (lambda x: fg.Interp(x, XP, FP * 1j), DtypeError, "complex numbers, needs real ones"),
-    ],
-)
-def test_what_does_not_fit_is_refused_where_it_is_written(build, error, text):
-    with pytest.raises(error, match=text):
-        build(fg.Parameter(X, name="x"))
 
 
 def test_places_out_of_order_are_refused_in_a_run():

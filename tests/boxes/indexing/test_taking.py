@@ -1,44 +1,14 @@
-"""Elements taken by place: NumPy's call forms, places and masks that are boxes, sorting."""
+"""Elements taken, chosen, searched and set by place: sorting, masks that are boxes, every batch, refusals."""
 
 import numpy as np
 import pytest
 
 import flowgraph as fg
-from flowgraph.errors import IndexingError, ShapeError, UnsupportedError, UsageError
-from tests.boxes.numpy_calls import assert_every_batch, assert_multilinear_as_numpy
+from flowgraph.errors import IndexingError, ShapeError, UsageError
+from tests.boxes.numpy_calls import assert_as_numpy, assert_every_batch, listed
 
 A = np.random.default_rng(0).normal(size=(2, 3, 4))
-MASK = A > 0
-
-
-@pytest.mark.parametrize(
-    "function",
-    [
-        lambda a: np.take(a, [0, -1, 0]),
-        lambda a: np.take(a, 3),
-        lambda a: np.take(a, [[0, 1], [1, 0]], axis=0),
-        lambda a: np.take(a, 2, axis=-1),
-        lambda a: np.take(a, np.array([], int), axis=1),
-        lambda a: np.take(a, [-9, 2, 30], mode="wrap"),
-        lambda a: np.take(a, [[-9, 2], [30, 1]], 1, None, "clip"),
-        lambda a: np.take_along_axis(a, np.array([[[0], [0], [3]]]), axis=2),
-        lambda a: np.take_along_axis(a, np.array([[[2, 0, 1, 2]]]), axis=1),
-        lambda a: np.take_along_axis(a, np.array([5, 5, -1]), axis=None),
-        lambda a: np.compress([False, True], a, axis=0),
-        lambda a: np.compress([True, False, True], a),
-        lambda a: np.extract(MASK, a),
-        lambda a: np.extract([1, 0, 1], a[0, 0]),
-        lambda a: a.take([0, 0], axis=1),
-        lambda a: a.repeat(2, axis=1),
-        lambda a: a.diagonal(1, 1, 2),
-        lambda a: a.trace(),
-        lambda a: np.delete(a, 1, axis=1),
-        lambda a: np.delete(a, [0, -1]),
-        lambda a: np.delete(a, slice(1, 3), axis=2),
-    ],
-)
-def test_numpys_call_forms(function):
-    assert_multilinear_as_numpy(function, A)
+MATRIX = np.random.default_rng(0).normal(size=(3, 4))
 
 
 @pytest.mark.parametrize("axis", [None, 0, 1, -1])
@@ -94,25 +64,176 @@ def test_places_that_are_boxes():
     np.testing.assert_array_equal(fg.Graph(positive).fprop()[positive], [3, 4, 5])
 
 
+def test_a_number_outside_is_refused_in_a_run():
+    box = np.choose(fg.Input("n", shape=("N",), dtype=int), [1.0, 2.0])
+    with pytest.raises(ValueError, match="invalid entry in choice array"):
+        fg.Graph(box).fprop(n=[0, 2])
+
+
+def test_what_a_function_gives_elsewhere_does_not_leak():
+    x = fg.Parameter([-4.0, 0.0, 4.0], name="x")
+    box = np.piecewise(x, [x > 0], [np.sqrt, 0.0])
+    with np.errstate(all="raise"):
+        run = fg.Graph(box).fprop()
+        np.testing.assert_array_equal(run[box], [0, 0, 2])
+        np.testing.assert_array_equal(run.bprop([1.0, 1.0, 1.0])[x], [0, 0, 0.25])
+    chosen = np.select([x > 0], [np.where(x > 0, x, 1.0) ** 0.5], 0.0)
+    np.testing.assert_array_equal(fg.Graph(chosen).fprop().bprop([1.0, 1.0, 1.0])[x], [0, 0, 0.25])
+
+
+def test_a_plan_of_a_gradient_through_masks():
+    x = fg.Parameter(MATRIX, name="x")
+    loss = np.sum(np.piecewise(x, [x < 0], [np.square, np.exp]) ** 2)
+    (grad,) = fg.gradient(loss, [x])
+    (found,) = fg.compile([grad])()
+    np.testing.assert_allclose(found, np.where(MATRIX < 0, 4 * MATRIX**3, 2 * np.exp(2 * MATRIX)))
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda a: np.select([a > 0, a > -1], [a**2, 3], default=a[:, :1]),
+        lambda a: np.select([MATRIX > 0], [a[:, :1]], a[0]),
+        lambda a: np.piecewise(a, [a < -0.5, a > 1], [lambda v, k, b: k * v * v + b, lambda v, k, b: b], 3.0, b=2.0),
+        lambda a: np.piecewise(a[0], [True, False, True, False], [np.square, np.exp]),
+        lambda a: np.piecewise(a[0], a[0] < 0, [np.square, np.exp]),
+        lambda a: np.piecewise(a[0, 0], [a[0, 0] < 0], [np.square, np.exp]),
+    ],
+)
+def test_choices_between_boxes_and_under_conditions_of_every_form(function):
+    assert_as_numpy(function, MATRIX)
+    assert_as_numpy(function, MATRIX[::-1, ::-1])
+
+
+def test_choices_in_every_batch():
+    assert assert_every_batch(lambda x: np.select([x > 0, x > -1], [x**2, np.sin(x)], x), ("N", 3)) == [("N", 3)]
+    assert assert_every_batch(lambda x: np.piecewise(x, [x > 0], [np.sqrt, np.square]), ("N", 3)) == [("N", 3)]
+    n = fg.Input("n", shape=("N",), dtype=int)
+    x = fg.Input("x", shape=("N",))
+    box = np.choose(n, [x, x * x])
+    (grad,) = fg.gradient(np.sum(box), [x])
+    for size in (0, 1, 7):
+        a, numbers = np.arange(1.0, size + 1), np.arange(size) % 2
+        run = fg.Graph(grad).fprop(x=a, n=numbers)
+        np.testing.assert_array_equal(run[grad], np.where(numbers == 0, 1, 2 * a))
+
+
+RNG = np.random.default_rng(0)
+TWICE = np.array([0, 2, 0, -1])
+INDICES = [
+    1, -1, (slice(None), 2), (slice(None, None, -2), slice(1, 3)), ..., (..., None, 0), TWICE, [2, 2], (TWICE, TWICE),
+    (slice(None), TWICE), MATRIX > 0, (MATRIX[:, 0] > -9, TWICE[:3]), (1, TWICE), np.array([[0, 1], [1, 1]]), [],
+    (2, 3),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("function", [fg.set_at, fg.add_at])
+@pytest.mark.parametrize("index", INDICES, ids=str)
+def test_every_index(function, index):
+    full = RNG.normal(size=MATRIX[index].shape)
+    assert_as_numpy(lambda a, v: function(a, index, v), MATRIX, full)
+    assert_as_numpy(lambda a, v: function(a, index, v), MATRIX[::-1, ::-1], full)
+    assert_as_numpy(lambda a, v: function(a, index, v), MATRIX, np.array(2.5))
+    assert_as_numpy(lambda v: function(MATRIX, index, v), full)
+    assert_as_numpy(lambda a: function(a, index, 1), MATRIX.astype("float32"))
+    assert_as_numpy(lambda a: function(a, index, 2), (9 * MATRIX).astype(int))
+
+
+def test_the_last_of_several_values_for_one_place_is_taken():
+    a, v = fg.Parameter(np.zeros(3), name="a"), fg.Parameter([1.0, 2.0, 3.0], name="v")
+    box = fg.set_at(a, [1, 1, 0], v)
+    run = fg.Graph(box).fprop()
+    np.testing.assert_array_equal(run[box], [3, 2, 0])
+    grads = run.bprop([10.0, 20.0, 30.0])
+    np.testing.assert_array_equal(grads[a], [0, 0, 30])
+    np.testing.assert_array_equal(grads[v], [0, 20, 10])
+    box = fg.add_at(a, [1, 1, 0], v)
+    run = fg.Graph(box).fprop()
+    np.testing.assert_array_equal(run[box], [3, 3, 0])
+    np.testing.assert_array_equal(run.bprop([10.0, 20.0, 30.0])[v], [20, 20, 10])
+
+
+def test_what_is_replaced_gets_an_exact_0():
+    x = fg.Parameter([0.0, 4.0], name="x")
+    run = fg.Graph(fg.sum(np.log(fg.set_at(x, x <= 0, 1.0)))).fprop()
+    np.testing.assert_array_equal(run.bprop()[x], [0, 0.25])
+
+
+def test_a_mask_that_takes_another_number_of_values_is_refused_in_a_run():
+    box = fg.SetAt(np.zeros(3), np.ones(2), fg.Input("m", shape=(3,), dtype=bool), index=("array",))
+    with pytest.raises(ShapeError, match=r"found value of shape \(2,\), needs \(1,\)"):
+        fg.Graph(box).fprop(m=[True, False, False])
+
+
+def test_assignments_in_every_batch():
+    for function in (fg.set_at, fg.add_at):
+        assert assert_every_batch(lambda x, f=function: f(x, (slice(None), [0, 2, 0]), x), ("N", 3)) == [("N", 3)]
+        assert assert_every_batch(lambda x, f=function: f(x, x > 0, 2.0), ("N", 3)) == [("N", 3)]
+    places = fg.Input("k", shape=("N",), dtype=int)
+    x = fg.Input("x", shape=("N", 3))
+    box = fg.set_at(x, (fg.arange_like(x), places), 0.0)
+    assert box.shape == ("N", 3)
+    found = fg.Graph(box).fprop(x=np.ones((2, 3)), k=[2, 0])[box]
+    np.testing.assert_array_equal(found, [[1, 1, 0], [0, 1, 1]])
+
+
+def test_what_does_not_fit_is_refused_where_it_is_written():
+    x = fg.Parameter(MATRIX, name="x")
+    with pytest.raises(IndexingError, match="the index 3 lies outside"):
+        fg.set_at(x, 3, 0.0)
+    with pytest.raises(ShapeError, match=r"the index takes \(4,\) of a, and value is \(3,\)"):
+        fg.SetAt(x, np.ones(3), index=(0,))
+    with pytest.raises(IndexingError, match="in index="):
+        fg.SetAt(x, np.ones(3), index=(0.5,))
+    with pytest.raises((ShapeError, ValueError)):
+        fg.Graph(fg.add_at(x, 0, np.ones(3))).fprop()
+
+
+EDGES = np.array([-1.0, 0.0, 0.0, 1.0])
+
+
+@pytest.mark.parametrize("function", [np.nonzero, np.flatnonzero, np.argwhere])
+@pytest.mark.parametrize("a", [MATRIX > 0, MATRIX[0] > 0, np.zeros((2, 3)), np.array([0, 2, 0]), np.zeros((0, 3))])
+def test_what_is_not_zero(function, a):
+    boxes, needed = listed(function(fg.Constant(a))), listed(function(a))
+    assert len(boxes) == len(needed)
+    assert boxes[0].shape[0].unknown
+    run = fg.Graph(*boxes).fprop()
+    for box, places in zip(boxes, needed, strict=True):
+        assert box.dtype == places.dtype
+        np.testing.assert_array_equal(run[box], places)
+
+
+def test_what_is_taken_at_places_gets_gradients():
+    x = fg.Input("x", shape=("N", 3))
+    loss = np.sum(x[np.nonzero(x > 0)] ** 2)
+    (grad,) = fg.gradient(loss, [x])
+    for n in (0, 1, 5):
+        a = np.random.default_rng(n).normal(size=(n, 3))
+        np.testing.assert_array_equal(fg.Graph(grad).fprop(x=a)[grad], np.where(a > 0, 2 * a, 0))
+
+
+def test_no_gradient_passes_a_place():
+    x = fg.Parameter(MATRIX, name="x")
+    with pytest.raises(fg.FlowgraphError, match="cut at SearchSorted"):
+        fg.Graph(fg.sum(np.searchsorted(EDGES, x) * 1.0)).fprop().bprop()
+
+
 @pytest.mark.parametrize(
     ("build", "error", "text"),
     [
-        (lambda x: np.take(x, [7]), IndexingError, "the index 7 lies outside an axis of 6"),
-        (lambda x: np.take(x, [7], mode="any"), UsageError, "mode='any', needs one of raise, wrap, clip"),
-        (lambda x: np.take(x, [0], axis=2), ShapeError, "axis = "),
-        (lambda x: np.take(x, [0.5]), IndexingError, "an index of dtype float64"),
-        (lambda x: np.take_along_axis(x, np.array([0]), 1), ShapeError, "needs integers with 2 axes"),
-        (lambda x: np.take_along_axis(x, x, 1), ShapeError, "needs integers"),
-        (lambda x: np.take_along_axis(x, np.zeros((4, 1), int), 1), ShapeError, "other than 1 do not broadcast"),
-        (
-            lambda x: np.delete(x, fg.Input("k", dtype=int), 0),
-            UsageError,
-            "as places, needs numbers known before a run",
-        ),
-        (lambda x: np.sort(x, order="f"), UnsupportedError, "order="),
-        (lambda x: np.argsort(x, axis=2), ShapeError, "axis = "),
+        (lambda x: np.searchsorted(x, 0.5), ShapeError, "found 2 axes to search in, needs one"),
+        (lambda x: np.searchsorted(EDGES, x, side="middle"), UsageError, "side='middle', needs 'left' or 'right'"),
+        (lambda x: np.digitize(x, x), ShapeError, "bins with 2 axes, needs one"),
+        (lambda x: np.nonzero(x[0, 0]), ShapeError, r"found no axes.*use np\.atleast_1d"),
     ],
 )
-def test_what_does_not_fit_is_refused_where_it_is_written(build, error, text):
+def test_a_search_that_does_not_fit_is_refused_where_it_is_written(build, error, text):
     with pytest.raises(error, match=text):
-        build(fg.Parameter(np.ones((2, 3)), name="x"))
+        build(fg.Parameter(MATRIX, name="x"))
+
+
+def test_edges_that_are_not_in_order_are_refused_in_a_run():
+    box = np.digitize(fg.Constant(MATRIX), [0.0, 2.0, 1.0])
+    with pytest.raises(ValueError, match="monotonically"):
+        fg.Graph(box).fprop()

@@ -29,68 +29,24 @@ SQUARE, STACK, TALL, WIDE = normal(3, 3), normal(2, 3, 3), normal(2, 5, 3), norm
 
 
 @pytest.mark.parametrize(
-    ("function", "arrays"),
+    "function",
     [
-        (lambda a: np.linalg.cholesky(positive(a)), [STACK]),
-        (lambda a: np.linalg.cholesky(positive(a), upper=True), [STACK]),
-        (lambda a: np.linalg.qr(a), [SQUARE]),
-        (lambda a: np.linalg.qr(a), [TALL]),
-        (lambda a: np.linalg.qr(a), [WIDE]),
-        (lambda a: np.linalg.qr(a)[0], [WIDE]),
-        (lambda a: np.linalg.qr(a).R, [TALL]),
-        (lambda a: np.linalg.qr(a, "r"), [TALL]),
-        (lambda a: np.linalg.qr(a, mode="r"), [WIDE]),
-        (lambda a: np.linalg.qr(a, mode="complete"), [WIDE]),
-        (lambda a: np.linalg.svd(a, full_matrices=False), [TALL]),
-        (lambda a: np.linalg.svd(a, full_matrices=False), [WIDE]),
-        (lambda a: np.linalg.svd(a, full_matrices=False)[0], [TALL]),
-        (lambda a: np.linalg.svd(a, False).Vh, [TALL]),
-        (lambda a: np.linalg.svd(a), [STACK]),
-        (lambda a: np.linalg.svd(a).S, [WIDE]),
-        (lambda a: np.linalg.svd(a)[0][..., :3], [TALL]),
-        (lambda a: np.linalg.svd(a, compute_uv=False), [TALL]),
-        (np.linalg.svdvals, [WIDE]),
-        (lambda a: np.linalg.svd(a + a.mT, hermitian=True), [STACK]),
-        (lambda a: np.linalg.svd(a, compute_uv=False, hermitian=True), [STACK]),
-        (lambda a: np.linalg.eigh(a), [STACK]),
-        (lambda a: np.linalg.eigh(a, "U"), [STACK]),
-        (lambda a: np.linalg.eigh(a, UPLO="u").eigenvectors, [SQUARE]),
-        (np.linalg.eigvalsh, [STACK]),
-        (lambda a: np.linalg.eigvalsh(a, UPLO="U"), [STACK]),
-        (lambda a: np.abs(np.linalg.eigvals(a) - 0.7), [STACK]),
-        (lambda a: np.real(np.sum(np.linalg.eig(a)[0] ** 3)), [STACK]),
-        (lambda a: np.abs(np.linalg.eig(a).eigenvectors), [STACK]),
+        lambda a: np.abs(np.linalg.eigvals(a) - 0.7),
+        lambda a: np.real(np.sum(np.linalg.eig(a)[0] ** 3)),
+        lambda a: np.abs(np.linalg.eig(a).eigenvectors),
+        lambda a: np.linalg.cholesky(positive(a), upper=True),
+        lambda a: np.linalg.qr(a[..., :2, :])[0],
+        lambda a: np.linalg.svd(a + a.mT, hermitian=True),
+        lambda a: np.linalg.svd(a, compute_uv=False, hermitian=True),
+        lambda a: np.linalg.pinv(a + a.mT, hermitian=True),
+        lambda a: np.linalg.tensorsolve(np.reshape(a[0] @ a[1], (3, 3, 1)), a[0, 0], axes=(0,)),
+        lambda a: np.real(polar(a + 1j * a.mT)),
+        lambda a: np.abs(np.linalg.eig(a + 1j * a.mT)[1]),
+        lambda a: np.abs(np.linalg.svd(a + 1j * a.mT, False)[2]),
     ],
 )
-def test_numpys_call_forms(function, arrays):
-    assert_as_numpy(function, *arrays, rtol=1e-9)
-
-
-@pytest.mark.parametrize(
-    ("function", "shape"),
-    [
-        (lambda a: np.linalg.cholesky(positive(a)), (2, 3, 3)),
-        (lambda a: np.linalg.cholesky(positive(a), upper=True), (3, 3)),
-        (lambda a: np.linalg.qr(a)[0], (4, 3)),
-        (lambda a: np.linalg.qr(a)[1], (2, 3, 4)),
-        (lambda a: np.linalg.qr(a)[0] @ np.linalg.qr(a)[1][..., :2], (3, 3)),
-        (lambda a: np.linalg.svdvals(a), (4, 3)),
-        (lambda a: np.abs(np.linalg.svd(a)[0]), (3, 3)),
-        (lambda a: np.abs(np.linalg.svd(a, False)[2]), (4, 2)),
-        (lambda a: polar(a), (2, 3, 4)),
-        (lambda a: polar(a.mT), (2, 3, 4)),
-        (lambda a: np.linalg.eigvalsh(a), (3, 3)),
-        (lambda a: np.abs(np.linalg.eigh(a, "U")[1]), (2, 3, 3)),
-        (lambda a: np.linalg.eigvals(a), (3, 3)),
-        (lambda a: np.abs(np.linalg.eig(a)[1]), (2, 3, 3)),
-    ],
-)
-def test_complex_matrices(function, shape):
-    def parts(a, b):
-        h = function(a + 1j * b)
-        return np.real(h), np.imag(h)
-
-    assert_as_numpy(parts, normal(*shape), normal(*shape), rtol=1e-9)
+def test_what_is_left_open_cancels_in_what_is_asked(function):
+    assert_as_numpy(function, STACK, rtol=1e-9)
 
 
 def test_a_triangle_that_is_not_read_has_no_gradient():

@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 
 import flowgraph as fg
 from flowgraph.boxes.linear_algebra.einsum import explicit
-from flowgraph.errors import ShapeError, UsageError
 from tests.boxes.numpy_calls import assert_every_batch, assert_multilinear_as_numpy
 
 RNG = np.random.default_rng(0)
@@ -110,22 +109,3 @@ def test_a_box_with_explicit_subscripts_counts_its_work():
 def test_subscripts_are_written_out():
     assert explicit("...ij,...jk", [3, 4]) == "bij,abjk->abik"
     assert explicit("ba", [2]) == "ba->ab"
-
-
-@pytest.mark.parametrize(
-    ("build", "error", "text"),
-    [
-        (lambda x: np.einsum("ij,jk->ik", x), UsageError, "found 1 operands for the subscripts"),
-        (lambda x: np.einsum("ijk->i", x), ShapeError, "do not name the axes"),
-        (lambda x: np.einsum("ijk...->i", x), UsageError, "name more axes than the operands have"),
-        (lambda x: np.einsum("i...->i", x), UsageError, "needs the '...' of the operands"),
-        (lambda x: np.einsum("ij->k", x), UsageError, "from the operands"),
-        (lambda x: np.einsum("ij->ii", x), UsageError, "once each"),
-        (lambda x: np.einsum("i1->i", x), UsageError, "needs letters"),
-        (lambda x: np.einsum("ij,jk->ik", x, x), ShapeError, "the label 'j' has the sizes 3 and 2"),
-        (lambda x: fg.Einsum(x, subscripts="...->..."), UsageError, "np.einsum understands the other forms"),
-    ],
-)
-def test_what_does_not_fit_is_refused_where_it_is_written(build, error, text):
-    with pytest.raises(error, match=text):
-        build(fg.Parameter(np.ones((2, 3)), name="x"))

@@ -24,90 +24,10 @@ SQUARE, STACK = regular(), regular(2)
 SINGULAR = np.array([[1.0, 2.0, 3.0], [0.5, -1.0, 0.0], [1.5, 1.0, 3.0]])
 
 
-@pytest.mark.parametrize(
-    ("function", "arrays"),
-    [
-        (np.linalg.inv, [SQUARE]),
-        (np.linalg.inv, [STACK]),
-        (np.linalg.det, [SQUARE]),
-        (np.linalg.det, [STACK]),
-        (lambda a: np.linalg.slogdet(a)[1], [STACK]),
-        (lambda a: np.linalg.slogdet(a).logabsdet, [-SQUARE]),
-        (np.linalg.solve, [SQUARE, normal(3)]),
-        (np.linalg.solve, [SQUARE, normal(3, 2)]),
-        (np.linalg.solve, [STACK, normal(3)]),
-        (np.linalg.solve, [STACK, normal(2, 3, 1)]),
-        (np.linalg.solve, [STACK, normal(4, 1, 3, 2)]),
-        (np.linalg.pinv, [normal(4, 2)]),
-        (np.linalg.pinv, [normal(2, 3, 4)]),
-        (lambda a: np.linalg.pinv(a, 0.6), [np.diag([2.0, 1.5, 1.0]) + normal(3, 3) / 30]),
-        (lambda a: np.linalg.pinv(a, rtol=0.6), [np.diag([2.0, 1.5, 1.0]) + normal(3, 3) / 30]),
-        (lambda a: np.linalg.pinv(a, rtol=None), [normal(2, 4)]),
-        (lambda a: np.linalg.pinv(a + a.mT, hermitian=True), [normal(3, 3)]),
-        (lambda a, b: np.linalg.lstsq(a, b)[:2], [normal(5, 2), normal(5)]),
-        (lambda a, b: np.linalg.lstsq(a, b)[:2], [normal(5, 2), normal(5, 3)]),
-        (lambda a, b: np.linalg.lstsq(a, b, None)[0], [normal(2, 5), normal(2)]),
-        (lambda a, b: np.linalg.lstsq(a, b, rcond=-1)[0], [normal(3, 3), normal(3, 2)]),
-        (lambda a, b: np.linalg.lstsq(a, b)[3] * b[:2], [normal(5, 2), normal(5)]),
-        (lambda a: np.linalg.matrix_power(a, 1), [STACK]),
-        (lambda a: np.linalg.matrix_power(a, 3), [STACK]),
-        (lambda a: np.linalg.matrix_power(a, 6), [SQUARE]),
-        (lambda a: np.linalg.matrix_power(a, -2), [SQUARE]),
-        (np.linalg.tensorinv, [normal(2, 3, 3, 2)]),
-        (lambda a: np.linalg.tensorinv(a, ind=1), [normal(6, 3, 2)]),
-        (np.linalg.tensorsolve, [normal(2, 3, 3, 2), normal(2, 3)]),
-        (lambda a, b: np.linalg.tensorsolve(a, b, axes=(0, 2)), [normal(3, 2, 2, 3), normal(2, 3)]),
-        (lambda a, b, c: np.linalg.multi_dot([a, b, c]), [normal(3), normal(3, 4), normal(4)]),
-    ],
-)
-def test_numpys_call_forms(function, arrays):
-    assert_as_numpy(function, *arrays, rtol=1e-9)
-
-
-def parts(h):
-    return np.real(h), np.imag(h)
-
-
-@pytest.mark.parametrize(
-    "function",
-    [
-        lambda a, b: parts(np.linalg.inv(a + 1j * b)),
-        lambda a, b: parts(np.linalg.det(a + 1j * b)),
-        lambda a, b: parts(np.linalg.solve(a + 1j * b, b[..., :1] - 1j * a[..., 1:2])),
-        lambda a, b: parts(np.linalg.solve(a, b[..., :1] - 1j * a[..., 1:2])),
-        lambda a, b: parts(np.linalg.pinv((a + 1j * b)[..., :2])),
-        lambda a, b: parts(np.linalg.pinv((a + 1j * b)[..., :2, :], rtol=0.4)),
-        lambda a, b: (*parts(np.linalg.slogdet(a + 1j * b)[0]), np.linalg.slogdet(a + 1j * b)[1]),
-        lambda a, b: parts(np.linalg.slogdet(a + 1j * b)[0]),
-        lambda a, b: parts(np.linalg.matrix_power(a + 1j * b, -2)),
-    ],
-)
-def test_complex_matrices(function):
-    assert_as_numpy(function, STACK, normal(2, 3, 3), rtol=1e-9)
-
-
 def test_determinants_of_singular_matrices():
     assert_as_numpy(np.linalg.det, np.stack([SINGULAR, SQUARE]))
     assert_as_numpy(np.linalg.det, np.stack([np.outer([1.0, -2, 0.5], [0.4, 1, -1]), np.zeros((3, 3))]))
     assert_as_numpy(np.linalg.det, np.array([[0.0]]))
-
-
-@pytest.mark.parametrize(
-    "function",
-    [
-        np.linalg.matrix_rank,
-        lambda a: np.linalg.matrix_rank(a, 5.0),
-        lambda a: np.linalg.matrix_rank(a, np.array([1.0, 5.0])),
-        lambda a: np.linalg.matrix_rank(a, rtol=0.5),
-        lambda a: np.linalg.matrix_rank(a, hermitian=True),
-        lambda a: np.linalg.matrix_rank(a[0, 0]),
-    ],
-)
-def test_ranks(function):
-    a = np.stack([SINGULAR, SQUARE])
-    box = function(fg.Parameter(a))
-    assert box.dtype.kind == "i"
-    np.testing.assert_array_equal(fg.Graph(box).fprop()[box], function(a))
 
 
 @pytest.mark.parametrize("scale", [1.0, 1e-3, 1e-110])

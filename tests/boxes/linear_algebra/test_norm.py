@@ -34,29 +34,12 @@ def test_norms_of_matrices(ord, keepdims):
         assert_as_numpy(lambda x: np.linalg.matrix_norm(x, ord=ord, keepdims=keepdims), STACK)
 
 
-def test_norms_of_everything():
-    assert_as_numpy(lambda x: np.linalg.norm(x), STACK)
-    assert_as_numpy(lambda x: np.linalg.norm(x, keepdims=True), STACK)
-    assert_as_numpy(lambda x: np.linalg.matrix_norm(x), STACK)
-    assert_as_numpy(lambda x: np.linalg.vector_norm(x), STACK)
-
-
 @pytest.mark.parametrize("p", [None, 1, -1, 2, -2, np.inf, -np.inf, "fro", "nuc"])
 def test_condition_numbers(p):
     square = RNG.normal(size=(2, 3, 3)) + 2 * np.eye(3)
     assert_as_numpy(lambda x: np.linalg.cond(x, p), square, rtol=1e-9)
     if p in (None, 2, -2):
         assert_as_numpy(lambda x: np.linalg.cond(x, p), MATRIX, rtol=1e-9)
-
-
-@pytest.mark.parametrize("ord", ORDERS)
-def test_complex_vectors(ord):
-    assert_as_numpy(lambda x, y: np.linalg.norm(x + 1j * y, ord, axis=0), MATRIX, MATRIX[::-1] + 0.5)
-
-
-@pytest.mark.parametrize("ord", OF_MATRICES)
-def test_complex_matrices(ord):
-    assert_as_numpy(lambda x, y: np.linalg.norm(x + 1j * y, ord), MATRIX, MATRIX[::-1] + 0.5)
 
 
 @pytest.mark.parametrize("ord", ORDERS)

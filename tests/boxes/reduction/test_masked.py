@@ -1,63 +1,26 @@
-"""What NumPy's reductions take beside axes: dtype, initial, where, mean, ddof; arguments by position."""
+"""What NumPy's reductions take beside axes, and those that pass over NaN."""
 
 import warnings
+from functools import partial
 
 import numpy as np
 import pytest
 
 import flowgraph as fg
 from flowgraph.errors import ShapeError, UsageError
+from flowgraph.functional import value_and_grad
 from tests.boxes.numpy_calls import assert_as_numpy, assert_every_batch
 
 RNG = np.random.default_rng(0)
 A = RNG.normal(size=(3, 4))
 MASK = RNG.random((3, 4)) > 0.4
 MASKS = [MASK, np.array([True, False, True, True]), True, np.ones((3, 1), bool)]
-AXES = [None, 0, -1, (0, 1), ()]
-
-
-@pytest.mark.parametrize("axis", AXES)
-@pytest.mark.parametrize("keepdims", [False, True])
-def test_a_mask_of_what_counts(axis, keepdims):
-    settings = {"axis": axis, "keepdims": keepdims}
-    for mask in MASKS:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # NumPy warns where nothing is left
-            for function in (np.sum, np.prod, np.mean, np.var, np.std):
-                assert_as_numpy(lambda a, f=function, m=mask: f(a, where=m, **settings), A)
-                assert_as_numpy(lambda a, f=function, m=mask: f(a, where=m, **settings), (9 * A).astype(int))
-            for function in (np.any, np.all):
-                assert_as_numpy(lambda a, f=function, m=mask: f(a > 0, where=m, **settings), A)
-            for function in (np.max, np.min):
-                assert_as_numpy(lambda a, f=function, m=mask: f(a, where=m, initial=0.2, **settings), A)
-
-
-@pytest.mark.parametrize("axis", AXES)
-@pytest.mark.parametrize("function", [np.sum, np.prod, np.max, np.min])
-def test_a_value_to_start_from(function, axis):
-    assert_as_numpy(lambda a: function(a, axis=axis, initial=0.3), A)
-    assert_as_numpy(lambda a: function(a, axis=axis, keepdims=True, initial=-0.3), A[::-1, ::-1])
-    assert_as_numpy(lambda a: function(a, axis=axis, initial=2), (9 * A).astype(int))
-    assert_as_numpy(lambda a: function(a, axis=axis, initial=2.5), A.astype("float32"), rtol=1e-6)
-    for empty in (np.zeros((3, 0)), np.zeros((0, 3))):
-        box = function(fg.Constant(empty), axis=axis, initial=0.3)
-        np.testing.assert_array_equal(fg.Graph(box).fprop()[box], function(empty, axis=axis, initial=0.3))
-    if axis in (None, ()):
-        assert_as_numpy(lambda a: function(a, axis=axis, initial=0.3), np.array(2.0))
 
 
 def test_of_several_that_tie_with_the_initial_value_each_gets_its_share():
     x = fg.Parameter([1.0, 2.0, 2.0], name="x")
     np.testing.assert_allclose(fg.Graph(np.max(x, initial=2.0)).fprop().bprop()[x], [0, 1 / 3, 1 / 3])
     np.testing.assert_array_equal(fg.Graph(np.max(x, initial=3.0)).fprop().bprop()[x], [0, 0, 0])
-
-
-@pytest.mark.parametrize("function", [np.sum, np.prod, np.mean, np.var, np.std, np.cumsum, np.cumprod])
-def test_another_dtype(function):
-    for dtype in ("float32", "float64"):
-        for a in (A, A.astype("float32"), (9 * A).astype(int)):
-            assert_as_numpy(lambda a, d=dtype: function(a, axis=1, dtype=d), a, rtol=2e-5)
-            assert_as_numpy(lambda a, d=dtype: function(a, 1, d), a, rtol=2e-5)
 
 
 @pytest.mark.parametrize("function", [np.var, np.std])
@@ -97,45 +60,12 @@ def test_dtypes_of_joined_arrays_of_zeros_and_of_covariances():
         assert_as_numpy(lambda a, f=function: f(a, a[:1], dtype=np.float32), A, rtol=1e-5)
 
 
-@pytest.mark.parametrize("ufunc", [np.add, np.multiply, np.maximum, np.minimum])
-def test_methods_of_ufuncs(ufunc):
-    assert_as_numpy(ufunc.reduce, A)
-    assert_as_numpy(lambda a: ufunc.reduce(a, axis=None, keepdims=True, initial=0.5), A)
-    assert_as_numpy(lambda a: ufunc.reduce(a, (0, 1)), A)
-    assert_as_numpy(lambda a: ufunc.outer(a, a[0]), A)
-    assert_as_numpy(lambda a: ufunc.outer([1.0, 2.0], a), A)
-    if ufunc in (np.add, np.multiply):
-        assert_as_numpy(ufunc.accumulate, A)
-        assert_as_numpy(lambda a: ufunc.accumulate(a, axis=1), A)
-    assert_as_numpy(lambda a: np.logical_and.reduce(a > 0), A)
-    assert_as_numpy(lambda a: np.logical_or.reduce(a > 0, axis=1), A)
-
-
 def test_every_batch():
     mask = np.array([True, False, True])
     assert assert_every_batch(lambda x: np.sum(x, axis=0, where=mask, initial=1.0), ("N", 3)) == [(3,)]
     assert assert_every_batch(lambda x: np.mean(x, axis=1, where=mask), ("N", 3)) == [("N",)]
     assert assert_every_batch(lambda x: np.var(x, axis=1, where=mask, ddof=1), ("N", 3)) == [("N",)]
     assert assert_every_batch(lambda x: np.max(x, axis=0, initial=0.0), ("N", 3)) == [(3,)]
-
-
-def test_methods_take_what_the_functions_take():
-    mask = MASKS[1]
-    for call in (
-        lambda a: a.sum(axis=0, where=mask, initial=1.0),
-        lambda a: a.mean(axis=1, where=mask, keepdims=True),
-        lambda a: a.std(ddof=1),
-        lambda a: a.max(initial=0.5),
-        lambda a: (a > 0).all(axis=1, where=mask),
-        lambda a: a.cumsum(dtype=np.float64),
-        lambda a: a[0].searchsorted(0.5, "right"),
-        lambda a: a.copy(),
-    ):
-        assert_as_numpy(call, A)
-    x = fg.Constant(A)
-    run = fg.Graph(*(x > 0).nonzero()).fprop()
-    for box, needed in zip(run.graph.outputs, (A > 0).nonzero(), strict=True):
-        np.testing.assert_array_equal(run[box], needed)
 
 
 def test_a_mask_that_is_a_box():
@@ -154,3 +84,67 @@ def test_what_does_not_fit_is_refused_where_it_is_written():
         np.max(x, initial=fg.Input("i"))
     with pytest.raises(ShapeError, match="needs one that broadcasts to the array"):
         np.sum(x[0], where=MASK)
+
+
+FULL = RNG.normal(size=(3, 4, 5))
+HOLES = np.where(RNG.random(FULL.shape) < 0.25, np.nan, FULL)
+REDUCTIONS = [np.nansum, np.nanprod, np.nanmax, np.nanmin, np.nanmean, np.nanvar, np.nanstd]
+
+
+@pytest.mark.parametrize("function", [np.nanvar, np.nanstd])
+def test_degrees_of_freedom(function):
+    for settings in ({"ddof": 1}, {"ddof": 0.5}, {"correction": 1}):
+        assert_as_numpy(partial(function, axis=(0, 2), **settings), HOLES)
+    with pytest.raises(UsageError, match="both ddof=1 and correction=2"):
+        function(fg.Parameter(FULL, name="x"), ddof=1, correction=2)
+
+
+@pytest.mark.parametrize("function", REDUCTIONS)
+def test_nothing_but_nan(function):
+    a = np.array([[np.nan, np.nan], [np.nan, 2.0], [1.0, 3.0]])
+    x = fg.Parameter(a, name="x")
+    box = function(x, axis=1)
+    run = fg.Graph(box).fprop()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        np.testing.assert_array_equal(run[box], function(a, axis=1))
+    grad = run.bprop(grad=np.ones(3))[x]
+    assert np.all(np.isfinite(grad))
+    np.testing.assert_array_equal(grad[np.isnan(a)], 0)
+
+
+@pytest.mark.parametrize("function", [np.nanargmax, np.nanargmin])
+@pytest.mark.parametrize("axis", [None, 0, 1])
+def test_nothing_but_nan_has_no_place(function, axis):
+    """NumPy raises, and so does every path; what it raises is the same."""
+    x = fg.Parameter(np.array([[np.nan, np.nan], [np.nan, 2.0]])[:, : 1 if axis is None else 2], name="x")
+    box = function(x, axis=axis)
+    with pytest.raises(ValueError, match="All-NaN slice encountered") as error:
+        fg.Graph(box).fprop()
+    assert error.value.__notes__[0].startswith(f"in fprop of {type(box).__name__} ")
+    for backend in ("numpy", "numba"):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Numba leaves it to NumPy, and says so
+            plan = fg.compile([box, box * 2], backend=backend)
+            with pytest.raises(ValueError, match="All-NaN slice encountered"):
+                plan()
+    with pytest.raises(ValueError, match="All-NaN slice encountered"):
+        value_and_grad(lambda a: np.sum(a[function(a, axis=axis)]))(x.value)
+
+
+def test_one_number_alone_has_no_spread_and_no_gradient():
+    x = fg.Parameter([[np.nan, 2.0], [3.0, 3.0]], name="x")
+    run = fg.Graph(fg.sum(np.nanstd(x, axis=1))).fprop()
+    np.testing.assert_array_equal(run.bprop()[x], np.zeros((2, 2)))
+
+
+def test_ties_share_the_gradient():
+    x = fg.Parameter([np.nan, 2.0, 2.0, 1.0], name="x")
+    np.testing.assert_array_equal(fg.Graph(np.nanmax(x)).fprop().bprop()[x], [0, 0.5, 0.5, 0])
+
+
+@pytest.mark.parametrize("function", REDUCTIONS)
+def test_passing_over_nan_in_every_batch(function):
+    batches = (1, 7) if function in (np.nanvar, np.nanstd, np.nanmax, np.nanmin, np.nanmean) else (0, 1, 7)
+    assert assert_every_batch(lambda x: function(x, axis=0), ("N", 3), batches=batches) == [(3,)]
+    assert assert_every_batch(lambda x: function(x, axis=1), ("N", 3)) == [("N",)]

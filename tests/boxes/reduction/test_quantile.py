@@ -1,29 +1,16 @@
-"""Order statistics: every method of NumPy at many parts and sizes, axes, weights, NaN, ties, parts that are boxes."""
+"""Quantiles by every method, averages and correlations: parts that are boxes, NaN, equal numbers, every batch."""
 
 import numpy as np
 import pytest
 
 import flowgraph as fg
 from flowgraph.boxes.reduction.quantile import METHODS
-from flowgraph.errors import ShapeError, UsageError
 from tests.boxes.numpy_calls import assert_as_numpy, assert_every_batch
 
 RNG = np.random.default_rng(0)
 A = RNG.normal(size=(3, 4, 5))
 HOLES = np.where(RNG.random(A.shape) < 0.25, np.nan, A)
 PARTS = np.array([0, 0.1, 0.125, 0.25, 1 / 3, 0.5, 0.75, 0.8, 1.0])
-AXES = [None, 0, -1, (0, 2), (2, 1)]
-
-
-@pytest.mark.parametrize("axis", AXES)
-def test_axes_are_numpys(axis):
-    assert_as_numpy(lambda a: np.median(a, axis, keepdims=True), A)
-    assert_as_numpy(lambda a: np.nanmedian(a, axis=axis), HOLES)
-    assert_as_numpy(lambda a: np.quantile(a, 0.3, axis), A)
-    assert_as_numpy(lambda a: np.quantile(a, [0.3, 0.9], axis=axis, keepdims=True), A[::-1, :, ::-1])
-    assert_as_numpy(lambda a: np.percentile(a, [[30, 60], [2, 50]], axis=axis, keepdims=True), A)
-    assert_as_numpy(lambda a: np.nanquantile(a, [0.3, 0.9], axis=axis, keepdims=True), HOLES)
-    assert_as_numpy(lambda a: np.nanpercentile(a, 40, axis=axis), HOLES)
 
 
 @pytest.mark.parametrize("n", [1, 2, 5, 8])
@@ -51,21 +38,6 @@ def test_a_part_that_is_a_box(method):
     if continuous:
         assert_as_numpy(lambda a, q: np.percentile(a, 100 * q, axis=0, method=method), a, np.array([0.27, 0.88]))
         assert_as_numpy(lambda a, q: np.nanquantile(a, q, axis=2, method=method), HOLES, np.array(0.31))
-
-
-def test_weights():
-    by_line, full = RNG.random(4), RNG.random(A.shape)
-    full[0, 0, 0] = 0
-
-    def function(a, q, **settings):
-        return np.quantile(a, q, method="inverted_cdf", **settings)
-
-    assert_as_numpy(lambda a: function(a, [0.1, 0.5, 1, 0], axis=1, weights=by_line), A)
-    assert_as_numpy(lambda a: function(a, 0.4, axis=1, weights=by_line, keepdims=True), A)
-    assert_as_numpy(lambda a: function(a, 0.4, axis=(2, 1), weights=np.arange(20.0).reshape(5, 4)), A)
-    assert_as_numpy(lambda a: function(a, [0, 0.4], weights=full), A)
-    assert_as_numpy(lambda a: np.nanpercentile(a, [0, 40], 1, method="inverted_cdf", weights=full), HOLES)
-    assert_as_numpy(lambda a: np.percentile(a, 40, axis=2, method="inverted_cdf", weights=full), A)
 
 
 def test_a_line_with_a_nan_is_nan():
@@ -129,17 +101,16 @@ def test_the_median_of_nothing_is_nan_with_an_empty_gradient():
     assert run.bprop([1.0, 1.0])[x].shape == (2, 0)
 
 
-@pytest.mark.parametrize(
-    ("build", "error", "text"),
-    [
-        (lambda x: np.quantile(x, 1.5), UsageError, "q=1.5, needs a number from 0 to 1"),
-        (lambda x: np.percentile(x, [101]), UsageError, "needs a number from 0 to 1"),
-        (lambda x: np.quantile(x, 0.5, method="best"), UsageError, "method='best', needs 'inverted_cdf', 'ave"),
-        (lambda x: np.quantile(x, 0.5, weights=np.ones((2, 3))), UsageError, "needs method='inverted_cdf'"),
-        (lambda x: np.median(x, axis=2), ShapeError, "axis = 2 does not fit"),
-        (lambda x: np.median(x, None, np.ones(3)), fg.FlowgraphError, "found out=, which boxes do not take"),
-    ],
-)
-def test_what_does_not_fit_is_refused_where_it_is_written(build, error, text):
-    with pytest.raises(error, match=text):
-        build(fg.Parameter(np.ones((2, 3)), name="x"))
+def test_a_constant_row_has_no_correlation():
+    box = np.corrcoef(fg.Constant([[1.0, 2.0, 4.0], [3.0, 3.0, 3.0]]))
+    with np.errstate(invalid="ignore"):
+        h = fg.Graph(box).fprop()[box]
+    np.testing.assert_array_equal(np.isnan(h), [[False, True], [True, True]])
+
+
+def test_averages_in_every_batch():
+    assert assert_every_batch(lambda x: np.average(x, axis=0), ("N", 3), batches=(1, 7)) == [(3,)]
+    assert assert_every_batch(lambda x: np.average(x, axis=1, weights=[1, 2, 3]), ("N", 3)) == [("N",)]
+    assert assert_every_batch(lambda x: np.cov(x, rowvar=False), ("N", 3), batches=(2, 7)) == [(3, 3)]
+    assert assert_every_batch(lambda x: np.corrcoef(x, rowvar=False), ("N", 3), batches=(3, 7)) == [(3, 3)]
+    assert assert_every_batch(np.cov, ("N", 3), batches=(2, 7)) == [("N", "N")]

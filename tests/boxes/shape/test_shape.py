@@ -1,64 +1,13 @@
-"""Reshape and its family: NumPy's call forms, sizes that follow the batch, refusals."""
+"""Shapes, axes and joining: sizes that follow the batch, parts that nobody uses, refusals."""
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from hypothesis.extra import numpy as npst
 
 import flowgraph as fg
-from flowgraph.errors import ShapeError, UnsupportedError
+from flowgraph.errors import ShapeError
 from tests.boxes.numpy_calls import assert_every_batch, assert_multilinear_as_numpy
-
-A = np.arange(24.0).reshape(2, 3, 4)
-
-
-@pytest.mark.parametrize(
-    "function",
-    [
-        lambda a: np.reshape(a, (6, 4)),
-        lambda a: np.reshape(a, -1),
-        lambda a: np.reshape(a, [4, -1]),
-        lambda a: np.reshape(a, (4, 6), order="F"),
-        lambda a: np.reshape(a, shape=(4, -1), order="F"),
-        lambda a: a.reshape(6, 4),
-        lambda a: a.reshape((6, 4)),
-        lambda a: a.ravel(),
-        lambda a: a.flatten(),
-        lambda a: np.ravel(a, order="F"),
-        lambda a: np.expand_dims(a, (0, -1)),
-        lambda a: np.squeeze(a[:1, :, :1]),
-        lambda a: np.squeeze(a[:1], axis=0),
-        lambda a: a[:1].squeeze(),
-        lambda a: np.broadcast_to(a, (5, 2, 3, 4)),
-        lambda a: np.broadcast_arrays(a, np.ones((5, 1, 1, 1)))[0],
-        lambda a: np.broadcast_arrays(a, a[0], a[0, 0])[2],
-        lambda a: np.broadcast_arrays(a)[0],
-        lambda a: np.atleast_1d(a),
-        lambda a: np.atleast_1d(a[0, 0, 0]),
-        lambda a: np.atleast_2d(a[0, 0]),
-        lambda a: np.atleast_2d(a[0, 0, 0], a),
-        lambda a: np.atleast_3d(a[0, 0, 0]),
-        lambda a: np.atleast_3d(a[0, 0]),
-        lambda a: np.atleast_3d(a[0]),
-        lambda a: np.atleast_3d(a, 2 * a),
-    ],
-)
-def test_numpys_call_forms(function):
-    assert_multilinear_as_numpy(function, A)
-
-
-@given(st.data())
-def test_a_reshape_keeps_the_elements(data):
-    shape = data.draw(npst.array_shapes(min_dims=0, max_dims=4, min_side=1, max_side=4))
-    sizes = []
-    left = int(np.prod(shape))
-    while left > 1 and data.draw(st.booleans()):
-        divisor = data.draw(st.sampled_from([d for d in range(1, left + 1) if left % d == 0]))
-        sizes.append(divisor)
-        left //= divisor
-    sizes.append(data.draw(st.sampled_from([left, -1])))
-    assert_multilinear_as_numpy(lambda a: np.reshape(a, tuple(sizes)), np.ones(shape))
 
 
 @pytest.mark.parametrize(
@@ -116,30 +65,6 @@ def test_a_size_that_follows_the_batch_is_not_squeezed():
         np.squeeze(x, axis=0)
 
 
-@pytest.mark.parametrize(
-    ("build", "error", "text"),
-    [
-        (lambda x: np.reshape(x, (7, 3)), ShapeError, r"'x' \(2, 3\) does not fit into \(7, 3\)"),
-        (lambda x: np.reshape(x, (-1, 4)), ShapeError, r"does not fit into \(-1, 4\)"),
-        (lambda x: np.reshape(x, (-1, -1)), ShapeError, "does not fit"),
-        (lambda x: np.reshape(x, (-2, 3)), ShapeError, "does not fit"),
-        (lambda x: np.reshape(x, 6, order="A"), UnsupportedError, "order='A'"),
-        (lambda x: fg.Reshape(x, to=(5,)), ShapeError, r"6 elements do not fit into \(5,\)"),
-        (lambda x: np.expand_dims(x, 4), ShapeError, "axis = 4 does not fit"),
-        (lambda x: np.squeeze(x, 0), ShapeError, "axis 0 has the size 2"),
-        (lambda x: np.broadcast_to(x, (3, 2)), ShapeError, r"does not broadcast to \(3, 2\)"),
-        (lambda x: np.broadcast_to(x, (3,)), ShapeError, "does not broadcast"),
-        (lambda x: fg.BroadcastTo(x, to=(-1, 2, 3)), ShapeError, "does not broadcast"),
-        (lambda x: np.broadcast_to(x, (fg.Size("N"), 2, 3)), ShapeError, "the size N .* does not follow from"),
-        (lambda x: np.broadcast_arrays(x, np.ones((4, 5))), ShapeError, "two arrays or more, of shapes that broad"),
-        (lambda x: np.broadcast_to(x, (2, 3), subok=True), UnsupportedError, "subok="),
-    ],
-)
-def test_what_does_not_fit_is_refused_where_it_is_written(build, error, text):
-    with pytest.raises(error, match=text):
-        build(fg.Parameter(np.ones((2, 3)), name="x"))
-
-
 def test_sizes_that_a_run_cannot_tell_apart_are_refused():
     x = fg.Input("x", shape=("N", "M"))
     flat = np.ravel(x)
@@ -155,3 +80,75 @@ def test_a_size_known_in_a_run_only_is_new_for_each_box():
     assert one.shape[0].unknown
     assert other.shape[0].unknown
     assert one.shape[0] != other.shape[0]
+
+
+def test_every_batch():
+    assert assert_every_batch(lambda x: x.T, ("N", 3)) == [(3, "N")]
+    assert assert_every_batch(lambda x: np.moveaxis(x, 0, -1), ("N", 3, 2)) == [(3, 2, "N")]
+    assert assert_every_batch(lambda x: np.flip(x, 0), ("N", 3)) == [("N", 3)]
+    assert assert_every_batch(lambda x: np.roll(x, 2, 0), ("N", 3)) == [("N", 3)]
+    assert assert_every_batch(lambda x: np.rot90(x), ("N", 3)) == [(3, "N")]
+
+
+A = np.arange(24.0).reshape(2, 3, 4)
+
+
+def test_parts_used_twice_and_not_at_all():
+    def function(a):
+        left, _, right = np.split(a, [1, 2], axis=1)
+        return np.concatenate([left, left, 3 * right], axis=1)
+
+    assert_multilinear_as_numpy(function, A)
+    x = fg.Parameter(A, name="x")
+    first = np.broadcast_arrays(x, np.ones((5, 1, 1, 1)))[1]
+    assert fg.Graph(first).fprop()[first].shape == (5, 2, 3, 4)
+
+
+def test_sizes_that_follow_the_batch():
+    every = assert_every_batch
+    assert every(lambda x, y: np.concatenate([x, y]), ("N", 2), (3, 2)) == [("N+3", 2)]
+    assert every(lambda x, y: np.concatenate([x, y]), ("N", 2), ("M", 2)) == [("M+N", 2)]
+    assert every(lambda x, y: np.concatenate([x, y], axis=1), ("N", 2), ("N", 1)) == [("N", 3)]
+    assert every(lambda x: np.stack([x, x], axis=1), ("N", 2)) == [("N", 2, 2)]
+    assert every(lambda x: np.tile(x, (2, 2)), ("N", 2)) == [("2*N", 4)]
+    assert every(lambda x: np.repeat(x, 2, axis=0), ("N", "M")) == [("2*N", "M")]
+    assert every(lambda x: np.split(x, 2, axis=1), ("N", 4)) == [("N", 2)] * 2
+    assert every(lambda x: np.split(np.concatenate([x, x]), 2), ("N", 4)) == [("N", 4)] * 2
+    assert every(lambda x: np.unstack(x, axis=1), ("N", 3)) == [("N",)] * 3
+    assert every(lambda x: np.pad(x, ((1, 2), (0, 1))), ("N", 3)) == [("N+3", 4)]
+    assert every(lambda x: np.pad(x, ((1, 2), (0, 1)), "edge"), ("N", 3), batches=(1, 7)) == [("N+3", 4)]
+    (front, back) = every(lambda x: np.split(x, [-1]), ("N", 3), batches=(1, 7))
+    assert front == ("N-1", 3)
+    assert back[0].unknown
+    assert all(shape[0].unknown for shape in every(lambda x: np.array_split(x, 2), ("N", 3)))
+    assert all(shape[0].unknown for shape in every(lambda x: np.split(x, 2), ("N", 3), batches=(0, 4)))
+
+
+@given(st.lists(st.integers(-6, 6), max_size=4))
+def test_places_of_every_kind(places):
+    assert_multilinear_as_numpy(lambda a: np.split(a, places), np.arange(5.0))
+
+
+def test_the_size_of_an_axis_may_be_a_place():
+    x = fg.Input("x", shape=("N", 2))
+    front, last = np.split(x, [x.shape[0] - 1])
+    run = fg.Graph(front, last).fprop(x=np.arange(6.0).reshape(3, 2))
+    np.testing.assert_array_equal(run[last], [[4, 5]])
+
+
+def test_float32_with_float64_widens_as_in_numpy():
+    x = fg.Parameter(np.ones(2, np.float32), name="x")
+    y = fg.Parameter(np.ones(2), name="y")
+    joined = np.concatenate([x, y])
+    assert joined.dtype == np.float64
+    grads = fg.Graph(joined).fprop().bprop(np.ones(4))
+    assert grads[x].dtype == np.float32
+    assert grads[y].dtype == np.float64
+
+
+def test_an_axis_that_follows_the_batch_is_repeated_evenly_or_not_at_all():
+    x = fg.Input("x", shape=("N",))
+    with pytest.raises(ShapeError, match="found 2 numbers of times for an axis of N"):
+        np.repeat(x, [1, 2])
+    with pytest.raises(ShapeError, match="size N, needs a number"):
+        np.unstack(x)

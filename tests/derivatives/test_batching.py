@@ -1,0 +1,232 @@
+"""Boxes over rows: the numbers of one row after the other, found at once, and their gradients."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+import flowgraph as fg
+from flowgraph.boxes.engine.passing_on import Part
+from flowgraph.boxes.linear_algebra.matrices import GaugeInvarianceCheck
+from flowgraph.derivatives.batching import _rules, over_rows
+from flowgraph.derivatives.matrices import PerRow
+from flowgraph.loops.boxes import Scan, While
+from tests.cases import cases
+from tests.test_contract import BOXES
+
+ROWS = 3
+ELSEWHERE = (GaugeInvarianceCheck, Part, Scan, While)
+"""Classes without examples, which have tests of their own here or in tests/loops."""
+RULES = [*(cls for cls in _rules if cls not in ELSEWHERE), fg.Multiply, fg.Divide, fg.Where]
+ONE_BY_ONE = {
+    **dict.fromkeys(
+        ("CumSum", "CumProd", "ArgMax", "ArgMin", "NanArgMax", "NanArgMin", "ArgSort"),
+        lambda box, chosen: box.axis is None or not box.children[0].shape,
+    ),
+    "TensorDot": lambda box, chosen: chosen == (0, 1),
+    "Solve": lambda box, chosen: 0 in chosen or box.children[1].ndim == 1,
+    "Index": lambda box, chosen: len(box.index) == 3 and isinstance(box.index[2], str),
+}
+
+
+def assert_rows(build, arrays, chosen):
+    """Over rows of the chosen children each row is that of the box; the boxes of the graph over rows are returned."""
+    rng = np.random.default_rng(0)
+    arrays = [np.asarray(a) for a in arrays]
+    leaves = [fg.Input(f"child{i}", shape=a.shape, dtype=a.dtype) for i, a in enumerate(arrays)]
+    rows, feeds = {}, dict(zip(leaves, arrays, strict=True))
+    for i in chosen:
+        a, leaf = arrays[i], leaves[i]
+        rows[leaf] = fg.Input(f"rows{i}", shape=(ROWS, *a.shape), dtype=a.dtype)
+        feeds[rows[leaf]] = (a * rng.uniform(0.9, 1.1, (ROWS, *a.shape))).astype(a.dtype)
+    box = build(*leaves)
+    outputs = list(box) if len(box.outputs) > 1 else [box]
+    over, single = fg.Graph(*over_rows(outputs, rows)), fg.Graph(*outputs)
+    found = over.fprop({leaf: a for leaf, a in feeds.items() if leaf in over})
+    for r in range(ROWS):
+        one = {leaf: feeds[rows[leaf]][r] if leaf in rows else feeds[leaf] for leaf in leaves}
+        needed = single.fprop({leaf: a for leaf, a in one.items() if leaf in single})
+        for part, whole in zip(over.outputs, single.outputs, strict=True):
+            assert np.shape(found[part][r]) == np.shape(needed[whole])
+            np.testing.assert_allclose(found[part][r], needed[whole], rtol=1e-10, atol=1e-12, err_msg=str(chosen))
+    return box, over
+
+
+@pytest.mark.parametrize("cls", RULES, ids=lambda cls: cls.__name__)
+def test_a_rule_gives_the_rows_at_once(cls):
+    for case in cases(cls):
+        free = [i for i, a in enumerate(case.children) if np.asarray(a).dtype.kind in "fc"]
+        for chosen in itertools.chain(*(itertools.combinations(free, n + 1) for n in range(len(free)))):
+            box, over = assert_rows(lambda *leaves, case=case: cls(*leaves, **case.settings), case.children, chosen)
+            slow = any(isinstance(one, PerRow) for one in over)
+            assert slow == ONE_BY_ONE.get(cls.__name__, lambda *_: False)(box, chosen), (case, chosen)
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda x, zeros: np.split(x, 3)[2] + zeros,
+        lambda x, zeros: np.unstack(x, axis=1)[1] @ (x + zeros),
+        lambda x, zeros: GaugeInvarianceCheck(x, zeros, what="the sign of a vector"),
+    ],
+    ids=["part of a split", "part of rows", "gauge"],
+)
+def test_parts_and_looks_at_a_gauge(build):
+    for chosen in ((0,), (0, 1)):
+        assert_rows(build, (np.arange(12.0).reshape(3, 4), np.zeros((3, 4))), chosen)
+
+
+def test_what_reads_no_row_is_repeated():
+    x, y = fg.Input("x", shape=(2,)), fg.Input("y", shape=(2,))
+    rows = fg.Input("rows", shape=("R", 2))
+    once, each = over_rows([np.sin(y), y * x], {x: rows})
+    run = fg.Graph(once, each).fprop(y=[0.5, 2.0], rows=[[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
+    np.testing.assert_array_equal(run[once], np.tile(np.sin([0.5, 2.0]), (3, 1)))
+    np.testing.assert_array_equal(run[each], [[0.5, 4.0], [1.5, 8.0], [2.5, 12.0]])
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        lambda x: np.einsum("ij,kj,kl->il", x, x, x),
+        lambda x: x @ x.T @ x,
+        lambda x: x[[0, 2]] * x[1:, ::-1] + x[:, [0, 1, 0]].T[:2],
+        lambda x: np.reshape(np.transpose(x) ** 3, (1, -1)),
+        lambda x: np.concatenate([np.cumsum(x * x, axis=1), np.flip(x**3)]),
+        lambda x: np.real(np.fft.ifft2(np.fft.fft2(x) * x)),
+        lambda x: np.stack([np.triu(x @ x), np.diag(np.diagonal(x * x))]),
+    ],
+)
+def test_a_hessian_runs_no_row_by_itself(loss):
+    x = fg.Parameter(np.random.default_rng(0).normal(size=(3, 3)), name="x")
+    output = np.sum(loss(x) ** 2)
+    H, (product,) = fg.hessian(output, x), fg.hvp(output, [x], [np.eye(3)])
+    graph = fg.Graph(H, product)
+    assert not any(isinstance(box, PerRow) for box in graph)
+    run = graph.fprop()
+    np.testing.assert_allclose(run[H] @ np.ravel(np.eye(3)), np.ravel(run[product]), rtol=1e-9, atol=1e-9)
+
+
+RNG = np.random.default_rng(0)
+SHAPES = {
+    fg.Conv2d: ((2, 4, 5, 6), (6, 2, 3, 2)),
+    fg.boxes.ConvInput: ((2, 6, 5, 7), (6, 2, 3, 2), (2, 4, 5, 6)),
+    fg.boxes.ConvFilters: ((2, 6, 5, 7), (2, 4, 5, 6), (6, 2, 3, 2)),
+}
+POOLS = {
+    fg.MaxPool: ((2, 4, 4),),
+    fg.MeanPool: ((2, 4, 4),),
+    fg.boxes.SpreadEvenly: ((2, 2, 2), (2, 4, 4)),
+    fg.boxes.SpreadToLargest: ((2, 2, 2), (2, 4, 4)),
+    fg.boxes.SpreadToRectified: ((2, 2, 2), (2, 4, 4), (2, 2, 2)),
+    fg.boxes.MeanOfLargest: ((2, 4, 4), (2, 4, 4)),
+}
+
+
+def assert_rows_of_batching_windows(cls, shapes, batched, **settings):
+    leaves = [fg.Input(f"child{i}", shape=shape) for i, shape in enumerate(shapes)]
+    box = cls(*leaves, **settings)
+    rows = {leaves[i]: fg.Input(f"rows{i}", shape=(ROWS, *shapes[i])) for i, free in enumerate(batched) if free}
+    (out,) = over_rows([box], rows)
+    graph = fg.Graph(out)
+    arrays = [RNG.normal(size=rows.get(leaf, leaf).shape) for leaf in leaves]
+    feeds = {rows.get(leaf, leaf): a for leaf, a in zip(leaves, arrays, strict=True)}
+    found = graph.fprop({leaf: a for leaf, a in feeds.items() if leaf in graph})[out]
+    for r in range(ROWS):
+        one = [a[r] if leaf in rows else a for leaf, a in zip(leaves, arrays, strict=True)]
+        np.testing.assert_allclose(found[r], box.fprop(*one), rtol=1e-12, atol=1e-12)
+    assert not any(isinstance(one, PerRow) for one in graph)
+
+
+@pytest.mark.parametrize("batched", [(0, 1), (1, 0), (1, 1)], ids=str)
+@pytest.mark.parametrize("groups", [1, 2])
+@pytest.mark.parametrize("cls", SHAPES)
+def test_convolutions(cls, groups, batched):
+    shapes = [(6, 2 if groups == 2 else 4, 3, 2) if shape[0] == 6 else shape for shape in SHAPES[cls]]
+    assert_rows_of_batching_windows(cls, shapes, (*batched, 0)[: len(shapes)], groups=groups, padding=1)
+
+
+@pytest.mark.parametrize("cls", POOLS)
+def test_pooling(cls):
+    for batched in itertools.product((0, 1), repeat=len(POOLS[cls])):
+        if any(batched):
+            assert_rows_of_batching_windows(cls, POOLS[cls], batched)
+
+
+def test_hessian_of_a_net_of_images_of_any_size():
+    x = fg.Input("x", shape=("N", 1, "H", 6))
+    w = fg.Parameter(RNG.normal(size=(2, 1, 2, 3)), name="w")
+    v = fg.Parameter(RNG.normal(size=(3, 2, 2, 2)), name="v")
+    h = fg.MaxPool(np.tanh(fg.Conv2d(x, w)), size=2, stride=1)
+    loss = fg.mean(np.exp(fg.MeanPool(fg.Conv2d(h, v, padding=1), size=2)))
+    H = fg.hessian(loss, [w, v])
+    graph = fg.Graph(H)
+    assert not any(isinstance(one, PerRow) for one in graph)
+    value = RNG.normal(size=(2, 1, 5, 6))
+    found, step = graph.fprop(x=value)[H], 1e-5
+    slopes = fg.Graph(loss)
+    for leaf, place in ((w, (0, 0, 1, 1)), (v, (0, 1, 0, 1))):
+        rows = []
+        for sign in (1, -1):
+            moved = leaf.value.copy()
+            moved[place] += sign * step
+            grads = slopes.fprop({x: value, leaf: moved}).bprop()
+            rows.append(np.concatenate([grads[w].ravel(), grads[v].ravel()]))
+        index = np.ravel_multi_index(place, leaf.shape) + (0 if leaf is w else w.size)
+        np.testing.assert_allclose(found[index], (rows[0] - rows[1]) / (2 * step), rtol=1e-6, atol=1e-9)
+
+
+def test_rows_without_a_number_are_run_one_by_one():
+    x, w = fg.Input("x", shape=(1, 1, 4, 4)), fg.Input("w", shape=(1, 1, 2, 2))
+    (out,) = over_rows([fg.Conv2d(x, w)], {x: fg.Input("xs", shape=("R", 1, 1, 4, 4)),
+                                           w: fg.Input("ws", shape=("R", 1, 1, 2, 2))})  # fmt: skip
+    xs, ws = RNG.normal(size=(3, 1, 1, 4, 4)), RNG.normal(size=(3, 1, 1, 2, 2))
+    found = fg.Graph(out).fprop(xs=xs, ws=ws)[out]
+    np.testing.assert_allclose(found[2], fg.Conv2d.apply(xs[2], ws[2]))
+
+
+ROWS_OF_GRADIENTS_OVER_ROWS = 2
+NAMES = [name for name, cls in BOXES.items() if cls.examples is not None]
+
+
+def cotangents(run, outputs):
+    """A cotangent for each output of numbers, drawn for its shape."""
+    rng = np.random.default_rng(1)
+    return {box: rng.uniform(0.5, 1.5, np.shape(run[box])) for box in outputs if box.dtype.kind in "fc"}
+
+
+def compare(case, chosen):
+    """Gradients over rows of the chosen children against those of each row, with the rows' share of the cotangents."""
+    leaves = [fg.Input(f"child{i}", shape=a.shape, dtype=a.dtype) for i, a in enumerate(case.children)]
+    box = case.cls(*leaves, **case.settings)
+    outputs = list(box) if len(box.outputs) > 1 else [box]
+    if not any(one.dtype.kind in "fc" for one in outputs):
+        return
+    rows = {leaves[i]: fg.Input(f"rows{i}", shape=("R", *leaves[i].shape), dtype=leaves[i].dtype) for i in chosen}
+    stacked = {rows[leaves[i]]: np.stack([case.children[i]] * ROWS_OF_GRADIENTS_OVER_ROWS) for i in chosen}
+    fed = {leaf: a for leaf, a in zip(leaves, case.children, strict=True) if leaf not in rows}
+    over, single = fg.Graph(*over_rows(outputs, rows)), fg.Graph(*outputs)
+    run = over.fprop({leaf: a for leaf, a in {**fed, **stacked}.items() if leaf in over})
+    sent = cotangents(run, over.outputs)
+    whole = run.bprop(sent, wrt=[leaf for leaf in rows.values() if leaf in over], unused="zeros")
+    for r in range(ROWS_OF_GRADIENTS_OVER_ROWS):
+        one = single.fprop({leaf: a for leaf, a in zip(leaves, case.children, strict=True) if leaf in single})
+        part = {one_box: sent[box][r] for one_box, box in zip(outputs, over.outputs, strict=True) if box in sent}
+        grads = one.bprop(part, wrt=list(rows), unused="zeros")
+        for leaf, its in rows.items():
+            np.testing.assert_allclose(whole[its][r], grads[leaf], rtol=1e-9, atol=1e-9, err_msg=f"{case} {chosen}")
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_the_gradient_of_all_rows_is_that_of_each(name):
+    for case in cases(BOXES[name]):
+        free = [i for i in case.floats if i not in constants(case)]
+        for chosen in [(i,) for i in free] + [tuple(free)] * (len(free) > 1):
+            compare(case, chosen)
+
+
+def constants(case):
+    """The children that no gradient is sent to, by their place."""
+    leaves = [fg.Input(f"child{i}", shape=a.shape, dtype=a.dtype) for i, a in enumerate(case.children)]
+    return [i for i, constant in enumerate(case.cls(*leaves, **case.settings).constant) if constant]
