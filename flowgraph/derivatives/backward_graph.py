@@ -41,7 +41,7 @@ def _build(step: Step, grad: Value, value: Value, *children: Value) -> tuple[Any
     if box.built_in or not box.has_bprop:
         try:
             return step.bprop(grad, value, *children)
-        except NotDifferentiableError as error:  # it says that it computes on arrays alone
+        except (NotDifferentiableError, UsageError) as error:  # a refusal: it needs numbers, such as those of sizes
             return _opaque(step, grad, value, children, _reason(error), False)
     doubt, stateful = _doubt(step, present(grad))
     if doubt is None:
