@@ -87,7 +87,7 @@ def _of_one_array(function: Any, r: Draw) -> Call:
     given = r.maybe(**{name: OPTIONS[name] for name in parameters if name in OPTIONS})
     if function.__name__.startswith("nan") and a.dtype.kind == "f":
         a = np.where(r.array(a.shape, bool), np.nan, a).astype(a.dtype)
-    if "where" in parameters and (a.dtype != bool or "initial" not in parameters) and r.random() < 0.3:
+    if "where" in parameters and a.ndim and r.random() < 0.3:
         given["where"] = r.choice([True, r.array(a.shape, bool).tolist()])
     if "axis" in parameters and r.random() < 0.8:
         given["axis"] = r.axis(a.ndim)

@@ -216,8 +216,9 @@ def under(module, name):
     return functools.reduce(getattr, name.split("."), module)
 
 
-OF_LISTS = ("split", "array_split", "vsplit", "hsplit", "dsplit", "trim_zeros")
-"""NumPy splits as many rows as a list has, along whichever axis, and of a list without zeros it gives a list."""
+OF_LISTS = ("split", "array_split", "vsplit", "hsplit", "dsplit", "trim_zeros", "nanmin", "nanmax")
+"""NumPy splits as many rows as a list has, along whichever axis; of a list without zeros it gives a list; and whether
+the least of NaN alone is initial= hangs on the type of the argument."""
 NUMPYS = [name for name in FUNCTIONS if not name.startswith(("operator.", "scipy.")) and name not in OF_LISTS]
 
 

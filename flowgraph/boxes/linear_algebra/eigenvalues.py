@@ -301,7 +301,7 @@ def _of_hermitian(a: Value, compute_uv: bool) -> Any:
     if not compute_uv:
         return np.abs(w)
     u = np.take_along_axis(v, np.expand_dims(order, -2), -1)
-    return SVDResult(u, np.abs(w), adjoint(u * columns(np.where(np.signbit(w), -1, 1))))
+    return SVDResult(u, np.abs(w), adjoint(u * columns(np.where(np.signbit(w), -1, 1).astype(u.dtype))))
 
 
 def _thin(vectors: Value, small: Value) -> Any:

@@ -161,7 +161,12 @@ class Fold(Reduction, abstract=True):
             raise UsageError(
                 f"{cls.__name__}: found where= without initial=, the result where no element is selected; give initial="
             )
-        a = masked(in_dtype(a, dtype), where, initial if cls.identity is None else cls.identity)
+        a = in_dtype(a, dtype)
+        if where is not None:
+            chosen = (
+                cls.identity if cls.identity is not None else as_element(initial, a.dtype, f"{cls.__name__}: initial=")
+            )
+            a = masked(a, where, chosen)
         if initial is None or cls.identity is not None:
             h = in_dtype(cls(a, axis=axis, keepdims=keepdims), dtype)
             if initial is None:
