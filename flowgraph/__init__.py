@@ -172,8 +172,8 @@ _PACKAGES = frozenset({"checking", "data", "debugging", "saving", "training"})
 
 def __getattr__(name: str) -> Any:
     if name in _PACKAGE_OF:
-        found = globals()[name] = getattr(importlib.import_module(_PACKAGE_OF[name]), name)
-        return found
+        value = globals()[name] = getattr(importlib.import_module(_PACKAGE_OF[name]), name)
+        return value
     if name in _PACKAGES:
         return importlib.import_module(f"flowgraph.{name}")
     raise AttributeError(f"module 'flowgraph' has no attribute {name!r}")

@@ -93,6 +93,14 @@ class UsageError(FlowgraphError, TypeError):
     """
 
 
+class NoArrayError(UsageError):
+    """A box where an array of numbers is needed.
+
+    Cause: `np.asarray(box)`, or a function that looks into a list for numbers. Cure: join boxes with `np.stack([...])`,
+    take the function from `flowgraph.numpy`, or run the graph and give it the value.
+    """
+
+
 class UnsupportedError(FlowgraphError, TypeError):
     """A NumPy function, or an argument of one, for which no box stands.
 

@@ -14,7 +14,7 @@ from flowgraph.box import concrete_values
 from flowgraph.box.node import Node
 from flowgraph.box.numpy_dispatch import call_function, call_ufunc
 from flowgraph.box.vocabulary import Value
-from flowgraph.errors import UsageError
+from flowgraph.errors import NoArrayError, UsageError
 from flowgraph.shapes.size import Shape, Size, product
 
 Made = TypeVar("Made")
@@ -164,9 +164,10 @@ Box
 
 _AS_A_NUMBER = "work with the box itself, which computes as a number does, with np.sin in place of math.sin"
 _AS_AN_ARRAY = (
-    "use the box itself, which computes as an array does; join boxes with np.stack([...]) or np.concatenate([...]), "
-    "index an array by fg.Constant(array)[box], and where a function takes arrays only, see what to write instead in "
-    "docs/functions.md, 'What does not take boxes'"
+    "use the box itself, which computes as an array does, and box.astype(...) in place of np.int64(box); join boxes "
+    "with np.stack([...]) or np.concatenate([...]), index an array by fg.Constant(array)[box], and where a function "
+    "takes arrays only, take it from flowgraph.numpy, or see what to write instead in docs/functions.md, "
+    "'What does not take boxes'"
 )
 _RUN = "fg.Graph(box).fprop(...)[box]"
 _JIT = "loop with fg.scan or fg.while_loop; or name the argument that decides in static_argnums or static_argnames"
@@ -434,21 +435,25 @@ class ArrayMethods(Node, Operators[Made]):
             or len(self.outputs) > 1
             or not {self.dtype.kind, wanted.kind} & set("biu")
         ):
-            self._refuse("np.asarray()", _AS_AN_ARRAY)
-        shape, kind, numbers = self._answer(_as_numbers, "np.asarray()", _AS_AN_ARRAY)
+            self._refuse("np.asarray()", _AS_AN_ARRAY, error=NoArrayError)
+        shape, kind, numbers = self._answer(_as_numbers, "np.asarray()", _AS_AN_ARRAY, error=NoArrayError)
         return np.array(np.frombuffer(numbers, kind).reshape(shape), dtype)
 
-    def _answer(self, kind: Callable[[Any], Any], what: str, way_out: str, run: str = _RUN) -> Any:
+    def _answer(
+        self, kind: Callable[[Any], Any], what: str, way_out: str, run: str = _RUN, error: type[UsageError] = UsageError
+    ) -> Any:
         """The concrete value of the box while a function is traced, converted by `kind`; refused anywhere else."""
         trace = concrete_values.current()
         answer = None if trace is None else trace.answer(self, kind)
         if answer is None and trace is not None and not trace.for_all:
-            self._refuse(what, "it reads an input from outside of the function, which has to be an argument")
+            self._refuse(
+                what, "it reads an input from outside of the function, which has to be an argument", error=error
+            )
         if answer is None:
-            self._refuse(what, way_out, run)
+            self._refuse(what, way_out, run, error)
         return answer
 
-    def _refuse(self, what: str, way_out: str, run: str = _RUN) -> NoReturn:
+    def _refuse(self, what: str, way_out: str, run: str = _RUN, error: type[UsageError] = UsageError) -> NoReturn:
         """Refuse what needs numbers; `run` is how to ask the run of a graph, outside of a function that is traced."""
         trace = concrete_values.current()
         if trace is None:
@@ -457,7 +462,7 @@ class ArrayMethods(Node, Operators[Made]):
             why, more = f"which {concrete_values.UNDER_JIT}", _JIT
         else:
             why, more = f"which {concrete_values.DIFFERENTIATED}", ""
-        raise UsageError(f"{self.title}: found {what} of a box, {why}; {way_out}" + (f"; {more}" if more else ""))
+        raise error(f"{self.title}: found {what} of a box, {why}; {way_out}" + (f"; {more}" if more else ""))
 
 
 def _as_numbers(value: Any) -> tuple[tuple[int, ...], str, bytes]:

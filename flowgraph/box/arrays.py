@@ -29,14 +29,14 @@ def read_only(value: Any) -> Any:
     return view
 
 
-def refuse_masked(who: str, value: object) -> None:
-    """Refuse an array that hides some of its numbers, which np.asarray would bring to light."""
+def refuse_masked(who: object, value: object) -> None:
+    """Refuse an array that hides numbers, which np.asarray would bring to light; `who` is a box, or what to call it."""
     ma = sys.modules.get("numpy.ma")  # NumPy loads it when it is asked for; before that no array has a mask
     if ma is not None and isinstance(value, ma.MaskedArray) and ma.is_masked(value):
         hidden = int(np.sum(ma.getmaskarray(value)))
         raise DtypeError(
-            f"{who}: found a masked array that hides {hidden} of its {value.size} numbers, needs a number everywhere; "
-            f"fill it, a.filled(0.0), and give the mask to np.where or as weights"
+            f"{getattr(who, 'title', who)}: found a masked array that hides {hidden} of its {value.size} numbers, "
+            f"needs a number everywhere; fill it, a.filled(0.0), and give the mask to np.where or as weights"
         )
 
 
@@ -78,13 +78,13 @@ class ReadOnlyArray(np.ndarray[Any, Any]):
         super().__setitem__(index, value)
 
     def fill(self, value: object) -> None:
-        """As of an array, where it can be written to."""
+        """`ndarray.fill`, refused where the array is read-only."""
         if not self.flags.writeable:
             self._refuse("fill()")
         super().fill(value)
 
     def sort(self, *arguments: Any, **settings: Any) -> None:
-        """As of an array, where it can be written to."""
+        """`ndarray.sort`, refused where the array is read-only."""
         if not self.flags.writeable:
             self._refuse("sort()")
         super().sort(*arguments, **settings)

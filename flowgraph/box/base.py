@@ -28,10 +28,10 @@ from flowgraph.box.help_text import HelpText
 from flowgraph.box.inference import read_spec, try_dtype, try_fprop
 from flowgraph.box.node import Node, current_scope, full_name, is_built_in, users_instruction
 from flowgraph.box.settings import BoxSignature, read_settings
-from flowgraph.errors import UsageError
+from flowgraph.errors import ShapeError, UsageError
 from flowgraph.printable import why_not_a_name
 from flowgraph.shapes.size import Shape
-from flowgraph.shapes.spec import Signature, SignatureMismatchError, Spec
+from flowgraph.shapes.spec import Signature, SignatureMismatchError, Spec, shape_text
 
 registry: dict[str, type[Box]] = {}
 """Every box class by name; tests, docs, pictures and checks find a new class here."""
@@ -147,9 +147,7 @@ class Box(ArrayMethods["Box"]):
         Spec or sequence of Spec
             One for each output of the box.
         """
-        return self.infer(
-            *[outputs[0] if len(outputs := child.outputs) == 1 else child.spec for child in self.children]
-        )
+        return self.infer(*[child.outputs[0] if len(child.outputs) == 1 else child.spec for child in self.children])
 
     def infer(self, *specs: Any, **_: Any) -> Spec | Sequence[Spec]:
         """Shape and dtype of the value from those of the children: by the signature, else by a trial fprop.
@@ -269,12 +267,8 @@ class Box(ArrayMethods["Box"]):
         """For each child, whether a gradient may pass to it: real or complex values on both sides, no constant."""
         if not any(spec.dtype.kind in "fc" for spec in self.outputs):
             return (False,) * len(self.children)
-        return tuple(
-            [
-                not never and any(spec.dtype.kind in "fc" for spec in child.outputs)
-                for never, child in zip(self.constant, self.children, strict=True)
-            ]
-        )
+        of_floats = [any(spec.dtype.kind in "fc" for spec in child.outputs) for child in self.children]
+        return tuple([floats and not never for floats, never in zip(of_floats, self.constant, strict=True)])
 
     def named(self, name: str) -> Box:
         """A copy of the box under another name.
@@ -355,6 +349,7 @@ class Box(ArrayMethods["Box"]):
                 break
         else:
             return tuple(children)
+        children = [joined(child) if isinstance(child, list | tuple) else child for child in children]
         return tuple(
             child if isinstance(child, Box) else Constant(child, dtype=self._dtype_of(place, children))
             for place, child in enumerate(children)
@@ -415,8 +410,7 @@ class Leaf(Box, abstract=True):
         """Set shape and dtype of a leaf, which has no children and no inference."""
         given = np.dtype(dtype)
         native = given if given.isnative else given.newbyteorder("=")  # NumPy's own object: plans compare by identity
-        state = self.__dict__
-        state["children"], state["outputs"], state["shape"], state["dtype"] = (), (Spec(shape, native),), shape, native
+        self.__dict__.update(children=(), outputs=(Spec(shape, native),), shape=shape, dtype=native)
 
     def _copied(self, memo: dict[int, Any], own: Mapping[str, Any]) -> Any:
         """The leaf itself, which never changes, unless the copy has something of its own."""
@@ -478,6 +472,32 @@ class Constant(Leaf):
             What the predicate returned.
         """
         return predicate(self.value)
+
+
+def holds_box(value: object) -> bool:
+    """Whether a value is a box, or a list or tuple with one in it, however deep."""
+    if isinstance(value, list | tuple):
+        return any(map(holds_box, value))
+    return isinstance(value, Box)
+
+
+def joined(value: Any) -> Any:
+    """What NumPy makes of an array_like: an array, and of lists and tuples with boxes in them one box."""
+    if isinstance(value, Box):
+        if len(value.outputs) != 1:
+            raise UsageError(f"array: found {value.title}, which has {len(value.outputs)} outputs; give one of them")
+        return value
+    if not holds_box(value):
+        return np.asarray(value)
+    parts = [joined(part) for part in value]
+    shapes = [part.shape for part in parts]
+    other = next((shape for shape in shapes if len(shape) != len(shapes[0])), None)
+    if other is not None:
+        raise ShapeError(
+            f"array: found elements of the shapes {shape_text(shapes[0])} and {shape_text(other)} in one list, needs "
+            f"one shape; join what differs with np.concatenate or np.hstack"
+        )
+    return np.stack([part if isinstance(part, Box) else Constant(part) for part in parts])
 
 
 F = TypeVar("F", bound=Callable[..., Any])

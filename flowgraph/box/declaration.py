@@ -120,9 +120,9 @@ def _is_misspelt(name: str, meant: str) -> bool:
     return len(name) > 6 and max(len(name), len(meant)) - start - end <= 1
 
 
-def _common_letters(one: str, other: str) -> int:
+def _common_letters(word: str, other: str) -> int:
     """How many letters two words have in common from the front."""
-    return next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
+    return next((i for i, (a, b) in enumerate(zip(word, other, strict=False)) if a != b), min(len(word), len(other)))
 
 
 def check_words(cls: type[Node]) -> None:

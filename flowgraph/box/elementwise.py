@@ -51,6 +51,8 @@ class Elementwise(Box, abstract=True):
     >>> del fg.registry[next(name for name, cls in fg.registry.items() if cls is Cube)]
     """
 
+    by_element = True
+
     def infer(self, *specs: Any) -> Spec:
         """The shapes of the children broadcast together, and the dtype of a trial fprop on one element.
 

@@ -75,7 +75,7 @@ def type_text(annotation: Any) -> str:
     if origin is tuple and len(arguments) == 2 and arguments[1] is Ellipsis:
         return "tuple" if arguments[0] is Any else f"tuple of {type_text(arguments[0])}"
     if origin is tuple and arguments:
-        return f"({', '.join(type_text(one) for one in arguments)})"
+        return f"({', '.join(type_text(part) for part in arguments)})"
     return _type_name(annotation if origin is None else origin)
 
 
@@ -88,7 +88,7 @@ def _bounds(interval: Interval) -> str:
     low, high = ("above", "below") if interval.open else ("at least", "at most")
     lower = f"{low} {interval.low:g}" if interval.low != -inf else ""
     upper = f"{high} {interval.high:g}" if interval.high != inf else ""
-    return "".join(f", {one}" for one in (lower, upper) if one)
+    return "".join(f", {limit}" for limit in (lower, upper) if limit)
 
 
 _MOST = 24
@@ -133,7 +133,7 @@ def example_text(cls: type[Any]) -> str:
 
 def _three_numbers(cls: type[Any]) -> list[Example]:
     """Three numbers for each child, where a box works element by element and needs nothing else."""
-    fits = any(base.__name__ == "Elementwise" for base in cls.__mro__) and not cls.variadic
+    fits = cls.by_element and not cls.variadic
     required = any(field.default is MISSING and field.default_factory is MISSING for field in cls.settings.values())
     given = [child for example in cls.examples for child in example.children]
     if required or not fits or any(not isinstance(child, tuple) for child in given):
@@ -324,7 +324,8 @@ def _shape(cls: type[Any], position: int, prose: str) -> str:
 
 def _is_elementwise(cls: type[Any]) -> bool:
     """Whether the children broadcast; a loss, which works element by element too, has a rule of its own."""
-    return any(base.__name__ == "Elementwise" and cls.infer is vars(base)["infer"] for base in cls.__mro__)
+    owner = next(base for base in cls.__mro__ if "infer" in vars(base))
+    return bool(vars(owner).get("by_element", False))
 
 
 def interval_text(interval: Any) -> str:
@@ -360,7 +361,7 @@ def _notes(cls: type[Any]) -> list[str]:
     elif _is_elementwise(cls):
         lines.append("- Shapes: the value has the shape to which the children broadcast.")
     if cls.domain:
-        domains = (f"`{name}` in {interval_text(one)}" for name, one in cls.domain.items())
+        domains = (f"`{name}` in {interval_text(interval)}" for name, interval in cls.domain.items())
         lines.append(f"- Domain: {', '.join(domains)}; NaN or infinite outside, as NumPy gives it.")
     if cls.kinks:
         places = ", ".join(f"{kink:.4g}" for kink in cls.kinks)

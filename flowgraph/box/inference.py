@@ -38,16 +38,16 @@ def bounded_trials(elements: int) -> Iterator[None]:
         _left.reset(token)
 
 
-def read_spec(box: Node, found: object) -> Spec:
+def read_spec(box: Node, inferred: object) -> Spec:
     """What an `infer` returned as a Spec, whose dtype may be given as a type, np.float32."""
-    if isinstance(found, Spec):
+    if isinstance(inferred, Spec):
         try:
-            return found._replace(dtype=np.dtype(found.dtype))
+            return inferred._replace(dtype=np.dtype(inferred.dtype))
         except TypeError:
             pass
     raise UsageError(
-        f"{box.title}: infer returned {found!r}, needs fg.Spec(shape, dtype), or a tuple of as many as it has outputs\n"
-        f"  built at {box.built_at}"
+        f"{box.title}: infer returned {inferred!r}, needs fg.Spec(shape, dtype), or a tuple of as many as it has "
+        f"outputs\n  built at {box.built_at}"
     )
 
 
@@ -68,19 +68,16 @@ def try_fprop(box: Node, specs: Sequence[Spec]) -> Spec | tuple[Spec, ...]:
 
 
 def _cached(box: Node, known: tuple[Any, ...], compute: Callable[[Node, tuple[Any, ...]], Any]) -> Any:
-    cls = type(box)
+    settings = [getattr(box, name) for name in box.settings]
+    key = (type(box), known, *settings, *map(type, settings))
     try:
-        settings = [getattr(box, name) for name in cls.settings]
-        key = (cls, known, *settings, *map(type, settings))
-        known_result = _cache.get(key)
+        result = _cache.get(key)
     except TypeError:  # a setting that cannot be hashed, such as an array
         return compute(box, known)
-    if known_result is not None:
-        return known_result
-    result = compute(box, known)
-    if len(_cache) >= _LARGEST_CACHE:
-        _cache.clear()
-    _cache[key] = result
+    if result is None:
+        if len(_cache) >= _LARGEST_CACHE:
+            _cache.clear()
+        result = _cache[key] = compute(box, known)
     return result
 
 
@@ -130,8 +127,8 @@ def _trial(box: Node, specs: Iterable[Spec], sizes: Mapping[str, int]) -> list[A
         refuse_writing(box, "fprop", error)
         refused = box.shape_error(f"fprop does not take these children ({type(error).__name__}: {error})")
         if isinstance(error, TypeError) and not isinstance(error, FlowgraphError):
-            found = ", ".join(str(spec.dtype) for spec in specs)
-            raise DtypeError(f"{refused}\n  dtypes {found}; convert a child, .astype(...)") from error
+            dtypes = ", ".join(str(spec.dtype) for spec in specs)
+            raise DtypeError(f"{refused}\n  dtypes {dtypes}; convert a child, .astype(...)") from error
         raise refused from error
     return [np.asarray(part) for part in (value if isinstance(value, tuple) else (value,))]
 

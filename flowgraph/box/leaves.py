@@ -127,7 +127,7 @@ class Parameter(Leaf):
 
     def __init__(self, value: Any, *, name: str | None = None, dtype: Any = None) -> None:
         self._start(name)
-        refuse_masked(self.title, value)
+        refuse_masked(self, value)
         array = np.asarray(value, dtype)
         if array.dtype.kind in "iub" and dtype is None and not isinstance(value, np.ndarray):
             array = array.astype(float)
@@ -182,7 +182,7 @@ class Parameter(Leaf):
 
     @value.setter
     def value(self, value: object) -> None:
-        refuse_masked(self.title, value)
+        refuse_masked(self, value)
         array = np.asarray(value)
         if array.dtype.kind in "iub" and not isinstance(value, np.ndarray):
             array = array.astype(self.dtype)

@@ -39,8 +39,7 @@ class Line(NamedTuple):
 def users_instruction() -> tuple[CodeType, int]:
     """Where the user's code is: the innermost code of the call stack that is neither flowgraph's nor NumPy's."""
     frame = sys._getframe(1)
-    inside = _inside
-    while inside[frame.f_code.co_filename] and frame.f_back is not None:
+    while _inside[frame.f_code.co_filename] and frame.f_back is not None:
         frame = frame.f_back
     return frame.f_code, frame.f_lasti
 
@@ -161,6 +160,9 @@ class Node:
     remedies: ClassVar[Mapping[str, str | Callable[[Sequence[Any]], str]]] = {}
     public: ClassVar[bool] = True
     arithmetic: ClassVar[bool] = True
+    by_element: ClassVar[bool] = False
+    """Whether it works element by element."""
+
     calls_back: ClassVar[bool] = False
     """Whether its fprop or bprop calls a function that a user wrote, which may give something else in each call."""
 
@@ -391,7 +393,7 @@ def _short(setting: object) -> str:
 
 
 def _unknown_attribute(box: Node, name: str) -> str:
-    """Who was asked, and what stands near the name."""
+    """The error for an attribute that a box does not have: where its value is found, or names like this one."""
     text = f"{type(box).__name__}: a box has no {name!r}"
     if name.startswith("_"):  # looked for by NumPy, notebooks and debuggers, which read no text
         return text
@@ -407,7 +409,7 @@ def _unknown_attribute(box: Node, name: str) -> str:
 
 
 def _immutable(box: Node, name: str, what: str) -> str:
-    """Who was changed, and how another one is made."""
+    """The error for a write to a box: how another box is made instead."""
     if "name" not in box.__dict__:
         return (
             f"{type(box).__name__}: found {what} before the box is made, but a box is immutable; declare it in "

@@ -174,7 +174,7 @@ def _union(kinds: Sequence[Kind | None]) -> Kind | None:
         return fit
 
     words = [kind.needed for kind in known]
-    return Kind(_listed(words if "a number" not in words else [one for one in words if one != "a whole number"]), read)
+    return Kind(_listed(words if "a number" not in words else [w for w in words if w != "a whole number"]), read)
 
 
 def _tuple(arguments: Sequence[Any]) -> Kind:
@@ -305,7 +305,7 @@ class BoxSignature:
 
     def __get__(self, box: Any, cls: type[Any]) -> inspect.Signature:
         constructor = next(base for base in cls.__mro__ if "__init__" in vars(base))
-        if "child_names" not in vars(cls) or constructor.__name__ != "Box":
+        if "child_names" not in vars(cls) or "__signature__" not in vars(constructor):
             raise AttributeError("__signature__")  # inspect then reads the constructor
         kinds = inspect.Parameter
         last = len(cls.child_names) - 1

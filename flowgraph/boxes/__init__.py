@@ -7,4 +7,4 @@ from flowgraph.box.base import exports, is_public
 
 _exports = exports(__name__, __path__)
 globals().update(_exports)
-__all__ = [name for name, one in _exports.items() if is_public(one)]
+__all__ = [name for name, exported in _exports.items() if is_public(exported)]

@@ -57,13 +57,13 @@ class Shown:
     def end(self) -> str:
         """The worst verdict, when all is shown."""
         verdicts = {report.verdict for _, report in self.reports}
-        verdict = next(one for one in VERDICTS if one in verdicts)
+        verdict = next(known for known in VERDICTS if known in verdicts)
         if self.form == "json":
             click.echo(self._json(verdict))
         elif len(self.reports) > 1:
-            counts = {one: sum(report.verdict == one for _, report in self.reports) for one in reversed(VERDICTS)}
-            ordered = {one: counts[one] for one in ("pass", "fail", "undecided", EXAMPLE_ONLY)}
-            click.echo(", ".join(f"{count} {one}" for one, count in ordered.items() if count))
+            counts = {known: sum(report.verdict == known for _, report in self.reports) for known in reversed(VERDICTS)}
+            ordered = {known: counts[known] for known in ("pass", "fail", "undecided", EXAMPLE_ONLY)}
+            click.echo(", ".join(f"{count} {known}" for known, count in ordered.items() if count))
         return verdict
 
     def _json(self, verdict: str, **more: str) -> str:
@@ -96,8 +96,8 @@ def _source(thing: object) -> str:
     except (OSError, TypeError):
         return ""
     here = Path.cwd()
-    found = Path(str(path))
-    shown = os.fspath(found.relative_to(here)) if found.is_relative_to(here) else os.fspath(found)
+    file = Path(str(path))
+    shown = os.fspath(file.relative_to(here)) if file.is_relative_to(here) else os.fspath(file)
     return f"file={_escaped(shown, title=True)},line={max(line, 1)},"
 
 
@@ -112,9 +112,9 @@ def _escaped(text: str, title: bool = False) -> str:
 def _plain(value: object) -> Any:
     """The same without what JSON has no word for: NaN and the infinities become texts."""
     if isinstance(value, Mapping):
-        return {str(key): _plain(one) for key, one in value.items()}
+        return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(one) for one in value]
+        return [_plain(item) for item in value]
     if isinstance(value, np.generic):
         return _plain(value.item())
     if isinstance(value, float) and not math.isfinite(value):
@@ -170,9 +170,9 @@ def check(
     shown = Shown("json" if as_json else form, options["seed"])
     try:
         arrays = read_feeds(feeds)
-        found = [one for target in targets for one in _labelled(target, bool(arrays))]
-        for place, thing in found:
-            shown.add(place, thing, _checked(thing, arrays, options), alone=len(found) == 1)
+        labelled = [pair for target in targets for pair in _labelled(target, bool(arrays))]
+        for place, thing in labelled:
+            shown.add(place, thing, _checked(thing, arrays, options), alone=len(labelled) == 1)
     except (Exception, SystemExit) as error:  # of the checked code: it must not be taken for a verdict
         line = str(error) if isinstance(error, ValueError | TypeError) else line_of(error)
         shown.failed(traceback.format_exc() if line is None else f"Error: {line}")

@@ -76,32 +76,32 @@ def _load_file(path: Path) -> ModuleType:
 
 
 def _named(module: ModuleType, where: str, name: str, with_arguments: bool) -> Any:
-    found: Any = module
+    target: Any = module
     for part in name.split("."):
-        if not hasattr(found, part):
+        if not hasattr(target, part):
             there = ", ".join(_names(module)) or "none"
             raise UsageError(f"{where}: has no {name!r}; its targets are {there}")
-        found = getattr(found, part)
-    if is_checkable(found) or (isinstance(found, tuple) and found and callable(found[0])):
-        return found
-    if with_arguments and callable(found):
-        return found
-    if not callable(found) or (inspect.isclass(found) and not hasattr(found, "forward")):
-        raise UsageError(f"{where}:{name} is a {type(found).__name__}, needs {NEEDED}")
-    needed = _needed(found)
+        target = getattr(target, part)
+    if is_checkable(target) or (isinstance(target, tuple) and target and callable(target[0])):
+        return target
+    if with_arguments and callable(target):
+        return target
+    if not callable(target) or (inspect.isclass(target) and not hasattr(target, "forward")):
+        raise UsageError(f"{where}:{name} is a {type(target).__name__}, needs {NEEDED}")
+    needed = _needed(target)
     if needed:
         raise UsageError(
             f"{where}:{name} is a function of {', '.join(needed)}, and the command line has no values for them; "
             f"give them with --feeds arguments.npz, or name a function without parameters that returns a graph, or a "
             f"tuple of {name} and its arguments"
         )
-    return found()
+    return target()
 
 
 def _names(module: ModuleType) -> list[str]:
     """What a name after the colon may be: box classes that the module defines, and its graphs, boxes and examples."""
-    found = [cls.__qualname__ for cls in classes_of(module)]
-    return found + [
+    classes = [cls.__qualname__ for cls in classes_of(module)]
+    return classes + [
         name
         for name, thing in vars(module).items()
         if is_checkable(thing) and not isinstance(thing, type | Leaf) and not name.startswith("_")
@@ -119,10 +119,10 @@ def _needed(function: Any) -> list[str]:
 
 
 def _targets_of(module: ModuleType, where: str) -> list[tuple[str, Any]]:
-    found = {cls.__qualname__: cls for cls in classes_of(module)} | targets_of(module)
-    if not found:
+    targets = {cls.__qualname__: cls for cls in classes_of(module)} | targets_of(module)
+    if not targets:
         raise UsageError(f"{where}: defines no box class and no example; name what is meant, {where}:graph")
-    return list(found.items())
+    return list(targets.items())
 
 
 def _put_first(directory: Path) -> None:

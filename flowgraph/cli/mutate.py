@@ -124,16 +124,16 @@ def _text(result: Score) -> str:
     total = len(result.outcomes)
     lines = []
     unseen: set[Path] = set()
-    for one in result.outcomes:
-        if one.outcome == "lived":
-            lines.append(f"lived: {_title(one.mutant)}")
-            lines += [f"  {line}" for line in one.mutant.diff.splitlines()]
-        elif one.outcome == "never imported" and one.mutant.file not in unseen:
-            unseen.add(one.mutant.file)
-            lines.append(f"lived: all of {_short(one.mutant.file)}: the command never imported it")
+    for tried in result.outcomes:
+        if tried.outcome == "lived":
+            lines.append(f"lived: {_title(tried.mutant)}")
+            lines += [f"  {line}" for line in tried.mutant.diff.splitlines()]
+        elif tried.outcome == "never imported" and tried.mutant.file not in unseen:
+            unseen.add(tried.mutant.file)
+            lines.append(f"lived: all of {_short(tried.mutant.file)}: the command never imported it")
     if result.refused:
         lines.append(f"slower, with a process for each mutant: {result.refused}")
-    lines += [f"equivalent: {_title(one)}" for one in result.equivalent]
+    lines += [f"equivalent: {_title(mutant)}" for mutant in result.equivalent]
     backwards = len({(outcome.mutant.file, outcome.mutant.backward) for outcome in result.outcomes})
     apart = f", {len(result.equivalent)} equivalent (they answer fg.check as the original does)"
     lines.append(

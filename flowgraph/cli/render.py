@@ -111,17 +111,17 @@ def graph_of(target: str) -> Graph:
         from flowgraph.saving import load
 
         return load(target)
-    ((name, found), *others) = locate(target)
+    ((name, thing), *others) = locate(target)
     if others:
         names = ", ".join([name, *(other for other, _ in others)])
         raise UsageError(f"render: {target} defines several boxes ({names}); name one, {target}:{name}")
-    if isinstance(found, type) and issubclass(found, Box) and not issubclass(found, Leaf):
-        return box_graph(found)
-    if isinstance(found, Graph):
-        return found
-    if isinstance(found, Box):
-        return Graph(found)
-    raise UsageError(f"render: {target} is a {type(found).__name__}, needs a graph, a box or a box class")
+    if isinstance(thing, type) and issubclass(thing, Box) and not issubclass(thing, Leaf):
+        return box_graph(thing)
+    if isinstance(thing, Graph):
+        return thing
+    if isinstance(thing, Box):
+        return Graph(thing)
+    raise UsageError(f"render: {target} is a {type(thing).__name__}, needs a graph, a box or a box class")
 
 
 def _run(graph: Graph, feeds: Path | None, seed: int) -> Run:

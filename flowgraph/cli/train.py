@@ -313,15 +313,15 @@ def bias_variance(data: str, vary: str, training_sets: int, out: Path, **options
     with held_folder(out):
         with Progress(*columns, console=console) as progress:
             task = progress.add_task("training", total=len(values) * training_sets)
-            found = trade_off(
+            report = trade_off(
                 settings, name, values, training_sets=training_sets, on_training=lambda: progress.advance(task)
             )
         label = name.replace("_", " ")
         files = [
-            found.to_csv(out / "bias_variance.csv"),
-            found.plot(out / "bias_variance.svg", label=label, log=_by_factors(values)),
+            report.to_csv(out / "bias_variance.csv"),
+            report.plot(out / "bias_variance.svg", label=label, log=_by_factors(values)),
         ]
-    click.echo(str(found))
+    click.echo(str(report))
     for path in files:
         click.echo(f"wrote {path}")
 

@@ -135,7 +135,7 @@ class Examples:
         half, rows = _MOST_ROWS // 2, range(len(self))
         kept = [*rows] if len(self) <= _MOST_ROWS else [*rows[:half], *rows[-half:]]
         cells = [
-            [f"{row:,}", *(f"{one:.4g}" for one in self.x[row, :columns]), *[""] * bool(left), self._target(row)]
+            [f"{row:,}", *(f"{value:.4g}" for value in self.x[row, :columns]), *[""] * bool(left), self._target(row)]
             for row in kept
         ]
         return f"<div><b>{text(repr(self).strip('<>'))}</b>{table(names, cells, 0)}</div>"

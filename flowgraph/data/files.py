@@ -37,11 +37,11 @@ def read_targets(values: Array, kind: str, where: str) -> tuple[Any, tuple[str, 
     if kind == "numbers" or (kind == "auto" and numbers is not None and not whole):
         return numbers, ()
     if whole:
-        found, labels = np.unique(numbers, return_inverse=True)
-        classes = tuple(str(int(number)) for number in found)
+        distinct, labels = np.unique(numbers, return_inverse=True)
+        classes = tuple(str(int(number)) for number in distinct)
     else:
-        found, labels = np.unique(values if values.dtype == object else values.astype(str), return_inverse=True)
-        classes = tuple(map(str, found))
+        distinct, labels = np.unique(values if values.dtype == object else values.astype(str), return_inverse=True)
+        classes = tuple(map(str, distinct))
     if len(classes) < 2:
         raise DataError(f"{where}: found one class, {classes[0]!r}, needs two or more")
     # a class of which most have fewer than three examples is rather a name, a date, or a number in words

@@ -33,16 +33,16 @@ class Column:
     def read(self, table: Table) -> Array:
         """The numbers of this column of a table, (rows, columns); a cell that does not fit is refused with its row."""
         cells = [self.fill if cell is None else cell for cell in table.column(self.name)]
-        found = [None if cell is None else self._number(cell) for cell in cells]
-        bad = next((row for row, value in enumerate(found) if value is None), None)
+        numbers_or_none = [None if cell is None else self._number(cell) for cell in cells]
+        bad = next((row for row, value in enumerate(numbers_or_none) if value is None), None)
         if bad is not None:
             way = "; --drop-missing leaves such rows out, --impute fills them in" if cells[bad] is None else ""
             raise table.refuse(bad, self.name, self._needed() + way)
-        numbers = np.array(found, float)
+        numbers = np.array(numbers_or_none, float)
         return np.eye(len(self.words))[numbers.astype(int)] if self.kind == "text" else numbers[:, None]
 
     def _number(self, cell: object) -> float | None:
-        """The place of a word, or the number of what has one; None for what fits neither."""
+        """The number of a cell, or the place of its word in `words`; None where it does not fit."""
         if self.kind == "text":
             word = str(cell)
             return self.words.index(word) if word in self.words else None
@@ -105,7 +105,7 @@ class Preparation:
         """Of what `as_dict` gave; anything else is a ValueError."""
         if not isinstance(record, Mapping) or not isinstance(record.get("columns"), list) or not record["columns"]:
             raise ValueError("found no columns in the preparation")
-        return cls(tuple(_column(one) for one in record["columns"]))
+        return cls(tuple(_column(column) for column in record["columns"]))
 
 
 def _column(record: object) -> Column:

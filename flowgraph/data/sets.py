@@ -106,8 +106,8 @@ BUNDLED: dict[str, Callable[[], Examples]] = {
 
 
 def _sklearn(name: str) -> Examples:
-    found = getattr(_module("sklearn.datasets"), f"load_{name}")()
-    return Examples(found.data, found.target, tuple(found.feature_names), tuple(map(str, found.target_names)), name)
+    bunch = getattr(_module("sklearn.datasets"), f"load_{name}")()
+    return Examples(bunch.data, bunch.target, tuple(bunch.feature_names), tuple(map(str, bunch.target_names)), name)
 
 
 def _module(name: str) -> Any:
@@ -214,7 +214,7 @@ def circles(count: int = 300, *, factor: float = 0.5, noise: float = 0.1, seed: 
 
 
 def _labels(name: str, count: int, classes: int, noise: float, seed: int) -> tuple[Array, np.random.Generator]:
-    """As many examples of each class as of the others, up to one, in an order by chance."""
+    """Labels in random order, with as many examples of each class as of any other, or one less."""
     if classes < 2 or count < classes or noise < 0:
         raise DataError(
             f"{name}: found count={count}, classes={classes}, noise={noise}, needs 2 classes or more, an example of "

@@ -206,7 +206,7 @@ class TestSet:
             return Look(f"a time that {self._record} keeps", None)
 
     def _keep(self, look: Look) -> Look:
-        """Take note of the look before anything is shown; of two processes at the same time one is first."""
+        """Record the look before anything is shown; of two processes the look of the faster one is kept."""
         if self._record is not None:
             record = {**look._asdict(), "fingerprint": self._examples.fingerprint}
             if not create_file(self._record, json.dumps(record).encode()):

@@ -54,17 +54,17 @@ class Table:
     def refuse(self, row: int, column: str, needed: str) -> DataError:
         """The error for a cell: its row and column, its text, and what is needed."""
         cell = self.column(column)[row]
-        found = "no value" if cell is None else repr(cell)
-        return DataError(f"{self.name}: {self.places[row]}, column {column!r}: found {found}, needs {needed}")
+        content = "no value" if cell is None else repr(cell)
+        return DataError(f"{self.name}: {self.places[row]}, column {column!r}: found {content}, needs {needed}")
 
 
 def number(cell: Any) -> float | None:
     """A finite number, or None; booleans are 0 and 1."""
     try:
-        found = float(cell)
+        value = float(cell)
     except (TypeError, ValueError):
         return None
-    return found if math.isfinite(found) else None
+    return value if math.isfinite(value) else None
 
 
 def days(cell: object) -> float | None:

@@ -6,10 +6,12 @@ They are attached to runs and gradients here, and load what they are made of whe
 from __future__ import annotations
 
 import importlib
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from flowgraph.attached import attached_to
 from flowgraph.box import Box, Value
+from flowgraph.graph.feeding import array_seeds
 from flowgraph.graph.graph import Grads, Run
 
 if TYPE_CHECKING:
@@ -54,7 +56,7 @@ class ExplainedRun:
         from flowgraph.debugging.nan import explain_nan
 
         self._needs_all("explain_nan")
-        return explain_nan(self.graph, self._values, self._seeds, box, grad)
+        return explain_nan(self.graph, self._values, partial(array_seeds, self.graph, self._values), box, grad)
 
 
 @attached_to(Grads)

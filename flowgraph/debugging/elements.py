@@ -145,7 +145,7 @@ def _moved_from(box: Box, place: Place, values: Sequence[Any]) -> tuple[int, Pla
     total = sum(values[i].size for i in floats)
     if not total:
         return None
-    found = set()
+    origins = set()
     for numbering in (np.arange(1.0, total + 1), np.arange(1.0, total + 1)[::-1] * 2 + total):
         arguments = list(values)
         start = 0
@@ -157,10 +157,10 @@ def _moved_from(box: Box, place: Place, values: Sequence[Any]) -> tuple[int, Pla
         except (ArithmeticError, ValueError, TypeError):
             return None
         hit = np.flatnonzero(numbering == np.asarray(moved)[place.at])
-        found.add(int(hit[0]) if hit.size else -1)
-    if len(found) != 1 or found == {-1}:
+        origins.add(int(hit[0]) if hit.size else -1)
+    if len(origins) != 1 or origins == {-1}:
         return None
-    flat = found.pop()
+    flat = origins.pop()
     for i in floats:
         if flat < values[i].size:
             return i, Place(None, unflatten(flat, values[i].shape))

@@ -208,8 +208,8 @@ def explain_nan(graph: Graph, values: list[Any], seeds: Seeds, key: Any, grad: V
         note = "it reaches neither an output nor a gradient"
     if start is None:
         where = "in this run" if key is None else f"in {graph.names[boxes[0]]!r}"
-        found = "value" if search.grads is None else "value or gradient"
-        note = f"no {found} {where} is NaN or infinite"
+        what = "value" if search.grads is None else "value or gradient"
+        note = f"no {what} {where} is NaN or infinite"
         return NanExplanation(None, "", "", None, None, None, "none", (), 0, "", note)
     return search.explain(start, note)
 
@@ -226,9 +226,9 @@ class Search:
 
     def bad_value(self, boxes: Iterable[Box]) -> Bad | None:
         """The first of the boxes whose value is bad; one with a NaN goes before one with an infinity."""
-        found = [(slot, place) for slot in map(self.graph.slots.__getitem__, boxes) if (place := self._first(slot))]
-        found.sort(key=lambda bad: not np.isnan(element(self.values[bad[0]], bad[1])))
-        return Bad("fprop", *found[0]) if found else None
+        places_of = [(slot, place) for slot in map(self.graph.slots.__getitem__, boxes) if (place := self._first(slot))]
+        places_of.sort(key=lambda bad: not np.isnan(element(self.values[bad[0]], bad[1])))
+        return Bad("fprop", *places_of[0]) if places_of else None
 
     def bad_gradient(self, wanted: Sequence[Box] | None, grad: Value) -> Bad | None:
         """The first of the boxes, or of the parameters (the inputs where there are none), whose gradient is bad."""
@@ -273,7 +273,7 @@ class Search:
         spread = [self._element(*bad) for bad in reversed(trail)]
         value = spread[0].value
         arrived = first.phase == "bprop" and maker is None
-        advice = ARRIVED if arrived else remedy(box, first.phase, value, [one.value for one in read], hidden)
+        advice = ARRIVED if arrived else remedy(box, first.phase, value, [source.value for source in read], hidden)
         return NanExplanation(
             box=box, name=self.graph.names[box], phase=first.phase, child=None if maker is None else below,
             index=first.place.at, value=value, kind=spread[0].kind, chain=(*fed, *spread), origin=len(fed),
@@ -286,8 +286,8 @@ class Search:
             return self._before_gradient(bad)
         box = self.graph.boxes[bad.slot]
         slots = [self.graph.slots[child] for child in box.children]
-        found = bisect_nonfinite(box.fprop, [self.values[slot] for slot in slots], bad.place) if slots else None
-        return (None if found is None else Bad("fprop", slots[found.argument], found.place)), None
+        culprit = bisect_nonfinite(box.fprop, [self.values[slot] for slot in slots], bad.place) if slots else None
+        return (None if culprit is None else Bad("fprop", slots[culprit.argument], culprit.place)), None
 
     def _before_gradient(self, bad: Bad) -> tuple[Bad | None, Step | None]:
         for step in self.senders[bad.slot]:
@@ -299,12 +299,12 @@ class Search:
             with np.errstate(all="ignore"):
                 if np.isfinite(element(sent(*arguments), bad.place)):
                     continue
-            found = bisect_nonfinite(sent, arguments, bad.place)
-            if found is None:
+            culprit = bisect_nonfinite(sent, arguments, bad.place)
+            if culprit is None:
                 return None, step
-            if found.argument == 0:
-                return Bad("bprop", step.slot, found.place), None
-            return Bad("fprop", slots[found.argument - 1], found.place), None
+            if culprit.argument == 0:
+                return Bad("bprop", step.slot, culprit.place), None
+            return Bad("fprop", slots[culprit.argument - 1], culprit.place), None
         return None, None
 
     def _read(self, slot: int, place: Place | None) -> list[Element]:
@@ -312,8 +312,8 @@ class Search:
         slots = [self.graph.slots[child] for child in self.graph.boxes[slot].children]
         if place is None:
             return [self._element("fprop", child, None) for child in slots]
-        found = elements_read(self.graph.boxes[slot], place, [self.values[child] for child in slots])
-        return [self._element("fprop", slots[position], there) for position, there in found]
+        elements = elements_read(self.graph.boxes[slot], place, [self.values[child] for child in slots])
+        return [self._element("fprop", slots[position], there) for position, there in elements]
 
     def _fed(self, slot: int, place: Place) -> list[Element]:
         """The elements from which an element was computed, recursively while each is a single element."""
@@ -321,12 +321,12 @@ class Search:
         queue: list[tuple[int, Place | None]] = [(slot, place)]
         while queue and len(known) < MOST_FED:
             at, there = queue.pop(0)
-            for one in self._read(at, there) if there is not None else []:
-                key = (self.graph.slots[one.box], None if one.index is None else Place(one.part, one.index))
+            for origin in self._read(at, there) if there is not None else []:
+                key = (self.graph.slots[origin.box], None if origin.index is None else Place(origin.part, origin.index))
                 if key not in known:
-                    known[key] = one
+                    known[key] = origin
                     queue.append(key)
-        return [one for _, one in sorted(known.items(), key=lambda item: item[0][0])]
+        return [origin for _, origin in sorted(known.items(), key=lambda item: item[0][0])]
 
     def _read_in_bprop(self, step: Step, bad: Bad) -> tuple[list[Element], list[Element], bool]:
         """The inputs of a bprop: values of the children, its own value, the incoming gradient and whether that is 0."""

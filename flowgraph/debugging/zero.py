@@ -111,14 +111,14 @@ class ZeroReport:
         return self.causes[0].kind if self.causes else self.status
 
     def __str__(self) -> str:
-        found = {
+        verdict = {
             "zero": "is zero",
             "partly zero": f"is zero in {self.share:.0%} of its elements, elsewhere up to {self.largest:.3g}",
             "vanishing": f"is not zero, but nothing is larger than {self.largest:.3g}",
             "not zero": f"is not zero; its largest element is {self.largest:.3g}",
             "empty": "has no elements",
         }[self.status]
-        lines = [f"why_zero: the gradient of {type(self.box).__name__} {self.name!r} {found}"]
+        lines = [f"why_zero: the gradient of {type(self.box).__name__} {self.name!r} {verdict}"]
         lines += [f"  {cause}" for cause in self.causes]
         if not self.causes and self.status in ("zero", "partly zero", "vanishing"):
             lines.append("  no box loses it: what arrives on several ways, or for several examples, adds up to 0")
@@ -295,7 +295,7 @@ def _losses(
 def _cuts(graph: Graph, box: Box) -> list[Cause]:
     """The edges above a box through which no gradient passes."""
     above = {box}
-    found = []
+    causes = []
     for parent in graph.boxes:
         labels = parent.names_of_children()
         for label, child, free in zip(labels, parent.children, parent.differentiable_wrt, strict=True):
@@ -304,8 +304,8 @@ def _cuts(graph: Graph, box: Box) -> list[Cause]:
             if free:
                 above.add(parent)
             else:
-                found.append(_cut(graph, parent, label, child))
-    return found
+                causes.append(_cut(graph, parent, label, child))
+    return causes
 
 
 def _cut(graph: Graph, parent: Box, label: str, child: Box) -> Cause:

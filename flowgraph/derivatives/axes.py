@@ -74,13 +74,13 @@ class Core(NamedTuple):
 
     def shifted(self, box: Box) -> dict[str, Any] | None:
         """The settings of the box with one more loop axis in front; None where an axis in front is no loop axis."""
-        ndim, found = self.counted(box), {}
+        ndim, shifted = self.counted(box), {}
         for name in self.settings:
             given = getattr(box, name)
             if self.of_lines and (given is None or not ndim):
                 return None
-            found[name] = on_by_one(given, ndim)
-        return found
+            shifted[name] = on_by_one(given, ndim)
+        return shifted
 
 
 def on_by_one(axis: Any, ndim: int) -> Any:
@@ -88,7 +88,7 @@ def on_by_one(axis: Any, ndim: int) -> Any:
     if axis is None:
         return tuple(range(1, ndim + 1))
     if isinstance(axis, tuple | list):
-        return tuple(one % ndim + 1 for one in axis)
+        return tuple(number % ndim + 1 for number in axis)
     return axis % ndim + 1
 
 

@@ -14,7 +14,7 @@ from flowgraph.box.leaves import Input, Parameter
 from flowgraph.box.random_draws import Seed
 from flowgraph.boxes.engine.shape_like import broadcast_like
 from flowgraph.derivatives.opaque import BpropOf, parts_of, present
-from flowgraph.errors import DtypeError, ShapeError, UsageError
+from flowgraph.errors import DtypeError, NotDifferentiableError, ShapeError, UsageError
 from flowgraph.graph import Graph
 from flowgraph.graph.feeding import refuse_without_grad
 from flowgraph.graph.passes import Step, as_values, backward, seeds_of, sweep
@@ -41,7 +41,7 @@ def _build(step: Step, grad: Value, value: Value, *children: Value) -> tuple[Any
     if box.built_in or not box.has_bprop:
         try:
             return step.bprop(grad, value, *children)
-        except Exception as error:
+        except NotDifferentiableError as error:  # it says that it computes on arrays alone
             return _opaque(step, grad, value, children, _reason(error), False)
     doubt, stateful = _doubt(step, present(grad))
     if doubt is None:
@@ -77,29 +77,30 @@ def _doubt(step: Step, there: tuple[bool, ...]) -> tuple[str | None, bool]:
         return f"its fprop could not be tried: {_reason(error)}", True
     expected = [_numbers(step, seed, arrays) for seed, arrays in zip(seeds, (first, second), strict=True)]
     if not all(isinstance(numbers, tuple) for numbers in expected):
-        return f"its bprop could not be tried: {next(one for one in expected if isinstance(one, str))}", True
-    of_same_sizes = _draw(box, len(_SIZES))
+        return f"its bprop could not be tried: {next(reason for reason in expected if isinstance(reason, str))}", True
+    of_same_sizes = _draw(box, len(_SIZES))  # the sizes repeat from there on: those of the first draw, other numbers
     stateful = not _agree(expected[0], _numbers(step, seeds[0], first, of_same_sizes))
     try:
-        one, other = _leaves(box, there), _leaves(box, there)
+        # called on two sets of leaves, so that boxes which it keeps from the first call show up in the second
+        arguments, other = _leaves(box, there), _leaves(box, there)
         box.fprop(*_copies(first))
-        step.bprop(*one)
+        step.bprop(*arguments)
         built = step.bprop(*other)
         sent, value, *children = other
         known = dict(zip(parts_of(sent), parts_of(seeds[1]), strict=True))
         known |= dict(zip((value, *children), (as_values(box.fprop(*_copies(second))), *second), strict=True))
-        found = tuple(_evaluate(built[position], known) for position, _ in step.wanted)
+        evaluated = tuple(_evaluate(built[position], known) for position, _ in step.wanted)
     except Exception as error:
         return _reason(error), stateful
-    if any(part is None for part in found):
+    if any(part is None for part in evaluated):
         return "it keeps boxes of another call", True
-    if not _agree(expected[1], found):
+    if not _agree(expected[1], evaluated):
         return "called on boxes it gives other numbers than on arrays", True
     return (None, False) if not stateful else ("it keeps state between calls", True)
 
 
 def _numbers(step: Step, seed: Seed, arrays: Sequence[Any], between: Sequence[Any] | None = None) -> Any:
-    """What bprop gives on arrays, after its own fprop; or after one of others that came `between`."""
+    """What bprop gives on arrays, right after their fprop or after another fprop, of `between`; a text if it fails."""
     value = step.box.fprop(*_copies(arrays))
     if between is not None:
         step.box.fprop(*_copies(between))
@@ -122,8 +123,8 @@ def _leaves(box: Box, there: tuple[bool, ...]) -> list[Any]:
         for i, child in enumerate(box.children)
     ]
     grads = tuple(
-        Input(f"grad{i}", shape=spec.shape, dtype=spec.dtype) if one else None
-        for i, (spec, one) in enumerate(zip(box.outputs, there, strict=True))
+        Input(f"grad{i}", shape=spec.shape, dtype=spec.dtype) if arrives else None
+        for i, (spec, arrives) in enumerate(zip(box.outputs, there, strict=True))
     )
     return [grads if len(grads) > 1 else grads[0], box.with_children(*children), *children]
 
@@ -140,10 +141,10 @@ def _evaluate(part: Value, known: Mapping[Any, Any]) -> Any:
     return replay(boxes, {b: i for i, b in enumerate(boxes)}, leaves)[-1]
 
 
-def _agree(one: Value, other: Value) -> bool:
-    if not isinstance(other, tuple) or len(one) != len(other):
+def _agree(numbers: Value, other: Value) -> bool:
+    if not isinstance(other, tuple) or len(numbers) != len(other):
         return False
-    for a, b in zip(one, other, strict=True):
+    for a, b in zip(numbers, other, strict=True):
         try:
             a, b = np.broadcast_arrays(a, b)
         except ValueError:
@@ -180,17 +181,15 @@ def _draw(box: Box, number: int) -> list[Any]:
 def _seed(value: Value, number: int, there: tuple[bool, ...]) -> Any:
     rng = np.random.default_rng(number + 7)
     drawn = tuple(
-        np.asarray(rng.normal(size=np.shape(part))).astype(np.asarray(part).dtype) if one else None
-        for part, one in zip(parts_of(value), there, strict=True)
+        np.asarray(rng.normal(size=np.shape(part))).astype(np.asarray(part).dtype) if arrives else None
+        for part, arrives in zip(parts_of(value), there, strict=True)
     )
     return drawn if isinstance(value, tuple) else drawn[0]
 
 
 def _copies(arrays: Sequence[Any]) -> list[Any]:
     """Fresh arrays; of a tuple, of each of its parts, None where there is none."""
-    return [
-        tuple(_copies(one)) if isinstance(one, tuple) else None if one is None else np.array(one)[()] for one in arrays
-    ]
+    return [tuple(_copies(a)) if isinstance(a, tuple) else None if a is None else np.array(a)[()] for a in arrays]
 
 
 def _reason(error: Exception) -> str:
@@ -319,21 +318,21 @@ def sent_back(
     reached = tuple(box for box in boxes if box not in cut)
     seeds = seeds_of(graph, [(output, seed_of(output, grad)) for output, grad in zip(outputs, grads, strict=True)])
     sweep_boxes = partial(_sweep_boxes, fallback is not None, units)
-    found = backward(graph, graph.bsteps(reached), graph.boxes, seeds, reached, sweep_boxes)
-    result = [_as_box(found[box]) if box in found else _zeros(box) for box in listed]
+    grads_by_box = backward(graph, graph.bsteps(reached), graph.boxes, seeds, reached, sweep_boxes)
+    result = [_as_box(grads_by_box[box]) if box in grads_by_box else _zeros(box) for box in listed]
     given = set(topological_order([box for box in seeds if box is not None]))
-    mark_derivatives(one for one in result if one not in given and one not in graph)
+    mark_derivatives(box for box in result if box not in given and box not in graph)
     return result
 
 
 def boxes_of(who: str, wrt: object) -> list[Box]:
     """The boxes of a `wrt`, one or several; a name or an array among them is refused."""
     listed = list(wrt) if isinstance(wrt, Iterable) and not isinstance(wrt, Box | str) else [wrt]
-    for one in listed:
-        if not isinstance(one, Box):
-            found = repr(one) if isinstance(one, str | int | float) else f"a {type(one).__name__}"
+    for box in listed:
+        if not isinstance(box, Box):
+            what = repr(box) if isinstance(box, str | int | float) else f"a {type(box).__name__}"
             raise UsageError(
-                f"{who}: found {found} in wrt, needs boxes; fg.Graph(output).box(name) finds a box by its name"
+                f"{who}: found {what} in wrt, needs boxes; fg.Graph(output).box(name) finds a box by its name"
             )
     return cast("list[Box]", listed)
 
@@ -352,7 +351,7 @@ def _sweep_boxes(
     given = set(topological_order([box for box in seeds if box is not None]))
     _name_grads(graph, grads, given)
     # also those between: where a plan merges the results into other boxes, they tell what is backward
-    mark_derivatives(one for one in grads if isinstance(one, Box) and one not in given and one not in graph)
+    mark_derivatives(grad for grad in grads if isinstance(grad, Box) and grad not in given and grad not in graph)
     return grads
 
 

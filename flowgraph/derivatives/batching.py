@@ -46,18 +46,18 @@ def over_rows(outputs: Sequence[Box], rows: Mapping[Box, Box]) -> list[Box]:
     that are linear in the rows.
     """
     some = next(iter(rows.values()))
-    found: dict[Box, Box] = dict(rows)
+    mapped: dict[Box, Box] = dict(rows)
     for box in topological_order(outputs):
-        if box in found or not any(child in found for child in box.children):
+        if box in mapped or not any(child in mapped for child in box.children):
             continue
-        found[box] = _over_rows(box, found, some)
-    return [found[box] if box in found else RepeatRows(box, some) for box in outputs]
+        mapped[box] = _over_rows(box, mapped, some)
+    return [mapped[box] if box in mapped else RepeatRows(box, some) for box in outputs]
 
 
-def _over_rows(box: Box, found: Mapping[Box, Box], some: Box) -> Box:
+def _over_rows(box: Box, mapped: Mapping[Box, Box], some: Box) -> Box:
     rule = _rules.get(type(box)) or (_elementwise if isinstance(box, Elementwise) else _rules[Box])
-    result: Box | None = rule(box, found, some)
-    return row_by_row(box, found, some) if result is None else result
+    result: Box | None = rule(box, mapped, some)
+    return row_by_row(box, mapped, some) if result is None else result
 
 
 def rule_for(*classes: type[Box]) -> Callable[[Rule], Rule]:
@@ -80,95 +80,95 @@ def part_rule_for(*classes: type[Box]) -> Callable[[Rule], Rule]:
     return register
 
 
-def row_by_row(box: Box, found: Mapping[Box, Box], some: Box) -> Box:
+def row_by_row(box: Box, mapped: Mapping[Box, Box], some: Box) -> Box:
     """Any box, run once for each row."""
-    one_by_one: Box = _rules[Box](box, found, some)
+    one_by_one: Box = _rules[Box](box, mapped, some)
     return one_by_one
 
 
-def lifted(child: Box, found: Mapping[Box, Box], some: Box) -> Box:
+def lifted(child: Box, mapped: Mapping[Box, Box], some: Box) -> Box:
     """The child in rows, repeated if it is the same in all."""
-    return found[child] if child in found else RepeatRows(child, some)
+    return mapped[child] if child in mapped else RepeatRows(child, some)
 
 
-def _aligned(child: Box, ndim: int, found: Mapping[Box, Box]) -> Any:
+def _aligned(child: Box, ndim: int, mapped: Mapping[Box, Box]) -> Any:
     """The child with as many axes after that of the rows as the others have."""
     missing = ndim - len(child.shape)
-    if child not in found:
+    if child not in mapped:
         return child
-    return np.expand_dims(found[child], tuple(range(1, 1 + missing))) if missing > 0 else found[child]
+    return np.expand_dims(mapped[child], tuple(range(1, 1 + missing))) if missing > 0 else mapped[child]
 
 
-def _elementwise(box: Box, found: Mapping[Box, Box], some: Box) -> Box:
+def _elementwise(box: Box, mapped: Mapping[Box, Box], some: Box) -> Box:
     try:
-        return box.with_children(*[_aligned(child, len(box.shape), found) for child in box.children])
+        return box.with_children(*[_aligned(child, len(box.shape), mapped) for child in box.children])
     except ShapeError:  # of a loss, which never broadcasts
-        return box.with_children(*[lifted(child, found, some) for child in box.children])
+        return box.with_children(*[lifted(child, mapped, some) for child in box.children])
 
 
-def _of_loop_axes(box: Box, found: Mapping[Box, Box], some: Box) -> Any:
+def _of_loop_axes(box: Box, mapped: Mapping[Box, Box], some: Box) -> Any:
     """A box whose core axes are known: rows are one more loop axis."""
     shifted = CORES[type(box)].shifted(box)
     if shifted is None:
         return None
-    return type(box)(*[lifted(child, found, some) for child in box.children], **box.setting_values() | shifted)
+    return type(box)(*[lifted(child, mapped, some) for child in box.children], **box.setting_values() | shifted)
 
 
 _rules.update(dict.fromkeys(CORES, _of_loop_axes))
 
 
 @rule_for(SumLike)
-def _sum_like(box: Box, found: Mapping[Box, Box], some: Box) -> Box:
-    a, like = (lifted(child, found, some) for child in box.children)
+def _sum_like(box: Box, mapped: Mapping[Box, Box], some: Box) -> Box:
+    a, like = (lifted(child, mapped, some) for child in box.children)
     extra = len(a.shape) - len(like.shape)
     return SumLike(np.sum(a, axis=tuple(range(1, 1 + extra))) if extra else a, like)
 
 
 @rule_for(BroadcastLike)
-def _broadcast_like(box: Box, found: Mapping[Box, Box], some: Box) -> Box:
-    a, like = (lifted(child, found, some) for child in box.children)
+def _broadcast_like(box: Box, mapped: Mapping[Box, Box], some: Box) -> Box:
+    a, like = (lifted(child, mapped, some) for child in box.children)
     extra = len(like.shape) - len(a.shape)
     return BroadcastLike(np.expand_dims(a, tuple(range(1, 1 + extra))) if extra else a, like)
 
 
 @rule_for(ReshapeLike)
-def _reshape_like(box: Box, found: Mapping[Box, Box], some: Box) -> Box:
-    return ReshapeLike(*(lifted(child, found, some) for child in box.children))
+def _reshape_like(box: Box, mapped: Mapping[Box, Box], some: Box) -> Box:
+    return ReshapeLike(*(lifted(child, mapped, some) for child in box.children))
 
 
 @rule_for(CountLike)
-def _count_like(box: Box, found: Mapping[Box, Box], some: Box) -> Box:
+def _count_like(box: Box, mapped: Mapping[Box, Box], some: Box) -> Box:
     (like,) = box.children
-    return RepeatRows(CountLike(found[like], axis=on_by_one(box.axis, len(like.shape))), some)
+    return RepeatRows(CountLike(mapped[like], axis=on_by_one(box.axis, len(like.shape))), some)
 
 
 @rule_for(Transpose)
-def _transpose(box: Box, found: Mapping[Box, Box], some: Box) -> Box:
+def _transpose(box: Box, mapped: Mapping[Box, Box], some: Box) -> Box:
     (a,) = box.children
     ndim = len(a.shape)
     axes = range(ndim)[::-1] if box.axes is None else axes_of(box, box.axes, ndim)
-    return Transpose(found[a], axes=(0, *(axis + 1 for axis in axes)))
+    return Transpose(mapped[a], axes=(0, *(axis + 1 for axis in axes)))
 
 
 @rule_for(Reshape)
-def _reshape(box: Box, found: Mapping[Box, Box], some: Box) -> Box:
+def _reshape(box: Box, mapped: Mapping[Box, Box], some: Box) -> Box:
     to = (range(s.start + 1, s.stop + 1) if isinstance(s, range) else s for s in box.to)
-    return Reshape(found[box.children[0]], to=(range(1), *to))
+    return Reshape(mapped[box.children[0]], to=(range(1), *to))
 
 
 @rule_for(MatMul)
-def _matmul(box: Box, found: Mapping[Box, Box], some: Box) -> Any:
+def _matmul(box: Box, mapped: Mapping[Box, Box], some: Box) -> Any:
     left, right = box.children
     ndim = max(len(left.shape), len(right.shape), 2)
-    if left in found and right not in found and (len(left.shape), len(right.shape)) == (1, 2):
-        return MatMul(found[left], right)  # one product of matrices for all rows
+    if left in mapped and right not in mapped and (len(left.shape), len(right.shape)) == (1, 2):
+        return MatMul(mapped[left], right)  # one product of matrices for all rows
     vectors = len(left.shape) == 1, len(right.shape) == 1
-    a: Any = found.get(left, left)
-    b: Any = found.get(right, right)
+    a: Any = mapped.get(left, left)
+    b: Any = mapped.get(right, right)
     a = np.expand_dims(a, -2) if vectors[0] else a
     b = np.expand_dims(b, -1) if vectors[1] else b
     a, b = (
-        np.expand_dims(x, tuple(range(1, 2 + ndim - x.ndim))) if child in found and x.ndim < ndim + 1 else x
+        np.expand_dims(x, tuple(range(1, 2 + ndim - x.ndim))) if child in mapped and x.ndim < ndim + 1 else x
         for x, child in ((a, left), (b, right))
     )
     h = a @ b
@@ -177,69 +177,69 @@ def _matmul(box: Box, found: Mapping[Box, Box], some: Box) -> Any:
 
 
 @rule_for(TensorDot)
-def _tensordot(box: Box, found: Mapping[Box, Box], some: Box) -> Any:
+def _tensordot(box: Box, mapped: Mapping[Box, Box], some: Box) -> Any:
     a, b = box.children
-    if a in found and b in found:
+    if a in mapped and b in mapped:
         return None
     of_a, of_b = (
-        tuple(axis % len(child.shape) + (child in found) for axis in axes)
+        tuple(axis % len(child.shape) + (child in mapped) for axis in axes)
         for axes, child in zip(box.axes, (a, b), strict=True)
     )
-    h = np.tensordot(found.get(a, a), found.get(b, b), (of_a, of_b))
-    return h if a in found else np.moveaxis(h, len(a.shape) - len(of_a), 0)
+    h = np.tensordot(mapped.get(a, a), mapped.get(b, b), (of_a, of_b))
+    return h if a in mapped else np.moveaxis(h, len(a.shape) - len(of_a), 0)
 
 
 @rule_for(Solve)
-def _solve(box: Box, found: Mapping[Box, Box], some: Box) -> Any:
+def _solve(box: Box, mapped: Mapping[Box, Box], some: Box) -> Any:
     """Linear in b alone, and several vectors b in rows would be read as a matrix."""
     a, b = box.children
-    if a in found or len(b.shape) == 1:
+    if a in mapped or len(b.shape) == 1:
         return None
-    return np.linalg.solve(a, _aligned(b, len(box.shape), found))
+    return np.linalg.solve(a, _aligned(b, len(box.shape), mapped))
 
 
 @rule_for(Einsum)
-def _einsum(box: Box, found: Mapping[Box, Box], some: Box) -> Any:
+def _einsum(box: Box, mapped: Mapping[Box, Box], some: Box) -> Any:
     row = next((label for label in "ZYXWVUT" if label not in box.subscripts), None)
     if row is None:
         return None
     terms, output = box.subscripts.split("->")
-    named = [row * (child in found) + term for term, child in zip(terms.split(","), box.children, strict=True)]
-    children = [found.get(child, child) for child in box.children]
+    named = [row * (child in mapped) + term for term, child in zip(terms.split(","), box.children, strict=True)]
+    children = [mapped.get(child, child) for child in box.children]
     return Einsum(*children, subscripts=f"{','.join(named)}->{row}{output}", optimize=box.optimize)
 
 
 @rule_for(Index)
-def _index(box: Box, found: Mapping[Box, Box], some: Box) -> Box | None:
+def _index(box: Box, mapped: Mapping[Box, Box], some: Box) -> Box | None:
     a, *indices = box.children
-    if any(one in found for one in indices):
-        return _lookup(a, indices, box.index, found)
+    if any(i in mapped for i in indices):
+        return _lookup(a, indices, box.index, mapped)
     if _apart(box.index):
         return None
-    return Index(found[a], *indices, index=(slice(None), *box.index))
+    return Index(mapped[a], *indices, index=(slice(None), *box.index))
 
 
-def _lookup(a: Box, indices: Sequence[Box], index: Sequence[Any], found: Mapping[Box, Box]) -> Box | None:
+def _lookup(a: Box, indices: Sequence[Box], index: Sequence[Any], mapped: Mapping[Box, Box]) -> Box | None:
     """Rows of one table by an index array of each row, which comes first; None for any other index."""
-    others_are_slices = all(isinstance(one, slice) for one in index[1:])
-    if len(indices) != 1 or a in found or not isinstance(index[0], str) or not others_are_slices:
+    others_are_slices = all(isinstance(item, slice) for item in index[1:])
+    if len(indices) != 1 or a in mapped or not isinstance(index[0], str) or not others_are_slices:
         return None
-    return Index(a, found[indices[0]], index=tuple(index))
+    return Index(a, mapped[indices[0]], index=tuple(index))
 
 
 @rule_for(IndexAdd)
-def _index_add(box: Box, found: Mapping[Box, Box], some: Box) -> Box | None:
+def _index_add(box: Box, mapped: Mapping[Box, Box], some: Box) -> Box | None:
     a, like, *indices = box.children
-    if any(one in found for one in indices) or _apart(box.index):
+    if any(i in mapped for i in indices) or _apart(box.index):
         return None
-    return IndexAdd(lifted(a, found, some), lifted(like, found, some), *indices, index=(slice(None), *box.index))
+    return IndexAdd(lifted(a, mapped, some), lifted(like, mapped, some), *indices, index=(slice(None), *box.index))
 
 
 @rule_for(Part)
-def _part(box: Box, found: Mapping[Box, Box], some: Box) -> Box:
+def _part(box: Box, mapped: Mapping[Box, Box], some: Box) -> Box:
     (whole,) = box.children
     rule = _rules_of_parts.get(type(whole))
-    return box.with_children(found[whole]) if rule is None else rule(box, found, some)
+    return box.with_children(mapped[whole]) if rule is None else rule(box, mapped, some)
 
 
 def _apart(index: Sequence[Any]) -> bool:
@@ -250,83 +250,83 @@ def _apart(index: Sequence[Any]) -> bool:
 
 
 @rule_for(Affine)
-def _affine(box: Box, found: Mapping[Box, Box], some: Box) -> Box:
+def _affine(box: Box, mapped: Mapping[Box, Box], some: Box) -> Box:
     """Where each row has weights of its own, a product and a sum; else rows are further examples."""
     h, w, b = box.children
-    if w not in found and b not in found:
-        return box.with_children(found[h], w, b)
+    if w not in mapped and b not in mapped:
+        return box.with_children(mapped[h], w, b)
     total = cast(Any, MatMul(h, w)) + b
-    return over_rows([total], {child: found[child] for child in box.children if child in found})[0]
+    return over_rows([total], {child: mapped[child] for child in box.children if child in mapped})[0]
 
 
 @rule_for(Pad)
-def _pad(box: Any, found: Mapping[Box, Box], some: Box) -> Any:
+def _pad(box: Any, mapped: Mapping[Box, Box], some: Box) -> Any:
     settings = box.setting_values() | {"pad_width": ((0, 0), *box.pad_width)}
-    return Pad(found[box.children[0]], **settings)
+    return Pad(mapped[box.children[0]], **settings)
 
 
 # Boxes that have an axis of rows already over further rows, as a Jacobian has them in a mapped function.
 
 
 @rule_for(UnitRows)
-def _unit_rows(box: Box, found: Mapping[Box, Box], some: Box) -> Box:
-    return RepeatRows(UnitRows(_of_one_row(box.children[0], found)), some)
+def _unit_rows(box: Box, mapped: Mapping[Box, Box], some: Box) -> Box:
+    return RepeatRows(UnitRows(_of_one_row(box.children[0], mapped)), some)
 
 
 @rule_for(RepeatRows)
-def _repeat_rows(box: Box, found: Mapping[Box, Box], some: Box) -> Any:
+def _repeat_rows(box: Box, mapped: Mapping[Box, Box], some: Box) -> Any:
     a, rows = box.children
-    repeated: Any = RepeatRows(found.get(a, a), _of_one_row(rows, found))
-    return np.swapaxes(repeated, 0, 1) if a in found else RepeatRows(repeated, some)
+    repeated: Any = RepeatRows(mapped.get(a, a), _of_one_row(rows, mapped))
+    return np.swapaxes(repeated, 0, 1) if a in mapped else RepeatRows(repeated, some)
 
 
 @rule_for(RowsAs)
-def _rows_as(box: Box, found: Mapping[Box, Box], some: Box) -> Any:
+def _rows_as(box: Box, mapped: Mapping[Box, Box], some: Box) -> Any:
     a, like = box.children
-    shape = _of_one_row(like, found)
-    if a not in found:
+    shape = _of_one_row(like, mapped)
+    if a not in mapped:
         return RepeatRows(RowsAs(a, shape), some)
-    unfolded: Any = RowsAs(np.swapaxes(found[a], 0, 1), shape)
+    unfolded: Any = RowsAs(np.swapaxes(mapped[a], 0, 1), shape)
     return np.moveaxis(unfolded, len(like.shape), 0)
 
 
-def _of_one_row(box: Box, found: Mapping[Box, Box]) -> Box:
+def _of_one_row(box: Box, mapped: Mapping[Box, Box]) -> Box:
     """A box with the shape of one row, whose values do not matter; there may be no row to take it from."""
-    if box not in found:
+    if box not in mapped:
         return box
     known = [size for size in box.shape if isinstance(size, int)]
     if len(known) == len(box.shape):
         return Constant(np.broadcast_to(np.zeros((), box.dtype), known))
-    rows: Any = found[box]
-    one: Box = np.sum(rows, axis=0).astype(box.dtype)
-    return one
+    rows: Any = mapped[box]
+    row: Box = np.sum(rows, axis=0).astype(box.dtype)
+    return row
 
 
 # Convolutions over rows: rows become further examples, further filters, or groups of channels.
 
 
 @rule_for(Conv1d, Conv2d, Conv3d)
-def _convolution(box: Box, found: Mapping[Box, Box], some: Box) -> Any:
+def _convolution(box: Box, mapped: Mapping[Box, Box], some: Box) -> Any:
     x, w = box.children
-    if w not in found:
-        return _unfolded(box.with_children(_folded(found[x]), w), found[x])
-    if x not in found and box.groups == 1:
-        return np.moveaxis(_split(box.with_children(x, _folded(found[w])), found[w]), 1, 0)
-    return _in_groups(box, (_beside(lifted(x, found, some)), _folded(lifted(w, found, some))), some, beside=True)
+    if w not in mapped:
+        return _unfolded(box.with_children(_folded(mapped[x]), w), mapped[x])
+    if x not in mapped and box.groups == 1:
+        return np.moveaxis(_split(box.with_children(x, _folded(mapped[w])), mapped[w]), 1, 0)
+    return _in_groups(box, (_beside(lifted(x, mapped, some)), _folded(lifted(w, mapped, some))), some, beside=True)
 
 
 @rule_for(ConvInput)
-def _input(box: Box, found: Mapping[Box, Box], some: Box) -> Any:
-    g, w, like = (lifted(child, found, some) for child in box.children)
-    if box.children[1] not in found:
+def _input(box: Box, mapped: Mapping[Box, Box], some: Box) -> Any:
+    g, w, like = (lifted(child, mapped, some) for child in box.children)
+    if box.children[1] not in mapped:
         return _unfolded(box.with_children(_folded(g), box.children[1], _folded(like)), g)
     return _in_groups(box, (_beside(g), _folded(w), _beside(like)), some, beside=True)
 
 
 @rule_for(ConvFilters)
-def _filters(box: Box, found: Mapping[Box, Box], some: Box) -> Any:
-    g, x, like = (lifted(child, found, some) for child in box.children)
-    if box.children[1] not in found and box.groups == 1:
+def _filters(box: Box, mapped: Mapping[Box, Box], some: Box) -> Any:
+    g, x, like = (lifted(child, mapped, some) for child in box.children)
+    if box.children[1] not in mapped and box.groups == 1:
         return _unfolded(box.with_children(_beside(g), box.children[1], _folded(like)), like)
     return _in_groups(box, (_beside(g), _beside(x), _folded(like)), some, beside=False)
 

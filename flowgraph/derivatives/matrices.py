@@ -137,12 +137,12 @@ def put_in(box: Box, leaves: dict[Box, Box]) -> Box:
     """The box with other boxes in the place of some leaves; what does not read them stays as it is."""
     boxes = topological_order([box])
     touched = set(leaves)
-    for one in boxes:
-        if any(child in touched for child in one.children):
-            touched.add(one)
-    known = {one: leaves.get(one, one) for one in boxes if one in leaves or one not in touched}
-    found: Box = replay(boxes, {one: i for i, one in enumerate(boxes)}, known)[-1]
-    return found
+    for node in boxes:
+        if any(child in touched for child in node.children):
+            touched.add(node)
+    known = {node: leaves.get(node, node) for node in boxes if node in leaves or node not in touched}
+    replaced: Box = replay(boxes, {node: i for i, node in enumerate(boxes)}, known)[-1]
+    return replaced
 
 
 def _directions(who: str, wrt: Built | Iterable[Built], along: Value) -> tuple[list[Box], list[Value]]:
@@ -152,8 +152,8 @@ def _directions(who: str, wrt: Built | Iterable[Built], along: Value) -> tuple[l
     if len(given) != len(boxes):
         raise UsageError(f"{who}: found {len(given)} directions, needs a list of one per box of wrt ({len(boxes)})")
     directions = []
-    for box, one in zip(boxes, given, strict=True):
-        direction = one if isinstance(one, Box) else Constant(np.asarray(one), dtype=box.dtype)
+    for box, wanted in zip(boxes, given, strict=True):
+        direction = wanted if isinstance(wanted, Box) else Constant(np.asarray(wanted), dtype=box.dtype)
         if len(direction.shape) != len(box.shape) or not all(map(same, direction.shape, box.shape)):
             way_out = "" if all(isinstance(size, int) for size in box.shape) else ", such as an Input of that shape"
             raise ShapeError(
@@ -330,7 +330,7 @@ class PerRow(Box):
 
     def fprop(self, *children: Sequence[Value]) -> Value:
         """The values of the rows, stacked."""
-        rows = [parts_of(self.box.fprop(*one)) for one in self._rows(children)]
+        rows = [parts_of(self.box.fprop(*row)) for row in self._rows(children)]
         if rows:
             parts = tuple(self._stacked(part) for part in zip(*rows, strict=True))
         else:
@@ -344,12 +344,12 @@ class PerRow(Box):
 
     def bprop(self, grad: Value, h: Value, *children: Sequence[Value]) -> tuple[Value, ...]:
         """The gradients of the rows: stacked for batched children, summed for the others."""
-        if any(isinstance(one, Box) for one in (grad, *children)):
+        if any(isinstance(argument, Box) for argument in (grad, *children)):
             return self._bprop_over_rows(grad, children)
         wanted = [position for position, passes in enumerate(self.differentiable_wrt) if passes]
         parts: list[dict[int, Any]] = []
-        for i, one in enumerate(self._rows(children)):
-            grads = settled_bprop(self.box, wanted, _row(grad, i), _row(h, i), one)
+        for i, row in enumerate(self._rows(children)):
+            grads = settled_bprop(self.box, wanted, _row(grad, i), _row(h, i), row)
             parts.append(dict(zip(wanted, grads, strict=True)))
         result: list[Any] = []
         for position, (child, batched) in enumerate(zip(children, self.batched, strict=True)):
@@ -370,7 +370,7 @@ class PerRow(Box):
 
     @property
     def constant(self) -> tuple[bool, ...]:
-        """As in the box."""
+        """As for the box that is run row by row."""
         return tuple(self.box.constant)
 
     def _rows(self, children: Sequence[Value]) -> Any:
@@ -411,17 +411,17 @@ class PerRow(Box):
         fixed: dict[Box, Any] = {}
         for leaf, child, batched in zip(leaves, children, self.batched, strict=True):
             (rows if batched else fixed)[leaf] = child
-        found = dict(zip(free, over_rows([put_in(part, fixed) for part in parts], rows), strict=True))
+        grads = dict(zip(free, over_rows([put_in(part, fixed) for part in parts], rows), strict=True))
         return tuple(
-            None if leaf not in found else found[leaf] if batched else np.sum(found[leaf], axis=0)
+            None if leaf not in grads else grads[leaf] if batched else np.sum(grads[leaf], axis=0)
             for leaf, batched in zip(leaves, self.batched, strict=True)
         )
 
 
 @rule_for(Box)
-def _row_by_row(box: Box, found: Mapping[Box, Box], some: Box) -> PerRow:
-    batched = tuple(child in found for child in box.children)
-    return PerRow(*[found.get(child, child) for child in box.children], box=box, batched=batched)
+def _row_by_row(box: Box, mapped: Mapping[Box, Box], some: Box) -> PerRow:
+    batched = tuple(child in mapped for child in box.children)
+    return PerRow(*[mapped.get(child, child) for child in box.children], box=box, batched=batched)
 
 
 def _row(value: Value, i: int) -> Any:

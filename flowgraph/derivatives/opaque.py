@@ -106,8 +106,8 @@ class BpropOf(Box):
         if self.stateful:
             value = self.box.fprop(*children)
         grads = tuple(None if g is None else np.array(g)[()] for g in grads) if isinstance(grads, tuple) else grads
-        one = grads if isinstance(grads, tuple) else np.array(grads)[()]
-        return settled_bprop(self.box, self.wanted, one, value, children)
+        sent = grads if isinstance(grads, tuple) else np.array(grads)[()]
+        return settled_bprop(self.box, self.wanted, sent, value, children)
 
 
 class SlopeOfBprop(Box):
@@ -170,14 +170,14 @@ class TransposedBprop(Box):
         sent = [np.zeros_like(part) for part in parts_of(grads) if part is not None]
         result = np.zeros_like(sent[self.position])
         for place in np.ndindex(result.shape):
-            for one in (1, 1j) if self.dtype.kind == "c" else (1,):
+            for unit_value in (1, 1j) if self.dtype.kind == "c" else (1,):
                 unit = np.zeros_like(result)
-                unit[place] = one
+                unit[place] = unit_value
                 units = [unit[()] if i == self.position else zeros for i, zeros in enumerate(sent)]
                 parts = parts_of(self.bprop_box.fprop(*units, value, *children))
                 pairs = zip(parts, directions, strict=True)
                 slope = sum(np.sum(part * d).real for part, d in pairs if d is not None)
-                result[place] += slope if one == 1 else -1j * slope
+                result[place] += slope if unit_value == 1 else -1j * slope
         return result
 
     def bprop(self, grad: Value, h: Value, *arrays: Value) -> tuple[Value, ...]:

@@ -213,13 +213,13 @@ def mistakes(split: Split, f: Array) -> str:
     """All test examples whose predicted digit is wrong, and the table of confusions."""
     predicted, test = f.argmax(axis=1), split.test
     wrong = [_digit(split, f, int(place)) for place in np.flatnonzero(predicted != test.digits)]
-    found = (
+    lead = (
         f"All {len(wrong)} test images whose predicted digit is wrong, with the probability of the prediction."
         if wrong
         else "No test image is predicted wrongly."
     )
     confusions = confusion_table([str(digit) for digit in range(CLASSES)], test.digits, predicted)
-    return f'<p class="muted">{found}</p><ul class="images">{"".join(wrong)}</ul>{confusions}'
+    return f'<p class="muted">{lead}</p><ul class="images">{"".join(wrong)}</ul>{confusions}'
 
 
 def first_layer(weights: Array, outgoing: Array) -> str:

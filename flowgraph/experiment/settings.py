@@ -27,12 +27,12 @@ class OfType:
     types: tuple[type[Any], ...]
     off: str = ""
 
-    def read(self, who: str, name: str, found: Any) -> Any:
+    def read(self, who: str, name: str, value: Any) -> Any:
         """The value itself."""
-        if type(found) not in self.types:
+        if type(value) not in self.types:
             needed = " or ".join("None" if kind is type(None) else kind.__name__ for kind in self.types)
-            raise UsageError(f"{who}: found {name}={found!r}, needs {needed}")
-        return found
+            raise UsageError(f"{who}: found {name}={value!r}, needs {needed}")
+        return value
 
 
 class Share:
@@ -41,14 +41,14 @@ class Share:
     name = "share|count"
     needed = "share such as 0.2 and no number of examples"
 
-    def read(self, who: str, name: str, found: Any) -> Any:
+    def read(self, who: str, name: str, value: Any) -> Any:
         """The number itself."""
-        real = isinstance(found, Real) and not isinstance(found, bool)
-        if not real or not (0 < found < 1 or (isinstance(found, Integral) and int(found) >= 1)):
+        real = isinstance(value, Real) and not isinstance(value, bool)
+        if not real or not (0 < value < 1 or (isinstance(value, Integral) and int(value) >= 1)):
             raise UsageError(
-                f"{who}: found {name}={found!r}, needs a share between 0 and 1 or a whole number of examples"
+                f"{who}: found {name}={value!r}, needs a share between 0 and 1 or a whole number of examples"
             )
-        return found
+        return value
 
     def of_text(self, text: str) -> Any:
         """The number that a text says; a whole number stays one."""
@@ -61,9 +61,9 @@ class Layers:
     name = "sizes"
     needed = "list of sizes such as 64,32"
 
-    def read(self, who: str, name: str, found: Any) -> tuple[int, ...]:
+    def read(self, who: str, name: str, value: Any) -> tuple[int, ...]:
         """The sizes as a tuple; one number is one layer."""
-        sizes = tuple(found) if isinstance(found, Sequence) else (found,)
+        sizes = tuple(value) if isinstance(value, Sequence) else (value,)
         if not all(isinstance(size, int) and not isinstance(size, bool) and size > 0 for size in sizes):
             raise UsageError(f"{who}: found {name}={sizes!r}, needs sizes of layers, each 1 or more, (64, 32)")
         return sizes
@@ -250,5 +250,5 @@ class TrainSettings:
 def descriptions() -> dict[str, str]:
     """What the settings are, by name, each in a line: as the docstring above says, which `python -OO` leaves out."""
     text = (inspect.getdoc(TrainSettings) or "").partition("Parameters\n----------\n")[2].partition("\n\n")[0]
-    found = re.findall(r"^(\w+) : .*\n((?: {4}.*(?:\n|$))+)", text, re.MULTILINE)
-    return {name: " ".join(lines.split()) for name, lines in found}
+    entries = re.findall(r"^(\w+) : .*\n((?: {4}.*(?:\n|$))+)", text, re.MULTILINE)
+    return {name: " ".join(lines.split()) for name, lines in entries}

@@ -69,7 +69,7 @@ def write_report(
 
 def advice_of_run(history: History, settings: TrainSettings, run: RunFolder) -> str:
     """What to try next, with the options of the command line that do it."""
-    return advice_html([_line(one, settings, run) for one in history.diagnosis.advice])
+    return advice_html([_line(advice, settings, run) for advice in history.diagnosis.advice])
 
 
 def _line(advice: Advice, settings: TrainSettings, run: RunFolder) -> str:
@@ -87,16 +87,16 @@ def _options(advice: Advice, settings: TrainSettings) -> str:
     if advice.setting is None:
         return ""
     now = settings.update_rule.default_rate if settings.learning_rate is None else settings.learning_rate
-    found = now if advice.setting == "learning_rate" else getattr(settings, advice.setting)
-    if isinstance(found, tuple):
-        value = ",".join(f"{round(size * advice.factor)}" for size in found)
-    elif isinstance(found, int):
-        value = f"{round(found * advice.factor)}"
+    current = now if advice.setting == "learning_rate" else getattr(settings, advice.setting)
+    if isinstance(current, tuple):
+        value = ",".join(f"{round(size * advice.factor)}" for size in current)
+    elif isinstance(current, int):
+        value = f"{round(current * advice.factor)}"
     else:
-        value = f"{found * advice.factor if found else advice.start:.3g}"
+        value = f"{current * advice.factor if current else advice.start:.3g}"
     if advice.setting == "dropout":
         value = f"{min(float(value), MOST_DROPOUT):.3g}"
-    unchanged = not value or value == f"{found}"
+    unchanged = not value or value == f"{current}"
     return "" if unchanged else f"--{advice.setting.replace('_', '-')} {value}"
 
 

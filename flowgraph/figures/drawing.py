@@ -261,7 +261,7 @@ def learning_rates(schedules: Mapping[str, Schedule], updates: int = 1000) -> Fi
     if not schedules or not all(isinstance(schedule, Schedule) for schedule in schedules.values()):
         raise UsageError("learning_rates: found no schedules, needs a dict such as {'fixed': schedules.Fixed(0.1)}")
     t = np.arange(1, updates + 1)
-    data = {name: np.array([one(int(k)) for k in t]) for name, one in schedules.items()}
+    data = {name: np.array([schedule(int(k)) for k in t]) for name, schedule in schedules.items()}
 
     def draw(axes: Any) -> None:
         for (name, rates), colour in zip(data.items(), COLOURS * len(data), strict=False):
@@ -362,9 +362,9 @@ def _with_l1(x: Array, y: Array, factors: Array) -> Array:
     step = w - rate * gradient(loss, [w])[0]
     bound = rate * factor
     plan = compile([loss], {w: step - np.minimum(np.maximum(step, -bound), bound)})
-    found = []
-    for one in factors:
+    weights = []
+    for strength in factors:
         for _ in range(_UPDATES):
-            plan(x=x, y=y, factor=one)
-        found.append(w.value.copy())
-    return np.array(found)
+            plan(x=x, y=y, factor=strength)
+        weights.append(w.value.copy())
+    return np.array(weights)

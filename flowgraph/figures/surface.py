@@ -91,7 +91,7 @@ def loss_surface(
     model = np.array([[paths.model_at(place) for place in row] for row in places]) if "Newton" in methods else None
     data_shown = {
         "paths": shown,
-        "losses": {name: np.array([paths.loss_at(one) for one in path]) for name, path in walked.items()},
+        "losses": {name: np.array([paths.loss_at(parameters) for parameters in path]) for name, path in walked.items()},
         "grid": axes_of,
         "surface": surface,
         "model": model,

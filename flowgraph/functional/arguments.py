@@ -66,9 +66,9 @@ def check_arguments(f: Callable[..., Any], places: Sequence[int], args: Sequence
         return
     names = argument_names(f, len(args))
     for place in places:
-        found = 0
+        count = 0
         for path, leaf in paths(args[place], names[place]):
-            found += 1
+            count += 1
             if not isinstance(leaf, ARRAYS) and not isinstance(leaf, bool | int):
                 raise UsageError(
                     f"{name_of(f)}: found a {type(leaf).__name__} at {path}, which is differentiated; needs arrays "
@@ -80,7 +80,7 @@ def check_arguments(f: Callable[..., Any], places: Sequence[int], args: Sequence
                     f"{name_of(f)}: found dtype {dtype} at {path}, which is differentiated, and only real or complex "
                     f"values have a gradient; give floats, {path}.astype(float) or {path}=1.0, or other argnums"
                 )
-        if not found:
+        if not count:
             raise UsageError(
                 f"{name_of(f)}: found no array in {names[place]}, which is differentiated; needs arrays or floats "
                 f"in it, or other argnums"
@@ -92,7 +92,7 @@ def _is_differentiable(value: Value) -> bool:
     leaves: list[Any] = []
     statics: list[Any] = []
     flatten(value, leaves, statics)
-    return bool(leaves) and not statics and all(isinstance(one, Box) and one.dtype.kind in "fc" for one in leaves)
+    return bool(leaves) and not statics and all(isinstance(leaf, Box) and leaf.dtype.kind in "fc" for leaf in leaves)
 
 
 def called(f: Callable[..., Any], args: Sequence[Any], keywords: Mapping[str, Any]) -> Any:

@@ -136,19 +136,19 @@ class Derived:
     ) -> Any:  # fmt: skip
         """The derivative by the program for what a call built, if one is kept, found or made; else in numbers."""
         frame, roots = self._frame(call, subject, leaves)
-        latest, found = kind.latest, None
+        latest, fitting = kind.latest, None
         if follower is not None and latest is not None and latest.frame == frame and follower.came_to(roots):
             values = values_of(follower.sources(), trace)
-            found = (latest, values) if latest.accepts(values) else None
-        found = found or self._found(call, kind, subject, trace, leaves, frame, roots)
-        if found is None:
+            fitting = (latest, values) if latest.accepts(values) else None
+        fitting = fitting or self._found(call, kind, subject, trace, leaves, frame, roots)
+        if fitting is None:
             return computed(self._transform, subject, trace)
-        program, values = found
+        program, values = fitting
         self._programs.used(program, kind)
         return program.runs(call.arrays, values)
 
     def _new_kind(self, key: Hashable, call: Call) -> Kind:
-        """What calls such as this one have in common."""
+        """The kind of this call, kept for the calls like it."""
         names = _leaf_names(self._f, call.args, call.keywords)
         known = [Input(name, shape=a.shape, dtype=a.dtype) for name, a in zip(names, call.arrays, strict=True)]
         kind = Kind(call.structure, known)
@@ -156,9 +156,10 @@ class Derived:
         return kind
 
     def _frame(self, call: Call, subject: Subject, leaves: Sequence[Box]) -> tuple[tuple[Any, ...], list[Box]]:
-        """What a derivation and a script follow from beside boxes, and the boxes that the function returned.
+        """What the derivative depends on besides boxes, and the boxes that the function returned.
 
-        A script has all arguments, also those that nothing of the result reads.
+        These are the transform and the containers. The shapes of all arguments belong to it, also of those that nothing
+        of the result reads, since a script is replayed with all of them.
         """
         roots: list[Any] = []
         wanted: list[Any] = []
@@ -199,7 +200,7 @@ class Derived:
     def _on_boxes(self, args: Sequence[Any], keywords: Mapping[str, Any]) -> Any:
         """Boxes in, boxes out: a derivative inside a function that is traced itself, or of boxes that a user built."""
         own = self._own_places(args)
-        args = [mapped(_own_box, one) if place in own else one for place, one in enumerate(args)]
+        args = [mapped(_own_box, arg) if place in own else arg for place, arg in enumerate(args)]
         trace = concrete_values.current()
         if self._seed is None:
             return self._transform(self._subject(args, keywords))
@@ -242,8 +243,8 @@ class Derived:
     def _numbers(self, call: Call) -> dict[str, Any]:
         """The arguments that are no arrays, by name."""
         named = [*zip(argument_names(self._f, len(call.args)), call.args, strict=True), *call.keywords.items()]
-        found = {path: leaf for name, value in named for path, leaf in paths(value, name)}
-        return {path: leaf for path, leaf in found.items() if type(leaf) in _NUMBERS}
+        by_path = {path: leaf for name, value in named for path, leaf in paths(value, name)}
+        return {path: leaf for path, leaf in by_path.items() if type(leaf) in _NUMBERS}
 
 
 def _own_box(leaf: Value) -> Any:

@@ -102,7 +102,7 @@ class Compiled:
         self._store = Store({})
         self.plan: Specialised = Backend(backend).specialised(graph, self._store, leaves, (), frozenset())
         function = self.plan.functions[0]
-        owners = {id(one): one.nbytes for one in _owners_in(list(function.__globals__.values()))}
+        owners = {id(owner): owner.nbytes for owner in _owners_in(list(function.__globals__.values()))}
         self.bytes = sum(owners.values())
         self.idle: list[Callable[..., Any]] = [function]
         self._fixed = list(fixed.items())
@@ -160,13 +160,13 @@ def _as_input(box: Box, place: int) -> Input:
 def _owners_in(value: Any) -> list[Any]:
     """The arrays whose memory is that of arrays in nested lists and tuples."""
     if isinstance(value, list | tuple):
-        return [owner for one in value for owner in _owners_in(one)]
+        return [owner for item in value for owner in _owners_in(item)]
     owner = None
     while isinstance(value, np.ndarray):
         owner, value = value, value.base
     return [] if owner is None else [owner]
 
 
-def is_bitwise(one: Any, other: Any) -> bool:
+def is_bitwise(value: Any, other: Any) -> bool:
     """Whether two values are the same, bit by bit."""
-    return np.asarray(one).tobytes() == np.asarray(other).tobytes()
+    return np.asarray(value).tobytes() == np.asarray(other).tobytes()

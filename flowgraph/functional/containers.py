@@ -40,20 +40,20 @@ def flatten(value: Value, leaves: list[Any], statics: list[Any] | None = None) -
     # an array is told from what has parts without a call of its own: this is half of what a small derivative takes
     parts: list[Any] = []
     if kind is dict or isinstance(value, dict):
-        for key, one in value.items():
-            if type(one) is np.ndarray:
-                leaves.append(one)
+        for key, part in value.items():
+            if type(part) is np.ndarray:
+                leaves.append(part)
                 parts.append((key, LEAF))
             else:
-                parts.append((key, flatten(one, leaves, statics)))
+                parts.append((key, flatten(part, leaves, statics)))
         return kind, tuple(parts)
     if kind in _PLAIN or isinstance(value, list | tuple):
-        for one in value:
-            if type(one) is np.ndarray:
-                leaves.append(one)
+        for part in value:
+            if type(part) is np.ndarray:
+                leaves.append(part)
                 parts.append(LEAF)
             else:
-                parts.append(flatten(one, leaves, statics))
+                parts.append(flatten(part, leaves, statics))
         return kind, tuple(parts)
     return _flatten_other(value, leaves, statics)
 
@@ -72,7 +72,7 @@ def _flatten_other(value: Value, leaves: list[Any], statics: list[Any] | None) -
 
 
 class Open(list[T]):
-    """What is no array among arguments, whose structure is that of all that differ in these values alone."""
+    """The arguments that are no arrays, left out of the structure: calls that differ in them alone share it."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -140,14 +140,14 @@ def paths(value: Value, name: str) -> Iterator[tuple[str, Any]]:
     if isinstance(value, ARRAYS):
         yield name, value
     elif isinstance(value, dict):
-        for key, one in value.items():
-            yield from paths(one, f"{name}[{key!r}]")
+        for key, part in value.items():
+            yield from paths(part, f"{name}[{key!r}]")
     elif isinstance(value, tuple) and hasattr(value, "_fields"):
-        for field, one in zip(value._fields, value, strict=True):
-            yield from paths(one, f"{name}.{field}")
+        for field, part in zip(value._fields, value, strict=True):
+            yield from paths(part, f"{name}.{field}")
     elif isinstance(value, list | tuple):
-        for i, one in enumerate(value):
-            yield from paths(one, f"{name}[{i}]")
+        for i, part in enumerate(value):
+            yield from paths(part, f"{name}[{i}]")
     elif dataclasses.is_dataclass(value) and not isinstance(value, type):
         for field in dataclasses.fields(value):
             yield from paths(getattr(value, field.name), f"{name}.{field.name}")

@@ -38,7 +38,7 @@ class OfFunctions(Box):
         """The arrays as the user writes them: params['W'] for what is in a dict `params`."""
         args, keywords = rebuild(self.structure, iter(self.children))
         named = [*zip(argument_names(self.rule.function, len(args)), args, strict=True), *keywords.items()]
-        return tuple([path for name, one in named for path, leaf in paths(one, name) if isinstance(leaf, Box)])
+        return tuple([path for name, value in named for path, leaf in paths(value, name) if isinstance(leaf, Box)])
 
     @property
     def title(self) -> str:
@@ -127,10 +127,10 @@ class CustomVjp:
                 f"{self.who}: its bprop returned {len(parts)} gradients for {len(args)} arguments; needs one "
                 f"per positional argument, None where it has none"
             )
-        found: list[Any] = []
+        gradients: list[Any] = []
         for part, arg, name in zip(parts, args, argument_names(self.function, len(args)), strict=True):
-            found += _gradients_of(self.function, part, arg, name)
-        return (*found, *[None] * len(arrays_of(keywords)))
+            gradients += _gradients_of(self.function, part, arg, name)
+        return (*gradients, *[None] * len(arrays_of(keywords)))
 
 
 def custom_vjp(f: Function | None = None, *, bprop: Function | None = None, shape: Function | None = None) -> Any:
@@ -228,28 +228,28 @@ def _has_gradient(arg: Any) -> bool:
 def _gradients_of(f: Function, part: Any, arg: Any, name: str) -> list[Any]:
     """The gradients of the arrays of one argument: zeros where the bprop gives None."""
     wanted = [path for path, leaf in paths(arg, name) if arrays_of(leaf)]
-    found: list[Any] = []
+    gradients: list[Any] = []
     if wanted:
-        _collect(part, arg, found)
-    if len(found) != len(wanted):
+        _collect(part, arg, gradients)
+    if len(gradients) != len(wanted):
         raise UsageError(
-            f"{name_of(f)}: its bprop returned {len(found)} arrays as the gradient of {name}, which has {len(wanted)} "
-            f"({', '.join(wanted)}); needs a container like the argument"
+            f"{name_of(f)}: its bprop returned {len(gradients)} arrays as the gradient of {name}, which has "
+            f"{len(wanted)} ({', '.join(wanted)}); needs a container like the argument"
         )
     leaves = arrays_of(arg)
-    return [np.zeros_like(leaf) if one is None else one for one, leaf in zip(found, leaves, strict=True)]
+    return [np.zeros_like(leaf) if g is None else g for g, leaf in zip(gradients, leaves, strict=True)]
 
 
-def _collect(part: Any, arg: Any, found: list[Any]) -> None:
+def _collect(part: Any, arg: Any, gradients: list[Any]) -> None:
     """The gradients in the order of the arrays of the argument; those of a dict are found by key."""
     leaves = arrays_of(arg)
     if part is None:
-        found += [None] * len(leaves)
+        gradients += [None] * len(leaves)
     elif isinstance(arg, dict) and isinstance(part, dict):
-        for key, one in arg.items():
-            _collect(part.get(key), one, found)
+        for key, item in arg.items():
+            _collect(part.get(key), item, gradients)
     elif isinstance(arg, list | tuple) and isinstance(part, list | tuple) and len(arg) == len(part):
-        for one, of_one in zip(part, arg, strict=True):
-            _collect(one, of_one, found)
+        for item, of_one in zip(part, arg, strict=True):
+            _collect(item, of_one, gradients)
     elif leaves:
-        found += arrays_of(part) or [part]
+        gradients += arrays_of(part) or [part]

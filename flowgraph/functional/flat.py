@@ -109,7 +109,7 @@ def _taken_apart(value: Any, leaves: list[Any]) -> Callable[[Any], Any]:
 
         return of_dict
     if isinstance(value, list | tuple):
-        built = [_taken_apart(one, leaves) for one in value]
+        built = [_taken_apart(part, leaves) for part in value]
         kind = type(value)
         named = hasattr(kind, "_fields")
         return lambda parts: kind(*[b(parts) for b in built]) if named else kind([b(parts) for b in built])

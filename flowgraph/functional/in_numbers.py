@@ -88,9 +88,9 @@ class InNumbers:
 def computed(transform: Callable[[Subject], Any], subject: Subject, trace: concrete_values.Trace) -> Any:
     """The result of a transform of `FIRST_ORDER` for one call: arrays of the caller's own, in their containers."""
     passes = InNumbers(transform, subject)
-    found = passes([None if box.children else _value_of(trace, box) for box in passes.graph.boxes], True)
-    assert found is not None
-    return rebuild(passes.structure, iter([np.array(one)[()] for one in found]))
+    outputs = passes([None if box.children else _value_of(trace, box) for box in passes.graph.boxes], True)
+    assert outputs is not None
+    return rebuild(passes.structure, iter([np.array(output)[()] for output in outputs]))
 
 
 def _value_of(trace: concrete_values.Trace, leaf: Box) -> Any:
@@ -160,7 +160,7 @@ def _is_plain(cls: type[Box]) -> bool:
 
 
 def _steps_of_graph(graph: CachedSteps, wrt: Sequence[Box]) -> tuple[Sequence[Fstep], Sequence[Step]]:
-    """The same, where a bprop is to be derived, or a derivative is not implemented."""
+    """The steps as a graph makes them: for boxes whose bprop is to be derived, or has no derivative by some child."""
     refuse_lost(graph, graph.cut(tuple(wrt)))
     reached = [box for box in wrt if box in graph.passed]
     return forward_steps(graph, None, None), backward_steps(graph.boxes, graph.slots, reached, graph.passed)

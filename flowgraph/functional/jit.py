@@ -214,9 +214,9 @@ class Jitted:
         """The value of the function."""
         last = self._kinds.last
         if last is not None:
-            found = last.quick(args, keywords)
-            if found is not MISS:
-                return found
+            result = last.quick(args, keywords)
+            if result is not MISS:
+                return result
         structure, leaves = self._read(args, keywords)
         if any(isinstance(leaf, Box) for leaf in leaves):
             boxes = [leaf if isinstance(leaf, Box) else Constant(leaf) for leaf in leaves]
@@ -257,10 +257,10 @@ class Jitted:
     def __reduce__(self) -> Any:
         """Pickled and copied without its graphs; by its name, where it stands under that in its module."""
         name = getattr(self, "__qualname__", "")
-        found: Any = sys.modules.get(getattr(self, "__module__", ""))
+        named: Any = sys.modules.get(getattr(self, "__module__", ""))
         for part in name.split("."):
-            found = getattr(found, part, None)
-        return name if found is self else (Jitted, (self.function, *self.settings))
+            named = getattr(named, part, None)
+        return name if named is self else (Jitted, (self.function, *self.settings))
 
     def __repr__(self) -> str:
         who = f"jit of {getattr(self.function, '__name__', None) or type(self.function).__name__}"
@@ -299,9 +299,9 @@ class Jitted:
         def inlined(*args: Any, **keywords: Any) -> Any:
             return self(*args, **keywords)
 
-        found = Jitted(derive(inlined), *self.settings)
-        found._kinds = self._kinds.of_derivatives.setdefault(key, found._kinds)
-        return found
+        derivative = Jitted(derive(inlined), *self.settings)
+        derivative._kinds = self._kinds.of_derivatives.setdefault(key, derivative._kinds)
+        return derivative
 
     def _latest(self) -> Variant:
         last = self._kinds.last
@@ -311,12 +311,12 @@ class Jitted:
 
     def _read(self, args: Sequence[Any], keywords: Mapping[str, Any]) -> tuple[Any, list[Any]]:
         """The structure of the arguments, in which static ones are hashed, and their leaves."""
-        given = tuple([Static(one) if i in self._places else one for i, one in enumerate(args)])
-        named = {name: Static(one) if name in self._names else one for name, one in keywords.items()}
+        given = tuple([Static(arg) if i in self._places else arg for i, arg in enumerate(args)])
+        named = {name: Static(value) if name in self._names else value for name, value in keywords.items()}
         leaves: list[Any] = []
         others: list[Any] = []
         structure = flatten((given, named), leaves, others)
-        if others and not all(isinstance(one, (*_PLAIN, Static)) for one in others):
+        if others and not all(isinstance(other, (*_PLAIN, Static)) for other in others):
             self._refuse_others(args, keywords)
         whole: list[Any] = []
         return numbers_as_leaves(structure, iter(leaves), whole), whole
@@ -332,8 +332,8 @@ class Jitted:
     def _leaves(self, args: Sequence[Any], keywords: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
         """Every leaf of the arguments that are not static, with how one writes it."""
         names = argument_names(self.function, len(args))
-        given = [(name, one) for i, (name, one) in enumerate(zip(names, args, strict=True)) if i not in self._places]
-        given += [(name, one) for name, one in keywords.items() if name not in self._names]
+        given = [(name, arg) for i, (name, arg) in enumerate(zip(names, args, strict=True)) if i not in self._places]
+        given += [(name, value) for name, value in keywords.items() if name not in self._names]
         return (pair for name, value in given for pair in paths(value, name))
 
     def _variant(self, kind: Kind, args: Sequence[Any], keywords: Mapping[str, Any]) -> Variant:
@@ -360,8 +360,8 @@ class Jitted:
 
         def on_boxes(boxes: Sequence[Box]) -> Any:
             args, keywords = rebuild(kind.structure, iter(boxes))
-            args = [one.value if type(one) is Static else one for one in args]
-            keywords = {name: one.value if type(one) is Static else one for name, one in keywords.items()}
+            args = [arg.value if type(arg) is Static else arg for arg in args]
+            keywords = {name: value.value if type(value) is Static else value for name, value in keywords.items()}
             with refuse_draws(who):
                 return called(self.function, args, keywords)
 
@@ -386,7 +386,7 @@ def _read_statics(f: Callable[..., Any], places: Any, names: Any) -> tuple[froze
     """The places and names of static arguments, each completed by the other where there is a signature."""
     listed = [places] if isinstance(places, int) else list(places)
     named = [names] if isinstance(names, str) else list(names)
-    if not all(isinstance(one, int | np.integer) for one in listed) or not all(isinstance(one, str) for one in named):
+    if not all(isinstance(i, int | np.integer) for i in listed) or not all(isinstance(name, str) for name in named):
         raise UsageError(
             f"jit of {name_of(f)}: found static_argnums={places!r} and static_argnames={names!r}, needs places and "
             f"names of arguments"
@@ -394,7 +394,7 @@ def _read_statics(f: Callable[..., Any], places: Any, names: Any) -> tuple[froze
     try:
         parameters = list(inspect.signature(f).parameters.values())
     except (TypeError, ValueError):  # of what is written in C
-        return frozenset(int(one) for one in listed), frozenset(named)
+        return frozenset(int(place) for place in listed), frozenset(named)
     order = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
     several = any(p.kind is p.VAR_POSITIONAL for p in parameters)
     for place in listed:
@@ -406,6 +406,6 @@ def _read_statics(f: Callable[..., Any], places: Any, names: Any) -> tuple[froze
     for name in named:
         if name not in known and not any(p.kind is p.VAR_KEYWORD for p in parameters):
             raise UsageError(f"jit of {name_of(f)}: found static_argnames={names!r}, but it has no argument {name!r}")
-    found = {int(place) % len(order) if place < 0 else int(place) for place in listed}
-    found |= {order.index(name) for name in named if name in order}
-    return frozenset(found), frozenset([*named, *[order[place] for place in found if place < len(order)]])
+    static = {int(place) % len(order) if place < 0 else int(place) for place in listed}
+    static |= {order.index(name) for name in named if name in order}
+    return frozenset(static), frozenset([*named, *[order[place] for place in static if place < len(order)]])

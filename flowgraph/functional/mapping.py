@@ -100,7 +100,7 @@ class Mapped(Derived):
         return f"<{self._who}>"
 
     def _own_places(self, args: Sequence[Any]) -> Container[int]:
-        """Those of all arguments."""
+        """The places of all arguments."""
         return range(len(args))
 
     def _subject(self, args: Sequence[Any], keywords: Mapping[str, Any]) -> Subject:
@@ -129,23 +129,23 @@ class Mapped(Derived):
                 f"{self._who}: found in_axes={self._in_axes!r} and {len(args)} positional arguments, needs an axis, "
                 f"or None, for each"
             )
-        given = [*zip(names, args, axes, strict=True), *[(name, one, 0) for name, one in keywords.items()]]
-        return [leaf for name, one, axis in given for leaf in self._spread("in_axes", name, one, axis)]
+        given = [*zip(names, args, axes, strict=True), *[(name, argument, 0) for name, argument in keywords.items()]]
+        return [leaf for name, argument, axis in given for leaf in self._spread("in_axes", name, argument, axis)]
 
-    def _spread(self, setting: str, path: str, one: Value, axes: Any) -> Iterator[Leaf]:
+    def _spread(self, setting: str, path: str, container: Value, axes: Any) -> Iterator[Leaf]:
         """The leaves of a container paired with axes; an int or None in the axes applies to a whole subtree."""
         if axes is None or (isinstance(axes, int | np.integer) and not isinstance(axes, bool)):
-            yield from (Leaf(where, leaf, axes) for where, leaf in paths(one, path))
+            yield from (Leaf(where, leaf, axes) for where, leaf in paths(container, path))
             return
-        if isinstance(axes, dict) and isinstance(one, dict) and axes.keys() == one.keys():
-            for key, part in one.items():
+        if isinstance(axes, dict) and isinstance(container, dict) and axes.keys() == container.keys():
+            for key, part in container.items():
                 yield from self._spread(setting, f"{path}[{key!r}]", part, axes[key])
-        elif isinstance(axes, tuple | list) and isinstance(one, tuple | list) and len(axes) == len(one):
-            for i, (part, axis) in enumerate(zip(one, axes, strict=True)):
+        elif isinstance(axes, tuple | list) and isinstance(container, tuple | list) and len(axes) == len(container):
+            for i, (part, axis) in enumerate(zip(container, axes, strict=True)):
                 yield from self._spread(setting, f"{path}[{i}]", part, axis)
         else:
             raise UsageError(
-                f"{self._who}: found {setting}={axes!r} for {path}, {_kind_of(one)}; needs a whole number, "
+                f"{self._who}: found {setting}={axes!r} for {path}, {_kind_of(container)}; needs a whole number, "
                 f"None, or a dict, list or tuple of such as large as {path}"
             )
 
@@ -154,9 +154,9 @@ class Mapped(Derived):
         rows: dict[Box, Box] = {}
         given: list[Any] = []
         first: tuple[str, Any] | None = None
-        for path, one, axis in leaves:
-            leaf: Any = one
-            if not isinstance(one, ARRAYS):
+        for path, content, axis in leaves:
+            leaf: Any = content
+            if not isinstance(content, ARRAYS):
                 if axis is not None and isinstance(leaf, int):
                     raise self._without_axis(path, axis, "a number")
                 continue
@@ -198,10 +198,10 @@ class Mapped(Derived):
                     f"{self._who}: found {box.title}, built at {box.built_at}, which draws once for all examples; draw "
                     f"outside, with an axis of examples, and give it as an argument"
                 )
-        found: list[Any] = []
+        placed: list[Any] = []
         for leaf, box, over in zip(leaves, boxes, over_rows(boxes, rows), strict=True):
-            found.append(self._placed(leaf, box, over, rows))
-        return rebuild(flatten(result, []), iter(found))
+            placed.append(self._placed(leaf, box, over, rows))
+        return rebuild(flatten(result, []), iter(placed))
 
     def _constant(self, leaf: Leaf) -> Box:
         if not isinstance(leaf.value, ARRAYS):
@@ -211,7 +211,7 @@ class Mapped(Derived):
     def _placed(self, leaf: Leaf, box: Box, over: Any, rows: Mapping[Box, Box]) -> Any:
         """An output with its axis of examples where it is wanted."""
         if leaf.axis is None:
-            if any(one in rows for one in topological_order([box])):
+            if any(node in rows for node in topological_order([box])):
                 raise UsageError(
                     f"{self._who}: found out_axes=None for {leaf.path}, which differs between the examples; needs the "
                     f"axis that these are to have"
@@ -225,8 +225,8 @@ class Mapped(Derived):
         return np.moveaxis(over, 0, leaf.axis) if leaf.axis % over.ndim else over
 
 
-def _kind_of(one: Value) -> str:
-    return "an array" if isinstance(one, ARRAYS) else f"a {type(one).__name__}"
+def _kind_of(container: Value) -> str:
+    return "an array" if isinstance(container, ARRAYS) else f"a {type(container).__name__}"
 
 
 def _with_arrays(result: Value) -> Any:
@@ -235,4 +235,4 @@ def _with_arrays(result: Value) -> Any:
     structure = flatten(result, leaves)
     whole: list[Any] = []
     structure = numbers_as_leaves(structure, iter(leaves), whole)
-    return rebuild(structure, iter([np.asarray(one) if isinstance(one, int) else one for one in whole]))
+    return rebuild(structure, iter([np.asarray(leaf) if isinstance(leaf, int) else leaf for leaf in whole]))

@@ -64,7 +64,7 @@ class Derivation(Evaluation):
         self.structure = flatten(result, outputs)
         self.arguments = arguments
         self.sources = {source: i for i, source in enumerate(sources)}
-        super().__init__([one if isinstance(one, Box) else Constant(one) for one in outputs], arguments, self.sources)
+        super().__init__([v if isinstance(v, Box) else Constant(v) for v in outputs], arguments, self.sources)
         settled = [(i, source.settle()) for i, source in enumerate(sources) if isinstance(source, Captured)]
         self._conditions = [(i, conditions) for i, conditions in settled if conditions]
 
@@ -92,7 +92,7 @@ class Planned:
     ) -> None:  # fmt: skip
         self.derivation = steps if isinstance(steps, Derivation) else None
         self._steps, self._derive, self._room = steps, derive, room
-        self._first = fixed
+        self._first = fixed  # the values of the first run: a source that changes later is no constant of a plan
         self._left = self._pause = _runs_before(steps.graph, steps.passes)
         self._lock = threading.Lock()
         self._ready: tuple[Compiled, Derivation] | None = None
@@ -126,9 +126,9 @@ class Planned:
         try:
             return plan.call(arrays, values)
         except Exception:
-            found = self._computed(arrays, values)  # which raises the error of the box
+            outputs = self._computed(arrays, values)  # which raises the error of the box
             self._give_up()
-            return found
+            return outputs
 
     def forget(self, changed: Sequence[int] = ()) -> None:
         """Let go of the plan; the sources by these numbers are not taken for constants in the next one."""
@@ -137,18 +137,18 @@ class Planned:
         self._ready, self._left = None, self._pause
 
     def _computed(self, arrays: Sequence[Any], values: Sequence[Any]) -> Any:
-        found = self._steps(arrays, values)
-        if found is None:  # a NaN: which branches are not taken is a matter of the derivation
-            found = self._derived(values)(arrays, values)
-        owned = [np.array(value)[()] for value in found]
+        outputs = self._steps(arrays, values)
+        if outputs is None:  # a NaN: which branches are not taken is a matter of the derivation
+            outputs = self._derived(values)(arrays, values)
+        owned = [np.array(value)[()] for value in outputs]
         return owned[0] if self._steps.structure is LEAF else rebuild(self._steps.structure, iter(owned))
 
     def _derived(self, values: Sequence[Any]) -> Derivation:
         """The derivation for these values of the sources."""
-        found = self.derivation
-        if found is None or not found.accepts(values):
-            found = self.derivation = self._derive(values)
-        return found
+        derivation = self.derivation
+        if derivation is None or not derivation.accepts(values):
+            derivation = self.derivation = self._derive(values)
+        return derivation
 
     def _compiled(self, values: Sequence[Any]) -> tuple[Compiled, Derivation] | None:
         """The plan and what it is of, unless another thread makes it, or there is none of this graph."""
@@ -180,7 +180,7 @@ class Planned:
         if self in room:
             room.remove(self)
         room.append(self)
-        while len(room) > MOST_PLANS or sum([one.bytes for one in tuple(room)]) > MOST_BYTES:
+        while len(room) > MOST_PLANS or sum([plan.bytes for plan in tuple(room)]) > MOST_BYTES:
             room.popleft().forget()
 
 
@@ -197,10 +197,10 @@ def _runs_before(graph: Topology, passes: int) -> int:
 
 def _elements(shape: Any) -> int:
     """The number of elements, where an unknown size counts once."""
-    found = 1
+    count = 1
     for size in shape:
-        found *= size if isinstance(size, int) else 1
-    return found
+        count *= size if isinstance(size, int) else 1
+    return count
 
 
 _PARTS = ("output", "by", "vector")
@@ -224,12 +224,12 @@ class Program:
         self.script: Script | None = None
         self.noted = False
         twins = _twins(record, [None] * len(values))
-        boxes, sources = ([twins[one] for one in listed] for listed in (record.boxes, record.sources))
+        boxes, sources = ([twins[box] for box in listed] for listed in (record.boxes, record.sources))
         self._record = record._replace(boxes=boxes, sources=sources)
         self._subject = _on(twins, subject)._replace(f=_stand_in(subject.f))
         self._transform = transform
         numbers = FirstOrder(transform, self._subject, record.arguments, _numbered(sources)) if in_numbers else None
-        fixed = {i: values[i] for i, one in enumerate(sources) if not one.shape and not isinstance(one, Random)}
+        fixed = {i: values[i] for i, leaf in enumerate(sources) if not leaf.shape and not isinstance(leaf, Random)}
         self.runs = Planned(numbers or self._derived(values), self._derived, fixed, room)
 
     def take(self, script: Script | None) -> None:
@@ -274,7 +274,7 @@ def _twins(record: Record, values: Sequence[Any]) -> dict[Box, Box]:
 
 
 def _on(twins: Mapping[Box, Box], subject: Subject) -> Subject:
-    """A subject of twins."""
+    """The subject with twins in the place of its boxes."""
     own = {part: mapped(lambda leaf: twins.get(leaf, leaf), getattr(subject, part)) for part in _PARTS}
     return subject._replace(**own)
 
@@ -284,7 +284,7 @@ def _numbered(sources: Sequence[Box]) -> dict[Box, int]:
 
 
 def _stand_in(f: Callable[..., Any]) -> Callable[..., Any]:
-    """What errors call by the same name as a function that may go, with all that it holds."""
+    """A function of the same name, for errors: the user's own can then be freed, with all that it holds."""
 
     def stand_in() -> None: ...
 
@@ -327,7 +327,7 @@ class Kind:
         self.latest: Program | None = None
         self.missed = 0
         self._structure = structure
-        self._states = [{**one.__dict__, "of_a_call": True} for one in known]
+        self._states = [{**leaf.__dict__, "of_a_call": True} for leaf in known]
         self._written: Callable[..., tuple[Any, Any]] | None = None
 
     def leaves(self) -> list[Box]:
@@ -350,10 +350,10 @@ class Kind:
         return self.missed <= IN_A_ROW or self.missed % IN_A_ROW == 0
 
     def follow(self, program: Program) -> None:
-        """Let the next call go as one of this program, with arguments that are put together by code of their own."""
+        """Note the program that ran last; from the first on, code written for their structure builds the arguments."""
         if self._written is None:
             space: dict[str, Any] = {}
-            numbered = [map(one.format, itertools.count()) for one in ("leaves[{}]", "statics[{}]")]
+            numbered = [map(pattern.format, itertools.count()) for pattern in ("leaves[{}]", "statics[{}]")]
             text = text_of(self._structure, numbered[0], space, numbered[1])
             exec(compile(f"def arguments(leaves, statics): return {text}", "<arguments of a call>", "exec"), space)
             self._written = space["arguments"]
@@ -373,7 +373,7 @@ class Programs:
         self._lock = threading.Lock()
         self._kept: OrderedDict[int, Kept] = OrderedDict()
         self._by_key: dict[Hashable, list[Program]] = {}
-        self._row: list[Mapping[str, Any]] = []
+        self._row: list[Mapping[str, Any]] = []  # the arguments of calls in a row that were each traced anew
         self._warned = False
 
     def is_new(self, kind: Hashable) -> bool:
@@ -424,12 +424,12 @@ class Programs:
         with self._lock:
             self._kept[id(program)] = Kept(key, shapes, program)
             self._by_key.setdefault(key, []).insert(0, program)
-            mine = [one for one in self._kept.values() if one.shapes == shapes]
-            for one in [*mine[:-MOST_WAYS], *list(self._kept.values())[:-MOST]]:
-                if self._kept.pop(id(one.program), None) is not None:
-                    self._by_key[one.key].remove(one.program)
-                    if not self._by_key[one.key]:
-                        del self._by_key[one.key]
+            mine = [kept for kept in self._kept.values() if kept.shapes == shapes]
+            for dropped in [*mine[:-MOST_WAYS], *list(self._kept.values())[:-MOST]]:
+                if self._kept.pop(id(dropped.program), None) is not None:
+                    self._by_key[dropped.key].remove(dropped.program)
+                    if not self._by_key[dropped.key]:
+                        del self._by_key[dropped.key]
 
     def note(self, f: Callable[..., Any], transform: str, given: Mapping[str, Any]) -> None:
         """A call that needed a new graph: after several in a row a warning names the argument that changes."""
@@ -438,11 +438,11 @@ class Programs:
             if self._warned or len(self._row) < IN_A_ROW:
                 return
             row, self._row = self._row, []
-            named = [name for name in row[0] if _is_new_each_time([one.get(name, self) for one in row])]
+            named = [name for name in row[0] if _is_new_each_time([call.get(name, self) for call in row])]
             if not named:
                 return
             self._warned = True
-        values = ", ".join(str(one[named[0]]) for one in row[-3:])
+        values = ", ".join(str(call[named[0]]) for call in row[-3:])
         line = line_of(*users_instruction())
         warnings.warn_explicit(
             f"{transform} of {name_of(f)}: the last {len(row)} calls were each traced anew, as the argument "
@@ -466,10 +466,10 @@ def programs_of(f: Callable[..., Any]) -> Programs:
     code = _code_of(f)
     if code is None:
         return Programs()
-    found = _of_code.get(code)
-    if found is None:
-        found = _of_code[code] = Programs()
-    return found
+    programs = _of_code.get(code)
+    if programs is None:
+        programs = _of_code[code] = Programs()
+    return programs
 
 
 def _code_of(f: Any) -> CodeType | None:

@@ -49,6 +49,7 @@ def read_record(roots: Sequence[Box], leaves: Sequence[Box]) -> Record:
         places[box] = len(boxes)
         boxes.append(box)
         state = box.__dict__
+        # a box with several outputs has no shape of its own
         spec = (sizes.plain(state["shape"]), state["dtype"].char) if "shape" in state else sizes.of(box)
         if box.children:
             entries.append((type(box), tuple([places[child] for child in box.children]), spec, state_key(box, sizes)))
@@ -70,10 +71,10 @@ def calls_back(box: Box) -> bool:
     """
     waiting, seen = [box], {box}
     while waiting:
-        one = waiting.pop()
-        if one.calls_back or not one.built_in:
+        node = waiting.pop()
+        if node.calls_back or not node.built_in:
             return True
-        inside = [value for name in one.settings if isinstance(value := one.__dict__.get(name), Box)]
+        inside = [value for name in node.settings if isinstance(value := node.__dict__.get(name), Box)]
         inside = [part for value in inside for part in (value, *topological_order(value.children))]
         waiting += [part for part in inside if part not in seen]
         seen.update(inside)
@@ -110,13 +111,13 @@ def setting_key(value: Value, sizes: Sizes) -> Hashable:
     if kind in _PLAIN:
         return kind, value
     if kind is float:
-        return kind, value.hex()
+        return kind, value.hex()  # which tells -0.0 from 0.0, and is equal for NaN
     if kind is tuple or kind is list:
-        return kind, tuple([setting_key(one, sizes) for one in value])
+        return kind, tuple([setting_key(item, sizes) for item in value])
     if kind is slice:
         return kind, setting_key(value.start, sizes), setting_key(value.stop, sizes), setting_key(value.step, sizes)
     if kind is dict:
-        return kind, tuple([(setting_key(key, sizes), setting_key(one, sizes)) for key, one in value.items()])
+        return kind, tuple([(setting_key(key, sizes), setting_key(item, sizes)) for key, item in value.items()])
     if kind is Size:
         return kind, sizes.named(value)
     return _object_key(value, sizes)
@@ -138,7 +139,10 @@ def _object_key(value: Value, sizes: Sizes) -> Hashable:
 
 
 def _graph_key(body: Body, sizes: Sizes) -> Hashable:
-    """All boxes of the body of a loop, whose constants are the same in each call: those of one call stand outside."""
+    """All boxes of the body of a loop, with the values of its constants.
+
+    A constant that belongs to one call is not among them: the loop reads it from outside (`loops.body.hoisted`).
+    """
     places: dict[Box, int] = {}
     entries: list[Hashable] = []
     for box in topological_order([body]):
@@ -179,7 +183,7 @@ class Sizes:
         """A shape whose unknown sizes have comparable names."""
         for size in shape:
             if type(size) is not int:
-                return tuple([self.named(one) if isinstance(one, Size) else one for one in shape])
+                return tuple([self.named(size) if isinstance(size, Size) else size for size in shape])
         return shape
 
     def named(self, size: Size) -> Hashable:

@@ -41,7 +41,7 @@ _UNSHARED = ("children", "held")
 
 
 class UnscriptableError(Exception):
-    """What cannot be noted; the script ends before it."""
+    """Raised for a call that cannot be recorded; the script ends before it."""
 
 
 class Step(NamedTuple):
@@ -72,13 +72,14 @@ class Script(NamedTuple):
 
 
 class Writer:
-    """Notes a call."""
+    """Records a call: a step for each NumPy function on boxes, as long as its arguments decide what it builds."""
 
     def __init__(self, leaves: Sequence[Box]) -> None:
         self.places: dict[Box, int] = {leaf: place for place, leaf in enumerate(leaves)}
         self._steps: list[Step] = []
         self._sizes = Sizes()
-        self._inside, self._open = False, True
+        self._inside = False  # in a function that is recorded: what it calls itself belongs to its step
+        self._open = True  # all so far could be recorded
 
     def call(
         self,
@@ -117,7 +118,7 @@ class Writer:
             return None
         if not self._open or not all(source in self.places for source in sources):
             return None
-        ends = [tuple([self.places[one] for one in boxes]) for boxes in (roots, sources)]
+        ends = [tuple([self.places[box] for box in boxes]) for boxes in (roots, sources)]
         return Script((*self._steps, END), tuple(strangers), *ends)
 
 
@@ -138,10 +139,10 @@ class _Code:
         names = [f"a{i}" for i in range(len(inputs))]
         if names:
             lines.append(f"{', '.join(names)}, = inputs")
-        self._names = {one: name for one, name in zip(inputs, names, strict=True) if isinstance(one, Box)}
+        self._names = {value: name for value, name in zip(inputs, names, strict=True) if isinstance(value, Box)}
         differs = [
-            self._freely(name, one) if i in held else self._differs(name, one)
-            for i, (name, one) in enumerate(zip(names, inputs, strict=True))
+            self._freely(name, value) if i in held else self._differs(name, value)
+            for i, (name, value) in enumerate(zip(names, inputs, strict=True))
         ]
         if differs:
             lines.append(f"if {' or '.join(differs)}: return MISS")
@@ -149,7 +150,7 @@ class _Code:
             lines.append(f"if tuple(keywords) != {self._named(tuple(keywords))}: return MISS")
             words = [f"k{i}" for i in range(len(keywords))]
             lines.append(f"{', '.join(words)}, = keywords.values()")
-            differs = [self._differs(word, one) for word, one in zip(words, keywords.values(), strict=True)]
+            differs = [self._differs(word, value) for word, value in zip(words, keywords.values(), strict=True)]
             lines.append(f"if {' or '.join(differs)}: return MISS")
         returned = self._result(result, {result.children[i]: f"a{i}" for i in held}, lines)
         lines.append(f"return {returned}")
@@ -160,7 +161,7 @@ class _Code:
         return f"v{len(self._values) - 1}"
 
     def _freely(self, name: str, value: Value) -> str:
-        """When an argument is none that becomes a constant as this one does, of whatever numbers."""
+        """A test for an argument that would become another constant than this one, whatever its numbers are."""
         kind = type(value)
         if kind is not np.ndarray:
             return f"type({name}) is not {self._named(kind)}"
@@ -168,7 +169,7 @@ class _Code:
         return f"type({name}) is not ndarray or {name}.shape != {shape} or {name}.dtype != {dtype}"
 
     def _differs(self, name: str, value: Value) -> str:
-        """When an argument is another one than this: of the code for it, in the order in which boxes come up."""
+        """A test, as code, for an argument that is not the same as this one; boxes are numbered as they are met."""
         kind = type(value)
         if isinstance(value, Box):
             keys = placed(value, self._places, self._sizes)
@@ -180,6 +181,7 @@ class _Code:
             return self._differs_in_parts(name, value)
         if value is None or value is True or value is False or value is ...:
             return f"{name} is not {value!r}"
+        # 0.0 equals -0.0, and NaN nothing, so floats of these values are compared by their keys, below
         if kind in _BY_EQUALITY or (kind is float and value and value == value):
             return f"type({name}) is not {self._named(kind)} or {name} != {self._named(value)}"
         if kind is slice:
@@ -204,8 +206,8 @@ class _Code:
     def _result(self, value: Value, held: Mapping[Box, str], lines: list[str]) -> str:
         """An expression for the result; what makes its boxes is appended to the lines."""
         if isinstance(value, Box):
-            for one in unknown(value, self._places):
-                self._copy(one, held.get(one), lines)
+            for box in unknown(value, self._places):
+                self._copy(box, held.get(box), lines)
             return self._name_of(value)
         if isinstance(value, list | tuple):
             parts = "".join([f"{self._result(part, held, lines)}, " for part in value])
@@ -251,11 +253,11 @@ def _factory(text: str, count: int) -> Callable[..., Callable[..., Any]]:
 
 
 def placed(box: Box, places: dict[Box, int], sizes: Sizes) -> tuple[Any, ...]:
-    """Number a box and what it reads; the keys of those that came from outside of the steps."""
+    """Number a box and what it reads; return the keys of those that no recorded function built."""
     keys = []
-    for one in unknown(box, places):
-        keys.append(stranger_key(one, places, sizes))
-        places[one] = len(places)
+    for node in unknown(box, places):
+        keys.append(stranger_key(node, places, sizes))
+        places[node] = len(places)
     return tuple(keys)
 
 
@@ -267,7 +269,7 @@ def unknown(box: Box, places: Mapping[Box, int]) -> list[Box]:
     seen = {box}
     stack = [(box, iter(box.children))]
     while stack:
-        one, children = stack[-1]
+        node, children = stack[-1]
         for child in children:
             if child not in places and child not in seen:
                 seen.add(child)
@@ -275,7 +277,7 @@ def unknown(box: Box, places: Mapping[Box, int]) -> list[Box]:
                 break
         else:
             stack.pop()
-            order.append(one)
+            order.append(node)
     return order
 
 
@@ -297,13 +299,16 @@ def _held_arguments(
     result: Value,
     places: Mapping[Box, int],
 ) -> list[int]:
-    """The arguments, by number, that came to be constants of just their value."""
+    """The arguments, by number, that became constants, and would with any other value of their type and shape.
+
+    A replay makes these constants anew of the arguments that it gets, so that a number may differ in each call.
+    """
     if method != "__call__" or not isinstance(result, Box) or len(result.children) != len(inputs):
         return []
     if function not in _PRODUCTS and not (isinstance(function, np.ufunc) and isinstance(builder_of(function), type)):
         return []
-    others = [i for i, one in enumerate(inputs) if not isinstance(one, Box)]
-    if any(result.children[i] is not one for i, one in enumerate(inputs) if isinstance(one, Box)):
+    others = [i for i, value in enumerate(inputs) if not isinstance(value, Box)]
+    if any(result.children[i] is not value for i, value in enumerate(inputs) if isinstance(value, Box)):
         return []
     made = [result.children[i] for i in others]
     if any(not isinstance(child, Captured) or child in places for child in made) or len(set(made)) < len(made):
@@ -348,20 +353,20 @@ class Follower:
                 return made
         trace = concrete_values.current()
         assert trace is not None
-        trace.steps, self._steps = None, iter(())
+        trace.steps, self._steps = None, iter(())  # the call differs: from here on nothing is compared any more
         return build(function, method, inputs, keywords)
 
     def returns(self, output: Value) -> bool:
-        """Whether the call went as the script to its end, and returned the one box that the script did."""
+        """Whether the call followed the script to its end, and returned the same single box."""
         roots = self._script.roots
         return self._is_at_end() and len(roots) == 1 and roots[0] < len(self.boxes) and output is self.boxes[roots[0]]
 
     def came_to(self, roots: Sequence[Box]) -> bool:
-        """Whether the call went as the script to its end, and returned these boxes as the script did."""
+        """Whether the call followed the script to its end, and returned these boxes."""
         return self._is_at_end() and self._come(roots, self._script.strangers, self._script.roots)
 
     def sources(self) -> list[Box]:
-        """What gives values to a call that went as the script to its end."""
+        """The boxes that give values to a call which followed the script to its end."""
         return [self.boxes[place] for place in self._script.sources]
 
     def comes(self, value: Value, keys: Sequence[Any], place: int) -> bool:
@@ -378,12 +383,14 @@ class Follower:
         return length_hint(self._steps) == 1  # the `END`
 
     def _come(self, boxes: Sequence[Box], keys: Sequence[Any], numbers: Sequence[int]) -> bool:
+        """Whether these boxes get these numbers, and those that no recorded function built have these keys."""
         places = self._places
         for box in self.boxes[len(places) :]:
             places[box] = len(places)
         try:
-            found = [key for box in boxes for key in placed(box, places, self._sizes)]
+            strangers = [key for box in boxes for key in placed(box, places, self._sizes)]
         except UnscriptableError:
             return False
-        self.boxes += [*places][len(self.boxes) :] if found else []
-        return found == list(keys) and [places[box] for box in boxes] == list(numbers)
+        # boxes from elsewhere are numbered too, as they were in the recording
+        self.boxes += [*places][len(self.boxes) :] if strangers else []
+        return strangers == list(keys) and [places[box] for box in boxes] == list(numbers)

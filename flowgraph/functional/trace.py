@@ -55,7 +55,7 @@ def trace(f: Callable[..., Any], shapes: Mapping[str, Any] | None = None, /, **e
     structure = flatten(examples, leaves)
     given = dict(shapes or {})
     inputs = []
-    for path, leaf in ((p, one) for name, v in examples.items() for p, one in paths(v, name) if arrays_of(one)):
+    for path, leaf in ((p, leaf) for name, v in examples.items() for p, leaf in paths(v, name) if arrays_of(leaf)):
         array = np.asarray(leaf)
         inputs.append(Input(path, shape=given.pop(path, array.shape), dtype=array.dtype))
     if given:
@@ -65,7 +65,7 @@ def trace(f: Callable[..., Any], shapes: Mapping[str, Any] | None = None, /, **e
         )
     result = _called(f, rebuild(structure, iter(inputs)))
     outputs = arrays_of(result)
-    if not outputs or not all(isinstance(one, Box) for one in outputs):
+    if not outputs or not all(isinstance(output, Box) for output in outputs):
         raise UsageError(
             f"trace: {name_of(f)} returned {type(result).__name__}, needs a box or a container of boxes: what NumPy "
             f"makes of its arguments"

@@ -49,11 +49,11 @@ class Subject(NamedTuple):
 
     def outputs(self) -> list[Box]:
         """The boxes of the output, one or a container of them."""
-        return [self._differentiable(one) for one in arrays_of(self.output) or [self.output]]
+        return [self._differentiable(output) for output in arrays_of(self.output) or [self.output]]
 
     def box(self) -> Box:
         """The output, which has to be one box."""
-        if not isinstance(self.output, Box) and any(isinstance(one, Box) for one in arrays_of(self.output)):
+        if not isinstance(self.output, Box) and any(isinstance(output, Box) for output in arrays_of(self.output)):
             raise UsageError(
                 f"{name_of(self.f)}: returned {_described(self.output)}, needs one array here; return the one that is "
                 f"differentiated, or use jacobian, jvp or vjp, which take containers"
@@ -104,8 +104,8 @@ def _described(value: Value) -> str:
 def grad(subject: Subject) -> Any:
     """The gradient, in the containers of the arguments."""
     output = subject.scalar()
-    found = subject.gradients([output], subject.boxes, [None], fallback=subject.fallback, unused="zeros")
-    return like(subject.by, found)
+    gradients = subject.gradients([output], subject.boxes, [None], fallback=subject.fallback, unused="zeros")
+    return like(subject.by, gradients)
 
 
 def value_and_grad(subject: Subject) -> Any:
@@ -129,16 +129,16 @@ def elementwise_grad(subject: Subject) -> Any:
     output = subject.real(subject.box())
     ones = Constant(np.ones((), output.dtype))
     summed = np.sum(output) if output.shape else output
-    found = subject.gradients([summed], subject.boxes, [ones], fallback=subject.fallback, unused="zeros")
-    return like(subject.by, found)
+    gradients = subject.gradients([summed], subject.boxes, [ones], fallback=subject.fallback, unused="zeros")
+    return like(subject.by, gradients)
 
 
 def vjp(subject: Subject) -> Any:
     """The gradient of <vector, output>."""
     outputs = subject.outputs()
     vectors = _vectors(subject, outputs)
-    found = subject.gradients(outputs, subject.boxes, vectors, fallback=subject.fallback, unused="zeros")
-    return like(subject.by, found)
+    gradients = subject.gradients(outputs, subject.boxes, vectors, fallback=subject.fallback, unused="zeros")
+    return like(subject.by, gradients)
 
 
 def jvp(subject: Subject) -> Any:
@@ -158,8 +158,8 @@ def hvp(subject: Subject) -> Any:
     output, boxes = subject.scalar(), subject.boxes
     vectors = _vectors(subject, boxes)
     sent = subject.gradients([output], boxes, [None], fallback=subject.fallback, unused="zeros")
-    pairs = [(one, v) for one, v in zip(sent, vectors, strict=True) if isinstance(one, Box)]
-    outputs, seeds = [one for one, _ in pairs], [v for _, v in pairs]
+    pairs = [(gradient, v) for gradient, v in zip(sent, vectors, strict=True) if isinstance(gradient, Box)]
+    outputs, seeds = [gradient for gradient, _ in pairs], [v for _, v in pairs]
     return like(subject.by, derivatives.gradients(outputs, boxes, seeds, fallback=subject.fallback, unused="zeros"))
 
 
@@ -182,8 +182,8 @@ def hessian(subject: Subject) -> Any:
     output, boxes = subject.scalar(), subject.boxes
     reached = [box for box in boxes if _leads(output, box)]
     blocks = derivatives.hessian_blocks(output, reached, fallback=subject.fallback) if reached else []
-    found = {(i, j): blocks[a][b] for a, i in enumerate(reached) for b, j in enumerate(reached)}
-    lines = [[found[i, j] if (i, j) in found else zero_jacobian(i, j) for j in boxes] for i in boxes]
+    block_of = {(i, j): blocks[a][b] for a, i in enumerate(reached) for b, j in enumerate(reached)}
+    lines = [[block_of[i, j] if (i, j) in block_of else zero_jacobian(i, j) for j in boxes] for i in boxes]
     return like(subject.by, [like(subject.by, line) for line in lines])
 
 
@@ -198,7 +198,7 @@ def _leads(output: Box, box: Box) -> bool:
 
     graph = Graph(output)
     cut = graph.cut((box,))
-    refuse_lost(graph, [one for one in cut if one in graph])
+    refuse_lost(graph, [lost for lost in cut if lost in graph])
     return not cut
 
 

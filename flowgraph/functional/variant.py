@@ -79,19 +79,19 @@ class _Weak:
         keywords: Mapping[str, Any],
     ) -> Any:  # fmt: skip
         """What the function makes of its arguments."""
-        weak = {i: self.kinds[one] for i, one in enumerate(inputs) if isinstance(one, Box) and one in self.kinds}
+        weak = {i: self.kinds[box] for i, box in enumerate(inputs) if isinstance(box, Box) and box in self.kinds}
         if not weak:
             return build(function, method, inputs, keywords)
-        met = [one.dtype for i, one in enumerate(inputs) if i not in weak and hasattr(one, "dtype")]
+        met = [box.dtype for i, box in enumerate(inputs) if i not in weak and hasattr(box, "dtype")]
         if met:
             dtype = np.result_type(*met, *[kind(1) for kind in weak.values()])
             narrowed = dtype.kind in "fc" and dtype.itemsize < np.result_type(dtype, float).itemsize
-            inputs = [one.astype(dtype) if i in weak and narrowed else one for i, one in enumerate(inputs)]
-        found = build(function, method, inputs, keywords)
+            inputs = [value.astype(dtype) if i in weak and narrowed else value for i, value in enumerate(inputs)]
+        result = build(function, method, inputs, keywords)
         of_elements = isinstance(function, np.ufunc) or function is operator.pow
-        if not met and of_elements and isinstance(found, Box) and found.dtype.kind in "ifc":
-            self.kinds[found] = type(found.dtype.type(0).item())
-        return found
+        if not met and of_elements and isinstance(result, Box) and result.dtype.kind in "ifc":
+            self.kinds[result] = type(result.dtype.type(0).item())
+        return result
 
 
 class Variant:
@@ -109,7 +109,7 @@ class Variant:
         self._structure = flatten(output, outputs)
         self._who, self._kind, self._backend, self._seed = who, kind, backend, seed
         self._inputs: list[Box] = list(inputs)
-        self._outputs = [one if isinstance(one, Box) else Constant(one) for one in outputs]
+        self._outputs = [output if isinstance(output, Box) else Constant(output) for output in outputs]
         self._traced = Graph(*self._outputs)
         leaves = [box for box in self._traced.boxes if not box.children and not isinstance(box, Constant)]
         self._parameters = [box for box in leaves if isinstance(box, Parameter)]
@@ -152,7 +152,7 @@ class Variant:
     def inlined(self, boxes: Sequence[Box]) -> Any:
         """The value for boxes as arguments: the boxes of the graph on these, with draws of their own."""
         trace = concrete_values.current()
-        if self.strangers and trace is None and not any(isinstance(one, Input) for one in boxes):
+        if self.strangers and trace is None and not any(isinstance(box, Input) for box in boxes):
             refuse_stranger(self.strangers[0])
         new: dict[Box, Box] = dict(zip(self._inputs, boxes, strict=True))
         for leaf, seed, number in self._draws:
@@ -199,8 +199,8 @@ class Variant:
         """The value box by box."""
         if self._by_boxes is None:
             self._by_boxes = Evaluation(self._outputs, *self._places())
-        found = [np.array(value)[()] for value in self._by_boxes(arrays, self._values())]
-        return rebuild(self._structure, iter(found))
+        outputs = [np.array(value)[()] for value in self._by_boxes(arrays, self._values())]
+        return rebuild(self._structure, iter(outputs))
 
     def _quick(self, compiled: Compiled) -> Callable[..., Any]:
         """A function of arguments and keywords that runs the plan, or returns `MISS` at once."""
@@ -327,6 +327,6 @@ def traced_variant(
     leaves: list[Any] = []
     flatten(output, leaves)
     if not leaves:
-        found = "None" if output is None else f"a {type(output).__name__}"
-        raise UsageError(f"{who}: returned {found}, needs arrays and numbers, or containers of them")
+        what = "None" if output is None else f"a {type(output).__name__}"
+        raise UsageError(f"{who}: returned {what}, needs arrays and numbers, or containers of them")
     return Variant(who, inputs, output, kind, trace, backend, seed)

@@ -109,25 +109,25 @@ def refuse_overflow(name: str, array: Value, dtype: np.dtype[Any], leaf: Box) ->
 
 def _strange(value: Value, array: Value, leaf: Box) -> str:
     """The text of an error for values of a wrong dtype: what was found, what is needed, how to convert it."""
-    found, needed = array.dtype, leaf.dtype
+    dtype, needed = array.dtype, leaf.dtype
     if value is None:
         return f"found None, needs {leaf.spec}; leave out what has no value, or give it one"
     if hasattr(value, "toarray"):
         return f"found a {type(value).__name__}, needs {leaf.spec}; make a whole array of it, .toarray()"
-    if found.kind not in "biufc":
-        what = f"an array of dtype {found}" if array.ndim else f"a {type(value).__name__}"
+    if dtype.kind not in "biufc":
+        what = f"an array of dtype {dtype}" if array.ndim else f"a {type(value).__name__}"
         return f"found {what}, needs {leaf.spec}; {_to_numbers(array, needed)}"
-    if needed.kind in "biu" and found.kind == "f":
+    if needed.kind in "biu" and dtype.kind == "f":
         wrong = array[~(np.isfinite(array) & (array == np.floor(array)))]
         if not wrong.size:
-            return f"found dtype {found}, needs {needed}, as of class labels; convert it with .astype({str(needed)!r})"
+            return f"found dtype {dtype}, needs {needed}, as of class labels; convert it with .astype({str(needed)!r})"
         return (
-            f"found dtype {found}, needs {needed}, and {wrong.flat[0]} is no whole number; if it takes any number, "
-            f"declare the input with dtype={str(found)!r}"
+            f"found dtype {dtype}, needs {needed}, and {wrong.flat[0]} is no whole number; if it takes any number, "
+            f"declare the input with dtype={str(dtype)!r}"
         )
-    if found.kind == "c":
-        return f"found dtype {found}, needs {needed}; take np.real or np.abs of it, or declare dtype={str(found)!r}"
-    return f"found dtype {found}, needs {needed}; convert it with .astype({str(needed)!r})"
+    if dtype.kind == "c":
+        return f"found dtype {dtype}, needs {needed}; take np.real or np.abs of it, or declare dtype={str(dtype)!r}"
+    return f"found dtype {dtype}, needs {needed}; convert it with .astype({str(needed)!r})"
 
 
 def _to_numbers(array: Value, needed: np.dtype[Any]) -> str:
@@ -154,26 +154,23 @@ def _line(leaf: Box) -> str:
 def bind_sizes(graph: Topology, shapes: Mapping[Box, tuple[int, ...]]) -> dict[str, int]:
     """The number that each named size has, the same for every input."""
     sizes: dict[str, int] = {}
-    owner: dict[str, Box] = {}
     for box, shape in shapes.items():
         for size, number in zip(box.shape, shape, strict=True):
             if isinstance(size, Size) and size not in sizes and not size.names <= sizes.keys():
-                sizes[size], owner[size] = number, box
+                sizes[size] = number
                 continue
             needed = sizes[size] if isinstance(size, Size) and size in sizes else evaluate(size, sizes)
             if needed != number:
                 whose = f", and {size} = {needed}" if isinstance(size, Size) else ""
-                whose += f" in {graph.names[owner[size]]!r}" if size in owner else ""
+                whose += f" in {graph.names[next(b for b in shapes if size in b.shape)]!r}" if size in sizes else ""
                 raise _wrong_shape(graph.names[box], shape, box, whose)
     return sizes
 
 
 def array_seeds(graph: Topology, values: Sequence[Any], grad: Value) -> list[Any]:
     """What `Run.bprop` is given as `grad`, read, in a list with a place for every box."""
-    arriving = _by_output(graph, grad)
-    return seeds_of(
-        graph, [(box, _seed(graph, box, values[graph.slots[box]], cotangent)) for box, cotangent in arriving]
-    )
+    given = _by_output(graph, grad)
+    return seeds_of(graph, [(box, _seed(graph, box, values[graph.slots[box]], part)) for box, part in given])
 
 
 def refuse_without_grad(who: str, shape: Shape, dtype: np.dtype[Any]) -> None:
@@ -192,16 +189,16 @@ def refuse_without_grad(who: str, shape: Shape, dtype: np.dtype[Any]) -> None:
 
 def _by_output(graph: Topology, grad: Value) -> list[tuple[Box, Any]]:
     """The outputs at which something arrives, and what: for all, in their order, or by output."""
-    outputs = graph.outputs
     if grad is None:
-        return [(box, None) for box in outputs]
+        return [(box, None) for box in graph.outputs]
+    outputs = graph.outputs
     if isinstance(grad, Mapping):
         given = [(graph.box(key), part) for key, part in grad.items()]
         strange = [box for box, _ in given if box not in outputs]
         if strange or not given:
-            found = f"a gradient for {strange[0].title}" if strange else "an empty dict"
+            strange_name = f"a gradient for {strange[0].title}" if strange else "an empty dict"
             names = ", ".join(graph.names[box] for box in outputs)
-            raise FeedError(f"bprop: found {found}, needs outputs of the graph: {names}")
+            raise FeedError(f"bprop: found {strange_name}, needs outputs of the graph: {names}")
         return given
     listed = [grad]
     if len(outputs) > 1 and np.iterable(grad) and not isinstance(grad, Box):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal, NoReturn, SupportsIndex, TypeGuard, cast
 
 import numpy as np
@@ -69,7 +71,11 @@ class Graph(CachedSteps, OnGraph):
             raise UsageError("Graph: found no output, needs one box or more")
         super().__init__(cast("tuple[Box, ...]", outputs), along)
         self._of_keywords = [box for box in self.inputs if box.name in _KEYWORDS]
-        self._constants: list[Any] = []  # read by the first run: a constant of a traced function notes who asks for it
+
+    @cached_property
+    def _constants(self) -> list[Any]:
+        """The values of the constants; made for the first run, as a constant of a traced function notes who asks."""
+        return [box.value[()] if isinstance(box, Constant) else None for box in self.boxes]
 
     def fprop(
         self, feeds: Mapping[Any, Any] | None = None, /, *, keep: object = "all", seed: Seed = None, **named: Any
@@ -105,8 +111,6 @@ class Graph(CachedSteps, OnGraph):
             free = [self.names[box] for box in self._of_keywords if box not in fed and self.names[box] not in fed]
             left = feeding.keywords_left({"keep": keep, "seed": seed}, _KEYWORDS, free, named)
             keep, seed = left["keep"], left["seed"]
-        if not self._constants:
-            self._constants = [box.value[()] if isinstance(box, Constant) else None for box in self.boxes]
         values = self._constants.copy()
         for box in self.parameters:
             values[self.slots[box]] = box.array[()]
@@ -150,6 +154,7 @@ class Graph(CachedSteps, OnGraph):
         return frozenset(self.slots[self.box(box)] for box in (*self.outputs, *extra))
 
 
+@dataclass(eq=False, repr=False)
 class Run(OnRun):
     """What `Graph.fprop` computed: `run[box]` or `run["name"]` is a value, `run.bprop()` gives the gradients.
 
@@ -166,16 +171,15 @@ class Run(OnRun):
     (5.0, [1.0, 2.0], [2.0, 4.0])
     """
 
-    def __init__(
-        self, graph: Graph, values: list[Any], has_all_values: bool, seed: Seed, sizes: dict[str, int]
-    ) -> None:
-        self.graph = graph
-        self.seed = seed
-        self.sizes = sizes
-        self.has_all_values = has_all_values
-        self._values = values
+    graph: Graph
+    _values: list[Any]
+    has_all_values: bool
+    seed: Seed
+    sizes: dict[str, int]
+
+    def __post_init__(self) -> None:
         if debugging():
-            assert_values(graph, values, sizes)
+            assert_values(self.graph, self._values, self.sizes)
 
     def __getitem__(self, key: Built | str) -> Array:
         box = self.graph.box(key)
@@ -279,7 +283,7 @@ class Run(OnRun):
                 f"'zeros'"
             )
         boxes = self._wrt(wrt)
-        seeds = self._seeds(grad)
+        seeds = array_seeds(self.graph, self._values, grad)
         cut = self.graph.cut(boxes)
         if cut and unused == "raise":
             refuse_cut(self.graph, cut)
@@ -297,10 +301,6 @@ class Run(OnRun):
         listed = [wrt] if isinstance(wrt, str | Box) else list(wrt)
         return tuple(dict.fromkeys(self.graph.box(box) for box in listed))
 
-    def _seeds(self, grad: Any) -> list[Any]:
-        """What arrives at the outputs, with a place for every box."""
-        return array_seeds(self.graph, self._values, grad)
-
     def _needs_all(self, what: str) -> None:
         if not self.has_all_values:
             raise UsageError(f"{what}: needs the values of every box; run fprop with keep='all'")
@@ -314,6 +314,7 @@ _NAMED = 40
 """Boxes that the text of gradients names."""
 
 
+@dataclass(eq=False, repr=False)
 class Grads(OnGrads, Mapping[Any, Array]):
     """The gradients of one bprop, by box or by name: `grads[W1]`, `grads["W1"]`; iteration goes over the boxes.
 
@@ -328,14 +329,11 @@ class Grads(OnGrads, Mapping[Any, Array]):
     ([2.0, 4.0], ['w'])
     """
 
-    def __init__(
-        self, graph: Topology, grads: dict[Box, Any], wrt: tuple[Box, ...], values: list[Any], seeds: list[Any]
-    ) -> None:
-        self.graph = graph
-        self.wrt = wrt
-        self._grads = grads
-        self._values = values
-        self._seeds = seeds
+    graph: Topology
+    _grads: dict[Box, Any]
+    wrt: tuple[Box, ...]
+    _values: list[Any]
+    _seeds: list[Any]
 
     def __getitem__(self, key: Built | str) -> Array:
         box = self.graph.box(key)
@@ -405,7 +403,7 @@ def _graph(cls: type[Graph], boxes: Sequence[Box], places: Sequence[int]) -> Gra
     return graph
 
 
-_DERIVED = frozenset({*vars(Graph(Constant(0.0))), "names", "passed", "_by_name"})
+_DERIVED = frozenset({*vars(Graph(Constant(0.0))), "names", "passed", "_by_name", "_constants"})
 """The attributes that every graph has, or has once it is asked for a name."""
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable, Sequence
+from functools import cached_property
 from operator import itemgetter
 from typing import Any, NamedTuple
 
@@ -192,12 +193,9 @@ class Edge:
     else is taken is found out when the first gradient asks for it, and kept: most never do.
     """
 
-    __slots__ = ("_box", "_position", "_wider", "dtype")
-
     def __init__(self, box: Box, position: int) -> None:
         child = box.children[position].outputs
         self._box, self._position = box, position
-        self._wider: frozenset[np.dtype[Any]] | None = None
         self.dtype = child[0].dtype if len(child) == 1 else None
 
     def settled(self, part: Value, value: Value) -> Any:
@@ -214,20 +212,19 @@ class Edge:
             elif not _fits(part.shape, value.shape):
                 raise self._wrong(f"the shape {shape_text(part.shape)}", shape_text(value.shape))
         if part.dtype != value.dtype:
-            if part.dtype not in self._wider_dtypes() and not _is_of_other_kind(self._box, part.dtype, value.dtype):
+            if part.dtype not in self._wider and not _is_of_other_kind(self._box, part.dtype, value.dtype):
                 raise self._wrong(f"dtype {part.dtype}", str(value.dtype))
             part = (part if value.dtype.kind == "c" else real_part(part)).astype(value.dtype)
         return part
 
-    def _wider_dtypes(self) -> frozenset[np.dtype[Any]]:
+    @cached_property
+    def _wider(self) -> frozenset[np.dtype[Any]]:
         """The dtypes to which NumPy itself widens a gradient in a box that reads children of different dtypes."""
-        if self._wider is None:
-            box = self._box
-            met = [spec.dtype for child in box.children for spec in child.outputs]
-            own = [spec.dtype for spec in box.outputs] if len(box.outputs) == 1 else []
-            floats = [dtype for dtype in met if dtype.kind in "fc"]
-            self._wider = frozenset([np.result_type(*dtypes, *own) for dtypes in (met, floats) if len(set(dtypes)) > 1])
-        return self._wider
+        box = self._box
+        met = [spec.dtype for child in box.children for spec in child.outputs]
+        own = [spec.dtype for spec in box.outputs] if len(box.outputs) == 1 else []
+        floats = [dtype for dtype in met if dtype.kind in "fc"]
+        return frozenset([np.result_type(*dtypes, *own) for dtypes in (met, floats) if len(set(dtypes)) > 1])
 
     def _wrong(self, found: str, needed: str) -> BpropError:
         box = self._box
@@ -242,25 +239,25 @@ def _broadcasts(box: Box) -> bool:
     return isinstance(box, Elementwise) or box.signature is not None
 
 
-def _is_of_other_kind(box: Box, found: np.dtype[Any], needed: np.dtype[Any]) -> bool:
+def _is_of_other_kind(box: Box, dtype: np.dtype[Any], needed: np.dtype[Any]) -> bool:
     """Whether one is real and the other complex, of the same precision, in a box with a complex number on one side.
 
     There are no complex numbers of half precision: what meets float16 there has single precision.
     """
     kinds = {spec.dtype.kind for node in (box, *box.children) for spec in node.outputs}
     precision = np.dtype(np.float32) if needed == np.float16 else needed.type(0).real.dtype
-    return "c" in kinds and found.kind in "fc" and found.type(0).real.dtype == precision
+    return "c" in kinds and dtype.kind in "fc" and dtype.type(0).real.dtype == precision
 
 
-def _is_broadcast(found: Sequence[Any], needed: Sequence[Any]) -> bool:
+def _is_broadcast(shape: Sequence[Any], needed: Sequence[Any]) -> bool:
     """Whether a shape is what broadcasting makes of another."""
-    extra = len(found) - len(needed)
-    return extra >= 0 and all(n == 1 or same(f, n) for f, n in zip(found[extra:], needed, strict=True))
+    extra = len(shape) - len(needed)
+    return extra >= 0 and all(n == 1 or same(f, n) for f, n in zip(shape[extra:], needed, strict=True))
 
 
-def _fits(found: Sequence[Any], needed: Sequence[Any]) -> bool:
+def _fits(shape: Sequence[Any], needed: Sequence[Any]) -> bool:
     """Whether a shape may be another one, where a size of it is only known in a run."""
-    return len(found) == len(needed) and all(map(same, found, needed))
+    return len(shape) == len(needed) and all(map(same, shape, needed))
 
 
 def _wrong_count(box: Box, parts: Value) -> BpropError:

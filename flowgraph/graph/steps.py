@@ -14,15 +14,12 @@ from flowgraph.graph.passes import Fstep, Step, guarded, reader, step_of, sweep
 from flowgraph.graph.topology import Boxes, Topology, topological_order
 
 
-def leading(boxes: Sequence[Box], slots: Mapping[Box, int], wrt: Iterable[Box]) -> bytearray:
-    """For each slot, whether a differentiable path leads from it down to one of `wrt`."""
-    leads = bytearray(len(boxes))
-    for box in wrt:
-        leads[slots[box]] = 1
-    for slot, box in enumerate(boxes):
-        for child, free in zip(box.children, box.differentiable_wrt, strict=True):
-            if free and leads[slots[child]]:
-                leads[slot] = 1
+def leading(boxes: Iterable[Box], wrt: Iterable[Box]) -> set[Box]:
+    """Those of the boxes, which are in topological order, from which a differentiable path leads to one of `wrt`."""
+    leads = set(wrt)
+    for box in boxes:
+        if not leads.isdisjoint([c for c, free in zip(box.children, box.differentiable_wrt, strict=True) if free]):
+            leads.add(box)
     return leads
 
 
@@ -56,10 +53,10 @@ def refuse_cut(graph: CachedSteps, cut: Sequence[Box]) -> None:
             raise cut_error(graph, box)
 
 
-def refuse_underived(box: Box, slots: Mapping[Box, int], leads: bytearray) -> None:
+def refuse_underived(box: Box, leads: Collection[Box]) -> None:
     """Refuse to leave out in silence a derivative that exists and that a box, which a gradient reaches, lacks."""
     for name, child in zip(box.names_of_children(), box.children, strict=True):
-        if name in box.not_implemented_children and leads[slots[child]]:
+        if name in box.not_implemented_children and child in leads:
             way = child
             while type(way) is Positive and way.name is None:  # what `functional` puts before each argument
                 way = way.children[0]
@@ -74,10 +71,10 @@ def refuse_underived(box: Box, slots: Mapping[Box, int], leads: bytearray) -> No
 def refuse_lost(graph: CachedSteps, cut: Sequence[Box]) -> None:
     """Refuse a gradient of zeros if a box on the way does not implement the derivative that would be needed."""
     if cut:
-        leads = leading(graph.boxes, graph.slots, cut)
+        leads = leading(graph.boxes, cut)
         for box in graph.boxes:
             if box in graph.passed:
-                refuse_underived(box, graph.slots, leads)
+                refuse_underived(box, leads)
 
 
 def cut_error(graph: Topology, box: Box) -> NotDifferentiableError:
@@ -112,25 +109,22 @@ def backward_steps(
     boxes: Sequence[Box], slots: Mapping[Box, int], wrt: Iterable[Box], passed: Collection[Box]
 ) -> tuple[Step, ...]:
     """The bprops from the outputs to `wrt`, parents before children, of boxes that a gradient passes."""
-    leads = leading(boxes, slots, wrt)
+    leads = leading(boxes, wrt)
     steps = []
-    for slot in range(len(boxes) - 1, -1, -1):
-        box = boxes[slot]
+    for box in reversed(boxes):
         if box not in passed:
             continue
         if box.not_implemented_children:
-            refuse_underived(box, slots, leads)
-        children = [slots[child] for child in box.children]
-        wanted = tuple(
-            [(i, children[i]) for i, free in enumerate(box.differentiable_wrt) if free and leads[children[i]]]
-        )
-        if not wanted:
+            refuse_underived(box, leads)
+        needs = [free and child in leads for child, free in zip(box.children, box.differentiable_wrt, strict=True)]
+        if not any(needs):
             continue
         bprop = guarded(box, box.bprop) if box.has_bprop else derived_bprop(box)
-        if box.takes_needs and len(wanted) < len(children):
-            positions = {position for position, _ in wanted}
-            bprop = partial(bprop, needs=tuple(i in positions for i in range(len(children))))
-        steps.append(step_of(box, slot, bprop, reader(children), wanted))
+        if box.takes_needs and not all(needs):
+            bprop = partial(bprop, needs=tuple(needs))
+        children = [slots[child] for child in box.children]
+        wanted = [pair for pair, need in zip(enumerate(children), needs, strict=True) if need]
+        steps.append(step_of(box, slots[box], bprop, reader(children), wanted))
     return tuple(steps)
 
 
@@ -188,9 +182,8 @@ def forward_steps(graph: Topology, kept: frozenset[int] | None, dirty: frozenset
     """
     children = {slot: [graph.slots[child] for child in box.children] for slot, box in enumerate(graph.boxes)}
     visited = children if dirty is None else _descendants(children, dirty)
-    slots = [slot for slot in visited if children[slot]]
-    fprops = [guarded(box, box.fprop) for box in map(graph.boxes.__getitem__, slots)]
-    steps = [Fstep(slot, fprop, reader(children[slot]), ()) for slot, fprop in zip(slots, fprops, strict=True)]
+    boxes = [(slot, graph.boxes[slot]) for slot in visited if children[slot]]
+    steps = [Fstep(slot, guarded(box, box.fprop), reader(children[slot]), ()) for slot, box in boxes]
     return tuple(steps if kept is None else _dropping(steps, children, kept))
 
 

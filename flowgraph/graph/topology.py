@@ -74,26 +74,22 @@ def topological_order(outputs: Iterable[Box]) -> Boxes:
 
     Source: Larochelle, Training neural networks, "flow graph": fprop in topological order, bprop in the reverse.
     """
-    order: list[Box] = []
+    order: list[Any] = []
     seen: set[Box] = set()
-    for output in outputs:
-        stack = [(output, iter(output.children))]
-        if output in seen:
-            continue
-        seen.add(output)
-        while stack:
-            box, children = stack[-1]
-            for child in children:
-                if child not in seen:
-                    seen.add(child)
-                    if child.children:
-                        stack.append((child, iter(child.children)))
-                        break
-                    order.append(child)
-            else:
-                order.append(box)
-                stack.pop()
-    return Boxes(order)
+    stack: list[Any] = [(None, iter(outputs))]  # None stands for what reads the outputs, and comes last
+    while stack:
+        box, children = stack[-1]
+        for child in children:
+            if child not in seen:
+                seen.add(child)
+                if child.children:
+                    stack.append((child, iter(child.children)))
+                    break
+                order.append(child)
+        else:
+            order.append(box)
+            stack.pop()
+    return Boxes(order[:-1])
 
 
 def assert_topological(order: Sequence[Box]) -> None:
@@ -186,8 +182,7 @@ class Topology:
         """
         box: object = key
         if isinstance(key, str):  # a run that is fed and read by the names of leaves needs no names of all boxes
-            box = self._leaves.get(key)
-            box = self._by_name.get(key) if box is None else box
+            box = self._leaves[key] if key in self._leaves else self._by_name.get(key)
         if not isinstance(box, Box) or box not in self.slots:
             raise UnknownBoxError(self._unknown_box(key))
         return box

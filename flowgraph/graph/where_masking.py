@@ -52,7 +52,7 @@ def checked_sweep(graph: Topology, steps: Sequence[Step], values: Sequence[Any],
 
 
 def nan_text(graph: Topology, step: Step, position: int) -> str:
-    """Who made the NaN, for whom, where in the user's code."""
+    """The error for a bprop that made a NaN: which box, for which child, and where it was built."""
     box: Box = step.box
     return (
         f"{type(box).__name__} {graph.names[box]!r}: bprop made a NaN for child {box.names_of_children()[position]!r}, "

@@ -87,12 +87,12 @@ def defvjp(f: CustomVjp, *makers: Maker | None, argnums: Sequence[int] | None = 
     of_place = dict(zip(places, makers, strict=True))
 
     def bprop(grad: Any, value: Any, *args: Any, **keywords: Any) -> tuple[Any, ...]:
-        found = []
+        gradients = []
         for place, arg in enumerate(args):
             maker = of_place.get(place)
             wanted = maker is not None and arrays_of(arg)
-            found.append(maker(value, *args, **keywords)(grad) if maker is not None and wanted else None)
-        return tuple(found)
+            gradients.append(maker(value, *args, **keywords)(grad) if maker is not None and wanted else None)
+        return tuple(gradients)
 
     f.bprop(bprop)
 
@@ -224,8 +224,8 @@ def check_grads(
 
         def of_places(picked: tuple[Any, ...]) -> Any:
             given = list(arguments)
-            for place, one in zip(places, picked, strict=True):
-                given[place] = one
+            for place, argument in zip(places, picked, strict=True):
+                given[place] = argument
             return f(*given, **keywords)
 
         point = mapped(_in_double_precision, tuple(arguments[place] for place in places))
@@ -240,15 +240,15 @@ def _check(f: Function, x: Any, modes: Sequence[str], order: int, name: str) -> 
     differences = _differences(f, x, along)
     if "fwd" in modes:
         weights = _direction(differences)
-        found = _inner(name, "fwd", weights, jvp(f)(x, along))
-        _compare(name, "JVP", found, _inner(name, "fwd", weights, differences))
+        product_of_f = _inner(name, "fwd", weights, jvp(f)(x, along))
+        _compare(name, "JVP", product_of_f, _inner(name, "fwd", weights, differences))
         if order > 1:
             _check(lambda pair: jvp(f)(*pair), (x, along), modes, order - 1, f"jvp_{name}")
     if "rev" in modes:
         product, value = make_vjp(f)(x)
         weights = _direction(value)
-        found = _inner(name, "rev", along, product(weights))
-        _compare(name, "VJP", found, _inner(name, "rev", weights, differences))
+        product_of_f = _inner(name, "rev", along, product(weights))
+        _compare(name, "VJP", product_of_f, _inner(name, "rev", weights, differences))
         if order > 1:
             of_pair = lambda pair: make_vjp(f)(pair[0])[0](pair[1])  # noqa: E731
             _check(of_pair, (x, weights), modes, order - 1, f"vjp_{name}")

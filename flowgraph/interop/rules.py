@@ -88,7 +88,7 @@ def taken_along(a: Foreign, places: Foreign, axis: int) -> Any:
     axis %= len(a.shape)
     index = tuple(slice(None) if i == axis or size == own else slice(0, size)
                   for i, (size, own) in enumerate(zip(places.shape, a.shape, strict=True)))  # fmt: skip
-    return np.take_along_axis(a[index] if any(one != slice(None) for one in index) else a, places, axis)
+    return np.take_along_axis(a[index] if any(part != slice(None) for part in index) else a, places, axis)
 
 
 def padded(a: Foreign, pairs: Sequence[tuple[int, int]], **settings: Foreign) -> Any:
@@ -107,7 +107,7 @@ def channelwise(values: Foreign, axes: int) -> Any:
 def affine(h: Foreign, scale: Foreign, shift: Foreign, axes: int | None = None) -> Any:
     """The array scaled and shifted where that is given, by numbers of channels where so many axes follow these."""
     if axes is not None:
-        scale, shift = (None if one is None else channelwise(one, axes) for one in (scale, shift))
+        scale, shift = (None if factor is None else channelwise(factor, axes) for factor in (scale, shift))
     h = h if scale is None else h * scale
     return h if shift is None else h + shift
 
@@ -158,4 +158,4 @@ def shortest(numbers: Any) -> Any:
 def shortest_padding(pairs: Any) -> Any:
     """The padding before and after along each axis: one number where both are equal, one for all axes where all are."""
     numbers = tuple(before if before == after else (before, after) for before, after in pairs)
-    return shortest(numbers) if all(isinstance(one, int) for one in numbers) else numbers
+    return shortest(numbers) if all(isinstance(number, int) for number in numbers) else numbers

@@ -114,13 +114,13 @@ def fitted(body: Body, specs: Sequence[Spec]) -> Body:
 
 def stacked(loop: Box, body: Body, steps: int | Size) -> list[Spec]:
     """What a loop stacks in so many steps; a body that does not make the next carries of its carries is refused."""
-    before, after = ([one.spec for one in part[: body.carries]] for part in (body.leaves, body.results))
+    before, after = ([leaf.spec for leaf in part[: body.carries]] for part in (body.leaves, body.results))
     if len(after) < body.carries or not all(map(_fits, before, after)):
         raise loop.shape_error(
             f"found a body that makes {', '.join(map(str, after)) or 'nothing'} of its carries "
             f"{', '.join(map(str, before))}, needs carries of the same shapes and dtypes"
         )
-    return [Spec((steps, *one.shape), one.dtype) for one in body.results[body.carries :]]
+    return [Spec((steps, *result.shape), result.dtype) for result in body.results[body.carries :]]
 
 
 def _fits(before: Spec, after: Spec) -> bool:
@@ -158,9 +158,9 @@ def replaced(results: Sequence[Box], new: Mapping[Box, Box]) -> list[Box]:
 
 
 def hoisted(results: Sequence[Box], slots: Iterable[Box]) -> tuple[list[Box], list[Box], list[Box]]:
-    """What the outputs read that no slot leads to: the boxes outside, the slots for them, the outputs that read these.
+    """Boxes outside of the body that the outputs read, a slot for each, and the outputs reading the slots instead.
 
-    A constant stays where it is, unless it belongs to one call of a function that is being traced.
+    A constant stays in the body, unless it belongs to one call of a function that is being traced.
     """
     order = topological_order(results)
     within = set(slots)

@@ -57,14 +57,15 @@ class Runner:
     def _by_calls(self, arrays: Sequence[Array], length: int, reverse: bool) -> tuple[Any, ...]:
         if self._loop is None:
             leaves: dict[Box, Box] = {slot: slot for slot in self.leaves}
-            found = Backend("numpy").specialised(Graph(*self.results), Store({}), leaves, (), frozenset())
-            self._loop = _bound(self, found.functions[0])
-        stacks = [np.empty((length, *shape_of(one)), one.dtype) for one in self.results[self.carries :]]
+            plan = Backend("numpy").specialised(Graph(*self.results), Store({}), leaves, (), frozenset())
+            self._loop = _bound(self, plan.functions[0])
+        stacks = [np.empty((length, *shape_of(result)), result.dtype) for result in self.results[self.carries :]]
         order = range(length - 1, -1, -1) if reverse else range(length)
         inner = self.carries + self.elements
         state, inputs, outers = arrays[: self.carries], arrays[self.carries : inner], arrays[inner:]
-        last = self._loop(order, *[one[()] for one in state], *inputs, *[one[()] for one in outers], *stacks)
-        return (*[one.copy() if type(one) is np.ndarray else one for one in last], *stacks)  # none lies in another one
+        last = self._loop(order, *[value[()] for value in state], *inputs, *[outer[()] for outer in outers], *stacks)
+        # copies, so that no carry shares its memory with a stack or another carry
+        return (*[value.copy() if type(value) is np.ndarray else value for value in last], *stacks)
 
 
 def _bound(runner: Runner, step: Callable[..., Any]) -> Callable[..., Any]:
@@ -80,7 +81,7 @@ def _bound(runner: Runner, step: Callable[..., Any]) -> Callable[..., Any]:
     given = [*state, *(f"{name}[t]" for name in inputs), *outers]
     lines = [f"{''.join(f'{name}, ' for name in new)} = step({', '.join(given)})"] if new else []
     lines += [f"{stack}[t] = {name}" for stack, name in zip(stacks, new[carries:], strict=True)]
-    where = {one: f"{stack}[t]" for stack, one in zip(stacks, runner.results[carries:], strict=True)}
+    where = {result: f"{stack}[t]" for stack, result in zip(stacks, runner.results[carries:], strict=True)}
     for name, result, value in zip(state, new, runner.results, strict=False):
         lines.append(f"{name} = {where.get(value, f'{result}.copy()') if value.shape else result}")
     head = f"def loop({', '.join(['order', *state, *inputs, *outers, *stacks])}):"
@@ -136,7 +137,7 @@ class Scan(Box):
             return Scan.apply(*values, body=body, length=self.length, reverse=self.reverse)
 
         first = [np.zeros_like(values[i]) if arrived[i] is None else arrived[i] for i in reverse.flowing]
-        found = Scan.apply(
+        gradients = Scan.apply(
             *first,
             *[np.zeros_like(outers[i]) for i in reverse.summed],
             *values_of_steps(body, reverse.kept, h, again),
@@ -147,18 +148,18 @@ class Scan(Box):
             length=self._length_of(elements),
             reverse=not self.reverse,
         )
-        return by_child(body, reverse, found, wanted)
+        return by_child(body, reverse, gradients, wanted)
 
     def infer_from_children(self) -> Spec | Sequence[Spec]:
         """Those of the new carries, and of what is stacked, with the steps as the first axis."""
         specs = [child.spec for child in self.children]
         body = fitted(self.body, self.of_step(specs))
         steps = self._length(specs[body.carries : body.carries + body.elements])
-        found = [*specs[: body.carries], *stacked(self, body, steps)]
-        return found if len(found) > 1 else found[0]
+        specs_of_outputs = [*specs[: body.carries], *stacked(self, body, steps)]
+        return specs_of_outputs if len(specs_of_outputs) > 1 else specs_of_outputs[0]
 
     def of_step(self, specs: Sequence[Spec]) -> list[Spec]:
-        """What one step sees of the children."""
+        """Shape and dtype of the children as one step reads them: scanned inputs without their first axis."""
         body = self.body
         if len(specs) != body.slots:
             raise UsageError(f"{self.title}: found {len(specs)} children, needs {body.slots}, as its body has slots")
@@ -175,10 +176,10 @@ class Scan(Box):
         lengths = [spec.shape[0] for spec in elements]
         if self.length is not None:
             lengths.append(self.length)
-        first = next((one for one in lengths if isinstance(one, int)), lengths[0])
-        for one in lengths:
-            if not same(one, first):
-                raise self.shape_error(f"found inputs of {first} and of {one} steps, needs first axes of one length")
+        first = next((size for size in lengths if isinstance(size, int)), lengths[0])
+        for size in lengths:
+            if not same(size, first):
+                raise self.shape_error(f"found inputs of {first} and of {size} steps, needs first axes of one length")
         return first
 
     def _steps(self) -> int:
@@ -204,25 +205,25 @@ class WhileRunner:
         self._holds = _function(condition)
         self._step = _function(body)
         given = set(body.leaves)
-        self._own = [one not in given for one in body.results]  # what the next step would write over
+        self._own = [result not in given for result in body.results]  # what the next step would write over
 
     def __call__(self, arrays: Sequence[Array], max_steps: int) -> tuple[tuple[Any, ...] | None, str]:
         """The last carries and what was stacked; None, and what is known of it, where the condition holds on."""
         carries = self.body.carries
-        state, outers = [one[()] for one in arrays[:carries]], [one[()] for one in arrays[carries:]]
+        state, outers = [carry[()] for carry in arrays[:carries]], [outer[()] for outer in arrays[carries:]]
         before, stacks = state, [[] for _ in self.body.results[carries:]]  # type: ignore[var-annotated]
         steps = 0
         with self.lock:
             while self._holds(*state, *outers)[0]:
                 if steps == max_steps:
                     return None, _why_endless(before, state, steps)
-                found = self._step(*state, *outers)
-                new = [_copy(one) if own else one for one, own in zip(found, self._own, strict=True)]
+                results = self._step(*state, *outers)
+                new = [_copy(result) if own else result for result, own in zip(results, self._own, strict=True)]
                 before, state = state, new[:carries]
-                for stack, one in zip(stacks, new[carries:], strict=True):
-                    stack.append(one)
+                for stack, result in zip(stacks, new[carries:], strict=True):
+                    stack.append(result)
                 steps += 1
-        shapes = [((steps, *shape_of(one)), one.dtype) for one in self.body.results[carries:]]
+        shapes = [((steps, *shape_of(result)), result.dtype) for result in self.body.results[carries:]]
         stacked = [np.array(stack, dtype).reshape(shape) for stack, (shape, dtype) in zip(stacks, shapes, strict=True)]
         return (*map(_copy, state), *stacked), ""
 
@@ -240,11 +241,11 @@ def _copy(value: Any) -> Any:
 
 
 def _why_endless(before: Sequence[Any], state: Sequence[Any], steps: int) -> str:
-    """What the last step says about those that would follow."""
+    """A hint why the loop does not end: the last step changed nothing, or a carry is not finite."""
     pairs = zip(before, state, strict=True)
     if steps and all(np.array_equal(old, new, equal_nan=new.dtype.kind in "fc") for old, new in pairs):
         return " (the last step changed nothing, so no later one will)"
-    strange = [i for i, one in enumerate(state) if one.dtype.kind in "fc" and not np.isfinite(one).all()]
+    strange = [i for i, carry in enumerate(state) if carry.dtype.kind in "fc" and not np.isfinite(carry).all()]
     return f" (carry[{strange[0]}] is not finite)" if strange else ""
 
 
@@ -300,7 +301,7 @@ class While(Box):
             return While.apply(*values, body=body, condition=self.condition, max_steps=self.max_steps)
 
         first = [np.zeros_like(values[i]) if arrived[i] is None else arrived[i] for i in reverse.flowing]
-        found = Scan.apply(
+        gradients = Scan.apply(
             *first,
             *[np.zeros_like(outers[i]) for i in reverse.summed],
             *values_of_steps(body, reverse.kept, h, again),
@@ -309,7 +310,7 @@ class While(Box):
             body=reverse.body,
             reverse=True,
         )
-        return by_child(body, reverse, found, wanted)
+        return by_child(body, reverse, gradients, wanted)
 
     def infer_from_children(self) -> Spec | Sequence[Spec]:
         """Those of the carries, and of what is stacked, with as many steps as a run takes as the first axis."""
@@ -321,10 +322,10 @@ class While(Box):
                 f"as its body and its condition have slots, none for an element, and a number from 0"
             )
         body, holds = fitted(self.body, specs), fitted(self.condition, specs).results
-        if [one.spec for one in holds] != [Spec((), np.dtype(bool))]:
+        if [result.spec for result in holds] != [Spec((), np.dtype(bool))]:
             raise self.shape_error(
-                f"found a condition {', '.join(str(one.spec) for one in holds)}, needs one bool without axes"
+                f"found a condition {', '.join(str(result.spec) for result in holds)}, needs one bool without axes"
             )
         of_steps = stacked(self, body, unknown())
-        found = [*[one.spec for one in body.results[: body.carries]], *of_steps]
-        return found if len(found) > 1 else found[0]
+        outputs = [*[carry.spec for carry in body.results[: body.carries]], *of_steps]
+        return outputs if len(outputs) > 1 else outputs[0]

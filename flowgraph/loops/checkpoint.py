@@ -48,8 +48,8 @@ class Recomputed(Box):
     def fprop(self, *values: Value) -> Value:
         """The results of the body; on boxes, the boxes that it is made of."""
         if any(isinstance(value, Box) for value in values):
-            found = opened_body(self, [v if isinstance(v, Box) else Constant(v) for v in values])
-            return found[0] if len(found) == 1 else found
+            opened = opened_body(self, [v if isinstance(v, Box) else Constant(v) for v in values])
+            return opened[0] if len(opened) == 1 else opened
         arrays = [np.asarray(value) for value in values]
         body = fitted(self.body, [Spec(array.shape, array.dtype) for array in arrays])
         results = known_of(body, "steps", lambda: _Steps(body))(arrays)
@@ -62,9 +62,9 @@ class Recomputed(Box):
         sent = [part for part in arrived if part is not None]
         reverse = _reverse_of(body, tuple([part is not None for part in arrived]), wanted)
         again = [values[i] for i in reverse.read]
-        found = Recomputed.apply(*again, *sent, body=reverse.body, after=len(sent))
-        parts = iter([found] if len(reverse.body.results) == 1 else [found[i] for i in range(sum(wanted))])
-        return tuple([next(parts) if one else None for one in wanted])
+        gradients = Recomputed.apply(*again, *sent, body=reverse.body, after=len(sent))
+        parts = iter([gradients] if len(reverse.body.results) == 1 else [gradients[i] for i in range(sum(wanted))])
+        return tuple([next(parts) if asks else None for asks in wanted])
 
     def infer_from_children(self) -> Spec | Sequence[Spec]:
         """Those of the results of the body."""
@@ -72,8 +72,8 @@ class Recomputed(Box):
             raise UsageError(
                 f"{self.title}: found {len(self.children)} children, needs {self.body.slots}, as its body has slots"
             )
-        found = [one.spec for one in fitted(self.body, [child.spec for child in self.children]).results]
-        return found if len(found) > 1 else found[0]
+        specs = [result.spec for result in fitted(self.body, [child.spec for child in self.children]).results]
+        return specs if len(specs) > 1 else specs[0]
 
     def flops(self, shape: Shape, *shapes: Shape) -> Any:
         """Those of the boxes of the body; None where one of them is not known."""
@@ -89,7 +89,7 @@ class _Steps:
         self.graph = Graph(*body.results)
         self.places = [(i, self.graph.slots[leaf]) for i, leaf in enumerate(body.leaves) if leaf in self.graph.slots]
         self.constants = [box.value[()] if isinstance(box, Constant) else None for box in self.graph.boxes]
-        self.results = [self.graph.slots[one] for one in body.results]
+        self.results = [self.graph.slots[result] for result in body.results]
         self.steps = self.graph.fsteps(frozenset(self.results))
 
     def __call__(self, arrays: Sequence[Array]) -> tuple[Any, ...]:
@@ -110,13 +110,13 @@ class _Reverse(NamedTuple):
 
 def _reverse_of(body: Body, arriving: tuple[bool, ...], wanted: tuple[bool, ...]) -> _Reverse:
     def made() -> _Reverse:
-        results = [one for one, arrives in zip(body.results, arriving, strict=True) if arrives]
-        arrived: list[Box] = [OuterInput(shape=one.shape, dtype=one.dtype) for one in results]
-        wrt = [leaf for leaf, one in zip(body.leaves, wanted, strict=True) if one]
-        found = gradients_of(results, wrt, arrived)
-        reads = set(topological_order(found))
+        results = [result for result, arrives in zip(body.results, arriving, strict=True) if arrives]
+        arrived: list[Box] = [OuterInput(shape=result.shape, dtype=result.dtype) for result in results]
+        wrt = [leaf for leaf, asks in zip(body.leaves, wanted, strict=True) if asks]
+        gradients = gradients_of(results, wrt, arrived)
+        reads = set(topological_order(gradients))
         read = tuple([i for i, leaf in enumerate(body.leaves) if leaf in reads])
-        return _Reverse(body_of((), (), [*(body.leaves[i] for i in read), *arrived], found), read)
+        return _Reverse(body_of((), (), [*(body.leaves[i] for i in read), *arrived], gradients), read)
 
     return known_of(body, ("reverse of all", arriving, wanted), made)
 
@@ -135,23 +135,24 @@ def opened_body(box: Recomputed, children: Sequence[Box]) -> tuple[Box, ...]:
         if not any(behind):
             behind = [not isinstance(child, Constant) for child in children[:count]]
         read[:count] = [
-            Barrier(child, *late) if one else child for child, one in zip(children[:count], behind, strict=True)
+            Barrier(child, *late) if waits else child for child, waits in zip(children[:count], behind, strict=True)
         ]
     stands = dict(zip(body.leaves, read, strict=True))
     parts: dict[Box, tuple[Box, ...]] = {}
 
-    def rule(one: Box, of: tuple[Box, ...]) -> Box:
+    def rule(inner: Box, of: tuple[Box, ...]) -> Box:
         if not of:
-            return stands[one] if one in stands else twin_of(one)  # a plan writes into the constants that it is given
-        if isinstance(one, Part) and one.children[0] in parts:
-            return parts[one.children[0]][one.index]
-        if not isinstance(one, Recomputed):
-            return in_numbers(on_children(one, of))
-        inside = opened_body(one, of)
+            # a plan writes into the constants that it is given
+            return stands[inner] if inner in stands else twin_of(inner)
+        if isinstance(inner, Part) and inner.children[0] in parts:
+            return parts[inner.children[0]][inner.index]
+        if not isinstance(inner, Recomputed):
+            return in_numbers(on_children(inner, of))
+        inside = opened_body(inner, of)
         if len(inside) == 1:
             return inside[0]
-        parts[one] = inside
-        return on_children(one, of)
+        parts[inner] = inside
+        return on_children(inner, of)
 
     return rebuild(Graph(*body.results), rule).outputs
 
@@ -210,16 +211,16 @@ def checkpoint(function: Callable[..., Any]) -> Callable[..., Any]:
         if not given:
             return _without_boxes(function, args, keywords)
         slots: dict[Box, Box] = {box: ArgumentInput(shape=box.shape, dtype=box.dtype) for box in given}
-        of_args, of_keywords = _mapped((args, keywords), lambda one: slots.get(one, one) if _is_box(one) else one)
+        of_args, of_keywords = _mapped((args, keywords), lambda leaf: slots.get(leaf, leaf) if _is_box(leaf) else leaf)
         returned = function(*of_args, **of_keywords)
-        found = list(dict.fromkeys(_results(function, returned)))
-        if not found:
+        boxes = list(dict.fromkeys(_results(function, returned)))
+        if not boxes:
             return returned
-        outside, outers, results = hoisted(found, slots.values())
+        outside, outers, results = hoisted(boxes, slots.values())
         box = Recomputed(*given, *outside, body=body_of((), (), [*slots.values(), *outers], results))
         parts = [box] if len(results) == 1 else list(box)
-        stands = dict(zip(found, parts, strict=True))
-        return _mapped(returned, lambda one: stands[one] if _is_box(one) else one)
+        stands = dict(zip(boxes, parts, strict=True))
+        return _mapped(returned, lambda leaf: stands[leaf] if _is_box(leaf) else leaf)
 
     return called
 
@@ -244,21 +245,21 @@ def _boxes(container: Any) -> Iterator[Box]:
     """The boxes in tuples, lists and dicts."""
     stack = [container]
     while stack:
-        one = stack.pop()
-        if isinstance(one, Box):
-            yield one
-        elif isinstance(one, tuple | list):
-            stack.extend(reversed(one))
-        elif isinstance(one, dict):
-            stack.extend(reversed(list(one.values())))
+        part = stack.pop()
+        if isinstance(part, Box):
+            yield part
+        elif isinstance(part, tuple | list):
+            stack.extend(reversed(part))
+        elif isinstance(part, dict):
+            stack.extend(reversed(list(part.values())))
 
 
 def _mapped(container: Any, put: Callable[[Any], Any]) -> Any:
     """The same container with something else in the place of each part."""
     if isinstance(container, dict):
-        return {key: _mapped(one, put) for key, one in container.items()}
+        return {key: _mapped(part, put) for key, part in container.items()}
     if isinstance(container, tuple | list):
-        parts = [_mapped(one, put) for one in container]
+        parts = [_mapped(part, put) for part in container]
         if isinstance(container, list):
             return parts
         return type(container)(*parts) if hasattr(container, "_fields") else tuple(parts)
@@ -267,10 +268,10 @@ def _mapped(container: Any, put: Callable[[Any], Any]) -> Any:
 
 def _results(function: Callable[..., Any], returned: Any) -> list[Box]:
     """The boxes that the function returned, of which each is computed in it; arrays and numbers stay as they are."""
-    for one in _leaves(returned):
-        if not isinstance(one, Box) and one is not None and np.asarray(one).dtype.kind not in "biufc":
+    for leaf in _leaves(returned):
+        if not isinstance(leaf, Box) and leaf is not None and np.asarray(leaf).dtype.kind not in "biufc":
             raise UsageError(
-                f"checkpoint: {name_of(function)} returned a {type(one).__name__}, needs boxes, alone or in tuples, "
+                f"checkpoint: {name_of(function)} returned a {type(leaf).__name__}, needs boxes, alone or in tuples, "
                 f"lists and dicts"
             )
     return [box for box in _boxes(returned) if not isinstance(box, Constant)]
@@ -278,7 +279,7 @@ def _results(function: Callable[..., Any], returned: Any) -> list[Box]:
 
 def _leaves(container: Any) -> Iterator[Any]:
     if isinstance(container, dict | tuple | list):
-        for one in container.values() if isinstance(container, dict) else container:
-            yield from _leaves(one)
+        for part in container.values() if isinstance(container, dict) else container:
+            yield from _leaves(part)
     else:
         yield container

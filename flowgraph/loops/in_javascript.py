@@ -41,7 +41,7 @@ def _function(body: Body) -> str:
     writer = Writer(graph.boxes, graph.outputs, body.leaves, ())
     names = writer.names
     head = f"({', '.join(names[leaf] for leaf in body.leaves)}) => {{"
-    lines = [*writer.lines, f"return {_listed([names[one] for one in graph.outputs])};"]
+    lines = [*writer.lines, f"return {_listed([names[output] for output in graph.outputs])};"]
     function = "\n".join([head, *(f"    {line}" for line in lines), "  }"])
     if not writer.constants:
         return function
@@ -50,10 +50,10 @@ def _function(body: Body) -> str:
 
 def _stacks(box: Box, body: Body) -> str:
     """Shape and dtype of one element of each array that is stacked."""
-    for one in body.results[body.carries :]:
-        if any(isinstance(size, Size) and size.unknown for size in one.shape):
+    for result in body.results[body.carries :]:
+        if any(isinstance(size, Size) and size.unknown for size in result.shape):
             raise RefusedError("stacks arrays of a size that depends on values", box)
-    return _listed([f"[{shape_in_numbers(one.shape)}, {dtype(one)}]" for one in body.results[body.carries :]])
+    return _listed([f"[{shape_in_numbers(result.shape)}, {dtype(result)}]" for result in body.results[body.carries :]])
 
 
 def _listed(texts: Sequence[str]) -> str:

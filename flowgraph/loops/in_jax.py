@@ -24,8 +24,8 @@ from flowgraph.shapes.spec import Spec
 @rule_for(Scan)
 def _scan(box: Scan, *given: Value) -> Any:
     """The carries are those of the loop of JAX; what the body stacks is what that stacks."""
-    values = [jnp.asarray(one) for one in given]
-    body = fitted(box.body, box.of_step([Spec(one.shape, one.dtype) for one in values]))
+    values = [jnp.asarray(argument) for argument in given]
+    body = fitted(box.body, box.of_step([Spec(value.shape, value.dtype) for value in values]))
     inner = body.carries + body.elements
     outers = values[inner:]
 
@@ -50,8 +50,8 @@ def _while(box: While, *given: Value) -> Any:
             f'a given number of them; use backend="numpy", or fg.scan with length= the most steps and '
             f"np.where for those that are not needed\n  built at {who.built_at}"
         )
-    values = [jnp.asarray(one) for one in given]
-    specs = [Spec(one.shape, one.dtype) for one in values]
+    values = [jnp.asarray(argument) for argument in given]
+    specs = [Spec(value.shape, value.dtype) for value in values]
     body, condition = fitted(body, specs), fitted(box.condition, specs)
     outers = values[body.carries :]
 
@@ -72,7 +72,7 @@ def _results(body: Body, slots: Sequence[Any]) -> tuple[Any, ...]:
     graph = known_of(body, "read", lambda: without_unread(Graph(*body.results)))
     values: dict[Box, Any] = dict(zip(body.leaves, slots, strict=True))
     evaluate(graph.boxes, values)
-    return tuple([jnp.asarray(values[one]) for one in graph.outputs])
+    return tuple([jnp.asarray(values[output]) for output in graph.outputs])
 
 
 def _returned(results: tuple[Any, ...]) -> Any:

@@ -23,8 +23,8 @@ def looped(body: Body, children: Sequence[Any], length: int | None, reverse: boo
     """The last carries and what the body stacks: boxes, or arrays where all children are arrays."""
     count = len(body.results)
     keeping = keeping_of(body) if any(isinstance(c, Box) for c in children) else body
-    found = Scan.apply(*children, body=keeping, length=length, reverse=reverse)
-    return [found] if len(keeping.results) == 1 else [found[i] for i in range(count)]
+    loop = Scan.apply(*children, body=keeping, length=length, reverse=reverse)
+    return [loop] if len(keeping.results) == 1 else [loop[i] for i in range(count)]
 
 
 @fewer_for(Scan)
@@ -35,10 +35,10 @@ def _of_outputs_read(box: Scan | While, places: Set[int]) -> Mapping[int, Box]:
     kept = tuple([i for i in range(len(box.outputs)) if i < body.carries or i in places])
     settings, results = body.setting_values(), [body.results[i] for i in kept]
     fewer = known_of(body, ("outputs", kept), lambda: Body(*body.leaves, *results, **settings))
-    found: Any = box
+    loop: Any = box
     if len(kept) < len(box.outputs):
-        found = type(box)(*box.children, **{**box.setting_values(), "body": fewer})
-    return {i: found if len(kept) == 1 else found[place] for place, i in enumerate(kept)}
+        loop = type(box)(*box.children, **{**box.setting_values(), "body": fewer})
+    return {i: loop if len(kept) == 1 else loop[place] for place, i in enumerate(kept)}
 
 
 def keeping_of(body: Body, counted: bool = False) -> Body:
@@ -48,7 +48,7 @@ def keeping_of(body: Body, counted: bool = False) -> Body:
 
 def _keeping(body: Body, counted: bool) -> Body:
     free = tuple([slot.dtype.kind in "fc" for slot in body.leaves])
-    arriving = tuple([one.dtype.kind in "fc" for one in body.results[body.carries :]])
+    arriving = tuple([result.dtype.kind in "fc" for result in body.results[body.carries :]])
     try:
         kept = reverse_of(body, arriving, free, counted).kept
     except FlowgraphError:  # said by whoever asks for the gradient
@@ -60,15 +60,15 @@ def _keeping(body: Body, counted: bool) -> Body:
 
 
 @rule_for(Scan)
-def _scan(box: Scan, found: Mapping[Box, Box], some: Box) -> Any:
-    """What the body stacks has the steps before the rows."""
+def _scan(box: Scan, mapped: Mapping[Box, Box], some: Box) -> Any:
+    """The loop over all rows; in what its body stacks, the steps come first, and then the rows."""
     body = fitted(box.body, box.of_step([child.spec for child in box.children]))
     inner = body.carries + body.elements
-    carries = [lifted(child, found, some) for child in box.children[: body.carries]]
-    read: Any = found
-    elements = [np.swapaxes(read[c], 0, 1) if c in found else c for c in box.children[body.carries : inner]]
-    outers = [found.get(child, child) for child in box.children[inner:]]
-    rows = _leaves_in_rows(body, box.children, found, some)
+    carries = [lifted(child, mapped, some) for child in box.children[: body.carries]]
+    read: Any = mapped
+    elements = [np.swapaxes(read[c], 0, 1) if c in mapped else c for c in box.children[body.carries : inner]]
+    outers = [mapped.get(child, child) for child in box.children[inner:]]
+    rows = _leaves_in_rows(body, box.children, mapped, some)
     leaves = [rows.get(leaf, leaf) for leaf in body.leaves]
     new = body_of(leaves[: body.carries], leaves[body.carries : inner], leaves[inner:], over_rows(body.results, rows))
     settings = {**box.setting_values(), "body": keeping_of(new)}
@@ -77,9 +77,9 @@ def _scan(box: Scan, found: Mapping[Box, Box], some: Box) -> Any:
 
 
 @part_rule_for(Scan)
-def _part_of_scan(box: Part, found: Mapping[Box, Box], some: Box) -> Any:
+def _part_of_scan(box: Part, mapped: Mapping[Box, Box], some: Box) -> Any:
     (whole,) = box.children
-    return _rows_first(found[whole], whole.body, box.index)
+    return _rows_first(mapped[whole], whole.body, box.index)
 
 
 def _rows_first(loop: Any, body: Body, index: int) -> Any:
@@ -89,16 +89,16 @@ def _rows_first(loop: Any, body: Body, index: int) -> Any:
 
 
 @rule_for(While)
-def _while(box: While, found: Mapping[Box, Box], some: Box) -> Any:
+def _while(box: While, mapped: Mapping[Box, Box], some: Box) -> Any:
     """The loop goes on while the condition holds for any row, and a row for which it does not keeps its carries.
 
     It stacks nothing: what each row stacks has a length of its own.
     """
     specs = [child.spec for child in box.children]
     body, condition = fitted(box.body, specs), fitted(box.condition, specs)
-    carries = [lifted(child, found, some) for child in box.children[: body.carries]]
-    outers = [found.get(child, child) for child in box.children[body.carries :]]
-    rows = _leaves_in_rows(body, box.children, found, some)
+    carries = [lifted(child, mapped, some) for child in box.children[: body.carries]]
+    outers = [mapped.get(child, child) for child in box.children[body.carries :]]
+    rows = _leaves_in_rows(body, box.children, mapped, some)
     paired = list(zip(body.leaves, condition.leaves, strict=True))
     asked = replaced(condition.results, {other: leaf for leaf, other in paired if leaf is not other})
     (holds,) = over_rows(asked, rows)
@@ -117,21 +117,21 @@ def _while(box: While, found: Mapping[Box, Box], some: Box) -> Any:
 
 
 @part_rule_for(While)
-def _part_of_while(box: Part, found: Mapping[Box, Box], some: Box) -> Any:
+def _part_of_while(box: Part, mapped: Mapping[Box, Box], some: Box) -> Any:
     (whole,) = box.children
-    loop: Any = found[whole]
+    loop: Any = mapped[whole]
     if box.index < whole.body.carries:
         return loop if len(loop.outputs) == 1 else Part(loop, index=box.index)
-    return Part(row_by_row(whole, found, some), index=box.index)
+    return Part(row_by_row(whole, mapped, some), index=box.index)
 
 
-def _leaves_in_rows(body: Body, children: Sequence[Box], found: Mapping[Box, Box], some: Box) -> dict[Box, Box]:
+def _leaves_in_rows(body: Body, children: Sequence[Box], mapped: Mapping[Box, Box], some: Box) -> dict[Box, Box]:
     """A leaf with an axis of rows for each carry, and for what else has one outside."""
     count = some.shape[0]
     return {
         leaf: type(leaf)(shape=(count, *leaf.shape), dtype=leaf.dtype)
         for place, (leaf, child) in enumerate(zip(body.leaves, children, strict=True))
-        if place < body.carries or child in found
+        if place < body.carries or child in mapped
     }
 
 

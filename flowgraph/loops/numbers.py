@@ -79,8 +79,8 @@ class Step(NamedTuple):
 def step_of(body: Body, state: Sequence[str], results: Sequence[Any]) -> Step:
     """One step, whose carries have the names of `state`; those that stay as they are are left out."""
     writer = statements()
-    new = [writer.read(one) for array in results[: body.carries] for one in array.flat]
-    stacked = [writer.read(one) for array in results[body.carries :] for one in array.flat]
+    new = [writer.read(number) for array in results[: body.carries] for number in array.flat]
+    stacked = [writer.read(number) for array in results[body.carries :] for number in array.flat]
     changed = [(name, text) for name, text in zip(state, new, strict=True) if name != text]
     line = [f"{', '.join(n for n, _ in changed)} = {', '.join(t for _, t in changed)}"] if changed else []
     return Step(lines_of(writer), stacked, line)
@@ -88,7 +88,7 @@ def step_of(body: Body, state: Sequence[str], results: Sequence[Any]) -> Step:
 
 def names_of(slots: Sequence[Any]) -> list[str]:
     """The names of the numbers that slots hold."""
-    return [one.pattern for array in slots for one in array.flat]
+    return [number.pattern for array in slots for number in array.flat]
 
 
 def lines_of(writer: Statements) -> list[str]:
@@ -114,7 +114,7 @@ class Numbers:
         exec(compile(self.text, "<steps of a loop>", "exec"), space)
         self.function: Callable[..., Any] = space["loop"]
         self.carries, self.elements = body.carries, body.elements
-        self.shapes = [shape_of(one) for one in body.results]
+        self.shapes = [shape_of(result) for result in body.results]
         self.slots, self.results, self.tape = slots, results, tape
 
     def __call__(self, arrays: Sequence[Array], length: int, reverse: bool) -> tuple[Any, ...] | None:
@@ -135,20 +135,20 @@ class Numbers:
 
 def parted(numbers: Array, shapes: Sequence[tuple[int, ...]], steps: tuple[int, ...]) -> list[Any]:
     """Arrays of these shapes, one for each step, of numbers one after another along the last axis."""
-    found, place = [], 0
+    arrays, place = [], 0
     for shape in shapes:
         size = math.prod(shape)
-        found.append(numbers[..., place : place + size].reshape((*steps, *shape))[()])
+        arrays.append(numbers[..., place : place + size].reshape((*steps, *shape))[()])
         place += size
-    return found
+    return arrays
 
 
 def in_numbers(body: Body) -> Numbers | None:
     """The function of a body of few numbers, None where it has many, or what is not written in Python's floats."""
-    specs = [one.spec for one in (*body.leaves, *body.results)]
+    specs = [box.spec for box in (*body.leaves, *body.results)]
     if (
         any(spec.dtype != np.float64 for spec in specs)
-        or sum(math.prod(shape_of(one)) for one in (*body.leaves, *body.results)) > LARGEST
+        or sum(math.prod(shape_of(box)) for box in (*body.leaves, *body.results)) > LARGEST
     ):
         return None
     tape = Floats()

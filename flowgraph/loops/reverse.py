@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, cast
 import numpy as np
 
 from flowgraph.box import Box, Value
-from flowgraph.boxes.elementwise import arithmetic
+from flowgraph.boxes.elementwise.arithmetic import Add, Divide, Multiply, Negative, Positive, Subtract
 from flowgraph.derivatives import gradients
 from flowgraph.graph.topology import topological_order
 from flowgraph.loops.body import Body, CarryInput, ElementInput, body_of, known_of, on_leaves, replaced, with_outputs
@@ -19,13 +19,15 @@ from flowgraph.shapes.size import Size
 
 # Which values of a step are stored for the reverse loop, and not recomputed.
 
+_CHEAP = (Add, Subtract, Multiply, Divide, Negative, Positive)
+
 
 def worth_keeping(body: Body, outputs: Sequence[Box]) -> dict[Box, Box]:
     """The values of a step that these outputs of its reverse read and that cost more to compute than to keep.
 
     For each there is the slot which stands for it in the reverse. Sums, products and moved elements are computed again,
-    and so is all of a body of few numbers. So is an inner loop, whose stacked carries would
-    otherwise be kept for each step of the outer one.
+    and so are all values of a body of few numbers, and an inner loop, whose stacked carries would otherwise be kept for
+    each step of the outer one.
     """
     if _is_small(body):
         return {}
@@ -34,15 +36,15 @@ def worth_keeping(body: Body, outputs: Sequence[Box]) -> dict[Box, Box]:
     reading = [box for box in topological_order(outputs) if box not in known]
     read = {child for box in reading for child in box.children} | set(outputs)
     dear: set[Box] = set()
-    found: dict[Box, Box] = {}
+    kept: dict[Box, Box] = {}
     for box in forward:
         if not box.children or not (_is_dear(box) or any(child in dear for child in box.children)):
             continue
         if box in read and _is_stackable(box):
-            found[box] = ElementInput(shape=box.shape, dtype=box.dtype)
+            kept[box] = ElementInput(shape=box.shape, dtype=box.dtype)
         else:
             dear.add(box)
-    return found
+    return kept
 
 
 def _is_small(body: Body) -> bool:
@@ -53,7 +55,7 @@ def _is_small(body: Body) -> bool:
 
 def _is_dear(box: Box) -> bool:
     """Whether the box does more than to add, multiply or move elements."""
-    return box.arithmetic and type(box).__module__ != arithmetic.__name__
+    return box.arithmetic and not isinstance(box, _CHEAP)
 
 
 def _is_stackable(box: Box) -> bool:
@@ -99,10 +101,10 @@ def _reverse_of(body: Body, arriving: tuple[bool, ...], wanted: tuple[bool, ...]
     flow = [_slot(CarryInput, results[i]) for i in flowing]
     arrived = [_slot(ElementInput, results[i]) for i in stacked]
     wrt = [*flowing, *(carries + i for i in sent), *(carries + elements + i for i in summed)]
-    found = gradients_of([results[i] for i in (*flowing, *stacked)], [leaves[i] for i in wrt], [*flow, *arrived])
+    by_leaf = gradients_of([results[i] for i in (*flowing, *stacked)], [leaves[i] for i in wrt], [*flow, *arrived])
     sums = [_slot(CarryInput, leaves[carries + elements + i]) for i in summed]
-    of_flow, of_sent = found[: len(flowing)], found[len(flowing) : len(flowing) + len(sent)]
-    of_sums = [total + part for total, part in zip(sums, found[len(flowing) + len(sent) :], strict=True)]
+    of_flow, of_sent = by_leaf[: len(flowing)], by_leaf[len(flowing) : len(flowing) + len(sent)]
+    of_sums = [total + part for total, part in zip(sums, by_leaf[len(flowing) + len(sent) :], strict=True)]
     raw = [*of_flow, *of_sums, *of_sent]
     slot_of = {leaf: leaf for leaf in leaves[:carries]} | worth_keeping(body, raw)
     slots = [*flow, *sums, *leaves, *arrived, *slot_of.values()]
@@ -142,10 +144,10 @@ def values_of_steps(body: Body, kept: Sequence[Box], h: Value, again: Callable[[
     return [h[places[box]] for box in kept]
 
 
-def by_child(body: Body, reverse: Reverse, found: Value, wanted: tuple[bool, ...]) -> tuple[Value, ...]:
+def by_child(body: Body, reverse: Reverse, result: Value, wanted: tuple[bool, ...]) -> tuple[Value, ...]:
     """What a reverse loop returns, child by child of the forward one."""
     count = len(reverse.body.results)
-    parts = [found] if count == 1 else [found[i] for i in range(count)]
+    parts = [result] if count == 1 else [result[i] for i in range(count)]
     outers = body.carries + body.elements
     places = [*reverse.flowing, *(outers + i for i in reverse.summed), *(body.carries + i for i in reverse.sent)]
     sent = dict(zip(places, parts, strict=True))
@@ -157,9 +159,9 @@ def _slot(kind: type[CarryInput], like: Box) -> Box:
 
 
 def gradients_of(outputs: Sequence[Box], wrt: Sequence[Box], arriving: Sequence[Box]) -> list[Box]:
-    """What a bprop sends: the conjugate of the gradient that a user sees, of what is the conjugate of it too."""
-    found = gradients(outputs, wrt, [_conjugate(one) for one in arriving], unused="zeros")
-    return [_conjugate(one) for one in found]
+    """Gradients as a bprop receives and sends them: the conjugates of those that a user sees."""
+    sent = gradients(outputs, wrt, [_conjugate(box) for box in arriving], unused="zeros")
+    return [_conjugate(gradient) for gradient in sent]
 
 
 def _conjugate(box: Box) -> Box:

@@ -55,11 +55,11 @@ def in_segments(body: Body, children: Sequence[Any], length: int | None, reverse
             continue
         again = [*state, *(element[part] for element in elements), *rest]
         if steps < every:
-            found = looped(body, again, steps, reverse)
+            outputs = looped(body, again, steps, reverse)
         else:
-            found = _in_whole_segments(body, again, steps, reverse, every)
-        state = found[: body.carries]
-        pieces.append(found[body.carries :])
+            outputs = _in_whole_segments(body, again, steps, reverse, every)
+        state = outputs[: body.carries]
+        pieces.append(outputs[body.carries :])
     if reverse:
         pieces.reverse()
     return [*state, *(stack[0] if len(stack) == 1 else np.concatenate(stack) for stack in zip(*pieces, strict=True))]
@@ -69,17 +69,17 @@ def _in_whole_segments(body: Body, children: Sequence[Any], steps: int, reverse:
     """A loop over segments, whose body is the loop of one."""
     outer = body.carries + body.elements
     segments = steps // every
-    chunks = [np.reshape(one, (segments, every, *one.shape[1:])) for one in children[body.carries : outer]]
+    chunks = [np.reshape(element, (segments, every, *element.shape[1:])) for element in children[body.carries : outer]]
     slots: list[Box] = [
-        *(CarryInput(shape=one.shape, dtype=one.dtype) for one in children[: body.carries]),
-        *(ElementInput(shape=one.shape[1:], dtype=one.dtype) for one in chunks),
-        *(OuterInput(shape=one.shape, dtype=one.dtype) for one in children[outer:]),
+        *(CarryInput(shape=carry.shape, dtype=carry.dtype) for carry in children[: body.carries]),
+        *(ElementInput(shape=chunk.shape[1:], dtype=chunk.dtype) for chunk in chunks),
+        *(OuterInput(shape=outer_value.shape, dtype=outer_value.dtype) for outer_value in children[outer:]),
     ]
     results = looped(body, slots, every, reverse)
     segment = body_of(slots[: body.carries], slots[body.carries : outer], slots[outer:], results)
-    found = looped(segment, [*children[: body.carries], *chunks, *children[outer:]], segments, reverse)
-    stacks = [np.reshape(one, (steps, *one.shape[2:])) for one in found[body.carries :]]
-    return [*found[: body.carries], *stacks]
+    outputs = looped(segment, [*children[: body.carries], *chunks, *children[outer:]], segments, reverse)
+    stacks = [np.reshape(stack, (steps, *stack.shape[2:])) for stack in outputs[body.carries :]]
+    return [*outputs[: body.carries], *stacks]
 
 
 # fg.scan: a loop written as the function of one step becomes one box.
@@ -145,10 +145,10 @@ def scan(
     steps = _length(elements, length)
     traced, outside, stacked = _traced(body, carry, carries, inputs, elements)
     if checkpoint is None:
-        found = looped(traced, [*carries, *elements, *outside], steps, reverse)
+        outputs = looped(traced, [*carries, *elements, *outside], steps, reverse)
     else:
-        found = in_segments(traced, [*carries, *elements, *outside], steps, reverse, checkpoint)
-    return like(carry, found[: len(carries)]), like(stacked, found[len(carries) :])
+        outputs = in_segments(traced, [*carries, *elements, *outside], steps, reverse, checkpoint)
+    return like(carry, outputs[: len(carries)]), like(stacked, outputs[len(carries) :])
 
 
 def _length(elements: Sequence[Any], length: int | None) -> int | None:
@@ -162,18 +162,18 @@ def _length(elements: Sequence[Any], length: int | None) -> int | None:
         if not element.shape:
             raise ShapeError(f"scan: found input {i} without axes, needs a first axis to loop over")
         lengths.append(element.shape[0])
-    if not all(same(one, other) for one in lengths for other in lengths):
-        found = ", ".join(map(str, dict.fromkeys(lengths)))
-        raise ShapeError(f"scan: found inputs and length= of {found} steps, needs first axes of one length")
-    return next((one for one in lengths if type(one) is int), None)
+    if not all(same(size, other) for size in lengths for other in lengths):
+        sizes = ", ".join(map(str, dict.fromkeys(lengths)))
+        raise ShapeError(f"scan: found inputs and length= of {sizes} steps, needs first axes of one length")
+    return next((size for size in lengths if type(size) is int), None)
 
 
 def _traced(
     body: Callable[..., Any], carry: Any, carries: Sequence[Any], inputs: Any, elements: Sequence[Any]
 ) -> tuple[Body, list[Box], Any]:
     """The body as a graph, what it reads from outside, and what it returned to be stacked."""
-    of_carries: list[Box] = [CarryInput(shape=one.shape, dtype=one.dtype) for one in carries]
-    of_elements: list[Box] = [ElementInput(shape=one.shape[1:], dtype=one.dtype) for one in elements]
+    of_carries: list[Box] = [CarryInput(shape=array.shape, dtype=array.dtype) for array in carries]
+    of_elements: list[Box] = [ElementInput(shape=array.shape[1:], dtype=array.dtype) for array in elements]
     returned = body(like(carry, of_carries), like(inputs, of_elements))
     if not isinstance(returned, tuple | list) or len(returned) != 2:
         raise UsageError(

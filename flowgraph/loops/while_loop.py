@@ -80,24 +80,24 @@ def while_loop(
         raise UsageError("while_loop: found an empty carry, needs at least one box or array that the condition reads")
     step, holds, outside = _traced(condition, body, carry, carries)
     children = [*carries, *outside]
-    keeping = keeping_of(step, counted=True) if any(isinstance(one, Box) for one in children) else step
-    found = While.apply(*children, body=keeping, condition=holds, max_steps=int(max_steps))
-    return like(carry, [found] if len(keeping.results) == 1 else [found[i] for i in range(len(carries))])
+    keeping = keeping_of(step, counted=True) if any(isinstance(child, Box) for child in children) else step
+    loop = While.apply(*children, body=keeping, condition=holds, max_steps=int(max_steps))
+    return like(carry, [loop] if len(keeping.results) == 1 else [loop[i] for i in range(len(carries))])
 
 
 def _traced(
     condition: Callable[..., Any], body: Callable[..., Any], carry: Any, carries: Sequence[Any]
 ) -> tuple[Body, Body, list[Box]]:
     """Body and condition as graphs on the same slots, and what they read from outside."""
-    slots: list[Box] = [CarryInput(shape=one.shape, dtype=one.dtype) for one in carries]
+    slots: list[Box] = [CarryInput(shape=array.shape, dtype=array.dtype) for array in carries]
     new = returned_boxes("while_loop", body, body(like(carry, slots)))
     check_carry("while_loop", body, slots, new)
     returned = condition(like(carry, slots))
     holds = returned_boxes("while_loop", condition, returned)
     if len(holds) != 1 or holds[0].shape != () or holds[0].dtype != bool:
-        found = f"a box {holds[0].spec}" if len(holds) == 1 else found_text(returned)
+        what = f"a box {holds[0].spec}" if len(holds) == 1 else found_text(returned)
         raise UsageError(
-            f"while_loop: {name_of(condition)} returned {found} as the condition, needs one bool without axes; "
+            f"while_loop: {name_of(condition)} returned {what} as the condition, needs one bool without axes; "
             f"compare, and take np.any or np.all of an array"
         )
     outside, outers, results = hoisted([*new, holds[0]], slots)

@@ -65,11 +65,11 @@ class Host:
         if self.is_child:  # one of a file that was imported just now
             return None
         before = signal.signal(signal.SIGTERM, self.stop)
-        found = self.try_all(numbers)
+        source = self.try_all(numbers)
         signal.signal(signal.SIGTERM, before)
         if not self.left and not self.is_child:
             os._exit(0)
-        return found
+        return source
 
     def try_all(self, numbers: list[int]) -> str | None:
         """A child for each number; in a child the source of its mutant."""
@@ -219,12 +219,12 @@ def own_temporary_files() -> None:
         return
     for number in numbers:
         try:
-            found = os.fstat(number)
+            status = os.fstat(number)
         except OSError:  # that of the listing itself
             continue
-        if not stat.S_ISREG(found.st_mode) or found.st_nlink:
+        if not stat.S_ISREG(status.st_mode) or status.st_nlink:
             continue
-        key = (found.st_dev, found.st_ino)
+        key = (status.st_dev, status.st_ino)
         if key not in copies:
             copies[key] = copy_of(number)
         os.dup2(copies[key], number, inheritable=os.get_inheritable(number))

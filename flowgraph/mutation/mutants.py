@@ -34,10 +34,10 @@ def backwards_of(tree: ast.Module) -> Iterator[Backward]:
     """All backward passes of a source, those inside functions included, then the functions that only they call."""
     seen: dict[int, Backward] = {}
     outer: set[int] = set()
-    for found in (*_of_definitions(tree), *_of_classes(tree), *_of_functions(tree)):
-        outer.add(id(found.body))
-        for one in _innermost(found):
-            seen.setdefault(id(one.body), one)
+    for backward in (*_of_definitions(tree), *_of_classes(tree), *_of_functions(tree)):
+        outer.add(id(backward.body))
+        for inner in _innermost(backward):
+            seen.setdefault(id(inner.body), inner)
     yield from seen.values()
     yield from _helpers(tree, list(seen.values()), outer)
 
@@ -57,11 +57,11 @@ def _helpers(tree: ast.Module, backwards: list[Backward], outer: set[int]) -> It
             if body is None or id(body) in known or not any(caller is backward.body for caller in callers):
                 continue
             others = [around for other, _, around in calls if other == name]
-            if all((known | {id(body)}) & {id(one) for one in around} for around in others):
+            if all((known | {id(body)}) & {id(caller) for caller in around} for around in others):
                 known.add(id(body))
-                found = Backward(backward.owner, name, body, _received(body, call, backward.gradients))
-                waiting.append(found)
-                yield found
+                helper = Backward(backward.owner, name, body, _received(body, call, backward.gradients))
+                waiting.append(helper)
+                yield helper
 
 
 def _named(tree: ast.Module) -> Iterator[tuple[str, ast.FunctionDef]]:
@@ -154,27 +154,27 @@ def _gradients(body: ast.FunctionDef | ast.Lambda, last: bool) -> frozenset[str]
     return frozenset(called or (names[-1:] if last else names[:1]))
 
 
-def _innermost(found: Backward) -> Iterator[Backward]:
+def _innermost(backward: Backward) -> Iterator[Backward]:
     """Where a function returns the vjp as another function, as autograd has it, that one."""
-    results = [found.body.body] if isinstance(found.body, ast.Lambda) else _returned(found.body)
+    results = [backward.body.body] if isinstance(backward.body, ast.Lambda) else _returned(backward.body)
     inner = [result for result in results if isinstance(result, ast.Lambda)]
     if not inner:
-        yield found
-    for one in inner:
-        yield from _innermost(found._replace(body=one, gradients=_gradients(one, last=False)))
+        yield backward
+    for result in inner:
+        yield from _innermost(backward._replace(body=result, gradients=_gradients(result, last=False)))
 
 
 def _returned(function: ast.FunctionDef) -> list[ast.expr]:
     """The expressions that the function itself returns, including an inner function by its name."""
     stack: list[ast.AST] = list(function.body)
-    found = []
+    results = []
     while stack:
         part = stack.pop(0)
         if isinstance(part, ast.Return) and part.value is not None:
-            found.append(part.value)
+            results.append(part.value)
         elif not isinstance(part, ast.FunctionDef | ast.Lambda | ast.ClassDef):
             stack.extend(ast.iter_child_nodes(part))
-    return found
+    return results
 
 
 OPERATORS: dict[type[ast.operator], str] = {
@@ -273,8 +273,8 @@ class _Writer:
                 yield Change(gradient, "sign", f"-{self.closed(gradient)}")
                 yield Change(gradient, "factor", f"2 * {self.closed(gradient)}")
         present = [gradient for gradient in gradients if gradient is not None]
-        for one, two in itertools.pairwise(present):
-            yield Change(result, "swapped children", self._swapped(result, one, two))
+        for first, two in itertools.pairwise(present):
+            yield Change(result, "swapped children", self._swapped(result, first, two))
 
     def _whole(self, result: ast.expr, change: str) -> str:
         """A result that is one expression, changed as the tuple or the gradient that it gives."""
@@ -293,8 +293,8 @@ class _Writer:
         none = isinstance(entry, ast.Constant) and entry.value is None
         return None if none or isinstance(entry, ast.Starred) else entry
 
-    def _swapped(self, result: ast.Tuple, one: ast.expr, two: ast.expr) -> str:
-        written = {id(one): self.text(two), id(two): self.text(one)}
+    def _swapped(self, result: ast.Tuple, first: ast.expr, two: ast.expr) -> str:
+        written = {id(first): self.text(two), id(two): self.text(first)}
         entries = []
         for entry in result.elts:
             gradient = self._gradient(entry)
@@ -422,7 +422,7 @@ def mutants_of(file: Path) -> list[Mutant]:
         tree = ast.parse(source)
     except SyntaxError as error:
         raise UsageError(f"mutate: {file} is no Python that this version reads ({error})") from error
-    found: list[Mutant] = []
+    mutants: list[Mutant] = []
     seen = {ast.dump(tree)}
     for backward in backwards_of(tree):
         for change in changes_of(backward, source):
@@ -433,8 +433,8 @@ def mutants_of(file: Path) -> list[Mutant]:
             seen.add(dump)
             line = change.part.lineno
             diff = _diff(source, mutated)
-            found.append(Mutant(file, backward.owner, change.kind, line, diff, mutated, backward.name))
-    return found
+            mutants.append(Mutant(file, backward.owner, change.kind, line, diff, mutated, backward.name))
+    return mutants
 
 
 def _with(source: str, change: Change) -> str:
@@ -515,7 +515,7 @@ def _find(name: str) -> ModuleSpec | None:
     for part in name.split("."):
         whole = f"{whole}.{part}".lstrip(".")
         specs = (finder.find_spec(whole, path) for finder in sys.meta_path)
-        spec = next((found for found in specs if found is not None), None)
+        spec = next((spec for spec in specs if spec is not None), None)
         if spec is None:
             return None
         path = spec.submodule_search_locations or []

@@ -41,23 +41,23 @@ def _backward(mutant: Mutant) -> tuple[Path, str]:
     return mutant.file, mutant.backward
 
 
-def _differs(right: Answers, found: Answers) -> bool:
-    return any(right[asked] != answer for asked, answer in found.items() if asked in right)
+def _differs(right: Answers, answers: Answers) -> bool:
+    return any(right[asked] != answer for asked, answer in answers.items() if asked in right)
 
 
-def _agrees(right: Answers, found: Answers) -> bool:
-    common = right.keys() & found.keys()
-    return len(common) >= ENOUGH * len(right) and all(right[asked] == found[asked] for asked in common)
+def _agrees(right: Answers, answers: Answers) -> bool:
+    common = right.keys() & answers.keys()
+    return len(common) >= ENOUGH * len(right) and all(right[asked] == answers[asked] for asked in common)
 
 
 def _read(place: Path | None) -> Answers:
     """Each question with its first answer."""
-    found: dict[str, str] = {}
+    answers: dict[str, str] = {}
     if place is not None and place.exists():
         for line in place.read_text(encoding="ascii").splitlines():
             asked, _, answer = line.partition(" ")
-            found.setdefault(asked, answer)
-    return found
+            answers.setdefault(asked, answer)
+    return answers
 
 
 @dataclass(frozen=True, repr=False)
@@ -203,20 +203,20 @@ def score(
     """
     with tempfile.TemporaryDirectory(prefix="flowgraph-mutants-") as directory:
         processes = Processes(Path(directory), list(command))
-        found: dict[int, Outcome] = {}
+        outcomes_by_number: dict[int, Outcome] = {}
 
         def hear(number: int, outcome: Outcome) -> None:
-            found[number] = outcome
+            outcomes_by_number[number] = outcome
             if number != WITHOUT:
                 show(outcome)
 
         try:
             if fork and hasattr(os, "fork"):
                 processes.fork(mutants, timeout, jobs, hear)
-            forked = len(found) - (WITHOUT in found)
-            seconds, original = _without(processes, found)
+            forked = len(outcomes_by_number) - (WITHOUT in outcomes_by_number)
+            seconds, original = _without(processes, outcomes_by_number)
             limit = timeout or max(SHORTEST, PATIENCE * seconds)
-            left = [number for number in range(len(mutants)) if number not in found]
+            left = [number for number in range(len(mutants)) if number not in outcomes_by_number]
             with ThreadPoolExecutor(jobs) as pool:
                 try:
                     each = pool.map(lambda number: processes.judge(mutants[number], limit), left)
@@ -227,12 +227,12 @@ def score(
                     processes.close()
         finally:
             processes.close()
-        outcomes = told_apart([found[number] for number in range(len(mutants))], original)
+        outcomes = told_apart([outcomes_by_number[number] for number in range(len(mutants))], original)
     return Score(tuple(outcomes), seconds, forked, processes.refused)
 
 
-def _without(processes: Processes, found: Mapping[int, Outcome]) -> tuple[float, Path | None]:
+def _without(processes: Processes, outcomes: Mapping[int, Outcome]) -> tuple[float, Path | None]:
     """The seconds of the command without a mutant, and its answers; run for it where no fork did."""
-    if WITHOUT in found:
-        return found[WITHOUT].seconds, found[WITHOUT].answers
+    if WITHOUT in outcomes:
+        return outcomes[WITHOUT].seconds, outcomes[WITHOUT].answers
     return processes.run_without_mutant()

@@ -1,8 +1,9 @@
-"""NumPy, with the few functions that NumPy itself cannot call on boxes: for code written for autograd.numpy.
+"""NumPy, with what NumPy itself cannot do on boxes: for code written for autograd.numpy.
 
-Everything here is NumPy's own, except what makes an array of a list or fills one, which NumPy does without asking what
-the elements are: `array`, `asarray`, `asanyarray`, `ascontiguousarray`, `full`, `r_`, `c_`. Code that uses none of
-these on boxes needs `import numpy as np` alone.
+Everything here is NumPy's own, except that its functions take lists with boxes in them, `np.mean([a, b])`, and what
+makes an array of a list or fills one: `array`, `asarray`, `asanyarray`, `ascontiguousarray`, `full`, `r_`, `c_`. NumPy
+makes numbers of the elements of a list without asking what they are. Code that needs none of this on boxes needs
+`import numpy as np` alone.
 
 >>> import flowgraph.numpy as np
 >>> from flowgraph.functional import grad
@@ -12,10 +13,9 @@ array([6., 1.])
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy
-from numpy import *  # noqa: F403
 
 from flowgraph.numpy import fft, linalg, random  # type: ignore[no-redef]
 from flowgraph.numpy.construction import (  # type: ignore[no-redef]
@@ -25,15 +25,20 @@ from flowgraph.numpy.construction import (  # type: ignore[no-redef]
     ascontiguousarray,
     c_,
     full,
+    of_lists,
     r_,
 )
+
+if TYPE_CHECKING:
+    from numpy import *  # noqa: F403
 
 __all__ = ["array", "asanyarray", "asarray", "ascontiguousarray", "c_", "fft", "full", "linalg", "r_", "random"]
 __all__ += numpy.__all__
 
 
 def __getattr__(name: str) -> Any:
-    return getattr(numpy, name)
+    found = globals()[name] = of_lists(getattr(numpy, name), __name__)
+    return found
 
 
 def __dir__() -> list[str]:

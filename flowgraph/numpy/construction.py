@@ -1,15 +1,16 @@
-"""Arrays of what NumPy would look into: lists of boxes, a box as the value to fill with, numpy.r_ and numpy.c_."""
+"""What NumPy looks into for numbers: lists of boxes in any call, a box to fill with, numpy.r_ and numpy.c_."""
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike
 
-from flowgraph.box import Box, Constant, Value
-from flowgraph.errors import ShapeError, UsageError
-from flowgraph.shapes.spec import shape_text
+from flowgraph.box import Value, holds_box, joined
+from flowgraph.box.numpy_dispatch import builder_of, call_function, call_ufunc
+from flowgraph.errors import NoArrayError, UsageError
 
 
 def array(
@@ -41,7 +42,7 @@ def array(
     """
     if not holds_box(object):
         return np.array(object, dtype=dtype, copy=copy, order=order, subok=subok, ndmin=ndmin, like=like)
-    made = _joined(object)
+    made = joined(object)
     if dtype is not None:
         made = made.astype(dtype)
     return np.expand_dims(made, tuple(range(ndmin - made.ndim))) if made.ndim < ndmin else made
@@ -89,32 +90,44 @@ def full(
     return np.broadcast_to(array(fill_value, dtype), shape)
 
 
-def holds_box(value: Value) -> bool:
-    """Whether a value is a box, or a list or tuple with one in it."""
-    if isinstance(value, list | tuple):
-        return any(holds_box(one) for one in value)
-    return isinstance(value, Box)
+class OfLists:
+    """A function or ufunc of NumPy that also takes lists and tuples with boxes in them as arrays.
+
+    >>> import flowgraph as fg, flowgraph.numpy as np
+    >>> x = fg.Input("x", shape=(2,))
+    >>> np.mean([x[0], x[1], 0.5]).shape
+    ()
+    """
+
+    def __init__(self, function: Any, module: str) -> None:
+        functools.update_wrapper(self, function)
+        self.__module__ = module  # where pickle finds it
+
+    def __call__(self, *args: Any, **keywords: Any) -> Any:
+        """As NumPy's function, or the boxes that stand for it."""
+        function = self.__wrapped__
+        try:
+            return function(*args, **keywords)
+        except NoArrayError:  # NumPy looks for boxes among arrays and lists of arrays, not in a list that is one array
+            given = [joined(value) if holds_box(value) else value for value in args]
+            named = {name: joined(value) if holds_box(value) else value for name, value in keywords.items()}
+            if isinstance(function, np.ufunc):
+                return call_ufunc(function, "__call__", given, named)
+            return call_function(function, given, named)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.__wrapped__, name)
+
+    def __reduce__(self) -> str:
+        return str(self.__name__)
+
+    def __repr__(self) -> str:
+        return repr(self.__wrapped__)
 
 
-def _joined(value: Value) -> Any:
-    """One box of a list of what has one shape."""
-    if isinstance(value, Box):
-        if len(value.outputs) != 1:
-            raise UsageError(f"array: found {value.title}, which has {len(value.outputs)} outputs; give one of them")
-        return value
-    if not isinstance(value, list | tuple):
-        return np.asarray(value)
-    parts = [_joined(one) for one in value]
-    shapes = [part.shape for part in parts]
-    if any(len(shape) != len(shapes[0]) for shape in shapes):
-        first, other = next((shapes[0], shape) for shape in shapes if len(shape) != len(shapes[0]))
-        raise ShapeError(
-            f"array: found elements of the shapes {shape_text(first)} and {shape_text(other)} in one list, needs one "
-            f"shape; join what differs with np.concatenate or np.hstack"
-        )
-    if not any(isinstance(part, Box) for part in parts):
-        return np.stack(parts)
-    return np.stack([part if isinstance(part, Box) else Constant(part) for part in parts])
+def of_lists(value: Any, module: str) -> Any:
+    """A function for which a box stands, taking lists of boxes too; anything else as it is."""
+    return OfLists(value, module) if callable(value) and builder_of(value) is not None else value
 
 
 class Concatenation:
@@ -147,15 +160,15 @@ class Concatenation:
 def _directive(text: str, axis: int, ndmin: int, trans1d: int) -> tuple[int, int, int]:
     """The axis to join along, the least number of axes, and where those of a smaller array go."""
     try:
-        found = [int(part) for part in text.split(",")]
+        numbers = [int(part) for part in text.split(",")]
     except ValueError:
-        found = []
-    if not 1 <= len(found) <= 3:
+        numbers = []
+    if not 1 <= len(numbers) <= 3:
         raise UsageError(
             f"np.r_: found the directive {text!r} with boxes, needs one to three integers such as '0,2' (axis, least "
             f"number of axes, place of the old ones)"
         )
-    return (*found, *(axis, ndmin, trans1d)[len(found) :])  # type: ignore[return-value]
+    return (*numbers, *(axis, ndmin, trans1d)[len(numbers) :])  # type: ignore[return-value]
 
 
 def _shaped(part: Value, ndmin: int, trans1d: int) -> Any:

@@ -1,15 +1,22 @@
-"""numpy.linalg, whose functions take boxes by themselves."""
+"""numpy.linalg, whose functions take boxes, and lists with boxes in them."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from numpy import linalg as _of_numpy
-from numpy.linalg import *  # noqa: F403
+
+from flowgraph.numpy.construction import of_lists
+
+if TYPE_CHECKING:
+    from numpy.linalg import *  # noqa: F403
+
+__all__ = _of_numpy.__all__
 
 
 def __getattr__(name: str) -> Any:
-    return getattr(_of_numpy, name)
+    found = globals()[name] = of_lists(getattr(_of_numpy, name), __name__)
+    return found
 
 
 def __dir__() -> list[str]:

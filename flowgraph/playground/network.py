@@ -56,9 +56,9 @@ def read_network(loss: Box, adjustable: Sequence[Box] | None = None) -> Network:
     scores, y = losses.children
     if not isinstance(losses, BinaryCrossEntropy) and scores.shape[-1] != 2:
         raise UsageError(f"playground: found scores of shape {shape_text(scores.shape)}, needs those of two classes")
-    found = tuple(graph.parameters) if adjustable is None else tuple(adjustable)
-    x = _inputs(graph, y, found)
-    return Network(x, y, tuple(_columns(graph, scores, set(found))), _probabilities(losses), losses, found)
+    leaves = tuple(graph.parameters) if adjustable is None else tuple(adjustable)
+    x = _inputs(graph, y, leaves)
+    return Network(x, y, tuple(_columns(graph, scores, set(leaves))), _probabilities(losses), losses, leaves)
 
 
 _LOSSES = (SoftmaxCrossEntropy, NegativeLogLikelihood, BinaryCrossEntropy)
@@ -100,7 +100,7 @@ def _columns(graph: Graph, scores: Box, adjustable: Container[Box]) -> list[Colu
                 other = reader.children[1] if reader.children[0] is box else reader.children[0]
                 if other in adjustable:
                     bias, sum_of = other, reader
-        value = next((one for one in readers.get(sum_of, ()) if _is_activation(one)), sum_of)
+        value = next((reader for reader in readers.get(sum_of, ()) if _is_activation(reader)), sum_of)
         units = sum_of.shape[1]
         if isinstance(units, int) and units > MOST_UNITS:
             raise UsageError(
@@ -182,12 +182,12 @@ def _step(network: Network, shown: Mapping[str, Box], objective: Any, settings: 
     """Gradients of what is shown and of what is adjusted, and the new values of the latter."""
     listed = list(dict.fromkeys([*shown.values(), *network.adjustable]))
     grads = dict(zip(listed, gradient(objective, listed), strict=True))
-    found: dict[str, Any] = {f"d{name}": grads[box] for name, box in shown.items()}
-    for number, one in enumerate(network.adjustable):
-        velocity: Any = Input(f"v{number}", shape=one.shape)
-        new: Any = settings["momentum"] * velocity - settings["rate"] * grads[one]
-        found |= {f"dp{number}": grads[one], f"new_v{number}": new, f"new_p{number}": one + new}
-    return found
+    results: dict[str, Any] = {f"d{name}": grads[box] for name, box in shown.items()}
+    for number, leaf in enumerate(network.adjustable):
+        velocity: Any = Input(f"v{number}", shape=leaf.shape)
+        new: Any = settings["momentum"] * velocity - settings["rate"] * grads[leaf]
+        results |= {f"dp{number}": grads[leaf], f"new_v{number}": new, f"new_p{number}": leaf + new}
+    return results
 
 
 def _slopes(network: Network) -> dict[str, Box]:
@@ -201,7 +201,7 @@ def _slopes(network: Network) -> dict[str, Box]:
 
 def _curvature(network: Network, objective: Any) -> list[Box]:
     """The Hessian of the objective times a direction, a part for each adjustable leaf: a column of it, for a unit."""
-    directions = [Input(f"u{number}", shape=one.shape) for number, one in enumerate(network.adjustable)]
+    directions = [Input(f"u{number}", shape=leaf.shape) for number, leaf in enumerate(network.adjustable)]
     return list(hvp(objective, list(network.adjustable), directions))
 
 
@@ -224,9 +224,9 @@ def _as_inputs(wanted: Sequence[Box], network: Network) -> list[Box]:
     """The boxes with an input in place of every parameter, so that the page keeps the values."""
     names = names_of(network)
     stand: Mapping[Box, Box] = {
-        one: Input(names[one], shape=one.shape, dtype=one.dtype)
-        for one in network.adjustable
-        if isinstance(one, Parameter)
+        leaf: Input(names[leaf], shape=leaf.shape, dtype=leaf.dtype)
+        for leaf in network.adjustable
+        if isinstance(leaf, Parameter)
     }
     graph = rebuild(
         Graph(*wanted), lambda box, children: stand.get(box, box) if not children else on_children(box, children)
@@ -236,4 +236,4 @@ def _as_inputs(wanted: Sequence[Box], network: Network) -> list[Box]:
 
 def names_of(network: Network) -> dict[Box, str]:
     """The name by which the page gives each adjustable leaf."""
-    return {one: f"p{number}" for number, one in enumerate(network.adjustable)}
+    return {leaf: f"p{number}" for number, leaf in enumerate(network.adjustable)}

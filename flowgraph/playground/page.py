@@ -59,10 +59,10 @@ def playground(path: str | os.PathLike[str], graph: Graph | None = None, data: A
     by_suffix("playground", target, {".html": "a page"})
     variants = {"own": _own(graph)} if graph is not None else _family()
     newton, kernels_of_newton = newton_module()
-    listed = [*(part for one in variants.values() for part in one.pop("kernels")), *kernels_of_newton]
+    listed = [*(part for variant in variants.values() for part in variant.pop("kernels")), *kernels_of_newton]
     kernels = dict.fromkeys(listed)
-    bodies = {key: one.pop("functions") for key, one in variants.items()}
-    modules = ",\n".join(f"{json.dumps(key)}: {_functions(one)}" for key, one in bodies.items())
+    bodies = {key: variant.pop("functions") for key, variant in variants.items()}
+    modules = ",\n".join(f"{json.dumps(key)}: {_functions(functions)}" for key, functions in bodies.items())
     given = {
         "variants": variants,
         "examples": _examples(data),
@@ -99,18 +99,18 @@ def _own(graph: Graph) -> dict[str, Any]:
     if len(graph.outputs) != 1:
         raise UsageError(f"playground: found {len(graph.outputs)} outputs, needs the loss alone")
     network = read_network(graph.outputs[0])
-    return _described(network, {one: str(one.name or one.title) for one in network.adjustable})
+    return _described(network, {leaf: str(leaf.name or leaf.title) for leaf in network.adjustable})
 
 
 def _family() -> dict[str, dict[str, Any]]:
     """Every depth and activation of the lecture's network; the number of units stays open."""
-    found = {}
+    variants = {}
     for depth in DEPTHS:
         for name, activation in _ACTIVATIONS.items():
             if depth or name == "tanh":
                 key = f"{depth}/{name}"
-                found[key] = _described(*_layers(depth, activation))
-    return found
+                variants[key] = _described(*_layers(depth, activation))
+    return variants
 
 
 def _layers(depth: int, activation: type[Box]) -> tuple[Network, dict[Box, str]]:
@@ -131,7 +131,7 @@ def _layers(depth: int, activation: type[Box]) -> tuple[Network, dict[Box, str]]
 def _described(network: Network, labels: Mapping[Box, str]) -> dict[str, Any]:
     """The description of a network for the page."""
     modules = modules_of(network)
-    places: dict[Box | None, int] = {one: number for number, one in enumerate(network.adjustable)}
+    places: dict[Box | None, int] = {leaf: number for number, leaf in enumerate(network.adjustable)}
     return {
         "functions": modules.functions,
         "kernels": modules.kernels,
@@ -143,7 +143,7 @@ def _described(network: Network, labels: Mapping[Box, str]) -> dict[str, Any]:
         "x": network.x.name,
         "y": network.y.name,
         "rowsOfTargets": network.y.ndim,
-        "parameters": [_parameter(one, labels[one]) for one in network.adjustable],
+        "parameters": [_parameter(leaf, labels[leaf]) for leaf in network.adjustable],
         "columns": [
             {
                 "weights": places.get(column.weights),
@@ -156,9 +156,9 @@ def _described(network: Network, labels: Mapping[Box, str]) -> dict[str, Any]:
     }
 
 
-def _parameter(one: Box, label: str) -> dict[str, Any]:
-    shape = [str(size) if isinstance(size, Size) else size for size in one.shape]
-    value = one.value.tolist() if isinstance(one, Parameter) else None
+def _parameter(leaf: Box, label: str) -> dict[str, Any]:
+    shape = [str(size) if isinstance(size, Size) else size for size in leaf.shape]
+    value = leaf.value.tolist() if isinstance(leaf, Parameter) else None
     return {"label": label, "shape": shape, "value": value}
 
 
@@ -175,7 +175,7 @@ def _examples(data: Any) -> dict[str, Any] | None:
         raise DataError("playground: found values of x that are not finite, needs numbers")
     middle, width = x.mean(axis=0), x.std(axis=0)
     x = (x - middle) / np.where(width == 0, 1, width) * 0.5
-    return {"x": x.tolist(), "y": labels.tolist(), "classes": [str(one) for one in classes]}
+    return {"x": x.tolist(), "y": labels.tolist(), "classes": [str(label) for label in classes]}
 
 
 def _formulas() -> dict[str, str]:

@@ -54,9 +54,9 @@ class _Player:
         self.length = len(told) + 2
 
     def play(self) -> str:
-        groups = [one for one in self.root if one.tag.endswith("}g")]
-        self._boxes([one for one in groups if one.get("id", "").startswith("box-")])
-        self._links([one for one in groups if one.get("class") == "link"])
+        groups = [part for part in self.root if part.tag.endswith("}g")]
+        self._boxes([group for group in groups if group.get("id", "").startswith("box-")])
+        self._links([group for group in groups if group.get("class") == "link"])
         self._words()
         style = ElementTree.Element(f"{{{_SVG}}}style")
         style.text = (
@@ -80,12 +80,12 @@ class _Player:
             self._rewritten(
                 group, "gradient", [(i, s.gradients[id]) for i, s in enumerate(self.told) if id in s.gradients]
             )
-            for row in (one for one in group if one.get("class") == "value" and since):
+            for row in (part for part in group if part.get("class") == "value" and since):
                 self._add(row, self._shown("opacity", 0, 1, since, self.length))
 
     def _rewritten(self, group: ElementTree.Element, kind: str, changes: Sequence[tuple[int, str]]) -> None:
         """A row once for each text that the steps write on it, each shown in its time."""
-        row = next((one for one in group if one.get("class") == kind), None)
+        row = next((part for part in group if part.get("class") == kind), None)
         if row is None or not changes:
             return
         ends = [*(i for i, _ in changes[1:]), self.length]
@@ -121,7 +121,7 @@ class _Player:
         box = f"{left:g} {top - room:g} {width:g} {height + room:g}"
         self.root.set("viewBox", box)
         self.root.set("height", f"{height + room:g}")
-        for paper in (one for one in self.root if one.get("class") == "paper"):
+        for paper in (part for part in self.root if part.get("class") == "paper"):
             paper.set("y", f"{top - room:g}")
             paper.set("height", f"{height + room:g}")
         for i, (step, lines) in enumerate(zip(self.told, texts, strict=True)):

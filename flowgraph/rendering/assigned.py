@@ -31,7 +31,7 @@ def turns_of(boxes: Sequence[Box], groups: Sequence[Sequence[Box]]) -> dict[Box,
     Where that leaves several boxes of a variable in one turn (x[:, t] reads nothing of the loop), what reads them says
     in which they are needed; where that says no more, the order of the graph.
     """
-    found: dict[Box, int] = {}
+    turn_of: dict[Box, int] = {}
     by_body: dict[Body, list[Sequence[Box]]] = {}
     places = {_place(box) for box in boxes if box.children and groups}
     bodies = {place: _body_around(*place) for place in places}
@@ -49,8 +49,8 @@ def turns_of(boxes: Sequence[Box], groups: Sequence[Sequence[Box]]) -> dict[Box,
         agreed = all(turns and max(turns.values()) <= most for turns in chosen)
         for group, turns in zip(together, chosen, strict=True):
             order = sorted(group, key=lambda box: (depth[box], late.get(box, 0), position[box]))
-            found |= turns if agreed else {box: number for number, box in enumerate(order, 1)}
-    return found
+            turn_of |= turns if agreed else {box: number for number, box in enumerate(order, 1)}
+    return turn_of
 
 
 def _depths(boxes: Iterable[Box]) -> dict[Box, int]:
@@ -63,9 +63,9 @@ def _depths(boxes: Iterable[Box]) -> dict[Box, int]:
 def _distinct(group: Sequence[Box], early: Mapping[Box, int], late: Mapping[Box, int]) -> dict[Box, int]:
     """The turns of the boxes of a variable, no two of which are equal; none where that is not known."""
     for turns in (early, late):
-        found = {box: turns[box] for box in group if box in turns}
-        if len(set(found.values())) == len(group) and min(found.values()) > 0:
-            return found
+        turn_of = {box: turns[box] for box in group if box in turns}
+        if len(set(turn_of.values())) == len(group) and min(turn_of.values()) > 0:
+            return turn_of
     return {}
 
 
@@ -78,18 +78,18 @@ def _clock(box: Box) -> tuple[_Place, str]:
 def _earliest(boxes: Iterable[Box], inside: set[Box]) -> dict[Box, int]:
     """The first turn in which each box of a body can have been built, by what it reads."""
     clocks: dict[Box, Clock] = {}
-    found: dict[Box, int] = {}
+    turn_of: dict[Box, int] = {}
     for box in boxes:
         clock = max((clocks[child] for child in box.children if child in clocks), default=None)
         if box in inside:
             here = _clock(box)
-            found[box] = 1
+            turn_of[box] = 1
             if clock is not None:
-                found[box] = clock[0] + (not (here[0] > clock[1] or _in_one_go(here, clock[1:])))
-            clock = (found[box], *here)
+                turn_of[box] = clock[0] + (not (here[0] > clock[1] or _in_one_go(here, clock[1:])))
+            clock = (turn_of[box], *here)
         if clock is not None:
             clocks[box] = clock
-    return found
+    return turn_of
 
 
 def _in_one_go(here: tuple[_Place, str], before: tuple[_Place, str]) -> bool:
@@ -99,7 +99,7 @@ def _in_one_go(here: tuple[_Place, str], before: tuple[_Place, str]) -> bool:
 
 def _latest(boxes: Sequence[Box], early: Mapping[Box, int]) -> dict[Box, int]:
     """The last turn in which each box of a body can have been built, by what reads it."""
-    found: dict[Box, int] = {}
+    turn_of: dict[Box, int] = {}
     clocks: dict[Box, Clock] = {}
     for box in reversed(boxes):
         clock = clocks.get(box)
@@ -108,12 +108,12 @@ def _latest(boxes: Sequence[Box], early: Mapping[Box, int]) -> dict[Box, int]:
             turn = early[box]
             if clock is not None:
                 turn = clock[0] - (not (here[0] < clock[1] or _in_one_go(here, clock[1:])))
-            found[box] = turn
+            turn_of[box] = turn
             clock = (turn, *here)
         if clock is not None:
             for child in box.children:
                 clocks[child] = min(clocks.get(child, clock), clock)
-    return found
+    return turn_of
 
 
 def _place(box: Box) -> tuple[str, _Place]:
@@ -163,12 +163,12 @@ def assigned_names(boxes: Sequence[Box], names: Mapping[Box, str]) -> dict[Box, 
             if box.name is None:
                 wanted.setdefault(f"{box.scope}{variable}", []).append(box)
     taken = {name for box, name in names.items() if box.name is not None}
-    found: dict[Box, str] = {}
+    assigned: dict[Box, str] = {}
     turns = turns_of(boxes, [group for group in wanted.values() if len(group) > 1])
     for wish, group in wanted.items():
         ordered = sorted(group, key=turns.__getitem__) if len(group) > 1 else group
-        found.update(zip(ordered, _numbered(wish, [turns.get(box, 1) for box in ordered], taken), strict=True))
-    return found
+        assigned.update(zip(ordered, _numbered(wish, [turns.get(box, 1) for box in ordered], taken), strict=True))
+    return assigned
 
 
 def variables_of(path: str) -> dict[_Place, str]:
@@ -182,32 +182,32 @@ def _variables(text: str) -> dict[_Place, str]:
         tree = ast.parse(text)
     except (SyntaxError, ValueError, RecursionError):  # a cell with magics, a template
         return {}
-    found: dict[_Place, str] = {}
+    variables: dict[_Place, str] = {}
     for node in ast.walk(tree):
         if isinstance(node, ast.Assign):
-            _note(found, node.targets[0], node.value)
+            _note(variables, node.targets[0], node.value)
         elif isinstance(node, ast.AnnAssign | ast.NamedExpr) and node.value is not None:
-            _note(found, node.target, node.value)
+            _note(variables, node.target, node.value)
         elif isinstance(node, ast.AugAssign):
-            _note(found, node.target, node)
-    return found
+            _note(variables, node.target, node)
+    return variables
 
 
-def _note(found: dict[_Place, str], target: ast.expr, value: ast.expr | ast.AugAssign) -> None:
+def _note(variables: dict[_Place, str], target: ast.expr, value: ast.expr | ast.AugAssign) -> None:
     """Note the variable of an assignment, or those of `a, b = one, other`; of `one if ... else other` both."""
     if isinstance(value, ast.IfExp):
-        _note(found, target, value.body)
-        _note(found, target, value.orelse)
+        _note(variables, target, value.body)
+        _note(variables, target, value.orelse)
     if isinstance(target, ast.Tuple | ast.List):
         parts = value.elts if isinstance(value, ast.Tuple | ast.List) else [value]
         if len(parts) == len(target.elts):
-            for one, part in zip(target.elts, parts, strict=True):
-                _note(found, one, part)
+            for element, part in zip(target.elts, parts, strict=True):
+                _note(variables, element, part)
         return
     name = target.id if isinstance(target, ast.Name) else target.attr if isinstance(target, ast.Attribute) else ""
     if name.strip("_") and why_not_a_name(name) is None:
         end = value.end_lineno or value.lineno, value.end_col_offset or value.col_offset
-        found[value.lineno, end[0], value.col_offset, end[1]] = name
+        variables[value.lineno, end[0], value.col_offset, end[1]] = name
 
 
 def _results(group: list[Box]) -> list[Box]:
@@ -229,4 +229,4 @@ def _numbered(wish: str, numbers: Sequence[int], taken: set[str]) -> list[str]:
         return [wish]
     texts = [wish + str(number).translate(_SUBSCRIPTS) for number in numbers]
     free = (wish + str(number).translate(_SUBSCRIPTS) for number in itertools.count(1))
-    return texts if taken.isdisjoint(texts) else [next(one for one in free if one not in taken) for _ in numbers]
+    return texts if taken.isdisjoint(texts) else [next(text for text in free if text not in taken) for _ in numbers]

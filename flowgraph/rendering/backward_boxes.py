@@ -22,7 +22,7 @@ def gradient_names(backward: Iterable[Box], by_name: Mapping[str, Box], names: M
 
     `by_name` has the boxes of the graph by their own names, `names` what the picture calls those that have a name.
     """
-    found = {}
+    shown_names = {}
     for box in backward:
         path, slash, last = (box.name or "").rpartition("/")
         if not last.startswith("d"):
@@ -30,10 +30,10 @@ def gradient_names(backward: Iterable[Box], by_name: Mapping[str, Box], names: M
         source = by_name.get(f"{path}{slash}{last[1:]}")
         shown = _own_name(last[1:]) if source is None else names.get(source, "").rpartition("/")[2]
         if shown[:1].isalpha() and box.name is not None and box.name.startswith(box.scope):
-            found[box] = f"{box.scope}{gradient_name(shown)}"
+            shown_names[box] = f"{box.scope}{gradient_name(shown)}"
         else:
-            found[box] = ""
-    return found
+            shown_names[box] = ""
+    return shown_names
 
 
 def _own_name(name: str) -> str:

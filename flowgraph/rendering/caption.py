@@ -77,8 +77,8 @@ def _strips(subject: Subject, tiles: Sequence[Tile]) -> list[Row]:
     """The legend of the strips on tiles that occur; none for a graph of numbers."""
     if subject.run is None and subject.grads is None:
         return [Row((Span("no values: draw with run= and grads="),))]
-    strips = [one for tile in tiles if not tile.stacked for row in tile.rows for one in row.items]
-    cells = {cell for one in strips if isinstance(one, Strip) for cell in one.cells}
+    strips = [item for tile in tiles if not tile.stacked for row in tile.rows for item in row.items]
+    cells = {cell for strip in strips if isinstance(strip, Strip) for cell in strip.cells}
     items: list[Span | Strip | Swatch] = []
     for name in ("value", "gradient"):
         if any(cell.startswith(name) for cell in cells):

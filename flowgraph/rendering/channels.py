@@ -82,27 +82,27 @@ class _Steep(NamedTuple):
 
 def climbs_of(ties: Sequence[Tie], routes: Sequence[Sequence[Member]]) -> Mapping[int, list[Climb]]:
     """The pieces of all wires by the column in which they start."""
-    found: dict[int, list[Climb]] = {}
+    by_column: dict[int, list[Climb]] = {}
     for tie, route in zip(ties, routes, strict=True):
         for left, right in itertools.pairwise(route):
             start = left.y + (tie.tail_below if left is route[0] else 0.0)
             end = right.y + (tie.head_below if right is route[-1] else 0.0)
-            found.setdefault(left.column, []).append(Climb((id(left), tie.source), start, end))
-    return found
+            by_column.setdefault(left.column, []).append(Climb((id(left), tie.source), start, end))
+    return by_column
 
 
 def channels(climbs: Iterable[Climb], width: float) -> dict[Trunk, int]:
     """The channels, counted from the left, of the steep trunks in a room of that width that would run side by side."""
     steep = _steep(climbs, width)
-    crowded = [one for one in steep if any(one.runs_beside(other, width) for other in steep if other is not one)]
-    for one in crowded:  # a curve that meets a channel would run along it
-        crowded += [other for other in steep if one.meets(other) and other not in crowded]
-    crowded.sort(key=lambda one: (one.falls, -one.start if one.falls else one.start))
+    crowded = [wire for wire in steep if any(wire.runs_beside(other, width) for other in steep if other is not wire)]
+    for wire in crowded:  # a curve that meets a channel would run along it
+        crowded += [other for other in steep if wire.meets(other) and other not in crowded]
+    crowded.sort(key=lambda wire: (wire.falls, -wire.start if wire.falls else wire.start))
     lanes: dict[Trunk, int] = {}
-    for one, left, beside in _from_the_left(crowded):
+    for wire, left, beside in _from_the_left(crowded):
         taken = {lanes[other.trunk] for other in beside if other.trunk in lanes}
         first = 1 + max((lanes[other.trunk] for other in left if other.trunk in lanes), default=-1)
-        lanes[one.trunk] = next(lane for lane in itertools.count(first) if lane not in taken)
+        lanes[wire.trunk] = next(lane for lane in itertools.count(first) if lane not in taken)
     return lanes
 
 
@@ -111,22 +111,22 @@ def _from_the_left(crowded: list[_Steep]) -> Iterator[tuple[_Steep, list[_Steep]
 
     Two that change places have to be left of each other: they are taken as they come, in channels side by side.
     """
-    beside = {one.trunk: [other for other in crowded if other is not one and one.meets(other)] for one in crowded}
-    left = {one.trunk: [other for other in beside[one.trunk] if other.is_left_of(one)] for one in crowded}
-    waiting = {one.trunk: one for one in crowded}
+    beside = {wire.trunk: [other for other in crowded if other is not wire and wire.meets(other)] for wire in crowded}
+    left = {wire.trunk: [other for other in beside[wire.trunk] if other.is_left_of(wire)] for wire in crowded}
+    waiting = {wire.trunk: wire for wire in crowded}
     while waiting:
-        free = (one for one in waiting.values() if not any(other.trunk in waiting for other in left[one.trunk]))
+        free = (wire for wire in waiting.values() if not any(other.trunk in waiting for other in left[wire.trunk]))
         chosen = waiting.pop(next(free, next(iter(waiting.values()))).trunk)
         yield chosen, left[chosen.trunk], beside[chosen.trunk]
 
 
 def _steep(climbs: Iterable[Climb], width: float) -> list[_Steep]:
-    found: dict[Trunk, _Steep] = {}
+    by_trunk: dict[Trunk, _Steep] = {}
     for trunk, start, end in climbs:
         if abs(end - start) > STEEP * width:
-            known = found.get(trunk, _Steep(trunk, start, ()))
-            found[trunk] = known._replace(ends=(*known.ends, end))
-    return list(found.values())
+            known = by_trunk.get(trunk, _Steep(trunk, start, ()))
+            by_trunk[trunk] = known._replace(ends=(*known.ends, end))
+    return list(by_trunk.values())
 
 
 def room_for(climbs: Iterable[Climb], width: float) -> float:

@@ -224,12 +224,12 @@ class _Composer:
 
     def _owners(self) -> dict[str, str]:
         """The tile that shows each box: its own, its module's, or that of the box in which it is written."""
-        found = {}
+        owners = {}
         for box in self.graph.boxes:
             readers = [] if box in self.module_of else self.subject.parents[box]
             shown = next((reader for reader in readers if self.subject.kind[reader] != "regularizer"), box)
-            found[self.graph.names[box]] = self.ids[shown if box in self.inside else box]
-        return found
+            owners[self.graph.names[box]] = self.ids[shown if box in self.inside else box]
+        return owners
 
     def _frames(self, direction: str) -> tuple[Frame, ...]:
         """The scopes, outer before inner, with the number of parameters in each."""

@@ -45,11 +45,11 @@ def png_from_svg(svg: str) -> bytes | None:
 def _png(svg: str, zoom: float) -> bytes:
     from resvg_py import svg_to_bytes
 
-    found = _own_fonts()
-    if found is None:
+    fonts = _own_fonts()
+    if fonts is None:
         return bytes(svg_to_bytes(svg_string=svg, zoom=zoom))
-    family = "DejaVu Sans" if "DejaVu" in found[0].name else "Arial"
-    return bytes(svg_to_bytes(svg_string=svg, zoom=zoom, font_files=[*map(str, found)], sans_serif_family=family))
+    family = "DejaVu Sans" if "DejaVu" in fonts[0].name else "Arial"
+    return bytes(svg_to_bytes(svg_string=svg, zoom=zoom, font_files=[*map(str, fonts)], sans_serif_family=family))
 
 
 @functools.cache
@@ -78,8 +78,8 @@ def _with_own_font(svg: str, missing: str) -> str:
     """The SVG in a font of this machine, which goes into the PDF; as it is where there is none."""
     from svglib.fonts import register_font  # type: ignore[import-not-found, import-untyped, unused-ignore]
 
-    found = _own_fonts()
-    if found is None:
+    fonts = _own_fonts()
+    if fonts is None:
         warnings.warn(
             f"render: no font on this machine has the letter {missing!r}, which a PDF without Graphviz shows as a box; "
             f"install the DejaVu fonts, or write an .svg",
@@ -87,15 +87,15 @@ def _with_own_font(svg: str, missing: str) -> str:
             stacklevel=2,
         )
         return svg
-    register_font("flowgraph", str(found[0]), "normal")
-    register_font("flowgraph", str(found[1]), "bold")
+    register_font("flowgraph", str(fonts[0]), "normal")
+    register_font("flowgraph", str(fonts[1]), "bold")
     return _FAMILY.sub('font-family="flowgraph"', svg)
 
 
 def _own_fonts() -> tuple[Path, Path] | None:
     """The files of a font of this machine, and of its bold letters."""
-    found = ((folder / one, folder / bold) for folder in _folders() for one, bold in _FONTS)
-    return next((pair for pair in found if pair[0].is_file() and pair[1].is_file()), None)
+    pairs = ((folder / plain, folder / bold) for folder in _folders() for plain, bold in _FONTS)
+    return next((pair for pair in pairs if pair[0].is_file() and pair[1].is_file()), None)
 
 
 def _folders() -> list[Path]:

@@ -75,7 +75,7 @@ class _Writer:
     def __init__(self, graph: Graph, wrt: Iterable[Any] | None) -> None:
         self.graph = graph
         self.subject = Subject(graph, "backward")
-        wanted = self.subject.receivers if wrt is None else kinds.receivers(graph, [graph.box(one) for one in wrt])
+        wanted = self.subject.receivers if wrt is None else kinds.receivers(graph, [graph.box(key) for key in wrt])
         self.receivers = {box for box in wanted if not is_number(box)}
         self.letter = letters(self.subject)
         self.leaves = [box for box in graph.boxes if not box.children and not is_number(box)]
@@ -181,8 +181,8 @@ def explain(graph: Graph, path: str | os.PathLike[str], wrt: Iterable[Any] | Non
 
 
 def _sections(derivation: Derivation) -> list[tuple[str, list[Line]]]:
-    found = [("Given", derivation.given), ("fprop: values, children first", derivation.values)]
-    return [*found, ("bprop: gradients, in the reverse order", derivation.gradients)]
+    sections = [("Given", derivation.given), ("fprop: values, children first", derivation.values)]
+    return [*sections, ("bprop: gradients, in the reverse order", derivation.gradients)]
 
 
 def _equation(line: Line) -> str:
@@ -240,7 +240,7 @@ def _tex(derivation: Derivation) -> str:
         text.append(f"No gradient is needed for ${', '.join(derivation.spared)}$.")
     signs = "\n".join(rf"\item ${sign}$: {meaning}" for sign, meaning in derivation.signs)
     text.append(f"\\begin{{itemize}}\n{signs}\n\\end{{itemize}}{_END}")
-    return re.sub("[^\x00-\x7f]", lambda found: f"U+{ord(found[0]):04X}", "\n\n".join(text))
+    return re.sub("[^\x00-\x7f]", lambda sign_match: f"U+{ord(sign_match[0]):04X}", "\n\n".join(text))
 
 
 def _senders(line: Line) -> str:

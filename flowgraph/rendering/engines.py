@@ -26,7 +26,7 @@ def find() -> str | None:
     """The dot program: that of FLOWGRAPH_DOT, of the PATH, or where installers put it; None where there is none."""
     if named := os.environ.get("FLOWGRAPH_DOT"):
         return named
-    return next((found for path in (None, *_FOLDERS) if (found := shutil.which("dot", path=path))), None)
+    return next((program for path in (None, *_FOLDERS) if (program := shutil.which("dot", path=path))), None)
 
 
 def draw(program: str, text: str, format: str, timeout: float) -> bytes:

@@ -49,8 +49,8 @@ def render(subject: Any, *examples_and_path: Any, **settings: Any) -> Path:
     'net.svg'
     """
     if not examples_and_path or not isinstance(examples_and_path[-1], str | os.PathLike):
-        found = f"a {type(examples_and_path[-1]).__name__}" if examples_and_path else "nothing"
-        raise UsageError(f'render: found {found} as the last argument, needs the path of the file, "net.svg"')
+        what = f"a {type(examples_and_path[-1]).__name__}" if examples_and_path else "nothing"
+        raise UsageError(f'render: found {what} as the last argument, needs the path of the file, "net.svg"')
     *examples, path = examples_and_path
     if isinstance(subject, Plan) and not examples:
         drawn: Path = subject.render(path, **settings)
@@ -89,14 +89,14 @@ def graph_to_draw(subject: Any, examples: Sequence[Any]) -> Graph:
 
 def _elements(examples: Sequence[Any]) -> list[Any]:
     """The elements of nested containers."""
-    found, waiting = [], list(examples)
+    elements, waiting = [], list(examples)
     while waiting:
-        one = waiting.pop(0)
-        if isinstance(one, dict | list | tuple):
-            waiting.extend(one.values() if isinstance(one, dict) else one)
+        part = waiting.pop(0)
+        if isinstance(part, dict | list | tuple):
+            waiting.extend(part.values() if isinstance(part, dict) else part)
         else:
-            found.append(one)
-    return found
+            elements.append(part)
+    return elements
 
 
 def _names(function: Callable[..., Any], examples: Sequence[Any]) -> list[str]:
@@ -105,5 +105,5 @@ def _names(function: Callable[..., Any], examples: Sequence[Any]) -> list[str]:
         parameters = list(inspect.signature(function).parameters.values())
     except (TypeError, ValueError):  # of what is written in C
         parameters = []
-    names = [one.name for one in parameters if one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD)]
+    names = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
     return [*names[: len(examples)], *(f"x{place}" for place in range(len(names), len(examples)))]

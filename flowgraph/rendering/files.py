@@ -83,8 +83,8 @@ def _for_paper(target: Path, format: str, picture: Picture, theme: str, inches: 
     picture, layout = (picture, place(picture)) if inches is None else fitted(picture, inches)
     wide = inches_of(layout.width + 2 * picture.margin)
     if inches is not None and wide > inches + 0.005:
-        found = f"render: at letters of {POINTS:g} pt the picture is {wide:.2f} inches wide, not {inches:g}"
-        warnings.warn(f"{found}; show less of it (collapse=, depth=, detail='rows')", RenderWarning, stacklevel=4)
+        problem = f"render: at letters of {POINTS:g} pt the picture is {wide:.2f} inches wide, not {inches:g}"
+        warnings.warn(f"{problem}; show less of it (collapse=, depth=, detail='rows')", RenderWarning, stacklevel=4)
     svg = svg_text(picture, layout, "print" if theme == "auto" and format == "tex" else drawn_theme(theme))
     if format == "tex":
         return replace_text(target, tikz_text(svg))
@@ -105,10 +105,10 @@ def svg_of(picture: Picture, theme: str = "auto", engine: str = "auto", timeout:
     Where that engine fails, it is the built-in layout all the same, with a warning.
     """
     drawn = drawn_theme(theme)
-    found = _by_dot(picture, drawn, "svg", timeout) if engine == "dot" else None
-    if isinstance(found, str):
-        _warn(found, "drawn by the built-in layout instead", "svg")
-    svg = found.decode() if isinstance(found, bytes) else draw_builtin(picture, drawn)
+    drawing = _by_dot(picture, drawn, "svg", timeout) if engine == "dot" else None
+    if isinstance(drawing, str):
+        _warn(drawing, "drawn by the built-in layout instead", "svg")
+    svg = drawing.decode() if isinstance(drawing, bytes) else draw_builtin(picture, drawn)
     return adaptive(svg) if theme == "auto" else svg
 
 

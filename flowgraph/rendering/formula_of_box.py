@@ -106,10 +106,10 @@ def _declared_derivative(box: Box, position: int) -> str:
 
 def _indices(box: Box, derivative: str) -> tuple[str, str] | None:
     """The index of the own value and that of the child, where a derivative is declared element by element."""
-    found = _TWO_INDICES.search(derivative)
-    if found is None or {found[1], found[2]} & {"h", *box.child_names}:
+    match = _TWO_INDICES.search(derivative)
+    if match is None or {match[1], match[2]} & {"h", *box.child_names}:
         return None
-    return (found[1], found[2]) if found[1] in "ci" else (found[2], found[1])
+    return (match[1], match[2]) if match[1] in "ci" else (match[2], match[1])
 
 
 def _goes_by_element(box: Box) -> bool:
@@ -124,14 +124,14 @@ def _filled(declared: str, box: Box, letter: Mapping[Box, str], position: int | 
     tokens = _TOKEN.findall(declared)
     text = ""
     for place, token in enumerate(tokens):
-        found = by.get(token)
-        if found is None:
+        replacement = by.get(token)
+        if replacement is None:
             text += token
             continue
         raised = _RAISED.match("".join(tokens[place + 1 :])) is not None
-        needs = (raised and "^" in found) or found.startswith("-")
-        text += rf"\left({found}\right)" if needs else f"{{{found}}}"
-    text = _ONE_LESS.sub(lambda found: f"{{{int(found[1]) - 1}}}", _NOTHING_OFF.sub("", text))
+        needs = (raised and "^" in replacement) or replacement.startswith("-")
+        text += rf"\left({replacement}\right)" if needs else f"{{{replacement}}}"
+    text = _ONE_LESS.sub(lambda match: f"{{{int(match[1]) - 1}}}", _NOTHING_OFF.sub("", text))
     return _FIRST_POWER.sub("", text)
 
 
@@ -150,7 +150,7 @@ def _replacements(box: Box, letter: Mapping[Box, str], position: int | None) -> 
     by |= {sign: by[name] for sign, name in SETTINGS.items() if name in by}
     names = [name.partition("[")[0] for name in box.names_of_children()]
     for name in dict.fromkeys(names):
-        meant = [i for i, one in enumerate(names) if one == name]
+        meant = [i for i, other in enumerate(names) if other == name]
         meant = [position] if position in meant else meant
         by[name] = ", ".join(letter[box.children[i]] for i in meant)
         if name in ALSO and ALSO[name] not in cls.child_names:

@@ -63,26 +63,26 @@ _COMMAND = re.compile(r"\\([A-Za-z]+)")
 def plain_formula(latex: str) -> str:
     """A LaTeX formula with signs in place of commands, fractions with a slash, short powers raised."""
     text = re.sub(
-        r"\\bar\s*([^\s{}]|\{[^\s{}]\})", lambda found: normalize("NFC", found[1].strip("{}") + "\u0304"), latex
+        r"\\bar\s*([^\s{}]|\{[^\s{}]\})", lambda match: normalize("NFC", match[1].strip("{}") + "\u0304"), latex
     )
     before = ""
     while text != before:
         before = text
         for pattern, by in _INNERMOST:
             text = pattern.sub(by, text)
-    text = _COMMAND.sub(lambda found: _SIGNS.get(found[1], found[1]), text)
+    text = _COMMAND.sub(lambda match: _SIGNS.get(match[1], match[1]), text)
     text = re.sub(r"\\[,;:! ]", " ", text).replace("\\|", "‖")
     text = re.sub(r"[{]([^{}]*)[}]", r"\1", text)
     return re.sub(r" {3,}", "  ", text.replace("\\", "")).strip()
 
 
-def _slash(found: re.Match[str]) -> str:
-    above, below = (part if re.fullmatch(r"\w+|\\\w+|√\(.*\)", part) else f"({part})" for part in found.groups())
+def _slash(match: re.Match[str]) -> str:
+    above, below = (part if re.fullmatch(r"\w+|\\\w+|√\(.*\)", part) else f"({part})" for part in match.groups())
     return f"{above}/{below}"
 
 
-def _power(found: re.Match[str]) -> str:
-    raised = found[1].strip()
+def _power(match: re.Match[str]) -> str:
+    raised = match[1].strip()
     if re.fullmatch(r"[0-9+\-nT]+|\\top", raised):
         return "ᵀ" if raised == "\\top" else raised.translate(_SUPERSCRIPTS)
     return f"^({raised})" if len(raised) > 1 else f"^{raised}"

@@ -61,8 +61,8 @@ def curves_of(cls: type[Box]) -> tuple[str, list[Curve]]:
         if cls.role == "loss" and len(cls.child_names) == 2:
             return name, _of_loss(cls, settings, xs)
         if issubclass(cls, Elementwise) and len(cls.child_names) == 1:
-            found = _curve("", cls, xs, lambda x: cls(x, **settings), name)
-            return name, [] if found is None else [found]
+            curve = _curve("", cls, xs, lambda x: cls(x, **settings), name)
+            return name, [] if curve is None else [curve]
     return "", []
 
 
@@ -75,17 +75,17 @@ def _of_loss(cls: type[Box], settings: Any, xs: Array) -> list[Curve]:
             scores = np.concatenate([np.reshape(x, (len(xs), 1)), others], axis=1)
             return cls(scores, Constant(np.zeros(len(xs), int)), **settings)
 
-        found = [_curve("of the true class, of two", cls, xs, build, cls.child_names[0])]
+        curves = [_curve("of the true class, of two", cls, xs, build, cls.child_names[0])]
     else:
         classes = [0.0]
         if isinstance(targets, np.ndarray) and targets.dtype.kind in "iub":
-            classes = [int(one) for one in np.unique(targets)[::-1]]
-        found = [
-            _curve(f"y = {one:g}", cls, xs, lambda x, one=one: cls(x, Constant(np.full(len(xs), one)), **settings),
+            classes = [int(label) for label in np.unique(targets)[::-1]]
+        curves = [
+            _curve(f"y = {y:g}", cls, xs, lambda x, y=y: cls(x, Constant(np.full(len(xs), y)), **settings),
                    cls.child_names[0])
-            for one in classes
+            for y in classes
         ]  # fmt: skip
-    return [one for one in found if one is not None]
+    return [curve for curve in curves if curve is not None]
 
 
 def _curve(label: str, cls: type[Box], xs: Array, build: Any, name: str) -> Curve | None:
@@ -127,8 +127,8 @@ def _interrupted(
 ) -> tuple[Array, Array, Array | None]:
     """The samples with NaN at each kink and where the value is not finite, which interrupts the line."""
     places = np.searchsorted(xs, kinks)
-    curves = [np.where(np.isfinite(one), one, np.nan) for one in (values, *([] if slopes is None else [slopes]))]
-    held = [np.insert(one, places, [_joint(one, place) for place in places]) for one in curves]
+    curves = [np.where(np.isfinite(y), y, np.nan) for y in (values, *([] if slopes is None else [slopes]))]
+    held = [np.insert(y, places, [_joint(y, place) for place in places]) for y in curves]
     return np.insert(xs, places, kinks), held[0], held[1] if slopes is not None else None
 
 
@@ -188,8 +188,8 @@ class _Frame:
         x0, y0 = self.place(*zero)
         right, bottom = WIDTH - RIGHT, HEIGHT - FOOT
         parts = [f'<path d="M{LEFT} {y0:.1f}H{right}M{x0:.1f} {bottom}V{HEAD}" stroke="{line}" fill="none"/>']
-        parts += [_said(self.place(one, 0)[0], bottom + 14, f"{one:g}", muted, "middle") for one in _ticks(*self.x)]
-        parts += [_said(LEFT - 5, self.place(0, one)[1] + 4, f"{one:g}", muted, "end") for one in _ticks(*self.y)]
+        parts += [_said(self.place(tick, 0)[0], bottom + 14, f"{tick:g}", muted, "middle") for tick in _ticks(*self.x)]
+        parts += [_said(LEFT - 5, self.place(0, tick)[1] + 4, f"{tick:g}", muted, "end") for tick in _ticks(*self.y)]
         parts.append(_said((LEFT + right) / 2, HEIGHT - 5, name, THEMES["light"]["ink"], "middle"))
         return "".join(parts)
 
@@ -200,7 +200,7 @@ def _said(x: float, y: float, words: str, colour: str, anchor: str) -> str:
 
 def _shown(curves: Sequence[Curve]) -> tuple[float, float]:
     """The range of values that the picture shows, 0 among them."""
-    kept = [one for curve in curves for one in (curve.values, curve.slopes) if one is not None]
+    kept = [samples for curve in curves for samples in (curve.values, curve.slopes) if samples is not None]
     numbers = np.concatenate(kept)
     numbers = numbers[np.isfinite(numbers)]
     low, high = min(float(numbers.min()), 0.0), max(float(numbers.max()), 0.0)

@@ -56,13 +56,13 @@ class Topic:
 
 def topics() -> list[Topic]:
     """The boxes of flowgraph that can be drawn, by folder and file, in alphabetical order."""
-    found: dict[str, list[tuple[str, type[Box]]]] = {}
+    by_module: dict[str, list[tuple[str, type[Box]]]] = {}
     for name, cls in sorted(registry.items()):
         if cls.__module__.startswith("flowgraph.boxes.") and not issubclass(cls, Leaf) and cls.examples is not None:
-            found.setdefault(cls.__module__, []).append((name, cls))
+            by_module.setdefault(cls.__module__, []).append((name, cls))
     return [
         Topic(module.split(".")[2], module.split(".")[-1], _first_line(sys.modules[module]), tuple(boxes))
-        for module, boxes in sorted(found.items())
+        for module, boxes in sorted(by_module.items())
     ]
 
 
@@ -106,10 +106,10 @@ def gallery(path: str | os.PathLike[str]) -> Path:
 def _write_page(target: Path) -> None:
     """All boxes on one page, with contents and a search."""
     contents, chapters = [], []
-    for folder, found in groupby(topics(), key=lambda topic: topic.folder):
+    for folder, of_folder in groupby(topics(), key=lambda topic: topic.folder):
         heading = f"<h2>{_heading(folder)}</h2>"
         listed, sections = [heading], [heading]
-        for topic in found:
+        for topic in of_folder:
             links = " ".join(f'<a href="#{name}">{name}</a>' for name, _ in topic.boxes)
             listed.append(f'<p><a href="#{_place(topic)}"><b>{_heading(topic.name)}</b></a> {links}</p>')
             head = f"<h3>{_heading(topic.name)}</h3><p>{text(topic.about)}</p>"
@@ -257,15 +257,15 @@ def code_of(box: Box) -> list[str]:
 def _functions(cls: type[Box]) -> Iterator[tuple[str, Callable[..., Any]]]:
     """The functions that may build a box of a class, with what one writes."""
     declared: tuple[Any, ...] = cls.numpy if isinstance(cls.numpy, tuple) else (cls.numpy,)
-    for one in declared:
-        if isinstance(one, str):
-            module, _, name = one.rpartition(".")
+    for named in declared:
+        if isinstance(named, str):
+            module, _, name = named.rpartition(".")
             with contextlib.suppress(ImportError, AttributeError):
-                yield one, getattr(importlib.import_module(module), name)
+                yield named, getattr(importlib.import_module(module), name)
             continue
-        name = getattr(one, "__name__", "")
+        name = getattr(named, "__name__", "")
         function = getattr(np, name, None)
-        if callable(function) and function is one:
+        if callable(function) and function is named:
             yield f"np.{name}", function
     word = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", cls.__name__).lower()
     for name in dict.fromkeys((word, word.replace("_", ""))):
@@ -307,5 +307,5 @@ def _value(value: object) -> str:
     if isinstance(value, np.ndarray):
         return f"np.array({value.tolist()})"
     if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{key!r}: {_value(one)}" for key, one in value.items()) + "}"
+        return "{" + ", ".join(f"{key!r}: {_value(item)}" for key, item in value.items()) + "}"
     return printable(repr(value))

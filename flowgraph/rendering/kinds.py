@@ -20,16 +20,16 @@ View: TypeAlias = Literal["forward", "values", "gradients", "backward", "both"]
 
 def kinds(graph: Graph) -> dict[Box, str]:
     """The kind of every box of a graph, one of `palette.KINDS`."""
-    found: dict[Box, str] = {}
+    kind_of: dict[Box, str] = {}
     targets = _only_constant_children(graph)
     for box in graph.boxes:
-        found[box] = _leaf_kind(box, targets) if not box.children else _kind(graph, box, found)
+        kind_of[box] = _leaf_kind(box, targets) if not box.children else _kind(graph, box, kind_of)
     for box in graph.boxes:
         if type(box).role == "loss":
             for child, constant in zip(box.children, box.constant, strict=True):
-                if not constant and found[child] == "box":
-                    found[child] = "output"
-    return found
+                if not constant and kind_of[child] == "box":
+                    kind_of[child] = "output"
+    return kind_of
 
 
 def scope_path(box: Box) -> str:
@@ -67,14 +67,7 @@ def spine(graph: Graph, kind: dict[Box, str]) -> list[Box]:
 
 def receivers(graph: Graph, wrt: Iterable[Box]) -> set[Box]:
     """The boxes to which bprop sends a gradient: those on a differentiable path from an output down to `wrt`."""
-    leads = leading(graph.boxes, graph.slots, wrt)
-    reached = {box for box in graph.outputs if leads[graph.slots[box]]}
-    for box in reversed(graph.boxes):
-        if box in reached:
-            for child, free in zip(box.children, box.differentiable_wrt, strict=True):
-                if free and leads[graph.slots[child]]:
-                    reached.add(child)
-    return reached
+    return graph.passed & leading(graph.boxes, wrt)
 
 
 def _only_constant_children(graph: Graph) -> set[Box]:
@@ -97,11 +90,11 @@ def _leaf_kind(box: Box, targets: set[Box]) -> str:
     return "target" if isinstance(box, Input) and box in targets else "input"
 
 
-def _kind(graph: Graph, box: Box, found: dict[Box, str]) -> str:
+def _kind(graph: Graph, box: Box, kind_of: dict[Box, str]) -> str:
     role = type(box).role
     if role in ("loss", "regularizer"):
         return role
-    read = [found[child] for child in box.children if not is_number(child)]
+    read = [kind_of[child] for child in box.children if not is_number(child)]
     if read and all(kind == "regularizer" for kind in read):
         return "regularizer"
     if box not in graph.outputs:

@@ -52,29 +52,29 @@ def value_rows(subject: Subject, box: Box) -> list[Row]:
     """A histogram of the value between its ends, and its mean and spread."""
     if not box.outputs[0].shape and subject.array(box) is not None:
         return []
-    found = subject.value(box)
-    if found is None:
+    statistics = subject.value(box)
+    if statistics is None:
         return []
     if box.dtype.kind not in "fc":
-        return [Row((Span(f"{number_text(found.low)} … {number_text(found.high)}", "muted"),))]
-    return [*_strip("value", found), Row((Span(summary(found), "muted"),))]
+        return [Row((Span(f"{number_text(statistics.low)} … {number_text(statistics.high)}", "muted"),))]
+    return [*_strip("value", statistics), Row((Span(summary(statistics), "muted"),))]
 
 
 def gradient_rows(subject: Subject, box: Box) -> list[Row]:
     """A histogram of the gradient between its ends, and its mean and spread; a number with its sign."""
-    found = subject.gradient(box) if box in subject.receivers else None
-    if found is None:
+    statistics = subject.gradient(box) if box in subject.receivers else None
+    if statistics is None:
         return []
-    text = Row((Span(f"∂ {summary(found)}", "gradient"),))
-    return [*_strip("gradient", found), text] if box.outputs[0].shape else [text]
+    text = Row((Span(f"∂ {summary(statistics)}", "gradient"),))
+    return [*_strip("gradient", statistics), text] if box.outputs[0].shape else [text]
 
 
 def stepped_rows(subject: Subject, box: Box) -> list[Row]:
     """The rows that an animation shows once they are computed: the value, then the gradient."""
-    found = subject.value(box)
-    rows = value_rows(subject, box) if found is not None and found.size > 1 else []
-    if found is not None and found.size == 1:
-        rows = [Row((Span(f"= {summary(found)}", "value"),))]
+    statistics = subject.value(box)
+    rows = value_rows(subject, box) if statistics is not None and statistics.size > 1 else []
+    if statistics is not None and statistics.size == 1:
+        rows = [Row((Span(f"= {summary(statistics)}", "value"),))]
     rows = [dataclasses.replace(row, since="value") for row in rows]
     if box in subject.receivers:
         rows.append(Row((Span("", "gradient"),), since="gradient"))
@@ -86,9 +86,9 @@ def derivative_row(subject: Subject, box: Box) -> Row:
     if box not in subject.receivers:
         return Row((Span("no gradient", "no gradient"),))
     words = [gradient_name(subject.local_name(box) if subject.is_named(box) else "")]
-    found = subject.gradient(box)
-    if found is not None:
-        words.append(summary(found))
+    statistics = subject.gradient(box)
+    if statistics is not None:
+        words.append(summary(statistics))
     return Row((Span("  ".join(words), "gradient"),))
 
 
@@ -97,22 +97,22 @@ def heat_of(subject: Subject, box: Box) -> str:
     return heat_of_statistics(subject.gradient(box), subject.reference)
 
 
-def heat_of_statistics(found: Statistics | None, reference: float | None) -> str:
+def heat_of_statistics(statistics: Statistics | None, reference: float | None) -> str:
     """The role of the fill for a gradient of which this is known; zero and NaN need no reference."""
-    if found is None:
+    if statistics is None:
         return "not computed"
-    if not found.finite:
+    if not statistics.finite:
         return heat_role(math.nan)
-    if found.rms == 0:
+    if statistics.rms == 0:
         return heat_role(-math.inf)
-    return "not computed" if reference is None else heat_role(math.log10(found.rms / reference))
+    return "not computed" if reference is None else heat_role(math.log10(statistics.rms / reference))
 
 
 def heat_rows(subject: Subject, box: Box, ink: str) -> list[Row]:
     """The size of the gradient in a number, and how many units are saturated or dead."""
-    found = subject.gradient(box)
-    rows = [Row((Span(f"∂ {'not computed' if found is None else size_text(found)}", ink),))]
-    value, read = (subject.array(one) for one in (box, box.children[0])) if box.saturates else (None, None)
+    statistics = subject.gradient(box)
+    rows = [Row((Span(f"∂ {'not computed' if statistics is None else size_text(statistics)}", ink),))]
+    value, read = (subject.array(node) for node in (box, box.children[0])) if box.saturates else (None, None)
     share = None if value is None or read is None else share_flat(box, value, read)
     if share is not None and round(100 * share):
         rows.append(Row((Span(f"{100 * share:.0f} % {box.saturates}", ink),)))
@@ -131,9 +131,9 @@ def parameter_row(subject: Subject, leaf: Box, local_name: str, badges: list[str
     if subject.view == "gradients" and leaf in subject.receivers:
         fill = heat_of(subject, leaf)
         ink = ink_on(fill)
-    found = subject.gradient(leaf)
-    if found is not None and subject.view != "forward":
-        words.append(f"∂ {size_text(found) if subject.view == 'gradients' else summary(found)}")
+    statistics = subject.gradient(leaf)
+    if statistics is not None and subject.view != "forward":
+        words.append(f"∂ {size_text(statistics) if subject.view == 'gradients' else summary(statistics)}")
     items = [Span(shortened(printable(local_name)), ink, bold=True), Span("  ".join(words), ink)]
     items += [Span(badge, "line regularizer", size=9) for badge in badges]
     return Row(tuple(items), fill)
@@ -172,23 +172,25 @@ def _shape_or_value(subject: Subject, box: Box) -> str:
     return ", ".join(shape_text(spec.shape, subject.sizes) for spec in box.outputs)
 
 
-def _strip(name: str, found: Statistics) -> list[Row]:
+def _strip(name: str, statistics: Statistics) -> list[Row]:
     """A histogram around zero, with the numbers at its ends; none where there is nothing to spread."""
-    most = max(abs(found.low), abs(found.high))
-    if not found.finite or not most or found.absolute:
+    most = max(abs(statistics.low), abs(statistics.high))
+    if not statistics.finite or not most or statistics.absolute:
         return []
     ends = (Span(number_text(sign * most), "muted", size=9) for sign in (-1, 1))
-    return [Row((next(ends), Strip(tuple(f"{name} {level}" for level in found.histogram)), next(ends)))]
+    return [Row((next(ends), Strip(tuple(f"{name} {level}" for level in statistics.histogram)), next(ends)))]
 
 
-def _described(found: Statistics) -> str:
-    if found.size == 1:
-        return number_text(found.alone if found.absolute else found.mean)
+def _described(statistics: Statistics) -> str:
+    if statistics.size == 1:
+        return number_text(statistics.alone if statistics.absolute else statistics.mean)
     named = zip(
-        ("mean", "std", "rms", "min", "max"), (found.mean, found.std, found.rms, found.low, found.high), strict=True
+        ("mean", "std", "rms", "min", "max"),
+        (statistics.mean, statistics.std, statistics.rms, statistics.low, statistics.high),
+        strict=True,
     )
     words = ", ".join(f"{name} {number_text(number)}" for name, number in named)
-    return f"of |·|: {words}" if found.absolute else words
+    return f"of |·|: {words}" if statistics.absolute else words
 
 
 def titles_of(network: Any) -> dict[str, str]:
@@ -220,9 +222,9 @@ def _sizes(module: Any) -> Iterable[str]:
     elif isinstance(kernel, int):
         yield f"{kernel}×{kernel}"
     for ends in (("in_features", "out_features"), ("in_channels", "out_channels"), ("input_size", "hidden_size")):
-        one, other = (getattr(module, end, None) for end in ends)
-        if isinstance(one, int) and isinstance(other, int):
-            yield f"{one}→{other}"
+        incoming, other = (getattr(module, end, None) for end in ends)
+        if isinstance(incoming, int) and isinstance(other, int):
+            yield f"{incoming}→{other}"
     for name in ("num_features", "normalized_shape"):
         size = getattr(module, name, None)
         if isinstance(size, int | tuple):

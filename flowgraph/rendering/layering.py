@@ -59,13 +59,13 @@ def aligned(widths: list[float], gaps: list[float], steps: Sequence[int], height
 
 def _equal(sizes: Sequence[float], steps: Sequence[int], period: int) -> list[float]:
     """The sizes of columns, of those at the same place of each step the largest."""
-    found = list(sizes)
+    equal = list(sizes)
     for place in range(period):
         same = [step + place for step in steps if step + place < len(sizes)]
         most = max(sizes[column] for column in same)
         for column in same:
-            found[column] = most
-    return found
+            equal[column] = most
+    return equal
 
 
 _SCREEN = 2600.0
@@ -177,14 +177,14 @@ def assign_heights(every: Sequence[Member], pieces: Sequence[Piece]) -> None:
         columns[member.column].append(member)
     beside = _neighbours(every, pieces)
     free = [column for column in columns if len(column) > 1 or (column and not column[0].pinned)]
-    found = [[beside[id(member)] for member in column] for column in free]
+    neighbours_of = [[beside[id(member)] for member in column] for column in free]
     for sweep in range(SWEEPS):
         before = [member.y for column in free for member in column]
         there = 1 - 2 * (sweep % 2)
-        for column, neighbours in zip(free[::there], found[::there], strict=True):
+        for column, neighbours in zip(free[::there], neighbours_of[::there], strict=True):
             _place_column(column, neighbours)
         after = (member.y for column in free for member in column)
-        if all(abs(one - other) < _STILL for one, other in zip(before, after, strict=True)):
+        if all(abs(height - other) < _STILL for height, other in zip(before, after, strict=True)):
             break
     _straighten(columns, pieces)
 
@@ -230,10 +230,10 @@ def _untangle(order: list[int], heights: Sequence[Sequence[Sequence[float]]]) ->
     for _ in range(len(order)):
         swapped = False
         for place in range(len(order) - 1):
-            one, other = order[place : place + 2]
-            pairs = [(a, b) for side in (0, 1) for a in heights[one][side] for b in heights[other][side]]
+            upper, other = order[place : place + 2]
+            pairs = [(a, b) for side in (0, 1) for a in heights[upper][side] for b in heights[other][side]]
             if sum(a > b + _EPSILON for a, b in pairs) > sum(b > a + _EPSILON for a, b in pairs):
-                order[place : place + 2] = other, one
+                order[place : place + 2] = other, upper
                 swapped = True
         if not swapped:
             return
@@ -247,8 +247,8 @@ def _settle(members: Sequence[Member], wanted: Sequence[float], least: float, mo
     if not members:
         return
     offsets = [0.0]
-    for one, other in pairwise(members):
-        offsets.append(offsets[-1] + one.down + GAP + other.up)
+    for upper, other in pairwise(members):
+        offsets.append(offsets[-1] + upper.down + GAP + other.up)
     blocks: list[tuple[float, int]] = []
     for height, offset in zip(wanted, offsets, strict=True):
         total, count = height - offset, 1
@@ -269,13 +269,13 @@ def _straighten(columns: list[list[Member]], pieces: Sequence[Piece]) -> None:
         column.sort(key=lambda member: member.y)
         for i, member in enumerate(column):
             beside[id(member)] = column[max(i - 1, 0) : i] + column[i + 1 : i + 2]
-    follows = {id(one): other for one, other, _ in pieces if _moves(one) and _moves(other)}
+    follows = {id(left): other for left, other, _ in pieces if _moves(left) and _moves(other)}
     ends: dict[int, list[float]] = {}
-    for one, other, climb in pieces:
+    for left, other, climb in pieces:
         if not _moves(other):
-            ends.setdefault(id(one), []).append(other.y + climb)
-        if not _moves(one):
-            ends.setdefault(id(other), []).append(one.y - climb)
+            ends.setdefault(id(left), []).append(other.y + climb)
+        if not _moves(left):
+            ends.setdefault(id(other), []).append(left.y - climb)
     later = {id(member) for member in follows.values()}
     for member in (member for column in columns for member in column):
         if _moves(member) and id(member) not in later:
@@ -475,15 +475,15 @@ def _centre(every: Sequence[Member]) -> None:
 
 def _lanes(arrangement: Arrangement, ties: Sequence[Tie], count: int) -> list[dict[Turn, int]]:
     """For each line the wires that turn to the next, from the highest to the lowest: so they do not cross there."""
-    found: list[dict[Turn, tuple[float, float]]] = [{} for _ in range(count)]
+    turning: list[dict[Turn, tuple[float, float]]] = [{} for _ in range(count)]
     for tie, route in zip(ties, arrangement.routes, strict=True):
         for left, right in pairwise(route):
             line = arrangement.line_of[left.column]
             if line != arrangement.line_of[right.column]:
                 start = left.y + (tie.tail_below if left is route[0] else 0.0)
                 end = right.y + (tie.head_below if right is route[-1] else 0.0)
-                found[line][id(left), id(right), tie.source] = start, end
-    return [{turn: lane for lane, turn in enumerate(sorted(one, key=one.__getitem__))} for one in found]
+                turning[line][id(left), id(right), tie.source] = start, end
+    return [{turn: lane for lane, turn in enumerate(sorted(turns, key=turns.__getitem__))} for turns in turning]
 
 
 def _passing(arrangement: Arrangement) -> list[int]:

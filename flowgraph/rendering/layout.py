@@ -74,13 +74,13 @@ class Placer:
 
     def turns(self) -> frozenset[tuple[str, str]]:
         """Tail and head of the edges from one line of a wrapped level to another, after the layout."""
-        found: set[tuple[str, str]] = set()
+        turning: set[tuple[str, str]] = set()
         for placed in self.placed.values():
             line = {name: placed.arrangement.line_of[member.column] for name, member in placed.members.items()}
             for (_, tail, head), links in placed.level.wires.items():
                 if line[tail] != line[head]:
-                    found.update((link.tail, link.head) for link in links)
-        return frozenset(found)
+                    turning.update((link.tail, link.head) for link in links)
+        return frozenset(turning)
 
     def _below(self, name: str, source: str, side: str) -> float:
         """How far below the anchor of a member the wire of a source leaves it ("out") or reaches it ("in")."""
@@ -122,7 +122,7 @@ class Placer:
 
     def _hint(self) -> None:
         """Note for each port at which height below its frame's anchor its wire goes on outside."""
-        found: dict[tuple[str, str], list[float]] = {}
+        heights_of: dict[tuple[str, str], list[float]] = {}
         for placed in self.placed.values():
             line_of = placed.arrangement.line_of
             routed = zip(placed.level.wires, placed.ties, placed.arrangement.routes, strict=True)
@@ -133,8 +133,8 @@ class Placer:
                     frame = placed.members[name]
                     if name.startswith(FRAME) and line_of[near.column] == line_of[frame.column]:
                         port = frame_of(name), f"{side} {source}"
-                        found.setdefault(port, []).append(near.y + (below if direct else 0.0) - frame.y)
-        self.hints = {port: sum(heights) / len(heights) for port, heights in found.items()}
+                        heights_of.setdefault(port, []).append(near.y + (below if direct else 0.0) - frame.y)
+        self.hints = {port: sum(heights) / len(heights) for port, heights in heights_of.items()}
 
     def _member(self, name: str) -> Member:
         """A tile with its inline leaves above and below, or a frame with all that it holds."""

@@ -38,13 +38,13 @@ class Range:
     @property
     def every(self) -> list[Statistics]:
         """The statistics of all stages."""
-        return [found for stage in self.stages for found in stage]
+        return [statistics for stage in self.stages for statistics in stage]
 
     def rows(self, name: str, spread: str, ink: str) -> list[Row]:
         """A line for NaN, one for zeros, the range of all else, and the strip."""
         if not self.every:
             return []
-        lines = [self._counted(name, lambda one: not one.finite), self._counted(name, lambda one: one.rms == 0)]
+        lines = [self._counted(name, lambda s: not s.finite), self._counted(name, lambda s: s.rms == 0)]
         rows = [Row((Span(line, ink, bold=True),)) for line in lines if line]
         rows += [Row((Span(f"{name}{spread}", ink),))] if spread else []
         first, last = self.ends
@@ -53,7 +53,7 @@ class Range:
 
     def _counted(self, name: str, bad: Callable[[Statistics], bool]) -> str:
         """In how many stages something is bad, and how."""
-        worst = next((one for one in self.every if bad(one)), None)
+        worst = next((statistics for statistics in self.every if bad(statistics)), None)
         if worst is None:
             return ""
         count = sum(any(map(bad, stage)) for stage in self.stages)
@@ -67,7 +67,7 @@ def gradient_range(subject: Subject, module: Module) -> Range:
     stages = [_known(stage, subject.gradient) for stage in parts if stage]
     reference = subject.reference
     cells = [_worst_heat(group, reference) for group in _grouped(stages)]
-    everything = [found for stage in stages for found in stage]
+    everything = [statistics for stage in stages for statistics in stage]
     return Range(stages, tuple(cells), _worst_heat(everything, reference), _ends(module))
 
 
@@ -75,22 +75,22 @@ def value_range(subject: Subject, module: Module) -> Range:
     """The values of the boxes that a module computes."""
     parts = [[b for b in stage if b.children and b.outputs[0].dtype.kind == "f"] for stage in _stages(module)]
     stages = [_known(stage, subject.value) for stage in parts if stage]
-    sizes = [math.log10(one.rms) for stage in stages for one in stage if one.finite and one.rms > 0]
+    sizes = [math.log10(known.rms) for stage in stages for known in stage if known.finite and known.rms > 0]
     top = max(sizes, default=0.0)
     bottom = min(min(sizes, default=0.0), top - _DECADES)
     cells = [_level(group, bottom, top) for group in _grouped(stages)]
     return Range(stages, tuple(cells), "", _ends(module))
 
 
-def rms_text(found: Range) -> str:
+def rms_text(known: Range) -> str:
     """The smallest and the largest root mean square that is neither 0 nor NaN."""
-    return _span([one.rms for one in found.every if one.finite and one.rms > 0], "rms ")
+    return _span([statistics.rms for statistics in known.every if statistics.finite and statistics.rms > 0], "rms ")
 
 
-def extremes_text(found: Range) -> str:
+def extremes_text(known: Range) -> str:
     """The smallest and the largest element."""
-    finite = [one for one in found.every if one.finite]
-    return _span([*(one.low for one in finite), *(one.high for one in finite)], "")
+    finite = [statistics for statistics in known.every if statistics.finite]
+    return _span([*(statistics.low for statistics in finite), *(statistics.high for statistics in finite)], "")
 
 
 def _span(numbers: Sequence[float], words: str) -> str:
@@ -116,38 +116,38 @@ def _ends(module: Module) -> tuple[str, str]:
 
 
 def _known(boxes: Sequence[Box], statistics: Callable[[Box], Statistics | None]) -> list[Statistics]:
-    return [found for found in map(statistics, boxes) if found is not None]
+    return [known for known in map(statistics, boxes) if known is not None]
 
 
 def _grouped(stages: Sequence[list[Statistics]]) -> list[list[Statistics]]:
     """The statistics of each cell."""
     count = min(_CELLS, len(stages))
     ends = [round(i * len(stages) / count) for i in range(count + 1)] if count else []
-    return [[found for stage in stages[start:end] for found in stage] for start, end in pairwise(ends)]
+    return [[statistics for stage in stages[start:end] for statistics in stage] for start, end in pairwise(ends)]
 
 
-def _worst_heat(found: Sequence[Statistics], reference: float | None) -> str:
+def _worst_heat(group: Sequence[Statistics], reference: float | None) -> str:
     """The worst colour: NaN, then exact zero, then the scale farthest from that of the output layer."""
-    if not found:
+    if not group:
         return "not computed"
 
-    def severity(one: Statistics) -> tuple[int, float]:
-        if not one.finite:
+    def severity(statistics: Statistics) -> tuple[int, float]:
+        if not statistics.finite:
             return 2, 0.0
-        if one.rms == 0:
+        if statistics.rms == 0:
             return 1, 0.0
-        return 0, abs(math.log10(one.rms / (reference or 1.0)))
+        return 0, abs(math.log10(statistics.rms / (reference or 1.0)))
 
-    return heat_of_statistics(max(found, key=severity), reference)
+    return heat_of_statistics(max(group, key=severity), reference)
 
 
-def _level(found: Sequence[Statistics], bottom: float, top: float) -> str:
+def _level(group: Sequence[Statistics], bottom: float, top: float) -> str:
     """The colour of the largest value of a cell; NaN and zeros win."""
-    if not found:
+    if not group:
         return "not computed"
-    if not all(one.finite for one in found):
+    if not all(statistics.finite for statistics in group):
         return "not a number"
-    least, largest = min(one.rms for one in found), max(one.rms for one in found)
+    least, largest = min(statistics.rms for statistics in group), max(statistics.rms for statistics in group)
     share = 0.0 if least == 0 else (math.log10(largest) - bottom) / (top - bottom)
     return f"value {round(share * LEVELS)}"
 
@@ -227,7 +227,7 @@ def _element(subject: Subject, module: Module) -> str:
     """What each step takes of a value that all read: x[:, t]."""
     box = module.elements[-1]
     index = box.setting_values()["index"]
-    parts = ["t" if isinstance(one, int) else ":" if isinstance(one, slice) else "…" for one in _tuple(index)]
+    parts = ["t" if isinstance(part, int) else ":" if isinstance(part, slice) else "…" for part in _tuple(index)]
     return f"{shortened(subject.local_name(box.children[0]))}[{', '.join(parts)}]"
 
 

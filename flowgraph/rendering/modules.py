@@ -56,21 +56,21 @@ class _Steps:
 
     def step(self, number: int) -> _Step | None:
         """How a module follows the one before; None if it is no further step."""
-        one, other = self.modules[number - 1], self.modules[number]
+        before_it, other = self.modules[number - 1], self.modules[number]
         if self.shapes[number - 1] != self.shapes[number]:
             return None
-        found = _Step(given=self._given(number - 1, number))
-        for place, (box, twin) in enumerate(zip(other, one, strict=True)):
+        step = _Step(given=self._given(number - 1, number))
+        for place, (box, twin) in enumerate(zip(other, before_it, strict=True)):
             for slot, (child, before) in enumerate(zip(box.children, twin.children, strict=True)):
                 if self.of.get(child) == number - 1:
-                    found.carried[place, slot] = self.place[child]
+                    step.carried[place, slot] = self.place[child]
                 elif self.of.get(child) == number or child is before:
                     continue
                 elif not self._alike(child, before) or number - 1 in self.outside.get(child, ()):
                     return None
                 elif child.children:
-                    found.taken[place, slot] = child
-        return found if found.carried else None
+                    step.taken[place, slot] = child
+        return step if step.carried else None
 
     def _alike(self, child: Box, before: Box) -> bool:
         """Whether two values from outside have the same place in two steps."""
@@ -107,12 +107,12 @@ class _Steps:
 
     def _dependence(self) -> Mapping[Box, set[int]]:
         """For boxes outside of modules, the modules that they read, also through others outside."""
-        found: dict[Box, set[int]] = {}
+        read_by: dict[Box, set[int]] = {}
         for box in self.subject.graph.boxes:
             if box not in self.of:
-                read = [{self.of[child]} if child in self.of else found[child] for child in box.children]
-                found[box] = set().union(*read)
-        return found
+                read = [{self.of[child]} if child in self.of else read_by[child] for child in box.children]
+                read_by[box] = set().union(*read)
+        return read_by
 
 
 def folded(subject: Subject, modules: Sequence[Sequence[Box]]) -> list[Run]:
@@ -205,14 +205,14 @@ def modules(
 
 def _closed(subject: Subject, scopes: set[str], titles: Mapping[str, str]) -> list[Module]:
     """The modules without others, where titles say which these are, else scopes as deep as a picture has room for."""
-    found = _leaves(subject, scopes, titles) if titles else []
-    if found and _tiles(subject, found) <= COLLAPSE_BEYOND:
-        return found
+    found_modules = _leaves(subject, scopes, titles) if titles else []
+    if found_modules and _tiles(subject, found_modules) <= COLLAPSE_BEYOND:
+        return found_modules
     for depth in range(max(path.count("/") for path in scopes) + 1, 0, -1):
-        found = _merged(subject, _convex(subject, {"/".join(path.split("/")[:depth]) for path in scopes}))
-        if _tiles(subject, found) <= COLLAPSE_BEYOND:
+        found_modules = _merged(subject, _convex(subject, {"/".join(path.split("/")[:depth]) for path in scopes}))
+        if _tiles(subject, found_modules) <= COLLAPSE_BEYOND:
             break
-    return found
+    return found_modules
 
 
 def _in_so_many(scopes: set[str], depth: int, collapse: object) -> set[str]:
@@ -222,8 +222,8 @@ def _in_so_many(scopes: set[str], depth: int, collapse: object) -> set[str]:
     return {path for path in _opened(scopes) if path.count("/") == depth}
 
 
-def _tiles(subject: Subject, found: Iterable[Module]) -> int:
-    return len(subject.graph) - sum(len(module.boxes) - 1 for module in found)
+def _tiles(subject: Subject, closed: Iterable[Module]) -> int:
+    return len(subject.graph) - sum(len(module.boxes) - 1 for module in closed)
 
 
 def _leaves(subject: Subject, scopes: set[str], titles: Mapping[str, str]) -> list[Module]:
@@ -232,10 +232,10 @@ def _leaves(subject: Subject, scopes: set[str], titles: Mapping[str, str]) -> li
     every = _opened(scopes)
     chosen = {path for path in every if of_first_call(path) in titles.keys() - holding}
     for path in sorted(every):
-        calls = {one for one in every if of_first_call(one) == of_first_call(path)}
+        calls = {called for called in every if of_first_call(called) == of_first_call(path)}
         if "@" in path.rpartition("/")[2] and not calls <= chosen:
             steps = _merged(subject, _convex(subject, calls))
-            chosen |= {one for module in steps if len(module.paths) > 1 for one in module.paths}
+            chosen |= {path for module in steps if len(module.paths) > 1 for path in module.paths}
     return _merged(subject, _convex(subject, chosen, least=1))
 
 
@@ -251,13 +251,13 @@ def _repeated(subject: Subject) -> list[Module]:
 
 def _by_path(of: Mapping[Box, str]) -> list[Module]:
     """The boxes of each path as a module, in the order in which the last of them is computed."""
-    found: dict[str, Module] = {}
+    by_path: dict[str, Module] = {}
     for box, path in of.items():
-        module = found.setdefault(path, Module([path], [], []))
+        module = by_path.setdefault(path, Module([path], [], []))
         module.boxes.append(box)
         module.tail += [box] if box.children else []
     last = {box: place for place, box in enumerate(of)}
-    return sorted((one for one in found.values() if one.tail), key=lambda module: last[module.tail[-1]])
+    return sorted((module for module in by_path.values() if module.tail), key=lambda module: last[module.tail[-1]])
 
 
 def _named(scopes: set[str], names: Iterable[str]) -> set[str]:
@@ -302,27 +302,30 @@ def _tangled(subject: Subject, of: dict[Box, str]) -> set[str]:
         if tail != head:
             after.setdefault(tail, []).append(head)
             count[head] += 1
-    ready = [one for one in left if not count[one]]
+    ready = [tile for tile in left if not count[tile]]
     while ready:
-        one = ready.pop()
-        left.discard(one)
-        for head in after.get(one, ()):
+        tile = ready.pop()
+        left.discard(tile)
+        for head in after.get(tile, ()):
             count[head] -= 1
             if not count[head]:
                 ready.append(head)
-    return {one for one in left if isinstance(one, str)}
+    return {tile for tile in left if isinstance(tile, str)}
 
 
-def _merged(subject: Subject, found: list[Module]) -> list[Module]:
+def _merged(subject: Subject, unmerged: list[Module]) -> list[Module]:
     """Equal modules that are steps of one loop become one, with what only they take from a value that all read."""
-    runs = folded(subject, [module.boxes for module in found])
+    runs = folded(subject, [module.boxes for module in unmerged])
     of = {
-        box: str(number) for number, run in enumerate(runs) for one in found[run.first : run.past] for box in one.boxes
+        box: str(number)
+        for number, run in enumerate(runs)
+        for module in unmerged[run.first : run.past]
+        for box in module.boxes
     }
     tangled = _tangled(subject, of)
     result: list[Module] = []
     for number, run in enumerate(runs):
-        steps = found[run.first : run.past]
+        steps = unmerged[run.first : run.past]
         if len(steps) == 1 or str(number) in tangled:
             result += steps
             continue

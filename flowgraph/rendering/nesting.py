@@ -75,12 +75,12 @@ class Level:
     @property
     def ports(self) -> dict[str, bool]:
         """The names of its ports, with whether the spine passes there."""
-        found: dict[str, bool] = {}
+        ports: dict[str, bool] = {}
         for (_, *ends), links in self.wires.items():
             for end in ends:
                 if end.startswith(PORTS):
-                    found[end] = found.get(end, False) or any(link.spine for link in links)
-        return found
+                    ports[end] = ports.get(end, False) or any(link.spine for link in links)
+        return ports
 
 
 @dataclass
@@ -99,12 +99,12 @@ class Nesting:
 
     def chain(self, tile: str) -> list[str]:
         """The frames around a tile, outermost first, then the tile."""
-        found = [tile]
+        chain = [tile]
         path = self.frame[tile]
         while path:
-            found.append(frame_member(path))
+            chain.append(frame_member(path))
             path = self.parent[path]
-        return found[::-1]
+        return chain[::-1]
 
 
 def frame_member(path: str) -> str:
@@ -167,7 +167,7 @@ def way(source: str, tail: list[str], head: list[str]) -> list[tuple[str, Wire]]
 
     `tail` and `head` are the members around both ends, as `Nesting.chain` gives them.
     """
-    depth = next(place for place, (one, other) in enumerate(zip(tail, head, strict=False)) if one != other)
+    depth = next(place for place, (outer, other) in enumerate(zip(tail, head, strict=False)) if outer != other)
     out = [(frame_of(outer), (source, inner, f"out {source}")) for outer, inner in pairwise(tail[depth:])]
     common = frame_of(tail[depth - 1]) if depth else ""
     into = [(frame_of(outer), (source, f"in {source}", inner)) for outer, inner in pairwise(head[depth:])]
@@ -186,10 +186,10 @@ def _in_cycles(level: Level) -> set[str]:
         before: dict[str, int] = dict.fromkeys(left, 0)
         after: dict[str, list[str]] = {member: [] for member in left}
         for _, tail, head in level.wires:
-            one, other = (tail, head) if forth else (head, tail)
-            if one in left and other in left:
+            start, other = (tail, head) if forth else (head, tail)
+            if start in left and other in left:
                 before[other] += 1
-                after[one].append(other)
+                after[start].append(other)
         ready = [member for member, count in before.items() if not count]
         while ready:
             member = ready.pop()

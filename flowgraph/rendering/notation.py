@@ -36,8 +36,8 @@ def mathml(latex: str) -> str:
     latex = printable(latex)
     texts: list[str] = []
 
-    def aside(found: re.Match[str]) -> str:
-        texts.append(unescaped(found[1]))
+    def aside(match: re.Match[str]) -> str:
+        texts.append(unescaped(match[1]))
         return chr(_FIRST + len(texts) - 1)
 
     ready = _PLAIN.sub(r"\\operatorname{\1}", TEXT.sub(aside, latex)).replace(r"\arg", r"\operatorname{arg}")
@@ -65,12 +65,12 @@ _GREEK |= {"alpha", "beta", "epsilon", "zeta", "eta", "iota", "kappa", "mu", "nu
 
 def letters(subject: Subject) -> dict[Box, str]:
     """For each box of a graph its name in LaTeX; no two share one."""
-    found: dict[Box, str] = {}
+    letter_of: dict[Box, str] = {}
     taken: set[str] = set()
     count = 0
     for box in sorted(subject.graph.boxes, key=lambda box: (box.name is None) + (not subject.is_named(box))):
         if isinstance(box, Constant) and is_number(box):
-            found[box] = number_latex(box.value.item())
+            letter_of[box] = number_latex(box.value.item())
             continue
         if not subject.is_named(box):
             while (latex := f"u_{{{(count := count + 1)}}}") in taken:
@@ -80,8 +80,8 @@ def letters(subject: Subject) -> dict[Box, str]:
             if latex in taken:
                 latex = text_latex(subject.names[box])
         taken.add(latex)
-        found[box] = latex
-    return found
+        letter_of[box] = latex
+    return letter_of
 
 
 def name_latex(name: str) -> str:

@@ -48,7 +48,7 @@ def index_text(part: Value) -> str:
         return "None" if part is None else "…" if part is Ellipsis else "·"
     if not isinstance(part, slice):
         return str(part)
-    ends = ["" if one is None else str(one) for one in (part.start, part.stop, part.step)]
+    ends = ["" if end is None else str(end) for end in (part.start, part.stop, part.step)]
     return ":".join(ends[: 2 + (part.step is not None)])
 
 
@@ -116,7 +116,7 @@ def _axes(box: Box, value: Value) -> str:
     """The order of axes, those that two children share, or those along which a box works."""
     if type(box).symbol == "T":
         return str(value).replace("-", "−")
-    if isinstance(value, tuple) and any(isinstance(one, tuple) for one in value):
+    if isinstance(value, tuple) and any(isinstance(axes, tuple) for axes in value):
         return f"over axes {' and '.join(map(_numbers, value))}"
     return _axis(box, value)
 

@@ -47,13 +47,13 @@ def fitted(picture: Picture, inches: float) -> tuple[Picture, Layout]:
         over = max(0.0, inches_of(layout.width + 2 * MARGIN) - inches)
         high = max(0.0, inches_of(layout.height + 2 * MARGIN) - HIGHEST)
         tried.append((over, high, "tiles" in changes, layout.height, len(tried), new, layout))
-    *_, new, layout = min(tried, key=lambda one: one[:5])
+    *_, new, layout = min(tried, key=lambda trial: trial[:5])
     return new, layout
 
 
 def in_print(svg: str) -> str:
     """An SVG with its size in inches in place of pixels."""
-    return _SIZE.sub(lambda found: f'{found[1]}="{inches_of(float(found[2])):.3f}in"', svg, count=2)
+    return _SIZE.sub(lambda match: f'{match[1]}="{inches_of(float(match[2])):.3f}in"', svg, count=2)
 
 
 def _choices(picture: Picture) -> Iterator[Mapping[str, Any]]:

@@ -31,7 +31,7 @@ def with_duplicated_nodes(picture: Picture) -> Picture:
         links.append(replace(link, tail=stub.id))
     if not stubs:
         return picture
-    every = [one for tile in picture.tiles for one in (*stubs.get(tile.id, ()), tile)]
+    every = [part for tile in picture.tiles for part in (*stubs.get(tile.id, ()), tile)]
     return replace(picture, tiles=tuple(every), links=tuple(links), hosts=hosts)
 
 
@@ -90,18 +90,18 @@ def repetition(spine: Sequence[Box]) -> Repetition | None:
 def steps_of(subject: Subject) -> list[list[Box]]:
     """The boxes of each step: those on the main path, and those that only one step reads."""
     spine = subject.spine
-    found = repetition(spine)
-    if found is None:
+    repeated = repetition(spine)
+    if repeated is None:
         return []
     step: dict[Box, int] = {}
-    for place in range(found.start, found.start + found.period * found.count):
-        step[spine[place]] = (place - found.start) // found.period
+    for place in range(repeated.start, repeated.start + repeated.period * repeated.count):
+        step[spine[place]] = (place - repeated.start) // repeated.period
     for box in reversed(subject.graph.boxes):
         readers = {step.get(reader, -1) for reader in subject.parents[box]}
         given = subject.kind[box] in ("input", "target", "random")
         if box not in step and not given and len(readers) == 1 and -1 not in readers:
             step[box] = readers.pop()
-    steps: list[list[Box]] = [[] for _ in range(found.count)]
+    steps: list[list[Box]] = [[] for _ in range(repeated.count)]
     for box in subject.graph.boxes:
         if box in step:
             steps[step[box]].append(box)
@@ -111,37 +111,37 @@ def steps_of(subject: Subject) -> list[list[Box]]:
 def line_starts(subject: Subject, picture: Picture, ids: Mapping[Box, str]) -> tuple[str, ...]:
     """The tiles with which steps begin, in each frame and around them, where steps can stand under each other."""
     frame = {tile.id: tile.frame for tile in picture.tiles}
-    around = {one.parent for one in picture.frames}  # steps that hold frames are not compared
-    found: list[str] = []
-    for path in ("", *(one.path for one in picture.frames)):
+    around = {outer.parent for outer in picture.frames}  # steps that hold frames are not compared
+    starts: list[str] = []
+    for path in ("", *(inner.path for inner in picture.frames)):
         spine = [box for box in subject.spine if frame.get(ids[box]) == path]
         if path not in around and len(spine) >= _LEAST_STEPS:
             tiles = tuple(tile for tile in picture.tiles if tile.frame == path)
             links = tuple(link for link in picture.links if frame[link.tail] == path == frame[link.head])
-            found += _starts_within(spine, replace(picture, tiles=tiles, links=links), ids)
-    return tuple(found)
+            starts += _starts_within(spine, replace(picture, tiles=tiles, links=links), ids)
+    return tuple(starts)
 
 
 def _starts_within(spine: Sequence[Box], picture: Picture, ids: Mapping[Box, str]) -> list[str]:
     """The same of a part of the picture, of which the spine is given; steps begin where fewest links pass."""
-    found = repetition(spine)
-    if found is None:
+    repeated = repetition(spine)
+    if repeated is None:
         return []
     column = columns(picture)
-    places = [column[ids[box]] for box in spine[found.start : found.start + found.period * found.count]]
-    width = places[found.period] - places[0]
-    if any(later - one != width for one, later in zip(places, places[found.period :], strict=False)):
+    places = [column[ids[box]] for box in spine[repeated.start : repeated.start + repeated.period * repeated.count]]
+    width = places[repeated.period] - places[0]
+    if any(later - earlier != width for earlier, later in zip(places, places[repeated.period :], strict=False)):
         return []
     ties = [(column[link.tail], column[link.head]) for link in picture.links]
-    middle = places[found.period * (found.count // 2)]
+    middle = places[repeated.period * (repeated.count // 2)]
 
     def passing(phase: int) -> tuple[int, int]:
         cut = middle + places[phase] - places[0]
         return sum(tail < cut <= head for tail, head in ties), phase
 
-    phase = min(range(found.period), key=passing)
-    first = found.start + phase
-    return [ids[spine[first + k * found.period]] for k in range(found.count - (phase > 0))]
+    phase = min(range(repeated.period), key=passing)
+    first = repeated.start + phase
+    return [ids[spine[first + k * repeated.period]] for k in range(repeated.count - (phase > 0))]
 
 
 def _sign(box: Box) -> Hashable:
@@ -153,8 +153,8 @@ def _sign(box: Box) -> Hashable:
 def _longest_run(same: Sequence[bool]) -> tuple[int, int]:
     """Start and length of the longest run of True."""
     best, start = (0, 0), 0
-    for place, one in enumerate([*same, False]):
-        if not one:
+    for place, equal in enumerate([*same, False]):
+        if not equal:
             best = max(best, (start, place - start), key=lambda run: run[1])
             start = place + 1
     return best

@@ -50,9 +50,9 @@ def _to_corner(start: Point, corner: Point, end: Point | None = None) -> str:
     """A straight line, which rounds its end where another leaves there at a right angle."""
     if end is None or not _is_straight(corner, end):
         return f"L{corner[0]:.1f} {corner[1]:.1f}"
-    one, other = math.dist(start, corner), math.dist(corner, end)
-    radius = min(CORNER, one / 2, other / 2)
-    (ax, ay), (bx, by) = _towards(corner, start, radius, one), _towards(corner, end, radius, other)
+    before, other = math.dist(start, corner), math.dist(corner, end)
+    radius = min(CORNER, before / 2, other / 2)
+    (ax, ay), (bx, by) = _towards(corner, start, radius, before), _towards(corner, end, radius, other)
     if _is_straight((ax, ay), (bx, by)):
         return f"L{corner[0]:.1f} {corner[1]:.1f}"
     return f"L{ax:.1f} {ay:.1f}Q{corner[0]:.1f} {corner[1]:.1f} {bx:.1f} {by:.1f}"
@@ -107,21 +107,21 @@ def routes(
     picture: Picture, nesting: Nesting, placed: Mapping[str, Placed], tiles: Mapping[str, Place]
 ) -> list[tuple[Link, list[Point]]]:
     """The route of every link but those between an inline leaf and its host, once all has its place."""
-    pieces = {path: _pieces(one, tiles) for path, one in placed.items()}
+    pieces = {path: _pieces(level, tiles) for path, level in placed.items()}
     hosted = nesting.hosted
-    found = []
+    routed = []
     for link in picture.links:
         if hosted.get(link.tail) != link.head:
             tail, head = (nesting.chain(hosted.get(end, end)) for end in (link.tail, link.head))
             points = [point for path, wire in way(link.tail, tail, head) for point in pieces[path][wire]]
-            found.append((link, _once(points)))
-    _spread(found, {tile: at.height for tile, at in tiles.items()})
-    return found
+            routed.append((link, _once(points)))
+    _spread(routed, {tile: at.height for tile, at in tiles.items()})
+    return routed
 
 
 def _once(points: list[Point]) -> list[Point]:
     """Without those that repeat the one before."""
-    return [one for place, one in enumerate(points) if not place or math.dist(one, points[place - 1]) > _SAME]
+    return [point for place, point in enumerate(points) if not place or math.dist(point, points[place - 1]) > _SAME]
 
 
 def _pieces(placed: Placed, tiles: Mapping[str, Place]) -> dict[Wire, list[Point]]:
@@ -129,38 +129,38 @@ def _pieces(placed: Placed, tiles: Mapping[str, Place]) -> dict[Wire, list[Point
     (x, y), arrangement = placed.origin, placed.arrangement
     channel = _channels(placed)
     after, before = arrangement.inset
-    found = {}
+    points_of = {}
     for wire, tie, route in zip(placed.level.wires, placed.ties, arrangement.routes, strict=True):
         source, tail, head = wire
         (left, width), end = _sides(placed, tail, source, tiles), _sides(placed, head, head, tiles)
         points = [(left + width, y + route[0].y + tie.tail_below)]
         last = y + route[-1].y + tie.head_below
-        for one, other in pairwise(route):
-            far = x + arrangement.edges[one.column][1] + after, points[-1][1]
+        for left_member, other in pairwise(route):
+            far = x + arrangement.edges[left_member.column][1] + after, points[-1][1]
             near = x + arrangement.edges[other.column][0] - before, last if other is route[-1] else y + other.y
             points.append(far)
-            if arrangement.line_of[one.column] != arrangement.line_of[other.column]:
-                points += _turning(placed, (id(one), id(other), source), far, near)
-            elif (id(one), source) in channel and abs(near[1] - far[1]) > STEEP * (near[0] - far[0]):
-                points += [(x + channel[id(one), source], height) for height in (far[1], near[1])]
+            if arrangement.line_of[left_member.column] != arrangement.line_of[other.column]:
+                points += _turning(placed, (id(left_member), id(other), source), far, near)
+            elif (id(left_member), source) in channel and abs(near[1] - far[1]) > STEEP * (near[0] - far[0]):
+                points += [(x + channel[id(left_member), source], height) for height in (far[1], near[1])]
             points.append(near)
-        found[wire] = [*points, (end[0], last)]
-    return found
+        points_of[wire] = [*points, (end[0], last)]
+    return points_of
 
 
 def _channels(placed: Placed) -> dict[Trunk, float]:
     """Where the steep wires climb that would run beside another as one line."""
     edges, line_of = placed.arrangement.edges, placed.arrangement.line_of
     after, before = placed.arrangement.inset
-    found: dict[Trunk, float] = {}
+    climbing: dict[Trunk, float] = {}
     for column, climbs in climbs_of(placed.ties, placed.arrangement.routes).items():
         if line_of[column] == line_of[column + 1]:
             left = edges[column][1] + after
             width = edges[column + 1][0] - before - left
             lanes = channels(climbs, width)
             apart = width / (1 + max(lanes.values(), default=0))
-            found |= {trunk: left + (lane + 0.5) * apart for trunk, lane in lanes.items()}
-    return found
+            climbing |= {trunk: left + (lane + 0.5) * apart for trunk, lane in lanes.items()}
+    return climbing
 
 
 def _sides(placed: Placed, name: str, tile: str, tiles: Mapping[str, Place]) -> tuple[float, float]:
@@ -184,10 +184,10 @@ def _spread(routes: list[tuple[Link, list[Point]]], heights: Mapping[str, float]
     arriving: dict[str, list[tuple[Link, list[Point]]]] = {}
     for link, points in routes:
         arriving.setdefault(link.head, []).append((link, points))
-    for head, found in arriving.items():
-        if len(found) > 1:
-            found.sort(key=lambda route: _comes_from(route[1]))
-            _spread_ends(found, heights[head])
+    for head, arrived in arriving.items():
+        if len(arrived) > 1:
+            arrived.sort(key=lambda route: _comes_from(route[1]))
+            _spread_ends(arrived, heights[head])
 
 
 def _comes_from(points: list[Point]) -> float:
@@ -196,11 +196,11 @@ def _comes_from(points: list[Point]) -> float:
     return round(next((y for _, y in reversed(points) if abs(y - end) > _SAME), end), 1)
 
 
-def _spread_ends(found: list[tuple[Link, list[Point]]], height: float) -> None:
-    spine = next((i for i, (link, _) in enumerate(found) if link.spine), None)
-    middle = (len(found) - 1) / 2 if spine is None else spine
-    step = min(APART, (height / 2 - 8) / max(middle, len(found) - 1 - middle))
-    for i, (_, points) in enumerate(found):
+def _spread_ends(arrived: list[tuple[Link, list[Point]]], height: float) -> None:
+    spine = next((i for i, (link, _) in enumerate(arrived) if link.spine), None)
+    middle = (len(arrived) - 1) / 2 if spine is None else spine
+    step = min(APART, (height / 2 - 8) / max(middle, len(arrived) - 1 - middle))
+    for i, (_, points) in enumerate(arrived):
         first = len(points) - 1
         if _level(points, first):
             first -= 1

@@ -15,32 +15,32 @@ _ROUNDING = 1e-7
 """Of the root mean square: a mean below it is what rounding has left of 0; the precision of float32."""
 
 
-def summary(found: Statistics) -> str:
+def summary(statistics: Statistics) -> str:
     """The number itself where there is one alone, else mean ± standard deviation; NaN and zeros by name.
 
     Of complex numbers mean and maximum of their absolute values.
     """
-    if found.absolute:
-        return _named(found) or f"|·| {number_text(found.mean)}, max {number_text(found.high)}"
-    mean = found.mean if abs(found.mean) > _ROUNDING * found.rms else 0.0
-    return _named(found) or f"{number_text(mean)} ± {number_text(found.std)}"
+    if statistics.absolute:
+        return _named(statistics) or f"|·| {number_text(statistics.mean)}, max {number_text(statistics.high)}"
+    mean = statistics.mean if abs(statistics.mean) > _ROUNDING * statistics.rms else 0.0
+    return _named(statistics) or f"{number_text(mean)} ± {number_text(statistics.std)}"
 
 
-def size_text(found: Statistics) -> str:
+def size_text(statistics: Statistics) -> str:
     """The number itself where there is one alone, else the root mean square, by which tiles are coloured."""
-    return _named(found) or f"rms {number_text(found.rms)}"
+    return _named(statistics) or f"rms {number_text(statistics.rms)}"
 
 
-def _named(found: Statistics) -> str:
-    if not found.finite:
-        return number_text(_only(found) if found.size == 1 else found.rms)
-    if found.rms == 0:
+def _named(statistics: Statistics) -> str:
+    if not statistics.finite:
+        return number_text(_only(statistics) if statistics.size == 1 else statistics.rms)
+    if statistics.rms == 0:
         return "exactly 0"
-    return number_text(_only(found)) if found.size == 1 else ""
+    return number_text(_only(statistics)) if statistics.size == 1 else ""
 
 
-def _only(found: Statistics) -> complex:
-    return found.alone if found.absolute else found.mean
+def _only(statistics: Statistics) -> complex:
+    return statistics.alone if statistics.absolute else statistics.mean
 
 
 BINS = 15

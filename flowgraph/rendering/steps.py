@@ -243,8 +243,8 @@ class _Teller:
     def _spread(self, box: Box) -> str:
         """A number, or mean and spread; "" where there is neither."""
         value = self.values[self.graph.slots[box]]
-        found = None if isinstance(value, tuple) else describe(value)
-        return "" if found is None else number_text(value) if np.ndim(value) == 0 else summary(found)
+        statistics = None if isinstance(value, tuple) else describe(value)
+        return "" if statistics is None else number_text(value) if np.ndim(value) == 0 else summary(statistics)
 
 
 def _is_module(tile: str) -> bool:
@@ -254,14 +254,14 @@ def _is_module(tile: str) -> bool:
 
 def _size(grad: Value) -> str:
     """A gradient in words: the number, or the root mean square."""
-    found = None if isinstance(grad, tuple) or grad is None else describe(grad)
-    return "?" if found is None else size_text(found)
+    statistics = None if isinstance(grad, tuple) or grad is None else describe(grad)
+    return "?" if statistics is None else size_text(statistics)
 
 
 def _summary(grad: Value) -> str:
     """A gradient on a tile: the number, or mean and spread."""
-    found = None if isinstance(grad, tuple) or grad is None else describe(grad)
-    return "?" if found is None else summary(found)
+    statistics = None if isinstance(grad, tuple) or grad is None else describe(grad)
+    return "?" if statistics is None else summary(statistics)
 
 
 def _listed(words: list[str]) -> str:

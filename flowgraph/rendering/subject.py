@@ -108,21 +108,21 @@ class Subject:
     @cached_property
     def totals(self) -> set[Box]:
         """The numbers that sum up losses and regularizers: their gradients say nothing of the network."""
-        found: set[Box] = set()
+        totals: set[Box] = set()
         for box in self.graph.boxes:
-            read = any(type(child).role in ("loss", "regularizer") or child in found for child in box.children)
+            read = any(type(child).role in ("loss", "regularizer") or child in totals for child in box.children)
             if read and len(box.outputs) == 1 and box.shape == ():
-                found.add(box)
-        return found
+                totals.add(box)
+        return totals
 
     @cached_property
     def parents(self) -> dict[Box, list[Box]]:
         """For each box, those that read it, each once."""
-        found: dict[Box, list[Box]] = {box: [] for box in self.graph.boxes}
+        parents: dict[Box, list[Box]] = {box: [] for box in self.graph.boxes}
         for box in self.graph.boxes:
             for child in dict.fromkeys(box.children):
-                found[child].append(box)
-        return found
+                parents[child].append(box)
+        return parents
 
     @cached_property
     def dtype(self) -> str:
@@ -140,9 +140,9 @@ class Subject:
         """The rms gradient of the output layer, against which the others are coloured."""
         readers = [b for b in self.spine if any(self.kind[c] == "parameter" for c in b.children)]
         for box in [*reversed(readers), *reversed(self.spine), *reversed(self.graph.boxes)]:
-            found = self.gradient(box)
-            if found is not None and found.finite and found.rms > 0:
-                return found.rms
+            statistics = self.gradient(box)
+            if statistics is not None and statistics.finite and statistics.rms > 0:
+                return statistics.rms
         return None
 
     def array(self, box: Box) -> Any:

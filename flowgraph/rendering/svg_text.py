@@ -151,8 +151,8 @@ class _Writer:
     def link(self, link: Link, points: list[Point], along_x: bool) -> str:
         """A curve with its arrows."""
         if link.flow == "both":
-            one, other = sideways(points, 1.5, along_x)
-            there = self._curve(link, one, "line", (False, True), along_x)
+            forth, other = sideways(points, 1.5, along_x)
+            there = self._curve(link, forth, "line", (False, True), along_x)
             back = self._curve(link, other, "gradient", (True, False), along_x)
             drawn = f'<g class="there">{there}</g><g class="back">{back}</g>'
         else:

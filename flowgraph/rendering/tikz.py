@@ -57,7 +57,7 @@ def _style(part: ElementTree.Element, colours: dict[str, str]) -> str:
         width = float(part.get("stroke-width", "1")) * _UNIT
         words += [f"draw={_colour(part.attrib['stroke'], colours)}", f"line width={width:.2f}pt"]
     if part.get("stroke-dasharray"):
-        on, off = (float(one) * _UNIT for one in part.attrib["stroke-dasharray"].split())
+        on, off = (float(length) * _UNIT for length in part.attrib["stroke-dasharray"].split())
         words.append(f"dash pattern=on {on:.2f}pt off {off:.2f}pt")
     if part.get("rx"):
         words.append(f"rounded corners={float(part.attrib['rx']) * _UNIT:.1f}pt")
@@ -75,10 +75,10 @@ def _polygon(part: ElementTree.Element) -> str:
 
 def _path(part: ElementTree.Element) -> str:
     """The commands of a path; a parabola is the cubic whose inner points are at two thirds of the way."""
-    found: list[str] = []
+    commands: list[str] = []
     x = y = 0.0
     for command, text in _COMMAND.findall(part.attrib["d"]):
-        ends = _ends(command, [float(one) for one in text.split()], x, y)
+        ends = _ends(command, [float(number) for number in text.split()], x, y)
         if command in "Qq":
             (a, b), (c, d) = ends
             inner = ((x + 2 * a) / 3, (y + 2 * b) / 3), ((c + 2 * a) / 3, (d + 2 * b) / 3)
@@ -86,8 +86,8 @@ def _path(part: ElementTree.Element) -> str:
         *controls, (x, y) = ends
         end = f"({x:.1f},{y:.1f})"
         bend = " and ".join(f"({a:.1f},{b:.1f})" for a, b in controls)
-        found.append(f".. controls {bend} .. {end}" if controls else end if command == "M" else f"-- {end}")
-    return " ".join(found)
+        commands.append(f".. controls {bend} .. {end}" if controls else end if command == "M" else f"-- {end}")
+    return " ".join(commands)
 
 
 def _ends(command: str, numbers: list[float], x: float, y: float) -> list[tuple[float, float]]:

@@ -54,5 +54,5 @@ def summary(value: Any) -> list[str]:
         bad = array.size - np.count_nonzero(good)
         zero = 1 - np.count_nonzero(array) / array.size
         numbers = [kept.min(), kept.mean(dtype=float), kept.max()] if kept.size else []
-    shown = [f"{float(one):.4g}" for one in numbers] or ["", "", ""]
+    shown = [f"{float(number):.4g}" for number in numbers] or ["", "", ""]
     return [*kind, *shown, f"{zero:.0%}" if zero else "", str(bad) if bad else ""]

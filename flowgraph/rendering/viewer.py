@@ -56,9 +56,9 @@ class Alike:
         end = part.index(">")
         body = part[end + 1 : -len("</g>")]
         texts: list[str] = []
-        blank = _TEXT.sub(lambda found: f">{_noted(found[1], texts)}<", body)
+        blank = _TEXT.sub(lambda match: f">{_noted(match[1], texts)}<", body)
         x, y = _first_place(body)
-        shape = _PLACES.sub(lambda found: _relative(found, x, y), blank)
+        shape = _PLACES.sub(lambda match: _relative(match, x, y), blank)
         known = self._models.get(shape)
         if known is None:
             self._models[shape] = (len(self._models), x, y, texts)
@@ -94,19 +94,19 @@ def _noted(text: str, texts: list[str]) -> str:
 
 
 def _first_place(body: str) -> tuple[float, float]:
-    found: dict[str, float] = {}
+    first_of: dict[str, float] = {}
     for name, number, outline, points in _PLACES.findall(body):
         if outline:
             pair = _PAIR.search(points)
             return (float(pair[1]), float(pair[3])) if pair else (0.0, 0.0)
-        found.setdefault(name, float(number))
-        if len(found) == 2:
-            return found["x"], found["y"]
+        first_of.setdefault(name, float(number))
+        if len(first_of) == 2:
+            return first_of["x"], first_of["y"]
     return 0.0, 0.0
 
 
-def _relative(found: re.Match[str], x: float, y: float) -> str:
-    name, number, outline, points = found.groups()
+def _relative(match: re.Match[str], x: float, y: float) -> str:
+    name, number, outline, points = match.groups()
     if outline:
         moved = _PAIR.sub(lambda pair: f"{float(pair[1]) - x:.1f}{pair[2]}{float(pair[3]) - y:.1f}", points)
         return f' {outline}="{moved}"'
@@ -120,7 +120,7 @@ def panel_data(subject: Subject, picture: Picture) -> dict[str, Any]:
     classes = {type(box) for box in shown.values()}
     return {
         "formulas": {cls.__name__: [_typeset(cls.formula), _typeset(cls.derivative)] for cls in _sorted(classes)},
-        "histograms": {id: found for id, box in shown.items() if (found := _histograms(subject, box))},
+        "histograms": {id: bars for id, box in shown.items() if (bars := _histograms(subject, box))},
         "sources": {str(box.built_at): _source(box) for box in shown.values()},
     }
 
@@ -146,14 +146,14 @@ def _typeset(latex: str) -> str:
 def _histograms(subject: Subject, box: Box) -> dict[str, list[Any]]:
     both = {"value": subject.value(box), "gradient": subject.gradient(box)}
     return {
-        name: _bars(found) for name, found in both.items() if found is not None and found.histogram and found.size > 1
+        name: _bars(known) for name, known in both.items() if known is not None and known.histogram and known.size > 1
     }
 
 
-def _bars(found: Statistics) -> list[Any]:
+def _bars(statistics: Statistics) -> list[Any]:
     """The levels of the bins, and what their ends are."""
-    most = max(abs(found.low), abs(found.high))
-    return [list(found.histogram), number_text(-most), number_text(most)]
+    most = max(abs(statistics.low), abs(statistics.high))
+    return [list(statistics.histogram), number_text(-most), number_text(most)]
 
 
 def _source(box: Box) -> str:
@@ -171,7 +171,8 @@ def openable(
     if len(subject.graph) > MOST_BOXES:
         return compose(subject, collapse=collapse, titles=titles, depth=depth, **settings)
     known = titles_of(titles)
-    closed = [one for one in modules(subject, collapse, known, depth) if one.scoped]  # steps have no frame to open
+    # steps of a loop have no frame to open
+    closed = [module for module in modules(subject, collapse, known, depth) if module.scoped]
     picture = compose(subject, collapse=False, titles=titles, **settings)
     rows = [module for module in closed if len(module.paths) > 1]
     lids = {path: _lid(subject, path, module, known) for path, module in _scopes(subject).items() if module.tail}
@@ -182,13 +183,13 @@ def openable(
 
 def _scopes(subject: Subject) -> dict[str, Module]:
     """Every scope with all that it holds, inner scopes too."""
-    found: dict[str, Module] = {}
+    scopes: dict[str, Module] = {}
     for box in subject.graph.boxes:
         path = scope_path(box)
         while path:
-            _hold(found.setdefault(path, Module([path], [], [])), box)
+            _hold(scopes.setdefault(path, Module([path], [], [])), box)
             path = path.rpartition("/")[0]
-    return found
+    return scopes
 
 
 def _hold(module: Module, box: Box) -> None:
@@ -263,20 +264,20 @@ def _links(placer: Placer, ids: Mapping[str, int]) -> list[list[Any]]:
     nesting, hosted = placer.nesting, placer.nesting.hosted
     number = {path: place for place, path in enumerate(nesting.levels)}
     wires = {path: {wire: place for place, wire in enumerate(level.wires)} for path, level in nesting.levels.items()}
-    found = []
+    links = []
     for link in placer.picture.links:
         pieces: list[list[int]] = []
         if hosted.get(link.tail) != link.head:
             chains = (nesting.chain(hosted.get(end, end)) for end in (link.tail, link.head))
             pieces = [[number[path], wires[path][wire]] for path, wire in way(link.tail, *chains)]
-        found.append([ids[link.tail], ids[link.head], int(link.spine), pieces])
-    return found
+        links.append([ids[link.tail], ids[link.head], int(link.spine), pieces])
+    return links
 
 
 def _tile(placer: Placer, id: str, ids: Mapping[str, int]) -> list[float]:
     """The size of a tile, its place, and the tiles that stand above and below it, -1 for none."""
     at, leaves = placer.result.tiles[id], placer.nesting.inline_leaves.get(id, InlineLeaves())
-    placed = [*(round(one, 2) for one in placer.sizes[id]), round(at.x, 2), round(at.y, 2)]
+    placed = [*(round(length, 2) for length in placer.sizes[id]), round(at.x, 2), round(at.y, 2)]
     return [*placed, ids.get(leaves.above, -1), ids.get(leaves.below, -1)] if leaves.all else placed
 
 
@@ -294,11 +295,13 @@ def _level(placed: Placed, ids: Mapping[str, int], paths: Mapping[str, int]) -> 
     passing: list[list[float]] = []
     ties = []
     for (source, tail, head), route in zip(placed.level.wires, arrangement.routes, strict=True):
-        for one in route[1:-1]:
-            if id(one) not in passers:
-                passers[id(one)] = len(passing)
-                passing.append([one.column, round(one.y - _base(arrangement, one.column), 2), int(one.pinned)])
-        ties.append([ids[source], number(tail), number(head), [passers[id(one)] for one in route[1:-1]]])
+        for member in route[1:-1]:
+            if id(member) not in passers:
+                passers[id(member)] = len(passing)
+                passing.append(
+                    [member.column, round(member.y - _base(arrangement, member.column), 2), int(member.pinned)]
+                )
+        ties.append([ids[source], number(tail), number(head), [passers[id(member)] for member in route[1:-1]]])
     members = [
         [number(name), m.column, round(m.width, 2), round(m.up, 2), round(m.down, 2),
          round(m.y - _base(arrangement, m.column), 2), int(m.pinned)]

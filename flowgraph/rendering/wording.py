@@ -88,7 +88,7 @@ def shortened(text: str) -> str:
 
 def identifier(name: str) -> str:
     """A name as an identifier that DOT, SVG and a style sheet all take; no two names share one."""
-    return _UNFIT.sub(lambda found: f":{ord(found[0]):x}:", name)
+    return _UNFIT.sub(lambda match: f":{ord(match[0]):x}:", name)
 
 
 def _size_text(size: object, sizes: Mapping[str, int]) -> str:

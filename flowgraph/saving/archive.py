@@ -65,10 +65,10 @@ def read_archive(path: str | os.PathLike[str], kind: str) -> tuple[dict[str, Any
         raise SavedFileError(
             f"{path}: damaged, safetensors cannot read it ({excerpt(error)}); take another copy"
         ) from None
-    found, needed = head.pop("sha256", None), _checksum(head, stored)
-    if found != needed:
+    written, needed = head.pop("sha256", None), _checksum(head, stored)
+    if written != needed:
         raise SavedFileError(
-            f"{path}: damaged, the checksum of its content is {needed[:12]}..., but {str(found)[:12]}... was "
+            f"{path}: damaged, the checksum of its content is {needed[:12]}..., but {str(written)[:12]}... was "
             f"written; take another copy"
         )
     dtypes = head["dtypes"]
@@ -92,10 +92,10 @@ def _header(path: str | os.PathLike[str], content: bytes) -> dict[str, Any]:
         promised = max((_end(entry) for name, entry in header.items() if name != "__metadata__"), default=0)
     except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError):
         raise SavedFileError(foreign) from None
-    found = len(content) - 8 - length
-    if found != promised:
-        what = "truncated" if found < promised else "damaged"
-        raise SavedFileError(f"{path}: {what}, its header promises {promised} bytes of arrays and {found} are there")
+    stored = len(content) - 8 - length
+    if stored != promised:
+        what = "truncated" if stored < promised else "damaged"
+        raise SavedFileError(f"{path}: {what}, its header promises {promised} bytes of arrays and {stored} are there")
     return dict(header)
 
 
@@ -112,7 +112,7 @@ def _head(path: str | os.PathLike[str], header: dict[str, Any], kind: str) -> di
     """What flowgraph wrote of itself: format, kind, document."""
     try:
         head = json.loads(header["__metadata__"][_KEY])
-        version, found = head["format"], head["kind"]
+        version, kind_of_file = head["format"], head["kind"]
         if not (isinstance(head["dtypes"], dict) and isinstance(head["document"], dict) and type(version) is int):
             raise TypeError
         json.dumps(head)  # the checksum takes it as text again, which a document nested too deep cannot become
@@ -127,8 +127,8 @@ def _head(path: str | os.PathLike[str], header: dict[str, Any], kind: str) -> di
         )
     if version < 1:
         raise SavedFileError(f"{path}: damaged, found format {excerpt(version)}, needs 1 to {FORMAT}")
-    if found != kind:
-        raise SavedFileError(f"{path}: found a {excerpt(found)}, needs a {kind}")
+    if kind_of_file != kind:
+        raise SavedFileError(f"{path}: found a {excerpt(kind_of_file)}, needs a {kind}")
     return dict(head)
 
 

@@ -227,8 +227,8 @@ def _own_array(row: Any, reader: Reader) -> Array:
     name, dtype = row["array"], dtype_of(row["dtype"])
     array = reader.array(name)
     if name in reader.taken or array.dtype != dtype:
-        found = "the array of another box" if name in reader.taken else f"an array of {array.dtype}"
-        raise SavedFileError(f"found {found} under {name!r}, needs one of its own of {dtype}")
+        what = "the array of another box" if name in reader.taken else f"an array of {array.dtype}"
+        raise SavedFileError(f"found {what} under {name!r}, needs one of its own of {dtype}")
     reader.taken.add(name)
     return array
 

@@ -76,10 +76,10 @@ class Writer:
 
     def _size(self, size: Size, name: str) -> list[Any]:
         """A polynomial; names known only in a run are counted anew, so that the same graph is written the same."""
-        for one in sorted(size.names, key=lambda name: (len(name), name)):
-            if one.startswith("?"):
-                self.unknowns.setdefault(one, f"?{len(self.unknowns)}")
-        return [[factor, *(self.unknowns.get(one, one) for one in names)] for names, factor in size.terms.items()]
+        for symbol in sorted(size.names, key=lambda name: (len(name), name)):
+            if symbol.startswith("?"):
+                self.unknowns.setdefault(symbol, f"?{len(self.unknowns)}")
+        return [[factor, *(self.unknowns.get(n, n) for n in names)] for names, factor in size.terms.items()]
 
     def _all(self, values: Any, name: str) -> list[Any]:
         return [self.value(value, name) for value in values]
@@ -139,11 +139,11 @@ class Reader:
         """A range; boxes take each of its numbers, so that those of a whole file are counted."""
         first, last, step = _list(items)
         check_numbers(items)
-        found = range(first, last, step)
-        self._in_ranges += len(found)
+        numbers = range(first, last, step)
+        self._in_ranges += len(numbers)
         if self._in_ranges > MOST_IN_RANGES:
             raise ValueError(f"found ranges of more than {MOST_IN_RANGES:,} numbers in all")
-        return found
+        return numbers
 
     def _size(self, stored: Any) -> int | Size:
         """A size; a name that is only known in a run gets a new name, as it is new in this process."""

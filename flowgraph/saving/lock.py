@@ -46,18 +46,18 @@ class Lock:
         killed: dict[str, Any] | None = None
         told, tries = False, 0
         while not create_file(self.path, own):
-            content, found = self._read()
+            content, holder = self._read()
             if content is None:
                 continue
-            if has_ended(found):
-                killed, tries = found, tries + 1
+            if has_ended(holder):
+                killed, tries = holder, tries + 1
                 if not self._remove(content):
                     self._check_tries(tries)
                 continue
             if on_wait is None:
-                raise InUseError(self._refusal(found))
+                raise InUseError(self._refusal(holder))
             if not told:
-                on_wait(self._refusal(found))
+                on_wait(self._refusal(holder))
             told = True
             time.sleep(WAIT)
         self._own = own
@@ -117,10 +117,10 @@ class Lock:
             raise InUseError(f"{self.what}: its lock cannot be removed; delete {self.path} and {self._claim}")
         time.sleep(0.01)
 
-    def _refusal(self, found: dict[str, Any]) -> str:
-        pid, since = found.get("pid"), str(found.get("since", "an unknown time"))
-        if not _is_here(found):
-            machine = str(found.get("host") or "another machine")
+    def _refusal(self, holder: dict[str, Any]) -> str:
+        pid, since = holder.get("pid"), str(holder.get("since", "an unknown time"))
+        if not _is_here(holder):
+            machine = str(holder.get("host") or "another machine")
             return (
                 f"{self.what}: process {pid} on {machine} writes it since {since}; wait for it, or choose another "
                 f"place; if that process has ended, which cannot be seen from here, delete {self.path}"
@@ -156,8 +156,8 @@ def _here() -> dict[str, str]:
     return {"host": socket.gethostname(), "machine": machine, "processes": space}
 
 
-def _is_here(found: Mapping[str, Any]) -> bool:
-    return all(found.get(name) == value for name, value in _here().items())
+def _is_here(process: Mapping[str, Any]) -> bool:
+    return all(process.get(name) == value for name, value in _here().items())
 
 
 def this_process() -> dict[str, Any]:
@@ -165,10 +165,10 @@ def this_process() -> dict[str, Any]:
     return {**_here(), "pid": os.getpid(), "born": _born(os.getpid())}
 
 
-def has_ended(found: Mapping[str, Any]) -> bool:
+def has_ended(process: Mapping[str, Any]) -> bool:
     """Whether a process is known to have ended, of which `this_process` said so much; not known of other machines."""
-    pid, born = found.get("pid"), found.get("born")
-    if not _is_here(found) or type(pid) is not int or not 0 < pid < 1 << 31:
+    pid, born = process.get("pid"), process.get("born")
+    if not _is_here(process) or type(pid) is not int or not 0 < pid < 1 << 31:
         return False
     return not _is_alive(pid) or (born is not None and _born(pid) not in (born, None))
 

@@ -173,10 +173,10 @@ def reading(path: str | os.PathLike[str]) -> Iterator[None]:
         folder = _first_there(target.parent)
         if folder != target.parent:
             problem = f"there is no folder {str(target.parent)!r}"
-            near = _near(target.parent.parts[len(folder.parts)], (one.name for one in folder.iterdir() if one.is_dir()))
+            near = _near(target.parent.parts[len(folder.parts)], (p.name for p in folder.iterdir() if p.is_dir()))
         else:
             problem = f"there is no such file in {str(folder.resolve())!r}"
-            near = _near(target.name, (one.name for one in folder.iterdir() if one.is_file()))
+            near = _near(target.name, (p.name for p in folder.iterdir() if p.is_file()))
         raise MissingPathError(f"{path}: {problem}{near or '; look at the path'}") from None
 
 

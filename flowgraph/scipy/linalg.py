@@ -8,10 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.box.vocabulary import Value
+from flowgraph.box import Value, holds_box
 from flowgraph.errors import DtypeError, install_hint
 from flowgraph.functional.custom import custom_vjp
-from flowgraph.numpy.construction import holds_box
 
 
 def sqrtm(A: Value) -> Any:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.box import Box
+from flowgraph.box import joined
 from flowgraph.box.vocabulary import Value
 from flowgraph.errors import ShapeError, UsageError
 from flowgraph.shapes.spec import shape_text
@@ -42,11 +42,11 @@ def convolve(A: Value, B: Value, axes: Axes | None = None, dot_axes: Axes | None
     >>> convolve(np.array([1.0, 2.0, 3.0]), np.array([1.0, 1.0]))
     array([1., 3., 5., 3.])
     """
-    A, B = [a if isinstance(a, Box) else np.asarray(a) for a in (A, B)]
+    A, B = map(joined, (A, B))
     if mode not in MODES:
         raise UsageError(f"convolve: found mode={mode!r}, needs one of {', '.join(MODES)}")
-    pairs = [tuple(range(A.ndim)), tuple(range(A.ndim))] if axes is None else [tuple(one) for one in axes]
-    sums = [(), ()] if dot_axes is None else [tuple(one) for one in dot_axes]
+    pairs = [tuple(range(A.ndim)), tuple(range(A.ndim))] if axes is None else [tuple(pair) for pair in axes]
+    sums = [(), ()] if dot_axes is None else [tuple(pair) for pair in dot_axes]
     _check(A, B, pairs, sums)
     a_left, b_left = [
         [i for i in range(a.ndim) if i not in (*pair, *summed)]

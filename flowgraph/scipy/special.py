@@ -10,10 +10,9 @@ from typing import Any
 import numpy as np
 
 from flowgraph import boxes
-from flowgraph.box import Box
-from flowgraph.box.vocabulary import Value
+from flowgraph.box import Box, Value, holds_box
 from flowgraph.boxes.special.scipy_special import special
-from flowgraph.numpy.construction import array, holds_box
+from flowgraph.numpy.construction import array
 
 
 def logsumexp(a: Value, axis: Value = None, b: Value = None, keepdims: bool = False, return_sign: bool = False) -> Any:
@@ -45,10 +44,10 @@ def logsumexp(a: Value, axis: Value = None, b: Value = None, keepdims: bool = Fa
     largest = np.max(np.where(factors == 0, -np.inf, terms), axis=axis, keepdims=True)
     largest = np.where(np.isfinite(largest), largest, 0.0)
     total = np.sum(factors * np.exp(np.where(factors == 0, largest, terms) - largest), axis=axis, keepdims=True)
-    found = (np.log(np.abs(total)) if return_sign else np.log(total)) + largest
+    logarithm = (np.log(np.abs(total)) if return_sign else np.log(total)) + largest
     if not keepdims:
-        found, total = np.squeeze(found, axis), np.squeeze(total, axis)
-    return (found, np.sign(total)) if return_sign else found
+        logarithm, total = np.squeeze(logarithm, axis), np.squeeze(total, axis)
+    return (logarithm, np.sign(total)) if return_sign else logarithm
 
 
 def softmax(x: Value, axis: Value = None) -> Any:

@@ -313,10 +313,10 @@ def fail_stale(study: Study) -> None:
 def agree(study: Study, record: Mapping[str, Any]) -> None:
     """What all processes of a study share; a study that was begun with something else is refused."""
     for key, value in record.items():
-        found = study.user_attrs.get(key, value)
-        if found != value:
+        stored = study.user_attrs.get(key, value)
+        if stored != value:
             raise UsageError(
-                f"search: the study {study.study_name!r} was begun with {key} = {found!r}, and now it is {value!r}; "
+                f"search: the study {study.study_name!r} was begun with {key} = {stored!r}, and now it is {value!r}; "
                 f"go on with the same, or begin another study"
             )
         if key not in study.user_attrs:

@@ -66,8 +66,8 @@ def influences(result: SearchResult) -> list[Influence]:
         return []
     order = sorted(shown, key=lambda trial: (trial.value, trial.number))
     rank = {trial.number: place for place, trial in enumerate(order)}
-    found = [_influence(name, part, shown, rank) for name, part in result.spaces[0].items()]
-    return sorted((one for one in found if one is not None), key=lambda one: one.by_chance - one.explained)
+    parts = [_influence(name, part, shown, rank) for name, part in result.spaces[0].items()]
+    return sorted((part for part in parts if part is not None), key=lambda part: part.by_chance - part.explained)
 
 
 def with_values(result: SearchResult) -> list[Trial]:
@@ -103,8 +103,8 @@ def diagnose_search(result: SearchResult) -> Diagnosis:
     if not any(trial.state == "complete" and trial.value is not None for trial in result.trials):
         reason = next((trial.reason for trial in result.trials if trial.reason), "none was run")
         return Diagnosis((Finding("Which trial was best?", "None came to its end.", f"The reason: {reason}.", False),))
-    found = (_best(result), _why(result), _margin(result), _ranges(result), _enough(result))
-    return Diagnosis(tuple(one for one in found if one is not None))
+    findings = (_best(result), _why(result), _margin(result), _ranges(result), _enough(result))
+    return Diagnosis(tuple(finding for finding in findings if finding is not None))
 
 
 def _best(result: SearchResult) -> Finding:
@@ -119,15 +119,15 @@ def _best(result: SearchResult) -> Finding:
 
 
 def _why(result: SearchResult) -> Finding | None:
-    question, found = "Why?", influences(result)
-    if not found:
+    question, strongest = "Why?", influences(result)
+    if not strongest:
         return None
     told = "; ".join(
-        f"{_words(one.name)} explains {one.explained:.0%} of the differences between trials ({one.by_chance:.0%} by "
-        f"chance), best {_range_text(one.best_group)}"
-        for one in found
+        f"{_words(part.name)} explains {part.explained:.0%} of the differences between trials ({part.by_chance:.0%} by "
+        f"chance), best {_range_text(part.best_group)}"
+        for part in strongest
     )
-    first = found[0]
+    first = strongest[0]
     if first.explained <= 2 * first.by_chance:
         return Finding(question, "No setting stands out by itself.", f"By the ranks of the trials, {told}.", None)
     return Finding(question, f"Most depends on {_words(first.name)}.", f"By the ranks of the trials, {told}.", True)
@@ -383,14 +383,14 @@ class SearchResult:
     @property
     def at_the_edge(self) -> list[str]:
         """Settings whose best value is close to an end of the first range, so that better ones may be outside."""
-        found = []
+        settings = []
         for name, part in self.spaces[0].items():
             if hasattr(part, "low") and part.high > part.low:
                 low, high, best = (part._place(n) for n in (part.low, part.high, self.best.settings[name]))
                 # 2 % of the range, as wide as the gap between 50 trials spread evenly
                 if min(best - low, high - best) < 0.02 * (high - low):
-                    found.append(name)
-        return found
+                    settings.append(name)
+        return settings
 
     @property
     def diagnosis(self) -> Diagnosis:

@@ -269,14 +269,14 @@ def _objective(train: Any, space: Space, number: int, watch: str, begun: Callabl
 def _take_up_again(trial: OptunaTrial) -> None:
     """Let the next trial of the study have the settings of an interrupted one, and its place in a grid."""
     study = trial.study
-    (found,) = (one for one in study.get_trials(deepcopy=False) if one.number == trial.number)
+    (interrupted,) = (earlier for earlier in study.get_trials(deepcopy=False) if earlier.number == trial.number)
     study.add_trial(
         optuna().trial.create_trial(
             state=optuna().trial.TrialState.WAITING,
-            params=found.params,
-            distributions=found.distributions,
-            user_attrs=found.user_attrs,
-            system_attrs={**found.system_attrs, "fixed_params": found.params},
+            params=interrupted.params,
+            distributions=interrupted.distributions,
+            user_attrs=interrupted.user_attrs,
+            system_attrs={**interrupted.system_attrs, "fixed_params": interrupted.params},
         )
     )
 
@@ -306,8 +306,8 @@ def _was_killed(process: Any) -> bool:
 
 def _round_of(trial: Any) -> int:
     """The round of a trial; 0 where a database says nothing of use."""
-    found = trial.user_attrs.get("round")
-    return found if type(found) is int and found >= 0 else 0
+    number = trial.user_attrs.get("round")
+    return number if type(number) is int and number >= 0 else 0
 
 
 def _space_of_round(study: Study, space: Space, number: int, zoom: float) -> Space:
@@ -324,7 +324,7 @@ def _space_of_round(study: Study, space: Space, number: int, zoom: float) -> Spa
 
 
 def _result(study: Study, spaces: list[Space], measure: str) -> SearchResult:
-    found = []
+    trials = []
     for trial in study.get_trials(deepcopy=False):
         state = {"COMPLETE": "complete", "PRUNED": "pruned", "FAIL": "failed"}.get(trial.state.name, "running")
         if not set(spaces[0]) <= set(trial.params):
@@ -332,8 +332,8 @@ def _result(study: Study, spaces: list[Space], measure: str) -> SearchResult:
         settings = {name: part.value_of(trial.params[name]) for name, part in spaces[0].items()}
         duration = trial.duration.total_seconds() if trial.duration else None
         attributes = trial.user_attrs
-        found.append(
+        trials.append(
             Trial(trial.number, settings, state, trial.value if state in ("complete", "pruned") else None,
                   _round_of(trial), duration, str(attributes.get("reason", "")))
         )  # fmt: skip
-    return SearchResult(found, spaces, measure)
+    return SearchResult(trials, spaces, measure)

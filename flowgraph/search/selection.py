@@ -43,15 +43,15 @@ def write_search_report(
         (f"best {result.measure}, trial {result.best.number}", f"{result.best.value:.4g}"),
         ("validation error", outcome.words(outcome.valid_error)),
         ("test error", outcome.words(outcome.test_error)),
-        ("complete, pruned, failed", " / ".join(str(states.count(one)) for one in ("complete", "pruned", "failed"))),
+        ("complete, pruned, failed", " / ".join(map(str, map(states.count, ("complete", "pruned", "failed"))))),
         ("all trials", f"{sum(trial.seconds or 0 for trial in result.trials):.1f} s"),
     ]
-    found = result.diagnosis
+    diagnosis = result.diagnosis
     links = [("best/report.html", "The report of the best network"), ("trials.csv", "Every trial as a table"),
              ("search.svg", "The picture of the search")]  # fmt: skip
     sections = [
         ("What the trials say",
-         findings_html(found.findings) + advice_html([escape(one.text) for one in found.advice])),
+         findings_html(diagnosis.findings) + advice_html([escape(advice.text) for advice in diagnosis.advice])),
         ("Trials", figure(search_picture(result, ".svg").decode(), "search", "values of the trials", _LEGEND)),
         ("Every trial", trials_table(result)),
         ("Settings of all trials", settings_section(base, without=result.spaces[0])),

@@ -74,14 +74,14 @@ def sample(spec: Spec) -> np.ndarray[Any, Any]:
     return np.broadcast_to(element, [int(size) for size in spec.shape])
 
 
-def _broadcast_size(one: int | Size, other: int | Size) -> int | Size | None:
-    if one == 1 or one == other:
+def _broadcast_size(size: int | Size, other: int | Size) -> int | Size | None:
+    if size == 1 or size == other:
         return other
     if other == 1:
-        return one
-    if not same(one, other):
+        return size
+    if not same(size, other):
         return None
-    return next((size for size in (one, other) if isinstance(size, int)), unknown())
+    return next((known for known in (size, other) if isinstance(known, int)), unknown())
 
 
 def _unknown(size: int | Size) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.box import Box
+from flowgraph.box import Box, joined
 from flowgraph.box.vocabulary import Value
 from flowgraph.errors import ShapeError, UsageError, install_hint
 from flowgraph.shapes.spec import shape_text
@@ -57,8 +57,8 @@ def logpdf(x: Value, mean: Value = None, cov: Value = 1.0, allow_singular: bool 
     columns = np.swapaxes(np.reshape(offset, (-1, mean.shape[0])), 0, 1)
     squares = np.sum(np.linalg.solve(root, columns) ** 2, axis=0)
     log_root = np.sum(np.log(np.diagonal(root)))
-    found = -squares / 2 - log_root - mean.shape[0] * LOG_ROOT_2_PI
-    return np.squeeze(np.reshape(found, offset.shape[:-1]))
+    density = -squares / 2 - log_root - mean.shape[0] * LOG_ROOT_2_PI
+    return np.squeeze(np.reshape(density, offset.shape[:-1]))
 
 
 def pdf(x: Value, mean: Value = None, cov: Value = 1.0, allow_singular: bool = False) -> Any:
@@ -92,8 +92,8 @@ def entropy(mean: Value = None, cov: Value = 1.0) -> Any:
 
 def _arguments(x: Value, mean: Value, cov: Value) -> tuple[Any, Any, Any]:
     """Points, mean and covariance matrix, with the axes that each needs."""
-    x, cov = [a if isinstance(a, Box) else np.asarray(a) for a in (x, cov)]
-    mean = None if mean is None else mean if isinstance(mean, Box) else np.asarray(mean)
+    x, cov = map(joined, (x, cov))
+    mean = None if mean is None else joined(mean)
     sizes = [a.shape[0] for a in (mean, cov) if a is not None and a.ndim]
     size = sizes[0] if sizes else 1
     mean = np.zeros(size) if mean is None else np.broadcast_to(mean, (size,)) if not mean.ndim else mean

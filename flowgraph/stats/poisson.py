@@ -28,8 +28,8 @@ def logpmf(k: Value, mu: Value, loc: Value = 0) -> Any:
     mu = positive(mu, closed=True)
     none = (count < 0) | (np.floor(count) != count)
     inner = np.where(none, 0, count)
-    found = special().xlogy(inner, mu) - special().gammaln(inner + 1.0) - mu
-    return np.where(none & ~np.isnan(found), -math.inf, found)
+    density = special().xlogy(inner, mu) - special().gammaln(inner + 1.0) - mu
+    return np.where(none & ~np.isnan(density), -math.inf, density)
 
 
 def pmf(k: Value, mu: Value, loc: Value = 0) -> Any:
@@ -40,5 +40,5 @@ def pmf(k: Value, mu: Value, loc: Value = 0) -> Any:
 def cdf(k: Value, mu: Value, loc: Value = 0) -> Any:
     """Probability of a count up to k, differentiable with respect to mu only."""
     count = np.floor(read(k) - read(loc))
-    found = special().gammaincc(np.where(count < 0, 0.0, count) + 1.0, positive(mu, closed=True))
-    return np.where((count < 0) & ~np.isnan(found), 0.0, found)
+    probability = special().gammaincc(np.where(count < 0, 0.0, count) + 1.0, positive(mu, closed=True))
+    return np.where((count < 0) & ~np.isnan(probability), 0.0, probability)

@@ -45,5 +45,5 @@ def on_support(density: Callable[[Any], Any], z: Value, low: float, high: float,
     `inner` is any value in the support; it stands for those outside, so that no gradient of theirs is NaN.
     """
     outside = (z < low) | (z > high)
-    found = density(np.where(outside, inner, z))
-    return np.where(outside & ~np.isnan(found), -math.inf, found)
+    value = density(np.where(outside, inner, z))
+    return np.where(outside & ~np.isnan(value), -math.inf, value)

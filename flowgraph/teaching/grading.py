@@ -17,27 +17,27 @@ from flowgraph.teaching.exercises import Exercise
 from flowgraph.teaching.exercises import exercise as exercise_of
 
 
-def hint_of_shape(name: str, found: tuple[int, ...], wanted: tuple[int, ...]) -> str:
+def hint_of_shape(name: str, shape: tuple[int, ...], wanted: tuple[int, ...]) -> str:
     """A hint about a gradient of a wrong shape.
 
     >>> print(hint_of_shape("W", (2, 3), (3, 2)))
     its shape is (2, 3) and must be that of W, (3, 2): a transpose is missing, or one too many
     """
-    text = f"its shape is {found} and must be that of {name}, {wanted}"
-    if len(found) == 2 and found == wanted[::-1]:
+    text = f"its shape is {shape} and must be that of {name}, {wanted}"
+    if len(shape) == 2 and shape == wanted[::-1]:
         return f"{text}: a transpose is missing, or one too many"
-    if found and found == (1, *wanted):
+    if shape and shape == (1, *wanted):
         return f"{text}: an axis of length 1 is left over"
-    if found and found[1:] == wanted:
+    if shape and shape[1:] == wanted:
         return f"{text}: a sum over the batch is missing, since every example reads the same {name}"
-    if not found:
+    if not shape:
         return f"{text}: a sum is too many, each element of {name} has a slope of its own"
     return text
 
 
 def hint_of_error(error: Exception, arrays: Mapping[str, Any]) -> str:
     """What to look for where bprop does not run to its end."""
-    shapes = ", ".join(f"{name} {np.shape(one)}" for name, one in arrays.items())
+    shapes = ", ".join(f"{name} {np.shape(array)}" for name, array in arrays.items())
     text = f"bprop stops with {type(error).__name__}: {error}. The shapes are {shapes}"
     if "matmul" in str(error):
         return f"{text}; the inner sizes of a product do not fit: a transpose is missing, or the order is wrong"
@@ -147,8 +147,8 @@ def _functions(answer: Any, task: Exercise, example: Any) -> tuple[Callable[...,
     """The fprop and the bprop that are asked about: of a Box class its own, of a function the given fprop and it."""
     if inspect.isclass(answer) and issubclass(answer, Box):
         children = [
-            Parameter(one, name=name) if one.dtype.kind == "f" else one
-            for name, one in zip(task.inputs, example, strict=True)
+            Parameter(array, name=name) if array.dtype.kind == "f" else array
+            for name, array in zip(task.inputs, example, strict=True)
         ]
         if not answer.has_bprop:
             raise UsageError(f"teaching: found {answer.__name__} without a bprop, needs one to grade")
@@ -198,15 +198,15 @@ def _findings(report: Report, task: Exercise, bprop: Callable[..., Any], example
 
 def _hint(number: int, task: Exercise, given: Any, arguments: tuple[Any, ...]) -> str:
     """A hint about the gradient of one input: from its shape, or from the numbers of a known mistake."""
-    found, wanted = given[number], task.solution(*arguments)[number]
+    answered, wanted = given[number], task.solution(*arguments)[number]
     if wanted is None:
         return ""
-    if found is None:
+    if answered is None:
         return f"None says that the loss does not depend on {task.inputs[number]}, but it does"
-    if np.shape(found) != np.shape(wanted):
-        return hint_of_shape(task.inputs[number], np.shape(found), np.shape(wanted))
+    if np.shape(answered) != np.shape(wanted):
+        return hint_of_shape(task.inputs[number], np.shape(answered), np.shape(wanted))
     for mistake in task.mistakes():
         wrong = mistake.bprop(*arguments)[number]
-        if wrong is not None and np.allclose(wrong, found) and not np.allclose(wrong, wanted):
+        if wrong is not None and np.allclose(wrong, answered) and not np.allclose(wrong, wanted):
             return mistake.hint
     return ""

@@ -57,9 +57,9 @@ class Check:
             try:
                 self.on_case(case)
             except Exception as error:  # whatever a fprop or bprop raises fails the check
-                found = str(error) if isinstance(error, AssertionError) else f"{case}: {type(error).__name__}: {error}"
+                text = str(error) if isinstance(error, AssertionError) else f"{case}: {type(error).__name__}: {error}"
                 raise BoxContractError(
-                    f"{box_class.__name__}: fails {self.name}\n  found: {found.strip()}\n  needs: {self.needed}"
+                    f"{box_class.__name__}: fails {self.name}\n  found: {text.strip()}\n  needs: {self.needed}"
                     f"{_what_to_declare(case)}"
                 ) from error
 

@@ -33,9 +33,9 @@ def shape_and_dtype_as_built(case: Case) -> None:
         for spec, value in zip(box.outputs, parts(box.fprop(*cast.children)), strict=True):
             require(value.dtype == spec.dtype, f"{case}: dtype {value.dtype}, built with {spec.dtype}")
             require(len(spec.shape) == value.ndim, f"{case}: shape {value.shape}, built with {spec.shape}")
-            for size, found in zip(spec.shape, value.shape, strict=True):
+            for size, actual in zip(spec.shape, value.shape, strict=True):
                 known = not isinstance(size, Size) or not size.unknown
-                require(size == found or not known, f"{case}: shape {value.shape}, built with {spec.shape}")
+                require(size == actual or not known, f"{case}: shape {value.shape}, built with {spec.shape}")
 
 
 def one_gradient_per_child(case: Case) -> None:
@@ -77,8 +77,8 @@ def pure(case: Case) -> None:
         grad = seeds(first)
         for array in parts(grad):
             array.setflags(write=False)
-        one, two = box.bprop(grad, first, *children), box.bprop(grad, first, *children)
-        for a, b in zip(one, two, strict=True):
+        first_sent, two = box.bprop(grad, first, *children), box.bprop(grad, first, *children)
+        for a, b in zip(first_sent, two, strict=True):
             same = (a is None and b is None) or np.array_equal(a, b)
             require(same, f"{case}: bprop gives other bits the second time")
     for array, original in zip(children, case.children, strict=True):

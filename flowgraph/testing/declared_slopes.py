@@ -37,9 +37,9 @@ def saturation_as_declared(case: Case) -> None:
         return
     with np.errstate(all="ignore"):
         slopes = [_grads(moved, 1)[0] for moved in _filled(case, (-1e3, 1e3))]
-    flat = any(np.all(is_flat(case.box, one)) for one in slopes)
-    found = ", ".join(f"{float(np.max(np.abs(one), initial=0)):.3g}" for one in slopes)
-    require(flat, f"{case}: declares saturates = {case.cls.saturates!r}, has the slopes {found} at -1000 and 1000")
+    flat = any(np.all(is_flat(case.box, slope)) for slope in slopes)
+    listed = ", ".join(f"{float(np.max(np.abs(slope), initial=0)):.3g}" for slope in slopes)
+    require(flat, f"{case}: declares saturates = {case.cls.saturates!r}, has the slopes {listed} at -1000 and 1000")
 
 
 def _require_finite(case: Case) -> None:
@@ -47,9 +47,9 @@ def _require_finite(case: Case) -> None:
     for moved in _filled(case, (0.0, -1.0, 1.0, 30.0, -30.0)):
         box = moved.box
         if all(box.slopes_of(i) in FINITE for i in case.floats):
-            found = (*parts(moved.value), *_grads(moved, 1))
-            finite = all(np.all(np.isfinite(one)) for one in found)
-            require(finite, f"{case}: declares finite slopes, gives {found} at {_numbers(moved)}")
+            results = (*parts(moved.value), *_grads(moved, 1))
+            finite = all(np.all(np.isfinite(result)) for result in results)
+            require(finite, f"{case}: declares finite slopes, gives {results} at {_numbers(moved)}")
 
 
 def _require_zeros(case: Case) -> None:

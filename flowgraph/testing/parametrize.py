@@ -98,8 +98,8 @@ def box_classes(boxes: Boxes) -> list[type[Box]]:
     for inside in pkgutil.walk_packages(getattr(package, "__path__", ()), f"{name}."):
         if not inside.name.endswith(".__main__"):
             importlib.import_module(inside.name)
-    found = [cls for cls in registry.values() if f"{cls.__module__}.".startswith(f"{name}.")]
-    found = [cls for cls in found if cls.examples is not None and not issubclass(cls, Leaf)]
-    if not found:
+    classes = [cls for cls in registry.values() if f"{cls.__module__}.".startswith(f"{name}.")]
+    classes = [cls for cls in classes if cls.examples is not None and not issubclass(cls, Leaf)]
+    if not classes:
         raise UsageError(f"parametrize_with_checks: found no Box subclass in {name}, needs one or more")
-    return found
+    return classes

@@ -34,12 +34,12 @@ def gradient_graph_equals_bprop(case: Case) -> None:
     seed = seeds(case.box.fprop(*case.children))
     arrays: dict[Box, Any] = dict(zip([*box.children, *grads], [*case.children, *parts(seed)], strict=True))
     built = gradients(outputs_of(box), wrt, grads)
-    called = [one for one in Graph(*built) if isinstance(one, BpropOf)]
+    called = [node for node in Graph(*built) if isinstance(node, BpropOf)]
     require(not called, f"{case}: its bprop does not run on boxes: {called[0].why if called else ''}")
     graph = Graph(*built)
     run = graph.fprop({leaf: arrays[leaf] for leaf in graph.inputs})
-    for one, needed in zip(built, grads_of(case, seed), strict=True):
-        assert_same(run[one], needed, case, "gradient graph")
+    for gradient, needed in zip(built, grads_of(case, seed), strict=True):
+        assert_same(run[gradient], needed, case, "gradient graph")
 
 
 def second_derivative(case: Case) -> None:
@@ -49,10 +49,10 @@ def second_derivative(case: Case) -> None:
     seed = seeds(case.box.fprop(*case.children))
     rng = np.random.default_rng(5)
     weights = [draw(rng, case.children[i]) for i in case.floats]
-    found = _second_order_grads(case, seed, weights)
+    second = _second_order_grads(case, seed, weights)
     for place, i in enumerate(case.floats):
         direction = draw(rng, case.children[i])
-        analytic = 0.0 if found[place] is None else float(product(found[place], direction))
+        analytic = 0.0 if second[place] is None else float(product(second[place], direction))
         # of first derivatives in double: the steps are near the cube root of eps, which leaves about ten digits
         coarse, fine = (_difference(case, i, direction, step, seed, weights) for step in (2e-4, 1e-4))
         numeric = (4 * fine - coarse) / 3
@@ -67,15 +67,15 @@ def _second_order_grads(case: Case, seed: Value, weights: list[Any]) -> list[Any
     """The gradients of Σ weight · gradient by each child, from the graph; None if there is no path to the child."""
     box, wrt, sent = symbolic(case)
     total: Any = 0.0
-    for one, weight in zip(gradients(outputs_of(box), wrt, sent), weights, strict=True):
-        total = total + sum_of(np.real(one * np.conjugate(weight)))
+    for gradient, weight in zip(gradients(outputs_of(box), wrt, sent), weights, strict=True):
+        total = total + sum_of(np.real(gradient * np.conjugate(weight)))
     graph = Graph(total)
     feeds: dict[Box, Any] = {leaf: case.children[i] for i, leaf in zip(case.floats, wrt, strict=True)}
     feeds |= dict(zip(sent, parts(seed), strict=True))
     run = graph.fprop({leaf: a for leaf, a in feeds.items() if leaf in graph})
     reached = [leaf for leaf in (*wrt, *sent) if leaf in graph]
-    found = run.bprop(wrt=reached, unused="zeros") if reached else None
-    return [found[leaf] if found is not None and leaf in graph else None for leaf in wrt]
+    second = run.bprop(wrt=reached, unused="zeros") if reached else None
+    return [second[leaf] if second is not None and leaf in graph else None for leaf in wrt]
 
 
 def _difference(case: Case, i: int, direction: Value, step: float, seed: Value, weights: list[Any]) -> float:

@@ -100,10 +100,10 @@ def linear_in_grad(case: Case) -> None:
         joined = tuple(function(a, b) for a, b in zip(parts(g), parts(k), strict=True))
         return joined if isinstance(value, tuple) else joined[0]
 
-    for one, two, both, scaled, zero in zip(
+    for first, two, both, scaled, zero in zip(
         grads_of(case, g), grads_of(case, k), grads_of(case, combined(lambda a, b: 3 * a - b)),
         grads_of(case, combined(lambda a, b: a * 1024)), grads_of(case, combined(lambda a, b: 0 * a)), strict=True,
     ):  # fmt: skip
-        assert_same(both, 3 * one - two, case, "bprop(3g - k)")
-        assert_same(scaled, 1024 * one, case, "bprop(1024 g)", 1e-13)
+        assert_same(both, 3 * first - two, case, "bprop(3g - k)")
+        assert_same(scaled, 1024 * first, case, "bprop(1024 g)", 1e-13)
         require(not np.any(zero), f"{case}: bprop(0) is not 0")

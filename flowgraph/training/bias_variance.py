@@ -32,34 +32,34 @@ from flowgraph.training.settings import read_count, read_number, strict_keywords
 GREEN = "#009E73"
 
 
-def decomposition_picture(found: BiasVariance, suffix: str, label: str, log: bool) -> bytes:
+def decomposition_picture(result: BiasVariance, suffix: str, label: str, log: bool) -> bytes:
     """The picture as a file of this suffix; bands are a standard error wide on both sides, the best is marked."""
-    numbers = all(isinstance(row.setting, int | float) and not isinstance(row.setting, bool) for row in found)
-    places: list[Any] = [row.setting if numbers else i for i, row in enumerate(found)]
+    numbers = all(isinstance(row.setting, int | float) and not isinstance(row.setting, bool) for row in result)
+    places: list[Any] = [row.setting if numbers else i for i, row in enumerate(result)]
 
     def draw(figure: Any) -> None:
         axes = figure.subplots()
         for name, colour in (("squared bias", BLUE), ("variance", VERMILION), ("error", GREEN)):
-            _draw_curve(axes, found, places, name, colour)
-        best = places[found.rows.index(found.best)]
-        axes.axvline(best, color=GREY, linestyle=":", label=f"smallest error: {plain(found.best.setting)}")
+            _draw_curve(axes, result, places, name, colour)
+        best = places[result.rows.index(result.best)]
+        axes.axvline(best, color=GREY, linestyle=":", label=f"smallest error: {plain(result.best.setting)}")
         axes.set(xlabel=plain(label), ylabel="squared error", xscale="log" if log and numbers else "linear")
         axes.set_ylim(0)
         if not numbers:
             every = -(-len(places) // MOST_LABELS)
-            axes.set_xticks(places[::every], [plain(row.setting) for row in found][::every])
+            axes.set_xticks(places[::every], [plain(row.setting) for row in result][::every])
         axes.legend(frameon=False)
         bare(axes)
 
     return picture((6.2, 4), draw, suffix)
 
 
-def _draw_curve(axes: Any, found: BiasVariance, places: list[Any], name: str, colour: str) -> None:
+def _draw_curve(axes: Any, result: BiasVariance, places: list[Any], name: str, colour: str) -> None:
     key = name.replace(" ", "_")
-    values = [getattr(row, key) for row in found]
-    spread = [row.uncertainty[key] for row in found]
-    lower = [value - one for value, one in zip(values, spread, strict=True)]
-    upper = [value + one for value, one in zip(values, spread, strict=True)]
+    values = [getattr(row, key) for row in result]
+    spread = [row.uncertainty[key] for row in result]
+    lower = [value - error for value, error in zip(values, spread, strict=True)]
+    upper = [value + error for value, error in zip(values, spread, strict=True)]
     marks: dict[str, Any] = {"marker": "o", "markersize": 4} if len(places) <= MOST_POINTS else {}
     axes.plot(places, values, color=colour, label=name, **marks)
     axes.fill_between(places, lower, upper, color=colour, alpha=0.2, linewidth=0)
@@ -292,15 +292,15 @@ def _training_set(training: Any, generator: np.random.Generator) -> tuple[Array,
 
 
 def _predicted(predict: Predict, x: Array, truth: Array, setting: object) -> Array:
-    found = np.asarray(predict(x), float)
-    if found.shape != truth.shape:
+    predictions = np.asarray(predict(x), float)
+    if predictions.shape != truth.shape:
         raise UsageError(
-            f"bias_variance: found predictions of shape {found.shape} for the setting {setting!r}, but the truth has "
-            f"{truth.shape}; labels become rows of probabilities with np.eye(classes)[labels]"
+            f"bias_variance: found predictions of shape {predictions.shape} for the setting {setting!r}, but the truth "
+            f"has {truth.shape}; labels become rows of probabilities with np.eye(classes)[labels]"
         )
-    if not np.all(np.isfinite(found)):
+    if not np.all(np.isfinite(predictions)):
         raise UsageError(f"bias_variance: found predictions that are not finite for the setting {setting!r}")
-    return found
+    return predictions
 
 
 def _decomposed(setting: object, predictions: Array, truth: Array, noise: float | None) -> Decomposition:

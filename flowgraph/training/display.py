@@ -61,7 +61,7 @@ def picture(
 
 def write_picture(path: str | os.PathLike[str], content: Callable[[str], bytes]) -> Path:
     """Write a picture, whose content is made for the suffix of its file; another suffix is refused."""
-    suffix = by_suffix("plot", path, {one: one for one in (".svg", ".png", ".pdf")})
+    suffix = by_suffix("plot", path, {kind: kind for kind in (".svg", ".png", ".pdf")})
     return ShownFile(replace_file(path, content(suffix)))
 
 
@@ -164,9 +164,9 @@ def history_picture(history: Any, suffix: str, *, width: float = 7.0, log: bool 
 
 def _panels(history: Any) -> dict[str, dict[str, list[Any]]]:
     """What each part of the picture shows: name of the axis, curves by name."""
-    found = {measure: curves for measure in MEASURES if (curves := history.shown(measure))}
+    panels = {measure: curves for measure in MEASURES if (curves := history.shown(measure))}
     norms = {c.removeprefix("gradient_norm "): history[c] for c in history.columns if c.startswith("gradient_norm ")}
-    return found | ({"gradient norm": norms} if norms else {})
+    return panels | ({"gradient norm": norms} if norms else {})
 
 
 def _draw(axes: Any, history: Any, label: str, curves: dict[str, list[Any]]) -> None:

@@ -64,15 +64,15 @@ def find_stopping(given: EarlyStopping | int | None, problem: Problem, validated
             f"fit: found early_stopping={given!r} without validation data, by which it would stop; needs valid=, "
             f"examples or the share of the data to hold out, 0.1"
         )
-    found = given
-    if not isinstance(found, EarlyStopping):
-        found = EarlyStopping(SETTINGS["patience"].read("fit", "early_stopping", given))
-    if found.watch not in problem.evaluated.by_name():
+    chosen = given
+    if not isinstance(chosen, EarlyStopping):
+        chosen = EarlyStopping(SETTINGS["patience"].read("fit", "early_stopping", given))
+    if chosen.watch not in problem.evaluated.by_name():
         raise UsageError(
-            f"fit: found {found} for an objective without one loss of classes, which has no error; watch 'objective' "
+            f"fit: found {chosen} for an objective without one loss of classes, which has no error; watch 'objective' "
             f"or 'loss', or say what the error is, fg.Problem(objective, error=...)"
         )
-    return found
+    return chosen
 
 
 class Lookout:
@@ -88,14 +88,14 @@ class Lookout:
 
     def see(self, epoch: Epoch, read: Callable[[], Mapping[str, Array]]) -> None:
         """Take note of an epoch; the parameters are read if it is the best."""
-        found = epoch.valid(self.settings.watch)
-        if found is None:
+        measured = epoch.valid(self.settings.watch)
+        if measured is None:
             return
-        if found < self.best:
-            self.best, self.best_epoch = found, epoch.number
+        if measured < self.best:
+            self.best, self.best_epoch = measured, epoch.number
             self.parameters = {name: np.array(value) for name, value in read().items()}
-        if found < self.reference - self.settings.minimum_improvement:
-            self.reference, self.waited = found, 0
+        if measured < self.reference - self.settings.minimum_improvement:
+            self.reference, self.waited = measured, 0
         else:
             self.waited += 1
 

@@ -79,8 +79,8 @@ class Evaluator:
 
     def __call__(self, data: object) -> tuple[float, float | None]:
         """Loss and error, None where there is no error to speak of."""
-        found = self.measure(data)
-        return found["loss"], found.get("error")
+        measures = self.measure(data)
+        return measures["loss"], measures.get("error")
 
     def measure(self, data: object, *, seed: int = 0) -> dict[str, float]:
         """The objective, the loss and the error, averaged over examples.
@@ -133,19 +133,19 @@ SCORES = ("y_score", "y_proba", "y_prob", "pred_decision")
 def read_metrics(given: Any) -> dict[str, Metric]:
     """Metrics by name: of a dict, or of functions, which have names."""
     if isinstance(given, Mapping):
-        found = dict(given)
+        metrics = dict(given)
     else:
         listed = [given] if callable(given) else list(given)
-        found = {getattr(one, "__name__", type(one).__name__): one for one in listed}
-        if len(found) < len(listed):
+        metrics = {getattr(metric, "__name__", type(metric).__name__): metric for metric in listed}
+        if len(metrics) < len(listed):
             raise UsageError("metrics: found two of one name; give them names, {'name': function}")
-    for name, one in found.items():
-        if not isinstance(name, str) or not callable(one):
+    for name, metric in metrics.items():
+        if not isinstance(name, str) or not callable(metric):
             raise UsageError(
-                f"metrics: found {name!r}: {one!r}, needs functions of (targets, predictions), such as "
+                f"metrics: found {name!r}: {metric!r}, needs functions of (targets, predictions), such as "
                 f"sklearn.metrics.f1_score, or a dict of names to them"
             )
-    return found
+    return metrics
 
 
 class Metrics:

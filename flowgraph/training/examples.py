@@ -97,9 +97,9 @@ def read_examples(
         sample_weight = by_box.pop(weights, sample_weight)
     missing = [graph.names[box] for box in problem.inputs if box not in by_box and box is not weights]
     if missing or not problem.inputs:
-        found = ", ".join(graph.names[box] for box in by_box) or "nothing"
+        names = ", ".join(graph.names[box] for box in by_box) or "nothing"
         needed = ", ".join(missing) or "an objective with an input, which examples can be given to"
-        raise FeedError(f"fit: found {found} in the {what} data, needs {needed}")
+        raise FeedError(f"fit: found {names} in the {what} data, needs {needed}")
     arrays = {box: _read(graph.names[box], box, value) for box, value in by_box.items()}
     count = _count_of(graph, arrays, what)
     if weights is not None:
@@ -112,9 +112,9 @@ def _count_of(graph: Graph, arrays: Mapping[Box, Array], what: str) -> int:
     """The number of examples, of which every array has as many."""
     lengths = {graph.names[box]: len(array) if array.ndim else 0 for box, array in arrays.items()}
     if len(set(lengths.values())) != 1 or 0 in lengths.values():
-        found = ", ".join(f"{length} in {name!r}" for name, length in lengths.items())
+        counts = ", ".join(f"{length} in {name!r}" for name, length in lengths.items())
         raise FeedError(
-            f"fit: found {found} in the {what} data; needs the same number of examples, 1 or more, for each"
+            f"fit: found {counts} in the {what} data; needs the same number of examples, 1 or more, for each"
         )
     return next(iter(lengths.values()))
 
@@ -166,10 +166,10 @@ def parted(train: object, valid: object) -> tuple[Any, Any]:
     return train, valid
 
 
-def _is_data(one: object) -> bool:
+def _is_data(data: object) -> bool:
     """Whether this is data by itself: a dict, examples, or a pair of arrays."""
-    pair = isinstance(one, tuple | list) and len(one) == 2 and all(map(_has_axes, one))
-    return isinstance(one, Mapping) or (hasattr(one, "x") and hasattr(one, "y")) or (pair and isinstance(one, tuple))
+    pair = isinstance(data, tuple) and len(data) == 2 and all(map(_has_axes, data))
+    return pair or isinstance(data, Mapping) or (hasattr(data, "x") and hasattr(data, "y"))
 
 
 def _has_axes(part: Any) -> bool:
@@ -357,7 +357,7 @@ class Nothing:
 def is_stream(data: object) -> bool:
     """Whether data are no arrays but something that gives batches: a function, an iterator, a loader."""
     known = isinstance(data, Mapping | tuple | list | str | np.ndarray | Fed) or hasattr(data, "__array__")
-    parted = any(hasattr(data, one) and hasattr(data, other) for one, other in (("x", "y"), ("train", "valid")))
+    parted = any(hasattr(data, name) and hasattr(data, other) for name, other in (("x", "y"), ("train", "valid")))
     return not known and not parted and (isinstance(data, Iterable) or callable(data)) and not isinstance(data, type)
 
 

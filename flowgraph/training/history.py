@@ -81,16 +81,16 @@ class Diagnosis:
     @property
     def advice(self) -> tuple[Advice, ...]:
         """What to try next, the most urgent first, each once."""
-        return tuple(dict.fromkeys(one for finding in self.findings for one in finding.advice))
+        return tuple(dict.fromkeys(advice for finding in self.findings for advice in finding.advice))
 
     def __iter__(self) -> Iterator[Finding]:
         return iter(self.findings)
 
     def __str__(self) -> str:
-        return "\n".join([*map(str, self.findings), *(f"Try: {one.text}." for one in self.advice)])
+        return "\n".join([*map(str, self.findings), *(f"Try: {advice.text}." for advice in self.advice)])
 
     def _repr_html_(self) -> str:
-        return findings_html(self.findings) + advice_html([text(one.text) for one in self.advice])
+        return findings_html(self.findings) + advice_html([text(advice.text) for advice in self.advice])
 
 
 def findings_html(findings: Sequence[Finding]) -> str:
@@ -119,8 +119,8 @@ def diagnose(history: History) -> Diagnosis:
     broken = curves.diverged()
     if broken is not None:
         return Diagnosis((broken,))
-    found = (curves.convergence(), curves.fitting(), curves.smoothness(), curves.layers())
-    return Diagnosis(tuple(one for one in found if one is not None))
+    findings = (curves.convergence(), curves.fitting(), curves.smoothness(), curves.layers())
+    return Diagnosis(tuple(finding for finding in findings if finding is not None))
 
 
 class _Curves:
@@ -144,7 +144,7 @@ class _Curves:
         """A curve that is no number, or that did not fall at all."""
         bad = [
             epoch.number for epoch in self.history
-            if not all(math.isfinite(one) for one in (epoch.train_objective, epoch.valid_objective) if one is not None)
+            if not all(math.isfinite(n) for n in (epoch.train_objective, epoch.valid_objective) if n is not None)
         ]  # fmt: skip
         if bad:
             evidence = f"The objective is no finite number from epoch {bad[0]} on."
@@ -341,8 +341,8 @@ class Epoch:
         """
         if measure not in MEASURES:
             raise UsageError(f"Epoch: found the measure {measure!r}, needs one of {', '.join(map(repr, MEASURES))}")
-        found: float | None = getattr(self, f"valid_{measure}")
-        return found
+        value: float | None = getattr(self, f"valid_{measure}")
+        return value
 
     def row(self) -> dict[str, Any]:
         """The epoch as a record; each metric and the gradient norm of each layer has a column of its own.

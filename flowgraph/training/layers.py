@@ -31,7 +31,7 @@ class Layer:
     @property
     def parameters(self) -> list[Parameter]:
         """The parameters that are trained."""
-        return [one for one in vars(self).values() if isinstance(one, Parameter)]
+        return [attribute for attribute in vars(self).values() if isinstance(attribute, Parameter)]
 
     @contextmanager
     def _built(self, x: Value, axes: int | None = None) -> Iterator[None]:
@@ -405,10 +405,10 @@ class MultiHeadAttention(Layer):
             raise UsageError(f"MultiHeadAttention: found heads={heads}, needs a divisor of size={size}")
         self.size, self.heads = size, heads
         generator, width, bound = read_generator("MultiHeadAttention", rng), size // heads, glorot_bound(size, size)
-        for one in "qkv":
+        for letter in "qkv":
             W = uniform(generator, bound, (size, heads, width), dtype)
-            setattr(self, f"W{one}", Parameter(W, name=f"W{one}"))
-            setattr(self, f"b{one}", Parameter(np.zeros((heads, 1, width), dtype), name=f"b{one}"))
+            setattr(self, f"W{letter}", Parameter(W, name=f"W{letter}"))
+            setattr(self, f"b{letter}", Parameter(np.zeros((heads, 1, width), dtype), name=f"b{letter}"))
         self.Wo = Parameter(uniform(generator, bound, (heads, width, size), dtype), name="Wo")
         self.bo = Parameter(np.zeros(size, dtype), name="bo")
 
@@ -416,8 +416,8 @@ class MultiHeadAttention(Layer):
         """The output, (N, T, size), for queries from x; keys are x, and values are the keys, unless given."""
         keys = x if keys is None else keys
         values = keys if values is None else values
-        for one in (x, keys, values):
-            self._check(one)
+        for sequence in (x, keys, values):
+            self._check(sequence)
         with self._built(x, 3):
             q, k, v = (self._part(name, box) for name, box in (("q", x), ("k", keys), ("v", values)))
             scores = q @ np.swapaxes(k, -1, -2) / math.sqrt(self.size // self.heads)

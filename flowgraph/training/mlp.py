@@ -281,10 +281,10 @@ def _named(box: Box, name: str, child: Box) -> Any:
 
 
 def _sizes(sizes: Any) -> tuple[int, ...]:
-    found = _listed(sizes, 1)
-    if len(found) < 2 or not all(isinstance(n, int | np.integer) and not isinstance(n, bool) and n > 0 for n in found):
-        raise UsageError(f"MLP: found sizes {list(found)}, needs two numbers or more, each 1 or more, [784, 128, 10]")
-    return tuple(int(size) for size in found)
+    given = _listed(sizes, 1)
+    if len(given) < 2 or not all(isinstance(n, int | np.integer) and not isinstance(n, bool) and n > 0 for n in given):
+        raise UsageError(f"MLP: found sizes {list(given)}, needs two numbers or more, each 1 or more, [784, 128, 10]")
+    return tuple(int(size) for size in given)
 
 
 def _listed(given: Any, count: int) -> tuple[Any, ...]:
@@ -301,7 +301,7 @@ def _activations(given: object, hidden: int) -> tuple[Callable[[Any], Any], ...]
     listed = _listed(given, hidden)
     if len(listed) != hidden:
         raise UsageError(f"MLP: found {len(listed)} activations in hidden={given!r}, but {hidden} hidden layers")
-    return tuple(_function("hidden", one, HIDDEN) for one in listed)
+    return tuple(_function("hidden", activation, HIDDEN) for activation in listed)
 
 
 def _function(what: str, given: object, known: Mapping[str, Callable[[Any], Any]]) -> Callable[[Any], Any]:

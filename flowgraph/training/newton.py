@@ -381,7 +381,7 @@ def lbfgs(
         done.append(Step(len(done) + 1, float(intermediate_result.fun), latest[1]))
 
     options = {"maxiter": steps, "maxfun": 20 * steps, "maxcor": memory, "gtol": tolerance, "ftol": 0.0}
-    found = minimize(evaluate, flat.read(), jac=True, method="L-BFGS-B", callback=note, options=options)
-    flat.write(found.x)
-    norm = float(np.linalg.norm(found.jac))
-    return Minimum(float(found.fun), norm, bool(found.success), str(found.message).strip().lower(), tuple(done))
+    minimum = minimize(evaluate, flat.read(), jac=True, method="L-BFGS-B", callback=note, options=options)
+    flat.write(minimum.x)
+    norm = float(np.linalg.norm(minimum.jac))
+    return Minimum(float(minimum.fun), norm, bool(minimum.success), str(minimum.message).strip().lower(), tuple(done))

@@ -116,8 +116,8 @@ def check_data(problem: Problem, examples: Fed) -> Finding:
     for box, array in examples.arrays.items():
         place = _not_finite(array)
         if place is not None:
-            found = f"{array[tuple(place)]} in {problem.graph.names[box]!r} at {where(place)}"
-            return Finding("data", False, found, "remove the example or fill in the value", True)
+            evidence = f"{array[tuple(place)]} in {problem.graph.names[box]!r} at {where(place)}"
+            return Finding("data", False, evidence, "remove the example or fill in the value", True)
     told = f"{len(examples)} examples, all finite"
     for loss in class_losses(problem):
         labels = _labels(loss, examples)
@@ -166,19 +166,19 @@ def _check_labels(name: str, labels: Array, classes: Any) -> Finding | None:
     wrong = (labels < 0) | (labels >= classes)
     if wrong.any():
         place = np.argwhere(wrong)[0]
-        found = f"label {labels[tuple(place)]} in {name!r} at {where(place)}, but the model has {classes} outputs"
+        evidence = f"label {labels[tuple(place)]} in {name!r} at {where(place)}, but the model has {classes} outputs"
         return Finding(
-            "data", False, found, f"labels go from 0 to {classes - 1}; count them so, or give the model more", True
+            "data", False, evidence, f"labels go from 0 to {classes - 1}; count them so, or give the model more", True
         )
     present = np.unique(labels)
     if len(present) == 1:
-        found = f"every label in {name!r} is {present[0]}"
-        return Finding("data", False, found, "there is nothing to tell apart; look at how the labels were read")
+        evidence = f"every label in {name!r} is {present[0]}"
+        return Finding("data", False, evidence, "there is nothing to tell apart; look at how the labels were read")
     if len(present) < classes:
         missing = sorted(set(range(classes)) - set(present.tolist()))
-        found = f"no example of class {', '.join(map(str, missing[:5]))}{' ...' * (len(missing) > 5)} in {name!r}"
+        evidence = f"no example of class {', '.join(map(str, missing[:5]))}{' ...' * (len(missing) > 5)} in {name!r}"
         return Finding(
-            "data", False, found, "split the data so that each class is in it, or give the model fewer outputs"
+            "data", False, evidence, "split the data so that each class is in it, or give the model fewer outputs"
         )
     return None
 
@@ -214,8 +214,8 @@ def check_gradients(problem: Problem, run: Run) -> Finding:
         grads = run.bprop(wrt=problem.parameters, unused="zeros")
     for parameter in grads.wrt:
         if not np.isfinite(grads[parameter]).all():
-            found = f"that of {run.graph.names[parameter]!r} is not finite"
-            return Finding("gradients", False, found, f"{run.explain_nan()}", True)
+            evidence = f"that of {run.graph.names[parameter]!r} is not finite"
+            return Finding("gradients", False, evidence, f"{run.explain_nan()}", True)
     return Finding("gradients", True, "finite")
 
 
@@ -230,9 +230,9 @@ def check_units(run: Run) -> Finding | None:
         # at the start of the networks above at most 8 % of the units and 56 % of the values (of ReLU) are flat
         if stuck > 0.5 or flat.mean() > 0.9:
             share = f"{stuck:.0%} of the units" if stuck > 0.5 else f"{flat.mean():.0%} of the values"
-            found = f"{share} of {run.graph.names[box]!r} are {box.saturates}: {_flat(box)}"
+            evidence = f"{share} of {run.graph.names[box]!r} are {box.saturates}: {_flat(box)}"
             advice = "scale the inputs to mean 0 and size 1, draw smaller weights, or take a leaky activation"
-            return Finding("units", False, found, advice)
+            return Finding("units", False, evidence, advice)
     count = f"{len(layers)} layer{'s' * (len(layers) != 1)}"
     return Finding("units", True, f"none dead or saturated in {count}") if layers else None
 
@@ -308,9 +308,9 @@ class _Descent:
     def step(self, number: int) -> None:
         """One update from all examples; the number fixes what dropout draws."""
         grads = self.objective.fprop(self.feeds, seed=number).bprop(wrt=self.parameters)
-        found = self.rule.fprop(grad=self.flat.join([grads[parameter] for parameter in self.parameters]))
+        stepped = self.rule.fprop(grad=self.flat.join([grads[parameter] for parameter in self.parameters]))
         for parameter, box in self.updates.items():
-            parameter.value = found[box]
+            parameter.value = stepped[box]
         self.flat.write(self.theta.value)
 
 

@@ -50,7 +50,7 @@ def with_weights(objective: Box, weights: Input | None, losses: Collection[Box] 
 
 
 def weighted(losses: Any, weights: Any) -> Any:
-    """What there is of each example times the weight of the example, along the first axis."""
+    """The losses of the examples times their weights, along the first axis."""
     if not losses.shape:
         raise UsageError(
             f"sample_weight: found {losses.title}, one number for all examples, which cannot be weighted; needs one "
@@ -62,8 +62,8 @@ def weighted(losses: Any, weights: Any) -> Any:
 
 def weights_like(objective: Box, losses: Collection[Box] = ()) -> Input:
     """An input for the weights of examples, one per example of the first loss of an objective."""
-    found = [box for box in losses_in(Graph(objective), losses) if box.shape]
-    size, dtype = (found[0].shape[0], found[0].dtype) if found else ("N", np.dtype(float))
+    shaped = [box for box in losses_in(Graph(objective), losses) if box.shape]
+    size, dtype = (shaped[0].shape[0], shaped[0].dtype) if shaped else ("N", np.dtype(float))
     return Input(NAME, shape=(size,), dtype=dtype)
 
 
@@ -97,7 +97,7 @@ class Measures(NamedTuple):
         return self if penalty is None else self._replace(objective=self.objective + penalty)
 
     def by_name(self) -> dict[str, Box]:
-        """Those that there are."""
+        """The measures that there are, by name."""
         return {name: box for name, box in self._asdict().items() if box is not None}
 
 
@@ -131,24 +131,24 @@ def _without_regularizers(graph: Graph) -> Box:
         kept: list[Any] = [left.get(child, child) for child in box.children if every or child in varying]
         if len(kept) < len(box.children):
             left[box] = -kept[0] if isinstance(box, Subtract) and box.children[0] not in varying else kept[0]
-        elif any(one is not child for one, child in zip(kept, box.children, strict=True)):
+        elif any(child is not child for child, child in zip(kept, box.children, strict=True)):
             left[box] = box.with_children(*kept)
     return left.get(objective, objective)
 
 
 def _in_the_sum(graph: Graph, varying: set[Box]) -> list[Box]:
     """The sums and multiples of sums, of what varies with the inputs, that the objective is made of; children first."""
-    found = {box for box in graph.outputs if box in varying}
+    inside = {box for box in graph.outputs if box in varying}
     for box in reversed(graph.boxes):
-        if box not in found:
+        if box not in inside:
             continue
         if isinstance(box, SUMS):
-            found.update(child for child in box.children if child in varying)
+            inside.update(child for child in box.children if child in varying)
         elif isinstance(box, Multiply | Divide):
             factors = [child for child in box.children if child in varying]
             if len(factors) == 1 and (isinstance(box, Multiply) or factors[0] is box.children[0]):
-                found.update(factors)
-    return [box for box in graph.boxes if box in found and isinstance(box, (*SUMS, Multiply, Divide))]
+                inside.update(factors)
+    return [box for box in graph.boxes if box in inside and isinstance(box, (*SUMS, Multiply, Divide))]
 
 
 def _error(losses: Box, weights: Box | None) -> Any:
@@ -331,8 +331,8 @@ class Problem:
 def _scalar(what: str, box: Box) -> Box:
     """A box that is one number, to minimise or to show."""
     if not isinstance(box, Box) or box.shape != () or box.dtype.kind != "f":
-        found = box.title if isinstance(box, Box) else type(box).__name__
-        raise UsageError(f"Problem: found {found} as {_AS[what]}, needs a scalar box of floats; fg.mean makes one")
+        described = box.title if isinstance(box, Box) else type(box).__name__
+        raise UsageError(f"Problem: found {described} as {_AS[what]}, needs a scalar box of floats; fg.mean makes one")
     return box
 
 

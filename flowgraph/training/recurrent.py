@@ -66,7 +66,7 @@ class _Recurrent(Layer):
             return stacked.named("h")
 
     def _shown(self, state: Value) -> Any:
-        """What of a state is the output of the layer."""
+        """The part of a state that is the output of the layer."""
         return state
 
     def _zeros(self, h: Value) -> Any:
@@ -186,10 +186,10 @@ class LSTM(_Recurrent):
 
     def _check_state(self, state: Value) -> None:
         if not isinstance(state, tuple | list) or len(state) != 2:
-            found = (
+            described = (
                 f"shape {shape_text(np.shape(state))}" if isinstance(state, Box | np.ndarray) else type(state).__name__
             )
-            raise ShapeError(f"LSTM: found {found} as the state, needs a pair (h_0, c_0), each (N, {self.hidden})")
+            raise ShapeError(f"LSTM: found {described} as the state, needs a pair (h_0, c_0), each (N, {self.hidden})")
         for name, part in zip(("h_0", "c_0"), state, strict=True):
             self._check_part(name, part)
 

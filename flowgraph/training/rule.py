@@ -34,7 +34,7 @@ class Lookups(NamedTuple):
 
 def lookups_in(grad: Box) -> Lookups:
     """The terms that a gradient is made of by what leaves zeros zero: sums, multiples, limits of each number."""
-    found = Lookups([], [], set())
+    lookups = Lookups([], [], set())
     seen: set[Box] = set()
     stack = [grad]
     while stack:
@@ -46,12 +46,12 @@ def lookups_in(grad: Box) -> Lookups:
         if inner is not None:
             stack += reversed(inner)
             if len(inner) > 1:
-                found.sums.add(box)
+                lookups.sums.add(box)
         elif isinstance(box, IndexAdd) and _rows_added_to(box) is not None:
-            found.of_rows.append(box)
+            lookups.of_rows.append(box)
         else:
-            found.others.append(box)
-    return found
+            lookups.others.append(box)
+    return lookups
 
 
 def _terms(box: Box) -> list[Box] | None:
@@ -78,7 +78,7 @@ def _limits_no_zero(box: Box, limit: Box) -> bool:
 def _row_numbers(box: Index | IndexAdd, indices: Sequence[Box]) -> Box | None:
     """The numbers of the rows that an index names; None where it names anything but whole rows."""
     first, *further = box.index or (None,)
-    if any(one is not Ellipsis and one != slice(None) for one in further):
+    if any(entry is not Ellipsis and entry != slice(None) for entry in further):
         return None
     if isinstance(first, int | np.integer):
         return Constant(np.array(first))
@@ -216,7 +216,7 @@ class Rule:
         for setting in fields(self):
             set_frozen(self, setting.name, self.read(setting.name, getattr(self, setting.name)))
 
-    def read(self, setting: str, found: object) -> Any:
+    def read(self, setting: str, value: object) -> Any:
         """Check one setting of the rule and return it as it is kept.
 
         Parameters
@@ -236,7 +236,7 @@ class Rule:
         UsageError
             If the value is not allowed.
         """
-        return read_number(self.name, setting, found, low=0, below=1)
+        return read_number(self.name, setting, value, low=0, below=1)
 
     @property
     def name(self) -> str:
@@ -289,7 +289,7 @@ class Rule:
             If a parameter is complex and the rule squares gradients, or if the rule is lazy and there is no table of
             which rows are looked up, or one that is read in another way too.
         """
-        found: Updates = {}
+        updates: Updates = {}
         tables = self._looked_up(grads)
         counts: dict[Any, Any] = {}
         for parameter, grad in grads.items():
@@ -301,24 +301,24 @@ class Rule:
             own = rate if rate.dtype == parameter.dtype else rate.astype(parameter.dtype)
             if self.counts_steps and parameter.dtype not in counts:
                 counter = Parameter(np.zeros((), parameter.dtype), name=f"steps_{parameter.dtype}")
-                counts[parameter.dtype] = found[counter] = counter + 1
+                counts[parameter.dtype] = updates[counter] = counter + 1
             changed = self.change(parameter, grad, own, counts.get(parameter.dtype))
-            found.update(at_rows(changed, tables[parameter]) if parameter in tables else changed)
-        return found
+            updates.update(at_rows(changed, tables[parameter]) if parameter in tables else changed)
+        return updates
 
     def _looked_up(self, grads: Mapping[Parameter, Box]) -> dict[Parameter, Lookups]:
         """The lookups of each table of which no row but theirs is to move."""
         if not self.is_lazy and not self.rests_without_gradient:
             return {}
-        found = {parameter: lookups_in(grad) for parameter, grad in grads.items()}
-        tables = {parameter: one for parameter, one in found.items() if one.of_rows}
+        of_grads = {parameter: lookups_in(grad) for parameter, grad in grads.items()}
+        tables = {parameter: lookups for parameter, lookups in of_grads.items() if lookups.of_rows}
         if self.is_lazy:
             for parameter, lookups in tables.items():
                 if lookups.others:
                     raise other_use(self.name, parameter, lookups, grads)
             if not tables:
                 raise no_table(self.name, grads)
-        return {parameter: one for parameter, one in tables.items() if not one.others}
+        return {parameter: lookups for parameter, lookups in tables.items() if not lookups.others}
 
     def change(self, parameter: Parameter, grad: Value, rate: Value, count: Value) -> Updates:
         """The new values of one parameter and of its state; every rule overrides it.
@@ -393,16 +393,16 @@ class LazyRule(Rule):
         """Whether `lazy` was asked for."""
         return self.lazy
 
-    def read(self, setting: str, found: object) -> Any:
+    def read(self, setting: str, value: object) -> Any:
         """Check one setting; `lazy` is True or False."""
         if setting != "lazy":
-            return super().read(setting, found)
-        if not isinstance(found, bool | np.bool_):
-            raise UsageError(f"{self.name}: found lazy={found!r}, needs True or False")
-        return bool(found)
+            return super().read(setting, value)
+        if not isinstance(value, bool | np.bool_):
+            raise UsageError(f"{self.name}: found lazy={value!r}, needs True or False")
+        return bool(value)
 
     def __repr__(self) -> str:
-        shown = [f"{one.name}={getattr(self, one.name)!r}" for one in fields(self) if one.name != "lazy"]
+        shown = [f"{part.name}={getattr(self, part.name)!r}" for part in fields(self) if part.name != "lazy"]
         return f"{self.name}({', '.join([*shown, *['lazy=True'] * self.lazy])})"
 
 
@@ -426,11 +426,11 @@ class OnWeights(Rule):
         """A copy of the rule that acts on these parameters."""
         return replace(self, parameters=weights)
 
-    def read(self, setting: str, found: object) -> Any:
+    def read(self, setting: str, value: object) -> Any:
         """Check one setting; `parameters` becomes a list without repetitions."""
         if setting != "parameters":
-            return super().read(setting, found)
-        return None if found is None else _read_parameters(self.name, found)
+            return super().read(setting, value)
+        return None if value is None else _read_parameters(self.name, value)
 
     def updates(self, grads: Mapping[Parameter, Any], rate: Value) -> Updates:
         """The new values by the rule, whose decay or penalty acts on weights only.
@@ -470,10 +470,10 @@ class OnWeights(Rule):
         return self.strength > 0 and self.parameters is not None and parameter in self.parameters
 
 
-def _read_parameters(who: str, found: object) -> Boxes:
-    listed = [found] if isinstance(found, Parameter) else found
-    if not isinstance(listed, Sequence) or not all(isinstance(one, Parameter) for one in listed):
-        raise UsageError(f"{who}: found parameters={found!r}, needs a list of parameters, [W1, W2] or mlp.weights")
+def _read_parameters(who: str, value: object) -> Boxes:
+    listed = [value] if isinstance(value, Parameter) else value
+    if not isinstance(listed, Sequence) or not all(isinstance(parameter, Parameter) for parameter in listed):
+        raise UsageError(f"{who}: found parameters={value!r}, needs a list of parameters, [W1, W2] or mlp.weights")
     if not listed:
         raise UsageError(f"{who}: found parameters=[], on which it would not act at all; leave them out, or name some")
     return Boxes(dict.fromkeys(listed))

@@ -284,11 +284,11 @@ class AdamW(Adam, OnWeights):
 
     def change(self, parameter: Parameter, grad: Value, rate: Value, count: Value) -> Updates:
         """The step of Adam, and for a weight also − α λ theta, with the decay λ."""
-        found = super().change(parameter, grad, rate, count)
+        updates = super().change(parameter, grad, rate, count)
         if self.acts_on(parameter):
-            moved: Any = found[parameter]
-            found[parameter] = moved - (rate * self.decay) * parameter
-        return found
+            moved: Any = updates[parameter]
+            updates[parameter] = moved - (rate * self.decay) * parameter
+        return updates
 
 
 RuleName: TypeAlias = Literal["sgd", "momentum", "nesterov", "rmsprop", "adagrad", "adam", "adamw"]
@@ -360,27 +360,27 @@ class Proximal(OnWeights):
         """l1 · Σ |W|, None while it acts on nothing."""
         return self.l1 * L1(*self.parameters) if self.strength > 0 and self.parameters else None
 
-    def read(self, setting: str, found: object) -> Any:
+    def read(self, setting: str, value: object) -> Any:
         """Check one setting: l1 at least 0, and a rule with a fixed gain (SGD, Momentum or Nesterov)."""
         if setting == "l1":
-            return read_number(self.name, setting, found, low=0)
+            return read_number(self.name, setting, value, low=0)
         if setting != "rule":
-            return super().read(setting, found)
-        if not isinstance(found, Rule) or found.gain is None:
-            what = found.name if isinstance(found, Rule) else repr(found)
+            return super().read(setting, value)
+        if not isinstance(value, Rule) or value.gain is None:
+            what = value.name if isinstance(value, Rule) else repr(value)
             raise UsageError(
                 f"Proximal: found the rule {what}, whose steps have no fixed rate; needs SGD, Momentum or Nesterov"
             )
-        return found
+        return value
 
     def change(self, parameter: Parameter, grad: Value, rate: Value, count: Value) -> Updates:
         """The step of the rule, then for a weight soft thresholding: sign(theta) max(|theta| − α l1 gain, 0)."""
-        found = self.rule.change(parameter, grad, rate, count)
+        updates = self.rule.change(parameter, grad, rate, count)
         if self.acts_on(parameter):
-            moved: Any = found[parameter]
+            moved: Any = updates[parameter]
             threshold = rate * (self.l1 * (self.rule.gain or 1.0))
-            found[parameter] = moved - np.minimum(np.maximum(moved, -threshold), threshold)
-        return found
+            updates[parameter] = moved - np.minimum(np.maximum(moved, -threshold), threshold)
+        return updates
 
 
 @strict_settings
@@ -448,13 +448,13 @@ class Clipped(Rule):
         """The same clipping around the inner rule for a model with these weights."""
         return replace(self, rule=self.rule.of_weights(weights))
 
-    def read(self, setting: str, found: object) -> Any:
+    def read(self, setting: str, value: object) -> Any:
         """Check one setting: a bound above 0, or a rule."""
         if setting != "rule":
-            return None if found is None else read_number(self.name, setting, found, above=0)
-        if not isinstance(found, Rule):
-            raise UsageError(f"Clipped: found rule={found!r}, needs a rule, fg.Adam()")
-        return found
+            return None if value is None else read_number(self.name, setting, value, above=0)
+        if not isinstance(value, Rule):
+            raise UsageError(f"Clipped: found rule={value!r}, needs a rule, fg.Adam()")
+        return value
 
     def updates(self, grads: Mapping[Parameter, Any], rate: Value) -> Updates:
         """The new values by the inner rule, from clipped gradients."""

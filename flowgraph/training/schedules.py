@@ -68,19 +68,19 @@ class Schedule:
 
         Source: Larochelle, Training neural networks, "convergence conditions" (Robbins-Monro).
         """
-        found = self.conditions()
-        if warn and not found:
+        conditions = self.conditions()
+        if warn and not conditions:
             missing = []
-            if not found.sum_is_infinite:
+            if not conditions.sum_is_infinite:
                 missing.append("the sum of its rates is finite, so that training may stop short of a minimum")
-            if not found.squares_are_finite:
+            if not conditions.squares_are_finite:
                 missing.append("the sum of their squares is infinite, so that the steps never settle")
             warnings.warn(
                 f"{self}: {' and '.join(missing)}; InverseTime and Power meet both conditions",
                 ConvergenceWarning,
                 stacklevel=2,
             )
-        return found
+        return conditions
 
 
 @strict_settings
@@ -159,7 +159,7 @@ class FixedFirst(Schedule):
         return self.alpha if t <= self.updates else self.then.rate(t - self.updates)
 
     def conditions(self) -> Convergence:
-        """Those of the schedule that follows."""
+        """The conditions of the schedule that follows."""
         return self.then.conditions()
 
 
@@ -209,7 +209,7 @@ class Cosine(Schedule):
         return _along_cosine(self.alpha, self.lowest, done)
 
     def conditions(self) -> Convergence:
-        """Those of the constant `lowest`, or of 0."""
+        """The conditions of a constant rate: the `lowest`, or 0."""
         return Convergence(self.lowest > 0, self.lowest == 0)
 
 
@@ -245,7 +245,7 @@ class OneCycle(Schedule):
         return _along_cosine(self.alpha, float(self.lowest or 0), (done - top) / (end - top))
 
     def conditions(self) -> Convergence:
-        """Those of the constant `lowest`, or of 0."""
+        """The conditions of a constant rate: the `lowest`, or 0."""
         return Convergence(bool(self.lowest), not self.lowest)
 
 
@@ -269,7 +269,7 @@ class WarmUp(Schedule):
         return self.then.rate(1) * t / self.updates if t <= self.updates else self.then.rate(t - self.updates)
 
     def conditions(self) -> Convergence:
-        """Those of the schedule that follows."""
+        """The conditions of the schedule that follows."""
         return self.then.conditions()
 
 
@@ -287,10 +287,10 @@ def _along_cosine(first: float, last: float, done: float) -> float:
 
 def _up_to(name: str, rate: Any, alpha: float) -> float:
     """A rate of a cycle, at most the largest one."""
-    found = read_number("OneCycle", name, rate, low=0)
-    if found > alpha:
-        raise UsageError(f"OneCycle: found {name}={found}, needs 0 to alpha={alpha}")
-    return found
+    checked = read_number("OneCycle", name, rate, low=0)
+    if checked > alpha:
+        raise UsageError(f"OneCycle: found {name}={checked}, needs 0 to alpha={alpha}")
+    return checked
 
 
 def _follows(schedule: FixedFirst | WarmUp) -> None:

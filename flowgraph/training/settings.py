@@ -25,7 +25,7 @@ Rng: TypeAlias = int | np.integer[Any] | np.random.Generator | None
 def read_number(
     who: str,
     name: str,
-    found: Any,
+    value: Any,
     *,
     low: float = -math.inf,
     above: float = -math.inf,
@@ -36,8 +36,8 @@ def read_number(
 
     `otherwise` says what else may be given.
     """
-    legal = isinstance(found, Real) and not isinstance(found, bool)
-    number: Any = found
+    legal = isinstance(value, Real) and not isinstance(value, bool)
+    number: Any = value
     if not legal or not (number >= low and above < number < below and abs(number) <= sys.float_info.max):
         bounds = [
             text
@@ -48,15 +48,15 @@ def read_number(
             )
             if given
         ]
-        raise UsageError(f"{who}: found {name}={found!r}, needs a number {' and '.join(bounds)}".rstrip() + otherwise)
-    return float(found)
+        raise UsageError(f"{who}: found {name}={value!r}, needs a number {' and '.join(bounds)}".rstrip() + otherwise)
+    return float(value)
 
 
-def read_count(who: str, name: str, found: object, *, low: int = 1, otherwise: str = "") -> int:
+def read_count(who: str, name: str, value: object, *, low: int = 1, otherwise: str = "") -> int:
     """A Python integer, from `low` on; `otherwise` says what else may be given."""
-    if not isinstance(found, Integral) or isinstance(found, bool) or found < low:
-        raise UsageError(f"{who}: found {name}={found!r}, needs a whole number from {low} on{otherwise}")
-    return int(found)
+    if not isinstance(value, Integral) or isinstance(value, bool) or value < low:
+        raise UsageError(f"{who}: found {name}={value!r}, needs a whole number from {low} on{otherwise}")
+    return int(value)
 
 
 def read_generator(who: str, rng: Rng) -> np.random.Generator:
@@ -68,9 +68,9 @@ def read_generator(who: str, rng: Rng) -> np.random.Generator:
     raise UsageError(f"{who}: found rng={rng!r}, needs a seed, a whole number from 0 on, or a NumPy generator")
 
 
-def is_rate(found: object) -> bool:
+def is_rate(value: object) -> bool:
     """Whether this is a number from 0 up to, not including, 1."""
-    return isinstance(found, Real) and not isinstance(found, bool) and 0 <= float(found) < 1
+    return isinstance(value, Real) and not isinstance(value, bool) and 0 <= float(value) < 1
 
 
 @dataclass(frozen=True)
@@ -86,14 +86,14 @@ class Number:
     whole: bool = False
     none: str = ""
 
-    def read(self, who: str, name: str, found: Any) -> Any:
+    def read(self, who: str, name: str, value: Any) -> Any:
         """The number of Python, or None."""
-        if found is None and self.none:
+        if value is None and self.none:
             return None
         otherwise = f", or None {self.none}" * bool(self.none)
         if self.whole:
-            return read_count(who, name, found, low=int(self.low), otherwise=otherwise)
-        return read_number(who, name, found, low=self.low, above=self.above, below=self.below, otherwise=otherwise)
+            return read_count(who, name, value, low=int(self.low), otherwise=otherwise)
+        return read_number(who, name, value, low=self.low, above=self.above, below=self.below, otherwise=otherwise)
 
 
 @dataclass(frozen=True)
@@ -102,11 +102,11 @@ class OneOf:
 
     words: tuple[str, ...]
 
-    def read(self, who: str, name: str, found: Any) -> str:
+    def read(self, who: str, name: str, value: Any) -> str:
         """The word itself."""
-        if not isinstance(found, str) or found not in self.words:
-            raise UsageError(f"{who}: found {name}={found!r}, needs one of {', '.join(self.words)}")
-        return found
+        if not isinstance(value, str) or value not in self.words:
+            raise UsageError(f"{who}: found {name}={value!r}, needs one of {', '.join(self.words)}")
+        return value
 
 
 SETTINGS: Mapping[str, Any] = {
@@ -128,9 +128,9 @@ SETTINGS: Mapping[str, Any] = {
 """What the settings of a training may be, whoever takes them: `fg.fit`, a trainer, an experiment, a command."""
 
 
-def read_setting(who: str, name: str, found: Any) -> Any:
+def read_setting(who: str, name: str, value: Any) -> Any:
     """A setting of a training as it is kept; `who` was given it under that name."""
-    return SETTINGS[name].read(who, name, found)
+    return SETTINGS[name].read(who, name, value)
 
 
 @functools.cache
@@ -139,7 +139,7 @@ def kinds_of(settings: Any) -> dict[str, Any]:
 
     Other annotations are not evaluated: those of a user's own schedule may name what is known to a type checker alone.
     """
-    found: dict[str, Any] = {}
+    kinds: dict[str, Any] = {}
     for field in fields(settings):
         hint: Any = field.type
         if isinstance(hint, str) and hint.startswith("Annotated["):
@@ -147,8 +147,8 @@ def kinds_of(settings: Any) -> dict[str, Any]:
             annotated = SimpleNamespace(__annotations__={field.name: hint})
             known = vars(sys.modules[owners[-1].__module__])
             hint = get_type_hints(annotated, known, include_extras=True)[field.name]
-        found.update((field.name, kind) for kind in getattr(hint, "__metadata__", ()) if hasattr(kind, "read"))
-    return found
+        kinds.update((field.name, kind) for kind in getattr(hint, "__metadata__", ()) if hasattr(kind, "read"))
+    return kinds
 
 
 def read_fields(settings: object, who: str | None = None) -> None:
@@ -207,19 +207,19 @@ def _strict(function: Callable[P, R], known: Collection[str], who: Callable[[Any
     return call
 
 
-def unknown_keyword(who: str, found: str, known: Collection[str]) -> UsageError:
+def unknown_keyword(who: str, keyword: str, known: Collection[str]) -> UsageError:
     """The error for a keyword that is none of those known."""
-    near = nearest(found, known)
+    near = nearest(keyword, known)
     every = " or ".join(f"{name}=" for name in near) or f"one of {', '.join(f'{name}=' for name in known) or 'none'}"
-    note = "" if near or found not in NOTES else f"; {NOTES[found]}"
-    return UsageError(f"{who}: found the keyword {found}=, which it does not take; needs {every}{note}")
+    note = "" if near or keyword not in NOTES else f"; {NOTES[keyword]}"
+    return UsageError(f"{who}: found the keyword {keyword}=, which it does not take; needs {every}{note}")
 
 
-def nearest(found: str, known: Collection[str]) -> list[str]:
+def nearest(keyword: str, known: Collection[str]) -> list[str]:
     """Known names similar to a name, the most likely first: by another framework's term, then by spelling."""
-    words = [name for name in ELSEWHERE.get(found.lower(), ()) if name in known]
+    words = [name for name in ELSEWHERE.get(keyword.lower(), ()) if name in known]
     plain = {name.replace("_", "").lower(): name for name in known}
-    spelt = get_close_matches(found.replace("_", "").lower(), plain, n=3, cutoff=0.5)
+    spelt = get_close_matches(keyword.replace("_", "").lower(), plain, n=3, cutoff=0.5)
     return words[:1] or [plain[name] for name in spelt]
 
 

@@ -33,17 +33,17 @@ def check_record(record: Any) -> None:
         raise ValueError(f"found {record['epoch']} epochs, but a history of {len(record['history'])}")
 
 
-def _check_fields(what: str, found: object, needed: Mapping[str, Callable[[Any], bool]]) -> None:
-    if not isinstance(found, dict):
-        raise ValueError(f"found {what} as {type(found).__name__}")
-    strange = found.keys() - needed.keys() if needed is _EPOCH else ()
+def _check_fields(what: str, record: object, needed: Mapping[str, Callable[[Any], bool]]) -> None:
+    if not isinstance(record, dict):
+        raise ValueError(f"found {what} as {type(record).__name__}")
+    strange = record.keys() - needed.keys() if needed is _EPOCH else ()
     if strange:
         raise ValueError(f"found {next(iter(strange))!r} in {what}")
     for name, fits in needed.items():
-        if name == "metrics" and name not in found:
+        if name == "metrics" and name not in record:
             continue
-        if name not in found or not fits(found[name]):
-            raise ValueError(f"found {name}={found.get(name)!r} in {what}")
+        if name not in record or not fits(record[name]):
+            raise ValueError(f"found {name}={record.get(name)!r} in {what}")
 
 
 def _count(value: Any) -> bool:
@@ -99,12 +99,12 @@ class State(NamedTuple):
     record: dict[str, Any]
 
 
-def read_state(found: object) -> State:
+def read_state(state: object) -> State:
     """The state, refused where it is none."""
-    if not isinstance(found, State):
-        what = type(found).__name__
+    if not isinstance(state, State):
+        what = type(state).__name__
         raise UsageError(f"restore: found {what} as the state, needs trainer.state() or load_checkpoint(path)")
-    return found
+    return state
 
 
 def check_identity(record: Mapping[str, Any], identity: Mapping[str, Any]) -> None:
@@ -138,9 +138,9 @@ def check_progress(record: Mapping[str, Any], sums: Mapping[str, Mapping[str, An
 def check_arrays(arrays: Mapping[str, Array], owned: Mapping[str, Parameter]) -> None:
     """Refuse arrays that are not those of the parameters of a trainer."""
     for name, parameter in owned.items():
-        found = arrays.get(name)
-        if found is None or found.shape != parameter.shape or found.dtype != parameter.dtype:
-            what = "no array" if found is None else f"{found.dtype} of shape {found.shape}"
+        array = arrays.get(name)
+        if array is None or array.shape != parameter.shape or array.dtype != parameter.dtype:
+            what = "no array" if array is None else f"{array.dtype} of shape {array.shape}"
             raise FeedError(
                 f"restore: found {what} for {name!r}, needs {parameter.dtype} of shape {parameter.shape}; "
                 f"the state belongs to another model or rule"
@@ -170,8 +170,8 @@ def check_fingerprints(written: object, own: Mapping[str, str | None]) -> None:
     """Refuse a state from a file that was written in a training of another objective or of other data."""
     if not isinstance(written, dict):
         raise UsageError(f"resume: found {FINGERPRINTS}={written!r} in the checkpoint, needs a dict of checksums")
-    for what, found in own.items():
-        if found != written.get(what):
+    for what, fingerprint in own.items():
+        if fingerprint != written.get(what):
             raise UsageError(
                 f"resume: the checkpoint was written in a training with another {what}; give the trainer what it had "
                 f"then, in the same order, or start anew without the checkpoint"

@@ -119,14 +119,14 @@ class Interruption:
 @contextmanager
 def interruption() -> Iterator[Interruption]:
     """Ctrl-C is noted, not raised; in a thread, or under a handler of the user's own, it stays as it was."""
-    found = Interruption()
+    noted = Interruption()
     before = signal.getsignal(signal.SIGINT)
     if threading.current_thread() is not threading.main_thread() or before is not signal.default_int_handler:
-        yield found
+        yield noted
         return
-    signal.signal(signal.SIGINT, found.handle)
+    signal.signal(signal.SIGINT, noted.handle)
     try:
-        yield found
+        yield noted
     finally:
         signal.signal(signal.SIGINT, before)
 
@@ -435,16 +435,16 @@ class Trainer(Picklable):
 
     def _measured(self) -> dict[str, Any]:
         """The measures of the steps of this epoch, and those of the validation examples; metrics of these if any."""
-        found: dict[str, Any] = {f"train_{name}": total / self.position for name, total in self._sums.items()}
+        measures: dict[str, Any] = {f"train_{name}": total / self.position for name, total in self._sums.items()}
         if self._evaluator is not None:
             seed = (self.seed << 40) + DRAWS_OF_EVALUATION + (self.epoch << 20)
             measured = self._evaluator.measure(self.valid, seed=seed)
-            found |= {f"valid_{name}": value for name, value in measured.items()}
+            measures |= {f"valid_{name}": value for name, value in measured.items()}
         examples, part = (self.train, "train") if self.valid is None else (self.valid, "valid")
         if self._metrics is not None and examples is not None:
             measured = self._metrics.measure(examples)
-            found["metrics"] = {f"{part}_{name}": value for name, value in measured.items()}
-        return found
+            measures["metrics"] = {f"{part}_{name}": value for name, value in measured.items()}
+        return measures
 
     def run(self, epochs: int, callbacks: Sequence[Any] = ()) -> History:
         """Train until `epochs` epochs are complete or training is stopped; then the model gets its best parameters.

@@ -40,9 +40,9 @@ def weights_of(graph: Graph, parameters: Iterable[Parameter], who: str) -> list[
     A parameter that is only added to such things is a bias. One that enters in another way (a divisor, an exponent,
     the exponential of it as a factor) is neither, and refused with a request to name the weights.
     """
-    found = uses(graph, parameters)
-    weights = [parameter for parameter, one in found.items() if one.use is Use.FACTOR]
-    for parameter, (use, box) in found.items():
+    use_of = uses(graph, parameters)
+    weights = [parameter for parameter, usage in use_of.items() if usage.use is Use.FACTOR]
+    for parameter, (use, box) in use_of.items():
         if use is Use.UNCLEAR and box is not None:
             known = ", ".join(graph.names[weight] for weight in weights) or "W"
             raise UsageError(
@@ -51,7 +51,7 @@ def weights_of(graph: Graph, parameters: Iterable[Parameter], who: str) -> list[
                 f"  built at {box.built_at}"
             )
     if not weights:
-        names = ", ".join(graph.names[parameter] for parameter in found)
+        names = ", ".join(graph.names[parameter] for parameter in use_of)
         raise UsageError(
             f"{who}: found no weights in the objective, none of its parameters ({names}) is a factor of a product "
             f"with something that depends on the inputs; needs parameters=[...], those to act on, or a rule that "
@@ -67,8 +67,8 @@ def uses(graph: Graph, parameters: Iterable[Parameter]) -> dict[Parameter, Found
     of them. Where such a box meets one that depends on an input, in a box above both, the parameter is a term if the
     local gradient is not made of the other child; if it is, a factor where it is not made of the parameter too.
     """
-    found = {parameter: Found(Use.ADDED, None) for parameter in parameters}
-    carried: dict[Box, dict[Parameter, bool]] = {parameter: {parameter: True} for parameter in found}
+    use_of = {parameter: Found(Use.ADDED, None) for parameter in parameters}
+    carried: dict[Box, dict[Parameter, bool]] = {parameter: {parameter: True} for parameter in use_of}
     varying: set[Box] = set(graph.inputs)
     for box in graph.boxes:
         read = [child for place, child in enumerate(box.children) if not reads_shape_only(box, place)]
@@ -83,15 +83,15 @@ def uses(graph: Graph, parameters: Iterable[Parameter]) -> dict[Parameter, Found
             if needed is None:
                 continue
             for parameter, linear in parts.items():
-                linear = linear and not any(parameter in carried.get(one, ()) for one in needed)
+                linear = linear and not any(parameter in carried.get(factor, ()) for factor in needed)
                 if not varies:
                     own = carried.setdefault(box, {})
                     own[parameter] = own.get(parameter, True) and linear
                     continue
-                product = any(one in varying for one in needed)
+                product = any(factor in varying for factor in needed)
                 use = Use.ADDED if not product else Use.FACTOR if linear else Use.UNCLEAR
-                found[parameter] = max(found[parameter], Found(use, box), key=lambda one: one.use)
-    return found
+                use_of[parameter] = max(use_of[parameter], Found(use, box), key=lambda usage: usage.use)
+    return use_of
 
 
 def local_dependence(box: Box, child: Box) -> set[Box] | None:
@@ -101,13 +101,13 @@ def local_dependence(box: Box, child: Box) -> set[Box] | None:
     gradient is made of the box's own value, or where the bprop runs on arrays only.
     """
     wanted = tuple(
-        (place, place) for place, one in enumerate(box.children) if one is child and box.differentiable_wrt[place]
+        (place, place) for place, other in enumerate(box.children) if other is child and box.differentiable_wrt[place]
     )
     if not wanted:
         return None
     bprop = box.bprop if box.has_bprop else derived_bprop(box)
     if box.takes_needs:
-        bprop = partial(bprop, needs=tuple(one is child for one in box.children))
+        bprop = partial(bprop, needs=tuple(other is child for other in box.children))
     step = on_boxes(step_of(box, 0, bprop, tuple, wanted), False)
     arriving = tuple(Input(f"arriving{i}", shape=s.shape, dtype=s.dtype) for i, s in enumerate(box.outputs))
     parts = step.bprop(arriving if len(arriving) > 1 else arriving[0], box, *box.children)
@@ -116,21 +116,21 @@ def local_dependence(box: Box, child: Box) -> set[Box] | None:
 
 
 def _reached(parts: Iterable[Any], ends: Collection[Box]) -> set[Box]:
-    """Those of the ends that boxes read for their values."""
-    found: set[Box] = set()
+    """Those of `ends` whose values, not only their shapes, the parts depend on."""
+    reached: set[Box] = set()
     seen: set[Box] = set()
     stack = list(parts)
     while stack:
-        one = stack.pop()
-        if isinstance(one, tuple):
-            stack += one
-        elif isinstance(one, Box) and one not in seen:
-            seen.add(one)
-            if one in ends:
-                found.add(one)
+        part = stack.pop()
+        if isinstance(part, tuple):
+            stack += part
+        elif isinstance(part, Box) and part not in seen:
+            seen.add(part)
+            if part in ends:
+                reached.add(part)
             else:
-                stack += [child for place, child in enumerate(one.children) if not reads_shape_only(one, place)]
-    return found
+                stack += [child for place, child in enumerate(part.children) if not reads_shape_only(part, place)]
+    return reached
 
 
 def reads_shape_only(box: Box, place: int) -> bool:

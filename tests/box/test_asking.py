@@ -28,7 +28,6 @@ CALLS = {
     "math.sin": lambda x: math.sin(x[0]),
     "math.atan2": lambda x: math.atan2(x[0], 1),
     "complex": lambda x: complex(x[0]),
-    "a list beside a box": lambda x: x * [x[0], 1.0, 2.0],
 }
 
 

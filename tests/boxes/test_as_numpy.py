@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import warnings
 
 import numpy as np
@@ -11,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import flowgraph as fg
+import flowgraph.numpy as fnp
 from flowgraph.box.numpy_dispatch import implemented
 from flowgraph.errors import DtypeError, FlowgraphError, UnsupportedError
 from tests.boxes.drawn_calls import CALLS, Draw, call_of
@@ -46,11 +48,19 @@ ANY_ORDER = {"partition", "argpartition"}  # in full order
 REFUSED = {
     "astype": ("needs real numbers",), "asarray": ("run the graph",), "asanyarray": ("run the graph",),
     "polyval": ("needs one",), "linalg.cond": ("Singular matrix",), "linalg.pinv": ("float16",),
-    "pow": ("negative integer powers",), "roots": ("must not contain infs", "no number before a run"),
+    "full_like": ("does not hold it",), "result_type": ("fixed-type tuple",), "pow": ("negative integer powers",),
+    "roots": ("must not contain infs", "no number before a run"),
 }  # fmt: skip
 """What boxes say to calls that NumPy answers."""
 
-QUIRKS = ("cannot reshape array of size 0", "division by zero", "list indices must be", "ufunc 'positive'")
+QUIRKS = (
+    "cannot reshape array of size 0",
+    "division by zero",
+    "list indices must be",
+    "ufunc 'positive'",
+    "object has no attribute",
+    "over a 0-d",
+)
 """What NumPy says where it fails on its way to a result that there is: of no elements, or of truth values."""
 
 
@@ -90,8 +100,8 @@ def described(name, arguments, given):
 class Boxed:
     """The same call with inputs in the place of arrays, and what they are fed with."""
 
-    def __init__(self, arguments):
-        self.feeds = {}
+    def __init__(self, function, arguments, given):
+        self.feeds, self.function, self.given = {}, function, given
         self.arguments = [self._of(one) for one in arguments]
 
     def _of(self, one):
@@ -103,9 +113,9 @@ class Boxed:
         self.feeds[leaf] = one
         return leaf
 
-    def values(self, function, given):
+    def values(self):
         """What the boxes that the function builds are in a run."""
-        results = flat(function(*self.arguments, **given))
+        results = flat(self.function(*self.arguments, **self.given))
         boxes = [one for one in results if isinstance(one, fg.Box)]
         if not boxes:
             return results
@@ -114,15 +124,10 @@ class Boxed:
         return [run[one] if isinstance(one, fg.Box) else one for one in results]
 
 
-@pytest.mark.parametrize("name", FUNCTIONS)
-@settings(max_examples=12)
-@given(seed=st.integers(0, 2**32 - 1))
-def test_a_call_on_boxes_is_the_call_on_arrays(name, seed):
-    function = FUNCTIONS[name]
-    arguments, given = call_of(name, function, Draw(seed))
-    boxed = Boxed(arguments)
-    needed = Outcome(lambda: flat(function(*arguments, **given)))
-    found = Outcome(lambda: boxed.values(function, given))
+def assert_same(name, arguments, given, call, boxed):
+    """A call on arrays and the same on boxes give the same results, or both refuse."""
+    needed = Outcome(lambda: flat(call(*arguments, **given)))
+    found = Outcome(boxed.values)
     what = described(name, arguments, given)
     if isinstance(found.error, UnsupportedError) or any(text in str(found.error) for text in REFUSED.get(name, ())):
         return
@@ -144,6 +149,60 @@ def test_a_call_on_boxes_is_the_call_on_arrays(name, seed):
         if one.dtype.kind in "biufc" and name not in ANY_ORDER:
             bound = max(precision, TOLERANCE.get(one.dtype, 1e-9))
             np.testing.assert_allclose(one, other, rtol=bound, atol=bound, err_msg=what)
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+@settings(max_examples=12)
+@given(seed=st.integers(0, 2**32 - 1))
+def test_a_call_on_boxes_is_the_call_on_arrays(name, seed):
+    function = FUNCTIONS[name]
+    arguments, given = call_of(name, function, Draw(seed))
+    assert_same(name, arguments, given, function, Boxed(function, arguments, given))
+
+
+class InLists(Boxed):
+    """The call with boxes in lists, beside arrays of the same numbers, and no box for a number by itself."""
+
+    def __init__(self, function, arguments, given, r):
+        self.r = r
+        super().__init__(function, arguments, given)
+
+    def _of(self, one):
+        if isinstance(one, list | tuple) and all(isinstance(part, np.ndarray | np.generic) for part in one):
+            return type(one)(part if self.r.random() < 0.3 else Boxed._of(self, np.asarray(part)) for part in one)
+        return one if isinstance(one, np.ndarray) and not one.ndim else super()._of(one)
+
+
+def written_otherwise(argument, r):
+    """What NumPy makes the same array of: a list or tuple of rows, a range, a number of NumPy, an array of one."""
+    if type(argument) is int and r.random() < 0.5:
+        return r.choice([np.int64, np.array])(argument)
+    if not isinstance(argument, np.ndarray) or not argument.ndim or not argument.size or r.random() < 0.3:
+        return argument
+    counts = argument.dtype == int and argument.ndim == 1 and np.array_equal(argument, range(len(argument)))
+    return range(len(argument)) if counts else r.choice([list, tuple])(argument)
+
+
+def under(module, name):
+    """A function of NumPy by its name under a module that has NumPy's names."""
+    return functools.reduce(getattr, name.split("."), module)
+
+
+OF_LISTS = ("split", "array_split", "vsplit", "hsplit", "dsplit", "trim_zeros")
+"""NumPy splits as many rows as a list has, along whichever axis, and of a list without zeros it gives a list."""
+NUMPYS = [name for name in FUNCTIONS if not name.startswith(("operator.", "scipy.")) and name not in OF_LISTS]
+
+
+@pytest.mark.parametrize("name", NUMPYS)
+@settings(max_examples=12)
+@given(seed=st.integers(0, 2**32 - 1))
+def test_lists_with_boxes_in_them_are_arrays_wherever_numpy_takes_lists(name, seed):
+    r = Draw(seed)
+    arguments, given = call_of(name, FUNCTIONS[name], r)
+    arguments = [written_otherwise(argument, r) for argument in arguments]
+    boxed = InLists(under(fnp, name), arguments, given, r)
+    if boxed.feeds:
+        assert_same(name, arguments, given, under(np, name), boxed)
 
 
 def value(box, **feeds):

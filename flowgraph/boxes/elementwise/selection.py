@@ -194,7 +194,7 @@ class Clip(Elementwise):
         plain = isinstance(a, Box) and all(limit is None or type(limit) in (int, float) for limit in (low, high))
         if plain and (a.dtype.kind == "f" or not {low, high} & {-inf, inf}):  # which make floats of integers
             return cls(a, low=-inf if low is None else low, high=inf if high is None else high)
-        a = as_box_or_array(a).astype(common_dtype(*(one for one in (a, low, high) if one is not None)))
+        a = as_box_or_array(a).astype(common_dtype(*(operand for operand in (a, low, high) if operand is not None)))
         raised = a if low is None else np.maximum(a, low)
         return raised if high is None else np.minimum(raised, high)
 

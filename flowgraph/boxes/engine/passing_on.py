@@ -175,7 +175,7 @@ def stop_gradient(a: Value) -> Any:
     if isinstance(a, Box):
         return StopGradient(a)
     if isinstance(a, dict):
-        return {key: stop_gradient(one) for key, one in a.items()}
+        return {key: stop_gradient(item) for key, item in a.items()}
     if type(a) in (list, tuple):
-        return type(a)([stop_gradient(one) for one in a])
+        return type(a)([stop_gradient(item) for item in a])
     return a

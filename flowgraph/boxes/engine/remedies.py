@@ -9,7 +9,7 @@ import numpy as np
 
 
 def logarithm(fed: Sequence[Any]) -> str:
-    """Of a negative number, or of 0."""
+    """What to do about the logarithm of a negative number, or of 0."""
     if any(np.less(number, 0).any() for number in fed[:1]):
         return "logarithm of a negative number: check the sign, or take np.log of np.abs(a) or of a square"
     return (
@@ -19,7 +19,7 @@ def logarithm(fed: Sequence[Any]) -> str:
 
 
 def quotient(fed: Sequence[Any]) -> str:
-    """By 0, or too large."""
+    """What to do about a division by 0, or a quotient that is too large."""
     if any(np.equal(number, 0).any() for number in fed[-1:]):
         return "division by 0: keep the denominator away from 0, a / np.maximum(b, 1e-12), or choose by np.where first"
     return "a quotient beyond the largest number of its dtype: scale the children, or take the difference of logarithms"

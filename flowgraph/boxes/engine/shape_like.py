@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -152,13 +153,10 @@ class CountLike(Box):
         return Spec((), like.dtype)
 
 
-def count(shape: Shape, axis: Axes | None) -> int:
+def count(shape: tuple[Any, ...], axis: Axes | None) -> Any:
     """The number of elements along the axes: a `Size` where one of them is a name."""
     axes = range(len(shape)) if axis is None else axis if isinstance(axis, tuple) else (axis,)
-    total = 1
-    for i in axes:
-        total *= shape[i]
-    return total
+    return math.prod([shape[i] for i in axes])
 
 
 @public

@@ -13,7 +13,7 @@ from flowgraph.box.numpy_dispatch import implements
 from flowgraph.box.vocabulary import example
 from flowgraph.boxes.engine.shape_like import count_like
 from flowgraph.boxes.indexing.index import arange_like, index_add, open_grid
-from flowgraph.boxes.numpy_api.array_arguments import as_box_or_array, with_axis
+from flowgraph.boxes.numpy_api.array_arguments import as_box, as_box_or_array, with_axis
 from flowgraph.errors import UsageError
 from flowgraph.shapes.indexing import ARRAY
 from flowgraph.shapes.spec import Spec, broadcast
@@ -124,7 +124,7 @@ def take(a: Value, indices: Value, axis: int | None = None, *, mode: str = "rais
     """np.take of a box; places outside are refused, or taken modulo the size, or moved to the ends, by `mode`."""
     if mode not in ("raise", "wrap", "clip"):
         raise UsageError(f"np.take: found mode={mode!r}, needs one of raise, wrap, clip")
-    a, axis = with_axis(a, axis)
+    a, axis = with_axis(as_box(a), axis)
     places = as_box_or_array(indices)
     if places.dtype.kind == "b":
         places = places.astype(int)
@@ -148,7 +148,7 @@ def extract(condition: Value, arr: Value) -> Any:
     """np.extract of a box: the elements for which the condition is true."""
     if not isinstance(condition, Box):
         return take(arr, np.flatnonzero(np.asarray(condition)))
-    return np.ravel(arr)[np.ravel(condition if condition.dtype.kind == "b" else condition != 0)]
+    return np.ravel(as_box(arr))[np.ravel(condition if condition.dtype.kind == "b" else condition != 0)]
 
 
 def _check_kth(a: Value, kth: int | Sequence[Any], axis: int | None) -> None:

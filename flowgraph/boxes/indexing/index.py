@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.box import Box, Constant, Value, numpy_dispatch
+from flowgraph.box import Box, Constant, Value, joined, numpy_dispatch
 from flowgraph.box.base import public
 from flowgraph.box.vocabulary import example
 from flowgraph.boxes.engine.passing_on import part
@@ -233,14 +233,15 @@ def get(box: Box, index: object) -> Any:
     items = index if isinstance(index, tuple) else (index,)
     if all(map(_is_settled, items)):
         return Index(box, index=items)
+    items = tuple(item if _is_place(item) else _as_index(box, item) for item in items)
     template: list[Any] = []
     arrays: list[Any] = []
-    axes = [0 if item is None or item is ... else _axes_read(item) for item in items]
+    axes = [_axes_read(item) for item in items]
     axis = 0
     try:
         for i, item in enumerate(items):
-            if isinstance(item, Box | np.ndarray | list | tuple | bool | np.bool_):
-                arrays.append(_as_index(box, item))
+            if isinstance(item, Box | np.ndarray):
+                arrays.append(item)
                 template.append(ARRAY)
             else:
                 template.append(_plain(box, item, axis))
@@ -257,6 +258,13 @@ def _is_settled(item: object) -> bool:
     return type(item) is int or item is None
 
 
+def _is_place(item: object) -> bool:
+    """Whether an entry of an index is no array: a slice, an integer, None or Ellipsis."""
+    if item is None or item is ... or isinstance(item, slice | Size):
+        return True
+    return hasattr(item, "__index__") and not isinstance(item, bool | np.bool_ | np.ndarray | Box)
+
+
 def _plain(box: Box, item: object, axis: int) -> Any:
     """A slice, an integer, None or Ellipsis as they stand in the setting."""
     if item is None or item is ...:
@@ -265,35 +273,34 @@ def _plain(box: Box, item: object, axis: int) -> Any:
     try:
         return index_shape.plain_slice(item, size) if isinstance(item, slice) else index_shape.plain_place(item, size)
     except TypeError:
-        raise IndexingError(
-            f"{box.title}: found {item!r} in its index, needs integers, slices of integers, None, '...', "
-            f"or arrays of integers or booleans"
-        ) from None
+        raise _no_index(box, item) from None
 
 
 def _as_index(box: Box, item: object) -> Any:
-    """An array of the index; an empty list is one of integers, as in NumPy."""
-    if isinstance(item, Box):
-        return item
-    array = np.asarray(item)
-    if array.size == 0 and not isinstance(item, np.ndarray):
+    """What NumPy makes an array of, as that array; an empty list is one of integers, as in NumPy."""
+    array = joined(item)
+    if isinstance(array, Box):
+        return array
+    if array.size == 0 and not hasattr(item, "dtype"):
         array = array.astype(int)
     if array.dtype.kind not in "biu":
-        raise IndexingError(
-            f"{box.title}: found an index of dtype {array.dtype}, needs integers or booleans; convert it with "
-            f".astype(int) or .astype(bool)"
-        )
+        raise _no_index(box, array if array.ndim else item)
     return array
 
 
-def _axes_read(item: object) -> int:
+def _no_index(box: Box, item: object) -> IndexingError:
+    what = f"an index of dtype {item.dtype}" if isinstance(item, Box | np.ndarray) else f"{item!r} in its index"
+    return IndexingError(
+        f"{box.title}: found {what}, needs integers, slices of integers, None, '...', or arrays of integers or "
+        f"booleans; convert numbers with .astype(int) or .astype(bool)"
+    )
+
+
+def _axes_read(item: Any) -> int:
     """The number of axes that an entry of an index reads: those of a mask, else one."""
     if isinstance(item, Box | np.ndarray):
         return item.ndim if item.dtype.kind == "b" else 1
-    if isinstance(item, bool | np.bool_ | list | tuple):
-        array = np.asarray(item)
-        return array.ndim if array.dtype.kind == "b" else 1
-    return 1
+    return int(item is not None and item is not ...)
 
 
 def check_index(box: Box) -> None:

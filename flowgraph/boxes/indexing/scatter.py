@@ -91,7 +91,7 @@ class SetAt(Box):
     def fprop(self, a: Value, value: Value, *indices: Value) -> Value:
         h = a.astype(np.result_type(a, value))
         # NumPy assigns in the order of memory: in that of the elements the last value is the same in every layout
-        places = filled(self.index, [np.array(one, order="C") for one in indices])
+        places = filled(self.index, [np.array(entries, order="C") for entries in indices])
         if any(mask.dtype.kind == "b" for mask in indices) and h[places].shape != value.shape:
             raise ShapeError(
                 f"SetAt: found value of shape {shape_text(value.shape)}, needs {shape_text(h[places].shape)}, what the "

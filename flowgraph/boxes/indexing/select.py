@@ -225,8 +225,8 @@ class Nonzero(Box):
     )
 
     def fprop(self, a: Value) -> Value:
-        found = np.nonzero(a)
-        return found if len(found) > 1 else found[0]
+        places = np.nonzero(a)
+        return places if len(places) > 1 else places[0]
 
     def infer(self, a: Spec) -> Any:
         """As many places on each axis as there will be."""

@@ -11,7 +11,8 @@ from flowgraph.box.vocabulary import Value, example
 from flowgraph.boxes.elementwise.complex_numbers import conjugate
 from flowgraph.boxes.linear_algebra.matrices import OfMatrices, columns, on_diagonal, rows
 from flowgraph.boxes.reduction.products import Others
-from flowgraph.shapes.size import Shape, product
+from flowgraph.errors import NotDifferentiableError
+from flowgraph.shapes.size import Shape, Size, product
 
 REGULAR = np.array([[2.0, -0.5, 0.3], [0.7, 1.5, -0.2], [-0.4, 0.6, -1.8]])
 SINGULAR = np.array([[1.0, 2.0, 3.0], [0.5, -1.0, 0.0], [1.5, 1.0, 3.0]])
@@ -82,8 +83,11 @@ class CofactorSlopes(OfMatrices):
         return turn * (conjugate(u) @ middle @ conjugate(vh))
 
     def bprop(self, grad: Value, h: Value, g: Value, a: Value) -> tuple[Value, ...]:
+        size = a.shape[-1]
+        if isinstance(size, Size):
+            raise NotDifferentiableError(f"{self.title}: found {size} rows, needs a number, to count its terms")
         scale = _power_of_two(_largest(a) / _largest(grad))
-        moved = ((w, CofactorSlopes.apply(g, a + t * scale * grad)) for t, w in _nodes(max(a.shape[-1] - 1, 1)))
+        moved = ((w, CofactorSlopes.apply(g, a + t * scale * grad)) for t, w in _nodes(max(size - 1, 1)))
         slope = sum(w * (beside - h) for w, beside in moved)
         return CofactorSlopes.apply(grad, a), slope / scale
 
@@ -106,9 +110,10 @@ def _power_of_two(ratio: Value) -> Any:
 
 
 def _nodes(count: int) -> list[tuple[float, float]]:
-    """Where a polynomial with so many coefficients is asked for, and the weights that make its slope at 0 of that.
+    """Points and weights: the weighted sum of the values of a polynomial of `count` coefficients is its slope at 0.
 
-    In Chebyshev polynomials, whose slopes at 0 are j sin(jπ/2); close to 0, where the polynomial grows by e at most.
+    They follow from Chebyshev polynomials, whose slopes at 0 are j sin(jπ/2). The points lie close to 0, where the
+    polynomial grows by a factor of e at most.
     """
     angles = np.pi * (np.arange(count) + 0.5) / count
     orders = np.arange(1, count)[:, None]

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
-from flowgraph.box import Box, Value
+from flowgraph.box import Box, Value, joined
 from flowgraph.box.vocabulary import example
 from flowgraph.boxes.engine import remedies
 from flowgraph.boxes.engine.shape_like import sum_like
@@ -67,7 +67,7 @@ class Einsum(Box):
         if not isinstance(operands[0], str):
             operands = _from_lists(operands)
         subscripts, *arrays = operands
-        arrays = [a if isinstance(a, Box) else np.asarray(a) for a in arrays]
+        arrays = [joined(a) for a in arrays]
         if dtype is not None:
             bad = next((a.dtype for a in arrays if not np.can_cast(a.dtype, dtype, casting)), None)
             if bad is not None:
@@ -121,10 +121,10 @@ class Einsum(Box):
         if not set(labels) <= set("".join(term for term, _ in factors)):
             factors.append((labels, np.ones_like(diagonal)))
         subscripts = ",".join(term for term, _ in factors) + "->" + labels
-        found = np.einsum(subscripts, *(b for _, b in factors), optimize=True)
-        if found.shape != diagonal.shape:  # an axis of size 1 was broadcast, here or in the other operands
-            found = sum_like(found * np.ones_like(diagonal), diagonal)
-        return found if places is None else index_add(found, a, *places, index=(ARRAY,) * len(places))
+        slope = np.einsum(subscripts, *(b for _, b in factors), optimize=True)
+        if slope.shape != diagonal.shape:  # an axis of size 1 was broadcast, here or in the other operands
+            slope = sum_like(slope * np.ones_like(diagonal), diagonal)
+        return slope if places is None else index_add(slope, a, *places, index=(ARRAY,) * len(places))
 
     def _sizes(self, shapes: Sequence[Shape]) -> dict[str, int | Size]:
         """The size of each label."""
@@ -170,7 +170,7 @@ def _from_lists(operands: Sequence[Any]) -> tuple[Any, ...]:
     """The form einsum(a, [0, 1], b, [1, 2], [0, 2]) in letters."""
     pairs = len(operands) // 2
     lists = [operands[2 * i + 1] for i in range(pairs)]
-    terms = ["".join("..." if x is ... else _LETTERS[x] for x in one) for one in lists]
+    terms = ["".join("..." if x is ... else _LETTERS[x] for x in axes) for axes in lists]
     text = ",".join(terms)
     if len(operands) % 2:
         text += "->" + "".join("..." if x is ... else _LETTERS[x] for x in operands[-1])

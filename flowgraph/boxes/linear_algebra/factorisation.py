@@ -21,7 +21,7 @@ from flowgraph.boxes.linear_algebra.matrices import (
     rounding,
     smaller,
 )
-from flowgraph.errors import DtypeError, UsageError
+from flowgraph.errors import DtypeError, NotDifferentiableError, UsageError
 from flowgraph.shapes.size import Shape, Size
 
 
@@ -152,7 +152,7 @@ class QR(OfMatrices):
         if a.shape[-2] == a.shape[-1]:
             return (conjugate(_of_tall(dq, dr, q, r, q)),)
         if isinstance(a.shape[-2], Size) or isinstance(a.shape[-1], Size):
-            raise UsageError("QR: whether a is tall or wide is not known before a run")
+            raise NotDifferentiableError("QR: whether a is tall or wide is not known before a run")
         if a.shape[-2] > a.shape[-1]:
             return (conjugate(_of_tall(dq, dr, q, r, q[..., : a.shape[-1]])),)
         m = a.shape[-2]

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from flowgraph.box import Box, Constant, Value
+from flowgraph.box import Value
 from flowgraph.box.numpy_dispatch import implements
 from flowgraph.box.vocabulary import example
 from flowgraph.boxes.elementwise.complex_numbers import conjugate
@@ -23,6 +23,7 @@ from flowgraph.boxes.linear_algebra.matrices import (
     on_diagonal,
     rows,
 )
+from flowgraph.boxes.numpy_api.array_arguments import as_box
 from flowgraph.errors import DtypeError, UsageError
 from flowgraph.shapes.size import Shape, Size, divide, product
 from flowgraph.shapes.spec import same
@@ -242,7 +243,7 @@ def pinv(a: Value, rcond: Value = None, hermitian: bool = False, *, rtol: Value 
 @implements(np.linalg.lstsq)
 def lstsq(a: Value, b: Value, rcond: Value = None) -> LstsqResult:
     """np.linalg.lstsq of boxes, by the Moore-Penrose inverse; residuals as for a matrix of full rank."""
-    a, b = (side if isinstance(side, Box) else Constant(side) for side in (a, b))
+    a, b = map(as_box, (a, b))
     if a.ndim != 2 or b.ndim not in (1, 2):
         raise a.shape_error(f"np.linalg.lstsq needs a matrix a, and b a vector or a matrix, found {b.ndim} axes of b")
     dtypes = [side.dtype if side.dtype.kind in "fc" else np.dtype(np.float64) for side in (a, b)]

@@ -31,7 +31,7 @@ class OfMatrices(Box, abstract=True):
         floats = [np.result_type(s.dtype, np.float64) if s.dtype.kind in "biu" else s.dtype for s in specs]
         trial = try_fprop(self, tuple(Spec((1,) * len(s.shape), d) for s, d in zip(specs, floats, strict=True)))
         ones = (trial,) if isinstance(trial, Spec) else trial
-        outputs = tuple(Spec(shape, one.dtype) for shape, one in zip(shapes, ones, strict=True))
+        outputs = tuple(Spec(shape, output.dtype) for shape, output in zip(shapes, ones, strict=True))
         return outputs if len(outputs) > 1 else outputs[0]
 
     def shapes(self, *shapes: Shape) -> Sequence[Shape]:
@@ -137,14 +137,15 @@ class GaugeInvarianceCheck(Box):
         return grad, None
 
     def infer(self, a: Spec, free: Spec) -> Spec:
-        """As the gradient."""
+        """Shape and dtype of the gradient a."""
         return a
 
 
 def open_to_values(equal: Value, turned: Value, values: Value) -> Any:
-    """Where a loss depends on equal values and on the vectors of them, of which a change of a makes others.
+    """How much a loss depends on pairs of equal eigenvalues and on their eigenvectors, by pairs; 0 for other pairs.
 
-    Neither gradient says then what the loss is along vectors that are mixed anew, so there is no gradient.
+    The eigenvectors of equal eigenvalues are arbitrary up to a rotation, and a small change of the matrix chooses
+    others, so that a loss of both has no gradient.
     """
     beside = equal & (rows(np.cumsum(np.ones_like(values), -1)) != columns(np.cumsum(np.ones_like(values), -1)))
     slopes = np.maximum(rows(np.abs(values)), columns(np.abs(values)))

@@ -215,10 +215,10 @@ class TensorDot(Box):
             raise self.shape_error(
                 f"axes = {self.axes} has {len(of_a)} axes of a and {len(of_b)} of b, needs as many of both"
             )
-        for one, other in zip(of_a, of_b, strict=True):
-            if not same(a.shape[one], b.shape[other]):
+        for axis, other in zip(of_a, of_b, strict=True):
+            if not same(a.shape[axis], b.shape[other]):
                 raise self.shape_error(
-                    f"axis {one} of a has the size {a.shape[one]}, axis {other} of b has {b.shape[other]}, needs "
+                    f"axis {axis} of a has the size {a.shape[axis]}, axis {other} of b has {b.shape[other]}, needs "
                     f"equal sizes"
                 )
         left = [a.shape[i] for i in _others(of_a, len(a.shape))] + [b.shape[i] for i in _others(of_b, len(b.shape))]
@@ -299,7 +299,7 @@ def outer(a: Value, b: Value) -> Any:
 @implements(np.vdot)
 def vdot(a: Value, b: Value, /) -> Any:
     """np.vdot of boxes: the sum of all products, conjugate of a first."""
-    return MatMul(np.ravel(conjugate(a)), np.ravel(b))
+    return MatMul(np.ravel(conjugate(as_box(a))), np.ravel(as_box(b)))
 
 
 @implements(np.vecdot)

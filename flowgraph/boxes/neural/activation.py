@@ -70,10 +70,10 @@ def _mills_ratio(z: Value) -> Any:
     """The series, summed by Clenshaw's recurrence."""
     twice = 2 * (z - _START - _PEAK) / (z - _START + _PEAK)
     first, *others = _coefficients()
-    one, two = 0.0 * twice, 0.0 * twice
+    last, two = 0.0 * twice, 0.0 * twice
     for coefficient in reversed(others):
-        one, two = coefficient + twice * one - two, one
-    return (first + 0.5 * twice * one - two) / (1 + z)
+        last, two = coefficient + twice * last - two, last
+    return (first + 0.5 * twice * last - two) / (1 + z)
 
 
 @cache

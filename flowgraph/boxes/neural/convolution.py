@@ -143,7 +143,7 @@ def products_of_rows(filters: Array, sent: Array, rows: range, out: Array) -> It
     last, (number, places) = len(sent) - 1, sent.shape[1:]
     size = filters.shape[1] // number
     pieces = pieces_of(places, filters.size)
-    strides = [one * sent.itemsize for one in (number * places, places // pieces, places, 1)]
+    strides = [step * sent.itemsize for step in (number * places, places // pieces, places, 1)]
     spans = [(max(0, row - size + 1), min(last, row)) for row in rows]
     for held, group in itertools.groupby(
         range(len(rows)), lambda i: (spans[i][1] - spans[i][0], rows[i] - spans[i][1])
@@ -227,7 +227,7 @@ def _columns(
             steps = (size * length, made[0].size)
         piece = places // pieces
         shape = (number, groups, pieces, size * length // max(1, places), piece)
-        strides = [one * x.itemsize for one in (*steps, piece, places, 1)]
+        strides = [distance * x.itemsize for distance in (*steps, piece, places, 1)]
         yield some, as_strided(made, shape, strides, writeable=False)
 
 
@@ -268,11 +268,11 @@ def lines_of(a: Array, sliding: Sliding, groups: int, count: Sequence[int]) -> A
 
 def places_of(sliding: Sliding, offsets: tuple[int, ...], some: tuple[slice, ...]) -> list[slice]:
     """The indices of one element of the window in a padded array, for some positions along each axis."""
-    found = []
+    indices = []
     for offset, dilation, stride, part in zip(offsets, sliding.dilation, sliding.stride, some, strict=True):
         first = offset * dilation + stride * (part.start or 0)
-        found.append(slice(first, first + stride * (part.stop - (part.start or 0) - 1) + 1, stride))
-    return found
+        indices.append(slice(first, first + stride * (part.stop - (part.start or 0) - 1) + 1, stride))
+    return indices
 
 
 class Convolving(Box, abstract=True):
@@ -290,7 +290,7 @@ class Convolving(Box, abstract=True):
     def sliding(self, filters: Any) -> Sliding:
         """How the window of filters of this shape moves."""
         size = filters[2:]
-        if any(isinstance(one, Size) or one < 1 for one in size):
+        if any(isinstance(extent, Size) or extent < 1 for extent in size):
             raise UsageError(
                 f"{type(self).__name__}: found filters of shape {shape_text(filters)}, needs sizes in numbers from 1"
             )

@@ -215,5 +215,5 @@ def advice(prediction: Spec, targets: Spec) -> str:
     return ""
 
 
-def _fits(one: Any, other: Any) -> bool:
-    return len(one) == len(other) and all(same(a, b) for a, b in zip(one, other, strict=True))
+def _fits(shape: Any, other: Any) -> bool:
+    return len(shape) == len(other) and all(same(a, b) for a, b in zip(shape, other, strict=True))

@@ -313,8 +313,8 @@ class Regularizer(Box, abstract=True):
     def flops(self, shape: Shape, *shapes: Shape) -> Any:
         """Two per weight."""
         total: Any = 0
-        for one in shapes:
-            total = add(total, 2 * product(one))
+        for weights in shapes:
+            total = add(total, 2 * product(weights))
         return total
 
 

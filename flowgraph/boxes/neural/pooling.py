@@ -31,7 +31,7 @@ class Pooling(Box, abstract=True):
     def check_settings(self) -> None:
         """Read the window once, so that what makes no sense is refused where it is written."""
         window = self.sliding
-        if any(2 * one > size for size, pair in zip(window.size, window.padding, strict=True) for one in pair):
+        if any(2 * width > size for size, pair in zip(window.size, window.padding, strict=True) for width in pair):
             raise UsageError(
                 f"{type(self).__name__}: found padding={self.padding!r}, needs at most half of size={self.size!r}"
             )
@@ -121,11 +121,11 @@ class SpreadToLargest(Pooling):
         apart = sliding.apart
         covered = apart and sliding.covers(padded.shape)
         h = np.empty_like(padded, g.dtype) if covered else np.zeros_like(padded, g.dtype)
-        for place, one in zip(places, taken, strict=True):
+        for place, mask in zip(places, taken, strict=True):
             if apart:
-                np.multiply(share, one, out=h[place])
+                np.multiply(share, mask, out=h[place])
             else:
-                h[place] += share * one
+                h[place] += share * mask
         return sliding.inside(h)
 
     def bprop(self, grad: Value, h: Value, g: Value, source: Value) -> tuple[Value, ...]:
@@ -157,7 +157,7 @@ class MeanOfLargest(Pooling):
         sliding = self.sliding
         places, taken, _ = _taken(self, source, sliding)
         read = sliding.padded(a, 0)
-        total = sum(read[place] * one for place, one in zip(places, taken, strict=True))
+        total = sum(read[place] * mask for place, mask in zip(places, taken, strict=True))
         return total / np.maximum(_ties(taken), 1).astype(a.dtype)
 
     def bprop(self, grad: Value, h: Value, a: Value, source: Value) -> tuple[Value, ...]:
@@ -272,8 +272,8 @@ def _taken(box: Pooling, source: Value, sliding: Sliding) -> tuple[list[Any], li
 def _ties(taken: list[Any]) -> Any:
     """How many are the largest in each window: none where one is NaN."""
     ties = taken[0].astype(np.uint8 if len(taken) < 256 else np.intp)
-    for one in taken[1:]:
-        ties += one
+    for mask in taken[1:]:
+        ties += mask
     return ties
 
 

@@ -40,9 +40,9 @@ class Resizing(Box, abstract=True):
 
     def sizes(self, shape: Shape) -> Shape:
         """The shape of the result for that of the input."""
-        settings = [one for one in (self.size, self.scale) if one is not None]
+        settings = [setting for setting in (self.size, self.scale) if setting is not None]
         count = len(settings[0]) if settings else 0
-        if not settings or any(len(one) != count for one in settings) or not 0 < count <= len(shape):
+        if not settings or any(len(setting) != count for setting in settings) or not 0 < count <= len(shape):
             raise UsageError(
                 f"{self.title}: found size={self.size} and scale={self.scale} for {shape_text(shape)}, needs a number "
                 f"for each of the last axes in one of them"
@@ -56,10 +56,10 @@ class Resizing(Box, abstract=True):
 
     def axes(self, shape: Shape) -> Iterator[tuple[int, Taps]]:
         """The axes of an input of this shape along which something changes, and what each reads."""
-        found = self.sizes(shape)
+        sizes = self.sizes(shape)
         count = len(self.size or self.scale or ())
         for place, axis in enumerate(range(-count, 0)):
-            given, wanted = shape[axis], found[axis]
+            given, wanted = shape[axis], sizes[axis]
             if isinstance(given, Size) or isinstance(wanted, Size):
                 raise self.shape_error("needs a number for the sizes of the axes that are resized, in the run")
             scale = self.scale[place] if self.scale is not None else wanted / max(given, 1)
@@ -107,7 +107,7 @@ class Resize(Resizing):
                 a = np.take(a, places[0], axis=axis)
                 continue
             along = weights.reshape(-1, weights.shape[1], *[1] * (-1 - axis)).astype(a.dtype)
-            read = [np.take(a, one, axis=axis) * weight for one, weight in zip(places, along, strict=True)]
+            read = [np.take(a, indices, axis=axis) * weight for indices, weight in zip(places, along, strict=True)]
             a = functools.reduce(np.add, read)
         return a
 
@@ -136,8 +136,8 @@ class ResizeInput(Resizing):
     )
 
     def fprop(self, g: Value, like: Value) -> Value:
-        for axis, one in self.axes(like.shape):
-            matrix = one.matrix(int(like.shape[axis])).astype(g.dtype)
+        for axis, read in self.axes(like.shape):
+            matrix = read.matrix(int(like.shape[axis])).astype(g.dtype)
             g = np.swapaxes(np.matmul(np.swapaxes(g, axis, -1), matrix), axis, -1)
         return g
 
@@ -160,10 +160,10 @@ class Taps(NamedTuple):
 
     def matrix(self, count: int) -> Array:
         """The weights of all elements of the input, for each element of the result."""
-        found = np.zeros((self.places.shape[1], count))
+        dense = np.zeros((self.places.shape[1], count))
         for places, weights in zip(self.places, self.weights, strict=True):
-            np.add.at(found, (np.arange(len(found)), places), weights)
-        return found
+            np.add.at(dense, (np.arange(len(dense)), places), weights)
+        return dense
 
 
 @functools.lru_cache(256)
@@ -188,10 +188,10 @@ def taps(
         if exclude:
             weights = np.where((places < 0) | (places >= given), 0, weights)
             weights = weights / np.sum(weights, axis=0)
-    found = Taps(np.clip(places, 0, max(given - 1, 0)).astype(np.intp), weights.astype(np.float64))
-    for array in found:
+    read = Taps(np.clip(places, 0, max(given - 1, 0)).astype(np.intp), weights.astype(np.float64))
+    for array in read:
         array.flags.writeable = False
-    return found
+    return read
 
 
 def _coordinates(given: int, wanted: int, scale: float, coordinates: str, dtype: Any) -> Array:

@@ -111,7 +111,7 @@ def read_sliding(
 def numbers(box: Box, name: str, given: Any, count: int, low: int) -> tuple[int, ...]:
     """Whole numbers from `low`, one per axis."""
     listed = tuple(given) if isinstance(given, tuple | list) else (given,) * count
-    if len(listed) != count or not all(_whole(one, low) for one in listed):
+    if len(listed) != count or not all(_whole(number, low) for number in listed):
         raise UsageError(
             f"{type(box).__name__}: found {name}={given!r}, needs a whole number from {low}, or {count} of them"
         )
@@ -122,15 +122,15 @@ def _pairs(box: Box, size: tuple[int, ...], stride: tuple[int, ...], padding: An
     if padding == "valid":
         return ((0, 0),) * len(size)
     if padding == "same":
-        if any(one != 1 for one in stride):
+        if any(step != 1 for step in stride):
             raise UsageError(
                 f"{type(box).__name__}: found padding='same' and stride={shape_text(stride)}, needs stride=1"
             )
         totals = [d * (k - 1) for k, d in zip(size, dilation, strict=True)]
         return tuple((total // 2, total - total // 2) for total in totals)
     listed = tuple(padding) if isinstance(padding, tuple | list) else (padding,) * len(size)
-    pairs = tuple(tuple(one) if isinstance(one, tuple | list) else (one, one) for one in listed)
-    if len(pairs) != len(size) or not all(len(pair) == 2 and all(_whole(one, 0) for one in pair) for pair in pairs):
+    pairs = tuple(tuple(width) if isinstance(width, tuple | list) else (width, width) for width in listed)
+    if len(pairs) != len(size) or not all(len(pair) == 2 and all(_whole(width, 0) for width in pair) for pair in pairs):
         raise UsageError(
             f"{type(box).__name__}: found padding={padding!r}, needs a whole number from 0, {len(size)} numbers "
             f"or pairs (before, after), 'same' or 'valid'"

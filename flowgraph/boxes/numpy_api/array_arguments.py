@@ -7,20 +7,20 @@ from typing import Any, cast
 
 import numpy as np
 
-from flowgraph.box import Box, Constant, Value
+from flowgraph.box import Box, Constant, Value, holds_box, joined
 from flowgraph.box.inference import Axes, axes_of, is_of_number
 from flowgraph.errors import DtypeError, UsageError
 from flowgraph.shapes.size import product
 
 
 def as_box_or_array(a: Value) -> Any:
-    """A box as it is, everything else as an array."""
-    return a if isinstance(a, Box) else np.asarray(a)
+    """A box as it is, everything else as an array; lists with boxes in them as a box."""
+    return joined(a)
 
 
 def as_box(a: Value) -> Box:
     """A box as it is, everything else as a constant."""
-    return a if isinstance(a, Box) else Constant(a)
+    return joined(a) if holds_box(a) else Constant(a)
 
 
 def common_dtype(*values: Value) -> np.dtype[Any]:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
-from flowgraph.box import Box, Constant, Value
+from flowgraph.box import Box, Value
 from flowgraph.box.inference import Axes, axes_of
 from flowgraph.box.numpy_dispatch import implements
 from flowgraph.boxes.engine.shape_like import broadcast_like
@@ -55,7 +55,7 @@ def asarray(
     copy: bool | None = None,
 ) -> Any:
     """np.asarray(..., like=box): a box as it is, in the dtype asked for; anything else becomes a constant."""
-    a = a if isinstance(a, Box) else Constant(a)
+    a = as_box(a)
     return a if dtype is None else a.astype(dtype)
 
 

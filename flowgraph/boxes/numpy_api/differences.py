@@ -118,8 +118,8 @@ def _slopes(f: Box, axis: int, step: Value, edge_order: int) -> Any:
     if uniform:
         inner = (right - left) / (2.0 * step)
     else:
-        one, two = take_axis(step, axis, slice(None, -1)), take_axis(step, axis, slice(1, None))
-        inner = _parabola((left, middle, right), (one, two), 1)
+        before, two = take_axis(step, axis, slice(None, -1)), take_axis(step, axis, slice(1, None))
+        inner = _parabola((left, middle, right), (before, two), 1)
     edges = []
     for end, sign in ((0, 1), (-1, -1)):
         points = [_one(f, axis, end + sign * i) for i in range(edge_order + 1)]
@@ -131,11 +131,11 @@ def _slopes(f: Box, axis: int, step: Value, edge_order: int) -> Any:
 
 def _parabola(points: Sequence[Any], steps: Sequence[Any], place: int) -> Any:
     """The slope of the parabola through three points at two distances, at the first or the second point."""
-    (a, b, c), (one, two) = points, steps
-    both = one + two
+    (a, b, c), (first, two) = points, steps
+    both = first + two
     if place == 0:
-        return -(one + both) / (one * both) * a + both / (one * two) * b - one / (two * both) * c
-    return -two / (one * both) * a + (two - one) / (one * two) * b + one / (two * both) * c
+        return -(first + both) / (first * both) * a + both / (first * two) * b - first / (two * both) * c
+    return -two / (first * both) * a + (two - first) / (first * two) * b + first / (two * both) * c
 
 
 def _one(a: Value, axis: int, place: int) -> Any:

@@ -86,9 +86,9 @@ def trim_zeros(filt: Value, trim: str = "fb", axis: Axes | None = None) -> Any:
     axes = tuple(range(a.ndim)) if axis is None else axes_of(a, axis, a.ndim)
     kept = []
     for i in axes:
-        found = np.any(a != 0, axis=tuple(j for j in range(a.ndim) if j != i)).astype(int)
-        before, after = np.cumsum(found), np.flip(np.cumsum(np.flip(found)))
-        mask = np.any(found) & (before == before)
+        nonzero = np.any(a != 0, axis=tuple(j for j in range(a.ndim) if j != i)).astype(int)
+        before, after = np.cumsum(nonzero), np.flip(np.cumsum(np.flip(nonzero)))
+        mask = np.any(nonzero) & (before == before)
         mask = mask & (before > 0) if "f" in ends else mask
         kept.append(mask & (after > 0) if "b" in ends else mask)
     for i, mask in zip(axes, kept, strict=True):

@@ -34,7 +34,7 @@ class PolyVal(Box):
     @classmethod
     def from_numpy(cls, p: Any, x: Value) -> Box:
         """np.polyval; a list of coefficients may hold boxes."""
-        if not isinstance(p, Box) and any(isinstance(one, Box) for one in p):
+        if not isinstance(p, Box) and any(isinstance(coefficient, Box) for coefficient in p):
             p = np.stack(list(p))
         return cls(p, x)
 
@@ -145,7 +145,7 @@ def _constants(k: Any, m: int) -> list[Any]:
     """The constants of m integrals: 0 by default, one for all where there is one only."""
     k = 0.0 if k is None else k
     listed = list(k) if isinstance(k, list | tuple) or np.ndim(k) else [k]
-    constants = [as_box_or_array(one) for one in (listed * m if len(listed) == 1 else listed)]
+    constants = [as_box_or_array(constant) for constant in (listed * m if len(listed) == 1 else listed)]
     if len(constants) < m:
         raise UsageError(f"np.polyint: found {len(constants)} constants for {m} integrals, needs one for each, or one")
     return constants[:m]

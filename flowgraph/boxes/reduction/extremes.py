@@ -280,7 +280,7 @@ def may_be_nan(a: Value) -> bool:
 
 
 def _numbers(a: Box, where: Value) -> Any:
-    """Where an array has numbers that count."""
+    """A mask of the elements that count: no NaN, and chosen by `where`."""
     return ~np.isnan(a) if where is None or where is True else ~np.isnan(a) & as_box(where)
 
 

@@ -28,7 +28,7 @@ def in_dtype(a: Value, dtype: DTypeLike | None) -> Any:
 
 
 def in_floats(a: Value, dtype: DTypeLike | None, real: bool = False) -> Any:
-    """The same for a mean, which integers seldom hold, or for a variance, which is real."""
+    """An array as a box for a mean, which is seldom an integer, or for a variance, which is real."""
     a = as_box(a)
     if dtype is not None and np.dtype(dtype).kind not in ("f" if real else "fc"):
         raise DtypeError(

@@ -112,13 +112,13 @@ class Roll(Box):
         """np.roll; several shifts along one axis add up."""
         if axis is None:
             return cls(a, shift=shift if np.ndim(shift) == 0 else np.sum(shift).item())
-        axes = [one % max(a.ndim, 1) for one in np.ravel(axis).tolist()]
+        axes = [i % max(a.ndim, 1) for i in np.ravel(axis).tolist()]
         several = len(set(axes)) < len(axes) or (np.ndim(shift) and np.ndim(shift) != np.ndim(axis))
-        if not several or not all(-a.ndim <= one < a.ndim for one in np.ravel(axis).tolist()):
+        if not several or not all(-a.ndim <= i < a.ndim for i in np.ravel(axis).tolist()):
             return cls(a, shift=shift, axis=axis)
         totals = dict.fromkeys(axes, 0)
-        for place, one in zip(*(pair.tolist() for pair in np.broadcast_arrays(axes, shift)), strict=True):
-            totals[place] += one
+        for place, distance in zip(*(pair.tolist() for pair in np.broadcast_arrays(axes, shift)), strict=True):
+            totals[place] += distance
         return cls(a, shift=tuple(totals.values()), axis=tuple(totals))
 
     def check_settings(self) -> None:
@@ -146,9 +146,9 @@ class Roll(Box):
 def swapaxes(a: Value, axis1: int, axis2: int) -> Any:
     """np.swapaxes of a box."""
     order = list(range(a.ndim))
-    one, two = axis_of(a, axis1, a.ndim), axis_of(a, axis2, a.ndim)
-    order[one], order[two] = two, one
-    return a if one == two else Transpose(a, axes=None if a.ndim == 2 else tuple(order))
+    first, two = axis_of(a, axis1, a.ndim), axis_of(a, axis2, a.ndim)
+    order[first], order[two] = two, first
+    return a if first == two else Transpose(a, axes=None if a.ndim == 2 else tuple(order))
 
 
 @implements(np.moveaxis)

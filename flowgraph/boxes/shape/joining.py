@@ -210,7 +210,8 @@ def block(arrays: Value) -> Any:
 @implements(np.tile)
 def tile(A: Value, reps: int | Sequence[Any]) -> Any:
     """np.tile of a box."""
-    times = tuple(reps) if isinstance(reps, tuple | list) else (reps,)
+    given = reps.tolist() if isinstance(reps, np.ndarray) else reps
+    times = tuple(given) if isinstance(given, tuple | list) else (given,)
     result = A if A.ndim >= len(times) else np.expand_dims(A, tuple(range(len(times) - A.ndim)))
     for axis, count in enumerate(times, result.ndim - len(times)):
         if count < 1:
@@ -257,13 +258,13 @@ def _common(box: Box, arrays: Sequence[Spec], axis: int | None) -> list[int | Si
         if a.shape == tuple(first):
             continue
         differ = len(a.shape) != len(first) or any(
-            i != axis and not same(one, other) for i, (one, other) in enumerate(zip(first, a.shape, strict=True))
+            i != axis and not same(size, other) for i, (size, other) in enumerate(zip(first, a.shape, strict=True))
         )
         if differ:
             name = box.names_of_children()[place]
             but = "" if axis is None else f" but for axis {axis}"
             raise box.shape_error(f"child {name!r} has the shape {shape_text(a.shape)}, needs {shape_text(first)}{but}")
-        first = [other if isinstance(one, Size) else one for one, other in zip(first, a.shape, strict=True)]
+        first = [other if isinstance(size, Size) else size for size, other in zip(first, a.shape, strict=True)]
     return first
 
 

@@ -152,7 +152,7 @@ class Pad(Box):
         widths = np.broadcast_to(np.asarray(pad_width), (array.ndim, 2)) if array.ndim else np.zeros((0, 2), int)
         pairs = tuple((operator.index(before), operator.index(after)) for before, after in widths)
         values = settings.get("constant_values", 0)
-        if any(isinstance(one, Box) for one in (values if isinstance(values, tuple | list) else [values])):
+        if any(isinstance(value, Box) for value in (values if isinstance(values, tuple | list) else [values])):
             return pad_constant(array, pairs, values)  # type: ignore[no-any-return]
         if mode != "constant" and any(size == 0 and max(pair) for size, pair in zip(array.shape, pairs, strict=False)):
             raise array.shape_error(f"np.pad: found an empty axis, which mode={mode!r} has nothing to fill from")

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.box import Box, Value
+from flowgraph.box import Box, Value, joined
 from flowgraph.box.inference import Axes, axes_of, is_of_number
 from flowgraph.box.numpy_dispatch import implements
 from flowgraph.box.vocabulary import example
@@ -248,7 +248,7 @@ def atleast_3d(*arys: Value) -> Any:
 
 def _each(function: Callable[..., Any], arrays: Sequence[Any]) -> Any:
     """The result for one array, a tuple of results for several."""
-    results = tuple(function(a if isinstance(a, Box) else np.asarray(a)) for a in arrays)
+    results = tuple(function(joined(a)) for a in arrays)
     return results[0] if len(results) == 1 else results
 
 
@@ -259,9 +259,9 @@ def _targets(a: Value, sizes: Sequence[Any]) -> tuple[Any, ...]:
     if targets is None:
         raise ShapeError(f"np.reshape: {a.title} {shape_text(a.shape)} does not fit into {shape_text(plain)}")
     if len(lost) > 1:
-        one, two = lost[:2]
+        first, two = lost[:2]
         raise ShapeError(
-            f"np.reshape: {a.title} {shape_text(a.shape)} to {shape_text(plain)}: {one} and {two} are no products of "
+            f"np.reshape: {a.title} {shape_text(a.shape)} to {shape_text(plain)}: {first} and {two} are no products of "
             f"neighbouring axes of the child, so a run cannot tell them; use reshape_like(box, like) "
             f"with a box of that shape"
         )
@@ -271,13 +271,13 @@ def _targets(a: Value, sizes: Sequence[Any]) -> tuple[Any, ...]:
 @functools.lru_cache(4096)
 def _found_targets(shape: Shape, sizes: Shape) -> tuple[tuple[Any, ...] | None, list[Any]]:
     """The same, None where the elements do not fit; and the sizes that are no products of neighbouring axes."""
-    found = _filled_up(shape, sizes)
-    if found is None:
+    filled = _filled_up(shape, sizes)
+    if filled is None:
         return None, []
-    if sum(isinstance(size, Size) for size in found) == 1 and 0 not in found:
-        return tuple([-1 if isinstance(size, Size) else size for size in found]), []
-    targets = [_range_of(shape, size) if isinstance(size, Size) else size for size in found]
-    lost = [size for size, target in zip(found, targets, strict=True) if target is None]
+    if sum(isinstance(size, Size) for size in filled) == 1 and 0 not in filled:
+        return tuple([-1 if isinstance(size, Size) else size for size in filled]), []
+    targets = [_range_of(shape, size) if isinstance(size, Size) else size for size in filled]
+    lost = [size for size, target in zip(filled, targets, strict=True) if target is None]
     return tuple([-1 if target is None else target for target in targets]), lost
 
 
@@ -292,8 +292,8 @@ def _range_of(shape: Shape, size: Size) -> range | None:
 
 def _filled_up(shape: Shape, to: Shape) -> Shape | None:
     """The new shape with -1 replaced by the remaining size, or None if the elements do not fit."""
-    found = _fitted(shape, to)
-    return tuple([unknown() if size is None else size for size in found]) if found and None in found else found
+    fitted = _fitted(shape, to)
+    return tuple([unknown() if size is None else size for size in fitted]) if fitted and None in fitted else fitted
 
 
 @functools.lru_cache(4096)

@@ -198,10 +198,10 @@ def _high_slope(a: Value, order: int) -> Any:
 
 def _factorial_over_power(k: int, a: Value) -> Any:
     """k! / aᵏ, factor by factor: neither k! nor aᵏ need be a number."""
-    found = np.ones_like(a)
+    product = np.ones_like(a)
     for j in range(1, k + 1):
-        found = found * (j / a)
-    return found
+        product = product * (j / a)
+    return product
 
 
 class BoxCox(Special):

@@ -279,7 +279,7 @@ class GammaIncC(Special):
 
 def _of_log_beta(grad: Value, a: Value, b: Value, needs: tuple[bool, ...]) -> tuple[Any, ...]:
     both = Digamma.apply(a + b)
-    return tuple(grad * (Digamma.apply(one) - both) if need else None for one, need in zip((a, b), needs, strict=True))
+    return tuple(grad * (Digamma.apply(x) - both) if need else None for x, need in zip((a, b), needs, strict=True))
 
 
 def _gamma_density(a: Value, x: Value) -> Any:

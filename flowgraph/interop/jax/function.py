@@ -104,8 +104,8 @@ def function(graph: Graph | Built) -> Callable[..., Any]:
             of, dict(zip(of.inputs, [v.shape for v in values[len(of.parameters) :]], strict=True))
         )
         values += _draws(of.randoms, key, sizes)
-        found = compute(*_varying(values))
-        return found[0] if alone else found
+        results = compute(*_varying(values))
+        return results[0] if alone else results
 
     f.__name__ = "_".join(of.names[box].replace("/", "_") for box in of.outputs)
     return f
@@ -184,8 +184,8 @@ def _varying(values: Sequence[Any]) -> list[Any]:
 def _axes_of(kind: Foreign) -> frozenset[str]:
     """The axes of a mesh along which a value differs, by the name that they have in this JAX."""
     manual = getattr(kind, "manual_axis_type", None)
-    found: frozenset[str] = getattr(kind, "vma", frozenset()) if manual is None else manual.varying
-    return found
+    axes: frozenset[str] = getattr(kind, "vma", frozenset()) if manual is None else manual.varying
+    return axes
 
 
 def read_arrays(graph: Graph, leaves: Sequence[Box], given: Value, what: str, *, exact: bool) -> list[Any]:
@@ -218,11 +218,11 @@ def _read(name: str, leaf: Box, value: Value, exact: bool) -> Any:
             f'jax.config.update("jax_enable_x64", True) first, or build the graph of {wanted}\n'
             f"  built at {leaf.built_at}"
         )
-    found = np.dtype(array.dtype)
-    fits = found in (wanted, leaf.dtype) or (not exact and np.can_cast(found, leaf.dtype, "same_kind"))
-    if found.kind not in "biufc" or not fits:
+    dtype = np.dtype(array.dtype)
+    fits = dtype in (wanted, leaf.dtype) or (not exact and np.can_cast(dtype, leaf.dtype, "same_kind"))
+    if dtype.kind not in "biufc" or not fits:
         raise DtypeError(
-            f"{name}: found dtype {found}, needs {leaf.dtype}; convert it with .astype({str(leaf.dtype)!r})\n"
+            f"{name}: found dtype {dtype}, needs {leaf.dtype}; convert it with .astype({str(leaf.dtype)!r})\n"
             f"  built at {leaf.built_at}"
         )
     if array.ndim != leaf.ndim or any(
@@ -232,7 +232,7 @@ def _read(name: str, leaf: Box, value: Value, exact: bool) -> Any:
             f"{name}: found the shape {shape_text(array.shape)}, needs {shape_text(leaf.shape)}\n"
             f"  built at {leaf.built_at}"
         )
-    if isinstance(array, np.ndarray) and found.kind in "iu" and array.size and not np.can_cast(found, wanted):
+    if isinstance(array, np.ndarray) and dtype.kind in "iu" and array.size and not np.can_cast(dtype, wanted):
         refuse_overflow(name, array, wanted, leaf)
     return jnp.asarray(array, wanted)
 
@@ -245,15 +245,15 @@ def differentiable(graph: Graph, leaves: Sequence[Box]) -> Callable[..., tuple[A
         return _evaluated(graph, leaves, values)[3]
 
     def forward(*primals: Foreign) -> tuple[tuple[Any, ...], Any]:
-        of, own, known, found = _evaluated(graph, leaves, [primal.value for primal in primals])
+        of, own, known, results = _evaluated(graph, leaves, [primal.value for primal in primals])
         moved = [leaf for leaf, primal in zip(own, primals, strict=True) if primal.perturbed]
         backward = _Backward(of, own, [leaf for leaf in moved if leaf.dtype.kind in "fc"], known)
         kept: Any = jax.tree_util.Partial
-        return found, kept(backward, backward.kept(known))
+        return results, kept(backward, backward.kept(known))
 
     def backward(gradient: Foreign, arriving: Value) -> tuple[Any, ...]:
-        found: tuple[Any, ...] = gradient(arriving)
-        return found
+        sent: tuple[Any, ...] = gradient(arriving)
+        return sent
 
     compute.defvjp(forward, backward, symbolic_zeros=True)
     return compute
@@ -283,7 +283,7 @@ class _Backward:
         self.leaves, self.moved = leaves, moved
         self.places = [place for place, box in enumerate(graph.outputs) if box.dtype.kind in "fc"]
         outputs = [graph.outputs[place] for place in self.places]
-        self.arriving = [Input(f"arriving{i}", shape=one.shape, dtype=one.dtype) for i, one in enumerate(outputs)]
+        self.arriving = [Input(f"arriving{i}", shape=out.shape, dtype=out.dtype) for i, out in enumerate(outputs)]
         self.grads = gradients(outputs, moved, self.arriving, unused="zeros") if moved and outputs else []
         self.boxes = Graph(*self.grads).boxes if self.grads else ()
         refuse_unfit(self.boxes)

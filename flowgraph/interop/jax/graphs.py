@@ -81,8 +81,8 @@ def graph_of(
         raise UsageError(f"graph_of: found parameters={strange[0]}, needs places of the {len(examples)} arguments")
     closed = jax.make_jaxpr(f)(*examples, **named)
     leaves = leaves_of(f, examples, named, places, closed)
-    found = _Translation().run(closed.jaxpr, closed.consts, leaves, "")
-    return Graph(*(one if isinstance(one, Box) else Constant(one) for one in found))
+    outputs = _Translation().run(closed.jaxpr, closed.consts, leaves, "")
+    return Graph(*(output if isinstance(output, Box) else Constant(output) for output in outputs))
 
 
 def leaves_of(f: Foreign, examples: Foreign, named: Foreign, parameters: set[int], closed: Foreign) -> list[Box]:
@@ -112,7 +112,7 @@ def _argument_names(f: Foreign, count: int) -> list[str]:
         parameters = list(inspect.signature(f).parameters.values())
     except (TypeError, ValueError):
         parameters = []
-    names = [one.name for one in parameters if one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD)]
+    names = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
     return [*names[:count], *(f"x{place}" for place in range(len(names), count))]
 
 
@@ -133,7 +133,7 @@ class _Translation:
     def run(self, jaxpr: Foreign, constants: Sequence[Any], arguments: Sequence[Any], scope: str) -> list[Any]:
         """The outputs of a jaxpr at these arguments, boxes or numbers."""
         known: dict[Any, Any] = dict(
-            zip(jaxpr.constvars, (Constant(np.asarray(one)) for one in constants), strict=True)
+            zip(jaxpr.constvars, (Constant(np.asarray(constant)) for constant in constants), strict=True)
         )
         known.update(zip(jaxpr.invars, arguments, strict=True))
 
@@ -169,7 +169,7 @@ class _Translation:
             try:
                 made = rule(*given, **settings)
                 results = made if equation.primitive.multiple_results else [made]
-                return [_fitted(name, one, out.aval) for one, out in zip(results, equation.outvars, strict=True)]
+                return [_fitted(name, result, out.aval) for result, out in zip(results, equation.outvars, strict=True)]
             except NoBoxesError:
                 pass
         return _opaque(jaxpr, equation, given)
@@ -194,9 +194,9 @@ class _Translation:
         steps: list[list[Any]] = []
         order = range(settings["length"])
         for step in reversed(order) if settings["reverse"] else order:
-            found = self._inlined(settings["jaxpr"], [*fixed, *carry, *(one[step] for one in sequences)], path)
-            carry = found[: len(carry)]
-            steps.append(found[len(carry) :])
+            results = self._inlined(settings["jaxpr"], [*fixed, *carry, *(rows[step] for rows in sequences)], path)
+            carry = results[: len(carry)]
+            steps.append(results[len(carry) :])
         steps = steps[::-1] if settings["reverse"] else steps
         stacked = [np.stack(column) for column in zip(*steps, strict=True)]
         return [*carry, *stacked]
@@ -269,25 +269,25 @@ class JaxOperation(Box):
 
     def fprop(self, *arrays: Value) -> Value:
         """What JAX computes."""
-        found = tuple(np.array(one)[()] for one in self._function(*arrays))
-        return found if len(self.outputs) > 1 else found[0]
+        results = tuple(np.array(result)[()] for result in self._function(*arrays))
+        return results if len(self.outputs) > 1 else results[0]
 
     def bprop(self, grad: Value, h: Value, *arrays: Value) -> tuple[Value, ...]:
         """What JAX sends back to each array of floats."""
-        wanted = [place for place, one in enumerate(arrays) if one.dtype.kind in "fc"]
+        wanted = [place for place, array in enumerate(arrays) if array.dtype.kind in "fc"]
 
         def of_floats(*floats: Foreign) -> Any:
             given = dict(zip(wanted, floats, strict=True))
-            found = self._function(*(given.get(place, one) for place, one in enumerate(arrays)))
-            return [one for one in found if np.dtype(one.dtype).kind in "fc"]
+            results = self._function(*(given.get(place, array) for place, array in enumerate(arrays)))
+            return [result for result in results if np.dtype(result.dtype).kind in "fc"]
 
         values, send = jax.vjp(of_floats, *(jax.numpy.asarray(arrays[place]) for place in wanted))
         grads = zip(grad if isinstance(grad, tuple) else (grad,), self.specs, strict=True)
-        arriving = zip(values, (one for one, spec in grads if spec.dtype.kind in "fc"), strict=True)
+        arriving = zip(values, (part for part, spec in grads if spec.dtype.kind in "fc"), strict=True)
         sent = send([jax.numpy.zeros_like(v) if g is None else jax.numpy.asarray(g) for v, g in arriving])
         parts: list[Any] = [None] * len(arrays)
-        for place, one in zip(wanted, sent, strict=True):
-            parts[place] = np.array(one)[()]
+        for place, gradient in zip(wanted, sent, strict=True):
+            parts[place] = np.array(gradient)[()]
         return tuple(parts)
 
     def infer_from_children(self) -> Spec | Sequence[Spec]:

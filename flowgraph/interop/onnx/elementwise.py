@@ -63,7 +63,7 @@ def clipped(a: Foreign, low: float, high: float) -> Any:
 
 
 def quotient(a: Foreign, b: Foreign) -> Any:
-    """Of integers towards zero."""
+    """The quotient, which is rounded towards zero for integers."""
     if a.dtype.kind == "f":
         return a / b
     if a.dtype.kind == "u":
@@ -125,10 +125,10 @@ def read_clip(node: Node, a: Foreign, low: Foreign = None, high: Foreign = None)
 @reader_for("IsInf")
 def read_is_inf(node: Node, a: Foreign) -> Any:
     """Whether a number is infinite, of both signs or of one."""
-    found = np.isinf(a)
+    infinite = np.isinf(a)
     if not node.get("detect_positive", 1):
-        found = found & (a < 0)
-    return found if node.get("detect_negative", 1) else found & (a > 0)
+        infinite = infinite & (a < 0)
+    return infinite if node.get("detect_negative", 1) else infinite & (a > 0)
 
 
 @reader_for("Celu")
@@ -164,7 +164,7 @@ def write_mod(writer: Writer, box: Foreign, *names: str) -> Any:
 
 @rule_for(boxes.FloorDivide, when=lambda box: box.dtype.kind in "iu")
 def write_floor_divide(writer: Writer, box: Foreign, *names: str) -> Any:
-    """Of integers: without the remainder, so that the quotient is a whole number."""
+    """The quotient of integers: the remainder is taken off first, so that it is a whole number."""
     a, b = (writer.cast(name, box.dtype) for name in names)
     return writer.op("Div", writer.op("Sub", a, writer.op("Mod", a, b)), b)
 
@@ -184,7 +184,7 @@ write_by({
 
 @parts_for(boxes.FloorDivide, when=lambda box: box.dtype.kind == "f")
 def floor_divide(box: Box, a: Foreign, b: Foreign) -> Any:
-    """Of floats; by an infinite number -1 or 0, by zero what the quotient is."""
+    """The floor of a quotient of floats: -1 or 0 by an infinite divisor, the quotient itself by zero."""
     beyond = np.isinf(b) & np.logical_not(np.isinf(a) | np.isnan(a))
     far = np.where((a != 0) & ((a < 0) != (b < 0)), box.dtype.type(-1), box.dtype.type(0))
     near = np.where(beyond, box.dtype.type(1), b)
@@ -217,7 +217,7 @@ def nan_to_num(box: Foreign, a: Foreign) -> Any:
 
 @parts_for(boxes.Remainder)
 def remainder(box: Box, a: Foreign, b: Foreign) -> Any:
-    """Of the sign of the divisor."""
+    """The remainder with the sign of the divisor."""
     rest = np.fmod(a, b)
     return np.where((rest != 0) & ((rest < 0) != (b < 0)), rest + b, rest)
 

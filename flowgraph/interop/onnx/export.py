@@ -167,15 +167,15 @@ def _value(box: Box, writer: Writer, name: str, children: Sequence[Any]) -> Any:
     rule = OPERATIONS.of(box)
     assert rule is not None, "what has no rule was refused before"
     try:
-        found = rule.function(writer, box, *children)
+        value = rule.function(writer, box, *children)
     except LookupError as missing:
         raise UnsupportedError(
             f"fg.save: {box.title} cannot be written as ONNX: {missing.args[0]}; give the sizes in numbers, or save "
             f"the graph as .safetensors"
         ) from None
-    if isinstance(found, tuple):
-        return found
-    return writer.finish(start, writer.cast(found, box.dtype), name)
+    if isinstance(value, tuple):
+        return value
+    return writer.finish(start, writer.cast(value, box.dtype), name)
 
 
 def _outputs(opened: Graph, writer: Writer, values: dict[Box, Any], names: dict[Box, str]) -> list[str]:
@@ -277,8 +277,8 @@ class Writer:
         names = [self.name(kind.lower()) for _ in range(outputs)]
         given = {key: value for key, value in attributes.items() if value is not None}
         self.nodes.append(onnx().helper.make_node(kind, list(inputs), names, name=names[0], **given))
-        found = np.dtype(dtype) if dtype is not None else self.dtypes[inputs[0]]
-        self.dtypes.update(dict.fromkeys(names, found))
+        dtype_of_all = np.dtype(dtype) if dtype is not None else self.dtypes[inputs[0]]
+        self.dtypes.update(dict.fromkeys(names, dtype_of_all))
         return names if outputs > 1 else names[0]
 
     def constant(self, value: Foreign, dtype: DTypeLike | None = None) -> str:
@@ -320,19 +320,19 @@ class Writer:
         self._base = base
         return len(self.nodes)
 
-    def finish(self, start: int, found: str, name: str) -> str:
+    def finish(self, start: int, made: str, name: str) -> str:
         """Call the value of a box by its name: the operation that made it since `start`, or a copy, gives it that."""
-        if not any(found in node.output for node in self.nodes[start:]):
-            copied: str = self.op("Identity", found)
+        if not any(made in node.output for node in self.nodes[start:]):
+            copied: str = self.op("Identity", made)
             return self.finish(len(self.nodes) - 1, copied, name)
         for node in self.nodes[start:]:
             for field in (node.input, node.output):
-                field[:] = [name if one == found else one for one in field]
-            if node.name == found:
+                field[:] = [name if entry == made else entry for entry in field]
+            if node.name == made:
                 node.name = name
-        self.dtypes[name] = self.dtypes.pop(found)
-        if found in self._keys:
-            self._keys[name] = key = self._keys.pop(found)
+        self.dtypes[name] = self.dtypes.pop(made)
+        if made in self._keys:
+            self._keys[name] = key = self._keys.pop(made)
             self._constants[key] = name
         return name
 
@@ -365,9 +365,9 @@ class Writer:
         total = self.ints(0)
         for names, factor in size.terms.items():
             term = self.ints(factor)
-            for one in names:
-                if one not in self._axes:
-                    raise LookupError(f"the size {one!r} stands on no axis of a value that is written before")
-                term = self.op("Mul", term, self.size(Size(one)))
+            for factor_name in names:
+                if factor_name not in self._axes:
+                    raise LookupError(f"the size {factor_name!r} stands on no axis of a value that is written before")
+                term = self.op("Mul", term, self.size(Size(factor_name)))
             total = self.op("Add", total, term)
         return str(self.op("Max", total, self.ints(0)))

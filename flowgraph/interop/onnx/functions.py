@@ -63,10 +63,10 @@ def log_add_exp2(box: Foreign, a: Foreign, b: Foreign) -> Any:
 @parts_for(boxes.Hypot)
 def hypot(box: Foreign, a: Foreign, b: Foreign) -> Any:
     """By the ratio to the larger one, whose square does not overflow."""
-    one, other = np.abs(a), np.abs(b)
-    large, small = np.maximum(one, other), np.minimum(one, other)
+    first, other = np.abs(a), np.abs(b)
+    large, small = np.maximum(first, other), np.minimum(first, other)
     ratio = small / np.where((large == 0) | np.isinf(large), number(box, 1), large)
-    infinite = np.isinf(one) | np.isinf(other)
+    infinite = np.isinf(first) | np.isinf(other)
     return np.where(infinite, number(box, math.inf), large * np.sqrt(1 + ratio * ratio))
 
 
@@ -91,14 +91,14 @@ def heaviside(box: Foreign, a: Foreign, b: Foreign) -> Any:
 
 @parts_for(boxes.Fmax, boxes.Fmin)
 def number_of_two(box: Foreign, a: Foreign, b: Foreign) -> Any:
-    """The larger or the smaller one; beside NaN the other one."""
+    """The larger or the smaller of two numbers; where one is NaN, the other."""
     chosen = np.maximum(a, b) if isinstance(box, boxes.Fmax) else np.minimum(a, b)
     return np.where(np.isnan(a), b, np.where(np.isnan(b), a, chosen)) if box.dtype.kind == "f" else chosen
 
 
 @parts_for(boxes.Sinc)
 def sinc(box: Foreign, a: Foreign) -> Any:
-    """At zero that of a number so small that it is 1."""
+    """sin(πa) / (πa); at zero that of a number so small that it is 1."""
     angle = number(box, math.pi) * np.where(a == 0, number(box, 1e-20 if box.dtype != np.float16 else 1e-4), a)
     return np.sin(angle) / angle
 
@@ -122,17 +122,17 @@ def entropy(box: Foreign, x: Foreign) -> Any:
 def relative_entropy(box: Foreign, x: Foreign, y: Foreign) -> Any:
     """By the logarithm of the ratio; by two logarithms where that overflows."""
     proper = (x > 0) & (y > 0)
-    one = number(box, 1)
-    over, under = np.where(proper, x, one), np.where(proper, y, one)
+    unit = number(box, 1)
+    over, under = np.where(proper, x, unit), np.where(proper, y, unit)
     ratio = over / under
     far = (ratio == 0) | np.isinf(ratio)
-    apart = np.where(far, np.log(over) - np.log(under), np.log(np.where(far, one, ratio)))
-    found = np.where(proper, x * apart, number(box, math.inf))
+    apart = np.where(far, np.log(over) - np.log(under), np.log(np.where(far, unit, ratio)))
+    value = np.where(proper, x * apart, number(box, math.inf))
     zero = (x == 0) & (y >= 0)
-    found = np.where(zero, number(box, 0), found)
+    value = np.where(zero, number(box, 0), value)
     if isinstance(box, boxes.KlDiv):
-        found = np.where(zero, y, np.where(proper, found - x + y, found))
-    return np.where(np.isnan(x) | np.isnan(y), x + y, found)
+        value = np.where(zero, y, np.where(proper, value - x + y, value))
+    return np.where(np.isnan(x) | np.isnan(y), x + y, value)
 
 
 @parts_for(boxes.PolyVal, when=lambda box: isinstance(box.children[0].shape[0], int))

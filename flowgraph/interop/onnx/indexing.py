@@ -72,7 +72,7 @@ def read_compress(node: Node, a: Foreign, condition: Foreign) -> Any:
 
 @reader_for("OneHot")
 def read_one_hot(node: Node, places: Foreign, depth: Foreign, values: Foreign) -> Any:
-    """A place below 0 counts from the end; one outside has no element that is on."""
+    """Rows with one element on; a place below 0 counts from the end, and of one outside all elements are off."""
     count = node.few(np.ravel(node.known(1))[0])
     axis = node.axis("axis", -1, len(places.shape) + 1)
     numbers = np.where(places < 0, places + places.dtype.type(count), places)
@@ -140,8 +140,8 @@ def _places(writer: Writer, name: str, axes: int) -> list[Any]:
         return [(writer.cast(name, np.int64), axes)]
     if not axes:
         raise LookupError("its index is a single boolean, which ONNX cannot express; use an array of booleans")
-    found = writer.op("NonZero", name, dtype=np.int64)
-    return [(writer.op("Gather", found, writer.constant(i, np.int64), axis=0), 1) for i in range(axes)]
+    nonzero = writer.op("NonZero", name, dtype=np.int64)
+    return [(writer.op("Gather", nonzero, writer.constant(i, np.int64), axis=0), 1) for i in range(axes)]
 
 
 def _sliced(writer: Writer, a: str, items: Sequence[Any]) -> str:
@@ -171,12 +171,12 @@ def _gathered(writer: Writer, a: str, ndim: int, chosen: Sequence[tuple[int, Any
     if axes != list(range(len(axes))):
         a = writer.op("Transpose", a, perm=[*axes, *rest])
     places, count = _stacked(writer, [pair for _, pair in chosen])
-    found: str = writer.op("GatherND", a, places)
+    gathered: str = writer.op("GatherND", a, places)
     before = sum(axis < axes[0] for axis in rest)
     if not together or not before:
-        return found
+        return gathered
     order = [*range(count, count + before), *range(count), *range(count + before, count + len(rest))]
-    return str(writer.op("Transpose", found, perm=order))
+    return str(writer.op("Transpose", gathered, perm=order))
 
 
 def _stacked(writer: Writer, pairs: Sequence[tuple[str, int]]) -> tuple[str, int]:
@@ -226,8 +226,8 @@ def write_taken_along(writer: Writer, box: Foreign, a: str, indices: str) -> Any
 @rule_for(boxes.Nonzero)
 def write_nonzero(writer: Writer, box: Foreign, a: str) -> Any:
     """The places along each axis."""
-    found = writer.op("NonZero", a, dtype=np.int64)
-    lines = tuple(writer.op("Gather", found, writer.constant(i, np.int64), axis=0) for i in range(len(box.outputs)))
+    nonzero = writer.op("NonZero", a, dtype=np.int64)
+    lines = tuple(writer.op("Gather", nonzero, writer.constant(i, np.int64), axis=0) for i in range(len(box.outputs)))
     return lines if len(lines) > 1 else lines[0]
 
 
@@ -257,7 +257,7 @@ def choose(box: Foreign, number: Foreign, *choices: Foreign) -> Any:
     else:
         number = np.minimum(np.maximum(number, 0), count - 1)
     like: Box = number.astype(box.dtype)
-    for one in choices:
-        like = like + one.astype(box.dtype) * box.dtype.type(0) if one.shape else like
-    stacked = np.stack([broadcast_like(one.astype(box.dtype), like) for one in choices])
+    for choice in choices:
+        like = like + choice.astype(box.dtype) * box.dtype.type(0) if choice.shape else like
+    stacked = np.stack([broadcast_like(choice.astype(box.dtype), like) for choice in choices])
     return np.take_along_axis(stacked, broadcast_like(number, like)[None], 0)[0]

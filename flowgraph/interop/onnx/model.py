@@ -99,13 +99,13 @@ def graph_of_model(model: Foreign, folder: Path | None = None, known: Mapping[st
 
 def _versions(model: Foreign) -> dict[str, int]:
     """The version of each operator set that the model imports."""
-    versions = {("" if one.domain == "ai.onnx" else one.domain): one.version for one in model.opset_import}
+    versions = {("" if entry.domain == "ai.onnx" else entry.domain): entry.version for entry in model.opset_import}
     for domain, (low, high) in OPSETS.items():
-        found = versions.get(domain)
-        if found is not None and not low <= found <= high:
+        version = versions.get(domain)
+        if version is not None and not low <= version <= high:
             raise SavedFileError(
-                f"its operator set {domain or 'ai.onnx'} has version {found}, and {low} to {high} are read; convert it "
-                f"with onnx.version_converter, or export it with such an opset"
+                f"its operator set {domain or 'ai.onnx'} has version {version}, and {low} to {high} are read; convert "
+                f"it with onnx.version_converter, or export it with such an opset"
             )
     return versions
 
@@ -201,8 +201,8 @@ class ModelReader:
         try:
             node = self._node(proto, domain)
             with reopened(self._scope_of(proto)):
-                found = self._built(node, rule)
-            for name, box in zip(proto.output, found, strict=False):
+                boxes = self._built(node, rule)
+            for name, box in zip(proto.output, boxes, strict=False):
                 if name:
                     if box.name is None and box not in set(node.inputs):  # a new one is called as in the file
                         box._place(checked_name(name), self._scope_of(proto))
@@ -223,19 +223,19 @@ class ModelReader:
                 value = array_of(value, self.folder)
             attributes[attribute.name] = value.decode(errors="backslashreplace") if isinstance(value, bytes) else value
         inputs = tuple(self.value(name) for name in proto.input)
-        name = next((one for one in (proto.name, *proto.output) if one), proto.op_type)
+        name = next((text for text in (proto.name, *proto.output) if text), proto.op_type)
         return Node(
             proto.op_type, domain, self.versions[domain], name, Attributes(attributes), inputs,
-            sum(bool(one) for one in proto.output), self.contents, self.axes,
+            sum(bool(output) for output in proto.output), self.contents, self.axes,
         )  # fmt: skip
 
     def _built(self, node: Node, rule: Reader) -> tuple[Box, ...]:
         """The boxes of an operation, one per output; values that depend on no input are computed now."""
-        found = rule.function(node, *node.inputs)
+        result = rule.function(node, *node.inputs)
         unread = set(node.attributes) - node.attributes.asked - rule.idle
         if unread:
             raise node.refuse(f"found {', '.join(sorted(map(excerpt, unread)))}, which no box stands for")
-        listed: tuple[Any, ...] = found if isinstance(found, tuple) else (found,)
+        listed: tuple[Any, ...] = result if isinstance(result, tuple) else (result,)
         boxes = tuple(box if isinstance(box, Box) else Constant(box) for box in listed)
         for box in boxes:
             check_size(box)

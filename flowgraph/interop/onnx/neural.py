@@ -54,11 +54,11 @@ def window_of(node: Node, size: Foreign, shape: Foreign) -> Window:
         return window
     if auto == "VALID":
         return window._replace(padding=((0, 0),) * count)
-    if any(isinstance(one, Size) for one in shape) and any(one != 1 for one in stride):
+    if any(isinstance(extent, Size) for extent in shape) and any(stride_of_axis != 1 for stride_of_axis in stride):
         raise node.refuse(f"found auto_pad={auto} with sizes that follow the batch")
     totals = [
-        span - 1 if step == 1 else max((math.ceil(one / step) - 1) * step + span - one, 0)
-        for one, step, span in zip(shape, stride, window.spans, strict=True)
+        span - 1 if step == 1 else max((math.ceil(extent / step) - 1) * step + span - extent, 0)
+        for extent, step, span in zip(shape, stride, window.spans, strict=True)
     ]
     return window._replace(padding=halves(totals, auto))
 
@@ -148,13 +148,13 @@ def filters(box: Foreign, g: Foreign, x: Foreign, like: Foreign) -> Any:
     sliding = box.sliding(like.shape)
     settings = {"stride": sliding.dilation, "dilation": sliding.stride, "padding": sliding.padding}
     count, channels = like.shape[0] // box.groups, like.shape[1]
-    found = []
+    slopes = []
     for group in range(box.groups):
         some = x[:, group * channels : (group + 1) * channels].swapaxes(0, 1)
         sent = g[:, group * count : (group + 1) * count].swapaxes(0, 1)
         whole = CONVOLUTIONS[len(x.shape)](some, sent, **settings)
-        found.append(whole[(..., *map(slice, sliding.size))].swapaxes(0, 1))
-    return np.concatenate(found) if box.groups > 1 else found[0]
+        slopes.append(whole[(..., *map(slice, sliding.size))].swapaxes(0, 1))
+    return np.concatenate(slopes) if box.groups > 1 else slopes[0]
 
 
 @reader_for("MaxPool", "AveragePool", light=False)
@@ -166,13 +166,13 @@ def read_pooling(node: Node, a: Foreign) -> Any:
     window, largest = window_of(node, size, a.shape[2:]), node.kind == "MaxPool"
     rest = [0] * len(size)
     if node.get("ceil_mode", 0):
-        if any(isinstance(one, Size) for one in a.shape[2:]):
+        if any(isinstance(extent, Size) for extent in a.shape[2:]):
             raise node.refuse("found ceil_mode with sizes that follow the batch")
         rows = zip(a.shape[2:], window.spans, window.stride, window.padding, strict=True)
         rest = [beyond(n, span, step, *pair) for n, span, step, pair in rows]
     settings: dict[str, Any] = {"size": window.size, "stride": window.stride, "dilation": window.dilation}
     counts = bool(node.get("count_include_pad", 0))
-    if not any(rest) and all(2 * pad <= one for one, pair in zip(size, window.padding, strict=True) for pad in pair):
+    if not any(rest) and all(2 * pad <= k for k, pair in zip(size, window.padding, strict=True) for pad in pair):
         settings["padding"] = window.padding
         return (
             boxes.MaxPool.apply(a, **settings) if largest else boxes.MeanPool.apply(a, count_padding=counts, **settings)
@@ -181,7 +181,7 @@ def read_pooling(node: Node, a: Foreign) -> Any:
     if largest:
         low = -np.inf if a.dtype.kind == "f" else np.iinfo(a.dtype).min
         return boxes.MaxPool.apply(np.pad(a, np.add(inner, more).tolist(), constant_values=low), **settings)
-    if any(isinstance(one, Size) for one in a.shape[2:]):
+    if any(isinstance(extent, Size) for extent in a.shape[2:]):
         raise node.refuse("found padding of more than half of a window with sizes that follow the batch")
     node.few(math.prod(a.shape[2:]))
     counted = np.pad(np.pad(np.ones((1, 1, *a.shape[2:])), inner, constant_values=float(counts)), more)
@@ -196,10 +196,10 @@ def write_pooling(writer: Writer, box: Foreign, a: str) -> Any:
     images = len(shape) == len(box.sliding.size) + 2
     a = a if images else writer.op("Reshape", a, writer.shape((-1, 1, *shape[len(shape) - len(box.sliding.size) :])))
     if isinstance(box, boxes.MeanPool):
-        found = writer.op("AveragePool", a, count_include_pad=int(box.count_padding), **settings)
+        pooled = writer.op("AveragePool", a, count_include_pad=int(box.count_padding), **settings)
     else:
-        found = writer.op("MaxPool", a, **settings)
-    return found if images else reshaped(writer, found, box.shape)
+        pooled = writer.op("MaxPool", a, **settings)
+    return pooled if images else reshaped(writer, pooled, box.shape)
 
 
 read_by({
@@ -215,8 +215,8 @@ def read_batch_normalization(
     """With the mean and the variance that the file has, which are not trained."""
     if node.get("training_mode", 0) or node.outputs > 1 or node.trains_by_age or not node.get("spatial", 1):
         raise node.refuse("found batch normalisation in training mode, or with spatial=0")
-    mean, variance = (Constant(one.value, name=one.name) if isinstance(one, Parameter) else one
-                      for one in (mean, variance))  # fmt: skip
+    mean, variance = (Constant(moment.value, name=moment.name) if isinstance(moment, Parameter) else moment
+                      for moment in (mean, variance))  # fmt: skip
     axes = len(x.shape) - 2
     rate = scale / np.sqrt(variance + node.get("epsilon", 1e-5))
     return affine(x - channelwise(mean, axes), rate, shift, axes).astype(x.dtype)
@@ -270,8 +270,8 @@ def read_resize(node: Node, a: Foreign, *_: Foreign) -> Any:
 
 def numbers_of(node: Node, place: int) -> Any:
     """The numbers of an input; None where the file has none."""
-    found = np.ravel(node.known(place)) if node.given(place) else ()
-    return list(found) if len(found) else None
+    numbers = np.ravel(node.known(place)) if node.given(place) else ()
+    return list(numbers) if len(numbers) else None
 
 
 def sizes_and_scales(node: Node, shape: Foreign, axes: Foreign, scales: Foreign, sizes: Foreign) -> dict[str, Any]:
@@ -280,17 +280,15 @@ def sizes_and_scales(node: Node, shape: Foreign, axes: Foreign, scales: Foreign,
     numbers = scales if sizes is None else sizes
     if len(numbers) != len(axes):
         raise node.refuse(f"found {len(numbers)} numbers for {len(axes)} axes")
-    changes = {
-        axis: one for axis, one in zip(axes, numbers, strict=True) if one != (1 if sizes is None else shape[axis])
-    }
+    changes = {axis: n for axis, n in zip(axes, numbers, strict=True) if n != (1 if sizes is None else shape[axis])}
     first = min(changes, default=len(shape) - 1)
-    if any(isinstance(one, Size) for one in (*changes.values(), *(shape[first:] if sizes is not None else ()))):
+    if any(isinstance(extent, Size) for extent in (*changes.values(), *(shape[first:] if sizes is not None else ()))):
         raise node.refuse("found sizes that follow the batch along an axis that is resized")
     if sizes is None:
         return {"scale": tuple(float(changes.get(axis, 1)) for axis in range(first, len(shape)))}
     if policy == "stretch":
         return {"size": tuple(int(changes.get(axis, shape[axis])) for axis in range(first, len(shape)))}
-    ratios = [one / shape[axis] for axis, one in changes.items()] or [1.0]
+    ratios = [number / shape[axis] for axis, number in changes.items()] or [1.0]
     ratio = min(ratios) if policy == "not_larger" else max(ratios)
     return {
         "size": tuple(
@@ -323,7 +321,7 @@ def is_one_resize(box: Foreign) -> bool:
     """Whether the settings are attributes of the operation, whose numbers are of single precision."""
     numbers = (box.cubic, *(box.scale or ()))
     either = box.scale is None or (box.size is None and box.coordinates != "align_corners")  # of which runtimes differ
-    return box.dtype.kind == "f" and either and all(float(np.float32(one)) == one for one in numbers)
+    return box.dtype.kind == "f" and either and all(float(np.float32(number)) == number for number in numbers)
 
 
 @rule_for(boxes.Resize, when=is_one_resize)
@@ -385,7 +383,7 @@ def minus_at(box: Foreign, a: Foreign, places: Foreign, amount: Foreign) -> Any:
 def convolve(box: Foreign, a: Foreign, v: Foreign) -> Any:
     """A convolution of one channel, whose filter is read from its end for np.convolve."""
     full = isinstance(box, boxes.Convolve)
-    signals = (one.astype(box.dtype)[None, None, :] for one in (a, np.flip(v) if full else v))
+    signals = (signal.astype(box.dtype)[None, None, :] for signal in (a, np.flip(v) if full else v))
     return boxes.Conv1d(*signals, padding=(v.shape[0] - 1) * full)[0, 0]
 
 

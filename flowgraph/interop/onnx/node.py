@@ -69,14 +69,14 @@ class Node:
     def known(self, place: int) -> Any:
         """The value of an input, which must not depend on the inputs of the graph: numbers, or sizes of axes."""
         box = self.inputs[place]
-        found = None if box is None else content(box, self.contents)
-        if found is None:
+        value = None if box is None else content(box, self.contents)
+        if value is None:
             raise SavedFileError(
                 f"its input number {place + 1} is computed in the run, and flowgraph needs its value when the file is "
                 f"read; give it one, flowgraph.interop.onnx.load(path, known={{name: array}}), or export the model "
                 f"with it as a constant"
             )
-        return found
+        return value
 
     def given(self, place: int) -> bool:
         """Whether the file has an input at this place."""
@@ -85,9 +85,9 @@ class Node:
     def ints(self, name: str, place: int, default: Foreign = None) -> Any:
         """Whole numbers that older operator sets have as an attribute, newer ones as an input."""
         if name in self.attributes:
-            return tuple(int(one) for one in self.attributes[name])
+            return tuple(int(number) for number in self.attributes[name])
         if self.given(place):
-            return tuple(one if isinstance(one, Size) else int(one) for one in np.ravel(self.known(place)))
+            return tuple(number if isinstance(number, Size) else int(number) for number in np.ravel(self.known(place)))
         return default
 
     def number(self, name: str, place: int, default: Foreign = None) -> Any:
@@ -163,39 +163,39 @@ def content_of(node: Node) -> Any:
     given = [None if box is None else content(box, node.contents) for box in node.inputs]
     if given[0] is None or not any(box in node.contents for box in node.inputs if box is not None):
         return None
-    if any(one is None or one.size > MOST for one, box in zip(given, node.inputs, strict=True) if box is not None):
+    if any(a is None or a.size > MOST for a, box in zip(given, node.inputs, strict=True) if box is not None):
         return None
     try:
-        return np.asarray(rule(node, *[None if one is None else one.astype(object) for one in given]), object)
+        return np.asarray(rule(node, *[None if a is None else a.astype(object) for a in given]), object)
     except (TypeError, ValueError, IndexError, ZeroDivisionError):
         return None  # such as a quotient that is no polynomial: its value is known in the run
 
 
 def as_constant(known: Foreign, dtype: Foreign) -> Constant | None:
     """A constant in place of a value in which no size of an axis is left."""
-    if known is None or any(isinstance(one, Size) for one in known.flat):
+    if known is None or any(isinstance(size, Size) for size in known.flat):
         return None
     return Constant(known.astype(dtype))
 
 
-def _quotient(one: Foreign, other: Foreign) -> Any:
-    found = divide(one, other) if isinstance(one, Size) or isinstance(other, Size) else int(one / other)
-    if found is None:
+def _quotient(size: Foreign, other: Foreign) -> Any:
+    quotient = divide(size, other) if isinstance(size, Size) or isinstance(other, Size) else int(size / other)
+    if quotient is None:
         raise ValueError("the quotient of two symbolic sizes is not a polynomial; export the model with fixed sizes")
-    return found
+    return quotient
 
 
-def _equal(one: Foreign, other: Foreign) -> bool:
+def _equal(size: Foreign, other: Foreign) -> bool:
     """Sizes are never negative; whether two others agree is not known."""
-    if isinstance(one, Size) or isinstance(other, Size):
-        if one == other and isinstance(one, Size) and isinstance(other, Size):
+    if isinstance(size, Size) or isinstance(other, Size):
+        if size == other and isinstance(size, Size) and isinstance(other, Size):
             return True
-        if min((x for x in (one, other) if not isinstance(x, Size)), default=0) < 0:
+        if min((x for x in (size, other) if not isinstance(x, Size)), default=0) < 0:
             return False
         raise ValueError(
             "whether two symbolic sizes are equal is known only in a run; export the model with fixed sizes"
         )
-    return bool(one == other)
+    return bool(size == other)
 
 
 def _each(function: Callable[[Any, Any], Any]) -> Callable[..., Any]:
@@ -239,5 +239,5 @@ FOLLOWED: Mapping[str, Callable[..., Any]] = {
     "Concat": lambda node, *arrays: np.concatenate(arrays, axis=node.get("axis")),
     "Unsqueeze": lambda node, a, *_: np.expand_dims(a, node.ints("axes", 1)),
     "Squeeze": lambda node, a, *_: np.squeeze(a, node.ints("axes", 1)),
-    "Reshape": lambda node, a, shape: np.reshape(a, [int(one) for one in shape]),
+    "Reshape": lambda node, a, shape: np.reshape(a, [int(size) for size in shape]),
 }

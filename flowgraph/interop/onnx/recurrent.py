@@ -32,16 +32,16 @@ def read_recurrent(node: Node, x: Foreign, w: Foreign, r: Foreign, *rest: Foreig
     if not isinstance(steps, int) or not 0 < steps <= MOST_STEPS:
         raise node.refuse(f"found {steps} steps, which are unrolled; needs a number of 1 to {MOST_STEPS}")
     _check(node, lengths, steps)
-    found = []
+    directions = []
     for d in range(w.shape[0]):
         starts = [None if s is None else (s[:, d] if batch_first else s[d]) for s in (h0, c0)]
         backwards = node.get("direction", "forward") == "reverse" or d == 1
         functions = _functions(node, d)
         bias_d = None if bias is None else bias[d]
         cell = _cell(node, w[d], r[d], bias_d, None if peepholes is None else peepholes[d], functions)
-        found.append(_run(cell, x, starts, backwards, node.get("hidden_size", r.shape[-1])))
-    states = np.stack([np.stack(one[0]) for one in found], axis=1)
-    last, cells = np.stack([one[1][0] for one in found]), np.stack([one[1][1] for one in found])
+        directions.append(_run(cell, x, starts, backwards, node.get("hidden_size", r.shape[-1])))
+    states = np.stack([np.stack(ran[0]) for ran in directions], axis=1)
+    last, cells = np.stack([ran[1][0] for ran in directions]), np.stack([ran[1][1] for ran in directions])
     if batch_first:
         states, last, cells = np.transpose(states, (2, 0, 1, 3)), np.swapaxes(last, 0, 1), np.swapaxes(cells, 0, 1)
     return (states, last, cells) if node.kind == "LSTM" else (states, last)
@@ -58,7 +58,7 @@ def _check(node: Node, lengths: Foreign, steps: int) -> None:
 def _functions(node: Node, direction: int) -> list[Callable[[Any], Any]]:
     count = len(_DEFAULTS[node.kind])
     given = node.get("activations", ())[direction * count : (direction + 1) * count]
-    names = [one.decode(errors="backslashreplace") if isinstance(one, bytes) else str(one) for one in given]
+    names = [word.decode(errors="backslashreplace") if isinstance(word, bytes) else str(word) for word in given]
     names = names or _DEFAULTS[node.kind]
     if any(name.lower() not in _FUNCTIONS for name in names):
         raise node.refuse(f"found the activations {names}, needs some of Sigmoid, Tanh, Relu")

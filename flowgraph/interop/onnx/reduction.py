@@ -145,8 +145,8 @@ def read_accumulation(node: Node, a: Foreign, axis: Foreign) -> Any:
         a = a[along(a, place, slice(0, -1))]
         width = [(int(i == place), 0) for i in range(len(a.shape))]
         a = np.pad(a, width, constant_values=int(node.kind == "CumProd"))
-    found = cast((np.cumsum if node.kind == "CumSum" else np.cumprod)(a, axis=place), a.dtype)
-    return np.flip(found, place) if node.get("reverse", 0) else found
+    accumulated = cast((np.cumsum if node.kind == "CumSum" else np.cumprod)(a, axis=place), a.dtype)
+    return np.flip(accumulated, place) if node.get("reverse", 0) else accumulated
 
 
 @rule_for(boxes.CumSum)

@@ -146,7 +146,7 @@ def read_slice(node: Node, a: Foreign, *_: Foreign) -> Any:
 
 
 def slice_of(size: Foreign, start: Foreign, end: Foreign, step: int) -> slice:
-    """As Python cuts; numbers beyond every size mean the ends."""
+    """The slice of Python; ONNX writes numbers beyond every size for the ends of an axis."""
     far = 2**31 - 1
     if not isinstance(end, Size) and abs(end) >= far:
         end = None
@@ -208,8 +208,8 @@ def read_range(node: Node, *ends: Foreign) -> Any:
 @rule_for(boxes.ArangeLike)
 def write_range(writer: Writer, box: Foreign, like: str) -> Any:
     """The whole numbers below a size."""
-    zero, one = writer.constant(0, np.int64), writer.constant(1, np.int64)
-    return writer.op("Range", zero, writer.op("Squeeze", writer.size(box.shape[0])), one)
+    zero, step = writer.constant(0, np.int64), writer.constant(1, np.int64)
+    return writer.op("Range", zero, writer.op("Squeeze", writer.size(box.shape[0])), step)
 
 
 @rule_for(boxes.CountLike)
@@ -360,7 +360,7 @@ def rolled(a: Foreign, shift: int, axis: int) -> Any:
     """The last elements first."""
     size = a.shape[axis]
     place = shift % size if size else 0  # a size that follows the batch has no remainder, and is refused so
-    parts = [a[along(a, axis, one)] for one in (slice(size - place, None), slice(None, size - place))]
+    parts = [a[along(a, axis, part)] for part in (slice(size - place, None), slice(None, size - place))]
     return np.concatenate(parts, axis=axis)
 
 

@@ -53,7 +53,7 @@ for _operation, _rule in {
         (x.astype(np.float32) - Constant(_floats(node, "offset"))) * Constant(_floats(node, "scale"))
     ),
     "Binarizer": lambda node, x: (x > node.get("threshold", 0.0)).astype(x.dtype),
-    "FeatureVectorizer": lambda node, *arrays: np.concatenate([one.astype(np.float32) for one in arrays], axis=1),
+    "FeatureVectorizer": lambda node, *arrays: np.concatenate([array.astype(np.float32) for array in arrays], axis=1),
 }.items():  # fmt: skip
     reader_for(_operation, domain=ML)(_rule)
 
@@ -93,8 +93,8 @@ def read_normalizer(node: Node, x: Foreign) -> Any:
 @reader_for("ArrayFeatureExtractor", domain=ML)
 def read_columns(node: Node, x: Foreign, places: Foreign) -> Any:
     """Columns; of a row, its elements as one row."""
-    found = x[..., np.reshape(places, (-1,))]
-    return np.expand_dims(found, 0) if len(x.shape) == 1 else found
+    columns = x[..., np.reshape(places, (-1,))]
+    return np.expand_dims(columns, 0) if len(x.shape) == 1 else columns
 
 
 @reader_for("Imputer", domain=ML)
@@ -114,7 +114,7 @@ def read_label_encoder(node: Node, x: Foreign) -> Any:
     tables = {key: node.get(key) for key in node.attributes if key.startswith(("keys_", "values_"))}
     if any("string" in key or "tensor" in key for key in tables) or len(tables) != 2:
         raise node.refuse(f"found {', '.join(tables) or 'no table'}, needs keys and values that are numbers")
-    keys, values = (next(tables[key] for key in tables if key.startswith(one)) for one in ("keys_", "values_"))
+    keys, values = (next(tables[key] for key in tables if key.startswith(prefix)) for prefix in ("keys_", "values_"))
     if len(keys) != len(values) or len(keys) > MOST_KEYS:
         raise node.refuse(f"found {len(keys)} keys for {len(values)} values, at most {MOST_KEYS} are read")
     ints = "values_int64s" in tables

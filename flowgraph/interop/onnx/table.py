@@ -182,7 +182,7 @@ def both(
 
     def holds(box: Foreign) -> bool:
         values = [getattr(box, setting) for setting, default in attributes.values() if isinstance(default, float)]
-        return when(box) and (box.dtype != np.float64 or all(float(np.float32(one)) == one for one in values))
+        return when(box) and (box.dtype != np.float64 or all(float(np.float32(value)) == value for value in values))
 
     def write(writer: Foreign, box: Foreign, *names: str) -> Any:
         settings = {key: type(default)(getattr(box, setting)) for key, (setting, default) in attributes.items()}

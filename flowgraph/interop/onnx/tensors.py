@@ -68,8 +68,8 @@ def dtype_of(number: int, who: str) -> np.dtype[Any]:
         dtype = np.dtype(object)
     if dtype not in WRITTEN:
         names = {value: name for name, value in onnx().TensorProto.DataType.items()}
-        found = names.get(number, str(number)).lower()
-        raise SavedFileError(f"{who} has the element type {found}, needs float, double, float16, integers or bool")
+        type_name = names.get(number, str(number)).lower()
+        raise SavedFileError(f"{who} has the element type {type_name}, needs float, double, float16, integers or bool")
     return dtype
 
 
@@ -122,8 +122,8 @@ def check_texts(message: Foreign) -> None:
     for field, value in message.ListFields():
         if field.type not in (field.TYPE_STRING, field.TYPE_MESSAGE):
             continue
-        for one in [value] if isinstance(value, str | bytes) or hasattr(value, "ListFields") else value:
-            if isinstance(one, bytes):
-                raise SavedFileError(f"found {one[:40]!r} as {field.name}, needs UTF-8")
+        for part in [value] if isinstance(value, str | bytes) or hasattr(value, "ListFields") else value:
+            if isinstance(part, bytes):
+                raise SavedFileError(f"found {part[:40]!r} as {field.name}, needs UTF-8")
             if field.type == field.TYPE_MESSAGE:
-                check_texts(one)
+                check_texts(part)

@@ -73,8 +73,8 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]
     @property
     def loss_curve_(self) -> list[float]:
         """The objective on the training examples, epoch by epoch."""
-        found: list[float] = self.history_["train_objective"]
-        return found
+        curve: list[float] = self.history_["train_objective"]
+        return curve
 
     @property
     def coefs_(self) -> list[Array]:
@@ -236,7 +236,7 @@ class Network:
         batch_size: int | None,
         callbacks: Sequence[Any],
     ) -> None:
-        """So many epochs on these examples, of which none is kept."""
+        """Train for so many epochs on these examples, which are not kept."""
         trainer = self.trainer
         if weights is not None:
             weighted_problem(trainer.problem)  # refuses what has no loss of each example

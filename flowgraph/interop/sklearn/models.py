@@ -191,8 +191,8 @@ class FlowgraphClassifier(ClassifierMixin, NetworkEstimator):  # type: ignore[mi
             Columns in the order of `classes_`; -inf for a probability that underflowed to 0.
         """
         with np.errstate(divide="ignore"):
-            found: Array = np.log(self._outputs(X))
-        return found
+            logarithms: Array = np.log(self._outputs(X))
+        return logarithms
 
     def predict(self, X: ArrayLike) -> Array:
         """The most probable class.
@@ -208,8 +208,8 @@ class FlowgraphClassifier(ClassifierMixin, NetworkEstimator):  # type: ignore[mi
             Elements of `classes_`.
         """
         numbers = self._outputs(X).argmax(axis=1)
-        found: Array = self.classes_[numbers]
-        return found
+        classes: Array = self.classes_[numbers]
+        return classes
 
     def _labels(self, y: ArrayLike) -> Array:
         """The numbers of classes."""

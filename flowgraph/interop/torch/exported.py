@@ -46,7 +46,7 @@ def exported(
             ) from error
         _detach_what_has_no_gradient(program.graph_module)
         table = default_decompositions()
-        for operation in [one for one in table if has_rule(one)]:
+        for operation in [operation for operation in table if has_rule(operation)]:
             table.pop(operation)  # type: ignore[no-untyped-call]
         return cast(ExportedProgram, program.run_decompositions(table))
 
@@ -88,8 +88,8 @@ def _first_axes(called: nn.Module, examples: Sequence[Any], named: dict[str, Any
     def axes(leaf: Foreign) -> Any:
         return {0: size} if isinstance(leaf, torch.Tensor) and leaf.ndim else None
 
-    found = {name: pytree.tree_map(axes, value) for name, value in arguments.items()}
-    return {**found, **found.pop("named", {})} if isinstance(called, _Called) else found
+    by_argument = {name: pytree.tree_map(axes, value) for name, value in arguments.items()}
+    return {**by_argument, **by_argument.pop("named", {})} if isinstance(called, _Called) else by_argument
 
 
 class _Called(nn.Module):
@@ -123,12 +123,12 @@ def warn_of_own_backwards(called: nn.Module, examples: Sequence[Any], named: dic
 
     Where such classes exist, the module is run once more, on copies of its parameters, buffers and examples.
     """
-    if not any(not _is_of_torch(one) for one in _functions(torch.autograd.Function)):
+    if not any(not _is_of_torch(function) for function in _functions(torch.autograd.Function)):
         return
-    found = sorted({one.__name__ for one in _called(called, examples, named) if not _is_of_torch(one)})
-    if found:
+    names = sorted({function.__name__ for function in _called(called, examples, named) if not _is_of_torch(function)})
+    if names:
         warnings.warn(
-            f"graph_of: found a call of {', '.join(found)}, a torch.autograd.Function, whose backward torch.export "
+            f"graph_of: found a call of {', '.join(names)}, a torch.autograd.Function, whose backward torch.export "
             f"does not see; values of the graph are right, but its gradients are those of the forward. Make it a "
             f"torch.library.custom_op, whose backward the graph calls",
             UserWarning,
@@ -138,9 +138,9 @@ def warn_of_own_backwards(called: nn.Module, examples: Sequence[Any], named: dic
 
 def _functions(base: Foreign) -> Iterator[Any]:
     """Every subclass there is."""
-    for one in base.__subclasses__():
-        yield one
-        yield from _functions(one)
+    for function in base.__subclasses__():
+        yield function
+        yield from _functions(function)
 
 
 def _is_of_torch(cls: Foreign) -> bool:
@@ -149,7 +149,7 @@ def _is_of_torch(cls: Foreign) -> bool:
 
 def _called(called: nn.Module, examples: Sequence[Any], named: dict[str, Any]) -> set[Any]:
     """The classes whose backward a gradient of the outputs calls; none where the module does not run by itself."""
-    state = {name: _leaf(one) for name, one in (*called.named_parameters(), *called.named_buffers())}
+    state = {name: _leaf(tensor) for name, tensor in (*called.named_parameters(), *called.named_buffers())}
     given, by_name = pytree.tree_map_only(torch.Tensor, _leaf, (tuple(examples), named))
     try:
         with torch.random.fork_rng(devices=[]), torch.enable_grad(), warnings.catch_warnings():
@@ -157,7 +157,7 @@ def _called(called: nn.Module, examples: Sequence[Any], named: dict[str, Any]) -
             outputs = torch.func.functional_call(called, state, given, by_name)
     except Exception:  # torch.export has run it, in ways of its own
         return set()
-    waiting = [one.grad_fn for one in pytree.tree_leaves(outputs) if isinstance(one, torch.Tensor)]
+    waiting = [tensor.grad_fn for tensor in pytree.tree_leaves(outputs) if isinstance(tensor, torch.Tensor)]
     seen: set[Any] = set()
     while waiting:
         node: Any = waiting.pop()

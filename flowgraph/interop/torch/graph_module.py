@@ -156,7 +156,7 @@ class GraphModule(nn.Module):
             self._check_parameter(path, box, parameters[-1])
             if path in self._carried:  # what backward reads must not change before it
                 parameters[-1] = parameters[-1].clone()
-        shapes = {box: tuple(one.shape) for box, one in zip(self.graph.inputs, inputs, strict=True)}
+        shapes = {box: tuple(tensor.shape) for box, tensor in zip(self.graph.inputs, inputs, strict=True)}
         sizes = feeding.bind_sizes(self.graph, shapes)
         leaves = (*inputs, *parameters, *self._drawn(sizes))
         outputs = apply(self._program(leaves), leaves)
@@ -247,15 +247,15 @@ class GraphModule(nn.Module):
 
     def _program(self, leaves: Sequence[torch.Tensor]) -> Program:
         """The program for leaves of these shapes: one for all, unless outputs have sizes that nobody can name."""
-        shapes: Any = tuple(tuple(one.shape) for one in leaves) if self._concrete else None
+        shapes: Any = tuple(tuple(leaf.shape) for leaf in leaves) if self._concrete else None
         graph = self._now
         key = graph is self._trained, shapes
         if key not in self._programs:
             if len(self._programs) >= MOST_PROGRAMS:
                 del self._programs[next(iter(self._programs))]
             boxes = (*self.graph.inputs, *self._paths, *graph.randoms)
-            found = leaves_as_inputs(graph, boxes, shapes or [box.shape for box in boxes], self._floats)
-            self._programs[key] = Program(*found)
+            as_inputs = leaves_as_inputs(graph, boxes, shapes or [box.shape for box in boxes], self._floats)
+            self._programs[key] = Program(*as_inputs)
         return self._programs[key]
 
     @property
@@ -350,7 +350,7 @@ def _refuse_inside(box: Box) -> None:
     if isinstance(box, Leaf):
         return
     for body in [value for value in box.setting_values().values() if isinstance(value, Box)]:
-        inside = next((one for one in topological_order([body]) if isinstance(one, InTraining)), None)
+        inside = next((node for node in topological_order([body]) if isinstance(node, InTraining)), None)
         if inside is not None:
             raise UsageError(
                 f"module: found {inside.title} in the body of {box.title}, which stays what it is in evaluation; "

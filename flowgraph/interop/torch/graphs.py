@@ -94,7 +94,7 @@ class _Translation:
         self._batch = None if batch_axis is None else Batch(batch_axis)
         self._inputs = {spec.arg.name: spec for spec in program.graph_signature.input_specs}
         self._boxes: dict[Node, Any] = {}
-        user = [one.arg.name for one in self._inputs.values() if one.kind == InputKind.USER_INPUT]
+        user = [spec.arg.name for spec in self._inputs.values() if spec.kind == InputKind.USER_INPUT]
         self._called = dict(zip(user, names, strict=True)) if len(user) == len(names) else {}
         self._first_calls: dict[str, int] = {}
 
@@ -116,11 +116,11 @@ class _Translation:
         self._warn_of_changes()
         specs = self._program.graph_signature.output_specs
         kept = [
-            self._boxes[one] if isinstance(one, Node) else one
-            for one, spec in zip(outputs, specs, strict=True)
+            self._boxes[output] if isinstance(output, Node) else output
+            for output, spec in zip(outputs, specs, strict=True)
             if spec.kind == OutputKind.USER_OUTPUT
         ]
-        return Graph(*(one if isinstance(one, Box) else Constant(one) for one in kept if one is not None))
+        return Graph(*(value if isinstance(value, Box) else Constant(value) for value in kept if value is not None))
 
     def _leaf(self, node: Node) -> Any:
         """The leaf for an argument, a parameter, a buffer or a constant of the program."""
@@ -196,7 +196,7 @@ class _Translation:
         expected = node.meta.get("val")
         if isinstance(expected, list | tuple):
             pairs = zip(made, expected, strict=False)
-            return tuple(one if one is None else self._fitted_one(node, one, tensor) for one, tensor in pairs)
+            return tuple(part if part is None else self._fitted_one(node, part, tensor) for part, tensor in pairs)
         return self._fitted_one(node, made, expected)
 
     def _fitted_one(self, node: Node, made: Foreign, expected: Foreign) -> Any:
@@ -252,7 +252,7 @@ def _with_numbers(node: Node, positional: Foreign, named: Foreign) -> tuple[Any,
     schema = getattr(node.target, "_schema", None)
     if schema is None:
         return positional, named
-    kinds = {one.name: str(one.type) for one in schema.arguments}
+    kinds = {argument.name: str(argument.type) for argument in schema.arguments}
 
     def read(value: Foreign, kind: str) -> Any:
         is_number = any(word in kind for word in ("number", "Tensor", "float"))
@@ -265,15 +265,15 @@ def _with_numbers(node: Node, positional: Foreign, named: Foreign) -> tuple[Any,
 def _wide(node: Node, given: Foreign) -> Any:
     """The arguments of an operation that makes floats of whole numbers: of narrow ones NumPy makes half precision."""
     value = node.meta.get("val")
-    boxes = [one for one in pytree.tree_leaves(given) if isinstance(one, Box)]
+    boxes = [box for box in pytree.tree_leaves(given) if isinstance(box, Box)]
     if (
         not isinstance(value, torch.Tensor)
         or not value.dtype.is_floating_point
-        or any(one.dtype.kind in "fc" or one.dtype.itemsize > 2 for one in boxes)
+        or any(box.dtype.kind in "fc" or box.dtype.itemsize > 2 for box in boxes)
     ):
         return given
     dtype: Any = numpy_dtype(value.dtype, f"graph_of: {node.target}")
-    return pytree.tree_map_only(Box, lambda one: one.astype(dtype), given)
+    return pytree.tree_map_only(Box, lambda box: box.astype(dtype), given)
 
 
 def _is_missed(node: Node, made: Foreign) -> bool:
@@ -284,7 +284,7 @@ def _is_missed(node: Node, made: Foreign) -> bool:
 
 def _number(node: Node, given: Foreign) -> Any:
     """A number that is computed of sizes, outside of tensors."""
-    numbers = [number_of(one).astype(float) if isinstance(one, Size) else one for one in given]
+    numbers = [number_of(number).astype(float) if isinstance(number, Size) else number for number in given]
     operation: Any = node.target
     if operation is torch.sym_float:
         return numbers[0]
@@ -310,18 +310,18 @@ def _opaque(node: Node, positional: Foreign, named: Foreign) -> Any:
     arguments = pytree.tree_map_only(Box, place, (positional, named))
     value = node.meta.get("val")
     listed = list(value) if isinstance(value, list | tuple) else [value]
-    results = [one for one in listed if isinstance(one, torch.Tensor)]
+    results = [result for result in listed if isinstance(result, torch.Tensor)]
     if not results:
         raise UnsupportedError(f"graph_of: found {operation}, which gives no tensor, so that no box stands for it")
-    if any(isinstance(one, Size) for one in pytree.tree_leaves((positional, named))):
+    if any(isinstance(leaf, Size) for leaf in pytree.tree_leaves((positional, named))):
         raise UnsupportedError(f"graph_of: found {operation} of a size that varies, which PyTorch computes")
-    specs = tuple(Spec(shape_of(one), numpy_dtype(one.dtype, f"graph_of: {operation}")) for one in results)
+    specs = tuple(Spec(shape_of(result), numpy_dtype(result.dtype, f"graph_of: {operation}")) for result in results)
     known = (tuple(child.spec for child in children), specs)
     box = TorchOperation(*children, operation=operation, arguments=arguments, known=known, name=name)
     if value is listed[0]:
         return box
     parts = iter(box if len(results) > 1 else [box])
-    return tuple(next(parts) if isinstance(one, torch.Tensor) else None for one in listed)
+    return tuple(next(parts) if isinstance(result, torch.Tensor) else None for result in listed)
 
 
 class TorchOperation(Box):
@@ -344,48 +344,48 @@ class TorchOperation(Box):
     def fprop(self, *tensors: Value) -> Value:
         """What PyTorch computes."""
         with torch.no_grad():
-            found = self._call([tensor_of(one) for one in tensors])
-        values = tuple(one.numpy()[()] for one in found)
+            results = self._call([tensor_of(tensor) for tensor in tensors])
+        values = tuple(result.numpy()[()] for result in results)
         return values if len(self.outputs) > 1 else values[0]
 
     def bprop(self, grad: Value, h: Value, *tensors: Value, needs: Sequence[bool] = ()) -> tuple[Value, ...]:
         """What PyTorch sends back to each tensor of floats that needs it; PyTorch refuses some of those that do not."""
-        leaves = [tensor_of(one) for one in tensors]
+        leaves = [tensor_of(tensor) for tensor in tensors]
         asked = needs or (True,) * len(leaves)
-        wanted = [i for i, one in enumerate(leaves) if asked[i] and (one.is_floating_point() or one.is_complex())]
+        wanted = [i for i, leaf in enumerate(leaves) if asked[i] and (leaf.is_floating_point() or leaf.is_complex())]
         for place in wanted:
             leaves[place].requires_grad_()
         with torch.enable_grad():
-            found = self._call(leaves)
+            results = self._call(leaves)
         arriving = grad if isinstance(grad, tuple) else (grad,)
-        pairs = [(one, g) for one, g in zip(found, arriving, strict=True) if g is not None and one.requires_grad]
+        pairs = [(out, g) for out, g in zip(results, arriving, strict=True) if g is not None and out.requires_grad]
         sent = torch.autograd.grad(
-            [one for one, _ in pairs],
+            [out for out, _ in pairs],
             [leaves[place] for place in wanted],
             [tensor_of(np.conj(g)) for _, g in pairs],  # PyTorch sends gradients, a bprop factors: their conjugates
             allow_unused=True,
         )
         parts: list[Any] = [None] * len(leaves)
-        for place, one in zip(wanted, sent, strict=True):
-            parts[place] = np.zeros_like(tensors[place]) if one is None else np.conj(one.resolve_conj().numpy())[()]
+        for place, part in zip(wanted, sent, strict=True):
+            parts[place] = np.zeros_like(tensors[place]) if part is None else np.conj(part.resolve_conj().numpy())[()]
         return tuple(parts)
 
     def infer_from_children(self) -> Spec | Sequence[Spec]:
         """The known shapes and dtypes; for other tensors those that PyTorch infers."""
         given, specs = self.known
-        found = tuple(child.spec for child in self.children)
-        if found != given and all(isinstance(size, int) for one in found for size in one.shape):
-            metas = [torch.empty(cast(Any, one.shape), dtype=torch_dtype(one.dtype), device="meta") for one in found]
+        own = tuple(child.spec for child in self.children)
+        if own != given and all(isinstance(size, int) for spec in own for size in spec.shape):
+            metas = [torch.empty(cast(Any, spec.shape), dtype=torch_dtype(spec.dtype), device="meta") for spec in own]
             results = self._call(metas)
-            specs = [Spec(tuple(one.shape), numpy_dtype(one.dtype, self.title)) for one in results]
+            specs = [Spec(tuple(result.shape), numpy_dtype(result.dtype, self.title)) for result in results]
         return list(specs) if len(specs) > 1 else specs[0]
 
     def _call(self, tensors: Sequence[torch.Tensor]) -> list[torch.Tensor]:
         """The results that are tensors."""
         positional, named = pytree.tree_map_only(Place, lambda place: tensors[place.number], self.arguments)
-        found = self.operation(*positional, **named)
-        listed = list(found) if isinstance(found, list | tuple) else [found]
-        return [one for one in listed if isinstance(one, torch.Tensor)]
+        returned = self.operation(*positional, **named)
+        listed = list(returned) if isinstance(returned, list | tuple) else [returned]
+        return [result for result in listed if isinstance(result, torch.Tensor)]
 
 
 class Place:

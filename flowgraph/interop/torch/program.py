@@ -77,16 +77,16 @@ class Program:
         """The positions of outputs with a differentiable path from a wanted leaf."""
         if wanted not in self._differentiable:
             leaves = [self.leaves[place] for place in wanted]
-            found = (place for place, box in enumerate(self.outputs) if self._reached([box], leaves))
-            self._differentiable[wanted] = tuple(found)
+            places = (place for place, box in enumerate(self.outputs) if self._reached([box], leaves))
+            self._differentiable[wanted] = tuple(places)
         return self._differentiable[wanted]
 
     def reached(self, pattern: Pattern) -> tuple[int, ...]:
         """The positions of wanted leaves with a differentiable path to an output of the pattern."""
         outputs = [self.outputs[place] for place in pattern.arriving]
         leaves = [self.leaves[place] for place in pattern.wanted]
-        found = self._reached(outputs, leaves)
-        return tuple(place for place in pattern.wanted if self.leaves[place] in found)
+        reached = self._reached(outputs, leaves)
+        return tuple(place for place in pattern.wanted if self.leaves[place] in reached)
 
     @staticmethod
     def _reached(outputs: Sequence[Box], leaves: Sequence[Box]) -> set[Box]:
@@ -151,10 +151,10 @@ class Slopes:
     def __init__(self, before: Program, wanted: tuple[int, ...]) -> None:
         number = next(_numbers)
         wrt = [before.leaves[place] for place in wanted]
-        along = [Input(f"along {number}.{i}", shape=one.shape, dtype=one.dtype) for i, one in enumerate(wrt)]
+        along = [Input(f"along {number}.{i}", shape=leaf.shape, dtype=leaf.dtype) for i, leaf in enumerate(wrt)]
         self.places = before.differentiable(tuple(range(len(before.leaves))))
-        found = [_slope(before.outputs[place], dict(zip(wrt, along, strict=True))) for place in self.places]
-        self.program = Program((*before.leaves, *along), found)
+        slopes = [_slope(before.outputs[place], dict(zip(wrt, along, strict=True))) for place in self.places]
+        self.program = Program((*before.leaves, *along), slopes)
 
 
 def _slope(output: Box, along: Mapping[Box, Box]) -> Box:
@@ -172,21 +172,21 @@ def kept_values(forward: Sequence[Box], backward: Sequence[Box]) -> list[Box]:
     values) is computed again from what it reads, and so is what is read for its shape only.
     """
     inside = set(topological_order(forward))
-    found: dict[Box, None] = {}
+    kept: dict[Box, None] = {}
     again: set[Box] = set()
     waiting = [box for box in topological_order(backward) if box not in inside]
     waiting += [box for box in backward if box in inside]
     for box in waiting:  # grows while it is walked through
         read = [box] if box in inside and box not in again else _read(box)
         for child in read:
-            if child not in inside or not child.children or child in found or child in again:
+            if child not in inside or not child.children or child in kept or child in again:
                 continue
             if _can_be_kept(child):
-                found[child] = None
+                kept[child] = None
             else:
                 again.add(child)
                 waiting.append(child)
-    return list(found)
+    return list(kept)
 
 
 def _read(box: Box) -> list[Box]:
@@ -211,8 +211,8 @@ def apply(program: Program, tensors: Sequence[torch.Tensor]) -> tuple[torch.Tens
     gradient = None
     if wanted and torch.is_grad_enabled():
         gradient = program.gradient(Pattern(wanted, program.differentiable(wanted)))
-    found: tuple[torch.Tensor, ...] = _ProgramFunction.apply(program, gradient, *tensors)  # type: ignore[no-untyped-call]
-    return found[: len(program.outputs)]
+    outputs: tuple[torch.Tensor, ...] = _ProgramFunction.apply(program, gradient, *tensors)  # type: ignore[no-untyped-call]
+    return outputs[: len(program.outputs)]
 
 
 class _ProgramFunction(torch.autograd.Function):
@@ -238,7 +238,7 @@ class _ProgramFunction(torch.autograd.Function):
         program, gradient, *tensors = inputs
         ctx.set_materialize_grads(False)
         free = program.differentiable(tuple(range(len(tensors))))
-        ctx.mark_non_differentiable(*[one for place, one in enumerate(output) if place not in free])
+        ctx.mark_non_differentiable(*[tensor for place, tensor in enumerate(output) if place not in free])
         ctx.save_for_backward(*tensors, *output[len(program.outputs) :])
         ctx.save_for_forward(*tensors)
         ctx.program, ctx.gradient, ctx.count = program, gradient, len(output)
@@ -252,18 +252,18 @@ class _ProgramFunction(torch.autograd.Function):
         sent = [grads[place] for place in arriving]
         if torch.is_grad_enabled() or arriving != gradient.pattern.arriving:
             gradient = program.gradient(Pattern(gradient.pattern.wanted, arriving))
-            found = apply(gradient.program, (*leaves, *sent))
+            sent_back = apply(gradient.program, (*leaves, *sent))
         else:
-            found = apply(gradient.sending, (*leaves, *sent, *kept))
-        by_place = dict(zip(gradient.places, found, strict=True))
+            sent_back = apply(gradient.sending, (*leaves, *sent, *kept))
+        by_place = dict(zip(gradient.places, sent_back, strict=True))
         return None, None, *(by_place.get(place) for place in range(count))
 
     @staticmethod
     def jvp(ctx: Foreign, *along: Foreign) -> tuple[torch.Tensor | None, ...]:
         program, tangents = ctx.program, along[2:]
-        slopes = program.slopes(tuple(place for place, one in enumerate(tangents) if one is not None))
-        found = apply(slopes.program, (*ctx.saved_tensors, *(one for one in tangents if one is not None)))
-        by_place = dict(zip(slopes.places, found, strict=True))
+        slopes = program.slopes(tuple(place for place, part in enumerate(tangents) if part is not None))
+        parts = apply(slopes.program, (*ctx.saved_tensors, *(part for part in tangents if part is not None)))
+        by_place = dict(zip(slopes.places, parts, strict=True))
         return tuple(by_place.get(place) for place in range(ctx.count))
 
     @staticmethod
@@ -278,6 +278,6 @@ class _ProgramFunction(torch.autograd.Function):
         of_tensors = in_dims[2:]
         running = program if gradient is None else gradient.saving
         rows = running.over_rows(tuple(place for place, dim in enumerate(of_tensors) if dim is not None))
-        moved = [one if dim is None else one.movedim(dim, 0) for one, dim in zip(tensors, of_tensors, strict=True)]
-        found = apply(rows, moved)
-        return found, (0,) * len(found)
+        moved = [t if dim is None else t.movedim(dim, 0) for t, dim in zip(tensors, of_tensors, strict=True)]
+        outputs = apply(rows, moved)
+        return outputs, (0,) * len(outputs)

@@ -57,9 +57,9 @@ def size_of(size: Foreign) -> Any:
         return int(expression)
     batch = _batch.get()
     if batch is not None and expression.free_symbols == {batch.symbol}:
-        found = fit([({batch.name: number}, int(expression.subs(batch.symbol, number))) for number in _SAMPLES])
-        if not isinstance(found, Size) or not found.unknown:
-            return found
+        fitted = fit([({batch.name: number}, int(expression.subs(batch.symbol, number))) for number in _SAMPLES])
+        if not isinstance(fitted, Size) or not fitted.unknown:
+            return fitted
     raise UnsupportedError(f"graph_of: found the size {expression}, which does not follow from those of the inputs")
 
 
@@ -108,8 +108,8 @@ def counted(size: int | Size) -> Any:
 
 def filled(size: Sequence[Any], value: Foreign) -> Any:
     """The same number everywhere; sizes may be those that vary."""
-    lines = [lifted(counted(one), place, len(size)) for place, one in enumerate(size) if isinstance(one, Size)]
+    lines = [lifted(counted(extent), place, len(size)) for place, extent in enumerate(size) if isinstance(extent, Size)]
     if not lines and not isinstance(value, Box):
         return np.full(tuple(size), value)
-    whole = np.empty([1 if isinstance(one, Size) else one for one in size], bool)
+    whole = np.empty([1 if isinstance(extent, Size) else extent for extent in size], bool)
     return np.broadcast_arrays(value if isinstance(value, Box) else np.asarray(value), whole, *lines)[0]

@@ -61,8 +61,8 @@ def check_input(leaf: Box, name: str, tensor: Foreign) -> None:
     """Refuse anything but a dense tensor on the CPU with the dtype and number of axes of an input."""
     who = f"module: the input {name!r}"
     if not isinstance(tensor, torch.Tensor):
-        found = type(tensor).__name__
-        raise FeedError(f"{who}: found a {found}, needs a tensor {leaf.spec}; make one with torch.as_tensor(...)")
+        kind = type(tensor).__name__
+        raise FeedError(f"{who}: found a {kind}, needs a tensor {leaf.spec}; make one with torch.as_tensor(...)")
     check_device(who, tensor.device)
     if tensor.layout != torch.strided:
         raise FeedError(f"{who}: found a tensor of layout {tensor.layout}, needs a dense one; use .to_dense()")

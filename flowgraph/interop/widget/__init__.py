@@ -141,8 +141,8 @@ class GraphWidget(anywidget.AnyWidget):
         box = self.box
         if box is None or self._run is None:
             return None
-        found: Array = np.asarray(self._run[box]) if len(box.outputs) == 1 else self._run[box]
-        return found
+        value: Array = np.asarray(self._run[box]) if len(box.outputs) == 1 else self._run[box]
+        return value
 
     @property
     def grad(self) -> Array | None:
@@ -150,8 +150,8 @@ class GraphWidget(anywidget.AnyWidget):
         box = self.box
         if box is None or self._grads is None or box not in self._grads:
             return None
-        found: Array = np.asarray(self._grads[box])
-        return found
+        grad: Array = np.asarray(self._grads[box])
+        return grad
 
     def _draw(self) -> None:
         """The picture, and which tile shows which box."""
@@ -300,7 +300,7 @@ class TrainingWidget(anywidget.AnyWidget, Callback):
 
 def _point(epoch: Epoch, measure: str) -> dict[str, Any]:
     """One point of the curve; values that are not finite are left out, as JSON cannot hold them."""
-    found = {"train": getattr(epoch, f"train_{measure}"), "valid": epoch.valid(measure)}
+    measured = {"train": getattr(epoch, f"train_{measure}"), "valid": epoch.valid(measure)}
     return {"epoch": epoch.number} | {
-        part: float(value) if value is not None and math.isfinite(value) else None for part, value in found.items()
+        part: float(value) if value is not None and math.isfinite(value) else None for part, value in measured.items()
     }

@@ -31,7 +31,7 @@ def arange(start: Foreign, end: Foreign, step: Foreign = 1, **settings: Foreign)
 
 def linspace(start: Foreign, end: Foreign, steps: Foreign, **settings: Foreign) -> Any:
     """So many numbers in equal steps, both ends among them."""
-    if not any(isinstance(one, Size | Box) for one in (start, end, steps)):
+    if not any(isinstance(number, Size | Box) for number in (start, end, steps)):
         return np.linspace(start, end, steps)
     last = number_of(steps - 1) if isinstance(steps, Size) else steps - 1
     return start + counted(steps) * ((end - start) / np.maximum(last, 1))
@@ -77,31 +77,31 @@ def unflattened(a: Foreign, dim: int, sizes: Foreign) -> Any:
 def squeezed(a: Foreign, dim: Foreign) -> Any:
     """Without those of these axes whose size is 1."""
     dims = dim if isinstance(dim, list | tuple) else (dim,)
-    return np.squeeze(a, axis=tuple(one for one in dims if a.shape and a.shape[one] == 1))
+    return np.squeeze(a, axis=tuple(axis for axis in dims if a.shape and a.shape[axis] == 1))
 
 
 def expanded(a: Foreign, size: Foreign, *, implicit: bool = False) -> Any:
     """Repeated along axes of size 1 and new ones; -1 keeps a size."""
     kept = (None,) * (len(size) - len(a.shape)) + tuple(a.shape)
-    sizes = tuple(old if one == -1 else one for one, old in zip(size, kept, strict=True))
-    if any(isinstance(one, Size) and one != old for one, old in zip(sizes, kept, strict=True)):
+    sizes = tuple(old if wanted == -1 else wanted for wanted, old in zip(size, kept, strict=True))
+    if any(isinstance(wanted, Size) and wanted != old for wanted, old in zip(sizes, kept, strict=True)):
         return broadcast_like(a, filled(sizes, False))
     return np.broadcast_to(a, sizes)
 
 
 def repeated(a: Foreign, repeats: Foreign) -> Any:
     """Side by side so many times."""
-    if not any(isinstance(one, Size) for one in repeats):
+    if not any(isinstance(count, Size) for count in repeats):
         return np.tile(a, tuple(repeats))
     shape = (1,) * (len(repeats) - len(a.shape)) + tuple(a.shape)
-    pairs = [one for pair in zip(repeats, shape, strict=True) for one in pair]
-    apart = np.reshape(a, tuple(one for size in shape for one in (1, size)))
-    return np.reshape(expanded(apart, pairs), tuple(one * size for one, size in zip(repeats, shape, strict=True)))
+    pairs = [number for pair in zip(repeats, shape, strict=True) for number in pair]
+    apart = np.reshape(a, tuple(number for size in shape for number in (1, size)))
+    return np.reshape(expanded(apart, pairs), tuple(count * size for count, size in zip(repeats, shape, strict=True)))
 
 
 def joined(tensors: Foreign, dim: int = 0) -> Any:
     """One after the other; empty tensors of one axis join anything."""
-    return np.concatenate([one for one in tensors if tuple(one.shape) != (0,)] or tensors, axis=dim)
+    return np.concatenate([tensor for tensor in tensors if tuple(tensor.shape) != (0,)] or tensors, axis=dim)
 
 
 def split(a: Foreign, size: int, dim: int = 0) -> tuple[Any, ...]:
@@ -142,7 +142,7 @@ register({
     "flatten.using_ints": flattened,
     "unflatten": unflattened,
     "permute": lambda a, dims: np.transpose(a, tuple(dims)),
-    "transpose.int swapaxes swapdims": lambda a, one, other: np.swapaxes(a, one, other) if len(a.shape) else a,
+    "transpose.int swapaxes swapdims": lambda a, axis, other: np.swapaxes(a, axis, other) if len(a.shape) else a,
     "t numpy_T mT": lambda a: np.swapaxes(a, -1, -2) if len(a.shape) > 1 else a,
     "movedim": np.moveaxis,
     "unsqueeze": np.expand_dims,
@@ -166,7 +166,7 @@ register({
     "slice.Tensor": sliced,
     "narrow": lambda a, dim, start, length: a[along(a, dim, slice(start, start + length))],
     "select.int": lambda a, dim, index: a[along(a, dim, index)],
-    "index.Tensor": lambda a, indices: a[tuple(slice(None) if one is None else one for one in indices)],
+    "index.Tensor": lambda a, indices: a[tuple(slice(None) if index is None else index for index in indices)],
     "index_select": lambda a, dim, index: np.take(a, index, axis=dim),
     "gather": lambda a, dim, index, *, sparse_grad=False: taken_along(a, index, dim),
     "embedding": embedding,

@@ -73,7 +73,7 @@ def conv_transpose(
     axes = len(w.shape) - 2
     batched = len(x.shape) == len(w.shape)
     x = x if batched else x[None]
-    step, pad, more, gap = (per_axis(one, axes) for one in (stride, padding, output_padding, dilation))
+    step, pad, more, gap = (per_axis(setting, axes) for setting in (stride, padding, output_padding, dilation))
     sizes = [
         (x.shape[2 + i] - 1) * step[i] - 2 * pad[i] + gap[i] * (w.shape[2 + i] - 1) + 1 + more[i] for i in range(axes)
     ]
@@ -179,8 +179,8 @@ def attention(
 def nearest(a: Foreign, size: Foreign, factors: Foreign = None) -> Any:
     """The element at the place that is rounded down; PyTorch takes twice the size of an image for a factor of 2."""
     if size is None and len(a.shape) == 4:
-        ratios = [math.floor(one * factor) / one for one, factor in zip(a.shape[2:], factors, strict=True)]
-        factors = [ratio if ratio in (1, 2) else one for ratio, one in zip(ratios, factors, strict=True)]
+        ratios = [math.floor(extent * factor) / extent for extent, factor in zip(a.shape[2:], factors, strict=True)]
+        factors = [ratio if ratio in (1, 2) else given for ratio, given in zip(ratios, factors, strict=True)]
     return resized(a, size, False, factors, mode="nearest", coordinates="asymmetric", rounding="floor")
 
 
@@ -192,7 +192,7 @@ def nearest_exact(a: Foreign, size: Foreign, factors: Foreign = None) -> Any:
 def resized(a: Foreign, size: Foreign, align_corners: bool, factors: Foreign = None, **settings: Foreign) -> Any:
     """By the factors where they are given; where corners are aligned by the sizes, which then alone count."""
     if size is None and align_corners:
-        size = [math.floor(one * factor) for one, factor in zip(a.shape[2:], factors, strict=True)]
+        size = [math.floor(extent * factor) for extent, factor in zip(a.shape[2:], factors, strict=True)]
     if align_corners:
         settings["coordinates"] = "align_corners"
     number = {"size": tuple(size)} if size is not None else {"scale": tuple(map(float, factors))}
@@ -308,6 +308,8 @@ def divergence(a: Foreign, target: Foreign, reduction: int = MEAN, *, log_target
 
 def binary_cross_entropy(a: Foreign, target: Foreign, weight: Foreign = None, reduction: int = MEAN) -> Any:
     """-target log a - (1 - target) log(1 - a); PyTorch keeps the logarithms above -100."""
+    if a.shape != target.shape:  # the operation resizes a buffer then, and its values differ; torch.nn refuses it
+        raise NoBoxesError("binary_cross_entropy with a target of another shape")
     losses = -target * np.maximum(np.log(a), -100) - (1 - target) * np.maximum(np.log1p(-a), -100)
     return reduced(affine(losses, weight, None), REDUCTIONS[reduction])
 
@@ -315,7 +317,7 @@ def binary_cross_entropy(a: Foreign, target: Foreign, weight: Foreign = None, re
 def with_logits(
     a: Foreign, target: Foreign, weight: Foreign = None, pos_weight: Foreign = None, reduction: int = MEAN
 ) -> Any:
-    """The same of σ(a)."""
+    """The binary cross-entropy of σ(a)."""
     share = softplus(-a) if pos_weight is None else (1 + (pos_weight - 1) * target) * softplus(-a)
     return reduced(affine((1 - target) * a + share, weight, None), REDUCTIONS[reduction])
 
