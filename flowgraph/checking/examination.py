@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args, get_origin
 
 import numpy as np
 
@@ -109,7 +109,8 @@ class Examination:
     def source(self) -> Source:
         """What regimes are derived from."""
         code, names = self.contract.code, self.target.names
-        written = (self.contract.constants, code.words(self.inputs), code.sizes)
+        named = [word for hint in self.target.annotations.values() for word in _literals(hint)]
+        written = (self.contract.constants, [*code.words(self.inputs), *named], code.sizes)
         own = (self.properties, self.equal, self.scope.strict)
         return Source(self.inputs, self.active, names, *own, self.rng, *written)
 
@@ -333,6 +334,15 @@ class Examination:
     def fail(self, fault: FormFault) -> None:
         """Enter a failure that needs no confirmation."""
         self.enter(Ruling("wrong", fault, note=fault.note))
+
+
+def _literals(hint: Any) -> Iterator[str | int]:
+    """What a type says that a setting may be, one by one: the members of Literal, alone or in a union."""
+    for member in get_args(hint):
+        if get_origin(hint) is not Literal:
+            yield from _literals(member)
+        elif isinstance(member, str | int):
+            yield member
 
 
 def _copied(value: Value) -> Any:

@@ -212,7 +212,8 @@ def import_lines(module: str, qualname: str, name: str) -> list[str]:
 
 def definition_of(name: str, function: Callable[..., Any]) -> list[str]:
     """An import where one works, the source where it stands alone, a comment otherwise."""
-    module, qualname = getattr(function, "__module__", None), getattr(function, "__qualname__", "")
+    named = getattr(function, "fun", function)  # of a primitive of autograd, which has no name of its own
+    module, qualname = getattr(named, "__module__", None), getattr(named, "__qualname__", "")
     found = getattr(sys.modules.get(module or ""), qualname, None) if module not in (None, "__main__") else None
     if found is function:
         return import_lines(str(module), qualname, name)

@@ -44,6 +44,7 @@ class Language(NamedTuple):
     complex_product: str
     gradient: str
     moved: str
+    number: str = "float({})"
 
 
 LANGUAGES: dict[str, Language] = {
@@ -56,6 +57,7 @@ LANGUAGES: dict[str, Language] = {
         "(g.conj() * y).real.sum()",
         "torch.autograd.grad(f(*x), x[{k}], materialize_grads=True)[0]",
         "x[{k}] + s * torch.eye({size}, dtype=torch.float64)[{place}].reshape({shape})",
+        "{}.item()",
     ),
     "jax": Language(
         ("import jax", "jax.config.update('jax_enable_x64', True)"),
@@ -121,7 +123,7 @@ class Snippet:
             return "\n".join([*lines, f'print("{word}", [{", ".join(every)}])'])
         gradient = language.gradient.format(k=shown.child)
         at = f"[{', '.join(map(str, shown.index))}]" if shown.index else ""
-        element = f"{gradient}{at}" if shown.step is None else f"float({gradient}{at})"
+        element = f"{gradient}{at}" if shown.step is None else language.number.format(f"{gradient}{at}")
         lines.append(f'print("{word:<8}", {element})')
         if shown.step is not None:
             lines.append(f'print("numeric ", {self._numeric(language, shown)})')
@@ -134,7 +136,7 @@ class Snippet:
         moved = language.moved.format(k=k, size=x.size, place=place, shape=x.shape)
         before, after = [f"*x[:{k}]"] if k else [], [f"*x[{k + 1}:]"] if k + 1 < len(shown.inputs) else []
         both = f"sum(s * f({', '.join([*before, moved, *after])}) for s in ({step!r}, -{step!r}))"
-        return f"float({both}) / {2 * step**2!r}"
+        return f"{language.number.format(both)} / {2 * step**2!r}"
 
     def _written(self, value: Value, differentiated: bool) -> str:
         if not isinstance(value, np.ndarray):
@@ -173,7 +175,7 @@ def public_name(function: Callable[..., Any]) -> tuple[str, str] | None:
 def title(function: Callable[..., Any]) -> str:
     """torch.hypot rather than the name of whatever implements it."""
     found = public_name(function)
-    return ".".join(found) if found is not None else name_of(function)
+    return ".".join(found) if found is not None else name_of(getattr(function, "fun", function))
 
 
 def call_text(adapter: Adapter, applied: bool) -> str | None:
