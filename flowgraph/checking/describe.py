@@ -149,22 +149,20 @@ def describe(examination: Examination, ruling: Ruling) -> Failure:
     )
 
 
-def _trials(examination: Examination, suspicion: Suspicion, child: int) -> list[Trial]:
+def _trials(examination: Examination, suspicion: Suspicion, child: int) -> Iterator[Trial]:
     """Every test case at which the gradient by an input is wrong, with the incoming gradients that show it."""
     found = Mismatch(suspicion.point.inputs, suspicion.grad, getattr(suspicion, "direction", None))
     by_inputs: dict[int, list[Mismatch]] = {}
     for one in (found, *examination.mismatches.get(child, ())):
         by_inputs.setdefault(id(one.inputs), []).append(one)
     graphs = Graphs(examination.target)
-    trials = []
     for shown in by_inputs.values():
         inputs = shown[0].inputs
         first = examination.first_of(inputs)
         pairs = [(one.grad, one.direction) for one in shown if one.grad is not None]
         with suppress(Illegal):
             point = Point.at(examination.runner, inputs, suspicion.point.regime, suspicion.point.active)
-            trials.append(Trial(point, child, pairs, None if first is inputs else first, graphs))
-    return trials
+            yield Trial(point, child, pairs, None if first is inputs else first, graphs)
 
 
 def _worst_element(

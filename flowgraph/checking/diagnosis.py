@@ -9,7 +9,7 @@ left the report says nothing. Where fprop runs on boxes, a mistake is also an ed
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -190,15 +190,25 @@ Hypothesis: TypeAlias = Callable[[Trial, Array], Claim | None]
 """None where it does not apply, which refutes it."""
 
 
-def diagnose(trials: Sequence[Trial], late: Callable[[], bool] = lambda: False) -> str:
-    """The first hypothesis that explains every trial, in words; "" if none does, or not in time."""
-    trials = [trial for trial in trials if trial.grads]
-    if not trials:
-        return ""
-    for words, hypothesis in hypotheses(trials[0]):
+def diagnose(trials: Iterable[Trial], late: Callable[[], bool] = lambda: False) -> str:
+    """The first hypothesis that explains every trial, in words; "" if none does, or not in time.
+
+    Trials after the first are made once a hypothesis explains the ones before.
+    """
+    later, known = iter(trials), list[Trial]()
+
+    def each() -> Iterator[Trial]:
+        yield from known
+        for trial in later:
+            if trial.grads:
+                known.append(trial)
+                yield trial
+
+    first = next(each(), None)
+    for words, hypothesis in () if first is None else hypotheses(first):
         if late():
             return ""
-        if all(trial.bears_out(hypothesis) for trial in trials):
+        if all(trial.bears_out(hypothesis) for trial in each()):
             return "" if late() else words
     return ""
 
