@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import flowgraph.starting  # isort: split (it waits for Ctrl-C while all else is imported)
 from flowgraph.box import Box, Constant, Elementwise, Leaf, registry
+from flowgraph.box.help_text import way_to
 from flowgraph.box.leaves import Input, Parameter, Random
 from flowgraph.box.node import scope
+from flowgraph.box.numpy_dispatch import implemented, name_of
 from flowgraph.box.vocabulary import Interval, example
 from flowgraph.shapes.size import Size
 from flowgraph.shapes.spec import Signature, Spec
@@ -176,7 +178,12 @@ def __getattr__(name: str) -> Any:
         return value
     if name in _PACKAGES:
         return importlib.import_module(f"flowgraph.{name}")
-    raise AttributeError(f"module 'flowgraph' has no attribute {name!r}")
+    way = (
+        ""
+        if name.startswith("_")
+        else way_to(name, {own: globals().get(own) for own in __all__}, map(name_of, implemented()))
+    )
+    raise AttributeError(f"module 'flowgraph' has no attribute {name!r}{way}")
 
 
 def __dir__() -> list[str]:

@@ -87,8 +87,8 @@ def read_bprop(cls: type[Node]) -> None:
 
 
 DECLARATIONS = (
-    "analytic", "arithmetic", "bprop", "calls_back", "check_settings", "constant_children", "derivative", "domain",
-    "examples", "flops", "formula", "fprop", "from_numpy", "infer", "infer_from_children", "kinks",
+    "aliases", "analytic", "arithmetic", "bprop", "calls_back", "check_settings", "constant_children", "derivative",
+    "domain", "examples", "flops", "formula", "fprop", "from_numpy", "infer", "infer_from_children", "kinks",
     "not_implemented_children", "numpy", "public", "remedies", "role", "saturates", "signature", "slopes",
     "slopes_of", "symbol",
 )  # fmt: skip

@@ -6,7 +6,7 @@ import dataclasses
 import inspect
 import re
 import types
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import MISSING
 from math import inf
 from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin
@@ -369,3 +369,34 @@ def _notes(cls: type[Any]) -> list[str]:
     if not cls.has_bprop:
         lines.append("- No `bprop`: no gradient is defined, or it is derived from `fprop`.")
     return lines
+
+
+def way_to(name: str, exported: Mapping[str, Any], functions: Iterable[str]) -> str:
+    """How what `fg.<name>` asks for is called: a function of NumPy or SciPy that takes boxes, or names that are alike.
+
+    `exported` are the names of the package, `functions` those of what boxes implement. First names that are equal but
+    for case, underscores and the number of axes, then names of which one has all words of the other, then similar ones.
+    """
+    import difflib  # not when the package is imported
+
+    taken = sorted(function for function in functions if function.rpartition(".")[2] == name)
+    if taken:
+        return f"; {' or '.join(taken)} takes boxes"
+    known: dict[str, str] = {}
+    for export, value in exported.items():
+        known |= dict.fromkeys((export, *(vars(value).get("aliases", ()) if isinstance(value, type) else ())), export)
+    plain = {word: word.lower().replace("_", "") for word in known}
+    key, words = name.lower().replace("_", ""), _words(name)
+    alike = (
+        [word for word in known if plain[word] == key]
+        or [word for word in known if plain[word] == re.sub(r"[123]d$", "", key)]
+        or [word for word in known if len(word) > 3 and (_words(word) in words or words in _words(word))]
+        or difflib.get_close_matches(name, known, n=2, cutoff=0.7)
+    )
+    found = dict.fromkeys(f"fg.{known[word]}" for word in alike[:3])
+    return f"; see {', '.join(found)}" if found else ""
+
+
+def _words(name: str) -> str:
+    """The words of a name, each between underscores."""
+    return f"_{re.sub(r'(?<=[a-z])(?=[A-Z][a-z])|(?=[123]d$)', '_', name).lower()}_"

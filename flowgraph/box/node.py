@@ -159,6 +159,9 @@ class Node:
     saturates: ClassVar[Saturates] = ""
     remedies: ClassVar[Mapping[str, str | Callable[[Sequence[Any]], str]]] = {}
     public: ClassVar[bool] = True
+    aliases: ClassVar[tuple[str, ...]] = ()
+    """What other libraries call it; `fg.<alias>` is refused by a message that names the box."""
+
     arithmetic: ClassVar[bool] = True
     by_element: ClassVar[bool] = False
     """Whether it works element by element."""

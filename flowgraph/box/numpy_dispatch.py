@@ -183,9 +183,9 @@ def _call(
 ) -> Any:
     if builder is None:
         raise UnsupportedError(
-            f"{_name(function)}: found a box, but no box stands for this function; compose it from functions that "
+            f"{name_of(function)}: found a box, but no box stands for this function; compose it from functions that "
             f"have one (flowgraph.box.numpy_dispatch.implemented() lists them), or declare a box of your own with "
-            f"numpy = {_name(function)}"
+            f"numpy = {name_of(function)}"
         )
     if not keywords:
         return builder(*args)
@@ -310,10 +310,13 @@ def _signature(function: Callable[..., Any]) -> inspect.Signature | None:
 
 def _unsupported_argument(function: Callable[..., Any], name: str) -> UnsupportedError:
     advice = _ADVICE.get(name, "leave it out, or compose the result from other functions")
-    return UnsupportedError(f"{_name(function)}: found {name}=, which boxes do not take; {advice}")
+    return UnsupportedError(f"{name_of(function)}: found {name}=, which boxes do not take; {advice}")
 
 
-def _name(function: Callable[..., Any]) -> str:
+def name_of(function: Callable[..., Any] | str) -> str:
+    """What users call a function that boxes implement, with its module."""
+    if isinstance(function, str):
+        return function
     if isinstance(function, np.ufunc) and getattr(np, function.__name__, None) is not function:
         return f"scipy.special.{function.__name__}"
     name = getattr(function, "__qualname__", getattr(function, "__name__", repr(function)))

@@ -8,13 +8,15 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.box.vocabulary import Value
-from flowgraph.errors import install_hint
+from flowgraph.box import Value, holds_box, joined
+from flowgraph.errors import FlowgraphError, UsageError, install_hint
 from flowgraph.functional import make_vjp
+from flowgraph.functional.containers import arrays_of
 from flowgraph.functional.custom import custom_vjp
 from flowgraph.functional.flat import flatten
 
 Slope = Callable[..., Any]
+Solver = Callable[..., Any]
 
 
 def odeint(func: Slope, y0: Value, t: Value, args: tuple[Any, ...] = (), **settings: Value) -> Any:
@@ -47,24 +49,106 @@ def odeint(func: Slope, y0: Value, t: Value, args: tuple[Any, ...] = (), **setti
     >>> round(float(grad(decay)(1.0)), 4)  # the derivative of exp(-rate)
     -0.3679
     """
-    return _solution(func, y0, t, args, **settings)
+    return _solution(_by_odeint, func, y0, t, args, **settings)
 
 
-def _solved(func: Slope, y0: Value, t: Value, args: tuple[Any, ...] = (), **settings: Value) -> Any:
+def solve_ivp(
+    fun: Slope, t_span: tuple[Value, Value], y0: Value, method: Value = "RK45", t_eval: Value = None, *,
+    args: tuple[Any, ...] | None = None, **options: Value,
+) -> Any:  # fmt: skip
+    """scipy.integrate.solve_ivp, which also takes boxes: gradients as those of `odeint`.
+
+    Parameters
+    ----------
+    fun : function
+        fun(t, y, *args), the slope dy/dt, written in NumPy.
+    t_span : pair of numbers
+        The first and the last time.
+    y0 : array or Box, shape (D,)
+        The state at the first time.
+    method : str
+        As in SciPy.
+    t_eval : array, shape (T,)
+        The times at which the state is wanted; with boxes it is needed, as a graph does not know the steps of a solver.
+    args : tuple, optional
+        What else `fun` is given: arrays, numbers, and containers of them.
+    **options
+        Of SciPy's function, such as rtol and atol; dense_output, events and vectorized are refused with boxes.
+
+    Returns
+    -------
+    OdeResult
+        SciPy's; with boxes it has `t` and `y`, a box of shape (D, T), and a run raises an error where the solver fails.
+
+    Raises
+    ------
+    UsageError
+        If boxes are given without t_eval, or with dense_output, events or vectorized.
+
+    >>> import numpy as np
+    >>> from flowgraph.functional import grad
+    >>> from flowgraph.scipy.integrate import solve_ivp
+    >>> def decay(rate):
+    ...     return solve_ivp(lambda t, y, r: -r * y, (0, 1), np.ones(1), t_eval=[1.0], args=(rate,), rtol=1e-8).y[0, 0]
+    >>> round(float(grad(decay)(1.0)), 4)  # the derivative of exp(-rate)
+    -0.3679
+    """
+    given = () if args is None else tuple(args)
+    if not holds_box([*t_span, y0, t_eval, *arrays_of(given)]):
+        return _scipy("solve_ivp", "integrate").solve_ivp(fun, t_span, y0, method, t_eval, args=args, **options)
+    found = [name for name in ("dense_output", "events", "vectorized") if options.get(name)]
+    if found or t_eval is None:
+        raise UsageError(
+            f"solve_ivp: found boxes {'with ' + found[0] if found else 'without t_eval'}, needs t_eval= alone, the "
+            f"times at which the state is wanted"
+        )
+    goes_on = int(not holds_box([t_span[1], t_eval]) and t_span[1] != t_eval[-1])
+    times = np.concatenate([joined([t_span[0]]), joined(t_eval), joined([t_span[1]] * goes_on)])
+
+    def slope(y: Value, t: Value, *more: Value) -> Any:
+        return fun(t, y, *more)
+
+    states = _solution(_by_solve_ivp, slope, y0, times, given, method=method, **options)
+    return _scipy("solve_ivp", "optimize").OptimizeResult(
+        t=joined(t_eval), y=np.transpose(states[1 : len(times) - goes_on])
+    )
+
+
+def _scipy(who: str, part: str) -> Any:
     try:
-        integrate = importlib.import_module("scipy.integrate")
+        return importlib.import_module(f"scipy.{part}")
     except ImportError as missing:
-        raise ImportError(f"odeint needs SciPy; {install_hint('scipy')}") from missing
-    return integrate.odeint(func, y0, t, args, **settings)
+        raise ImportError(f"{who} needs SciPy; {install_hint('scipy')}") from missing
 
 
-_solution = custom_vjp(_solved, shape=lambda func, y0, t, args=(), **_: (*np.shape(t), *np.shape(y0)))
+def _by_odeint(func: Slope, y0: Value, t: Value, args: tuple[Any, ...], **settings: Value) -> Any:
+    return _scipy("odeint", "integrate").odeint(func, y0, t, args, **settings)
+
+
+def _by_solve_ivp(func: Slope, y0: Value, t: Value, args: tuple[Any, ...], **settings: Value) -> Any:
+    """The states at the times, in their order, which may run backwards."""
+    if t[0] == t[-1]:  # SciPy gives no state then
+        return np.stack([y0] * len(t))
+    found = _scipy("solve_ivp", "integrate").solve_ivp(
+        lambda t, y: func(y, t, *args), (t[0], t[-1]), y0, t_eval=t[1:], **settings
+    )
+    if found.status < 0:
+        raise FlowgraphError(f"solve_ivp: {found.message}")
+    return np.concatenate([[y0], found.y.T])
+
+
+def _solved(solver: Solver, func: Slope, y0: Value, t: Value, args: tuple[Any, ...] = (), **settings: Value) -> Any:
+    return solver(func, y0, t, args, **settings)
+
+
+_solution = custom_vjp(_solved, shape=lambda solver, func, y0, t, args=(), **_: (*np.shape(t), *np.shape(y0)))
 
 
 @_solution.bprop  # type: ignore[untyped-decorator]
 def _adjoint(
-    grad: Value, y: Value, func: Slope, y0: Value, t: Value, args: tuple[Any, ...] = (), **settings: Value
-) -> tuple[Any, ...]:
+    grad: Value, y: Value, solver: Solver, func: Slope, y0: Value, t: Value, args: tuple[Any, ...] = (),
+    **settings: Value,
+) -> tuple[Any, ...]:  # fmt: skip
     """From the last time to the first: the gradient by the state runs back along the solution, and collects the rest.
 
     The state is integrated back along with its adjoint a (da/dt = −aᵀ ∂f/∂y), and with the gradients by the time and by
@@ -80,11 +164,11 @@ def _adjoint(
         by_times.append(of_time)
         by_time = by_time - of_time
         start = np.hstack([y[i], by_state, by_time, by_args])
-        end = _solution(back, start, np.stack([t[i], t[i - 1]]), (flat,), **settings)[1]
+        end = _solution(solver, back, start, np.stack([t[i], t[i - 1]]), (flat,), **settings)[1]
         by_state, by_time, by_args = end[size : 2 * size], end[2 * size], end[2 * size + 1 :]
         by_state = by_state + grad[i - 1]
     by_times.append(by_time)
-    return None, by_state, np.stack(by_times[::-1]), unflatten(by_args)
+    return None, None, by_state, np.stack(by_times[::-1]), unflatten(by_args)
 
 
 def _augmented(func: Slope, unflatten: Callable[[Any], Any], size: int) -> Slope:

@@ -1,4 +1,4 @@
-"""scipy.linalg, with the functions of autograd.scipy.linalg on boxes: solutions of structured equations, and sqrtm."""
+"""scipy.linalg, on boxes: equations, and functions of matrices."""
 
 from __future__ import annotations
 
@@ -106,6 +106,97 @@ def solve_banded(l_and_u: Sequence[int], ab: Value, b: Value, **settings: Value)
     return _banded(tuple(l_and_u), ab, b, **settings)
 
 
+def expm(A: Value) -> Any:
+    """scipy.linalg.expm, which also takes a box.
+
+    Parameters
+    ----------
+    A : array or Box, shape (n, n)
+        A matrix.
+
+    Returns
+    -------
+    array or Box, shape (n, n)
+
+    >>> import numpy as np
+    >>> from flowgraph.functional import grad
+    >>> from flowgraph.scipy.linalg import expm
+    >>> grad(lambda t: expm(t * np.array([[0.0, 1.0], [0.0, 0.0]]))[0, 1])(2.0)
+    1.0
+    """
+    return _exponential(A)
+
+
+def logm(A: Value) -> Any:
+    """scipy.linalg.logm, which also takes a box.
+
+    Parameters
+    ----------
+    A : array or Box, shape (n, n)
+        A matrix; one of real numbers in a box needs a logarithm of real numbers.
+
+    Returns
+    -------
+    array or Box, shape (n, n)
+    """
+    return _logarithm(A) if holds_box(A) else _linalg().logm(A)
+
+
+def cho_factor(a: Value, lower: bool = False, **settings: Value) -> Any:
+    """scipy.linalg.cho_factor, which also takes a box: the factor of Cholesky, for `cho_solve`.
+
+    Parameters
+    ----------
+    a : array or Box, shape (n, n)
+        A positive definite matrix, of which one triangle is read.
+    lower : bool
+        Whether the lower triangle is read, and factored.
+    **settings
+        Of SciPy's function, for arrays.
+
+    Returns
+    -------
+    c : array or Box, shape (n, n)
+        The factor; of a box its other triangle is 0, where SciPy leaves what was there.
+    lower : bool
+        As given.
+    """
+    if not holds_box(a):
+        return _linalg().cho_factor(a, lower=lower, **settings)
+    if lower:
+        return np.linalg.cholesky(a), True
+    return _transposed(np.linalg.cholesky(_transposed(a))), False
+
+
+def cho_solve(c_and_lower: tuple[Value, bool], b: Value, **settings: Value) -> Any:
+    """scipy.linalg.cho_solve, which also takes boxes: the x with a x = b for the factor of a.
+
+    Parameters
+    ----------
+    c_and_lower : pair
+        What `cho_factor` returned.
+    b : array or Box, shape (n,) or (n, k)
+        Right-hand sides.
+    **settings
+        Of SciPy's function, such as check_finite.
+
+    Returns
+    -------
+    array or Box, of the shape of b
+
+    >>> import numpy as np
+    >>> from flowgraph.functional import grad
+    >>> from flowgraph.scipy.linalg import cho_factor, cho_solve
+    >>> grad(lambda s: cho_solve(cho_factor(s * np.eye(2)), np.ones(2))[0])(2.0)
+    -0.25
+    """
+    c, lower = c_and_lower
+    if not holds_box([c, b]):
+        return _linalg().cho_solve((c, lower), b, **settings)
+    first, second = (0, 2) if lower else (2, 0)
+    return solve_triangular(c, solve_triangular(c, b, first, lower, **settings), second, lower, **settings)
+
+
 def _linalg() -> Any:
     try:
         return importlib.import_module("scipy.linalg")
@@ -121,14 +212,21 @@ def _transposed(a: Value) -> Any:
     return np.swapaxes(a, -1, -2)
 
 
-def _real_root(A: Value) -> Any:
-    root = _linalg().sqrtm(A)
-    if np.iscomplexobj(root) and not np.iscomplexobj(A):
-        raise DtypeError("sqrtm: found real numbers whose root is complex; give complex numbers, A + 0j")
-    return root
+def _of_real_numbers(name: str) -> Callable[[Value], Any]:
+    """A function of a matrix, which has to be real where the matrix is."""
+
+    def value(A: Value) -> Any:
+        found = getattr(_linalg(), name)(A)
+        if np.iscomplexobj(found) and not np.iscomplexobj(A):
+            raise DtypeError(f"{name}: found real numbers whose {name} is complex; give complex numbers, A + 0j")
+        return found
+
+    return value
 
 
-_root = custom_vjp(_real_root, shape=np.shape)
+_root = custom_vjp(_of_real_numbers("sqrtm"), shape=np.shape)
+_exponential = custom_vjp(_of_scipy("expm"), shape=np.shape)
+_logarithm = custom_vjp(_of_real_numbers("logm"), shape=np.shape)
 _sylvester = custom_vjp(_of_scipy("solve_sylvester"), shape=lambda a, b, q: np.shape(q))
 _triangular = custom_vjp(_of_scipy("solve_triangular"), shape=lambda a, b, **_: np.shape(b))
 _banded = custom_vjp(_of_scipy("solve_banded"), shape=lambda l_and_u, ab, b, **_: np.shape(b))
@@ -138,6 +236,26 @@ _banded = custom_vjp(_of_scipy("solve_banded"), shape=lambda l_and_u, ab, b, **_
 def _by_matrix(grad: Value, root: Value, A: Value) -> tuple[Any, ...]:
     """From root d + d root = dA."""
     return (solve_sylvester(_transposed(root), _transposed(root), grad),)
+
+
+@_exponential.bprop  # type: ignore[untyped-decorator]
+def _of_exponential(grad: Value, h: Value, A: Value) -> tuple[Any, ...]:
+    return (_derivative_along(_exponential, _transposed(A), grad),)
+
+
+@_logarithm.bprop  # type: ignore[untyped-decorator]
+def _of_logarithm(grad: Value, h: Value, A: Value) -> tuple[Any, ...]:
+    return (_derivative_along(_logarithm, _transposed(A), grad),)
+
+
+def _derivative_along(function: Callable[[Value], Any], A: Value, direction: Value) -> Any:
+    """The derivative of an analytic function of a matrix: f([[A, D], [0, A]]) has it in its upper right corner.
+
+    Higham, Functions of Matrices, theorem 3.6. The adjoint of the derivative at A is the derivative at its transpose.
+    """
+    rows = np.concatenate([A, direction], axis=1), np.concatenate([np.zeros_like(A), A], axis=1)
+    size = np.shape(A)[0]
+    return function(np.concatenate(rows, axis=0))[:size, size:]
 
 
 @_sylvester.bprop  # type: ignore[untyped-decorator]

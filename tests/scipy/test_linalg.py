@@ -75,6 +75,51 @@ def test_roots_of_matrices(seed, dtype, n):
     check_grads(linalg.sqrtm)(A)
 
 
+@settings(max_examples=15)
+@given(st.integers(0, 99), DTYPES, st.integers(1, 3), st.sampled_from(["expm", "logm"]))
+def test_functions_of_matrices(seed, dtype, n, name):
+    A = drawn(np.random.default_rng(seed), dtype, n, n)
+    A = A if name == "expm" else A @ A.conj().T + np.eye(n)
+    np.testing.assert_array_equal(getattr(linalg, name)(A), getattr(scipy.linalg, name)(A))
+    check_grads(getattr(linalg, name))(A)
+
+
+@settings(max_examples=15)
+@given(st.data())
+def test_equations_with_a_factor_of_cholesky(data):
+    rng = np.random.default_rng(data.draw(st.integers(0, 99)))
+    dtype, n, lower = data.draw(DTYPES), data.draw(st.integers(1, 4)), data.draw(st.booleans())
+    root, b = drawn(rng, dtype, n, n), drawn(rng, dtype, *data.draw(columns(n)))
+    a = root @ root.conj().T + np.eye(n)
+    wanted = scipy.linalg.cho_solve(scipy.linalg.cho_factor(a, lower), b)
+    np.testing.assert_array_equal(linalg.cho_solve(linalg.cho_factor(a, lower), b), wanted)
+
+    def solution(root, b):
+        return linalg.cho_solve(linalg.cho_factor(root @ np.conj(root.T) + np.eye(n), lower), b)
+
+    box = solution(fg.Parameter(root), b)
+    np.testing.assert_allclose(fg.Graph(box).fprop()[box], wanted, rtol=1e-9)
+    check_grads(solution, (0, 1))(root, b)
+
+
+def test_derivatives_are_those_of_jax():
+    jax = pytest.importorskip("jax")
+    jax.config.update("jax_enable_x64", True)
+    rng = np.random.default_rng(0)
+    a, b = rng.normal(size=(3, 3)), rng.normal(size=(3, 2))
+    definite = a @ a.T + np.eye(3)
+    theirs, ours = jax.scipy.linalg, linalg
+    for make, argument in (
+        (lambda of: lambda a: (of.expm(a) * b[:, :1]).sum(), a),
+        (lambda of: lambda a: (of.cho_solve(of.cho_factor(a), b) ** 2).sum(), definite),
+        (lambda of: lambda a: (of.cho_solve(of.cho_factor(a, lower=True), b) ** 2).sum(), definite),
+        (lambda of: lambda a: (of.solve_triangular(a, b, lower=True) ** 2).sum(), definite),
+    ):
+        symmetric = [g + g.T for g in (np.asarray(jax.grad(make(theirs))(argument)), grad(make(ours))(argument))]
+        needed, found = symmetric if argument is definite else (s / 1 for s in symmetric)
+        np.testing.assert_allclose(found, needed, rtol=1e-9, atol=1e-12)
+
+
 def test_a_root_that_is_complex_needs_complex_numbers():
     rotation = np.array([[-1.0, 0.0], [0.0, 2.0]])
     with pytest.raises(DtypeError, match="give complex numbers"):

@@ -28,6 +28,7 @@ class TakeAlongAxis(Box):
     axis: int = -1
 
     numpy = np.take_along_axis
+    aliases = ("gather",)
     symbol = "take along"
     arithmetic = False
     constant_children = frozenset({"indices"})

@@ -94,6 +94,7 @@ class Affine(Box):
     Source: Larochelle, Training neural networks, "gradient of the parameters": ∇W = ∇a hᵀ, ∇b = ∇a.
     """
 
+    aliases = ("dense",)
     symbol = "affine"
     formula = r"h W + b"
     derivative = r"\nabla_a W^\top, \; h^\top \nabla_a, \; \textstyle\sum \nabla_a"
@@ -145,6 +146,7 @@ class AddMatMul(Box):
     Shapes: c (m, n), left (m, k), right (k, n), h (m, n).
     """
 
+    aliases = ("addmm",)
     symbol = "+ @"
     formula = r"c + left \, right"
     derivative = r"\nabla_h, \; \nabla_h \, right^\top, \; left^\top \nabla_h"

@@ -291,6 +291,7 @@ class SiLU(Elementwise):
     h = a σ(a)        dh/da = σ(a) (1 + a (1 − σ(a)))
     """
 
+    aliases = ("swish",)
     symbol = "silu"
     formula = r"a \sigma(a)"
     derivative = r"\sigma(a) (1 + a (1 - \sigma(a)))"

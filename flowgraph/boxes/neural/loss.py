@@ -51,6 +51,7 @@ class NegativeLogLikelihood(ClassLoss):
     - Unit: nats, one value per example; divide by ln 2 for bits.
     """
 
+    aliases = ("nll_loss",)
     symbol = "-log"
     formula = r"-\log f_y"
     derivative = r"-e(y) / f_y"
@@ -96,6 +97,7 @@ class SoftmaxCrossEntropy(ClassLoss):
     - Unit: nats, one value per example; divide by ln 2 for bits.
     """
 
+    aliases = ("cross_entropy", "categorical_crossentropy", "sparse_categorical_crossentropy")
     symbol = "cross entropy"
     formula = r"-\log \mathrm{softmax}(a)_y"
     derivative = r"-(e(y) - \mathrm{softmax}(a))"
@@ -160,6 +162,7 @@ class SquaredError(ElementwiseLoss):
     - Unit: the square of that of f and y, one value per element.
     """
 
+    aliases = ("mse_loss", "mean_squared_error")
     symbol = "squared error"
     formula = "(f - y)^2"
     derivative = "2 (f - y), -2 (f - y)"
@@ -188,6 +191,7 @@ class AbsoluteError(ElementwiseLoss):
     - Unit: that of f and y, one value per element.
     """
 
+    aliases = ("l1_loss", "mean_absolute_error")
     symbol = "absolute error"
     formula = "|f - y|"
     derivative = r"\mathrm{sign}(f - y), -\mathrm{sign}(f - y)"

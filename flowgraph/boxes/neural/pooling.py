@@ -185,6 +185,7 @@ class MeanPool(Pooling):
 
     count_padding: bool = True
 
+    aliases = ("avg_pool", "average_pool")
     symbol = "mean pool"
     formula = r"\textstyle\frac{1}{k} \sum_u a_{s i + d u}"
     derivative = "1 / k"

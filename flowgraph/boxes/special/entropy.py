@@ -171,6 +171,7 @@ class LogExpit(Special):
     """
 
     numpy = "scipy.special.log_expit"
+    aliases = ("logsigmoid",)
     symbol = "log σ"
     formula = r"-\ln(1 + e^{-a})"
     derivative = r"\sigma(-a)"
