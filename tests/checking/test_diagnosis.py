@@ -158,6 +158,22 @@ def test_the_true_gradient_is_that_of_every_element(on_boxes):
     np.testing.assert_allclose(second.truth(grad), grad @ X, rtol=1e-9)
 
 
+def test_a_setting_or_a_branch_that_bprop_ignores_is_no_gradient_of_another_call():
+    def clipped(x):
+        return np.clip(x, -5, 5)
+
+    def of_kind(x, kind="plain"):
+        return x**3 if kind == "plain" else np.exp(x)
+
+    reports = [
+        fg.check(clipped, X, bprop=lambda g, h, x: (g,)),
+        fg.check(of_kind, X, "plain", bprop=lambda g, h, x, kind: (3 * g * x**2, None)),
+    ]
+    for report in reports:
+        assert report.failures
+        assert "another call" not in "".join(failure.diagnosis for failure in report.failures)
+
+
 def test_sixty_mistakes_of_all_kinds_are_planted_in_thirty_operations():
     assert len({mistake.name for mistake in PLANTED}) == len(PLANTED) == 60
     assert {mistake.kind for mistake in PLANTED} == set(KINDS)
