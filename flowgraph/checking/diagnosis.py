@@ -176,9 +176,7 @@ class Trial:
         except (Unknown, ValueError, IndexError, ZeroDivisionError):  # other shapes than those for which it was made
             return False
         try:
-            truth = self.truth(grad)
-            is_told = np.abs(truth).max(initial=0.0) > CANCELLED * self.point.runner.slope  # 0 is what any sum may give
-            return bool(is_told) and self.same(numbers, truth, grad)
+            return self.same(numbers, self.truth(grad), grad)
         except Unknown:
             return numbers.shape == self.shape and self._along(numbers, grad)
 
@@ -467,8 +465,8 @@ def _of_whole(trial: Trial, grad: Array, key: str) -> Claim | None:
 
 
 def _whole(trial: Trial, grad: Array) -> dict[str, Array] | None:
-    """The gradients by each derivative that may have been used."""
-    if not trial.is_like_output:
+    """The gradients by each derivative that may have been used, of a function of one input."""
+    if not trial.is_like_output or len(trial.point.active) > 1:
         return None
     slope = trial.truth(np.ones_like(grad))
     some = np.where(np.arange(grad.size) % 2, grad, 0.0)
