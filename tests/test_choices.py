@@ -40,7 +40,9 @@ CALLS = {
     "Linear": lambda **keywords: fg.Linear(2, 3, rng=0, **keywords),
     "MLP": lambda **keywords: fg.MLP([2, 3, 2], rng=0, **keywords),
     "RNN": lambda **keywords: fg.RNN(2, 3, rng=0, **keywords),
-    "Plan": lambda **keywords: fg.Plan([loss], {}, [], alone=True, borrow=False, without=frozenset(), **keywords),
+    "Plan": lambda **keywords: fg.Plan(
+        fg.Graph(loss), {}, [], alone=True, borrow=False, without=frozenset(), **keywords
+    ),
     "Run.bprop": fg.Graph(loss).fprop().bprop,
     "Trainer": lambda **keywords: fg.Trainer(fg.MLP([2, 2], rng=0), (rows, labels), **keywords),
     "check": lambda **keywords: fg.check(cubed, np.ones(2), **keywords),

@@ -393,8 +393,8 @@ def way_to(name: str, exported: Mapping[str, Any], functions: Iterable[str]) -> 
         or [word for word in known if len(word) > 3 and (_words(word) in words or words in _words(word))]
         or difflib.get_close_matches(name, known, n=2, cutoff=0.7)
     )
-    found = dict.fromkeys(f"fg.{known[word]}" for word in alike[:3])
-    return f"; see {', '.join(found)}" if found else ""
+    shown = dict.fromkeys(f"fg.{known[word]}" for word in alike[:3])
+    return f"; see {', '.join(shown)}" if shown else ""
 
 
 def _words(name: str) -> str:

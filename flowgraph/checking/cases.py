@@ -225,11 +225,8 @@ def case_of(box: Box, seed: int = 0) -> Case:
             children.append(declared.drawn(rng).astype(child.dtype))
         else:
             whole = np.zeros(1) if child.dtype.kind != "b" else np.arange(2)
-            shown = [np.ravel(x) for one in examples_of(cls) for x in one.children[i : i + 1] if _has_numbers(x)]
+            given = [one.children[i] for one in examples_of(cls) if i < len(one.children)]
+            shown = [np.ravel(x) for x in given if type(x) is not tuple and np.asarray(x).dtype.kind in "iu"]
+            shown = [labels for labels in shown if labels.size]
             children.append(rng.choice([*shown, whole][0], shape).astype(child.dtype))
     return Case(cls, tuple(children), box.setting_values())
-
-
-def _has_numbers(child: Any) -> bool:
-    """Whether a child of an example is an array of labels or indices."""
-    return not isinstance(child, tuple) and np.asarray(child).dtype.kind in "iu" and np.size(child) > 0

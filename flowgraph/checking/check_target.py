@@ -1,4 +1,12 @@
-"""The check of one target: from one example to many test cases and a verdict."""
+"""The check of one target: from one example to many test cases and a verdict.
+
+1. What bars, directions and test cases follow from is measured at the example: precision, slope, properties of inputs.
+2. A test case is drawn (`regimes`), and left out where it is not what was asked for (`Examination.allows`).
+3. Slopes by differences, with their bars, are compared with what bprop says (`compare`).
+4. A mismatch beyond its bar is asked about in more and more costly ways, until one explains it (`excuses.settle`).
+5. What none explains is wrong: a failure at inputs like the example, a note elsewhere (`example_contract.Notes`).
+6. What bprop keeps beside its numbers is asked at the example and at a few other test cases (`contract`).
+"""
 
 from __future__ import annotations
 
@@ -20,10 +28,13 @@ from flowgraph.checking.point import OutOfTime, Point, generator, random_directi
 from flowgraph.checking.regimes import REGIMES, first_values, joint, settings, shapes, values
 from flowgraph.checking.report import Report
 from flowgraph.checking.scope import EVERYTHING, NORMAL, Scope
-from flowgraph.checking.target import Array, Inputs, Target
+from flowgraph.checking.target import Inputs, Target
 
 LEFT = 64 * 2.0**-52  # of an input: what is left where terms cancel, which is a power of 2 and fits into any type
 SLOW = 2e-3  # seconds of one fprop
+MOST_OF_BUDGET = 0.9  # the rest is for what looks wrong at the end
+ELSEWHERE = 6  # test cases, of all that were legal
+NARROW_BITS = (8, 11, 24)  # of a mantissa: bfloat16, float16, float32
 RANDOM = (
     "values vary from call to call by noise from {}'s global generator; its state was put back before each call, and "
     "what holds for other draws is not known"
@@ -96,7 +107,6 @@ def examined(
             examination.warn("random", RANDOM.format(examination.runner.drawn_from))
         try:
             _phases(examination, order, regimes)
-            examination.settle_postponed()
         except OutOfTime:
             examination.warn("budget", "the time was used up before all regimes were visited")
             if not examination.tally.comparisons:
@@ -108,10 +118,7 @@ def examined(
 
 @contextmanager
 def shielded() -> Iterator[None]:
-    """Restore the random state and NumPy's error settings after the code under test.
-
-    Nor does what NumPy does about infinities and underflows outside have a say in the verdict.
-    """
+    """Restore the random state after the code under test, and let no error settings of NumPy change its verdict."""
     numpy_state, python_state = np.random.get_state(), random.getstate()  # noqa: NPY002
     with np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -124,9 +131,14 @@ def shielded() -> Iterator[None]:
 
 def _phases(examination: Examination, order: int, regimes: bool) -> None:
     """The whole check, from the example to second derivatives."""
-    point = _at_the_example(examination)
-    _learn(examination, point)
-    inputs = examination.inputs
+    inputs, point = examination.inputs, _at_the_example(examination)
+    # measured before anything is compared: bars, directions and test cases follow from it
+    _leave_out_settings(examination, point)
+    find_slope(examination, point)
+    find_unit(examination, point)
+    _find_tangents(examination, point)
+    examination.contract = ExampleContract(inputs, examination.target, examination.active)
+    examination.find_properties()
     examination.visit(EXAMPLE, inputs, coordinates=6 if point.slower_than(SLOW) else 24, single=4)
     source = examination.source()
     varied = regimes and not examination.broken
@@ -138,8 +150,11 @@ def _phases(examination: Examination, order: int, regimes: bool) -> None:
     if examination.scope.varies("dtypes"):
         other_types(examination)
     for family, share in REGIMES.items():
-        if family is joint:
-            _contract_elsewhere(examination, [*source.legal[shapes], *source.legal[settings]])
+        if family is joint and examination.runner.used() < MOST_OF_BUDGET:
+            # the contract at a few other shapes and settings, before everything is varied at once
+            legal = [*source.legal[shapes], *source.legal[settings]]
+            for k in examination.rng.permutation(len(legal))[:ELSEWHERE]:
+                contract(examination, "another regime", legal[k])
         source.legal[family] = _visit(examination, family(source), share)
     if order >= 2:
         second_order(examination)
@@ -157,22 +172,6 @@ def _at_the_example(examination: Examination) -> Point:
     _, faults = examination.first_answer(point, np.ones(point.value.shape))
     examination.pursue([fault for fault in faults if fault.kind == "mutation"])
     return point
-
-
-def _contract_elsewhere(examination: Examination, legal: list[Inputs]) -> None:
-    """The contract at a few other shapes and settings, before everything is varied at once."""
-    for k in examination.rng.permutation(len(legal))[: 6 if examination.runner.used() < 0.9 else 0]:
-        contract(examination, "another regime", legal[k])
-
-
-def _learn(examination: Examination, point: Point) -> None:
-    """Measure properties of the operation at the example, before anything is compared."""
-    _leave_out_settings(examination, point)
-    find_slope(examination, point)
-    find_unit(examination, point)
-    _find_tangents(examination, point)
-    examination.contract = ExampleContract(examination.inputs, examination.target, examination.active)
-    examination.find_properties()
 
 
 def _leave_out_settings(examination: Examination, point: Point) -> None:
@@ -208,11 +207,11 @@ def find_unit(examination: Examination, point: Point) -> None:
     moved = moved[np.abs(moved) > LEFT * largest]
     if np.all(moved * 64 == np.round(moved * 64)):
         return
-    for dtype in (np.float32, np.float16):
-        if np.array_equal(moved, moved.astype(dtype)):
-            examination.runner.unit, examination.runner.least = float(np.finfo(dtype).eps), float(np.finfo(dtype).tiny)
-    if _are_bfloat16(moved):
-        examination.runner.unit, examination.runner.least = 2.0**-7, float(np.finfo(np.float32).tiny)
+    mantissas = np.frexp(moved)[0]
+    for bits in NARROW_BITS:
+        if np.all(mantissas * 2.0**bits == np.round(mantissas * 2.0**bits)):
+            examination.runner.unit = 2.0 ** (1 - bits)
+            return
 
 
 def _find_tangents(examination: Examination, point: Point) -> None:
@@ -236,12 +235,6 @@ def _one_triangle(point: Point, i: int) -> bool:
         if moved is not None and np.array_equal(moved, point.value):
             return True
     return False
-
-
-def _are_bfloat16(values: Array) -> bool:
-    """Whether all are the upper half of a float32, a type that NumPy does not have."""
-    narrow = values.astype(np.float32)
-    return np.array_equal(narrow, values) and not np.any(narrow.view(np.uint32) & 0xFFFF)
 
 
 def _visit(examination: Examination, regimes: Any, share: float) -> list[Inputs]:

@@ -16,6 +16,7 @@ from flowgraph.errors import OpenChoiceError
 
 WEAK = 1e-3  # relative errors below which a comparison must see
 WEAK_UNITS = 32  # of a type of half precision, which sees no more
+DIGITS = 1e-8  # of a slope: half of the digits, about what a difference with one step resolves
 
 Gradients = list[Array | None]
 
@@ -46,6 +47,11 @@ class ValueMismatch:
         """How many tolerances it is large."""
         return abs(self.analytic - self.numeric) / (self.tolerance + 1e-300)
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether neither a kink nor few digits may explain it."""
+        return not self.kinked and not is_in_last_digits(self)
+
     def clear(self, factor: float) -> bool:
         """Whether the mismatch is `factor` times the tolerance, away from kinks, so that little can explain it away."""
         gap = abs(self.analytic - self.numeric)
@@ -75,6 +81,14 @@ class FormFault:
 
 
 Suspicion: TypeAlias = ValueMismatch | FormFault
+
+
+def is_in_last_digits(suspicion: Suspicion, numeric: float | None = None) -> bool:
+    """Whether a slope is right to half of its digits, where that is enough."""
+    if not isinstance(suspicion, ValueMismatch):
+        return False
+    numeric = suspicion.numeric if numeric is None else numeric
+    return abs(suspicion.analytic - numeric) <= suspicion.point.runner.digits * abs(numeric)
 
 
 @dataclass

@@ -1,6 +1,6 @@
 """What bprop must keep beside its numbers: determinism, linearity, no memory, no side effects, no layout, no type.
 
-`RULES` are generators over one `Evidence`; what a rule gives first is how it is broken. Second derivatives are the same
+`RULES` are generators over one `Answer`; what a rule gives first is how it is broken. Second derivatives are the same
 questions asked of bprop: with y = f(x) and r = bprop(grad, y, x), the derivative of r by x goes through y as well:
 
 dr/dx = ∂r/∂x + ∂r/∂y f'(x)
@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, pairwise
 from typing import Any
 
 import numpy as np
@@ -21,11 +21,13 @@ from flowgraph.checking.compare import FormFault, Gradients, are_finite, ask, ga
 from flowgraph.checking.difference import STEP
 from flowgraph.checking.examination import Examination
 from flowgraph.checking.example_contract import EXAMPLE
-from flowgraph.checking.point import HALF, Direction, Illegal, Point, flatten, parts, random_direction
+from flowgraph.checking.point import HALF, UNIT, Direction, Illegal, Point, flatten, parts, random_direction
 from flowgraph.checking.regimes import DRAWS, Draw, as_input, first_values, values
-from flowgraph.checking.roughness import Answer, answer_at, jittered, rounded_otherwise
+from flowgraph.checking.roughness import jittered, rounded_otherwise
 from flowgraph.checking.target import Array, Inputs, Target, without_first
 
+MEASURED = 24  # draws: a rounding that one draw in five shows is then missed once in 200 times
+HALF_ROUNDINGS = 16  # of the type that fprop computes in: of half precision that is more than what is asked for
 SAME = 1e-9  # relative: another order of summation changes a value by less
 ALIKE = 1.7  # of a gradient that is the same for each output: any number
 NEAR: dict[str, Draw] = {"the example": lambda x, rng: x, "half of it": lambda x, rng: x * 0.5}
@@ -33,9 +35,9 @@ FAR = ("large", "large negative", "×30")
 REPRESENTED = 1e30  # gradients that float32 has with room to spare
 SCATTERS = 6  # times that the inputs are moved by a few units in the last place
 WORST = 30  # times the largest scatter of six: the worst roundings are seldom among them
-UNIT = float(np.finfo(np.float32).eps)
-LOST = 1e3 * UNIT  # of the value: digits that float32 does not keep there
-ROOM = 3e4 * UNIT  # of the gradient: squares and sums lose some digits more than the value does
+SINGLE = float(np.finfo(np.float32).eps)
+LOST = 1e3 * SINGLE  # of the value: digits that float32 does not keep there
+ROOM = 3e4 * SINGLE  # of the gradient: squares and sums lose some digits more than the value does
 LEAST = 1e3 * float(np.finfo(np.float32).tiny)  # below it float32 has fewer digits
 
 
@@ -68,24 +70,6 @@ def laid(x: Value, arrange: Callable[[Array], Array]) -> Any:
     return arrange(x) if isinstance(x, np.ndarray) and x.ndim else x
 
 
-def other_layouts(answer: Answer, answered: Callable[[Point, Array], Answer | None]) -> Iterator[FormFault]:
-    """Where bprop answers otherwise to inputs, incoming gradient or both in another layout.
-
-    A gradient of 0 strides is what a sum sends back; `answered` gives the answer to the same numbers in full.
-    """
-    point = answer.point
-    plain = point.arriving(answer.grad)
-    for label, arrange in LAYOUTS.items():
-        arranged, arriving = tuple(laid(x, arrange) for x in point.inputs), laid(plain, arrange)
-        yield from _otherwise(answer, arranged, plain, f"{label} inputs")
-        yield from _otherwise(answer, point.inputs, arriving, f"a {label} incoming gradient")
-        yield from _otherwise(answer, arranged, arriving, f"{label} inputs and incoming gradient")
-    alike = answered(point, np.full(answer.grad.shape, ALIKE)) if point.projection is None else None
-    if alike is not None:
-        given = laid(point.arriving(alike.grad), lambda g: np.broadcast_to(g.reshape(-1)[0], g.shape) if g.size else g)
-        yield from _otherwise(alike, point.inputs, given, "a 0-stride incoming gradient (np.broadcast_to)")
-
-
 def _otherwise(answer: Answer, inputs: Inputs, arriving: Value, words: str) -> Iterator[FormFault]:
     """The fault of another answer to the same numbers, where fprop gives the same value."""
     point = answer.point
@@ -97,9 +81,9 @@ def _otherwise(answer: Answer, inputs: Inputs, arriving: Value, words: str) -> I
     if raised is not None:
         yield FormFault("layout", point, f"{raised.note} with {words}", loud=f"{raised.loud} with {words}")
         return
-    k = 0 if got is None or any(fault.kind != "dtype" for fault in faults) else answer.differs(got)
-    if k is not None:
-        yield FormFault("layout", point, f"bprop gives another gradient with {words}", child=point.active[k])
+    child = answer.wrong(None if any(fault.kind != "dtype" for fault in faults) else got)
+    if child is not None:
+        yield FormFault("layout", point, f"bprop gives another gradient with {words}", child=child)
 
 
 def other_types(examination: Examination) -> None:
@@ -167,8 +151,8 @@ def _wrong(
         return None
     scatter = np.zeros(len(found))
     for _ in range(0 if far else SCATTERS):
-        near = jittered(small, examination.rng, UNIT)
-        moved = ask(near, rounded_otherwise(grad, examination.rng, UNIT))[0] if near is not None else None
+        near = jittered(small, examination.rng, SINGLE)
+        moved = ask(near, rounded_otherwise(grad, examination.rng, SINGLE))[0] if near is not None else None
         scatter = np.maximum(scatter, [gap for gap, _ in gaps(found, moved)])
     for k, (g, right) in enumerate(zip(found, expected, strict=True)):
         size = 0.0 if right is None else float(np.abs(right).max(initial=0.0))
@@ -189,34 +173,100 @@ SUMS = 1e-6  # relative: the parts of a gradient may be larger than it is, and l
 SCALES = (-1.0, 2.0**-10, 32.0, 2.0**20)  # powers of two, for exact products; the last shows a clipped gradient
 
 
+def slope_rounding(point: Point, grad: Array) -> list[float]:
+    """One unit of |grad| |F| / |x| for each child.
+
+    That is left of a gradient whose terms cancel, as along a row of ones through a normalisation.
+    """
+    reach = UNIT * float(np.abs(grad).max(initial=0.0)) * float(np.abs(point.value).max(initial=0.0))
+    return [reach / float(point.scales(i).min()) if point.size(i) else 0.0 for i in point.active]
+
+
 @dataclass
-class Evidence:
-    """A point, an incoming gradient, and what bprop answers to it."""
+class Answer:
+    """Gradients at a point, and their spread under changes of the inputs by ±2 units in the last place."""
 
     examination: Examination
     point: Point
-    answer: Answer
+    grad: Array
+    gradients: Gradients
+    noise: list[float]
+    measured: bool = False  # whether the noise is that of many incoming gradients
 
-    @property
-    def rng(self) -> np.random.Generator:
-        """What fixes the draws."""
-        return self.examination.rng
+    @classmethod
+    def at(cls, examination: Examination, point: Point, grad: Array) -> Answer | None:
+        """The answer to one incoming gradient; faults are pursued. None where it has no form, or is not finite."""
+        gradients, faults = ask(point, grad)
+        examination.pursue(faults)
+        if gradients is None or not are_finite(gradients):
+            return None
+        gradients, rng = kept(gradients) or [], examination.rng
+        noise = slope_rounding(point, grad)
+        for _ in range(2):
+            near = jittered(point, rng, UNIT)
+            moved = ask(near, grad)[0] if near is not None else None
+            for k, (gap, size) in enumerate(gaps(gradients, moved)):
+                # a branch that flips at a tie is no rounding
+                noise[k] = max(noise[k], gap) if gap < 1e-3 * size else noise[k]
+        if all(gap == 0 for gap, _ in gaps(gradients, ask(point, grad)[0])):  # the same arguments give the same bits
+            for _ in range(3):
+                moved, _ = ask(point, rounded_otherwise(grad, rng, 2 * UNIT))
+                noise = [max(one, gap) for one, (gap, _) in zip(noise, gaps(gradients, moved), strict=True)]
+        return cls(examination, point, grad, gradients, noise)
 
-    def answered(self, point: Point, grad: Array) -> Answer | None:
-        """What bprop answers there, with its rounding."""
-        return answer_at(point, grad, self.rng, self.examination.pursue)
+    def anew(self, point: Point, grad: Array) -> Answer | None:
+        """The answer to another incoming gradient, or elsewhere."""
+        return Answer.at(self.examination, point, grad)
 
-    def wrong(self, got: Gradients | None, factor: float = 1.0, **room: Any) -> int | None:
-        """The input whose gradient is not `factor` times the answer; the first where there is no other answer."""
-        k = 0 if got is None else self.answer.differs(got, factor, **room)
+    def wrong(
+        self, got: Gradients | None, factor: float = 1.0, relative: float = 1e-7, summands: tuple[Array, ...] = ()
+    ) -> int | None:
+        """The first input whose gradient is not `factor` times the answer, beyond rounding, or of no other answer.
+
+        `summands` are the incoming gradients that the other answer is made of, which may be larger than this one's.
+        A few draws may all be without rounding, where others are not: before a difference counts, it is measured again.
+        """
+        k = 0 if got is None else self._first_gap(got, factor, relative)
+        if got is not None and k is not None and not self.measured:
+            self._measure(max(float(np.abs(grad).max(initial=0.0)) for grad in (self.grad, *summands)))
+            k = self._first_gap(got, factor, relative)
         return None if k is None else self.point.active[k]
+
+    def _first_gap(self, other: Gradients, factor: float, relative: float) -> int | None:
+        largest = max((float(np.abs(g).max(initial=0.0)) for g in self.gradients if g is not None), default=0.0)
+        largest = max(largest, self.point.runner.slope * float(np.abs(self.grad).max(initial=0.0)))
+        relative = max(relative, HALF_ROUNDINGS * self.point.runner.unit)
+        for k, (one, two) in enumerate(zip(self.gradients, other, strict=True)):
+            given = [x for x in (one, two) if x is not None]
+            if not given:
+                continue
+            a, b = (np.zeros(given[0].shape) if x is None else np.asarray(x, dtype=float) for x in (one, two))
+            if a.shape != b.shape:
+                return k
+            size = float(np.abs(b if one is None else a).max(initial=0.0))
+            room = abs(factor) * (relative * size + 64 * (self.noise[k] + UNIT * largest)) + 1e-290
+            gap = np.abs(factor * a - b)
+            if np.any(np.isfinite(a) != np.isfinite(b)) or np.any(gap[np.isfinite(gap)] > room):
+                return k
+        return None
+
+    def _measure(self, largest: float) -> None:
+        """Rounding of the answers to other incoming gradients, as large as that."""
+        self.measured = True
+        for _ in range(MEASURED):
+            grad = largest * self.examination.rng.uniform(-1, 1, self.grad.shape)
+            first, again = kept(ask(self.point, grad)[0]), kept(ask(self.point, grad)[0])
+            moved = ask(self.point, rounded_otherwise(grad, self.examination.rng, 2 * UNIT))[0]
+            if first is None or any(gap for gap, _ in gaps(first, again)):  # what remembers or draws numbers
+                continue
+            self.noise = [max(one, gap) for one, (gap, _) in zip(self.noise, gaps(first, moved), strict=True)]
 
     def other_points(self) -> Iterator[Point]:
         """The example, which may have other shapes, and points of the same shapes, near by and far away.
 
         What was drawn at random must be kept from fprop to bprop, and its shape with it.
         """
-        point, rng = self.point, self.rng
+        point, rng = self.point, self.examination.rng
         if point.regime != EXAMPLE and not point.runner.draws:
             yield Point.at(point.runner, self.examination.inputs, EXAMPLE, point.active)
         changes: tuple[Callable[[int, Array], Array], ...] = (
@@ -234,18 +284,18 @@ def contract(examination: Examination, regime: str, inputs: Inputs) -> None:
     point = examination.point(regime, inputs)
     if point is None or not point.value.size:
         return
-    answer = answer_at(point, examination.rng.normal(size=point.value.shape), examination.rng, examination.pursue)
+    answer = Answer.at(examination, point, examination.rng.normal(size=point.value.shape))
     if answer is None:
         return
     for rule in RULES:
-        broken = next(rule(Evidence(examination, point, answer)), None)
+        broken = next(rule(answer), None)
         if broken is not None:
             examination.fail(broken)
 
 
-def same_value(evidence: Evidence) -> Iterator[FormFault]:
+def same_value(answer: Answer) -> Iterator[FormFault]:
     """The same inputs give the same value."""
-    point, examination = evidence.point, evidence.examination
+    point, examination = answer.point, answer.examination
     try:
         again = point.of_this_form(flatten(examination.runner.legal(point.inputs)))
     except Illegal:
@@ -259,19 +309,19 @@ def same_value(evidence: Evidence) -> Iterator[FormFault]:
         examination.warn("noise", f"fprop varies by {gap / size:.0e} of its value from call to call, and {why}")
 
 
-def same_gradient(evidence: Evidence) -> Iterator[FormFault]:
+def same_gradient(answer: Answer) -> Iterator[FormFault]:
     """The same arguments give the same gradient, also the third time."""
     for _ in range(2):
-        if evidence.wrong(ask(evidence.point, evidence.answer.grad)[0], relative=VARIES) is not None:
-            yield FormFault("determinism", evidence.point, "bprop gives another gradient for the same arguments")
+        if answer.wrong(ask(answer.point, answer.grad)[0], relative=VARIES) is not None:
+            yield FormFault("determinism", answer.point, "bprop gives another gradient for the same arguments")
 
 
-def linear(evidence: Evidence) -> Iterator[FormFault]:
+def linear(answer: Answer) -> Iterator[FormFault]:
     """A multiple of the incoming gradient gives that multiple, and parts of it that add up give parts that do."""
-    point, grad, rng = evidence.point, evidence.answer.grad, evidence.rng
+    point, grad, rng = answer.point, answer.grad, answer.examination.rng
     for scale in SCALES if point.runner.unit < HALF else SCALES[:2]:  # larger ones overflow in half precision
         got = ask(point, scale * grad)[0]
-        if got is not None and (child := evidence.wrong(got, scale)) is not None:
+        if got is not None and (child := answer.wrong(got, scale)) is not None:
             note = f"bprop of {scale:g} times the incoming gradient is not {scale:g} times its result"
             yield FormFault("linearity", point, note, child=child)
     pieces = {
@@ -285,47 +335,51 @@ def linear(evidence: Evidence) -> Iterator[FormFault]:
         first, second = kept(ask(point, one)[0]), ask(point, grad - one)[0]
         if first is None or second is None:
             continue
-        if not np.any(one) and [g is None for g in first] != [g is None for g in evidence.answer.gradients]:
+        if not np.any(one) and [g is None for g in first] != [g is None for g in answer.gradients]:
             yield FormFault("linearity", point, "bprop of zeros is None, which says that an input is a constant")
         total = [b if a is None else a if b is None else a + b for a, b in zip(first, second, strict=True)]
-        if (child := evidence.wrong(total, relative=SUMS, summands=(one, grad - one))) is not None:
+        if (child := answer.wrong(total, relative=SUMS, summands=(one, grad - one))) is not None:
             yield FormFault("linearity", point, f"bprop {words}", child=child)
 
 
-def remembers_nothing(evidence: Evidence) -> Iterator[FormFault]:
+def remembers_nothing(answer: Answer) -> Iterator[FormFault]:
     """Results handed out stay as they are, and bprop depends on its arguments, not on the latest fprop."""
-    point, grad = evidence.point, evidence.answer.grad
+    point, grad = answer.point, answer.grad
     handed_out, output = ask(point, grad)[0], flatten(point.output)
-    for other in evidence.other_points():
-        ask(other, evidence.rng.normal(size=other.value.shape))
-        if handed_out is not None and evidence.wrong(handed_out) is not None:
+    for other in answer.other_points():
+        ask(other, answer.examination.rng.normal(size=other.value.shape))
+        if handed_out is not None and answer.wrong(handed_out) is not None:
             yield FormFault("buffer", point, "a gradient handed out earlier is changed by a later call of bprop")
         if not np.array_equal(flatten(point.output), output):
             yield FormFault("buffer", point, "an output handed out earlier is changed by a later call of fprop")
-        if evidence.wrong(ask(point, grad)[0]) is not None:
+        if answer.wrong(ask(point, grad)[0]) is not None:
             note = "bprop depends on the latest fprop: after fprop(x1), fprop(x2) it is wrong at x1"
             yield FormFault("stale", point, note)
     point.runner.restore_random_state()
 
 
-def reads_arrays_anew(evidence: Evidence) -> Iterator[FormFault]:
+def reads_arrays_anew(answer: Answer) -> Iterator[FormFault]:
     """The same arrays with other numbers, as after an update in place, which reveals caches keyed by identity."""
-    point, grad = evidence.point, evidence.answer.grad
-    arrays = {i: np.array(x) for i, x in enumerate(point.inputs) if i in point.active and isinstance(x, np.ndarray)}
-    for other in evidence.other_points() if not point.runner.draws else ():
-        alike = all(np.shape(point.inputs[i]) == np.shape(other.inputs[i]) for i in point.active)
-        expected = evidence.answered(other, grad) if alike and other.value.shape == point.value.shape else None
-        if expected is None:
-            continue
+    point, grad, held = answer.point, answer.grad, []
+    arrays = [i for i in point.active if isinstance(point.inputs[i], np.ndarray)]
+    form = (point.value.shape, *(np.shape(point.inputs[i]) for i in point.active))
+    others = [
+        other
+        for other in (answer.other_points() if arrays and not point.runner.draws else ())
+        if (other.value.shape, *(np.shape(other.inputs[i]) for i in point.active)) == form
+    ]
+    for before, after in pairwise((*others, point)):
+        expected = answer if after is point else answer.anew(after, grad)
+        own = {i: np.array(before.inputs[i]) for i in arrays}
+        held.append(own)  # in use, so that the next ones have another identity
         with suppress(Illegal):
-            ask(_with(point, arrays), grad)
-            for i, array in arrays.items():
-                array[...] = other.inputs[i]
-            got = ask(_with(other, arrays), grad)[0]
-            if got is not None and (k := expected.differs(got)) is not None:
+            ask(_with(before, own), grad)
+            for i, array in own.items():
+                array[...] = after.inputs[i]
+            got = ask(_with(after, own), grad)[0]
+            if expected is not None and got is not None and (child := expected.wrong(got)) is not None:
                 note = "bprop keeps what it found of an array, and is wrong when that is written over"
-                yield FormFault("stale", point, note, child=point.active[k])
-        return
+                yield FormFault("stale", point, note, child=child)
 
 
 def _with(point: Point, arrays: dict[int, Any], regime: str = "") -> Point:
@@ -334,9 +388,9 @@ def _with(point: Point, arrays: dict[int, Any], regime: str = "") -> Point:
     return Point.at(point.runner, inputs, regime or point.regime, point.active)
 
 
-def same_array_twice(evidence: Evidence) -> Iterator[FormFault]:
+def same_array_twice(answer: Answer) -> Iterator[FormFault]:
     """One array in two slots gives the gradients of two equal arrays."""
-    point = evidence.point
+    point = answer.point
     arrays = [i for i in point.active if isinstance(point.inputs[i], np.ndarray)]
     for i, j in ((i, j) for k, i in enumerate(arrays) for j in arrays[k + 1 :]):
         if point.inputs[i].shape != point.inputs[j].shape:
@@ -344,18 +398,18 @@ def same_array_twice(evidence: Evidence) -> Iterator[FormFault]:
         with suppress(Illegal):
             one = _with(point, {j: point.inputs[i]}, "the same array twice")
             two = _with(point, {j: point.inputs[i].copy()}, "equal arrays")
-            grad = evidence.rng.normal(size=one.value.shape)
-            expected, got = evidence.answered(two, grad), ask(one, grad)[0]
-            if expected is not None and (got is None or expected.differs(got) is not None):
+            grad = answer.examination.rng.normal(size=one.value.shape)
+            expected, got = answer.anew(two, grad), ask(one, grad)[0]
+            if expected is not None and expected.wrong(got) is not None:
                 yield FormFault(
                     "shared", one, "the same array in two slots gives other gradients than equal copies", child=j
                 )
 
 
-def none_of_constants(evidence: Evidence) -> Iterator[FormFault]:
+def none_of_constants(answer: Answer) -> Iterator[FormFault]:
     """None for constant inputs, and meant for settings."""
-    point, target = evidence.point, evidence.examination.target
-    for i, g in enumerate(_returned(point, point.arriving(evidence.answer.grad))):
+    point, target = answer.point, answer.examination.target
+    for i, g in enumerate(_returned(point, point.arriving(answer.grad))):
         name, x = target.names[i], point.inputs[i]
         if i in target.constant and g is not None:
             yield FormFault("constant", point, f"the gradient of {name}, a constant, must be None", child=i)
@@ -365,24 +419,34 @@ def none_of_constants(evidence: Evidence) -> Iterator[FormFault]:
             words = f"has shape {np.shape(g)}, {name} has shape {np.shape(x)}; None is meant"
             yield FormFault("constant", point, f"the gradient of the setting {name} {words}", child=i)
         else:
-            evidence.examination.warn("setting", f"bprop returns a gradient for {name}, a setting: None is meant")
+            answer.examination.warn("setting", f"bprop returns a gradient for {name}, a setting: None is meant")
 
 
-def layout(evidence: Evidence) -> Iterator[FormFault]:
-    """The same numbers in another memory layout give the same gradients."""
-    yield from other_layouts(evidence.answer, evidence.answered)
+def layout(answer: Answer) -> Iterator[FormFault]:
+    """The same numbers in another memory layout give the same gradients; 0 strides are what a sum sends back."""
+    point = answer.point
+    plain = point.arriving(answer.grad)
+    for label, arrange in LAYOUTS.items():
+        arranged, arriving = tuple(laid(x, arrange) for x in point.inputs), laid(plain, arrange)
+        yield from _otherwise(answer, arranged, plain, f"{label} inputs")
+        yield from _otherwise(answer, point.inputs, arriving, f"a {label} incoming gradient")
+        yield from _otherwise(answer, arranged, arriving, f"{label} inputs and incoming gradient")
+    alike = answer.anew(point, np.full(answer.grad.shape, ALIKE)) if point.projection is None else None
+    if alike is not None:
+        given = laid(point.arriving(alike.grad), lambda g: np.broadcast_to(g.reshape(-1)[0], g.shape) if g.size else g)
+        yield from _otherwise(alike, point.inputs, given, "a 0-stride incoming gradient (np.broadcast_to)")
 
 
-def nothing_shared(evidence: Evidence) -> Iterator[FormFault]:
+def nothing_shared(answer: Answer) -> Iterator[FormFault]:
     """No gradient shares memory with what was given or with another; a warning, since only some callers write."""
-    if evidence.examination.target.may_share:
+    if answer.examination.target.may_share:
         return
-    point, arriving = evidence.point, evidence.point.arriving(evidence.answer.grad)
+    point, arriving = answer.point, answer.point.arriving(answer.grad)
     found = [g for g in _returned(point, arriving) if isinstance(g, np.ndarray)]
     given = [x for x in (*parts(arriving), *parts(point.output), *point.inputs) if isinstance(x, np.ndarray)]
     if any(np.may_share_memory(g, x) for k, g in enumerate(found) for x in (*given, *found[k + 1 :])):
         shared = "a returned gradient shares memory with an argument or another gradient"
-        evidence.examination.warn("aliasing", f"{shared}: whoever adds to it in place changes both")
+        answer.examination.warn("aliasing", f"{shared}: whoever adds to it in place changes both")
     yield from ()
 
 
@@ -394,7 +458,7 @@ def _returned(point: Point, arriving: Value) -> tuple[Any, ...]:
         return ()
 
 
-RULES: tuple[Callable[[Evidence], Iterator[FormFault]], ...] = (
+RULES: tuple[Callable[[Answer], Iterator[FormFault]], ...] = (
     *(same_value, same_gradient, linear, remembers_nothing, reads_arrays_anew, same_array_twice),
     *(none_of_constants, layout, nothing_shared),
 )
@@ -477,7 +541,7 @@ def _symmetric(examination: Examination, point: Point) -> None:
         total = 0.0
         for sign in (1, -1):
             near = Point.at(runner, point.moved(along, sign * h), point.regime, point.active)
-            gradients = near.gradients(grad)
+            gradients = runner.bprop(near.arriving(grad), near.output, near.inputs)
             total += sign * sum(float(np.sum(gradients[i] * seen[i])) for i in point.active if gradients[i] is not None)
         return total / (2 * h)
 

@@ -11,7 +11,9 @@ from typing import Any, Literal, NamedTuple, get_args, get_origin
 import numpy as np
 
 from flowgraph.box.vocabulary import Value
+from flowgraph.checking.code_contents import Code
 from flowgraph.checking.compare import (
+    DIGITS,
     FormFault,
     Gradients,
     Ruling,
@@ -21,14 +23,13 @@ from flowgraph.checking.compare import (
     ask,
     compare,
     gaps,
+    is_in_last_digits,
     kept,
 )
 from flowgraph.checking.example_contract import (
     EXAMPLE,
     ExampleContract,
     Notes,
-    to_half_the_digits,
-    words_of_half_digits,
 )
 from flowgraph.checking.excuses import settle
 from flowgraph.checking.point import Direction, Illegal, OutOfTime, Point, Runner, directions_for, generator, grads_for
@@ -76,7 +77,6 @@ class Examination:
     mismatches: dict[int, list[Mismatch]] = field(default_factory=dict)  # clear ones, by input
     first: dict[Any, Inputs] = field(default_factory=dict)  # inputs by their shapes: those of the first call
     settled: int = 0  # suspicions
-    postponed: dict[int | None, Suspicion] = field(default_factory=dict)  # that agree to half of their digits
     inner: Examination | None = None  # of the bprop as an operation of its own
     deadline: float = float("inf")  # for making what was found small and explaining it
     visited: int = 0
@@ -89,6 +89,7 @@ class Examination:
         inputs = tuple(in_double(x) if i in target.differentiated else x for i, x in enumerate(target.inputs))
         active = tuple(i for i in target.differentiated if i not in target.constant)
         runner = Runner(target, budget, seconds)
+        runner.digits = 0.0 if scope.strict else DIGITS
         contract = ExampleContract(inputs, target, active)
         examination = cls(target, runner, generator(seed), active, inputs, contract, scope)
         examination.find_properties()
@@ -108,16 +109,17 @@ class Examination:
 
     def source(self) -> Source:
         """What regimes are derived from."""
-        code, names = self.contract.code, self.target.names
+        code, names = Code(self.target.code), self.target.names
         named = [word for hint in self.target.annotations.values() for word in _literals(hint)]
-        written = (self.contract.constants, [*code.words(self.inputs), *named], code.sizes)
+        written = ([*self.target.kinks, *code.numbers], [*code.words(self.inputs), *named], code.sizes)
         own = (self.properties, self.equal, self.scope.strict)
         return Source(self.inputs, self.active, names, *own, self.rng, *written)
 
     def point(self, regime: str, inputs: Inputs) -> Point | None:
         """The point, or None where the regime is not legal, which is counted."""
         runner, active = self.runner, self.active
-        if not self.within_domain(inputs):
+        domain = self.target.domain.items()
+        if not all(np.all((inputs[i] >= low) & (inputs[i] <= high)) for i, (low, high) in domain):
             self.skipped["outside the declared domain"] += 1
             return None
         self.first_of(inputs)
@@ -160,10 +162,6 @@ class Examination:
         point.inputs = before[: len(point.inputs)]
         point.output = Point.at(self.runner, point.inputs, point.regime, point.active).output
         return gradients, [FormFault("mutation", point, f"bprop changes {changed} in place"), *faults]
-
-    def within_domain(self, inputs: Inputs) -> bool:
-        """Whether inputs are inside the declared domain."""
-        return all(np.all((inputs[i] >= low) & (inputs[i] <= high)) for i, (low, high) in self.target.domain.items())
 
     def visit(self, regime: str, inputs: Inputs, coordinates: int = 1, single: int = 1) -> Point | None:
         """Compare the gradients in some directions at a point; None where the inputs are not legal."""
@@ -226,7 +224,7 @@ class Examination:
     def _settle_late(self, suspicions: Sequence[Suspicion]) -> None:
         """Enter what the example shows, and the time was not enough to look at from all sides."""
         for one in suspicions:
-            if isinstance(one, ValueMismatch) and one.point.regime == EXAMPLE and not one.kinked:
+            if isinstance(one, ValueMismatch) and one.point.regime == EXAMPLE and one.is_plain:
                 bar = one.tolerance / 4
                 self.enter(Ruling("wrong", one, one.numeric, bar, "the gradient is wrong; the time is used up"))
 
@@ -245,19 +243,12 @@ class Examination:
         for *_, suspicion in order[: max(MOST_OF_ONE_POINT, len(self.active))]:
             if self.settled > MOST_SETTLED or self.known(suspicion):
                 continue
-            if not self.scope.strict and to_half_the_digits(suspicion):
-                self.postponed.setdefault(suspicion.child, suspicion)
+            if "rounding" in self.warnings and is_in_last_digits(suspicion):
                 continue
             if self.wrong and self.runner.elapsed() > self.runner.seconds:
                 break
             self.settled += 1
             self.enter(settle(suspicion, self.rng, self.scope.without))
-
-    def settle_postponed(self) -> None:
-        """Settle what would be a warning at most, of each child the first, after all that may be a failure."""
-        for suspicion in self.postponed.values():
-            if not self.known(suspicion):
-                self.enter(settle(suspicion, self.rng, self.scope.without))
 
     def beyond(self, point: Point) -> str:
         """How a point goes beyond the example, for the text of a failure."""
@@ -266,7 +257,9 @@ class Examination:
     def allows(self, inputs: Inputs) -> bool:
         """Whether derived inputs are among those that were asked for."""
         contract = self.contract
-        if not self.target.keeps_shapes(inputs) or contract.contradicts_annotation(inputs):
+        if any(np.shape(inputs[i]) != np.shape(self.target.inputs[i]) for i in self.target.fixed_shapes):
+            return False
+        if contract.contradicts_annotation(inputs):
             return False
         if not self.scope.strict:
             parted = contract.separates(inputs) or contract.leaves_held(inputs)
@@ -285,9 +278,6 @@ class Examination:
         if ruling.excuse:
             self.excused[ruling.excuse] += 1
         if ruling.kind == "wrong" and not self.scope.strict and self.notes.takes(suspicion, self.contract):
-            return
-        if ruling.kind == "wrong" and not self.scope.strict and (words := words_of_half_digits(ruling)):
-            self.warn("digits", f"{words} ({suspicion.point.regime}); strict=True makes a failure of it")
             return
         if ruling.kind == "wrong" and self.scope.strict and self._lost_structure(suspicion.point):
             ruling = Ruling("undecided", suspicion, note=self._lost_structure(suspicion.point))

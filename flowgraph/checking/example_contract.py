@@ -17,16 +17,14 @@ from typing import Annotated, Literal, NamedTuple, Union, get_args, get_origin
 import numpy as np
 
 from flowgraph.box.vocabulary import Interval, Value
-from flowgraph.checking.code_contents import Code, reachable_values, whole_numbers_of
-from flowgraph.checking.compare import Ruling, Suspicion, ValueMismatch, ask, deviation
+from flowgraph.checking.code_contents import reachable_values, whole_numbers_of
+from flowgraph.checking.compare import Suspicion, ValueMismatch, ask
 from flowgraph.checking.point import Direction, Point, analytic_slope, coordinate, generator, parts
 from flowgraph.checking.regimes import resampled
 from flowgraph.checking.roughness import beyond_guard
 from flowgraph.checking.target import Array, Inputs, Target, shown
 
 MOST = 24  # elements that are looked at
-DIGITS = 1e-8  # of a slope: half of the digits, about what a difference with one step resolves
-DEEP = 8  # steps
 FLAT = 1e-6  # of the slope that bprop gives: what is less is what a saturated value has
 HUGE = 1e100  # an exponential that large overflows after another factor of three in its argument
 NUDGE = 1e-3  # of an element
@@ -66,16 +64,6 @@ class ExampleContract:
                 if other.dtype not in (given, np.dtype(np.float64)):
                     found.append(Excess("dtypes", f"{name} in {other.dtype}"))
         return found if self.tied(inputs, output) else [*found, self.of_shapes(inputs)]
-
-    @functools.cached_property
-    def code(self) -> Code:
-        """What is written in the functions."""
-        return Code(self.target.code)
-
-    @functools.cached_property
-    def constants(self) -> list[float]:
-        """The numbers in the code, and where it is declared to have kinks."""
-        return [*self.target.kinks, *self.code.numbers]
 
     @functools.cached_property
     def held(self) -> frozenset[int]:
@@ -121,9 +109,9 @@ class ExampleContract:
         chosen = [i for i in arrays if i not in self.active and sizes & set(self.example[i].shape)]
         if not chosen or not self.is_reshaped(inputs):
             return False
-        if self._sizes(inputs) is None:
+        if self.sizes(inputs) is None:
             return True
-        of = {i: self._sizes(inputs, [i]) or {} for i in arrays}
+        of = {i: self.sizes(inputs, [i]) or {} for i in arrays}
         return any(of[i][n] - of[k][n] for i in chosen for k in floats for n in of[i].keys() & of[k].keys())
 
     def arrays(self, inputs: Inputs) -> list[int]:
@@ -140,7 +128,7 @@ class ExampleContract:
         words = [f"{self.target.names[i]} of shape {np.shape(inputs[i])}" for i in self.is_reshaped(inputs)]
         return Excess("shapes", " and ".join(words) or "what gives an empty value")
 
-    def _sizes(self, inputs: Inputs, among: Iterable[int] | None = None) -> dict[int, set[int]] | None:
+    def sizes(self, inputs: Inputs, among: Iterable[int] | None = None) -> dict[int, set[int]] | None:
         """For each size in the example the sizes that have taken its place; None where a rank is another one."""
         sizes: dict[int, set[int]] = {}
         for i in self.arrays(self.example) if among is None else among:
@@ -160,15 +148,11 @@ class ExampleContract:
 
     def shapes_are_tied(self, inputs: Inputs) -> bool:
         """The same, of the inputs alone."""
-        sizes = self._sizes(inputs)
+        sizes = self.sizes(inputs)
         if sizes is None or any(len(found) > 1 and size and self._shared(size) for size, found in sizes.items()):
             return False
         ones_stay = sizes.get(1, {1}) == {1} and not any(1 in found for size, found in sizes.items() if len(found) > 1)
         return ones_stay and not any(0 in found for found in sizes.values())
-
-    def sizes_made_one(self, inputs: Inputs) -> set[int]:
-        """The sizes of the example in place of which there is a 1."""
-        return {size for size, found in (self._sizes(inputs) or {}).items() if size > 1 and 1 in found}
 
     def longer(self, inputs: Inputs, moved: set[int]) -> Inputs:
         """The inputs where the axes that had one of these sizes in the example are longer by one than they were."""
@@ -288,7 +272,7 @@ def bound_sizes(contract: ExampleContract, suspicion: Suspicion) -> Iterator[Exc
     if suspicion.kind == "shape" and contract.is_reshaped(point.inputs):
         yield contract.of_shapes(point.inputs)
         return
-    moved = contract.sizes_made_one(point.inputs)
+    moved = {size for size, found in (contract.sizes(point.inputs) or {}).items() if size > 1 and 1 in found}
     if moved:
         other = contract.longer(point.inputs, moved)
         if point.runner.accepts(other):
@@ -301,8 +285,9 @@ def bound_sizes(contract: ExampleContract, suspicion: Suspicion) -> Iterator[Exc
 def out_of_range(contract: ExampleContract, suspicion: Suspicion) -> Iterator[Excess]:
     """Inputs much larger than the example's at which the value is flat, or at which fprop overflows on its way."""
     point, child = suspicion.point, suspicion.child
-    if not _is_far(contract, point):
-        return
+    pairs = [(np.abs(point.inputs[i]), np.abs(contract.example[i])) for i in contract.active]
+    if not any(x.max(initial=0.0) > REACH * shown.max(initial=1.0) for x, shown in pairs):
+        return  # no element is much larger than all in the example
     if isinstance(suspicion, ValueMismatch):
         if _saturates(suspicion):
             yield Excess(RANGE, "values so large that it saturates")
@@ -319,14 +304,6 @@ def out_of_range(contract: ExampleContract, suspicion: Suspicion) -> Iterator[Ex
         yield Excess(RANGE, "values so large that it overflows on its way")
     elif flat and not np.isnan(found).any():
         yield Excess(RANGE, "values so large that it saturates")
-
-
-def _is_far(contract: ExampleContract, point: Point) -> bool:
-    """Whether an element is much larger than any in the example."""
-    return any(
-        np.abs(point.inputs[i]).max(initial=0.0) > REACH * np.abs(contract.example[i]).max(initial=1.0)
-        for i in contract.active
-    )
 
 
 def _overflows(point: Point) -> bool:
@@ -405,8 +382,9 @@ def _with(point: Point, i: int, chosen: Array, number: float) -> Array:
 def guarded(contract: ExampleContract, suspicion: Suspicion) -> Iterator[Excess]:
     """Values beyond the guard of a singularity that is met within fprop, on the way from the example."""
     point, start = suspicion.point, list(contract.example)
-    if not _is_outside(contract, point):
-        return
+    pairs = [(np.asarray(point.inputs[i]), np.asarray(contract.example[i])) for i in contract.active]
+    if not any(x.size and s.size and (x.min() < s.min() or x.max() > s.max()) for x, s in pairs):
+        return  # no element is outside of the numbers that its input has in the example
     for i in contract.active:
         if np.shape(start[i]) != np.shape(point.inputs[i]):
             start[i] = resampled(start[i], np.shape(point.inputs[i]), generator(0))
@@ -415,49 +393,5 @@ def guarded(contract: ExampleContract, suspicion: Suspicion) -> Iterator[Excess]
         yield Excess("guard", "values at which it is cut off, as log(p) at p < 0")
 
 
-def _is_outside(contract: ExampleContract, point: Point) -> bool:
-    """Whether an element lies outside of the numbers that its input has in the example."""
-    pairs = [(np.asarray(point.inputs[i]), np.asarray(contract.example[i])) for i in contract.active]
-    return any(x.size and s.size and (x.min() < s.min() or x.max() > s.max()) for x, s in pairs)
-
-
 BEYOND = (bound_sizes, clipped, out_of_range, guarded)
 """What only the values tell of a mistake at inputs that look like the example."""
-
-
-def words_of_half_digits(ruling: Ruling) -> str:
-    """The words for what differs in its last digits alone, as by a constant of few digits; "" where it does not."""
-    suspicion = ruling.suspicion
-    if not isinstance(suspicion, ValueMismatch) or not to_half_the_digits(suspicion, ruling.numeric):
-        return ""
-    if not _of_each_element(suspicion):
-        return ""
-    gap = abs(suspicion.analytic - ruling.numeric) / abs(ruling.numeric)
-    return f"bprop differs from the slope by {gap:.0e} of it, as by a constant of few digits or a damped divisor"
-
-
-def to_half_the_digits(suspicion: Suspicion, numeric: float | None = None) -> bool:
-    """Whether both slopes are the same to half of their digits; for a mismatch of values alone."""
-    if not isinstance(suspicion, ValueMismatch):
-        return False
-    numeric = suspicion.numeric if numeric is None else numeric
-    return abs(suspicion.analytic - numeric) <= DIGITS * abs(numeric)
-
-
-def _of_each_element(mismatch: ValueMismatch) -> bool:
-    """Whether they are along each element too: a small slope that is wrong is hidden in a sum with a large one."""
-    point, grad = mismatch.point, mismatch.grad
-    gradients, _ = ask(point, grad)
-    if gradients is None:
-        return False
-    elements = [(i, int(k)) for i, d in mismatch.direction.items() for k in np.flatnonzero(d)]
-    for i, k in elements[:MOST]:
-        one = coordinate(point, i, k)
-        slopes = point.slopes(one, depth=DEEP)
-        if slopes is None:
-            continue
-        analytic, terms = analytic_slope(gradients, one, point.active)
-        numeric, excess, tolerance, _ = deviation(grad, slopes, analytic, terms)
-        if excess > tolerance + DIGITS * max(abs(numeric), abs(analytic)):
-            return False
-    return True

@@ -12,7 +12,15 @@ from functools import cached_property
 
 import numpy as np
 
-from flowgraph.checking.compare import FormFault, Ruling, Suspicion, ValueMismatch, are_finite, ask, deviation
+from flowgraph.checking.compare import (
+    Ruling,
+    Suspicion,
+    ValueMismatch,
+    are_finite,
+    ask,
+    deviation,
+    is_in_last_digits,
+)
 from flowgraph.checking.difference import STEP, Slopes
 from flowgraph.checking.point import (
     HALF,
@@ -28,18 +36,15 @@ from flowgraph.checking.point import (
 from flowgraph.checking.roughness import (
     ROUGH,
     ROUGHER,
-    analytic_noise,
     analytic_roughness,
     disagrees,
     hull,
-    ill_conditioned,
     is_singular,
     is_smooth,
     measured_noise,
     neighbour_slopes,
     no_derivative,
     of_other_gradients,
-    own_slopes,
     usual_size,
     widened,
     winner_slopes,
@@ -113,14 +118,10 @@ class Evidence:
             return "differences in long double"
         return "one-sided differences" if self.best.one_sided else "central differences"
 
-    def numeric_by(self, slopes: Slopes) -> float:
-        """The numeric slope of the inner product of the incoming gradient with the outputs."""
-        return float((self.grad * slopes.value).sum())
-
     @property
     def numeric(self) -> float:
-        """By the slopes that decide."""
-        return self.numeric_by(self.best)
+        """The slope of the inner product of the incoming gradient with the outputs, by the slopes that decide."""
+        return float((self.grad * self.best.value).sum())
 
     def against(self, slopes: Slopes) -> tuple[float, float, float]:
         """(excess, tolerance, size of the summed terms) of the analytic slope against these."""
@@ -130,8 +131,8 @@ class Evidence:
         analytic, terms = analytic_slope(gradients, self.direction, self.point.active)
         _, excess, tolerance, size = deviation(self.grad, slopes, analytic, terms)
         unit = self.point.runner.unit
-        if unit > NARROW:  # what bprop rounds to as well
-            tolerance += (6 * unit**0.5 if self.narrow else 64 * unit) * (size + terms)
+        if unit > NARROW:  # what bprop rounds to as well, many times over
+            tolerance += (6 * unit**0.5 if unit > HALF else 64 * unit) * (size + terms)
         return excess, tolerance, size
 
     @property
@@ -156,11 +157,6 @@ class Evidence:
         spacings = (*ROUGH, *ROUGHER) if self.excess < FINEST_MISMATCH * abs(self.analytic) else ROUGH
         roughness = analytic_roughness(point, grad, direction, self.rng, spacings)
         return self.against(self.best)[1] + 12 * roughness
-
-    @property
-    def narrow(self) -> bool:
-        """Whether fprop computes in half precision, which is too coarse to tell neighbours apart."""
-        return self.point.runner.unit > HALF
 
     def missing(self, reach: float, gap: float, line: Direction | None = None) -> tuple[float, float] | None:
         """How far the value moves otherwise than by the integral of what bprop says, and how much of that is rough.
@@ -222,8 +218,8 @@ class Evidence:
 
     @cached_property
     def smooth(self) -> bool:
-        """Whether the slopes at neighbours come together; where fprop computes in a narrow type they say nothing."""
-        return self.narrow or all(
+        """Whether the slopes at neighbours come together; in half precision, too coarse to tell them apart, they do."""
+        return self.point.runner.unit > HALF or all(
             is_smooth(self.point, line, self.grad, rows, self.noise, self.excess, self.rng) for line, rows in self.lines
         )
 
@@ -239,7 +235,7 @@ class Evidence:
         sparse, dense = self.lines
         few_elements = sum(point.size(i) for i in point.active) <= 12
         for line, rows in [dense, sparse] if few_elements else [dense]:
-            low, high = hull(np.concatenate([rows, own_slopes(point, line)]), grad)
+            low, high = hull(rows, grad)
             analytic = None if gradients is None else analytic_slope(gradients, line, point.active)[0]
             room = self.tolerance + 0.3 * (high - low)
             if analytic is not None and max(low - analytic, analytic - high) > room:
@@ -332,15 +328,11 @@ def fewer_outputs(mismatch: ValueMismatch) -> ValueMismatch:
     return mismatch
 
 
-UNSEEN = 1e-11  # of the slope and of the value: an iteration within fprop or bprop stops at some tolerance too
 EXACT = 1e-9  # of the slope: how near to a complex step, which has no rounding of its own, a right bprop comes
 FEW = 8  # units in the last place
-COARSEST, DOWN = STEP * 4.0**5, 17  # 17 steps from 38 times an element, down to 9e-9 of it, where x² is no rounding yet
 SMALL_MISMATCH = 3e-3  # of the slope: below, it must persist at neighbours, which takes 120 calls
-STAIR = 1e-7  # of the value at the example: steps of rounding are no higher
 REACHES = (16 * STEP, 4 * STEP, STEP, STEP / 4)  # of an element: 0.6 of it keeps its sign, below 0.01 noise is left
 AMPLITUDE = 1e-6  # of the value: the most that is taken for noise, or for the jump of an iteration
-MOST_LOST = 1e-4  # of an input: a slope further away is another one
 TURNS = 400.0  # times a jump: hundreds of turns are off by as much in their slope, each by as much as the last moves
 Rule = Callable[[Evidence], bool]
 
@@ -369,11 +361,18 @@ EXCUSES: list[Excuse] = []
 
 
 def settle(suspicion: Suspicion, rng: np.random.Generator, off: Collection[str] = ()) -> Ruling:
-    """The result of confirming a suspicion; the excuses named in `off` are skipped."""
+    """The result of confirming a suspicion; the excuses named in `off` are skipped.
+
+    A NaN, an infinity or an exception is wrong only where every available quotient stays bounded.
+    """
     if isinstance(suspicion, ValueMismatch):
         return _of_values(suspicion, rng, off)
     if suspicion.kind in ("nonfinite", "raised"):
-        return no_number(suspicion, rng)
+        why = no_derivative(suspicion, rng)
+        if why:
+            return Ruling("undecided", suspicion, note=why)
+        note = suspicion.note or "bprop gives a NaN or infinity where the slopes are finite"
+        return Ruling("wrong", suspicion, note=note)
     return Ruling("wrong", suspicion, note=suspicion.note)
 
 
@@ -381,19 +380,12 @@ def _of_values(mismatch: ValueMismatch, rng: np.random.Generator, off: Collectio
     evidence = Evidence(fewer_outputs(mismatch), rng)
     for excuse in EXCUSES:
         if excuse.name not in off and excuse.holds(evidence):
-            return Ruling(excuse.verdict, evidence.mismatch, note=excuse.words, excuse=excuse.name)
+            note = excuse.words.format(abs(evidence.analytic - evidence.numeric) / (abs(evidence.numeric) or 1.0))
+            return Ruling(excuse.verdict, evidence.mismatch, note=note, excuse=excuse.name)
     error, note = evidence.tolerance / 4, ""
     if not evidence.smooth:
         error, note = evidence.hull[1], "not within the slopes around this kink"
     return Ruling("wrong", evidence.mismatch, evidence.numeric, error, note, oracle=evidence.oracle)
-
-
-def no_number(fault: FormFault, rng: np.random.Generator) -> Ruling:
-    """A NaN, an infinity or an exception is wrong only where every available quotient stays bounded."""
-    why = no_derivative(fault, rng)
-    if why:
-        return Ruling("undecided", fault, note=why)
-    return Ruling("wrong", fault, note=fault.note or "bprop gives a NaN or infinity where the slopes are finite")
 
 
 def _excuse(name: str, cost: int, words: str, verdict: str = "undecided") -> Callable[[Rule], None]:
@@ -421,12 +413,6 @@ def _no_correct_digits(evidence: Evidence) -> bool:
     return evidence.wide is not None and disagrees(evidence.point, evidence.wide)
 
 
-@_excuse("ill-conditioned", 3, "the last digits of the inputs change many of the value's")
-def _ill_conditioned(evidence: Evidence) -> bool:
-    """A solve of condition 1e10 answers with the solution, and the slope, of another system; long double would tell."""
-    return evidence.wide is None and ill_conditioned(evidence.point, evidence.grad, evidence.rng)
-
-
 @_excuse("jump", 6, "the value jumps here")
 def _value_jumps(evidence: Evidence) -> bool:
     """The value changes as much under steps of 1e-10 as under 1e-3, like log |det| next to a singular matrix.
@@ -436,7 +422,7 @@ def _value_jumps(evidence: Evidence) -> bool:
     """
     generic = of_other_gradients(evidence.point, generator(0))
     others = [generic] if generic is not None and generic is not evidence.point else []
-    return any(is_singular(one, evidence.rng) for one in (evidence.point, *others))
+    return any(is_singular(one, evidence.rng, evidence.direction) for one in (evidence.point, *others))
 
 
 @_excuse("complex step", 3, "the complex step says what bprop says", "fine")
@@ -467,34 +453,6 @@ def _wide_error_bar(evidence: Evidence) -> bool:
     """
     excess, tolerance, _ = evidence.against(evidence.careful)
     return excess <= tolerance
-
-
-@_excuse("tolerance of an iteration", 0, "what is iterated can leave as much", "rounding")
-def _iterated(evidence: Evidence) -> bool:
-    """An iterative method is accurate to its tolerance only, and that is seldom below 1e-11 of slope and value.
-
-    Of those at the example: where elements are settled by one iteration, it leaves as much of one that is small.
-    """
-    excess, _, _ = evidence.against(evidence.careful)
-    usual = evidence.point.runner.slope * float(np.abs(evidence.grad).max()) * evidence.length
-    slopes = abs(evidence.analytic) + abs(evidence.numeric_by(evidence.careful))
-    return excess < UNSEEN * (slopes + usual + evidence.size)
-
-
-@_excuse("quantised", 2 * DOWN, "the value moves by steps here")
-def _quantised(evidence: Evidence) -> bool:
-    """The value keeps its bits over the finest steps, and moves by units of rounding over coarser ones.
-
-    So do (x + 1e8) - 1e8, the logarithm of a number below 1e-308, bisection to 1e-9.
-    """
-    if evidence.numeric_by(evidence.careful):
-        return False
-    stencil, weight = evidence.point.stencil(evidence.direction, COARSEST), float(np.abs(evidence.grad).max())
-    stencil.extend(DOWN)
-    steps = [stencil.base if value is None else value for value in (*stencil.plus[:DOWN], *stencil.minus[:DOWN])]
-    moves = np.abs((np.array(steps) - stencil.base) @ evidence.grad).reshape(2, DOWN)
-    height = moves.min(initial=np.inf, where=moves > 0)
-    return not moves[:, -3:].any() and bool(height < STAIR * weight * evidence.point.runner.size)
 
 
 @_excuse("still moving", 0, "the slopes have not settled before rounding takes over")
@@ -530,10 +488,8 @@ def _rough_bprop(evidence: Evidence) -> bool:
 
 @_excuse("narrow type", 50, "fprop computes in a narrow type")
 def _narrow_type(evidence: Evidence) -> bool:
-    """fprop computes in float32 or float16: only a mismatch over long stretches counts, of 0.02 of the slopes."""
-    if not evidence.narrow:
-        return False
-    return evidence.length <= evidence.point.runner.least or not evidence.is_gross
+    """fprop computes in half precision: only a mismatch over long stretches counts, of 0.02 of the slopes."""
+    return evidence.point.runner.unit > HALF and not evidence.is_gross
 
 
 @_excuse("right on average", 27 * len(REACHES), "over longer steps the value moves as bprop says")
@@ -578,18 +534,10 @@ def _at_kink(evidence: Evidence) -> bool:
 def _not_nearby(evidence: Evidence) -> bool:
     """A mismatch below 0.3 % of the slope that is not there at generic points nearby, as next to a kink."""
     small = evidence.excess < SMALL_MISMATCH * (abs(evidence.numeric) + abs(evidence.analytic))
-    return not evidence.narrow and evidence.smooth and small and not evidence.persists
+    return evidence.smooth and small and not evidence.persists
 
 
-@_excuse("scatter of bprop", 8, "bprop loses these digits to rounding", "rounding")
-def _jittered_bprop(evidence: Evidence) -> bool:
-    """The mismatch is within the scatter of bprop when inputs move by as much as fprop has lost.
-
-    Asked last: where elements are tied, bprop scatters by moving one of them.
-    """
-    size = np.maximum(np.abs(evidence.point.value), 1e-300)
-    lost = float((evidence.noise / size).max(initial=UNIT, where=evidence.grad != 0))
-    if evidence.narrow or not evidence.smooth:
-        return False
-    spread = analytic_noise(evidence.point, evidence.grad, evidence.direction, evidence.rng, min(lost, MOST_LOST))
-    return evidence.excess <= evidence.tolerance + 12 * spread
+@_excuse("last digits", 0, "bprop differs from the slope by {:.0e} of it, as by a constant of few digits", "rounding")
+def _in_last_digits(evidence: Evidence) -> bool:
+    """Half of the digits are right: a constant has few, a divisor is damped; with strict=True that is a failure."""
+    return is_in_last_digits(evidence.mismatch, evidence.numeric)

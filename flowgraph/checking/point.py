@@ -50,7 +50,7 @@ class Stopwatch:
 
     def seconds(self) -> float:
         """Seconds of the processor, which counts each thread: never more than on the wall, nor much less."""
-        wall = self.wall()
+        wall = time.perf_counter() - self._wall
         if wall > self._next:
             self._read = max(min(time.process_time() - self._processor, wall), wall / PATIENCE)
             after = self.wall()
@@ -85,7 +85,7 @@ class Runner:
         self.deadline = LATE * seconds
         self.shields = False  # give copies, where fprop or bprop is known to write into its arguments
         self.unit = 2.0**-53  # of the type that fprop computes in, whatever type it returns
-        self.least = 0.0  # the least number of that type that has all its digits
+        self.digits = 0.0  # of a slope: less is a warning
         self.slope = 0.0  # the largest at the example
         self.size = 0.0  # of the largest output there
         self.jump = 0.0  # the largest of the value that has been seen
@@ -129,21 +129,17 @@ class Runner:
         if self.elapsed() > self.deadline:
             raise OutOfTime
 
-    def spend(self, count: int = 1) -> None:
-        """Count calls of fprop; the examination ends where they, or its seconds, are used up."""
-        self.in_time()
-        if self.evaluations + count > self.most_calls:
-            raise OutOfTime
-        self.evaluations += count
-
     def end_limits(self) -> None:
         """What was found is explained in seconds of its own."""
         self.deadline = self.most_calls = float("inf")
 
     def fprop(self, inputs: Inputs) -> Value:
-        """One evaluation, counted, with the random state of the first."""
-        self.spend()
-        if self.draws:
+        """One evaluation, counted, with the random state of the first; the examination ends where calls are used up."""
+        self.in_time()
+        if self.evaluations >= self.most_calls:
+            raise OutOfTime
+        self.evaluations += 1
+        if self._states:
             self.restore_random_state()
         return _call(self.target.fprop, *self._own(inputs))
 
@@ -173,31 +169,6 @@ class Runner:
         if self.shields:
             grad, output = copy.deepcopy((grad, output))
         return _call(self._bprop, grad, output, *self._own(inputs))
-
-    @property
-    def is_plain(self) -> bool:
-        """Whether fprop can be called as it is, with nothing to be put back, copied or asked before."""
-        return not (self.shields or self._copies_inputs or self.target.valid is not None or self.draws)
-
-    def outputs(self, inputs: Inputs, stacks: dict[int, Array], count: int) -> list[Any]:
-        """The result of a plain fprop for each row of the stacks but the first; None if it raises or is no array."""
-        function = self.target.fprop
-        self.spend(count)
-        found: list[Any] = []
-        row, floats = list(inputs), [i for i in stacks if type(inputs[i]) is float]
-        for k in range(1, count + 1):
-            for i, stack in stacks.items():
-                row[i] = stack[k]
-            for i in floats:
-                row[i] = float(row[i])
-            self.in_time()
-            try:
-                output = _call(function, *row)
-            except Exception:
-                output = None
-            numbers = type(output) is np.ndarray or all(isinstance(part, NUMBERS) for part in parts(output))
-            found.append(output if numbers else None)
-        return found
 
     def legal(self, inputs: Inputs) -> Any:
         """The value of fprop, or Illegal."""
@@ -401,12 +372,8 @@ class Point:
 
     def along_all(self, lines: Lines) -> list[list[Array | None]]:
         """F(x + h d) for the steps h of every direction; of a framework's function in one call where that can be."""
-        count = sum(len(steps) for _, steps in lines)
-        if count >= LEAST_BATCH:
-            stacks = stacked(self.inputs, lines)
-            found = self._batched(stacks)
-            if found is None and self.runner.is_plain:
-                found = self._rows(self.runner.outputs(self.inputs, stacks, count))
+        if self.runner.many is not None and sum(len(steps) for _, steps in lines) >= LEAST_BATCH:
+            found = self._batched(stacked(self.inputs, lines))
             if found is not None:
                 flat = iter(found)
                 return [list(islice(flat, len(steps))) for _, steps in lines]
@@ -425,13 +392,6 @@ class Point:
         rows = rows if self.projection is None else rows @ self.projection.T
         same = rows.shape[1:] == self.value.shape and (np.abs(rows[0] - self.value) <= SAME * self.rounding()).all()
         return rows if same else None
-
-    def _rows(self, outputs: list[Any]) -> list[Array | None]:
-        """The elements of each output; None if it is missing, not finite, or of another structure."""
-        rows = [None if output is None else self.of_this_form(flatten(output)) for output in outputs]
-        known = [row for row in rows if row is not None]
-        finite = iter(np.isfinite(np.array(known)).all(axis=1).tolist() if known else ())
-        return [row if row is not None and next(finite) else None for row in rows]
 
     def _value(self, inputs: Inputs) -> Array | None:
         try:
@@ -493,10 +453,6 @@ class Point:
     def arriving(self, grad: Array) -> Any:
         """An incoming gradient, given per element of `value`, in the structure of the output."""
         return unflatten(grad if self.projection is None else grad @ self.projection, self.output)
-
-    def gradients(self, grad: Array) -> Any:
-        """What bprop returns for it."""
-        return self.runner.bprop(self.arriving(grad), self.output, self.inputs)
 
     def size(self, i: int) -> int:
         """The number of elements of an input."""

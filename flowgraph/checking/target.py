@@ -23,11 +23,6 @@ def is_float_array(value: Value) -> bool:
     return isinstance(value, np.ndarray | np.floating) and np.issubdtype(np.asarray(value).dtype, np.floating)
 
 
-def is_differentiable(value: Value) -> bool:
-    """Float arrays and Python floats are differentiated, everything else is a setting."""
-    return is_float_array(value) or type(value) is float
-
-
 def in_double(x: object) -> object:
     """Numbers are compared in float64, whatever the example's type: differences need its digits."""
     if is_float_array(x) and np.asarray(x).dtype != np.float64:
@@ -182,7 +177,7 @@ class Target:
             If there are not as many names as inputs.
         """
         inputs = tuple(x.copy() if isinstance(x, np.ndarray) else x for x in inputs)  # the caller's stay as they are
-        differentiated = tuple(i for i, value in enumerate(inputs) if is_differentiable(value))
+        differentiated = tuple(i for i, value in enumerate(inputs) if is_float_array(value) or type(value) is float)
         if not differentiated:
             kinds = ", ".join(type(value).__name__ for value in inputs) or "nothing"
             way_out = "write 2.0 for 2, np.array([1.0, 2.0]) for a list"
@@ -209,21 +204,6 @@ class Target:
             annotations=annotations_of(fprop),
             none_leaves_out=True,
         )
-
-    def keeps_shapes(self, inputs: Inputs) -> bool:
-        """Whether the inputs whose shape is fixed have that shape.
-
-        Parameters
-        ----------
-        inputs : tuple
-            As many as the target has.
-
-        Returns
-        -------
-        bool
-            True if they do.
-        """
-        return all(np.shape(inputs[i]) == np.shape(self.inputs[i]) for i in self.fixed_shapes)
 
 
 def shown(value: Value) -> str:

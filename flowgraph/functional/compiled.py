@@ -15,7 +15,6 @@ from flowgraph.graph import Graph
 from flowgraph.graph.passes import forward
 from flowgraph.graph.topology import Topology
 from flowgraph.plan.backends import Backend, BackendName, Specialised
-from flowgraph.plan.binding import bind
 from flowgraph.plan.store import Store
 
 
@@ -146,7 +145,7 @@ class Compiled:
 
     def _fresh(self) -> Callable[..., Any]:
         """The function with buffers of its own."""
-        return bind(self.plan.program, self._store)[0]
+        return self.plan.bound()[0]
 
 
 _BY_NUMBER = (lambda place: f"arrays[{place}]", lambda place: f"values[{place}]")

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy
 
-from flowgraph.numpy import fft, linalg, random  # type: ignore[no-redef]
-from flowgraph.numpy.construction import (  # type: ignore[no-redef]
+from flowgraph.numpy import fft, linalg, random
+from flowgraph.numpy.construction import (
     array,
     asanyarray,
     asarray,
@@ -30,15 +30,15 @@ from flowgraph.numpy.construction import (  # type: ignore[no-redef]
 )
 
 if TYPE_CHECKING:
-    from numpy import *  # noqa: F403
+    from numpy import *  # type: ignore[no-redef]  # noqa: F403
 
 __all__ = ["array", "asanyarray", "asarray", "ascontiguousarray", "c_", "fft", "full", "linalg", "r_", "random"]
 __all__ += numpy.__all__
 
 
 def __getattr__(name: str) -> Any:
-    found = globals()[name] = of_lists(getattr(numpy, name), __name__)
-    return found
+    function = globals()[name] = of_lists(getattr(numpy, name), __name__)
+    return function
 
 
 def __dir__() -> list[str]:

@@ -15,8 +15,8 @@ __all__ = _of_numpy.__all__
 
 
 def __getattr__(name: str) -> Any:
-    found = globals()[name] = of_lists(getattr(_of_numpy, name), __name__)
-    return found
+    function = globals()[name] = of_lists(getattr(_of_numpy, name), __name__)
+    return function
 
 
 def __dir__() -> list[str]:

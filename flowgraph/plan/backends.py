@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import functools
 import warnings
-from collections.abc import Mapping, Sequence
-from typing import Any, Literal, TypeAlias, cast
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from typing import Any, Literal, NamedTuple, TypeAlias, cast
 
 import numpy as np
 
@@ -14,13 +15,59 @@ from flowgraph.box import Box, Constant
 from flowgraph.box.leaves import Parameter
 from flowgraph.errors import PlanError, install_hint
 from flowgraph.graph import Graph
-from flowgraph.plan.binding import bind
+from flowgraph.graph.topology import debugging
+from flowgraph.plan import equal
+from flowgraph.plan.binding import Program, bind
+from flowgraph.plan.blas import count_threads
 from flowgraph.plan.emitter import Emitter, RefusedError, Request, emitter, emitter_of
 from flowgraph.plan.numpy.threads import threads_asked
 from flowgraph.plan.passes.inlining import open_composites
-from flowgraph.plan.store import Store
+from flowgraph.plan.schedule import Schedule
+from flowgraph.plan.store import Layout, Store
 
 # A plan for inputs of given shapes: the simplified graph, its schedule, its program, the functions bound to memory.
+
+
+class _Wanted(NamedTuple):
+    """All that a program is made of."""
+
+    emitter: Emitter
+    graph: Graph
+    layout: Layout
+    leaves: Mapping[Box, Box]
+    reads: Sequence[Parameter]
+    without: frozenset[str]
+    threads: int
+
+    def compiled(self) -> tuple[Schedule, Program]:
+        """The graph after all passes, its order and its memory; and the program."""
+        emitter, leaves = self.emitter, self.leaves
+        opened = open_composites(self.graph, emitter.has_rule, symbolic=emitter.standalone, leaves=leaves)
+        given = {box: leaf for box, leaf in leaves.items() if not isinstance(leaf, Constant)}
+        taken = list(given.values())
+        request = Request(opened, self.layout, taken, self.reads, self.without, list(given), self.threads)
+        schedule = emitter.schedule(request)
+        return schedule, emitter.emit(request, schedule)
+
+    def key(self) -> Hashable:
+        """What is the same where one program serves two graphs."""
+        others = self.emitter.name, self.without, self.threads, count_threads()
+        return equal.key_of(self.graph, self.leaves, (self.layout.parameters, self.reads), others)
+
+    def bound(self) -> list[Box]:
+        """The leaves whose values are bound to a program: parameters that it updates, and long constants."""
+        constants = [box for box in (*self.graph.boxes, *self.leaves.values()) if equal.is_data(box)]
+        return [*self.layout.parameters, *dict.fromkeys(constants)]
+
+    def anonymous(self, bound: Sequence[Box]) -> tuple[_Wanted, Sequence[Box]]:
+        """The same for a graph without values, and the leaves of that for those whose values are bound."""
+        leaves = self.leaves
+        others = (*self.layout.parameters, *self.reads, *leaves, *leaves.values())
+        alone = equal.anonymous(self.graph, others)
+        layout = self.layout.of(alone.of(self.layout.parameters))
+        given = dict(zip(alone.of(leaves), alone.of(leaves.values()), strict=True))
+        made = _Wanted(self.emitter, alone.graph, layout, given, alone.of(self.reads), self.without, self.threads)
+        return made, alone.of(bound)
 
 
 class Specialised:
@@ -43,16 +90,42 @@ class Specialised:
     ) -> None:
         self.emitter = emitter
         self.leaves = leaves
-        opened = open_composites(graph, emitter.has_rule, symbolic=emitter.standalone, leaves=leaves)
-        given = {box: leaf for box, leaf in leaves.items() if not isinstance(leaf, Constant)}
-        request = Request(opened, store, list(given.values()), reads, without, list(given), threads)
-        self.schedule = emitter.schedule(request)
-        self.graph = self.schedule.graph
-        self.program = emitter.emit(request, self.schedule)
-        self.functions = bind(self.program, store)
+        self._store = store
+        self._wanted = _Wanted(emitter, graph, store, leaves, reads, without, threads)
+        self.program, self._own = self._made()
+        self.functions = self.bound()
         self.copied = self.program.copied
         self.note = self.program.note
         self.sizes: Mapping[str, int] = {}
+
+    def _made(self) -> tuple[Program, Mapping[Box, Box]]:
+        """The program, and the leaves of this plan for its own, where it serves all equal graphs."""
+        wanted = self._wanted
+        key = wanted.key() if vars(type(self.emitter)).get("shared", False) and not debugging() else None
+        if key is None:
+            self.schedule, program = wanted.compiled()
+            return program, {}
+        bound = wanted.bound()
+        made = equal.known.get(key)
+        if made is None:
+            alone, leaves = wanted.anonymous(bound)
+            made = equal.Made(alone.compiled()[1], leaves, equal.bytes_of(wanted.graph, wanted.leaves.values()))
+            equal.known.keep(key, made)
+        return made.program, made.own(bound)
+
+    def bound(self) -> tuple[Callable[..., Any], ...]:
+        """The functions in memory that is made anew."""
+        return bind(self.program, self._store, self._own)
+
+    @functools.cached_property
+    def schedule(self) -> Schedule:
+        """The lines and their memory, of boxes of this graph; found again where the program was made for another."""
+        return self._wanted.compiled()[0]
+
+    @property
+    def graph(self) -> Graph:
+        """The simplified graph."""
+        return self.schedule.graph
 
     def of_sizes(self, sizes: Mapping[str, int]) -> Specialised:
         """The same function for names of sizes with these numbers, where it serves all."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import builtins
+import functools
 import itertools
 import keyword
 import linecache
+import math
 import re
 import types
 import unicodedata
@@ -13,12 +15,13 @@ import weakref
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from flowgraph.box import Array, Box, Constant, Leaf
 from flowgraph.box.leaves import Parameter
 from flowgraph.plan.arena import WORTH_RETURNING, aligned_bytes, return_free_memory
-from flowgraph.plan.rebuild import elements, shape_of
+from flowgraph.plan.rebuild import LARGEST_READ, shape_of
 from flowgraph.plan.store import Store
 
 # Names for the values of a plan, as in hand-written code: 'layer1/a' becomes a1.
@@ -83,10 +86,12 @@ def _identifier(text: str) -> str:
 def _constant(box: Constant) -> str:
     if box.shape == () and box.dtype.kind == "f" and float(box.value) in _NUMBERS:
         return _NUMBERS[float(box.value)]
-    return "ones" if box.shape and (box.value == 1).all() else "c1"
+    return "ones" if box.shape and box.value.size <= LARGEST_READ and (box.value == 1).all() else "c1"
 
 
 # The source of a program becomes functions: its names are bound to memory, constants and what its lines call.
+
+Function = Callable[..., Any]
 
 _numbers = itertools.count(1)
 
@@ -99,25 +104,36 @@ class Memory:
 
     `arena` has the bytes that the program asked for, the same for both functions of it; `old` are the arrays from which
     this one reads the parameters that it updates, `new` those into which it writes them, both of the `store`. Names
-    bound before are items.
+    bound before are items. In a program that equal graphs share, `own` has the leaf of this one for each of its leaves.
     """
 
     def __init__(
-        self, arena: Array, old: Mapping[Parameter, Array], new: Mapping[Parameter, Array], store: Store
+        self,
+        arena: Array,
+        old: Mapping[Parameter, Array],
+        new: Mapping[Parameter, Array],
+        store: Store,
+        own: Mapping[Box, Box] = MappingProxyType({}),
     ) -> None:
         self.arena = arena
         self.old = old
         self.new = new
         self.store = store
         self.space: dict[str, Any] = {}
+        self._own = own
 
     def __getitem__(self, name: str) -> Any:
         return self.space[name]
 
+    def own(self, leaf: Any) -> Any:
+        """The leaf whose value this function reads where the program reads that one."""
+        return self._own.get(leaf, leaf)
+
     def array(self, offset: int, box: Box) -> Array:
         """The value of a box at a byte of the arena."""
-        stop = offset + elements(box) * box.dtype.itemsize
-        return self.arena[offset:stop].view(box.dtype).reshape(shape_of(box))
+        shape, dtype = shape_of(box), box.dtype
+        stop = offset + math.prod(shape) * dtype.itemsize
+        return self.arena[offset:stop].view(dtype).reshape(shape)
 
 
 class Binding(NamedTuple):
@@ -151,36 +167,39 @@ class Program:
     note: str = ""
     compiled: int = 0
 
+    @functools.cached_property
+    def code(self) -> types.CodeType:
+        """The code of the function; its lines are known to tracebacks as long as the program lives."""
+        path = f"<plan {next(_numbers)}>"
+        linecache.cache[path] = (len(self.call), None, self.call.splitlines(keepends=True), path)
+        weakref.finalize(self, linecache.cache.pop, path, None).atexit = False
+        module = compile(self.call, path, "exec")
+        if len(self.call) * _BYTES_OF_PARSER > WORTH_RETURNING:
+            return_free_memory()
+        return next(part for part in module.co_consts if isinstance(part, types.CodeType))
 
-def bind(program: Program, store: Store) -> tuple[Callable[..., Any], ...]:
-    """The functions of a program: one for either of the two places in which the store has its parameters."""
-    code = _compiled(program)
-    if len(program.call) * _BYTES_OF_PARSER > WORTH_RETURNING:
-        return_free_memory()
+
+def bind(program: Program, store: Store, own: Mapping[Box, Box] = MappingProxyType({})) -> tuple[Function, ...]:
+    """The functions of a program: one for either of the two places in which the store has its parameters.
+
+    `own` has the leaves of this plan for those of a program that equal graphs share.
+    """
     arena = aligned_bytes(program.bytes)
-    sides = [dict(zip(store.parameters, buffers, strict=True)) for buffers in store.buffers]
-    return tuple(_function(program, code, Memory(arena, sides[now], sides[1 - now], store)) for now in (0, 1))
+    instead = {parameter: leaf for leaf, parameter in own.items()}
+    known = [instead.get(parameter, parameter) for parameter in store.parameters]
+    sides: list[Any] = [dict(zip(known, buffers, strict=True)) for buffers in store.buffers]
+    return tuple(_function(program, Memory(arena, sides[now], sides[1 - now], store, own)) for now in (0, 1))
 
 
-def bind_alone(program: Program, arenas: Sequence[Array], store: Store) -> list[Callable[..., Any]]:
+def bind_alone(program: Program, arenas: Sequence[Array], store: Store) -> list[Function]:
     """Functions of a program that neither reads nor writes parameters of the store: one for each of these arenas."""
-    code = _compiled(program)
-    return [_function(program, code, Memory(arena, {}, {}, store)) for arena in arenas]
+    return [_function(program, Memory(arena, {}, {}, store)) for arena in arenas]
 
 
-def _function(program: Program, code: types.CodeType, memory: Memory) -> Callable[..., Any]:
+def _function(program: Program, memory: Memory) -> Function:
     memory.space["__builtins__"] = builtins  # compiled code that imports asks the globals of its caller for it
     for name, make in program.bindings:
         memory.space[name] = make(memory)
     # Two functions of one code object would share the caches that the interpreter keeps with its instructions, in which
     # the names of the one displace those of the other at every step.
-    return types.FunctionType(code.replace(), memory.space, "step")
-
-
-def _compiled(program: Program) -> types.CodeType:
-    """The code of the function; its lines are known to tracebacks as long as the program lives."""
-    path = f"<plan {next(_numbers)}>"
-    linecache.cache[path] = (len(program.call), None, program.call.splitlines(keepends=True), path)
-    weakref.finalize(program, linecache.cache.pop, path, None).atexit = False
-    module = compile(program.call, path, "exec")
-    return next(part for part in module.co_consts if isinstance(part, types.CodeType))
+    return types.FunctionType(program.code.replace(), memory.space, "step")

@@ -100,7 +100,7 @@ def compile(  # noqa: PLR0913  (its keywords are its interface)
         raise UsageError(f"compile: found without={sorted(unknown)[0]!r}, needs some of {', '.join(PASSES)}")
     placement = _read_placement(backend, mesh, devices)
     return Plan(
-        boxes,
+        graph,
         changed,
         _read_inputs(graph, inputs),
         alone=alone,

@@ -12,7 +12,7 @@ from flowgraph.graph import Graph
 from flowgraph.plan.binding import Program
 from flowgraph.plan.rebuild import owner_of
 from flowgraph.plan.schedule import Schedule
-from flowgraph.plan.store import Store
+from flowgraph.plan.store import Layout
 
 
 class Request(NamedTuple):
@@ -24,7 +24,7 @@ class Request(NamedTuple):
     """
 
     graph: Graph
-    store: Store
+    store: Layout
     leaves: Sequence[Box]
     reads: Sequence[Parameter]
     without: frozenset[str]
@@ -51,6 +51,10 @@ class Emitter(Protocol):
     Its values must be those of the graph, to rounding, and it must write new values of parameters into the arrays
     `memory.new` and nothing else that outlives the call. A graph that it cannot compute it refuses with `RefusedError`,
     in any of its methods: NumPy runs that plan, and a warning says why.
+
+    A back end whose programs may serve the plans of all equal graphs says so by `shared = True` on its own class, and
+    is not believed on a subclass: whatever belongs to one graph, its program reads through `Memory`, and its text knows
+    nothing of a long constant but shape and dtype.
 
     A back end that keeps parameters in memory of its own has a method `store(updates)` too, which makes a `Store`; its
     graphs are then run by nobody else, and it raises an error of flowgraph for what it cannot compute.

@@ -183,7 +183,7 @@ class Plan(OnPlan):
 
     def __init__(
         self,
-        outputs: Sequence[Box],
+        forward: Graph,
         updates: Mapping[Parameter, Box],
         inputs: Sequence[Box],
         *,
@@ -193,7 +193,7 @@ class Plan(OnPlan):
         backend: BackendName = "numpy",
         **of_backend: Any,
     ) -> None:
-        self._forward = Graph(*outputs, *updates.values())
+        self._forward = forward
         self._settings = {"alone": alone, "borrow": borrow, "without": without, "backend": backend, **of_backend}
         self.inputs = tuple(inputs)
         computing = Backend(backend, **of_backend)
@@ -264,6 +264,5 @@ class Plan(OnPlan):
 
 def _plan(forward: Graph, parameters: Sequence[Parameter], inputs: Sequence[Box], settings: Mapping[str, Any]) -> Plan:
     """The plan whose graph this is, the last outputs of which are new values of parameters."""
-    count = len(forward.outputs) - len(parameters)
-    updates = dict(zip(parameters, forward.outputs[count:], strict=True))
-    return Plan(forward.outputs[:count], updates, inputs, **settings)
+    updates = dict(zip(parameters, forward.outputs[len(forward.outputs) - len(parameters) :], strict=True))
+    return Plan(forward, updates, inputs, **settings)

@@ -38,8 +38,8 @@ def built_for(box: Box, old: Box) -> None:
 
     What is kept is the user's box behind that, so that the boxes between, of each pass, are let go of.
     """
-    state = box.__dict__
-    state["built_at"], state["scope"], state[_OWNER] = old.built_at, old.scope, old.__dict__.get(_OWNER, old)
+    state, of_old = box.__dict__, old.__dict__
+    state["built_at"], state["scope"], state[_OWNER] = of_old["built_at"], of_old["scope"], of_old.get(_OWNER, old)
 
 
 def named_after(box: Box, old: Box) -> None:
@@ -58,15 +58,15 @@ def of_shape(leaf: Box, shape: tuple[Any, ...]) -> Box:
     """A leaf as it is when its sizes are numbers."""
     if leaf.shape == shape:
         return leaf
-    twin = twin_of(leaf)
-    twin.__dict__.update(outputs=(Spec(shape, leaf.dtype),), shape=shape)
-    return twin
+    return twin_of(leaf, outputs=(Spec(shape, leaf.dtype),), shape=shape)
 
 
-def twin_of(leaf: Box) -> Box:
-    """A leaf that holds what another one does, for plans to write into."""
-    twin = object.__new__(type(leaf))
-    twin.__dict__.update(leaf.__dict__)
+def twin_of(box: Box, **changes: Any) -> Box:
+    """A box that holds what another one does, but for the changes, and stands for nobody."""
+    twin = object.__new__(type(box))
+    twin.__dict__.update(box.__dict__)
+    twin.__dict__.pop(_OWNER, None)
+    twin.__dict__.update(changes)
     return twin
 
 
@@ -172,6 +172,9 @@ def elements(box: Box) -> int:
 
 Reduction = Callable[["Builder", Box], Box | None]
 
+LARGEST_READ = 4096
+"""Elements of a constant above which no pass reads its numbers: they may be other ones in a plan of an equal graph."""
+
 _LARGEST_SHARED = 64
 """Constants of so many numbers are compared by their values, larger ones by identity: a bound on the time of a plan."""
 
@@ -234,14 +237,19 @@ def _key(box: Box) -> Hashable:
     cls = type(box)
     if not cls.settings:
         return cls, *map(id, box.children)
-    settings = tuple([_frozen(value) for value in box.setting_values().values()])
+    settings = tuple([frozen(value) for value in box.setting_values().values()])
     return None if None in settings else (cls, settings, tuple(map(id, box.children)))
 
 
-def _frozen(value: object) -> Hashable:
-    """A setting as a text that tells it apart, None for what has no such text."""
-    if isinstance(value, Sequence) and not isinstance(value, str):
-        parts = [_frozen(part) for part in value]
-        return None if None in parts else f"{type(value).__name__}{parts}"
-    plain = isinstance(value, int | float | complex | str | slice | range | np.dtype | np.generic | type)
+def frozen(value: object) -> Hashable:
+    """What tells a setting apart from others, None for a setting of which nothing does but itself."""
+    kind = type(value)
+    if kind is int or kind is str:
+        return kind, value
+    if isinstance(value, Sequence) and not isinstance(value, str | range):
+        parts = tuple(map(frozen, value))
+        return None if None in parts else (kind, parts)
+    if isinstance(value, type):
+        return type, value
+    plain = isinstance(value, int | float | complex | str | slice | range | np.dtype | np.generic)
     return repr(value) if plain or value is None or value is Ellipsis else None

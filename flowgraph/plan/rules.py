@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from flowgraph.box import Box
 from flowgraph.errors import UsageError
@@ -23,11 +23,15 @@ R = TypeVar("R", bound=_Conditional)
 class Rules(Generic[R]):
     """Rules by the class of a box: exactly that class, since a subclass may compute something else."""
 
+    registered: ClassVar[int] = 0
+    """How many rules there are, of all back ends: another one may change every plan."""
+
     def __init__(self) -> None:
         self.by_class: dict[type[Box], list[R]] = {}
 
     def add(self, classes: Iterable[type[Box]], rule: R) -> None:
         """Register a rule, which is asked before those of the same class that were registered earlier."""
+        Rules.registered += 1
         for cls in classes:
             if not (isinstance(cls, type) and issubclass(cls, Box)):
                 raise UsageError(f"rule: found {cls!r}, needs a class of boxes")

@@ -66,12 +66,33 @@ def _of_itself(box: Box, parameter: Parameter, depth: int) -> Hashable:
     return "an array" if "an array" in parts else (type(box), *parts)
 
 
+class Layout:
+    """Parameters, and where each lies in memory: all that a program needs to know of a store before it is bound."""
+
+    def __init__(self, places: Mapping[Parameter, int], parameters: Sequence[Parameter]) -> None:
+        self.parameters = tuple(parameters)
+        self._places = places
+        self.order = tuple(places)
+
+    def of(self, others: Sequence[Parameter]) -> Layout:
+        """The same layout of other parameters, each in the place of one of these."""
+        instead = dict(zip(self.parameters, others, strict=True))
+        return Layout({instead[parameter]: place for parameter, place in self._places.items()}, others)
+
+    def are_adjacent(self, boxes: Sequence[Box]) -> bool:
+        """Whether these are parameters that are adjacent here, in this order."""
+        return all(isinstance(box, Parameter) and box in self._places for box in boxes) and all(
+            one.dtype == other.dtype and self._places[one] + bytes_of(one) == self._places[other]  # type: ignore[index]
+            for one, other in pairwise(boxes)
+        )
+
+
 # Double-buffered storage of parameters that a plan updates, swapped atomically.
 
 _stores: WeakSet[Store] = WeakSet()
 
 
-class Store:
+class Store(Layout):
     """The values of some parameters, old and new.
 
     A step reads the one and writes the other; then it adds 1 to `commits`, whose last bit says which is which. That is
@@ -88,10 +109,8 @@ class Store:
     """
 
     def __init__(self, updates: Mapping[Parameter, Box]) -> None:
-        self.parameters = tuple(updates)
+        super().__init__(layout_of(updates), tuple(updates))
         self.lock = new_lock()
-        self._places = layout_of(updates)
-        self.order = tuple(self._places)
         self.buffers: tuple[list[Array], list[Array]] = (self._allocated(), self._allocated())
         self.commits = self.begun = 0
         self.differing: dict[Box, tuple[int, Array]] = {}
@@ -117,13 +136,6 @@ class Store:
     def _copied(self, place: int) -> Array:
         """A copy of the value of a parameter."""
         return self.old[place].copy()
-
-    def are_adjacent(self, boxes: Sequence[Box]) -> bool:
-        """Whether these are parameters that are adjacent here, in this order."""
-        return all(isinstance(box, Parameter) and box in self._places for box in boxes) and all(
-            one.dtype == other.dtype and self._places[one] + bytes_of(one) == self._places[other]  # type: ignore[index]
-            for one, other in pairwise(boxes)
-        )
 
     @property
     def old(self) -> list[Array]:

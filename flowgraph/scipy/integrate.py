@@ -96,10 +96,10 @@ def solve_ivp(
     given = () if args is None else tuple(args)
     if not holds_box([*t_span, y0, t_eval, *arrays_of(given)]):
         return _scipy("solve_ivp", "integrate").solve_ivp(fun, t_span, y0, method, t_eval, args=args, **options)
-    found = [name for name in ("dense_output", "events", "vectorized") if options.get(name)]
-    if found or t_eval is None:
+    refused = [name for name in ("dense_output", "events", "vectorized") if options.get(name)]
+    if refused or t_eval is None:
         raise UsageError(
-            f"solve_ivp: found boxes {'with ' + found[0] if found else 'without t_eval'}, needs t_eval= alone, the "
+            f"solve_ivp: found boxes {'with ' + refused[0] if refused else 'without t_eval'}, needs t_eval= alone, the "
             f"times at which the state is wanted"
         )
     goes_on = int(not holds_box([t_span[1], t_eval]) and t_span[1] != t_eval[-1])
@@ -129,12 +129,12 @@ def _by_solve_ivp(func: Slope, y0: Value, t: Value, args: tuple[Any, ...], **set
     """The states at the times, in their order, which may run backwards."""
     if t[0] == t[-1]:  # SciPy gives no state then
         return np.stack([y0] * len(t))
-    found = _scipy("solve_ivp", "integrate").solve_ivp(
+    solution = _scipy("solve_ivp", "integrate").solve_ivp(
         lambda t, y: func(y, t, *args), (t[0], t[-1]), y0, t_eval=t[1:], **settings
     )
-    if found.status < 0:
-        raise FlowgraphError(f"solve_ivp: {found.message}")
-    return np.concatenate([[y0], found.y.T])
+    if solution.status < 0:
+        raise FlowgraphError(f"solve_ivp: {solution.message}")
+    return np.concatenate([[y0], solution.y.T])
 
 
 def _solved(solver: Solver, func: Slope, y0: Value, t: Value, args: tuple[Any, ...] = (), **settings: Value) -> Any:

@@ -216,10 +216,10 @@ def _of_real_numbers(name: str) -> Callable[[Value], Any]:
     """A function of a matrix, which has to be real where the matrix is."""
 
     def value(A: Value) -> Any:
-        found = getattr(_linalg(), name)(A)
-        if np.iscomplexobj(found) and not np.iscomplexobj(A):
+        result = getattr(_linalg(), name)(A)
+        if np.iscomplexobj(result) and not np.iscomplexobj(A):
             raise DtypeError(f"{name}: found real numbers whose {name} is complex; give complex numbers, A + 0j")
-        return found
+        return result
 
     return value
 

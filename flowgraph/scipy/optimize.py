@@ -146,8 +146,8 @@ def fixed_point(func: Objective, x0: Value, args: tuple[Any, ...] = (), **settin
         return _scipy("fixed_point").fixed_point(func, x0, args, **settings)
 
     def solver(*given: Value) -> Any:
-        found = _scipy("fixed_point").fixed_point(func, start, given, **settings)
-        return _scipy("fixed_point").OptimizeResult(x=found, success=True)
+        point = _scipy("fixed_point").fixed_point(func, start, given, **settings)
+        return _scipy("fixed_point").OptimizeResult(x=point, success=True)
 
     start = _start("fixed_point", x0)
     return _solution(solver, lambda x, *given: func(x, *given) - x, start, args)
@@ -155,8 +155,8 @@ def fixed_point(func: Objective, x0: Value, args: tuple[Any, ...] = (), **settin
 
 def _start(who: str, x0: Value) -> Any:
     if holds_box(x0) or np.ndim(x0) != 1:
-        found = "a box" if holds_box(x0) else f"the shape {np.shape(x0)}"
-        raise UsageError(f"{who}: found {found} as x0, needs an array of one axis, as it gets no gradient")
+        what = "a box" if holds_box(x0) else f"the shape {np.shape(x0)}"
+        raise UsageError(f"{who}: found {what} as x0, needs an array of one axis, as it gets no gradient")
     return np.asarray(x0, float)
 
 
@@ -168,10 +168,12 @@ def _scipy(who: str) -> Any:
 
 
 def _solved(solver: Objective, equation: Objective, start: Value, args: tuple[Any, ...]) -> Any:
-    found = solver(*args)
-    if not (found.success or _is_exact(equation, found.x, args)):
-        raise FlowgraphError(f"scipy.optimize: {found.message} A gradient needs a solution; try another x0 or method")
-    return found.x
+    solution = solver(*args)
+    if not (solution.success or _is_exact(equation, solution.x, args)):
+        raise FlowgraphError(
+            f"scipy.optimize: {solution.message} A gradient needs a solution; try another x0 or method"
+        )
+    return solution.x
 
 
 def _is_exact(equation: Objective, x: Value, args: tuple[Any, ...]) -> bool:

@@ -223,7 +223,7 @@ class Rule:
         ----------
         setting : str
             Name of the setting.
-        found : object
+        value : object
             What the user gave.
 
         Returns

@@ -49,10 +49,10 @@ def test_a_shallow_copy_of_a_plan_updates_the_same_parameters():
 @every_copy
 def test_a_copied_plan_of_numba_is_one_of_numba(copied, monkeypatch):
     pytest.importorskip("numba", reason="Numba is not installed; it comes with the extra 'native'")
-    from flowgraph.plan.numba import emitter
-    from tests.plan.native_in_python import in_python
+    from flowgraph.plan.numba import compiling
+    from tests.plan.native_in_python import kernel_in_python
 
-    monkeypatch.setattr(emitter, "compiled", in_python)
+    monkeypatch.setattr(compiling, "compiled_kernel", kernel_in_python)
     w = fg.Parameter([1.0, 2.0], name="w")
     twin = copied(fg.compile([], {w: w * 2}, backend="numba"))
     twin()

@@ -43,16 +43,6 @@ def test_a_stack_holds_the_point_and_every_step():
         np.testing.assert_array_equal(stacks[i], np.stack([x, *(row[i] for row in rows)]))
 
 
-@pytest.mark.parametrize("inputs", [(X, W), (X[0], W[:, 0]), (np.float64(0.3), np.array(0.5))])
-def test_numpy_functions_give_the_same_rows(inputs):
-    target = Target.of_functions(lambda a, b: np.dot(np.exp(a), b), lambda g, y, a, b: (a, b), inputs)
-    point = point_of(target)
-    lines = lines_of(point)
-    found = [row for rows in point.along_all(lines) for row in rows]
-    for row, needed in zip(found, one_by_one(point, lines), strict=True):
-        np.testing.assert_array_equal(row, needed)
-
-
 @pytest.mark.parametrize("name", ["sigmoid", "softmax", "matmul", "std", "cholesky", "complex"])
 def test_torch_functions_in_one_vmap(name):
     torch = pytest.importorskip("torch")

@@ -7,7 +7,7 @@ jax = pytest.importorskip("jax")
 
 import flowgraph as fg  # noqa: E402
 from flowgraph.checking.frameworks.check_framework import framework_code  # noqa: E402
-from flowgraph.checking.frameworks.jax_program import Program  # noqa: E402
+from flowgraph.checking.frameworks.jax_code import Program  # noqa: E402
 
 jnp, lax = jax.numpy, jax.lax
 FUNCTIONS = {

@@ -12,7 +12,6 @@ from flowgraph.checking.roughness import (
     has_ties,
     hull,
     neighbour_slopes,
-    own_slopes,
     winner_slopes,
 )
 from flowgraph.checking.target import Target
@@ -76,12 +75,6 @@ def test_the_first_neighbours_are_above_below_ahead_and_behind():
     rows = neighbour_slopes(point, direction, np.random.default_rng(0), 4)
     np.testing.assert_allclose(rows, [[1, -1, 1], [-1, 1, -1], [1, 1, 1], [-1, -1, -1]], rtol=1e-6)
     assert len(calls) == 12
-
-
-def test_one_sided_slopes_at_the_point_itself():
-    point, _ = watched(lambda x: np.abs(x) + x * x, np.zeros(2))
-    rows = own_slopes(point, {0: np.array([1.0, -3.0])})
-    np.testing.assert_allclose(rows, [[1, 3], [-1, -3]], rtol=1e-4)
 
 
 def test_every_element_is_a_winner_and_a_loser_in_turn():

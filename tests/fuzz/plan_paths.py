@@ -15,7 +15,7 @@ import flowgraph as fg
 from flowgraph.errors import PlanError
 from flowgraph.plan import PASSES
 from flowgraph.plan.javascript.emitter import node_program
-from flowgraph.plan.numba import compiled_calls, compiling, emitter, kernels
+from flowgraph.plan.numba import compiling, emitter
 from flowgraph.plan.numpy import emitter as numpy_emitter
 from flowgraph.plan.passes import products, sparse_rows
 from flowgraph.plan.shards import split as shards
@@ -23,7 +23,7 @@ from tests.fuzz.agreement import Rounding, disagreement
 from tests.fuzz.attempts import attempt
 from tests.fuzz.built import SKIPPED, Built, Path
 from tests.fuzz.drawing import with_new_values
-from tests.plan.native_in_python import in_python, kernel_in_python
+from tests.plan.native_in_python import kernel_in_python
 
 
 def plan(built: Built, rng: np.random.Generator, without: Any = (), batches: Any = (None,), **settings: Any) -> Path:
@@ -178,11 +178,11 @@ def plan_in_pieces(built: Built, rng: np.random.Generator) -> Path:
     return compared if any(split) else SKIPPED
 
 
-IN_PYTHON = {(emitter, "compiled"): in_python, (compiling, "compiled_kernel"): kernel_in_python}
+IN_PYTHON = {(compiling, "compiled_kernel"): kernel_in_python}
 """Python runs what Numba would compile."""
 
 IN_KERNELS = {
-    (emitter, "LARGEST"): 0, (kernels, "FEWEST"): 1, (compiled_calls, "FEWEST"): 0,
+    (emitter, "LARGEST"): 0, (emitter, "FEWEST"): 1, (emitter, "LONG"): 0,
     (sparse_rows, "SMALLEST"): 0, (sparse_rows, "FEWER"): 0,
 }  # fmt: skip
 """No graph is taken whole, and kernels are made of the smallest groups of lines."""

@@ -6,35 +6,24 @@ import math
 import numpy as np
 
 from flowgraph.plan.numba.machine import ALWAYS, NUMBERS
-from flowgraph.plan.numba.places import call_loop
-
-
-def in_python(native):
-    """Stands for `flowgraph.plan.numba.compiling.compiled`."""
-    return run_by_python(native.text, "step", native.functions)
 
 
 def kernel_in_python(text, types, ufuncs=(), of_math=()):
     """Stands for `flowgraph.plan.numba.compiling.compiled_kernel`."""
     kernel = run_by_python(text, "kernel", ufuncs, of_math)
-    kinds = [np.dtype(one).type for one in types]
+    kinds = [np.asarray if "[" in one else np.dtype(one).type for one in types]
     return lambda *given: kernel(*[kind(one) for kind, one in zip(kinds, given, strict=True)])
 
 
 def run_by_python(text, name, ufuncs, of_math=()):
     """The function of that name in a text, with what it calls in Python."""
-    space = {"inf": math.inf, "nan": math.nan, "erf": math.erf, "erfc": math.erfc, "dot": np.dot}
+    space = {"inf": math.inf, "nan": math.nan, "erf": math.erf, "erfc": math.erfc}
     space |= {one: np.dtype(one).type for one in NUMBERS}
     space |= {ufunc.__name__: ufunc for ufunc in {*ufuncs, *ALWAYS}}
-    space |= {"pointer": Pointer, "carray": array_at}
+    space |= {"pointer": Pointer}
     space |= {"largest": np.maximum, "smallest": np.minimum, "hidden": int}
     space |= {"plus": lambda a, b: a + b, "plus_product": lambda total, a, b: total + a * b}
-    space |= {
-        "product": lambda _, a, b, out: np.dot(a, b, out),
-        "add_product": lambda _, a, b, out: np.add(out, a @ b, out),
-        "product_at": product_at,
-    }
-    space["call_loop"] = lambda *numbers: call_loop(*map(int, numbers))
+    space |= {"product": product, "add_product": add_product}
     space |= {one: getattr(np, one) for one in of_math}  # where Python raises an error, Numba gives what NumPy does
     exec(text, space)
 
@@ -72,8 +61,20 @@ def array_at(pointer, shape):
     return np.frombuffer((ctypes.c_char * size).from_address(int(address)), number).reshape(shape)
 
 
-def product_at(_, one, sizes, a, b, out):
+def product(_, one, sizes, a, b, out):
     """The product of matrices at addresses, as gemm takes them."""
+    target, left, right = matrices(one, sizes, a, b, out)
+    target[...] = left @ right
+
+
+def add_product(_, one, sizes, a, b, out):
+    """The product added to what is there."""
+    target, left, right = matrices(one, sizes, a, b, out)
+    target += left @ right
+
+
+def matrices(one, sizes, a, b, out):
+    """The matrices at addresses: the result, and the factors."""
     rows, columns, between = sizes
 
     def matrix(address, step, turned, shape):
@@ -82,7 +83,7 @@ def product_at(_, one, sizes, a, b, out):
         found = np.lib.stride_tricks.as_strided(flat, (high, low), (step * flat.itemsize, flat.itemsize))
         return found.T if turned else found
 
-    matrix(*out, 0, (rows, columns))[...] = matrix(*a, (rows, between)) @ matrix(*b, (between, columns))
+    return matrix(*out, (rows, columns)), matrix(*a, (rows, between)), matrix(*b, (between, columns))
 
 
 def is_native(plan):

@@ -1,7 +1,6 @@
 """Plans through Numba: the numbers of the NumPy plan, and NumPy where Numba cannot."""
 
 import importlib.util
-import sys
 import warnings
 
 import numpy as np
@@ -10,7 +9,6 @@ from hypothesis import HealthCheck, assume, given, settings
 
 import flowgraph as fg
 from flowgraph.checking.strategies import graphs
-from flowgraph.plan.numba import places
 from flowgraph.training.mlp import HIDDEN
 from tests.cases import cases
 from tests.derivatives.test_other_shapes import BOXES, named
@@ -173,8 +171,9 @@ def test_the_source_shares_loops_and_keeps_no_array_that_one_loop_reads(interpre
     y = fg.Constant(np.ones((4, 5)))
     plan = fg.compile(fg.sum(np.exp(np.tanh(x) * 2) + y), backend="numba")
     plan(x=np.ones((4, 5)))
-    assert plan.source.count("for i in range(4):") == 1, plan.source
-    assert plan.source.count("carray(pointer(memory") == 2, plan.source  # the constant and the result
+    assert plan.source.count("for ") == 1, plan.source
+    assert plan.source.count("= pointer(") == 3, plan.source  # the addresses, the argument and the constant
+    assert plan.bytes == 0
 
 
 @pytest.mark.parametrize(
@@ -199,23 +198,10 @@ def test_targets_that_a_loss_refuses(interpreted, loss, targets, message):
     assert not np.array_equal(f.value, np.full((2, 3), 0.5))
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_long_arrays_go_through_the_loops_of_numpy(dtype):
-    x = fg.Input("x", shape=(4, 20), dtype=dtype)
-    boxes = [np.sin(x) * 2, np.cos(x[1:]), np.log(np.abs(x.T)), np.cos(x[:, 1:])]
-    plan = fg.compile(boxes, backend="numba")
-    given_x = np.random.default_rng(0).normal(size=(4, 20)).astype(dtype)
-    for one, other in zip(plan(x=given_x), fg.Graph(*boxes).fprop(x=given_x).outputs, strict=True):
-        assert_agree(one, other)
-    assert is_native(plan)
-    assert plan.source.count("call_loop(") == 3, plan.source  # the last one is no array in rows
-
-
-def test_without_the_loops_of_numpy_each_number_is_computed_alone(monkeypatch, interpreted):
-    monkeypatch.setattr(sys.implementation, "name", "another")
-    places.loop_of.cache_clear()
-    x = fg.Input("x", shape=(100,))
-    plan = fg.compile(np.sinh(x), backend="numba")
-    assert_agree(plan(x=np.linspace(-2, 2, 100)), np.sinh(np.linspace(-2, 2, 100)))
-    assert "call_loop(" not in plan.source
-    places.loop_of.cache_clear()
+def test_long_arrays_of_which_numpy_computes_a_function_faster_stay_with_it(interpreted):
+    x = fg.Input("x", shape=(100, 50))
+    plan = fg.compile(np.sin(x) * 2 + 1, backend="numba")
+    given_x = np.random.default_rng(0).normal(size=(100, 50))
+    np.testing.assert_allclose(plan(x=given_x), np.sin(given_x) * 2 + 1, rtol=1e-12)
+    assert "computes sin of 5,000 numbers, which NumPy does faster" in repr(plan)
+    assert "sin(x" in plan.source

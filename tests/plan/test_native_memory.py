@@ -6,8 +6,6 @@ import numpy as np
 import pytest
 
 import flowgraph as fg
-from flowgraph.plan.numba.writing import InPlaceReuse
-from flowgraph.plan.schedule import Buffer
 from tests.plan.agreement import assert_agree
 
 pytestmark = pytest.mark.skipif(importlib.util.find_spec("numba") is None, reason="Numba is not installed")
@@ -53,22 +51,3 @@ def test_hidden_layers_that_nobody_comes_back_to_need_two_arrays(interpreted):
     plan = fg.compile(h, backend="numba")
     plan(x=np.ones((SIDE, SIDE)), w=np.eye(SIDE))
     assert plan.bytes == 2 * SIDE * SIDE * 8, plan.source
-
-
-def test_an_array_has_one_heir_and_none_that_is_larger():
-    (old,), (one, other, wide) = product()[:1], [fg.Input(name, shape=(2,)) for name in ("one", "other", "wide")]
-    reuse = InPlaceReuse()
-    reuse.read(old, 3, 10, own=True)
-    reuse.write(wide, 3, 9)
-    reuse.write(one, 3, 11)
-    reuse.write(other, 3, 12)
-    buffers = {old: Buffer(64, 0, 3), wide: Buffer(64, 3, 9), one: Buffer(64, 3, 5), other: Buffer(64, 3, 5)}
-    reuse.reuse_dying_buffers(buffers)
-    assert buffers[one] is buffers[old]
-    assert buffers[one].last == 5
-    assert buffers[other] is not buffers[old]
-    assert buffers[wide] is not buffers[old]  # it is written before the old one is read
-    reuse.read(old, 3, 10, own=False)
-    buffers = {old: Buffer(64, 0, 3), one: Buffer(64, 3, 5)}
-    reuse.reuse_dying_buffers(buffers)
-    assert buffers[one] is not buffers[old]

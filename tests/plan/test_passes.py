@@ -10,6 +10,10 @@ from flowgraph.plan import PASSES, simplify
 from flowgraph.plan.arena import least_bytes
 from flowgraph.plan.passes import scalars, transpose_layout
 from flowgraph.plan.passes.inlining import open_composites, opened, specialise
+from flowgraph.plan.passes.simplify import ORDER, How, has_all
+from tests.commit import seed_of_commit
+from tests.fuzz.built import Built
+from tests.fuzz.drawing import draw_case
 from tests.plan.test_plan import batch, network
 
 
@@ -229,3 +233,22 @@ def test_memory_is_near_the_least_that_the_schedule_needs(sizes):
 
 def test_the_thresholds_of_columns_are_what_the_tests_cover():
     assert transpose_layout.MANY < 33 < transpose_layout.LARGE < 300
+
+
+def test_a_pass_changes_nothing_where_its_classes_are_missing():
+    skipped = set()
+    for number in range(60):
+        case = draw_case([seed_of_commit(), number])
+        try:
+            built = Built(case, np.random.default_rng(number))
+        except Exception:  # what cannot be built is no graph
+            continue
+        graph = open_composites(fg.Graph(*built.outputs, *built.grads))
+        for step in ORDER:
+            how = How(frozenset({"common"}), 0)
+            changed = step.run(graph, how)
+            if not has_all(graph, step.needs):
+                skipped.add(step.name)
+                assert changed is graph, f"{step.name}\n{case.text()}"
+            graph = changed
+    assert skipped == {step.name for step in ORDER if step.needs}

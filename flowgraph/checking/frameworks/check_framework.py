@@ -264,8 +264,10 @@ def framework_code(
     name, function = title(function), _of_apply(function)
     try:
         adapter = ADAPTERS[framework](function, given, keywords)  # type: ignore[index]
-        if adapter.differentiated:
-            _run_example(adapter)
+        with warnings.catch_warnings(), np.errstate(all="ignore"):
+            warnings.simplefilter("ignore")
+            if adapter.differentiated:
+                adapter.fprop(*adapter.arguments.inputs)  # so that the errors of the example are raised here
     except Exception as error:
         raise _with_way_out(error, name) from error
     arguments = adapter.arguments
@@ -309,13 +311,6 @@ def _role(arguments: Arguments, differentiated: Sequence[int]) -> str:
     """The name of the differentiated inputs together, if the function has parameters of its own."""
     own = [i >= arguments.first_own for i in differentiated]
     return "parameters" if all(own) else "inputs and parameters" if any(own) else ""
-
-
-def _run_example(adapter: Adapter) -> None:
-    """Run the example, so that its errors are raised here."""
-    with warnings.catch_warnings(), np.errstate(all="ignore"):
-        warnings.simplefilter("ignore")
-        adapter.fprop(*adapter.arguments.inputs)
 
 
 def _with_way_out(error: Exception, name: str) -> Exception:

@@ -11,7 +11,7 @@ import math
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,7 +20,6 @@ import numpy as np
 from flowgraph.plan.blas import PLAIN, ROWS, TRANSPOSED, integer_bits
 from flowgraph.plan.emitter import RefusedError
 from flowgraph.plan.numba.machine import ALWAYS, NUMBERS, instructions, type_of
-from flowgraph.plan.numba.writing import Native
 
 # exp, expm1 and tanh of one number without a branch, so that Numba makes vector instructions of a loop over them.
 
@@ -187,29 +186,25 @@ def _seen_as(context: Any, builder: Any, signature: Any, given: Any) -> Any:
 
 @functools.cache
 def products() -> dict[str, Callable[..., Any]]:
-    """`product(address, a, b, out)` and `add_product(...)`, which adds to what `out` holds, for Numba to compile.
+    """`product(address, one, sizes, a, b, out)`, and `add_product(...)`, which adds to what `out` holds.
 
-    The arrays are matrices in rows, or transposes of such; the address is that of gemm for their dtype.
-    `product_at(address, one, sizes, a, b, out)` multiplies matrices at addresses in memory, each a tuple of its
-    address, of the numbers from one row, or column, to the next, and, for factors, of whether it lies in columns; `one`
-    is of their dtype, and sizes are those of rows, columns and of what is summed over.
+    The address is that of gemm for the dtype of `one`; sizes are those of rows, columns and of what is summed over.
+    Matrices are tuples of an address in memory, of the numbers from one row, or column, to the next, and of whether it
+    lies in columns.
     """
     types: Any = importlib.import_module("numba").types
     intrinsic: Any = importlib.import_module("numba.extending").intrinsic
 
-    def product(context: Any, address: Any, a: Any, b: Any, out: Any) -> Any:
-        return types.void(types.int64, a, b, out), functools.partial(_write, beta=0.0)
+    def product(context: Any, address: Any, one: Any, sizes: Any, a: Any, b: Any, out: Any) -> Any:
+        return types.void(types.int64, one, sizes, a, b, out), functools.partial(_write, beta=0.0)
 
-    def add_product(context: Any, address: Any, a: Any, b: Any, out: Any) -> Any:
-        return types.void(types.int64, a, b, out), functools.partial(_write, beta=1.0)
+    def add_product(context: Any, address: Any, one: Any, sizes: Any, a: Any, b: Any, out: Any) -> Any:
+        return types.void(types.int64, one, sizes, a, b, out), functools.partial(_write, beta=1.0)
 
-    def product_at(context: Any, address: Any, one: Any, sizes: Any, a: Any, b: Any, out: Any) -> Any:
-        return types.void(types.int64, one, sizes, a, b, out), _write_at
-
-    return {function.__name__: intrinsic(function) for function in (product, add_product, product_at)}
+    return {function.__name__: intrinsic(function) for function in (product, add_product)}
 
 
-def _write_at(context: Any, builder: Any, signature: Any, given: Sequence[Any]) -> Any:
+def _write(context: Any, builder: Any, signature: Any, given: Sequence[Any], beta: float) -> Any:
     """The call of gemm for matrices at addresses, of which Python's types tell nothing."""
     ir: Any = importlib.import_module("llvmlite.ir")
     cgutils: Any = importlib.import_module("numba.core.cgutils")
@@ -228,38 +223,10 @@ def _write_at(context: Any, builder: Any, signature: Any, given: Sequence[Any]) 
     matrices = [(builder.inttoptr(one[0], byte), size(one[1])) for one in (a, b, out)]
     values = [
         choice(ROWS), side(a[2]), side(b[2]), *map(size, sizes), number(1.0), *matrices[0], *matrices[1],
-        number(0.0), *matrices[2],
+        number(beta), *matrices[2],
     ]  # fmt: skip
     function = ir.FunctionType(ir.VoidType(), [value.type for value in values])
     builder.call(builder.inttoptr(given[0], function.as_pointer()), values)
-    return context.get_dummy_value()
-
-
-def _write(context: Any, builder: Any, signature: Any, given: Sequence[Any], beta: float) -> Any:
-    """The call of gemm for the layouts that the types of the arrays tell."""
-    ir: Any = importlib.import_module("llvmlite.ir")
-    cgutils: Any = importlib.import_module("numba.core.cgutils")
-    kinds = signature.args[1:]
-    arrays = [context.make_array(kind)(context, builder, value) for kind, value in zip(kinds, given[1:], strict=True)]
-    shapes = [cgutils.unpack_tuple(builder, array.shape, 2) for array in arrays]
-    number, byte = context.get_value_type(kinds[0].dtype), ir.IntType(8).as_pointer()
-    choice, whole = ir.IntType(32), ir.IntType(integer_bits(np.dtype(kinds[0].dtype.name)))
-    turned = [kind.layout == "F" for kind in kinds]
-
-    def size(value: Any) -> Any:
-        return value if whole.width == 64 else builder.trunc(value, whole)
-
-    def matrix(place: int) -> tuple[Any, Any]:
-        return builder.bitcast(arrays[place].data, byte), size(shapes[place][0 if turned[place] else 1])
-
-    sides = [choice(TRANSPOSED if turned[place] else PLAIN) for place in (0, 1)]
-    (rows, between), columns = shapes[0], shapes[1][1]
-    values = [
-        choice(ROWS), *sides, size(rows), size(columns), size(between),
-        number(1.0), *matrix(0), *matrix(1), number(beta), *matrix(2),
-    ]  # fmt: skip
-    kind = ir.FunctionType(ir.VoidType(), [value.type for value in values])
-    builder.call(builder.inttoptr(given[0], kind.as_pointer()), values)
     return context.get_dummy_value()
 
 
@@ -324,44 +291,29 @@ def _last_used(place: Path) -> float:
 _numbers = itertools.count(1)
 
 
-def compiled_text(
-    text: str,
-    name: str,
-    arguments: Iterable[Any],
-    ufuncs: Iterable[np.ufunc],
-    of_math: Iterable[str] = (),
-    **options: Any,
-) -> Any:
-    """The function of that name in a text: it returns an int64, and takes arguments of these types of Numba."""
-    file = file_of(text)
-    code = compile(text, f"<native plan {next(_numbers)}>" if file is None else str(file), "exec")
-    numba: Any = importlib.import_module("numba")
-    space: dict[str, Any] = {"inf": math.inf, "nan": math.nan, "erf": math.erf, "erfc": math.erfc, "dot": np.dot}
-    space |= {one: np.dtype(one).type for one in NUMBERS}
-    space |= {ufunc.__name__: ufunc for ufunc in {*ufuncs, *ALWAYS}}
-    space |= {"carray": numba.carray, "__name__": __name__, **instructions(), **products(), **exponentials()}
-    space |= {one: getattr(math, one) for one in of_math}
-    exec(code, space)
-    signature = numba.int64(*arguments)
-    for kept in (True, False) if file is not None else (False,):
-        try:
-            return numba.njit(signature, error_model="numpy", cache=kept, **options)(space[name])
-        except Exception as error:  # whatever is wrong with a file on the disk, or with Numba
-            reason = f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"
-    raise RefusedError(f"Numba does not compile the plan ({reason})")
-
-
-def compiled(native: Native) -> Callable[..., int]:
-    """The function of the address of the table, and of the arguments of a plan."""
-    types = [importlib.import_module("numba").int64, *map(type_of, native.arguments)]
-    return compiled_text(native.text, "step", types, native.functions)  # type: ignore[no-any-return]
-
-
 @functools.lru_cache(256)
 def compiled_kernel(
     text: str, types: tuple[str, ...], ufuncs: frozenset[np.ufunc] = frozenset(), of_math: tuple[str, ...] = ()
 ) -> Callable[..., int]:
-    """The function of a kernel, which calls these ufuncs, and functions of `math`; other threads run while it does."""
+    """The function of a kernel: it returns an int64, and takes arguments of these types, `float32[2]` for an array.
+
+    It may call these ufuncs, and functions of `math`; other threads run while it does.
+    """
+    file = file_of(text)
+    code = compile(text, f"<native plan {next(_numbers)}>" if file is None else str(file), "exec")
     numba: Any = importlib.import_module("numba")
-    arguments = [numba.from_dtype(np.dtype(one)) for one in types]
-    return compiled_text(text, "kernel", arguments, ufuncs, of_math, nogil=True)  # type: ignore[no-any-return]
+    space: dict[str, Any] = {"inf": math.inf, "nan": math.nan, "erf": math.erf, "erfc": math.erfc}
+    space |= {one: np.dtype(one).type for one in NUMBERS}
+    space |= {ufunc.__name__: ufunc for ufunc in {*ufuncs, *ALWAYS}}
+    space |= {"__name__": __name__, **instructions(), **products(), **exponentials()}
+    space |= {one: getattr(math, one) for one in of_math}
+    exec(code, space)
+    signature = numba.int64(*map(type_of, types))
+    for kept in (True, False) if file is not None else (False,):
+        try:
+            return numba.njit(  # type: ignore[no-any-return]
+                signature, error_model="numpy", cache=kept, nogil=True
+            )(space["kernel"])
+        except Exception as error:  # whatever is wrong with a file on the disk, or with Numba
+            reason = f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"
+    raise RefusedError(f"Numba does not compile the plan ({reason})")

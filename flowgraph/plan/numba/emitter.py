@@ -1,44 +1,143 @@
-"""The back end of Numba: the graph as one compiled function of loops, where NumPy's calls would take longer than it."""
+"""The back end of Numba: a plan as one kernel, where NumPy's calls would take longer than it, or with kernels in it."""
 
 from __future__ import annotations
 
 import functools
 import itertools
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
 
-from flowgraph.box import Array, Box, Constant, Elementwise, Leaf
-from flowgraph.box.leaves import Parameter
+from flowgraph.box import Array, Box, Constant, Leaf
 from flowgraph.boxes.elementwise.arithmetic import Add
-from flowgraph.boxes.elementwise.complex_numbers import Cast
 from flowgraph.boxes.engine.passing_on import Barrier, Part
 from flowgraph.boxes.indexing.index import Index
 from flowgraph.boxes.linear_algebra.products import AddMatMul, MatMul
-from flowgraph.boxes.shape.arrangement import Transpose
+from flowgraph.boxes.reduction.sums import Reduction
 from flowgraph.boxes.shape.joining import Concatenate, SplitLike, Stack
 from flowgraph.boxes.shape.reshaping import Reshape
 from flowgraph.graph import Graph
-from flowgraph.plan.binding import Binding, Memory, Program, constant
-from flowgraph.plan.blas import routine
+from flowgraph.plan.binding import Program, constant
 from flowgraph.plan.emitter import Emitter, RefusedError, Request
-from flowgraph.plan.kinds import Kinds
-from flowgraph.plan.numba.blocks import LARGE
-from flowgraph.plan.numba.compiling import compiled
-from flowgraph.plan.numba.emit import emit
-from flowgraph.plan.numba.loops import find_loops
-from flowgraph.plan.numba.machine import has_blas, refuse_dtypes, why_missing
-from flowgraph.plan.numba.mixed import MixedEmitter
-from flowgraph.plan.numba.places import Place, addresses_of, find_places, is_view
-from flowgraph.plan.numba.rules import CHECKS, RULES, checked_child, refuse
-from flowgraph.plan.numba.writing import Native
+from flowgraph.plan.numba import compiling
+from flowgraph.plan.numba.blocks import LARGE, write_block
+from flowgraph.plan.numba.compiled_calls import bind_changer, compiled_call
+from flowgraph.plan.numba.kernels import Addressed, Kernel, address_of, addresses, number
+from flowgraph.plan.numba.loops import find_loops, role_of, write_loop
+from flowgraph.plan.numba.machine import number_name, refuse_dtypes, why_missing
+from flowgraph.plan.numba.rules import CHECKS, RULES, checked_child, expression, refuse
+from flowgraph.plan.numpy.emit import Source, Writer
+from flowgraph.plan.numpy.emitter import NumPyEmitter
 from flowgraph.plan.numpy.rules import VIEWS
 from flowgraph.plan.numpy.ufuncs import ufunc_of
 from flowgraph.plan.passes.simplify import simplify
 from flowgraph.plan.rebuild import elements, on_children, rebuild, shape_of, sizes_known
-from flowgraph.plan.schedule import Schedule, nearest_first, schedule, with_new_values
+from flowgraph.plan.schedule import Buffer, FindKernels, Schedule, nearest_first, schedule, with_new_values
+from flowgraph.plan.shards.box import InPieces
+from flowgraph.printable import printable
+from flowgraph.shapes.spec import shape_text
+
+# Functions that NumPy has vector instructions for, and Numba has not.
+
+LEAST = 48
+"""Elements from which NumPy's own loop is faster than a call of the C library for each.
+
+An estimate, which no benchmark has tuned.
+"""
+
+SLOW = (
+    np.log, np.log1p, np.exp2, np.log2, np.log10, np.sin, np.cos, np.tan, np.sinh, np.cosh, np.arctan,
+)  # fmt: skip
+"""Where Numba calls the C library for each number; exp, expm1 and tanh it has from `exponentials`."""
+
+
+# Which lines of NumPy's plan become kernels: consecutive ones, element by element over arrays of one shape, and sums.
+
+FEWEST = 2
+"""Lines from which a kernel is made of them. One line alone is no faster in a kernel: NumPy's ufunc goes once over the
+arrays too, and begins its call in the same time."""
+
+MOST = 64
+"""Lines of one kernel: a bound on the seconds in which Numba compiles it, not tuned."""
+
+
+LONG = 4096
+"""Elements from which a sum is a kernel: NumPy takes fewer in about the time in which an address is found."""
+
+
+def find_kernels(plan: Schedule) -> list[tuple[Box, ...]]:
+    """The groups of lines of a schedule that become kernels."""
+    found: list[tuple[Box, ...]] = []
+    members: list[Box] = []
+
+    def end() -> None:
+        if len(members) >= FEWEST:
+            found.append(tuple(members))
+        members.clear()
+
+    for box in plan.graph.boxes:
+        if isinstance(box, Leaf) or plan.kinds[box] in ("view", "fixed"):
+            continue
+        fits = is_member(plan, box)
+        if not fits or not _joins(plan, box, members):
+            end()
+        if _is_long_sum(plan, box):
+            found.append((box,))
+        if fits:
+            members.append(box)
+    end()
+    return found
+
+
+def is_member(plan: Schedule, box: Box) -> bool:
+    """Whether the elements of the value are computed one by one by what Numba compiles as fast as NumPy does it."""
+    if plan.kinds[box] != "fill" or not sizes_known(box) or not elements(box):
+        return False
+    ufunc, rule = ufunc_of(box), RULES.of(box)
+    if ufunc is None and (rule is None or rule.element is None):
+        return False
+    if ufunc in SLOW and elements(box) >= LEAST:
+        return False
+    return _is_compiled(box) and all(_has_place(plan, child) for child in box.children)
+
+
+def _is_long_sum(plan: Schedule, box: Box) -> bool:
+    """Whether the box is a sum, or an extreme, of many floats over some axes."""
+    if not isinstance(box, Reduction) or plan.kinds[box] != "fill" or not RULES.has(box) or not sizes_known(box):
+        return False
+    (child,) = box.children
+    floats = box.dtype in (np.float32, np.float64) and child.dtype == box.dtype
+    return floats and sizes_known(child) and elements(child) >= LONG and _has_place(plan, child)
+
+
+def _is_compiled(box: Box) -> bool:
+    try:
+        for one in (box, *box.children):
+            number_name(one.dtype, one)
+        expression(box, ["0"] * len(box.children))
+    except RefusedError:
+        return False
+    return True
+
+
+def _has_place(plan: Schedule, box: Box) -> bool:
+    """Whether the elements of a child can be found by its strides, which are known before a run."""
+    if len(box.outputs) != 1 or not sizes_known(box):
+        return False
+    return not isinstance(box, Constant) or all(stride % box.dtype.itemsize == 0 for stride in box.value.strides)
+
+
+def _joins(plan: Schedule, box: Box, members: Sequence[Box]) -> bool:
+    """Whether a box goes on with the loop of others: in their order, and reading of them only its own element."""
+    if not members:
+        return True
+    inside = set(members)
+    first = members[0]
+    same = box.shape == first.shape and plan.orders.get(box) == plan.orders.get(first) and len(members) < MOST
+    return same and not any(plan.bases[child] in inside and child not in inside for child in box.children)
+
 
 # Boxes without a rule for Numba become others, and large products are added to new values by BLAS.
 
@@ -62,7 +161,8 @@ def add_products(graph: Graph, updates: int) -> Graph:
         if not isinstance(box, Add) or box not in new or readers[box] > 1:
             return same
         for product, other in (box.children, box.children[::-1]):
-            if readers[product] == readers[other] == 1 and _is_large_product(product) and _is_made_here(other, box):
+            alone = readers[product] == readers[other] == 1 and other.shape == box.shape and other.dtype == box.dtype
+            if alone and _is_large_product(product, box):
                 turned = children if other is box.children[0] else children[::-1]
                 return AddMatMul(turned[0], *turned[1].children)
         return same
@@ -70,27 +170,13 @@ def add_products(graph: Graph, updates: int) -> Graph:
     return rebuild(graph, rule)
 
 
-def _is_large_product(box: Box) -> bool:
-    if not isinstance(box, MatMul) or any(one.ndim != 2 or one.dtype != box.dtype for one in (box, *box.children)):
+def _is_large_product(box: Box, like: Box) -> bool:
+    """Whether a product of two matrices has the shape and the dtype of a box, and so many terms that BLAS adds them."""
+    if not isinstance(box, MatMul) or box.shape != like.shape or any(one.ndim != 2 for one in (box, *box.children)):
         return False
     between = shape_of(box.children[0])[1]
-    large = elements(box) * between >= LARGE and min(*shape_of(box), between) > 1
-    return large and routine(box.dtype) is not None and all(_is_matrix(child) for child in box.children)
-
-
-def _is_matrix(box: Box) -> bool:
-    """Whether the value lies in rows, or is the transpose of such a value."""
-    inner = box.children[0] if isinstance(box, Transpose) else box
-    return isinstance(inner, Leaf) or not VIEWS.has(inner)
-
-
-def _is_made_here(box: Box, like: Box) -> bool:
-    return (
-        isinstance(box, Elementwise)
-        and ufunc_of(box) is not None
-        and box.shape == like.shape
-        and box.dtype == like.dtype
-    )
+    alike = all(one.dtype == like.dtype for one in (box, *box.children))
+    return alike and elements(box) * between >= LARGE and min(*shape_of(box), between) > 1
 
 
 def _rewritten(box: Box) -> Box:
@@ -115,142 +201,159 @@ def _slice(part: Part, split: SplitLike) -> Box:
     return Index(a, index=(*[slice(None)] * axis, slice(start, stop)))
 
 
-# What calls a native function: it hands over the inputs and a table of addresses, and reads what came of it.
-
-_STEP = """\
-def step({arguments}):
-{lines}    code = native(table, {inputs})
-    if code:
-        refuse(code, ({inputs}))
-    return ({results})
-"""
-
-_ARRAY = """\
-    if not {name}.flags.carray:
-        {name} = array({name}, order="C")
-"""
-"""An array that is not in rows, or not to be written to, is copied: Numba would compile another function for it."""
-
-_READ = """\
-    if {name} is not seen[{place}]:
-        take({place}, {name})
-"""
-"""A parameter that no update changes is copied into the memory when it is another array than before."""
+# The lines of NumPy's plan, in which kernels are called; and those that call the one kernel of all boxes.
 
 
-def program(native: Native, request: Request, schedule: Schedule, places: Mapping[Box, Place]) -> Program:
-    """The program whose step calls the native function."""
-    kept = schedule.graph.outputs[: request.returned]
-    inputs = [f"a{place}" for place in range(len(request.leaves))]
-    reads = [f"p{place}" for place in range(len(request.reads))]
-    copied = [_READ.format(name=name, place=place) for place, name in enumerate(reads)]
-    copied += [_ARRAY.format(name=name) for name, box in zip(inputs, request.leaves, strict=True) if box.shape]
-    call = _STEP.format(
-        arguments=", ".join(inputs + reads),
-        lines="".join(copied),
-        inputs="".join(f"{name}, " for name in inputs),
-        results="".join(f"result{place}{'' if box.shape else '[()]'}, " for place, box in enumerate(kept)),
-    )
-    bindings = _bindings(native, request, schedule, places)
-    bindings += [
-        Binding(f"result{place}", functools.partial(_result, native, schedule, box)) for place, box in enumerate(kept)
-    ]
-    return Program(native.text, call, bindings, native.bytes, tuple([bool(box.shape) for box in kept]))
+class KernelWriter(Writer):
+    """Writes calls of kernels in place of lines that a kernel computes."""
+
+    def __init__(self, plan: Schedule, source: Source) -> None:
+        super().__init__(plan, source)
+        self.kernels: dict[tuple[str, tuple[str, ...]], str] = {}
+        self.compiled = 0
+        self.local = plan.local_boxes()
+
+    def call_kernel(self, boxes: Sequence[Box]) -> None:
+        """Write the call of a kernel."""
+        kernel = Kernel(self, self.local, self.address)
+        write_loop(kernel, boxes)
+        names = self.source.names
+        first, last = names[boxes[0]], names[boxes[-1]]
+        which = first if first == last else f"{first} to {last}"
+        self.lines.append((f"    {self.called(kernel)}", printable(f"{which} {shape_text(shape_of(boxes[0]))}")))
+        for box in boxes:
+            self.texts[box] = names[box] if box in self.local else self.out(box)
+
+    def called(self, kernel: Kernel) -> str:
+        """The call of a kernel; kernels of equal text are one function."""
+        key = kernel.text(), tuple(kernel.types)
+        if key not in self.kernels:
+            function = compiling.compiled_kernel(*key, kernel.ufuncs())
+            self.kernels[key] = self.source.bind_new("kernel", lambda memory: function)
+        table = self.source.bind_new("arrays", functools.partial(addresses, kernel.table))
+        at = self.source.bind_new("at", lambda memory: address_of(memory[table]))
+        self.source.bind("number", constant("number", number).make)
+        self.compiled += len(kernel.boxes)
+        return f"{self.kernels[key]}({', '.join([at, *kernel.given])})"
+
+    def function_of(self, box: Box) -> Callable[..., Any]:
+        """What is called for a box without lines."""
+        found = compiled_call(self.plan, box, fills=False)
+        self.compiled += found is not None
+        return found or super().function_of(box)
+
+    def _fill(self, box: Box, name: str, texts: list[str]) -> None:
+        self.compiled += bind_changer(self, box)
+        filling = compiled_call(self.plan, box, fills=True)
+        if filling is None:
+            super()._fill(box, name, texts)
+            return
+        self.compiled += 1
+        called = self.source.bind_new(type(box).__name__, lambda memory: filling)
+        self.line(box, f"{name} = {called}({', '.join([*texts, self.out(box)])})")
+
+    def address(self, box: Box, text: str, layout: Array) -> str:
+        """The text of the address of an array that is not always at one place, which stays alive beside it."""
+        if not text.isidentifier():
+            held = self.source.taken.free(f"{self.source.names[box]}_read")
+            self.lines.append((f"    {held} = {text}", ""))
+            text = held
+        find = self.source.bind_new("address", lambda memory: Addressed(layout))
+        return f"{find}({text})"
 
 
-def _bindings(native: Native, request: Request, schedule: Schedule, places: Mapping[Box, Place]) -> list[Binding]:
-    """Constants in their places, and what the step calls."""
-    reader = _Reader(native, request.reads)
-    checked = _Checked(native, places)
-    fixed = [
-        Binding(f"fixed{number}", functools.partial(_copied, box, offset))
-        for number, (box, offset) in enumerate(native.fixed.items())
-        if isinstance(box, Constant)
-    ]
-    return [
-        *fixed,
-        Binding("addresses", functools.partial(_addresses, native, list(schedule.updated))),
-        Binding("table", lambda memory: memory["addresses"].ctypes.data),
-        constant("native", compiled(native)),
-        constant("array", np.array),
-        constant("seen", reader.seen),
-        Binding("take", lambda memory: functools.partial(reader.take, memory)),
-        Binding("refuse", lambda memory: functools.partial(checked.refuse, memory)),
-    ]
+MakesWriter = Callable[[Schedule, Source], Writer]
 
 
-def _copied(box: Constant, offset: int, memory: Memory) -> Array:
-    array = memory.array(offset, box)
-    np.copyto(array, box.value)
-    return array
+class WholeWriter(KernelWriter):
+    """Writes the call of the one kernel that computes all boxes."""
+
+    def __init__(self, plan: Schedule, source: Source) -> None:
+        super().__init__(plan, source)
+        self.kernel = Kernel(self, self.local)
+        self.last = next((box for box in reversed(plan.graph.boxes) if box in plan.kernels), None)
+        read = [*plan.graph.outputs, *[checked_child(box) for box in _checked(plan.graph)]]
+        self.kept = {plan.bases[box] for box in read}
+
+    def call_kernel(self, boxes: Sequence[Box]) -> None:
+        """Write the loops of some boxes; after the last ones, the call."""
+        names = self.source.names
+        if role_of(boxes[0]) == "block":
+            self.kernel.lines.append(printable(f"    # {names[boxes[0]]}_ {shape_text(shape_of(boxes[0]))}"))
+            write_block(self.kernel, boxes[0])
+        else:
+            write_loop(self.kernel, boxes)
+        for box in boxes:
+            if box.shape:
+                self.texts[box] = names[box] if box in self.local else self.out(box)
+            else:
+                self._keep_number(box)
+        if boxes[-1] is self.last:
+            self._run()
+
+    def _keep_number(self, box: Box) -> None:
+        """Store a number in memory, if it is wanted there."""
+        places = [self._spare(self.new[box], box)] if box in self.new else []
+        self.texts[box] = self.kernel.texts[box]
+        if box in self.kept:
+            held = self.source.bind_new(f"{self.source.names[box]}_", lambda memory: np.empty((), box.dtype))
+            self.texts[box] = f"{held}[()]"
+            places.append(held)
+        self.kernel.keep(box, places)
+
+    def _run(self) -> None:
+        """The arrays in rows, the call, and the errors of boxes that refuse some values."""
+        in_rows = [name for name, kind in zip(self.kernel.given, self.kernel.types[1:], strict=True) if "[" in kind]
+        for name in in_rows:
+            require = self.source.bind("require", lambda memory: np.require)
+            self.lines.append((f"    if not {name}.flags.carray:", ""))
+            self.lines.append((f'        {name} = {require}({name}, requirements="CA")', ""))
+        called = self.called(self.kernel)
+        self.lines.append((f"    code = {called}" if self.kernel.checks else f"    {called}", ""))
+        for code, box in enumerate(self.kernel.checks, 1):
+            name = self.source.bind_new("refuse", constant("", functools.partial(refuse, box)).make)
+            self.lines.append((f"    if code == {code}:", ""))
+            self.lines.append((f"        {name}({self.texts[checked_child(box)]})", ""))
 
 
-def _addresses(native: Native, parameters: Sequence[Parameter], memory: Memory) -> Array:
-    """The table that a native function is given: where its memory, the parameters and what it calls begin."""
-    sides = [side[parameter] for side in (memory.old, memory.new) for parameter in parameters]
-    addresses = [array.ctypes.data for array in (memory.arena, *sides)]
-    for called in native.called:
-        addresses += addresses_of(called)
-    return np.array(addresses, np.int64)
+def _checked(graph: Graph) -> list[Box]:
+    return [box for box in graph.boxes if CHECKS.of(box) is not None]
 
 
-def _result(native: Native, schedule: Schedule, box: Box, memory: Memory) -> Array:
-    for parameter, new in schedule.updated.items():
-        if new is box:
-            return memory.new[parameter]
-    return memory.array(native.offsets[box], box)
+# The emitters: of one kernel for the whole plan, and of NumPy's plan with kernels in it.
 
 
-class _Reader:
-    """The parameters that are only read; `seen` has the arrays that were copied last."""
+class MixedEmitter(NumPyEmitter):
+    """Takes every graph that has lines for a kernel, and refuses the others, which NumPy runs as fast."""
 
-    def __init__(self, native: Native, reads: Sequence[Parameter]) -> None:
-        self.native = native
-        self.reads = reads
-        self.seen: list[Any] = [None] * len(reads)
+    name: ClassVar[str] = "numba"
+    fused: FindKernels | None = staticmethod(find_kernels)
 
-    def take(self, memory: Memory, place: int, value: Any) -> None:
-        """Copy a parameter into the memory, if its array is read there."""
-        offset = self.native.fixed.get(self.reads[place])
-        if offset is not None:
-            np.copyto(memory.array(offset, self.reads[place]), value)
-        self.seen[place] = value
+    def why_missing(self) -> Any:
+        """Whether Numba can be imported."""
+        return why_missing()
 
+    def emit(self, request: Request, schedule: Schedule) -> Program:
+        """The lines of Python, which call kernels."""
+        program = self.written(request, schedule)
+        if not program.compiled:
+            raise RefusedError("has no lines that Numba would make faster")
+        program.note = f"NumPy's plan, {program.compiled} of its values from Numba"
+        return program
 
-class _Checked:
-    """Says what is wrong with the labels of a box at which a native function stopped."""
+    def written(self, request: Request, schedule: Schedule, writer: MakesWriter = KernelWriter) -> Program:
+        """The program, and how many values Numba computes in it and in its pieces; of a piece, none is enough."""
+        made: list[Any] = []
 
-    def __init__(self, native: Native, places: Mapping[Box, Place]) -> None:
-        self.native = native
-        self.places = places
+        def noted(plan: Schedule, source: Source) -> Writer:
+            made.append(writer(plan, source))
+            return made[0]  # type: ignore[no-any-return]
 
-    def refuse(self, memory: Memory, code: int, given: Sequence[Any]) -> None:
-        """Raise it."""
-        box = self.native.checks[code - 1]
-        refuse(box, self._value(checked_child(box), memory, given))
+        program = super().written(request, schedule, noted)
+        pieces = [box.body.programs.values() for box in schedule.graph.boxes if isinstance(box, InPieces)]
+        program.compiled = made[0].compiled + sum(max((one.compiled for one in some), default=0) for some in pieces)
+        return program
 
-    def _value(self, box: Box, memory: Memory, given: Sequence[Any]) -> Any:
-        """A value as an array, through the views that lead to it."""
-        base, views = self.places[box].base, []
-        while box is not base:
-            views.append(box)
-            box = box.children[0]
-        value = self._whole(box, memory, given)
-        for view in reversed(views):
-            value = view.fprop(value)
-        return np.asarray(value)
-
-    def _whole(self, box: Box, memory: Memory, given: Sequence[Any]) -> Any:
-        if isinstance(box, Constant):
-            return box.value
-        if box in self.native.arguments:
-            return given[self.native.arguments[box]]
-        if isinstance(box, Parameter):
-            return box.value
-        return memory.array(self.native.offsets[box], box)
-
-
-# The back end of Numba: the graph as one compiled function of loops, where NumPy's calls would take longer than it.
 
 OF_NUMPY = frozenset({"pooling", "transpose_layout", "products", "batch_one", "accumulation"})
 """Passes that turn a graph into what NumPy is fast at, which loops do not need."""
@@ -267,28 +370,22 @@ the time of NumPy's plan, the kernels in 0.80 of it.
 """
 
 
-class NumbaEmitter:
-    """Needs Numba; refuses boxes without a rule for Numba, and sizes that depend on values."""
+class NumbaEmitter(MixedEmitter):
+    """Makes one kernel of a plan; refuses boxes without a rule for Numba, and sizes that depend on values."""
 
-    name: ClassVar[str] = "numba"
-    standalone: ClassVar[bool] = False
     instead: ClassVar[Emitter] = MixedEmitter()
-
-    def why_missing(self) -> str | None:
-        """Whether Numba can be imported."""
-        return why_missing()
 
     def has_rule(self, box: Box) -> bool:
         """Whether there is a line for the box."""
         return ufunc_of(box) is not None or VIEWS.has(box) or RULES.has(box)
 
     def schedule(self, request: Request) -> Schedule:
-        """The passes that do not aim at NumPy; outputs, and sums of large products, in memory of their own."""
+        """The passes that do not aim at NumPy; boxes of one loop stand together."""
         if request.threads > 1:
             raise RefusedError(f"the plan is computed in {request.threads} threads, which run kernels")
         parameters = request.store.parameters
         small = simplify(in_parts(request.graph), request.without | OF_NUMPY, len(parameters))
-        whole = add_products(_with_own_results(with_new_values(small, parameters)), len(parameters))
+        whole = add_products(with_new_values(small, parameters), len(parameters))
         if any(isinstance(box, Barrier) for box in whole.boxes):  # each gradient while its values are there
             whole = Graph(*whole.outputs, along=nearest_first(whole, whole.outputs))
         if len(whole.boxes) > LARGEST:
@@ -301,28 +398,54 @@ class NumbaEmitter:
             )
         refuse_dtypes(whole.boxes)
         updated = dict(zip(parameters, whole.outputs[request.returned :], strict=True))
-        return schedule(whole, updated, copied_constants=True)
+        loops = find_loops(schedule(whole, updated, fused=_give_memory))
+        ordered = Graph(*whole.outputs, along=[box for loop in loops for box in loop])
+
+        def fused(plan: Schedule) -> Iterable[Sequence[Box]]:
+            _give_memory(plan, loops)
+            return map(tuple, loops)
+
+        return schedule(ordered, updated, fused=fused)
 
     def emit(self, request: Request, schedule: Schedule) -> Program:
-        """The loops, compiled; what Python runs calls them."""
-        graph = schedule.graph
-        places = find_places(graph, schedule.kinds)
-        kept = graph.outputs[: request.returned]
-        labels = [places[checked_child(box)].base for box in graph.boxes if CHECKS.of(box) is not None]
-        results = [*kept, *[box for box in labels if not isinstance(box, Leaf)]]
-        loops = find_loops(graph, places, {*graph.outputs, *results})
-        native = emit(schedule, loops, list(request.leaves), results, has_blas())
-        return program(native, request, schedule, places)
+        """The kernel, compiled; what Python runs calls it."""
+        made: list[WholeWriter] = []
+
+        def noted(plan: Schedule, source: Source) -> WholeWriter:
+            made.append(WholeWriter(plan, source))
+            return made[0]
+
+        program = self.written(request, schedule, noted)
+        program.text = made[0].kernel.text()
+        return program
+
+
+def _give_memory(plan: Schedule, loops: Iterable[Sequence[Box]] = ()) -> Iterable[Sequence[Box]]:
+    """Give buffers to what NumPy has a call for and no line, and refuse boxes that have no place in a kernel."""
+    slots, ends = plan.graph.slots, {}
+    for loop in loops:
+        lines = [slots[box] for box in loop]
+        ends.update(dict.fromkeys(loop, (min(lines), max(lines))))
+    for line, box in enumerate(plan.graph.boxes):
+        if len(box.outputs) != 1 or not sizes_known(box):
+            raise RefusedError("has several outputs, or a size that depends on values", box)
+        count, ufunc = elements(box), ufunc_of(box)
+        if not count:
+            raise RefusedError("has no elements", box)
+        if ufunc in SLOW and count > LARGE_VALUES:
+            raise RefusedError(f"computes {ufunc.__name__} of {count:,} numbers, which NumPy does faster", box)
+        if plan.kinds[box] == "call" and box.shape:
+            plan.kinds[box] = "fill"
+            first, last = ends.get(box, (line, line))
+            plan.buffers[box] = Buffer(count * box.dtype.itemsize, first, max(plan.last[box], last))
+            for child in box.children:
+                plan.last[plan.bases[child]] = max(plan.last[plan.bases[child]], last)
+        elif plan.kinds[box] == "call":
+            plan.kinds[box] = "number"
+    for box in _checked(plan.graph):
+        plan.last[plan.bases[checked_child(box)]] = len(plan.graph.boxes)
+    return ()
 
 
 def _elements(box: Box) -> int:
     return elements(box) if len(box.outputs) == 1 and sizes_known(box) else 0
-
-
-def _with_own_results(graph: Graph) -> Graph:
-    """The graph whose outputs each fill memory of their own: a copy of what is a leaf or a view."""
-    kinds = Kinds(copied_constants=True)
-    own = {
-        box: Cast(box, to=box.dtype) if isinstance(box, Leaf) or is_view(box, kinds) else box for box in graph.outputs
-    }
-    return Graph(*[own[box] for box in graph.outputs])

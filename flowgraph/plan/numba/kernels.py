@@ -1,264 +1,72 @@
-"""Kernels: consecutive lines of a NumPy plan, element by element over arrays of one shape, as one compiled loop."""
+"""Kernels: functions of loops that Numba compiles; where their arrays are in memory, and what their lines read."""
 
 from __future__ import annotations
 
+import math
 import threading
-from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from collections.abc import Callable, Collection, Sequence
+from typing import Any
 
 import numpy as np
 
-from flowgraph.box import Array, Box, Constant, Leaf
-from flowgraph.boxes.elementwise.complex_numbers import Cast
-from flowgraph.boxes.elementwise.selection import Where
+from flowgraph.box import Array, Box, Constant
 from flowgraph.plan.binding import Memory
 from flowgraph.plan.emitter import RefusedError
 from flowgraph.plan.kinds import empty
-from flowgraph.plan.numba.loops import is_literal
-from flowgraph.plan.numba.machine import literal, number_name, steps
-from flowgraph.plan.numba.places import LEAST, LETTERS, SLOW, flat_text
-from flowgraph.plan.numba.rules import RULES, expression
+from flowgraph.plan.numba.machine import literal, number_name
+from flowgraph.plan.numba.rules import RULES
 from flowgraph.plan.numpy.emit import Writing
 from flowgraph.plan.numpy.ufuncs import ufunc_of
-from flowgraph.plan.rebuild import elements, shape_of, sizes_known
+from flowgraph.plan.rebuild import shape_of
 from flowgraph.plan.schedule import Schedule
 
-# Which lines of a NumPy plan become one kernel: consecutive ones, element by element over arrays of one shape.
+# Indices of elements, and how far apart in memory they are.
 
-FEWEST = 2
-"""Lines from which a kernel is made of them. One line alone is no faster in a kernel: NumPy's ufunc goes once over the
-arrays too, and begins its call in the same time."""
-
-MOST = 64
-"""Lines of one kernel: a bound on the seconds in which Numba compiles it, not tuned."""
+LETTERS = "ijklmnopqrstuvw"
+"""Variables of loops, by axis."""
 
 
-def find_kernels(plan: Schedule) -> list[tuple[Box, ...]]:
-    """The groups of lines of a schedule that become kernels."""
-    found: list[tuple[Box, ...]] = []
-    members: list[Box] = []
-
-    def end() -> None:
-        if len(members) >= FEWEST:
-            found.append(tuple(members))
-        members.clear()
-
-    for box in plan.graph.boxes:
-        if isinstance(box, Leaf) or plan.kinds[box] in ("view", "fixed"):
-            continue
-        fits = is_member(plan, box)
-        if not fits or not _joins(plan, box, members):
-            end()
-        if fits:
-            members.append(box)
-    end()
-    return found
+def squeezed(shape: Sequence[Any]) -> tuple[int, ...]:
+    """The sizes above 1: the loops that go over all elements."""
+    return tuple([size for size in shape if size != 1])
 
 
-def is_member(plan: Schedule, box: Box) -> bool:
-    """Whether the elements of the value are computed one by one by what Numba compiles as fast as NumPy does it."""
-    if plan.kinds[box] != "fill" or not sizes_known(box) or not elements(box):
-        return False
-    ufunc = ufunc_of(box)
-    rule = RULES.of(box)
-    if ufunc is None and type(box) not in (Where, Cast) and (rule is None or rule.element is None):
-        return False
-    if ufunc in SLOW and elements(box) >= LEAST:
-        return False
-    return _is_compiled(box) and all(_has_place(plan, child) for child in box.children)
+def own_index(shape: Sequence[Any]) -> list[str]:
+    """The index of an element in the loops over the sizes above 1."""
+    letters = iter(LETTERS)
+    if len(squeezed(shape)) > len(LETTERS):
+        raise RefusedError(f"has {len(shape)} axes")
+    return ["0" if size == 1 else next(letters) for size in shape]
 
 
-def _is_compiled(box: Box) -> bool:
-    try:
-        for one in (box, *box.children):
-            number_name(one.dtype, one)
-        expression(box, ["0"] * len(box.children))
-    except RefusedError:
-        return False
-    return True
+def rows_of(shape: Sequence[int]) -> tuple[int, ...]:
+    """The strides of an array in rows, counted in elements."""
+    return tuple([math.prod(shape[axis + 1 :]) for axis in range(len(shape))])
 
 
-def _has_place(plan: Schedule, box: Box) -> bool:
-    """Whether the elements of a child can be found by its strides, which are known before a run."""
-    if len(box.outputs) != 1 or not sizes_known(box):
-        return False
-    return not isinstance(box, Constant) or all(stride % box.dtype.itemsize == 0 for stride in box.value.strides)
+def flat_text(offset: int, strides: Sequence[int], index: Sequence[str]) -> str:
+    """An offset and an index by its strides as one sum."""
+    terms = [one if stride == 1 else f"{stride} * {one}" for stride, one in zip(strides, index, strict=True)
+             if stride and one != "0"]  # fmt: skip
+    return " + ".join([*([str(offset)] if offset or not terms else []), *terms])
 
 
-def _joins(plan: Schedule, box: Box, members: Sequence[Box]) -> bool:
-    """Whether a box goes on with the loop of others: in their order, and reading of them only its own element."""
-    if not members:
-        return True
-    inside = set(members)
-    first = members[0]
-    same = box.shape == first.shape and plan.orders.get(box) == plan.orders.get(first) and len(members) < MOST
-    return same and not any(plan.bases[child] in inside and child not in inside for child in box.children)
+def is_rows(strides: Sequence[int], shape: Sequence[int]) -> bool:
+    """Whether elements lie row by row without gaps."""
+    pairs = zip(shape, strides, rows_of(shape), strict=True)
+    return all(size == 1 or stride == row for size, stride, row in pairs)
 
 
-def used_ufuncs(boxes: Iterable[Box]) -> set[np.ufunc]:
-    """The ufuncs that the expressions of boxes may call by name."""
-    named = {ufunc for box in boxes if (ufunc := ufunc_of(box)) is not None}
-    return named | {ufunc for box in boxes if (rule := RULES.of(box)) is not None for ufunc in rule.functions}
-
-
-# A kernel: one loop over arrays of one shape that computes several boxes of a NumPy plan, compiled by Numba.
-# Kernels of equal text are one function. A kernel knows sizes and strides; where its arrays are stands in a table.
-
-AddressOf = Callable[[Box, str, Array], str]
-"""The text of the address of an array that is not always at one place, for its box, its text and its layout."""
-
-
-class Operand(NamedTuple):
-    """An array of a kernel: the number of its pointer, the dtype, and how far apart elements are along each loop."""
-
-    number: int
-    dtype: np.dtype[Any]
-    strides: tuple[int, ...]
-
-
-@dataclass
-class Kernel:
-    """What grows while the lines of a kernel are written.
-
-    `fixed` are the names of arrays whose addresses the table holds, `given` the texts of what each call passes on: the
-    address of an array, or a number.
-    """
-
-    boxes: Sequence[Box]
-    shape: tuple[int, ...]
-    axes: tuple[int, ...]
-    fixed: list[str] = field(default_factory=list)
-    given: list[str] = field(default_factory=list)
-    types: list[str] = field(default_factory=list)
-    pointers: list[str] = field(default_factory=list)
-    numbers: dict[Any, int] = field(default_factory=dict)
-    read: dict[Box, Operand] = field(default_factory=dict)
-    written: dict[Box, Operand] = field(default_factory=dict)
-    texts: dict[Box, str] = field(default_factory=dict)
-    lines: list[tuple[int, str]] = field(default_factory=list)
-
-
-def kernel_of(writer: Writing, boxes: Sequence[Box], local: Collection[Box], address: AddressOf) -> Kernel:
-    """The kernel of boxes, of which the `local` ones need no memory."""
-    plan, first = writer.plan, boxes[0]
-    order = plan.orders.get(first) or tuple(range(first.ndim))
-    kernel = Kernel(boxes, shape_of(first), order)
-    inside = set(boxes)
-    for box in boxes:
-        for child in box.children:
-            if child not in inside and child not in kernel.read and child not in kernel.texts:
-                _read(writer, kernel, child, address)
-    for box in boxes:
-        if box not in local:
-            number = _pointer(kernel, id(plan.buffers[box]), writer.out(box), box)
-            kernel.written[box] = Operand(number, box.dtype, _strides(kernel, layout_of(plan, box)))
-    return kernel
-
-
-def _read(writer: Writing, kernel: Kernel, child: Box, address: AddressOf) -> None:
-    """Say where a child of the members is read."""
-    plan = writer.plan
-    if is_literal(child):
-        assert isinstance(child, Constant)
-        kernel.texts[child] = literal(child)
-        return
-    text = writer.texts[child]
-    if child.shape == () and child not in writer.numbers and not plan.is_fixed(child):
-        kernel.texts[child] = f"g{len(kernel.given)}"
-        kernel.given.append(f"number({text})")
-        kernel.types.append(number_name(child.dtype))
-        return
-    layout = layout_of(plan, child)
-    if plan.is_fixed(child) or child in writer.numbers:
-        in_buffer = child in plan.buffers
-        key: Any = id(plan.buffers[child]) if in_buffer else child
-        number = _pointer(kernel, key, writer.out(child) if in_buffer else text, child)
-    else:
-        number = len(kernel.pointers)
-        kernel.pointers.append(f"    p{number} = pointer(g{len(kernel.given)}, {in_memory(child.dtype)})")
-        kernel.given.append(address(child, text, layout))
-        kernel.types.append("int64")
-    kernel.read[child] = Operand(number, child.dtype, _strides(kernel, layout))
-
-
-def in_memory(dtype: np.dtype[Any]) -> str:
-    """The type of an element in memory, where Numba has a byte for what is true or false."""
-    return "uint8" if dtype.kind == "b" else number_name(dtype)
-
-
-def _pointer(kernel: Kernel, key: object, name: str, box: Box) -> int:
-    """The number of the pointer to an array at a fixed place: one for what lies in one buffer."""
-    known = key, box.dtype
-    if known not in kernel.numbers:
-        kernel.numbers[known] = len(kernel.pointers)
-        kernel.pointers.append(
-            f"    p{len(kernel.pointers)} = pointer(addresses[{len(kernel.fixed)}], {in_memory(box.dtype)})"
-        )
-        kernel.fixed.append(name)
-    return kernel.numbers[known]
-
-
-def layout_of(plan: Schedule, box: Box) -> Array:
-    """An array of no account with the strides of a value."""
-    views: list[Box] = []
-    while plan.kinds[box] == "view":
-        views.append(box)
-        box = box.children[0]
-    layout = box.value if isinstance(box, Constant) else empty(shape_of(box), box.dtype, plan.orders.get(box))
-    for view in reversed(views):
-        layout = np.asarray(view.fprop(layout))
-    return layout
-
-
-def _strides(kernel: Kernel, layout: Array) -> tuple[int, ...]:
-    """Elements from one to the next along the axes of the loops, 0 where the array is repeated."""
-    full = np.broadcast_to(layout, kernel.shape)
-    return tuple([full.strides[axis] // layout.itemsize for axis in kernel.axes])
-
-
-def text_of(kernel: Kernel) -> str:
-    """The source of the function, which names nothing of the plan."""
-    operands = [*kernel.read.values(), *kernel.written.values()]
-    sizes, strides = joined([kernel.shape[axis] for axis in kernel.axes], [one.strides for one in operands])
-    letters = LETTERS[: len(sizes)]
-    places = [flat_text(0, along, letters) for along in strides]
-    depths = [max([depth for depth, step in enumerate(along, 1) if step], default=0) for along in strides]
-    head = ["table", *[f"g{number}" for number in range(len(kernel.given))]]
-    lines = [f"def kernel({', '.join(head)}):", "    addresses = pointer(table, int64)", *kernel.pointers]
-    values = dict(kernel.texts) | {box: f"x{number}" for number, box in enumerate(kernel.read)}
-    for depth in range(len(sizes) + 1):
-        indent = "    " * (depth + 1)
-        for box, place, at in zip(kernel.read, places, depths, strict=False):
-            if at == depth:
-                element = f"p{kernel.read[box].number}[{place}]"
-                lines.append(f"{indent}{values[box]} = {f'{element} != 0' if box.dtype.kind == 'b' else element}")
-        if depth < len(sizes):
-            lines.append(f"{indent}for {letters[depth]} in range({steps(sizes[depth], depth + 1 == len(sizes))}):")
-    indent = "    " * (len(sizes) + 1)
-    lines += [f"{indent}{line}" for line in _body(kernel, values)]
-    for (box, one), place in zip(kernel.written.items(), places[len(kernel.read) :], strict=True):
-        value = f"uint8({values[box]})" if box.dtype.kind == "b" else values[box]
-        lines.append(f"{indent}p{one.number}[{place}] = {value}")
-    return "\n".join([*lines, "    return 0"]) + "\n"
-
-
-def _body(kernel: Kernel, values: dict[Box, str]) -> list[str]:
-    lines = []
-    for number, box in enumerate(kernel.boxes):
-        values[box] = f"v{number}"
-        lines.append(f"v{number} = {expression(box, [values[child] for child in box.children])}")
-    return lines
-
-
-def joined(sizes: Sequence[int], strides: Sequence[Sequence[int]]) -> tuple[list[int], list[list[int]]]:
+def joined(
+    sizes: Sequence[int], strides: Sequence[Sequence[int]], join: bool = True
+) -> tuple[list[int], list[list[int]]]:
     """The loops of which none could be one with the next, for all arrays; those over one element are left out."""
     kept: list[int] = []
     found: list[list[int]] = [[] for _ in strides]
     for axis, size in enumerate(sizes):
         if size == 1:
             continue
-        if kept and all(some[-1] == along[axis] * size for some, along in zip(found, strides, strict=True)):
+        if join and kept and all(some[-1] == along[axis] * size for some, along in zip(found, strides, strict=True)):
             kept[-1] *= size
             for some, along in zip(found, strides, strict=True):
                 some[-1] = along[axis]
@@ -267,6 +75,169 @@ def joined(sizes: Sequence[int], strides: Sequence[Sequence[int]]) -> tuple[list
         for some, along in zip(found, strides, strict=True):
             some.append(along[axis])
     return kept, found
+
+
+# A kernel: a function that computes several boxes of a plan. Kernels of equal text are one function: where its arrays
+# are, and the addresses of what it calls, stand in a table.
+
+
+FindAddress = Callable[[Box, str, Array], str]
+"""The text of an address: of the array of a box, from its text and its layout."""
+
+
+class Kernel:
+    """What grows while a kernel is written.
+
+    `table` are the addresses that the table holds: the names of arrays, or numbers. `given` are the texts of what each
+    call passes on, of these `types`; `lines` are those of the function, `checks` the boxes that refuse some values, by
+    the number that it returns. `local` are boxes that need no memory. `find` gives the text of the address of an array
+    that is not always at one place. The kernel that computes all of the plan has none: it is given the leaves
+    themselves, reads views in their arrays, and its variables have the names of boxes.
+    """
+
+    def __init__(self, writer: Writing, local: Collection[Box], find: FindAddress | None = None) -> None:
+        self.writer, self.plan, self.local, self.find = writer, writer.plan, local, find
+        self.table: list[str | int] = []
+        self.given: list[str] = []
+        self.types: list[str] = ["int64"]
+        self.lines: list[str] = []
+        self.checks: list[Box] = []
+        self.texts: dict[Box, str] = {}
+        self.boxes: list[Box] = []
+        self._pointers: dict[Any, str] = {}
+        self._heads: list[str] = []
+        self._arguments: dict[Box, str] = {}
+        self._count = 0
+
+    def text(self) -> str:
+        """The source of the function, which names nothing of the plan but boxes."""
+        head = ["table", *[f"g{number}" for number in range(len(self.given))]]
+        lines = [f"def kernel({', '.join(head)}):", "    addresses = pointer(table, int64)", *self._heads, *self.lines]
+        return "\n".join([*lines, "    return 0"]) + "\n"
+
+    def ufuncs(self) -> frozenset[np.ufunc]:
+        """The ufuncs that its expressions may call by name."""
+        named = {ufunc for box in self.boxes if (ufunc := ufunc_of(box)) is not None}
+        return frozenset(
+            named | {f for box in self.boxes if (rule := RULES.of(box)) is not None for f in rule.functions}
+        )
+
+    def name(self, letter: str) -> str:
+        """A variable that there is not yet."""
+        self._count += 1
+        return f"{letter}{self._count}"
+
+    def variable(self, box: Box) -> str:
+        """A variable for one number of the value."""
+        self.texts[box] = f"{self.writer.source.names[box]}_" if self.find is None else self.name("v")
+        return self.texts[box]
+
+    def number(self, box: Box) -> str | None:
+        """The text of a value that is one number, repeated or not, and no array: None for the others."""
+        plan = self.plan
+        while plan.kinds[box] == "view":
+            box = box.children[0]
+        if isinstance(box, Constant) and box.shape == ():
+            return literal(box)
+        if box.shape or plan.is_fixed(box) or box in self.writer.numbers:
+            return None
+        if box not in self.texts:
+            text = self.writer.texts[box]
+            self.texts[box] = self._argument(
+                text if self.find is None else f"number({text})", number_name(box.dtype, box)
+            )
+        return self.texts[box]
+
+    def keep(self, box: Box, names: Sequence[str]) -> None:
+        """Store a number in arrays without axes of these names."""
+        for name in names:
+            kind = in_memory(box.dtype)
+            value = f"uint8({self.texts[box]})" if box.dtype.kind == "b" else self.texts[box]
+            self.lines.append(f"    pointer({self.entry(name)}, {kind})[0] = {value}")
+
+    def read(self, box: Box, index: Sequence[str]) -> str:
+        """The text of an element of a value."""
+        number = self.number(box)
+        return number or self.element(box, flat_text(0, strides_of(layout_of(self.plan, box)), index))
+
+    def element(self, box: Box, place: str) -> str:
+        """The text of the number at a place in memory; what is true or false is a byte there."""
+        text = f"{self.pointer(box)}[{place}]"
+        return f"({text} != 0)" if box.dtype.kind == "b" else text
+
+    def store(self, box: Box, place: str, value: str) -> str:
+        """The line that writes a number of the value to its place in memory."""
+        return f"{self.pointer(box)}[{place}] = {f'uint8({value})' if box.dtype.kind == 'b' else value}"
+
+    def pointer(self, box: Box) -> str:
+        """The name of the pointer to the first element of a value: one for what lies in one buffer."""
+        key = (id(self.plan.buffers[box]) if box in self.plan.buffers else box), box.dtype
+        if key not in self._pointers:
+            name = self._pointers[key] = f"p{len(self._pointers)}"
+            self._heads.append(f"    {name} = pointer({self.address(box)}, {in_memory(box.dtype)})")
+        return self._pointers[key]
+
+    def address(self, box: Box) -> str:
+        """The text of the address of the first element of a value."""
+        plan, texts = self.plan, self.writer.texts
+        if box in plan.buffers:
+            return self.entry(self.writer.out(box))
+        if plan.is_fixed(box) or box in self.writer.numbers:
+            return self.entry(texts[box])
+        if self.find is None:
+            base = plan.bases[box]
+            if base not in self._arguments:
+                self._arguments[base] = self._argument(texts[base], f"{number_name(base.dtype, base)}[{base.ndim}]")
+            offset = offset_of(plan, box)
+            return f"int64({self._arguments[base]}.ctypes.data){f' + {offset}' if offset else ''}"
+        return self._argument(self.find(box, texts[box], layout_of(plan, box)), "int64")
+
+    def entry(self, held: str | int) -> str:
+        """The text of an address that stands in the table."""
+        if held not in self.table:
+            self.table.append(held)
+        return f"addresses[{self.table.index(held)}]"
+
+    def _argument(self, text: str, kind: str) -> str:
+        self.given.append(text)
+        self.types.append(kind)
+        return f"g{len(self.given) - 1}"
+
+
+def in_memory(dtype: np.dtype[Any]) -> str:
+    """The type of an element in memory, where Numba has a byte for what is true or false."""
+    return "uint8" if dtype.kind == "b" else number_name(dtype)
+
+
+def layout_of(plan: Schedule, box: Box) -> Array:
+    """An array of no account with the strides of a value."""
+    return _layouts(plan, box)[1]
+
+
+def offset_of(plan: Schedule, box: Box) -> int:
+    """How many bytes the first element of a view is from that of the array that it views."""
+    base, view = _layouts(plan, box)
+    if not np.may_share_memory(base, view):
+        raise RefusedError("is no view of its child", box)  # its offset would lead into foreign memory
+    return address_of(view) - address_of(base)
+
+
+def _layouts(plan: Schedule, box: Box) -> tuple[Array, Array]:
+    """Arrays of no account that lie in memory as a value does, and as what it is a view of."""
+    views: list[Box] = []
+    while plan.kinds[box] == "view":
+        views.append(box)
+        box = box.children[0]
+    base = box.value if isinstance(box, Constant) else empty(shape_of(box), box.dtype, plan.orders.get(box))
+    layout = base
+    for view in reversed(views):
+        layout = np.asarray(view.fprop(layout))
+    return base, layout
+
+
+def strides_of(layout: Array) -> tuple[int, ...]:
+    """How far apart elements are along each axis, counted in elements."""
+    return tuple([stride // layout.itemsize for stride in layout.strides])
 
 
 def address_of(a: Array) -> int:
@@ -300,16 +271,11 @@ def _like(shape: tuple[int, ...], dtype: np.dtype[Any], strides: tuple[int, ...]
     return np.ndarray(shape, dtype, np.empty(high - low + dtype.itemsize, np.uint8), -low, strides)
 
 
-def addresses(names: Sequence[str], memory: Memory) -> Array:
-    """The table of a kernel: where its arrays begin."""
-    return np.array([address_of(memory[name]) for name in names], np.int64)
+def addresses(table: Sequence[str | int], memory: Memory) -> Array:
+    """The table of a kernel: where its arrays begin, and what it calls."""
+    return np.array([held if isinstance(held, int) else address_of(memory[held]) for held in table], np.int64)
 
 
 def number(value: Any) -> Any:
     """A number as Python has it."""
     return np.asarray(value).item()
-
-
-def signature_of(kernel: Kernel) -> tuple[str, ...]:
-    """The types of the arguments, by name."""
-    return ("int64", *kernel.types)

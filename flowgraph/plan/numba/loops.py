@@ -1,22 +1,27 @@
-"""Loop fusion: elementwise boxes of one shape that read each other share a loop."""
+"""Loops over elements: what is computed element by element over arrays of one shape, and their sums, in one loop."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from typing import NamedTuple
 
-from flowgraph.box import Box, Constant, Leaf
+import numpy as np
+
+from flowgraph.box import Array, Box, Constant, Leaf
 from flowgraph.boxes.engine.passing_on import Barrier
 from flowgraph.boxes.indexing.index import Index, IndexAdd
-from flowgraph.boxes.linear_algebra.products import AddMatMul, MatMul
+from flowgraph.boxes.linear_algebra.products import MatMul
 from flowgraph.boxes.neural.label import MinusAt, OneHot, PlacesOf
-from flowgraph.graph import Graph
+from flowgraph.boxes.reduction.extremes import Max, Min
+from flowgraph.boxes.reduction.sums import Reduction, Sum
+from flowgraph.boxes.shape.reshaping import Reshape
 from flowgraph.plan.emitter import RefusedError
-from flowgraph.plan.numba.machine import cast, number_name
-from flowgraph.plan.numba.places import Place, element, flat_text, is_called, own_index, rows_of, squeezed
-from flowgraph.plan.numba.rules import CHECKS, RULES, Read, expression, guard, indexed_for
+from flowgraph.plan.numba.kernels import LETTERS, Kernel, flat_text, joined, layout_of, own_index, rows_of, strides_of
+from flowgraph.plan.numba.machine import cast, literal, number_name, steps
+from flowgraph.plan.numba.rules import CHECKS, RULES, Read, Rule, checked_child, expression, guard, indexed_for
 from flowgraph.plan.numpy.ufuncs import ufunc_of
 from flowgraph.plan.rebuild import elements, shape_of
+from flowgraph.plan.schedule import Schedule
 from flowgraph.shapes.indexing import ARRAY
 
 # Which elements of its children one element of a box reads, and what is made of them.
@@ -36,26 +41,15 @@ def _are_rows(places: Box) -> bool:
     return isinstance(places, PlacesOf) and not places.columns
 
 
-def element_lines(box: Box, read: Read, code: int) -> tuple[list[str], str]:
-    """Lines that go before, and the expression for the element of the box at its own index."""
-    index = own_index(box.shape)
+def is_indexed(box: Box) -> bool:
+    """Whether an element of the box is made of elements of its children at other indices."""
     rule = RULES.of(box)
-    if rule is not None and rule.indexed is not None:
-        return rule.indexed(box, read, index, code)
-    texts = [read(child, beside(child, index)) for child in box.children]
-    check = CHECKS.of(box)
-    return guard(box, texts[check.place], code) if check is not None else [], expression(box, texts)
-
-
-def beside(child: Box, index: Sequence[str]) -> list[str]:
-    """The index of the element of a child that is broadcast."""
-    last = list(index)[len(index) - child.ndim :]
-    return ["0" if size == 1 else one for size, one in zip(child.shape, last, strict=True)]
+    return rule is not None and rule.indexed is not None
 
 
 def product_index(box: Box, index: Sequence[str], between: str) -> tuple[list[str], list[str]]:
     """The indices of the factors of one term of a matrix product, where `between` is that of the axis summed over."""
-    left, right = box.children
+    left, right = box.children[-2:]
     rest = list(index)
     column = [rest.pop()] if right.ndim > 1 else []
     row = [rest.pop()] if left.ndim > 1 else []
@@ -84,6 +78,19 @@ def _outer_product(box: MatMul, read: Read, index: Sequence[str], code: int) -> 
 )
 def _picked(box: Index, read: Read, index: Sequence[str], code: int) -> tuple[list[str], str]:
     return [], read(box.children[0], [read(box.children[1], index)])
+
+
+@indexed_for(Index, when=lambda box: box.shape == () and ARRAY not in box.index)
+def _single(box: Index, read: Read, index: Sequence[str], code: int) -> tuple[list[str], str]:
+    (a,) = box.children
+    places = [place for place in box.index if place is not Ellipsis]
+    return [], read(a, [str(place % size) for place, size in zip(places, shape_of(a), strict=True)])
+
+
+@indexed_for(Reshape, Barrier, when=lambda box: box.shape == ())
+@indexed_for(IndexAdd, when=lambda box: box.shape == () and ARRAY not in box.index)
+def _only(box: Box, read: Read, index: Sequence[str], code: int) -> tuple[list[str], str]:
+    return [], read(box.children[0], ["0"] * box.children[0].ndim)
 
 
 @indexed_for(PlacesOf, when=lambda box: box.children[0].ndim <= 1 and not box.columns)
@@ -115,147 +122,270 @@ def exact(box: Box, text: str) -> str:
     return f"{number_name(box.dtype, box)}({text})" if box.dtype.kind in "iu" else text
 
 
-# Loop fusion: elementwise boxes of one shape that read each other share a loop.
+# Sums, maxima and minima: what changes nothing, and how one more element comes to the others.
 
 
-@dataclass
-class Loop:
-    """Boxes computed in loops over the same sizes; `role` is "loop", or "block" for one box with loops of its own."""
-
-    role: str
-    sizes: tuple[int, ...]
-    boxes: list[Box] = field(default_factory=list)
+def _zero(box: Sum) -> str:
+    return literal(Constant(np.zeros((), box.dtype)))
 
 
-@dataclass
-class Loops:
-    """The loops of a graph in their order, the loop of each box, and the boxes whose values are kept in arrays."""
-
-    places: Mapping[Box, Place]
-    listed: list[Loop] = field(default_factory=list)
-    of: dict[Box, int] = field(default_factory=dict)
-    stored: set[Box] = field(default_factory=set)
-    last: dict[Box, int] = field(default_factory=dict)
-    roles: dict[Box, str] = field(default_factory=dict)
-    behind: dict[Box, int] = field(default_factory=dict)
-    """The first loop that may read a view through a barrier."""
+def _plus(box: Sum, total: str, value: str) -> str:
+    return f"plus({total}, {value})" if box.dtype.kind == "f" else f"{number_name(box.dtype, box)}({total} + {value})"
 
 
-def find_loops(graph: Graph, places: Mapping[Box, Place], kept: Collection[Box]) -> Loops:
-    """Each box joins the first loop over its sizes in which what it reads is known, or opens one at the end.
+def _lowest(box: Max) -> str:
+    if box.dtype.kind in "fb":
+        return "False" if box.dtype.kind == "b" else f"{number_name(box.dtype, box)}(-inf)"
+    return f"{number_name(box.dtype, box)}({np.iinfo(box.dtype).min})"
 
-    What only one later loop reads, element by element, is then computed there, without an array between.
+
+def _highest(box: Min) -> str:
+    if box.dtype.kind in "fb":
+        return "True" if box.dtype.kind == "b" else f"{number_name(box.dtype, box)}(inf)"
+    return f"{number_name(box.dtype, box)}({np.iinfo(box.dtype).max})"
+
+
+def _has_order(box: Box) -> bool:
+    return box.dtype.kind != "c"
+
+
+def _larger(box: Max, total: str, value: str) -> str:
+    return f"{'largest' if box.dtype.kind == 'f' else 'maximum'}({total}, {value})"
+
+
+def _smaller(box: Min, total: str, value: str) -> str:
+    return f"{'smallest' if box.dtype.kind == 'f' else 'minimum'}({total}, {value})"
+
+
+RULES.add([Sum], Rule("reduction", identity=_zero, combined=_plus))
+RULES.add([Max], Rule("reduction", identity=_lowest, combined=_larger, when=_has_order))
+RULES.add([Min], Rule("reduction", identity=_highest, combined=_smaller, when=_has_order))
+
+
+# One loop over arrays of one shape, and the sums, maxima and minima that are taken in it.
+
+
+class Along(NamedTuple):
+    """An array in a loop: how far apart in memory its elements are along each axis of the loop."""
+
+    box: Box
+    strides: Sequence[int]
+
+    @property
+    def depth(self) -> int:
+        """The innermost of the axes, counted from 1, along which another element comes; 0 if there is none."""
+        return max([depth for depth, step in enumerate(self.strides, 1) if step], default=0)
+
+    @property
+    def place(self) -> str:
+        """The place of the element in memory."""
+        return flat_text(0, self.strides, LETTERS[: len(self.strides)])
+
+    @property
+    def is_at_once(self) -> bool:
+        """Whether the loops come to each element of the array once, and stay there until they are done with it."""
+        return all(self.strides[: self.depth])
+
+
+def loop_shape(box: Box) -> tuple[int, ...]:
+    """Over which elements the loop of a box goes."""
+    return shape_of(box.children[0] if isinstance(box, Reduction) else box)
+
+
+def write_loop(kernel: Kernel, boxes: Sequence[Box]) -> None:
+    """Write the loop that computes boxes of one shape, and what is summed over some axes of it."""
+    plan, shape = kernel.plan, loop_shape(boxes[0])
+    kernel.boxes += boxes
+    plain, inside = not any(map(is_indexed, boxes)), set(boxes)
+    read = dict.fromkeys(
+        [child for box in boxes if not is_indexed(box) for child in box.children if child not in inside]
+    )
+    arrays = [child for child in read if kernel.number(child) is None]
+    written = [box for box in boxes if box.shape and box not in kernel.local]
+    full = [np.broadcast_to(layout_of(plan, box), shape) for box in arrays]
+    full += [_over(box, layout_of(plan, box), shape) for box in written]
+    axes = _axes(plan, boxes[0], full) if plain else range(len(shape))
+    strides = [[strides_of(one)[axis] for axis in axes] for one in full]
+    sizes, strides = joined([shape[axis] for axis in axes], strides, plain)
+    along = [Along(*pair) for pair in zip([*arrays, *written], strides, strict=True)]
+    sums = [Along(box, ()) for box in boxes if isinstance(box, Reduction) and not box.shape]
+    _Loop(kernel, sizes, along[: len(arrays)], [*along[len(arrays) :], *sums]).write(boxes)
+
+
+def _over(box: Box, layout: Array, shape: tuple[int, ...]) -> Array:
+    """The array of a box; that of a sum is repeated along the axes that are summed over."""
+    if isinstance(box, Reduction) and not box.keepdims:
+        layout = np.expand_dims(layout, box.axes(len(shape)))
+    return np.broadcast_to(layout, shape)
+
+
+def _axes(plan: Schedule, first: Box, full: Sequence[Array]) -> Sequence[int]:
+    """The axes from the outermost loop to the innermost, in the order in which the elements lie in memory."""
+    if isinstance(first, Reduction) and full:
+        return sorted(range(full[0].ndim), key=lambda axis: (-abs(full[0].strides[axis]), axis))
+    return plan.orders.get(first) or range(len(loop_shape(first)))
+
+
+class _Loop:
+    """The lines of one loop: what is read, and set, before each of its axes, what is computed inside, and stored."""
+
+    def __init__(self, kernel: Kernel, sizes: Sequence[int], arrays: Sequence[Along], written: Sequence[Along]) -> None:
+        self.kernel, self.sizes, self.arrays = kernel, sizes, arrays
+        self.places = {one.box: one for one in written}
+        self.sums = [one for one in written if isinstance(one.box, Reduction)]
+        self.values: dict[Box, str] = {}
+
+    def line(self, depth: int, text: str) -> None:
+        """A line inside of so many axes."""
+        self.kernel.lines.append(f"{'    ' * (depth + 1)}{text}")
+
+    def write(self, boxes: Sequence[Box]) -> None:
+        """The lines."""
+        inside = len(self.sizes)
+        for one in self.sums:
+            if not one.is_at_once:
+                self.line(0, f"for z in range({elements(one.box)}):")
+                self.line(1, self.kernel.store(one.box, "z", _identity(one.box)))
+        for depth in range(inside + 1):
+            self._begin(depth)
+            if depth < inside:
+                self.line(depth, f"for {LETTERS[depth]} in range({steps(self.sizes[depth], depth + 1 == inside)}):")
+        for box in boxes:
+            self._sum(box) if isinstance(box, Reduction) else self._element(box)
+        for depth in range(inside, -1, -1):
+            self._end(depth)
+
+    def _begin(self, depth: int) -> None:
+        """What is read, and set, before the loop over one more axis."""
+        for one in self.arrays:
+            if one.depth == depth:
+                self.values[one.box] = self.kernel.name("x")
+                self.line(depth, f"{self.values[one.box]} = {self.kernel.element(one.box, one.place)}")
+        for one in self.sums:
+            if one.depth == depth and self._has_total(one):
+                self.line(depth, f"{self.kernel.variable(one.box)} = {_identity(one.box)}")
+
+    def _end(self, depth: int) -> None:
+        """What is stored after it."""
+        for one in self.sums:
+            if one.depth == depth and one.box.shape and self._has_total(one):
+                total = self.kernel.texts[one.box]
+                added = total if one.is_at_once else _combined(one.box, self._there(one), total)
+                self.line(depth, self.kernel.store(one.box, one.place, added))
+
+    def _has_total(self, one: Along) -> bool:
+        """Whether a sum is taken in a variable, and not in memory: the innermost axes are summed over."""
+        return one.is_at_once or one.depth < len(self.sizes)
+
+    def _there(self, one: Along) -> str:
+        return self.kernel.element(one.box, one.place)
+
+    def _read(self, child: Box, index: Sequence[str] = ()) -> str:
+        return self.values.get(child) or self.kernel.number(child) or self.kernel.read(child, index)
+
+    def _sum(self, box: Reduction) -> None:
+        (child,) = box.children
+        one, value = self.places[box], cast(self._read(child), child.dtype, box.dtype)
+        if self._has_total(one):
+            total = self.kernel.texts[box]
+            self.line(len(self.sizes), f"{total} = {_combined(box, total, value)}")
+        else:
+            added = _combined(box, self._there(one), value)
+            self.line(len(self.sizes), self.kernel.store(box, one.place, added))
+
+    def _element(self, box: Box) -> None:
+        kernel, rule, check, code = self.kernel, RULES.of(box), CHECKS.of(box), 0
+        if check is not None:
+            kernel.checks.append(box)
+            code = len(kernel.checks)
+        before: list[str] = []
+        if rule is not None and rule.indexed is not None:
+            before, value = rule.indexed(box, self._read, own_index(box.shape), code)
+        else:
+            texts = [self._read(child) for child in box.children]
+            before = guard(box, texts[check.place], code) if check is not None else []
+            value = expression(box, texts)
+        self.values[box] = kernel.variable(box)
+        for text in [*before, f"{self.values[box]} = {value}"]:
+            self.line(len(self.sizes), text)
+        if box in self.places:
+            self.line(len(self.sizes), kernel.store(box, self.places[box].place, self.values[box]))
+
+
+def _identity(box: Box) -> str:
+    """What changes nothing."""
+    rule = RULES.of(box)
+    assert rule is not None
+    assert rule.identity is not None
+    return rule.identity(box)
+
+
+def _combined(box: Box, total: str, value: str) -> str:
+    rule = RULES.of(box)
+    assert rule is not None
+    assert rule.combined is not None
+    return rule.combined(box, total, value)
+
+
+# Loop fusion in a plan that is one kernel: boxes of one shape that read each other share a loop.
+
+
+def find_loops(plan: Schedule) -> list[list[Box]]:
+    """The boxes that are computed, in the order in which they are, those of one loop together.
+
+    Each box joins the first loop over its shape in which what it reads is known, or opens one at the end; a block has
+    loops of its own. What only one later loop reads, element by element, is then computed there, without an array
+    between.
     """
-    loops = Loops(places, stored=set(kept))
-    reads: dict[Box, dict[Box, bool]] = {}
-    for box in graph.boxes:
-        if isinstance(box, Leaf) or (places[box].base is not box and not isinstance(box, AddMatMul)):
-            _view(loops, box)
+    shapes: list[tuple[int, ...] | None] = []
+    at: dict[Box, int] = {}
+    behind: dict[Box, int] = {}
+    for box in plan.graph.boxes:
+        if isinstance(box, Leaf):
             continue
-        role = role_of(box)
-        role = loops.roles[box] = "block" if role == "element" and is_called(box, places) else role
-        sizes = squeezed(shape_of(box.children[0] if role == "reduction" else box))
-        first, reads[box] = _ready(loops, box, role, sizes)
-        loops.of[box] = _open(loops, role, sizes, first)
-    _sink(loops, reads)
-    for box, read in reads.items():
-        _store(loops, box, read)
-    return loops
+        first = max([behind[child] for child in box.children if child in behind], default=0)
+        if plan.kinds[box] == "view" or isinstance(box, Barrier):
+            late = [at[plan.bases[child]] for child in box.children[1:] if plan.bases[child] in at]
+            behind[box] = max([first, *(late if isinstance(box, Barrier) else ())])
+            if plan.kinds[box] == "view":
+                continue
+        shape = None if role_of(box) == "block" else loop_shape(box)
+        for child in box.children:
+            base = plan.bases[child]
+            if base in at:
+                first = max(first, at[base] + (not _reads_own(plan, box, child, shape)))
+        free = [place for place in range(first, len(shapes)) if shapes[place] == shape and shape is not None]
+        at[box] = free[0] if free else len(shapes)
+        shapes += [] if free else [shape]
+    _sink(plan, at, shapes)
+    loops: list[list[Box]] = [[] for _ in shapes]
+    for box in at:
+        loops[at[box]].append(box)
+    return [loop for loop in loops if loop]
 
 
-def _view(loops: Loops, box: Box) -> None:
-    """Note of a view which loop may be the first to read it: a barrier is behind the loops of what it waits for."""
-    behind = [loops.behind[child] for child in box.children if child in loops.behind]
-    if isinstance(box, Barrier):
-        bases = [loops.places[child].base for child in box.children[1:]]
-        behind += [loops.of[base] for base in bases if base in loops.of]
-    if behind:
-        loops.behind[box] = max(behind)
-
-
-def _sink(loops: Loops, reads: Mapping[Box, Mapping[Box, bool]]) -> None:
-    """Move boxes to the loops that read them, the last box first, where no more arrays are needed for it."""
-    readers: dict[Box, list[Box]] = {}
-    for box, read in reads.items():
-        for base in read:
-            readers.setdefault(base, []).append(box)
-    for box in reversed(list(reads)):
-        at = {loops.of[reader] for reader in readers.get(box, ())}
-        if loops.roles[box] != "element" or box in loops.stored or len(at) != 1 or at == {loops.of[box]}:
-            continue
-        arrays = [base for base in reads[box] if base in loops.of and elements(base) > 1]
-        if len(arrays) < 2 and all(reads[reader][box] for reader in readers[box]):
-            loops.of[box] = at.pop()
-
-
-def _store(loops: Loops, box: Box, read: Mapping[Box, bool]) -> None:
-    """Enter a box into its loop, and note which of the boxes that it reads need arrays."""
-    at = loops.of[box]
-    loops.listed[at].boxes.append(box)
-    if elements(box) > 1 and loops.roles[box] != "element":
-        loops.stored.add(box)
-    for base, local in read.items():
-        loops.last[base] = max(loops.last.get(base, 0), at)
-        if base in loops.of and elements(base) > 1 and not (local and loops.of[base] == at):
-            loops.stored.add(base)
-
-
-def _ready(loops: Loops, box: Box, role: str, sizes: Sequence[int]) -> tuple[int, dict[Box, bool]]:
-    """The first loop in which the box can be computed, and what it reads: whether only element by element."""
-    first = 0
-    reads: dict[Box, bool] = {}
-
-    def read(child: Box, index: Sequence[str]) -> str:
-        nonlocal first
-        base = loops.places[child].base
-        local = role != "block" and is_local(loops, child, index, sizes)
-        reads[base] = reads.get(base, True) and local
-        first = max(first, loops.behind.get(child, 0))
-        if base in loops.of:
-            first = max(first, loops.of[base] + (not local))
-        return "_"
-
-    if role == "element":
-        element_lines(box, read, 0)
-    else:
-        for child in box.children[:1] if isinstance(box, IndexAdd) else box.children:
-            read(child, own_index(child.shape))
-    return first, reads
-
-
-def is_local(loops: Loops, child: Box, index: Sequence[str], sizes: Sequence[int]) -> bool:
-    """Whether the element that is read is the one that the same loop has just computed."""
-    return loops.roles.get(loops.places[child].base) == "element" and is_own(loops, child, index, sizes)
-
-
-def is_own(loops: Loops, child: Box, index: Sequence[str], sizes: Sequence[int]) -> bool:
-    """Whether loops over these sizes read of the array, each time, the element at their own index."""
-    place = loops.places[child]
-    base = place.base
-    if squeezed(shape_of(base)) != tuple(sizes):
+def _reads_own(plan: Schedule, box: Box, child: Box, shape: tuple[int, ...] | None) -> bool:
+    """Whether the box reads of a child what the same loop has just computed."""
+    if shape is None or child.shape != shape or plan.bases[child] is not child or isinstance(child, Reduction):
         return False
-    own = element(loops.places[base], shape_of(base), own_index(base.shape), _name)
-    return own == element(place, shape_of(child), index, _name)
+    if CHECKS.of(box) is not None and child is checked_child(box):  # which is looked at again, when it is refused
+        return False
+    return role_of(child) == "element" and not (isinstance(box, Index) and child is box.children[0])
 
 
-def _name(base: Box, flat: bool) -> str:
-    return "flat" if flat else "array"
-
-
-def _open(loops: Loops, role: str, sizes: tuple[int, ...], first: int) -> int:
-    if role != "block":
-        for at in range(first, len(loops.listed)):
-            if loops.listed[at].role == "loop" and loops.listed[at].sizes == sizes:
-                return at
-    loops.listed.append(Loop("block" if role == "block" else "loop", sizes))
-    return len(loops.listed) - 1
-
-
-def is_number(loops: Loops, base: Box) -> bool:
-    """Whether the value is a variable of the function, not an array."""
-    return base in loops.of and elements(base) == 1
-
-
-def is_literal(box: Box) -> bool:
-    """Whether the value is written where it is read."""
-    return isinstance(box, Constant) and box.shape == ()
+def _sink(plan: Schedule, at: dict[Box, int], shapes: Sequence[tuple[int, ...] | None]) -> None:
+    """Move boxes to the loops that read them, the last box first, where no more arrays are needed for it."""
+    readers: dict[Box, list[tuple[Box, Box]]] = {}
+    for box in at:
+        for child in box.children:
+            readers.setdefault(plan.bases[child], []).append((box, child))
+    kept = {plan.bases[box] for box in plan.graph.outputs}
+    for box in reversed(list(at)):
+        there = {at[reader] for reader, _ in readers.get(box, ())}
+        if role_of(box) != "element" or box in kept or len(there) != 1 or there == {at[box]}:
+            continue
+        (place,) = there
+        arrays = {plan.bases[child] for child in box.children} & at.keys()
+        own = shapes[place] == shapes[at[box]] and all(_reads_own(plan, *pair, shapes[place]) for pair in readers[box])
+        if own and sum(elements(one) > 1 for one in arrays) < 2:
+            at[box] = place

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-import importlib.util
+import importlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -65,17 +65,12 @@ def why_missing() -> str | None:
     return None
 
 
-def has_blas() -> bool:
-    """Whether Numba finds a BLAS, which it takes from SciPy."""
-    return importlib.util.find_spec("scipy") is not None
-
-
-def type_of(box: Box) -> Any:
-    """The type that Numba has for a value: of a number, or of an array in rows."""
+def type_of(name: str) -> Any:
+    """The type that Numba has for a number, or for an array in rows of so many axes: `float32`, `float32[2]`."""
     numba: Any = importlib.import_module("numba")
-    number_name(box.dtype, box)
-    scalar = numba.from_dtype(box.dtype)
-    return numba.types.Array(scalar, box.ndim, "C") if box.ndim else scalar
+    number, _, axes = name.rstrip("]").partition("[")
+    scalar = numba.from_dtype(np.dtype(number))
+    return numba.types.Array(scalar, int(axes), "C", readonly=True) if axes else scalar
 
 
 @functools.cache
@@ -109,10 +104,7 @@ def instructions() -> dict[str, Any]:
 
         return total(total, total, total), write
 
-    def call_loop(context: Any, function: Any, data: Any, source: Any, target: Any, count: Any, size: Any) -> Any:
-        return types.int64(*[types.int64] * 6), _write_call
-
-    written = (pointer, plus, plus_product, call_loop)
+    written = (pointer, plus, plus_product)
     return {function.__name__: intrinsic(function) for function in written} | _for_vectors()
 
 
@@ -158,23 +150,6 @@ A loop over 8,192 rows of 32 numbers took 195 microseconds so, and 21 where it d
 def steps(size: int, innermost: bool) -> str:
     """The number of steps of a loop as it is written."""
     return f"hidden({size})" if innermost and size <= SHORT else str(size)
-
-
-def _write_call(context: Any, builder: Any, signature: Any, given: Sequence[Any]) -> Any:
-    """The call of a loop of a ufunc: pointers to its arrays, to their length and to the steps between elements."""
-    ir: Any = importlib.import_module("llvmlite.ir")
-    whole, byte = ir.IntType(64), ir.IntType(8).as_pointer()
-    function, data, source, target, count, size = given
-    arrays, counts, steps = (builder.alloca(kind, 2) for kind in (byte, whole, whole))
-    one = whole(1)
-    for place, values in ((arrays, (source, target)), (counts, (count, count)), (steps, (size, size))):
-        for number, value in enumerate(values):
-            stored = builder.inttoptr(value, byte) if place is arrays else value
-            builder.store(stored, builder.gep(place, [one]) if number else place)
-    kind = ir.FunctionType(ir.VoidType(), [byte.as_pointer(), whole.as_pointer(), whole.as_pointer(), byte])
-    loop = builder.inttoptr(function, kind.as_pointer())
-    builder.call(loop, [arrays, counts, steps, builder.inttoptr(data, byte)])
-    return whole(0)
 
 
 def refuse_dtypes(boxes: Sequence[Box]) -> None:

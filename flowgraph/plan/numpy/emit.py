@@ -101,7 +101,8 @@ def _array(buffer: Buffer, box: Box, memory: Memory, order: Order | None = None)
     """A buffer as the array that the value of a box is."""
     whole = buffer.whole
     if whole.spare_of is None:
-        return in_order(memory.array(buffer.start, box), shape_of(box), order)
+        array = memory.array(buffer.start, box)
+        return array if order is None else in_order(array, shape_of(box), order)
     new = flat_view([memory.new[parameter] for parameter in whole.spare_of])
     start = buffer.start // box.dtype.itemsize
     return new[start : start + elements(box)].reshape(box.shape)
@@ -186,7 +187,7 @@ def _bind_leaf(plan: Schedule, source: Source, box: Box) -> None:
     """Constants, and parameters that the plan updates, have names of their own."""
     name = source.names[box]
     if isinstance(box, Constant):
-        source.bind(name, lambda memory: box.value)
+        source.bind(name, lambda memory: memory.own(box).value)
     elif box in plan.updated:
         source.bind(name, lambda memory: memory.old[box])  # type: ignore[index]
     elif box in plan.flat.joined:

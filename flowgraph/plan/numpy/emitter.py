@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import ClassVar
 
 from flowgraph.box import Box
+from flowgraph.boxes.indexing.index import IndexAdd
 from flowgraph.boxes.shape.joining import Concatenate
 from flowgraph.graph import Graph
 from flowgraph.plan.arena import lay_out
@@ -19,7 +20,7 @@ from flowgraph.plan.numpy.emit import Source, Writer, emit
 from flowgraph.plan.numpy.lines import is_written
 from flowgraph.plan.numpy.windows import give_scratch
 from flowgraph.plan.passes.flat_parameters import flatten_parameters
-from flowgraph.plan.passes.simplify import simplify
+from flowgraph.plan.passes.simplify import has_all, simplify
 from flowgraph.plan.passes.sparse_rows import add_at_rows, keep_rows
 from flowgraph.plan.schedule import (
     Buffer,
@@ -40,6 +41,7 @@ class NumPyEmitter:
 
     name: ClassVar[str] = "numpy"
     standalone: ClassVar[bool] = False
+    shared: ClassVar[bool] = True  # of lines of NumPy: loops over memory know the strides of constants
     fused: FindKernels | None = None
 
     def why_missing(self) -> None:
@@ -55,7 +57,7 @@ class NumPyEmitter:
         graph = in_pieces(request.graph, request.given, request.leaves, request.threads)
         self._make_programs(graph, request)
         small = simplify(graph, without, len(parameters))
-        if "sparse_rows" not in without:
+        if "sparse_rows" not in without and has_all(small, (IndexAdd,)):
             small = keep_rows(small, "common" not in without)
         small, flat = (
             flatten_parameters(small, request.store) if "flat_parameters" not in without else (small, FlatParameters())

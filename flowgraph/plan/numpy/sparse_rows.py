@@ -31,7 +31,7 @@ class NewRows:
 
     def __init__(self, memory: Memory, parameter: Any, new: Array) -> None:
         self.store = memory.store
-        self.parameter, self.new = parameter, new
+        self.parameter, self.new = memory.own(parameter), new
         known = parameter in memory.new and memory.new[parameter].ctypes.data == new.ctypes.data
         self.differing = self.store.differing if known else None
         self.out = new.reshape(len(new), -1)

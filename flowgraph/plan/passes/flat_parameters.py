@@ -19,7 +19,7 @@ from flowgraph.plan.numpy.ufuncs import ufunc_of
 from flowgraph.plan.passes.shapes import inner_sums, terms_of
 from flowgraph.plan.rebuild import elements, is_scalar, of_nobody, on_children, rebuild, shape_of, sizes_known
 from flowgraph.plan.schedule import FlatParameters
-from flowgraph.plan.store import Store, bytes_of
+from flowgraph.plan.store import Layout, bytes_of
 
 # Isomorphic updates: matching expressions of the new values of adjacent parameters.
 
@@ -48,7 +48,7 @@ class Reading(NamedTuple):
     segments: dict[Members, list[Members]]
 
 
-def isomorphic_runs(store: Store, updated: Mapping[Parameter, Box], inside: set[Box]) -> list[Run]:
+def isomorphic_runs(store: Layout, updated: Mapping[Parameter, Box], inside: set[Box]) -> list[Run]:
     """The parameters of the store, in runs of adjacent ones whose new values are the same expression.
 
     A run is cut where a flat array would be too large; a parameter without elements is adjacent to anything and saves
@@ -176,7 +176,7 @@ Joined = dict[tuple[Parameter, ...], Box]
 """Adjacent parameters, and the box that is the flat array of their values."""
 
 
-def join_squares(graph: Graph, store: Store, joined: Joined) -> Graph:
+def join_squares(graph: Graph, store: Layout, joined: Joined) -> Graph:
     """The graph with one inner product for adjacent parameters; their flat arrays are noted in `joined`."""
     inner = inner_sums(graph, lambda one, reader: _is_sum(one) and _is_sum(reader))
     place = {p: number for number, p in enumerate(store.order)}
@@ -228,7 +228,7 @@ def _squared(box: Box) -> Parameter | None:
     return one if one is other and isinstance(one, Parameter) else None
 
 
-def _runs(parameters: Sequence[Parameter], store: Store) -> list[tuple[Parameter, ...]]:
+def _runs(parameters: Sequence[Parameter], store: Layout) -> list[tuple[Parameter, ...]]:
     """Adjacent parameters, two or more."""
     runs: list[list[Parameter]] = []
     for p in parameters:
@@ -242,7 +242,7 @@ def _runs(parameters: Sequence[Parameter], store: Store) -> list[tuple[Parameter
 # Multi-tensor fusion: small parameters with equal updates are updated at once, as one flat array.
 
 
-def flatten_parameters(graph: Graph, store: Store) -> tuple[Graph, FlatParameters]:
+def flatten_parameters(graph: Graph, store: Layout) -> tuple[Graph, FlatParameters]:
     """The graph in which boxes that do the same to adjacent parameters are one, and which boxes are flat parameters.
 
     The last outputs of the graph are the new values of the parameters of the store.
@@ -264,7 +264,7 @@ def flatten_parameters(graph: Graph, store: Store) -> tuple[Graph, FlatParameter
     return graph, FlatParameters({flat: run for run, flat in joined.items()}, new)
 
 
-def _groups(graph: Graph, store: Store, updated: Mapping[Parameter, Box]) -> dict[Run, Reading]:
+def _groups(graph: Graph, store: Layout, updated: Mapping[Parameter, Box]) -> dict[Run, Reading]:
     """Adjacent parameters with isomorphic new values, where one line for all saves time, and what matches in them."""
     inside = found_inside(graph, updated)
     kinds = Kinds()
@@ -293,7 +293,7 @@ def _groups(graph: Graph, store: Store, updated: Mapping[Parameter, Box]) -> dic
     }
 
 
-def _lines_saved(reading: Reading, store: Store, kinds: Mapping[Box, str]) -> int:
+def _lines_saved(reading: Reading, store: Layout, kinds: Mapping[Box, str]) -> int:
     """Lines that members share, less those that copy values into the flat array; none if a box is a member twice."""
     boxes = {box for members in reading.merged for box in members}
     if len(boxes) < sum(map(len, reading.merged)):
@@ -303,7 +303,9 @@ def _lines_saved(reading: Reading, store: Store, kinds: Mapping[Box, str]) -> in
     return sum(len(members) - 1 for members in reading.merged) - copied
 
 
-def _together(runs: Sequence[Run], store: Store, updated: Mapping[Parameter, Box], inside: set[Box]) -> list[list[Run]]:
+def _together(
+    runs: Sequence[Run], store: Layout, updated: Mapping[Parameter, Box], inside: set[Box]
+) -> list[list[Run]]:
     """Runs that follow one another, as weights and biases do, and end in the same step."""
     found: list[list[Run]] = []
     size = 0
@@ -351,7 +353,7 @@ class _Joining:
     def __init__(
         self,
         graph: Graph,
-        store: Store,
+        store: Layout,
         groups: Mapping[Run, Reading],
         joined: Joined,
     ) -> None:

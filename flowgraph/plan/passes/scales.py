@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from typing import NamedTuple
 
 from flowgraph.box import Box, Constant
@@ -50,24 +50,34 @@ def move_scales(graph: Graph, make: Builder, updated: int) -> Graph:
     A box through which a factor is moved must be read in scaled form only, or it would be computed twice. Where all
     gradients are scaled by the same number, as -lr scales them in a step, it ends at the seed of the backward pass.
     """
+    tried: set[Hashable] = set()
     for _ in range(_MOST_MOVES if updated else 0):
-        moved = _first_move(graph, make, updated)
+        moved = _first_move(graph, make, updated, tried)
         if moved is graph:
             break
         graph = moved
     return graph
 
 
-def _first_move(graph: Graph, make: Builder, updated: int) -> Graph:
-    """The graph after the first factor that it gains to move; the graph itself if there is none."""
+def _first_move(graph: Graph, make: Builder, updated: int, tried: set[Hashable]) -> Graph:
+    """The graph after the first factor that it gains to move; the graph itself if there is none.
+
+    `tried` holds the moves that gained nothing; one through the same boxes would gain nothing again.
+    """
     roots: dict[Box, list[Box]] = {}
     for box in _changes(graph, updated):
         if isinstance(box, Multiply) and _is_scaled(box):
             roots.setdefault(box.children[0], []).append(box)
+    work = _work(graph) if roots else 0
     for factor, products in list(roots.items())[:_MOST_FACTORS]:
-        moved = _Move(graph, factor, products, make).graph()
-        if moved is not graph and _work(moved) < _work(graph):
+        move = _Move(graph, factor, products, make)
+        through = factor, frozenset(move.roots), frozenset(move.region)
+        if through in tried:
+            continue
+        moved = move.graph()
+        if moved is not graph and _work(moved) < work:
             return moved
+        tried.add(through)
     return graph
 
 

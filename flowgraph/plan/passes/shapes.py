@@ -186,13 +186,16 @@ GATHERING: dict[type[Box], list[Any]] = {Sum: [factor_of_sum]}
 def share_copies(graph: Graph) -> Graph:
     """The graph in which an array that is turned is copied once, for all shapes in which it is read."""
     copied: dict[Box, Box] = {}
+    views: dict[tuple[Box, tuple[int, ...]], Box] = {}
 
     def rule(box: Box, children: tuple[Box, ...]) -> Box:
         same = on_children(box, children)
         if not isinstance(same, Reshape) or not _is_copied(same):
             return same
-        first = copied.setdefault(same.children[0], same)
-        return same if first.shape == same.shape else Reshape(first, to=shape_of(same))
+        first, shape = copied.setdefault(same.children[0], same), shape_of(same)
+        if first.shape == shape:
+            return first
+        return views.setdefault((first, shape), Reshape(first, to=shape))
 
     return rebuild(graph, rule)
 
@@ -253,8 +256,6 @@ def join_slices(graph: Graph, make: Builder) -> Graph:
 
     Gradients of parts of an array come as such sums: of the gates of a recurrent cell, of the steps of a sequence.
     """
-    if sum(isinstance(box, IndexAdd) for box in graph.boxes) < 2:
-        return graph
     inner = inner_sums(graph, _alike)
     new: dict[Box, Box] = {}
 

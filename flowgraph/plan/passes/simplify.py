@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from flowgraph.box import Box, Constant, Elementwise, registry
+from flowgraph.boxes.elementwise.arithmetic import Add, Multiply
 from flowgraph.boxes.elementwise.complex_numbers import Cast
+from flowgraph.boxes.indexing.index import IndexAdd
+from flowgraph.boxes.linear_algebra.products import MatMul
 from flowgraph.boxes.neural.pooling import MaxPool
-from flowgraph.boxes.shape.reshaping import BroadcastTo
+from flowgraph.boxes.reduction.extremes import Max
+from flowgraph.boxes.reduction.sums import Sum
+from flowgraph.boxes.shape.arrangement import Transpose
+from flowgraph.boxes.shape.reshaping import BroadcastTo, Reshape
 from flowgraph.graph import Graph
 from flowgraph.plan.numpy.ufuncs import ufunc_of
 from flowgraph.plan.passes import batch_one, products, rectified_pooling, scalars, shapes, transpose_layout
 from flowgraph.plan.passes.products import accumulate
 from flowgraph.plan.passes.scales import move_scales
 from flowgraph.plan.passes.shapes import join_slices, share_copies
-from flowgraph.plan.rebuild import Builder, elements, on_children, rebuild, sizes_known
+from flowgraph.plan.rebuild import LARGEST_READ, Builder, elements, on_children, rebuild, sizes_known
 
 PASSES = (
     "common",
@@ -39,41 +45,85 @@ PASSES = (
 )
 """What `fg.compile(..., without=[...])` can leave out."""
 
-_LARGEST_FOLDED = 4096
-"""Elements of a constant that is computed when the plan is made: a bound on memory, not on time."""
+
+class How(NamedTuple):
+    """How a graph is made smaller: without some passes; its last `updated` outputs are new values of parameters."""
+
+    without: frozenset[str]
+    updated: int
+
+    @property
+    def share(self) -> bool:
+        """Whether equal operations on equal children are one box."""
+        return "common" not in self.without
+
+
+class Pass(NamedTuple):
+    """A rewriting of a graph: from graph to graph, of the same outputs.
+
+    It is left out by its name in `without`, and where the graph has no boxes of one of the classes that it `needs`: its
+    patterns are made of them.
+    """
+
+    name: str
+    needs: tuple[type[Box], ...]
+    run: Callable[[Graph, How], Graph]
+
+
+ORDER: tuple[Pass, ...] = (
+    # First what needs sums and products as they were written: the rules of all boxes move factors between them.
+    # Σ_t x_t W = (Σ_t x_t) W, and sums of arrays that are zero but in a slice, which are joined end to end.
+    Pass("repeated", (Sum, MatMul), lambda graph, how: products.sum_before_product(graph, builder(how.without))),
+    Pass("slices", (IndexAdd, Add), lambda graph, how: join_slices(graph, builder(how.without))),
+    # Then the rules that look at one box and its children, and make a graph smaller whatever else there is: constants
+    # are folded, views of views are one view, signs and factors gather at the outside, where they meet others.
+    Pass("", (), lambda graph, how: reduce(graph, builder(how.without))),
+    # The slope of a rectifier over pooling is recognised by the factors that it has now, 0.5 or none.
+    Pass("pooling", (MaxPool,), lambda graph, how: reduce(graph, Builder(rectified_pooling.RULES, how.share))),
+    # Factors that have gathered go back to the smallest arrays, in one move each; what gathers them is left out now.
+    Pass("scales", (Multiply,), lambda graph, how: move_scales(graph, builder(how.without, True), how.updated)),
+    # Only now the ways of NumPy, which hide the algebra from the passes above. The layout comes before products with
+    # ones: it says whether sums go over rows or columns. Numbers of one example last: shapes do not change again.
+    Pass(
+        "transpose_layout",
+        (MatMul, Max),
+        lambda graph, how: transpose_layout.transpose_scores(graph, _late("transpose_layout", how)),
+    ),
+    Pass("products", (), lambda graph, how: reduce(graph, _late("products", how))),
+    Pass("batch_one", (), lambda graph, how: _numbers_of_one(graph, how)),
+    # At the end what counts how often a value is read: whatever comes later would change the count.
+    Pass("common", (Reshape, Transpose), lambda graph, how: share_copies(graph)),
+    Pass("accumulation", (Add, MatMul), lambda graph, how: accumulate(graph)),
+)
+"""The passes of `simplify`, each where it stands for the reason beside it.
+
+A back end adds its own behind them. Those of NumPy: the rows of tables, while their gradients are still sums and
+products; flat parameters, whose new values are compared as expressions; and last the new values that only change rows,
+which are no expressions any more.
+"""
 
 
 def simplify(graph: Graph, without: frozenset[str] = frozenset(), updated: int = 0) -> Graph:
-    """A graph of the same outputs with less to compute: each pass is from graph to graph.
+    """A graph of the same outputs with less to compute, by the passes in their order.
 
     The last `updated` outputs are new values of parameters.
     """
-    share = "common" not in without
-    # First what needs sums and products as they were written: the early rules move factors between them.
-    if "repeated" not in without:
-        graph = products.sum_before_product(graph, builder(without))
-    if "slices" not in without:
-        graph = join_slices(graph, builder(without))
-    # Then the rules that need no others and make a graph smaller, box by box: signs and factors gather at the outside.
-    graph = reduce(graph, builder(without))
-    # The slope of a rectifier over pooling is recognised by the factors that it has now, 0.5 or none.
-    if "pooling" not in without and any(isinstance(box, MaxPool) for box in graph.boxes):
-        graph = reduce(graph, Builder(rectified_pooling.RULES, share))
-    # Factors that have gathered go back to the smallest arrays, in one move each; what gathers them is left out now.
-    if "scales" not in without:
-        graph = move_scales(graph, builder(without, of_changes=True), updated)
-    # Only now the ways of NumPy, which hide the algebra from the passes above. Layout before products with ones: it
-    # says whether sums go over rows or columns. Numbers of one example last: shapes do not change again.
-    if "transpose_layout" not in without:
-        graph = transpose_layout.transpose_scores(graph, Builder(_late_rules("transpose_layout", _classes()), share))
-    if "products" not in without:
-        graph = reduce(graph, Builder(_late_rules("products", _classes()), share))
-    if "batch_one" not in without and any(map(batch_one.is_single, graph.boxes)):
-        graph = reduce(graph, Builder(_late_rules("batch_one", _classes()), share))
-    # At the end what counts how often a value is read.
-    if share:
-        graph = share_copies(graph)
-    return graph if "accumulation" in without else accumulate(graph)
+    how = How(without, updated)
+    for step in ORDER:
+        if step.name not in without and has_all(graph, step.needs):
+            graph = step.run(graph, how)
+    return graph
+
+
+def has_all(graph: Graph, classes: Iterable[type[Box]]) -> bool:
+    """Whether the graph has boxes of each of these classes."""
+    present = set(map(type, graph.boxes))
+    return all(cls in present or any(issubclass(one, cls) for one in present) for cls in classes)
+
+
+def _numbers_of_one(graph: Graph, how: How) -> Graph:
+    """The graph in which arrays of one element are numbers, if there are some."""
+    return reduce(graph, _late("batch_one", how)) if any(map(batch_one.is_single, graph.boxes)) else graph
 
 
 _LATE: dict[str, tuple[dict[type[Box], list[Any]], Any]] = {
@@ -82,6 +132,11 @@ _LATE: dict[str, tuple[dict[type[Box], list[Any]], Any]] = {
     "batch_one": (batch_one.RULES, batch_one.elementwise),
 }
 """Rules by class, and one more for all that works element by element."""
+
+
+def _late(name: str, how: How) -> Builder:
+    """The rules of one pass alone."""
+    return Builder(_late_rules(name, _classes()), how.share)
 
 
 @functools.lru_cache(16)
@@ -139,7 +194,7 @@ def folded(make: Builder, box: Box) -> Box | None:
             return None
     if isinstance(box, BroadcastTo):
         return None
-    if (ufunc_of(box) is None and not isinstance(box, Cast)) or not sizes_known(box) or elements(box) > _LARGEST_FOLDED:
+    if (ufunc_of(box) is None and not isinstance(box, Cast)) or not sizes_known(box) or elements(box) > LARGEST_READ:
         return None
     try:
         with np.errstate(all="raise"):
