@@ -27,7 +27,7 @@ KINDS = {
     "lost accumulation": r"\+=",
     "another activation": "another activation",
     "of the pre-activation": "pre-activation",
-    "another call": "(another call|latest fprop)",
+    "another call": "(another call|latest fprop|keeps what it found)",
     "gradient dropped": "incoming gradient is dropped",
     "gradient twice": "incoming gradient is applied twice",
 }
