@@ -317,8 +317,9 @@ def check(  # noqa: PLR0913  a keyword for each thing that a user may declare
       its parameters, an autograd.Function; recognised by its arguments or by itself, or named by `framework=`
     - `check(fprop, *inputs, bprop=bprop)`: is `bprop(grad, output, *inputs)` the gradient of `fprop(*inputs)`?
 
-    Float arrays and floats are differentiated, everything else is a setting that is varied too, and so are float
-    defaults (`slope=0.1`) that fprop and bprop have in common.
+    Float arrays and floats are differentiated, everything else is a setting that is varied too, and so are
+    defaults (`slope=0.1`, `mode="sum"`, `keep=True`) that fprop and bprop have in common. In place of a string those
+    are tried that the code compares with, and the members of `Literal` in its annotation.
 
     A failure is a number, a NaN or a shape that is silently wrong at the example or at inputs like it: of the same
     types and ranks, in which axes that are equal stay equal, none is empty, and every property of the example holds,

@@ -5,167 +5,23 @@ from __future__ import annotations
 import math
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
-from fractions import Fraction
-from itertools import combinations
 from typing import Any
 
 import numpy as np
 
-from flowgraph.checking.compare import Gradients, Ruling, Suspicion, Tally, ValueMismatch, ask, compare, judge
-from flowgraph.checking.examination import Examination
+from flowgraph.checking.compare import Ruling, Suspicion, Tally, ValueMismatch, ask, compare, judge
+from flowgraph.checking.diagnosis import Trial, diagnose
+from flowgraph.checking.edited_graphs import Graphs
+from flowgraph.checking.examination import Examination, Mismatch
 from flowgraph.checking.excuses import settle
 from flowgraph.checking.point import NARROW, Illegal, Point, coordinate, directions_for, generator, grads_for
 from flowgraph.checking.regimes import axis_groups
 from flowgraph.checking.report import EXAMPLE_ONLY, VERDICTS, Failure, Report, distinct, nothing
 from flowgraph.checking.reproduce import reproducing_code
 from flowgraph.checking.target import Array, Inputs
-
-MOST_DIAGNOSED = 64  # each costs a slope of its own
-
-
-def diagnose(point: Point, suspicion: Suspicion, child: int | None) -> str:
-    """The first explanation that turns the analytic gradient of `child` into the numeric one; "" if none does."""
-    if not isinstance(suspicion, ValueMismatch) or child is None or not 0 < point.size(child) <= MOST_DIAGNOSED:
-        return ""
-    rng = generator(0)
-    grad = rng.uniform(0.5, 1.5, point.value.shape) * rng.choice([-1.0, 1.0], point.value.shape)
-    gradients, _ = ask(point, grad)
-    if gradients is None:
-        return ""
-    g = gradients[point.active.index(child)]
-    numeric = numeric_gradient(point, grad, child)
-    if numeric is None:
-        return ""
-    analytic = np.zeros(numeric.shape) if g is None else np.asarray(g, dtype=float)
-    if _alike(analytic, numeric):
-        few = np.count_nonzero(suspicion.grad) < suspicion.grad.size
-        return "it is right for a dense incoming gradient and wrong for one with zeros" if few else ""
-    for words, candidate in _candidates(point, grad, gradients, analytic, numeric, child):
-        if candidate.shape == numeric.shape and _alike(candidate, numeric):
-            return words
-    return _by_place(point, analytic, numeric)
-
-
-def numeric_gradient(point: Point, grad: Array, child: int) -> Array | None:
-    """Every element by central differences."""
-    found = np.zeros(point.size(child))
-    for k in range(point.size(child)):
-        direction = coordinate(point, child, k)
-        slopes = point.slopes(direction, depth=6)
-        length = float(np.ravel(direction[child])[k])
-        if slopes is None or not length:
-            return None
-        found[k] = float((grad * slopes.value).sum()) / length
-    return found.reshape(np.shape(point.inputs[child]))
-
-
-def _alike(one: Array, other: Array) -> bool:
-    size = float(np.abs(other).max(initial=0.0))
-    return bool(size > 0 and np.all(np.isfinite(one)) and np.abs(one - other).max(initial=0.0) <= 1e-6 * size)
-
-
-def _candidates(
-    point: Point, grad: Array, gradients: Gradients, analytic: Array, numeric: Array, child: int
-) -> Iterator[tuple[str, Array]]:
-    """Gradients that are right if the mistake is the one that the words name, the likely ones first."""
-    yield "the sign is wrong", -analytic
-    if not np.any(analytic):
-        yield "the gradient is 0 or None although the output depends on this input", numeric
-    for words, factor in _factors(point, child).items():
-        yield f"a factor: it should be {words} times as large", factor * analytic
-        yield f"a factor: it should be -{words} times as large", -factor * analytic
-    if analytic.ndim == 2 and analytic.shape[0] == analytic.shape[1]:
-        yield "transposed", analytic.T
-    for i, other in zip(point.active, gradients, strict=True):
-        if i != child and other is not None:
-            name, its = point.runner.target.names[i], np.asarray(other, dtype=float)
-            yield f"children swapped: this is the gradient of {name}", its
-            yield f"children swapped: this is minus the gradient of {name}", -its
-    if point.projection is None and grad.size == analytic.size:
-        incoming = grad.reshape(analytic.shape)
-        yield "the incoming gradient is dropped", analytic * incoming
-        yield "the incoming gradient is applied twice", analytic / incoming
-    yield from _along_axes(analytic, numeric)
-    if point.projection is None and grad.size == analytic.size and len(point.active) == 1:
-        yield from _activations(point, grad.reshape(analytic.shape), analytic, numeric)
-    fraction = _small_fraction(analytic, numeric)
-    if fraction is not None:
-        yield f"a constant factor: it should be {fraction} times as large", float(fraction) * analytic
-
-
-def _small_fraction(analytic: Array, numeric: Array) -> Fraction | None:
-    """The factor between gradients of several numbers, if it is a quotient of small whole ones; of one, any fits."""
-    size = float((analytic * analytic).sum())
-    if not size or np.unique(numeric[numeric != 0]).size < 2:
-        return None
-    scale = float((analytic * numeric).sum()) / size
-    factor = Fraction(scale).limit_denominator(MOST_OF_FRACTION) if math.isfinite(scale) else Fraction(0)
-    exact = abs(float(factor) - scale) <= 1e-6 * abs(scale) and 0 < abs(factor.numerator) <= MOST_OF_FRACTION
-    return factor if exact else None
-
-
-def _factors(point: Point, child: int) -> dict[str, float]:
-    shape = np.shape(point.inputs[child])
-    sizes = {"the number of elements": int(np.prod(shape)), "the number of outputs": point.value.size}
-    sizes |= {f"the size of axis {k}" + (" (the batch size?)" if k == 0 else ""): n for k, n in enumerate(shape)}
-    found = {"2": 2.0, "1/2": 0.5}
-    for words, n in sizes.items():
-        found |= {f"{words} ({n})": float(n), f"1 / {words} ({n})": 1 / n} if n > 1 else {}
-    return found
-
-
-def _along_axes(analytic: Array, numeric: Array) -> Iterator[tuple[str, Array]]:
-    axes = range(analytic.ndim)
-    for chosen in (*combinations(axes, 1), *combinations(axes, 2)):
-        total = analytic.sum(axis=chosen, keepdims=True)
-        yield f"a sum over axis {', '.join(map(str, chosen))} is missing", np.broadcast_to(total, numeric.shape)
-    for axis in axes:
-        yield f"reversed along axis {axis}", np.flip(analytic, axis)
-        steps = np.flip(np.diff(analytic, axis=axis, prepend=0), axis)
-        yield f"accumulated from the wrong end of axis {axis}", np.flip(np.cumsum(steps, axis=axis), axis)
-
-
-FORMULAS: dict[str, Callable[[Array], Array]] = {
-    "1 - v²": lambda v: 1 - v * v,
-    "v (1 - v)": lambda v: v * (1 - v),
-    "exp(v)": np.exp,
-    "cos(v)": np.cos,
-    "sin(v)": np.sin,
-    "1 / v": lambda v: 1 / v,
-    "v > 0": lambda v: 1.0 * (v > 0),
-    "the value": lambda v: v,
-    "1": np.ones_like,
-    "1 / (1 + v²)": lambda v: 1 / (1 + v * v),
-}
-
-
-def _activations(point: Point, incoming: Array, analytic: Array, numeric: Array) -> Iterator[tuple[str, Array]]:
-    """Elementwise boxes: names the formula that bprop has used in place of the right one."""
-    x = np.asarray(point.inputs[point.active[0]], dtype=float)
-    places = {"output": point.value.reshape(analytic.shape), "input": x}
-    formulas = {f"{words} of the {where}": rule(v) for where, v in places.items() for words, rule in FORMULAS.items()}
-    needed = next((words for words, v in formulas.items() if _alike(v, numeric / incoming)), None)
-    for words, value in formulas.items():
-        if _alike(value, analytic / incoming):
-            tail = f"; it should be {needed}" if needed else ""
-            yield f"the derivative of another activation: it is {words}{tail}", numeric
-
-
-def _by_place(point: Point, analytic: Array, numeric: Array) -> str:
-    """Wrong in some elements only: repeated indices, or one part of the array."""
-    off = np.abs(analytic - numeric) > 1e-6 * np.abs(numeric).max(initial=0.0)
-    for i, x in enumerate(point.inputs):
-        if i not in point.active and isinstance(x, np.ndarray) and x.dtype.kind in "iu" and x.size:
-            values, counts = np.unique(x, return_counts=True)
-            rows = set(np.nonzero(off)[0].tolist()) if off.ndim else set()
-            if np.any(counts > 1) and rows <= {int(v) % max(1, analytic.shape[0]) for v in values[counts > 1]}:
-                return f"= instead of += at repeated indices of {point.runner.target.names[i]} (np.add.at)"
-    if off.ndim and 0 < off.sum() < off.size:
-        return f"only {int(off.sum())} of {off.size} elements are wrong: a branch, a mask or an index"
-    return ""
-
 
 LEAST_VISITED = 10  # test cases: where the time ended before, the example alone is what is known to be right
 MOST_DESCRIBED = 6  # what a screen holds
@@ -174,7 +30,6 @@ BLIND = (
     "few correct digits; let it compute in the type of its inputs"
 )
 COUNTED = ("weak", "comparisons", "undecided", "kinks", "regimes", "evaluations", "bprop_calls", "seconds")
-MOST_OF_FRACTION = 16  # its numerator and denominator: larger ones come near to any number
 TRIES = 40  # attempts at smaller inputs, which the seconds for explaining bound too
 CLEAR = 1e3  # times the tolerance
 OF_ESCALATION = 500  # calls of fprop
@@ -273,9 +128,8 @@ def describe(examination: Examination, ruling: Ruling) -> Failure:
         found = _worst_element(examination, point, suspicion.grad, child)
         if found is not None:
             child, index, analytic, numeric, error = found
-        # where it was found there are more elements, all of which a diagnosis must explain
-        whole = suspicion if ruling.suspicion.point.size(child or 0) > MOST_DIAGNOSED else ruling.suspicion
-        diagnosis = "" if examination.late() else diagnose(whole.point, whole, child)
+    if suspicion.kind in ("value", "shape") and child is not None:
+        diagnosis = diagnose(_trials(examination, ruling.suspicion, child), examination.late)
     message = ruling.note or suspicion.note or "the gradient is wrong"
     code = reproducing_code(target, point, suspicion, child, index)
     return Failure(
@@ -293,6 +147,22 @@ def describe(examination: Examination, ruling: Ruling) -> Failure:
         examination.beyond(ruling.suspicion.point),
         ruling.oracle,
     )
+
+
+def _trials(examination: Examination, suspicion: Suspicion, child: int) -> Iterator[Trial]:
+    """Every test case at which the gradient by an input is wrong, with the incoming gradients that show it."""
+    found = Mismatch(suspicion.point.inputs, suspicion.grad, getattr(suspicion, "direction", None))
+    by_inputs: dict[int, list[Mismatch]] = {}
+    for one in (found, *examination.mismatches.get(child, ())):
+        by_inputs.setdefault(id(one.inputs), []).append(one)
+    graphs = Graphs(examination.target)
+    for shown in by_inputs.values():
+        inputs = shown[0].inputs
+        first = examination.first_of(inputs)
+        pairs = [(one.grad, one.direction) for one in shown if one.grad is not None]
+        with suppress(Illegal):
+            point = Point.at(examination.runner, inputs, suspicion.point.regime, suspicion.point.active)
+            yield Trial(point, child, pairs, None if first is inputs else first, graphs)
 
 
 def _worst_element(

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal, NamedTuple, get_args, get_origin
 
 import numpy as np
 
@@ -32,7 +32,7 @@ from flowgraph.checking.example_contract import (
     Notes,
 )
 from flowgraph.checking.excuses import settle
-from flowgraph.checking.point import Illegal, OutOfTime, Point, Runner, directions_for, generator, grads_for
+from flowgraph.checking.point import Direction, Illegal, OutOfTime, Point, Runner, directions_for, generator, grads_for
 from flowgraph.checking.properties import Property, equal_inputs, keeps, properties_of, structure_of
 from flowgraph.checking.regimes import Source
 from flowgraph.checking.roughness import overflows_on_the_way
@@ -44,6 +44,15 @@ DIRECTIONS = 64  # calls of fprop, for one of which there must be time: eight st
 MOST_SETTLED = 150  # suspicions: at 400 calls each they take the whole budget
 MOST_OF_ONE_POINT = 4  # suspicions: what one of the clearest does not show, the others seldom do
 CALLS_OF_VISIT = 40  # that one regime needs
+SURE = 1e3  # tolerances: a mismatch as large, away from kinks, is seldom explained away
+
+
+class Mismatch(NamedTuple):
+    """What a diagnosis has to explain: inputs, and an incoming gradient and a direction that show the mistake."""
+
+    inputs: Inputs
+    grad: Array | None
+    direction: Direction | None
 
 
 @dataclass
@@ -65,6 +74,8 @@ class Examination:
     notes: Notes = field(default_factory=Notes)
     skipped: Counter[str] = field(default_factory=Counter)  # regimes that are not legal, by reason
     excused: Counter[str] = field(default_factory=Counter)  # how often each excuse explained a mismatch
+    mismatches: dict[int, list[Mismatch]] = field(default_factory=dict)  # clear ones, by input
+    first: dict[Any, Inputs] = field(default_factory=dict)  # inputs by their shapes: those of the first call
     settled: int = 0  # suspicions
     inner: Examination | None = None  # of the bprop as an operation of its own
     deadline: float = float("inf")  # for making what was found small and explaining it
@@ -99,7 +110,8 @@ class Examination:
     def source(self) -> Source:
         """What regimes are derived from."""
         code, names = Code(self.target.code), self.target.names
-        written = ([*self.target.kinks, *code.numbers], code.words(self.inputs), code.sizes)
+        named = [word for hint in self.target.annotations.values() for word in _literals(hint)]
+        written = ([*self.target.kinks, *code.numbers], [*code.words(self.inputs), *named], code.sizes)
         own = (self.properties, self.equal, self.scope.strict)
         return Source(self.inputs, self.active, names, *own, self.rng, *written)
 
@@ -110,6 +122,7 @@ class Examination:
         if not all(np.all((inputs[i] >= low) & (inputs[i] <= high)) for i, (low, high) in domain):
             self.skipped["outside the declared domain"] += 1
             return None
+        self.first_of(inputs)
         own = inputs if runner.shields else _copied(inputs)
         try:
             point = Point.at(runner, own, regime, active)
@@ -130,6 +143,10 @@ class Examination:
         labels = (*self.target.names, "the output of fprop", "the incoming gradient")
         pairs = zip(labels, before, after, strict=False)
         return ", ".join(label for label, one, other in pairs if one is not other and _bits(one) != _bits(other))
+
+    def first_of(self, inputs: Inputs) -> Inputs:
+        """The inputs of the first call of fprop with these shapes."""
+        return self.first.setdefault(tuple(map(np.shape, inputs)), inputs)
 
     def first_answer(self, point: Point, grad: Array) -> tuple[Gradients | None, list[FormFault]]:
         """The answer to the first incoming gradient at a point; once bprop writes to its arguments, it gets copies."""
@@ -217,6 +234,9 @@ class Examination:
         for suspicion in sorted(suspicions, key=lambda one: -one.clarity):
             if not self.scope.strict and self.notes.spares(suspicion, self.contract):
                 continue
+            if isinstance(suspicion, ValueMismatch) and suspicion.child is not None and suspicion.clear(SURE):
+                shown = Mismatch(suspicion.point.inputs, suspicion.grad, suspicion.direction)
+                self.mismatches.setdefault(suspicion.child, []).append(shown)
             seen[suspicion.child] += 1
             order.append((seen[suspicion.child], suspicion.child is None, suspicion))
         order.sort(key=lambda one: one[:2])
@@ -304,6 +324,15 @@ class Examination:
     def fail(self, fault: FormFault) -> None:
         """Enter a failure that needs no confirmation."""
         self.enter(Ruling("wrong", fault, note=fault.note))
+
+
+def _literals(hint: Any) -> Iterator[str | int]:
+    """What a type says that a setting may be, one by one: the members of Literal, alone or in a union."""
+    for member in get_args(hint):
+        if get_origin(hint) is not Literal:
+            yield from _literals(member)
+        elif isinstance(member, str | int):
+            yield member
 
 
 def _copied(value: Value) -> Any:

@@ -174,6 +174,7 @@ def make_property_test(name: str, cases: Any, order: int) -> Callable[[Callable[
             )
 
         def test(case: Case | Drawn) -> None:
+            __tracebackhide__ = True  # pytest then shows the test of the user and the error alone, as in those below
             with shielded():
                 if isinstance(case, Drawn):
                     _examine(case.target, case.say, order)
@@ -183,6 +184,9 @@ def make_property_test(name: str, cases: Any, order: int) -> Callable[[Callable[
 
         test.__name__, test.__qualname__ = function.__name__, function.__qualname__
         test.__module__, test.__doc__ = function.__module__, function.__doc__
+        if inspect.isfunction(function):  # Hypothesis shows the test at this place, which is that of the user's
+            own = function.__code__
+            test.__code__ = test.__code__.replace(co_filename=own.co_filename, co_firstlineno=own.co_firstlineno)
         made = hypothesis().given(cases)(test)
         # Some cases take many times longer than others, which is no flaw of the box. `@settings` above replaces this;
         # given as a decorator here, it would refuse another one.
@@ -210,6 +214,7 @@ class DrawnError(GradientError):
 
 def check_drawn(case: Case, order: int) -> None:
     """A case at its own values: raises where a gradient is wrong; a case that says nothing is rejected."""
+    __tracebackhide__ = True
     target, calls = box_target(case, vary=False)
     if not differentiable(case):
         calls.fprop(*target.inputs)
@@ -226,6 +231,7 @@ def check_drawn(case: Case, order: int) -> None:
 
 def _examine(target: Target, say: Callable[[Report], Report] = lambda report: report, order: int = 1) -> None:
     """A target at its own arguments: raises where a gradient is wrong; a case that says nothing is rejected."""
+    __tracebackhide__ = True
     try:
         examination = examined(target, 1, 0, regimes=False)
         if order > 1 and not examination.wrong:

@@ -16,14 +16,12 @@ import numpy as np
 from flowgraph.box import Box, Elementwise, registry
 from flowgraph.box.vocabulary import Value
 from flowgraph.checking.compare import Suspicion
-from flowgraph.checking.point import Point, unflatten
-from flowgraph.checking.target import Target
+from flowgraph.checking.point import Point, flatten, unflatten
+from flowgraph.checking.target import Shown, Target
 
 MOST_ELEMENTS = 200  # of an array that is printed: a screen of numbers
 OWN_NAMES = (
     "np", "fprop", "bprop", "grad", "output", "gradients", "move", "step", "pairs",
-    "function", "forward", "backward", "vjp", "outputs", "pulled", "tensors", "called", "torch", "jax", "mygrad",
-    "make_vjp",
 )  # fmt: skip
 
 
@@ -34,6 +32,14 @@ def reproducing_code(
     names = _identifiers(target.names)
     if any(isinstance(x, np.ndarray) and x.size > MOST_ELEMENTS for x in point.inputs):
         return ""
+    if target.snippet is not None:
+        is_compared = suspicion.kind == "value" and child is not None and index is not None
+        step = _step(point, child or 0, index or ()) if is_compared else None
+        of_one = np.ones(point.value.shape) if suspicion.grad is None else suspicion.grad
+        grad = unflatten(np.ones(flatten(point.output).size), point.output)
+        grad = grad if point.projection is not None else point.arriving(of_one)
+        own = None if suspicion.grad is None else child
+        return target.snippet(Shown(point.inputs, grad, own, index, step, target.differentiated))
     definition = target.definition or (*definition_of("fprop", target.fprop), *definition_of("bprop", target.bprop))
     lines = ["import numpy as np", *definition, ""]
     lines += [f"{name} = {literal(x)}" for name, x in zip(names, point.inputs, strict=True)]
@@ -206,7 +212,8 @@ def import_lines(module: str, qualname: str, name: str) -> list[str]:
 
 def definition_of(name: str, function: Callable[..., Any]) -> list[str]:
     """An import where one works, the source where it stands alone, a comment otherwise."""
-    module, qualname = getattr(function, "__module__", None), getattr(function, "__qualname__", "")
+    named = getattr(function, "fun", function)  # of a primitive of autograd, which has no name of its own
+    module, qualname = getattr(named, "__module__", None), getattr(named, "__qualname__", "")
     found = getattr(sys.modules.get(module or ""), qualname, None) if module not in (None, "__main__") else None
     if found is function:
         return import_lines(str(module), qualname, name)

@@ -143,8 +143,8 @@ class WithSettings:
 def with_settings(target: Target, keywords: Mapping[str, Any], defaults: bool = False) -> Target:
     """The target with keyword arguments as further inputs, which are settings; itself if there are none.
 
-    With `defaults` also the floats that fprop and bprop both have as a default. bprop is given what it takes, and
-    returns no gradient for any of them.
+    With `defaults` also the floats, strings and booleans that fprop and bprop both have as a default. bprop is given
+    what it takes, and returns no gradient for any of them.
     """
     for name, value in keywords.items():
         if is_float_array(value) and np.ndim(value):
@@ -179,13 +179,13 @@ def _given_by_name(function: Callable[..., Any], names: tuple[str, ...]) -> With
 
 
 def _shared_defaults(target: Target, keywords: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The floats that fprop and bprop have as the same default."""
+    """The floats, strings and booleans that fprop and bprop have as the same default."""
     count = len(target.inputs)
     of_fprop, of_bprop = _defaults(target.fprop, count), _defaults(target.bprop, count + 2)
     if target.second is not None or not set(of_bprop) <= set(of_fprop):
         return {}  # `lambda g, y, x, k2=k * k` would not follow k
     given = {name: x for name, x in of_bprop.items() if name not in keywords}
-    same = {name: x for name, x in given.items() if type(x) is float and of_fprop[name] == x}
+    same = {name: x for name, x in given.items() if type(x) in (float, str, bool) and of_fprop[name] == x}
     return {} if set(same) & set(target.names) else same
 
 

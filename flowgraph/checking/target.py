@@ -31,6 +31,21 @@ def in_double(x: object) -> object:
 
 
 @dataclass(frozen=True)
+class Shown:
+    """A mistake to reproduce: by which element of which input it is seen, and the step of a difference, if any.
+
+    `needing` are the inputs that need a gradient.
+    """
+
+    inputs: Inputs
+    grad: Any
+    child: int | None
+    index: tuple[int, ...] | None
+    step: float | None
+    needing: tuple[int, ...]
+
+
+@dataclass(frozen=True)
 class Target:
     """One operation to check.
 
@@ -82,6 +97,8 @@ class Target:
         Whether an input without elements is checked in another example.
     none_leaves_out : bool
         Whether a gradient of None means that none is to be asked for, and not that it is 0.
+    snippet : function, optional
+        It gives the code that reproduces a mistake, of what is `Shown`, where fprop and bprop are a framework's.
     many : function, optional
         It evaluates fprop for stacks of inputs given a stack of rows for some of them; None if it cannot.
 
@@ -117,6 +134,7 @@ class Target:
     fixed_shapes: frozenset[int] = frozenset()
     has_more_examples: bool = False
     none_leaves_out: bool = False
+    snippet: Callable[[Shown], str] | None = None
     many: Callable[[Inputs, dict[int, Array]], Sequence[Array] | None] | None = None
 
     @classmethod

@@ -140,6 +140,7 @@ def check_box_class(box_class: type[Box], *, formulas: Formulas | None = None) -
     >>> from flowgraph.testing import check_box_class
     >>> check_box_class(fg.Tanh)
     """
+    __tracebackhide__ = True
     failed = []
     for check in checks(formulas):
         try:

@@ -1,5 +1,7 @@
 """The code that a report gives to reproduce a mistake runs in the framework's own words, and shows the mistake."""
 
+import inspect
+
 import numpy as np
 import pytest
 
@@ -69,6 +71,14 @@ CASES = {
 }
 
 
+MOST_LINES = 8
+
+
+def function_lines(function):
+    """How long the source of a function is, which stands for the one line of an import where there is none."""
+    return len(inspect.getsource(function).splitlines()) if inspect.isfunction(function) else 0
+
+
 def run(failure, filled):
     """What the code of a failure prints, by the word in front of it."""
     printed = {}
@@ -83,6 +93,7 @@ def test_the_code_to_reproduce_runs_and_shows_the_mistake(name):
     failure = next(one for one in report.failures if one.kind == "value")
     missing = "# fill in: function" in failure.code
     assert missing == isinstance(function, torch.nn.Module), failure.code
+    assert len(failure.code.splitlines()) <= MOST_LINES + function_lines(function)
     filled = {"function": function.double() if missing else None}
     shown = run(failure, filled)
     assert shown["backward"] == pytest.approx(failure.analytic, rel=1e-9, abs=1e-12)

@@ -1,5 +1,7 @@
 """`fg.property_test` of functions: NumPy pairs, autograd.Functions, modules of torch, functions of JAX."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import Phase, given, settings
@@ -119,6 +121,22 @@ def test_functions_of_jax():
         """Nothing more."""
 
     right()
+
+
+def test_no_line_of_the_checker_is_in_the_traceback():
+    """pytest leaves out frames that say so; what is left is the user's test, Hypothesis trims its own."""
+
+    @settings(max_examples=1, phases=[Phase.generate], database=None)
+    @fg.property_test(np.exp, np.array([0.5]), bprop=lambda grad, output, x: (-grad * output,))
+    def wrong():
+        """Nothing more."""
+
+    with pytest.raises(AssertionError, match="exp: FAIL") as caught:
+        wrong()
+    package = str(Path(fg.__file__).parent)
+    ours = [entry for entry in caught.traceback if str(entry.path).startswith(package)]
+    assert ours
+    assert not [str(entry) for entry in ours if not entry.frame.f_locals.get("__tracebackhide__")]
 
 
 @pytest.mark.parametrize(

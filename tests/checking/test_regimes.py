@@ -1,10 +1,11 @@
 """The inputs that the checker draws are what their labels say: values, shapes and settings."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import pytest
 
+import flowgraph as fg
 from flowgraph import Interval
 from flowgraph.checking.example_contract import fits
 from flowgraph.checking.properties import structure_of
@@ -307,3 +308,46 @@ def test_values_are_drawn_with_other_shapes_and_settings():
     alone = list(joint(source((X, COLUMNS), (0, 1), "xy")))
     assert len(alone) == JOINT
     assert all(drawn[0].shape == X.shape for _, drawn in alone)
+
+
+def test_options_that_are_not_given_are_tried_with_their_other_values():
+    def fprop(x, mode="mean", squared=True):
+        y = x * x if squared else x**3
+        return {"mean": np.mean, "sum": np.sum}[mode](y)
+
+    def bprop(grad, output, x, mode="mean", squared=True):
+        slope = 2 * x if squared else 3 * x * x
+        return (grad * slope / (x.size if mode == "mean" else 1),)
+
+    def bprop_of_mean(grad, output, x, mode="mean", squared=True):
+        return (grad * (2 * x if squared else 3 * x * x) / x.size,)
+
+    def bprop_of_square(grad, output, x, mode="mean", squared=True):
+        return (grad * 2 * x / (x.size if mode == "mean" else 1),)
+
+    x = np.arange(1.0, 7.0).reshape(2, 3)
+    assert fg.check(fprop, x, bprop=bprop).passed
+    for wrong, words in ((bprop_of_mean, "mode = 'sum'"), (bprop_of_square, "squared = False")):
+        (failure,) = fg.check(fprop, x, bprop=wrong).failures
+        assert words in failure.regime
+
+
+def test_an_option_is_tried_with_the_members_of_its_literal_type():
+    factors = {"once": 1.0, "twice": 2.0}
+
+    def fprop(x, how: Literal["once", "twice"] | None = "once"):
+        return x * factors[how]
+
+    (failure,) = fg.check(fprop, np.arange(3.0), bprop=lambda g, h, x, how="once": (g,), vary="settings").failures
+    assert failure.regime == "how = 'twice'"
+    assert failure.diagnosis == "a factor: it should be 2 times as large"
+
+
+def test_a_square_example_gets_unequal_sizes_that_fprop_takes():
+    def bprop_by(axis):
+        return lambda grad, output, x: (np.broadcast_to(grad[:, None], x.shape) / x.shape[axis],)
+
+    square = np.arange(9.0).reshape(3, 3)
+    (failure,) = fg.check(lambda x: x.mean(axis=1), square, bprop=bprop_by(0)).failures
+    assert not failure.beyond
+    assert fg.check(lambda x: x.mean(axis=1), square, bprop=bprop_by(1)).passed

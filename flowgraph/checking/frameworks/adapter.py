@@ -205,6 +205,7 @@ class Adapter(ABC):
     framework: str
     kind: ArrayKind
     words: tuple[str, str]  # for the forward and the backward pass
+    gives_one = True  # array, and no container of some
     beside: tuple[str, ...] = ()  # what the function reads of its own and no gradient is asked of
 
     def __init__(self, function: Callable[..., Any], given: Sequence[Any], keywords: Mapping[str, Any]) -> None:
@@ -383,6 +384,7 @@ class AutogradCode(Adapter):
 
     def _values(self, inputs: Sequence[Any]) -> list[Any]:
         result = self.called(inputs)
+        self.gives_one = not isinstance(getattr(result, "_value", result), tuple | list | dict)
         if isinstance(getattr(result, "_value", None), tuple | list):  # a box that holds several arrays
             result = [result[k] for k in range(len(result))]
         return [y for y in arrays_in(result) if getattr(y, "dtype", np.asarray(0.0).dtype).kind in "fc"]

@@ -7,12 +7,13 @@ import re
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import combinations
-from typing import Any, Literal, TypeAlias, get_args
+from typing import Any, Literal, NamedTuple, TypeAlias, get_args
 
 import numpy as np
 
+from flowgraph.box.vocabulary import Value
 from flowgraph.checking.check_target import check_target, shielded
 from flowgraph.checking.frameworks.adapter import Adapter, Arguments, AutogradCode, MygradCode, arrays_in
 from flowgraph.checking.frameworks.jax_code import JaxCode
@@ -21,7 +22,7 @@ from flowgraph.checking.point import flatten, generator, unflatten
 from flowgraph.checking.report import Failure, Report, nothing, with_failures
 from flowgraph.checking.reproduce import definition_of, literal
 from flowgraph.checking.scope import Asked
-from flowgraph.checking.target import Target, annotations_of, name_of
+from flowgraph.checking.target import Shown, Target, annotations_of, name_of
 from flowgraph.errors import UsageError
 
 PUBLIC = (
@@ -31,98 +32,135 @@ PUBLIC = (
     "autograd.scipy.linalg", "autograd.scipy.signal", "mygrad", "mygrad.nnet.activations",
 )  # fmt: skip
 
-CALLS = {
-    "torch": """
-import torch
+
+class Language(NamedTuple):
+    """How a user of a framework writes arrays, the sum of products with them, a gradient, and a moved input."""
+
+    start: tuple[str, ...]
+    array: str
+    differentiated: str
+    several: str
+    product: str
+    complex_product: str
+    gradient: str
+    moved: str
+    number: str = "float({})"
 
 
-def tensors(inputs):
-    arrays = (isinstance(x, np.ndarray) or k in {differentiated} for k, x in enumerate(inputs))
-    found = [torch.tensor(x) if array else x for array, x in zip(arrays, inputs)]
-    return [x.requires_grad_() if k in {differentiated} else x for k, x in enumerate(found)]
-
-
-def called(x):
-    found = {call}
-    found = found if isinstance(found, tuple | list) else [found]
-    return [y for y in found if y.is_floating_point() or y.is_complex()]
-
-
-def outputs(*inputs):
-    return [y.detach() for y in called(tensors(inputs))]
-
-
-def pulled(inputs, grads):
-    x = tensors(inputs)
-    torch.autograd.backward(called(x), [torch.tensor(g) for g in grads])
-    return [torch.zeros_like(x[k]) if x[k].grad is None else x[k].grad for k in {differentiated}]
-""",
-    "jax": """
-import jax
-
-jax.config.update('jax_enable_x64', True)
-
-
-def outputs(*x):
-    leaves = jax.tree_util.tree_leaves({call})
-    return [y for y in leaves if jax.numpy.issubdtype(y.dtype, jax.numpy.inexact)]
-
-
-def pulled(inputs, grads):
-    def of_differentiated(*values):
-        places = dict(zip({differentiated}, values))
-        return outputs(*[places.get(k, x) for k, x in enumerate(inputs)])
-
-    pull = jax.vjp(of_differentiated, *[jax.numpy.asarray(inputs[k]) for k in {differentiated}])[1]
-    return pull([jax.numpy.asarray(np.conj(g)) for g in grads])
-""",
-    "autograd": """
-from autograd import make_vjp
-
-
-def outputs(*x):
-    return [{call}]
-
-
-def pulled(inputs, grads):
-    return make_vjp(lambda *x: outputs(*x)[0], {differentiated})(*inputs)[0](np.conj(grads[0]))
-""",
-    "mygrad": """
-import mygrad
-
-
-def tensors(inputs):
-    return [mygrad.tensor(x) if k in {differentiated} else x for k, x in enumerate(inputs)]
-
-
-def called(x):
-    return {call}
-
-
-def outputs(*inputs):
-    return [called(tensors(inputs)).data]
-
-
-def pulled(inputs, grads):
-    x = tensors(inputs)
-    called(x).backward(np.asarray(grads[0]))
-    return [x[k].grad for k in {differentiated}]
-""",
+LANGUAGES: dict[str, Language] = {
+    "torch": Language(
+        ("import torch",),
+        "torch.tensor({numbers}, dtype=torch.{dtype})",
+        "torch.tensor({numbers}, dtype=torch.{dtype}, requires_grad=True)",
+        "[y for y in {call} if y.is_floating_point() or y.is_complex()]",
+        "(g * y).sum()",
+        "(g.conj() * y).real.sum()",
+        "torch.autograd.grad(f(*x), x[{k}], materialize_grads=True)[0]",
+        "x[{k}] + s * torch.eye({size}, dtype=torch.float64)[{place}].reshape({shape})",
+        "{}.item()",
+    ),
+    "jax": Language(
+        ("import jax", "jax.config.update('jax_enable_x64', True)"),
+        "jax.numpy.array({numbers}, dtype='{dtype}')",
+        "jax.numpy.array({numbers}, dtype='{dtype}')",
+        "[y for y in jax.tree_util.tree_leaves({call}) if jax.numpy.issubdtype(y.dtype, jax.numpy.inexact)]",
+        "(g * y).sum()",
+        "(g.conj() * y).real.sum()",
+        "jax.grad(f, {k})(*x)",
+        "x[{k}] + s * jax.numpy.eye({size})[{place}].reshape({shape})",
+    ),
+    "autograd": Language(
+        ("import autograd, autograd.numpy as np",),
+        "np.array({numbers}, dtype='{dtype}')",
+        "np.array({numbers}, dtype='{dtype}')",
+        "{call}",
+        "np.sum(g * y)",
+        "np.sum(np.real(np.conj(g) * y))",
+        "autograd.grad(f, {k})(*x)",
+        "x[{k}] + s * np.eye({size})[{place}].reshape({shape})",
+    ),
+    "mygrad": Language(
+        ("import mygrad, numpy as np",),
+        "np.array({numbers}, dtype='{dtype}')",
+        "mygrad.tensor({numbers}, dtype='{dtype}')",
+        "{call}",
+        "mygrad.sum(g * y)",
+        "mygrad.sum(g * y)",
+        "(f(*x).backward(), x[{k}].grad)[1]",
+        "x[{k}] + s * np.eye({size})[{place}].reshape({shape})",
+    ),
 }
-"""What defines `outputs(*inputs)` and `pulled(inputs, grads)` by {call} and {differentiated}."""
-
-PAIR = """
-
-def fprop(*inputs):
-    parts = [np.asarray(y) for y in outputs(*inputs)]
-    return parts[0] if len(parts) == 1 else tuple(parts)
 
 
-def bprop(grad, output, *inputs):
-    grads = grad if isinstance(grad, tuple) else (grad,)
-    found = dict(zip({differentiated}, map(np.asarray, pulled(inputs, grads))))
-    return [found.get(k) for k in range(len(inputs))]
-"""
+@dataclass(frozen=True)
+class Snippet:
+    """At most eight lines of a framework, and the source of a function that cannot be imported, which show a mistake.
+
+    The gradient of one element by the framework stands beside a central difference.
+    """
+
+    function: Callable[..., Any]
+    adapter: Adapter
+
+    def text(self, shown: Shown) -> str:
+        """The lines for one mistake."""
+        adapter, language = self.adapter, LANGUAGES[self.adapter.framework]
+        lines, call = self._definition()
+        arrays = [self._written(x, i in shown.needing) for i, x in enumerate(shown.inputs)]
+        grads = list(shown.grad) if isinstance(shown.grad, tuple | list) else [shown.grad]
+        values = f"[{call}]" if adapter.gives_one else language.several.replace("{call}", call)
+        product = language.complex_product if any(map(np.iscomplexobj, grads)) else language.product
+        lines = [
+            *language.start,
+            *(line for line in lines if line not in language.start),
+            f"x = [{', '.join(arrays)}]",
+            f"grads = [{', '.join(self._written(np.asarray(g), False) for g in grads)}]",
+            f"f = lambda *x: sum({product} for g, y in zip(grads, {values}))",
+        ]
+        word = adapter.words[1]
+        if shown.child is None:
+            every = (language.gradient.format(k=k) for k in shown.needing)
+            return "\n".join([*lines, f'print("{word}", [{", ".join(every)}])'])
+        gradient = language.gradient.format(k=shown.child)
+        at = f"[{', '.join(map(str, shown.index))}]" if shown.index else ""
+        element = f"{gradient}{at}" if shown.step is None else language.number.format(f"{gradient}{at}")
+        lines.append(f'print("{word:<8}", {element})')
+        if shown.step is not None:
+            lines.append(f'print("numeric ", {self._numeric(language, shown)})')
+        return "\n".join(lines)
+
+    @staticmethod
+    def _numeric(language: Language, shown: Shown) -> str:
+        k, x, step = shown.child or 0, np.asarray(shown.inputs[shown.child or 0]), shown.step or 0.0
+        place = int(np.ravel_multi_index(shown.index or (), x.shape)) if x.ndim else 0
+        moved = language.moved.format(k=k, size=x.size, place=place, shape=x.shape)
+        before, after = [f"*x[:{k}]"] if k else [], [f"*x[{k + 1}:]"] if k + 1 < len(shown.inputs) else []
+        both = f"sum(s * f({', '.join([*before, moved, *after])}) for s in ({step!r}, -{step!r}))"
+        return f"{language.number.format(both)} / {2 * step**2!r}"
+
+    def _written(self, value: Value, differentiated: bool) -> str:
+        if not isinstance(value, np.ndarray):
+            return literal(value)
+        language = LANGUAGES[self.adapter.framework]
+        numbers = re.sub(r"\b(nan|inf)\b", r"float('\1')", repr(value.tolist()))
+        form = language.differentiated if differentiated else language.array
+        return form.format(numbers=numbers, dtype=value.dtype.name)
+
+    def _definition(self) -> tuple[list[str], str]:
+        """What gives the function its name, with what cannot be written out left to be filled in; and its call."""
+        function, adapter = self.function, self.adapter
+        found, module = public_name(function), getattr(adapter, "module", None)
+        if found is not None:
+            lines = [f"from {found[0]} import {found[1]} as function"]
+        else:
+            lines = function_lines(function) if module is None else module_lines(function)
+        call = call_text(adapter, applied=adapter.framework == "torch" and isinstance(function, type))
+        if call is None:
+            names = ", ".join(adapter.arguments.names)
+            lines.append(
+                f"# fill in: function, which makes the arguments of a list of {names}, and calls yours with them"
+            )
+        return lines, call or "function(x)"
 
 
 def public_name(function: Callable[..., Any]) -> tuple[str, str] | None:
@@ -137,23 +175,7 @@ def public_name(function: Callable[..., Any]) -> tuple[str, str] | None:
 def title(function: Callable[..., Any]) -> str:
     """torch.hypot rather than the name of whatever implements it."""
     found = public_name(function)
-    return ".".join(found) if found is not None else name_of(function)
-
-
-def definition(function: Callable[..., Any], adapter: Adapter) -> tuple[str, ...]:
-    """The lines that define fprop and bprop, with what cannot be written out left to be filled in."""
-    found, module = public_name(function), getattr(adapter, "module", None)
-    if found is not None:
-        lines = [f"from {found[0]} import {found[1]} as function"]
-    else:
-        lines = function_lines(function) if module is None else module_lines(function)
-    call = call_text(adapter, applied=adapter.framework == "torch" and isinstance(function, type))
-    if call is None:
-        names = ", ".join(adapter.arguments.names)
-        lines.append(f"# fill in: function, which makes the arguments of a list of {names}, and calls yours with them")
-        call = "function(x)"
-    text = (CALLS[adapter.framework] + PAIR).replace("{differentiated}", repr(adapter.differentiated))
-    return (*lines, *text.replace("{call}", call).strip("\n").splitlines())
+    return ".".join(found) if found is not None else name_of(getattr(function, "fun", function))
 
 
 def call_text(adapter: Adapter, applied: bool) -> str | None:
@@ -267,7 +289,7 @@ def framework_code(
         adapter.differentiated,
         valid=valid,
         code=_code(function),
-        definition=definition(function, adapter),
+        snippet=Snippet(function, adapter).text,
         fixed_shapes=arguments.fixed,
         annotations=annotations_of(getattr(function, "forward", None) or getattr(function, "fun", function)),
         role=_role(arguments, adapter.differentiated),
@@ -357,7 +379,6 @@ def _said(failure: Failure, said: Callable[[str], str], backward: str) -> Failur
         regime=said(failure.regime),
         diagnosis=said(failure.diagnosis),
         message=said(failure.message),
-        code=said(failure.code),
         backward=backward,
     )
 
@@ -404,7 +425,9 @@ def _of_subset(target: Target, adapter: Adapter, subset: tuple[int, ...], whole:
     ) -> Failure:
         numbers = float(one), float(other), 0.0
         looks_like = "what backward skips where an input needs no gradient is needed for another one"
-        return Failure(target.name, target.names[i], index, "needs", *numbers, regime, looks_like, message, "")
+        grad = _example_grad(adapter.fprop(*target.inputs))
+        code = "" if target.snippet is None else target.snippet(Shown(target.inputs, grad, i, index, None, subset))
+        return Failure(target.name, target.names[i], index, "needs", *numbers, regime, looks_like, message, code)
 
     try:
         found = _gradients(adapter, target)
@@ -428,5 +451,9 @@ def _of_subset(target: Target, adapter: Adapter, subset: tuple[int, ...], whole:
 
 def _gradients(adapter: Adapter, target: Target) -> tuple[Any, ...]:
     output = adapter.fprop(*target.inputs)
-    grad = generator(1).normal(size=flatten(output).shape)
-    return adapter.bprop(unflatten(grad, output), output, *target.inputs)
+    return adapter.bprop(_example_grad(output), output, *target.inputs)
+
+
+def _example_grad(output: Value) -> Value:
+    """One incoming gradient for all subsets."""
+    return unflatten(generator(1).normal(size=flatten(output).shape), output)

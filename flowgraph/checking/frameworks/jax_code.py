@@ -262,7 +262,9 @@ class JaxCode(Adapter):
 
     def _values(self, leaves: list[Any]) -> list[Any]:
         jax = sys.modules["jax"]
-        found = jax.tree_util.tree_leaves(self.called(leaves))
+        result = self.called(leaves)
+        self.gives_one = isinstance(result, jax.Array)
+        found = jax.tree_util.tree_leaves(result)
         return [y for y in found if jax.numpy.issubdtype(jax.numpy.asarray(y).dtype, np.inexact)]
 
     def _array(self, value: Value) -> Any:

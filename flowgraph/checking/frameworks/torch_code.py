@@ -199,6 +199,7 @@ class TorchCode(Adapter):
                 result = self.function(*positional, **keywords)
             else:
                 result = self.module.run(own, positional, keywords)
+        self.gives_one = isinstance(result, self.torch.Tensor)
         tensors = (y for y in arrays_in(result) if isinstance(y, self.torch.Tensor))
         dense = [y if y.layout is self.torch.strided else y.to_dense() for y in tensors]
         return [y for y in dense if y.is_floating_point() or y.is_complex()]

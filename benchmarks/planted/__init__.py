@@ -1,0 +1,1 @@
+"""Mistakes of known kinds, planted in operations as users write them."""
