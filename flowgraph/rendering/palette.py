@@ -34,7 +34,7 @@ _LINES = {
     "box": ("#3E4C59", "#8A96A3"),
     "backward": ("#C2560A", "#F0A060"),
     "output": ("#009E73", "#2FC79A"),
-    "regularizer": ("#A8437A", "#E08FBB"),
+    "regularizer": ("#A03D72", "#E08FBB"),
     "loss": ("#D55E00", "#F0864A"),
 }
 _OTHERS = {
@@ -44,11 +44,11 @@ _OTHERS = {
     "line": ("#52606D", "#8A96A3"),
     "frame": ("#F6F8FA", "#1A2027"),
     "frame line": ("#CBD2D9", "#36404B"),
-    "gradient": ("#D55D00", "#F0864A"),
+    "gradient": ("#A84400", "#F0864A"),
     "no gradient": ("#B8C0C8", "#4A545F"),
     "faded fill": ("#FDFDFD", "#12161B"),
-    "value": ("#0071B1", "#56B4E9"),
-    "ink on pale": ("#1E2832", "#1E2832"),
+    "value": ("#0069A5", "#56B4E9"),
+    "ink on pale": ("#060A0E", "#060A0E"),
     "ink on deep": ("#FDFEFE", "#FDFEFE"),
     "not a number": ("#C2188B", "#C2188B"),
     "not computed": ("#E4E7EB", "#2E3741"),
@@ -84,7 +84,9 @@ def heat_role(log_ratio: float) -> str:
 
 
 def ink_on(role: str) -> str:
-    """The role of a text that is readable on a fill of the gradient scale: of the two inks the one that stands out."""
+    """The role of a text on a fill: of two inks the one that stands out on the gradient scale; else "ink", or any."""
+    if role == "faded fill":
+        return "muted"
     if role == "not a number":
         return "ink on deep"
     if role.startswith("heat "):
