@@ -13,6 +13,7 @@ from flowgraph.box import Box
 from flowgraph.debugging.zero import share_flat
 from flowgraph.errors import UsageError
 from flowgraph.printable import printable
+from flowgraph.rendering.formulas import plain_formula
 from flowgraph.rendering.operations import operation, setting_text
 from flowgraph.rendering.palette import heat_role, ink_on
 from flowgraph.rendering.picture import Row, Span, Strip
@@ -161,8 +162,8 @@ def tooltip(subject: Subject, box: Box) -> str:
     shapes = ", ".join(f"{shape_text(spec.shape, subject.sizes)} {dtype_text(spec.dtype)}" for spec in box.outputs)
     lines = [f"{subject.names[box]}: {declared.__name__}"]
     lines += [f"{name} = {setting_text(value)}" for name, value in box.setting_values().items()]
-    lines += [f"formula {declared.formula}"] if declared.formula else []
-    lines += [f"derivative {declared.derivative}"] if declared.derivative else []
+    formulas = {"formula": declared.formula, "derivative": declared.derivative}
+    lines += [f"{name} {plain_formula(latex)}" for name, latex in formulas.items() if latex]
     lines += [f"shape {shapes}"]
     value, gradient = subject.value(box), subject.gradient(box)
     if value is not None:

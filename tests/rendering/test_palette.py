@@ -1,4 +1,4 @@
-"""Colours that can be read, in each theme and with colour-vision deficiencies; meaning is never in colour alone."""
+"""Pictures for everybody: read in each theme, with colour-vision deficiencies, by keys and by a screen reader."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from tests.rendering.test_memory import training_step
 from tests.rendering.test_openable import nested
 from tests.rendering.test_repetition import lstm
 
+SVG = "{http://www.w3.org/2000/svg}"
 DEFICIENCIES = {
     "protanopia": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
     "deuteranopia": [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.01182, 0.04294, 0.968881]],
@@ -81,6 +82,22 @@ def test_every_text_of_a_picture_can_be_read_on_what_it_stands_on(view: str, the
 def test_the_size_of_any_gradient_can_be_read_on_its_colour(theme: str) -> None:
     for fill in (*(f"heat {step}" for step in range(-HEAT, HEAT + 1)), "not a number", "not computed"):
         assert contrast(THEMES[theme][ink_on(fill)], THEMES[theme][fill]) >= 4.5, fill
+
+
+@pytest.mark.parametrize("view", ["forward", "values", "backward", "both", "gradients"])
+def test_a_picture_is_described_and_each_tile_is_reached_by_keys_and_said(view: str) -> None:
+    """An image has no parts for a screen reader, so the whole is a document and its tiles are images."""
+    for svg in drawn(view, "light"):
+        root = ElementTree.fromstring(svg)
+        assert all(root.findtext(f"{SVG}{part}") for part in ("title", "desc"))
+        assert root.get("role") == "graphics-document document"
+        tiles = [part for part in root.iter(f"{SVG}g") if "box" in part.get("class", "").split()]
+        assert tiles
+        for tile in tiles:
+            assert (tile.get("tabindex"), tile.get("role")) == ("0", "img")
+            said = tile.findtext(f"{SVG}title") or ""
+            assert said
+            assert not set("\\{}") & set(said), said
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
