@@ -61,6 +61,7 @@ _PRINT = {
     "frame": "#FFFFFF",
     "frame line": "#777777",
     "gradient": "#000000",
+    "value": "#000000",
     "no gradient": "#999999",
     "faded fill": "#FFFFFF",
 }
@@ -131,10 +132,11 @@ def _heat() -> dict[str, str]:
 
 
 def _printed() -> dict[str, str]:
-    """Black on white: kinds by shape, border and a light grey, for a copier."""
+    """Black on white for a copier: kinds by shape, border, and grey, or by the word on their tiles."""
     colours = _themed(0) | _PRINT
     for kind in KINDS:
-        grey = {"input": "#F2F2F2", "parameter": "#E2E2E2", "loss": "#F2F2F2"}.get(kind, "#FFFFFF")
+        greys = {"input": "#EFEFEF", "parameter": "#E2E2E2", "output": "#D5D5D5", "regularizer": "#C8C8C8"}
+        grey = greys.get(kind, "#FFFFFF")
         colours |= {f"fill {kind}": grey, f"line {kind}": "#000000"}
     for strip in ("value", "gradient"):
         for level in range(LEVELS + 1):

@@ -133,6 +133,18 @@ def test_a_kind_is_told_by_shape_border_word_or_place_too() -> None:
         assert looks[one] != looks[other], (one, other)
 
 
+def test_a_copier_leaves_every_kind_its_own_look() -> None:
+    """But for kinds that their tiles name; a copier shows some twenty levels of grey."""
+    colours = THEMES["print"]
+    levels = {kind: int(colours[f"fill {kind}"][1:3], 16) for kind in KINDS}
+    told = [kind for kind in KINDS if kind not in ("target", "constant", "random", "backward")]
+    for one, other in itertools.combinations(told, 2):
+        shape = [(kind == "parameter", kind == "loss") for kind in (one, other)]
+        assert shape[0] != shape[1] or abs(levels[one] - levels[other]) > 255 / 20, (one, other)
+    assert all(len({colours[f"{what} {kind}"][i : i + 2] for i in (1, 3, 5)}) == 1
+               for kind in KINDS for what in ("fill", "line"))  # fmt: skip
+
+
 def test_numbers_are_printed_on_every_fill_of_the_gradient_view() -> None:
     graph = lecture()
     run = graph.fprop(feeds())
