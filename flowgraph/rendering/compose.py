@@ -15,7 +15,6 @@ from flowgraph.rendering.kinds import is_number, scope_path
 from flowgraph.rendering.labels import titles_of
 from flowgraph.rendering.module_tile import module_tile
 from flowgraph.rendering.modules import Module, modules, of_first_call
-from flowgraph.rendering.palette import ink_on
 from flowgraph.rendering.picture import Frame, Link, Picture, Row, Span, Tile
 from flowgraph.rendering.repetition import line_starts, with_duplicated_nodes
 from flowgraph.rendering.subject import Subject
@@ -130,16 +129,14 @@ class _Composer:
         fill = "faded fill" if faded else f"fill {kind}"
         if subject.view == "gradients" and not faded and kind != "loss" and box not in subject.totals:
             fill = labels.heat_of(subject, box)
-        ink = "no gradient" if faded else ink_on(fill)
-        muted = "muted" if ink == "ink" else ink
-        rows = [labels.title_row(subject, box, ink, muted), labels.shape_row(subject, box, muted)]
-        rows += self._rows_of_view(box, faded, ink)
+        rows = [labels.title_row(subject, box), labels.shape_row(subject, box)]
+        rows += self._rows_of_view(box, faded)
         rows += self._rows_inside(box)
         rows += labels.memory_rows(subject, box)
         return Tile(
             id=self.ids[box],
             kind=kind,
-            rows=tuple(rows),
+            rows=labels.readable(rows, fill),
             tooltip=labels.tooltip(subject, box),
             fill=fill,
             line="no gradient" if faded else f"line {kind}",
@@ -148,7 +145,7 @@ class _Composer:
             frame=scope_path(box),
         )
 
-    def _rows_of_view(self, box: Box, faded: bool, ink: str) -> list[Row]:
+    def _rows_of_view(self, box: Box, faded: bool) -> list[Row]:
         subject = self.subject
         if len(box.outputs) != 1:
             return []
@@ -159,7 +156,7 @@ class _Composer:
         if subject.view in ("backward", "both") and box not in self.graph.outputs:
             return [labels.derivative_row(subject, box)]
         if subject.view == "gradients" and not faded and subject.kind[box] != "loss":
-            return labels.heat_rows(subject, box, ink)
+            return labels.heat_rows(subject, box)
         return []
 
     def _rows_inside(self, box: Box) -> list[Row]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from unicodedata import normalize
 
@@ -54,12 +55,23 @@ _SIGNS = {
     "neg": "¬",
     "exists": "∃",
     "forall": "∀",
+    "wedge": "∧",
+    "vee": "∨",
+    "oplus": "⊕",
+    "angle": "∠",
+    "langle": "⟨",
+    "rangle": "⟩",
+    "int": "∫",
+    "Gamma": "Γ",
+    "psi": "ψ",
+    "mathrel": "",
 }
 _SUPERSCRIPTS = str.maketrans("0123456789+-nT", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ⁿᵀ")
 _BAR = re.compile(r"\\bar\s*([^\s{}]|\{[^\s{}]\})")
 _COMMAND = re.compile(r"\\([A-Za-z]+)")
 
 
+@functools.cache
 def plain_formula(latex: str) -> str:
     """A LaTeX formula with signs in place of commands, fractions with a slash, short powers raised."""
     text = re.sub(

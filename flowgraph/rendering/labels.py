@@ -13,12 +13,24 @@ from flowgraph.box import Box
 from flowgraph.debugging.zero import share_flat
 from flowgraph.errors import UsageError
 from flowgraph.printable import printable
+from flowgraph.rendering.formulas import plain_formula
 from flowgraph.rendering.operations import operation, setting_text
 from flowgraph.rendering.palette import heat_role, ink_on
 from flowgraph.rendering.picture import Row, Span, Strip
 from flowgraph.rendering.statistics import Statistics, size_text, summary
 from flowgraph.rendering.subject import Subject
 from flowgraph.rendering.wording import dtype_text, gradient_name, number_text, shape_text, shortened
+
+
+def readable(rows: Iterable[Row], fill: str) -> tuple[Row, ...]:
+    """The rows of a tile of this fill, every text in the ink that can be read on what it stands on."""
+    return tuple(
+        row if (ink := ink_on(row.fill or fill)) == "ink" else
+        dataclasses.replace(row, items=tuple(
+            dataclasses.replace(item, role=ink) if isinstance(item, Span) else item for item in row.items
+        ))
+        for row in rows
+    )  # fmt: skip
 
 
 def title(subject: Subject, box: Box) -> str:
@@ -28,10 +40,10 @@ def title(subject: Subject, box: Box) -> str:
     return _does(subject, box)
 
 
-def title_row(subject: Subject, box: Box, ink: str = "ink", muted: str = "muted") -> Row:
+def title_row(subject: Subject, box: Box) -> Row:
     """The name in bold and the operation; the operation in bold for a box without a name."""
-    called = Span(title(subject, box), ink, bold=True, size=12)
-    return Row((called, Span(_does(subject, box), muted)) if box.children and subject.is_named(box) else (called,))
+    called = Span(title(subject, box), "ink", bold=True, size=12)
+    return Row((called, Span(_does(subject, box))) if box.children and subject.is_named(box) else (called,))
 
 
 def _does(subject: Subject, box: Box) -> str:
@@ -39,13 +51,13 @@ def _does(subject: Subject, box: Box) -> str:
     return shortened(operation(box, subject.local_name(child) if subject.is_named(child) else ""))
 
 
-def shape_row(subject: Subject, box: Box, muted: str = "muted") -> Row:
+def shape_row(subject: Subject, box: Box) -> Row:
     """Kind of leaf, shape or scalar value, and the dtype where it is not the one of the caption."""
     kind = subject.kind[box]
     words = [kind] if kind in ("input", "target", "constant", "random", "backward") else []
     words.append(_shape_or_value(subject, box))
     other = [name for spec in box.outputs if (name := dtype_text(spec.dtype)) != subject.dtype]
-    return Row((Span("  ".join([*words, *dict.fromkeys(other)]), muted),))
+    return Row((Span("  ".join([*words, *dict.fromkeys(other)])),))
 
 
 def value_rows(subject: Subject, box: Box) -> list[Row]:
@@ -84,7 +96,7 @@ def stepped_rows(subject: Subject, box: Box) -> list[Row]:
 def derivative_row(subject: Subject, box: Box) -> Row:
     """The name of the gradient that bprop sends to a box, with its size where it is known."""
     if box not in subject.receivers:
-        return Row((Span("no gradient", "no gradient"),))
+        return Row((Span("no gradient", "muted"),))
     words = [gradient_name(subject.local_name(box) if subject.is_named(box) else "")]
     statistics = subject.gradient(box)
     if statistics is not None:
@@ -108,33 +120,31 @@ def heat_of_statistics(statistics: Statistics | None, reference: float | None) -
     return "not computed" if reference is None else heat_role(math.log10(statistics.rms / reference))
 
 
-def heat_rows(subject: Subject, box: Box, ink: str) -> list[Row]:
+def heat_rows(subject: Subject, box: Box) -> list[Row]:
     """The size of the gradient in a number, and how many units are saturated or dead."""
     statistics = subject.gradient(box)
-    rows = [Row((Span(f"∂ {'not computed' if statistics is None else size_text(statistics)}", ink),))]
+    rows = [Row((Span(f"∂ {'not computed' if statistics is None else size_text(statistics)}", "ink"),))]
     value, read = (subject.array(node) for node in (box, box.children[0])) if box.saturates else (None, None)
     share = None if value is None or read is None else share_flat(box, value, read)
     if share is not None and round(100 * share):
-        rows.append(Row((Span(f"{100 * share:.0f} % {box.saturates}", ink),)))
+        rows.append(Row((Span(f"{100 * share:.0f} % {box.saturates}", "ink"),)))
     return rows
 
 
 def parameter_row(subject: Subject, leaf: Box, local_name: str, badges: list[str]) -> Row:
     """A parameter as a row of the box that reads it."""
     fill = f"fill {subject.kind[leaf]}"
-    ink = "ink"
     words = [shape_text(leaf.shape, subject.sizes)]
     readers = [box for box in subject.parents[leaf] if subject.kind[box] != "regularizer"]
     words += [f"shared by {len(readers)}"] if len(readers) > 1 and not subject.backward else []
     if subject.stepped:
-        return Row((Span(shortened(printable(local_name)), ink, bold=True), Span("  ".join(words), ink)), fill)
+        return Row((Span(shortened(printable(local_name)), "ink", bold=True), Span("  ".join(words), "ink")), fill)
     if subject.view == "gradients" and leaf in subject.receivers:
         fill = heat_of(subject, leaf)
-        ink = ink_on(fill)
     statistics = subject.gradient(leaf)
     if statistics is not None and subject.view != "forward":
         words.append(f"∂ {size_text(statistics) if subject.view == 'gradients' else summary(statistics)}")
-    items = [Span(shortened(printable(local_name)), ink, bold=True), Span("  ".join(words), ink)]
+    items = [Span(shortened(printable(local_name)), "ink", bold=True), Span("  ".join(words), "ink")]
     items += [Span(badge, "line regularizer", size=9) for badge in badges]
     return Row(tuple(items), fill)
 
@@ -152,8 +162,8 @@ def tooltip(subject: Subject, box: Box) -> str:
     shapes = ", ".join(f"{shape_text(spec.shape, subject.sizes)} {dtype_text(spec.dtype)}" for spec in box.outputs)
     lines = [f"{subject.names[box]}: {declared.__name__}"]
     lines += [f"{name} = {setting_text(value)}" for name, value in box.setting_values().items()]
-    lines += [f"formula {declared.formula}"] if declared.formula else []
-    lines += [f"derivative {declared.derivative}"] if declared.derivative else []
+    formulas = {"formula": declared.formula, "derivative": declared.derivative}
+    lines += [f"{name} {plain_formula(latex)}" for name, latex in formulas.items() if latex]
     lines += [f"shape {shapes}"]
     value, gradient = subject.value(box), subject.gradient(box)
     if value is not None:

@@ -11,9 +11,9 @@ from typing import Any
 from flowgraph.box import Box
 from flowgraph.printable import printable
 from flowgraph.rendering.kinds import is_number
-from flowgraph.rendering.labels import heat_of_statistics
+from flowgraph.rendering.labels import heat_of_statistics, readable
 from flowgraph.rendering.modules import Module, of_first_call
-from flowgraph.rendering.palette import LEVELS, ink_on
+from flowgraph.rendering.palette import LEVELS
 from flowgraph.rendering.picture import Row, Span, Strip, Tile
 from flowgraph.rendering.statistics import Statistics
 from flowgraph.rendering.subject import Subject
@@ -167,30 +167,28 @@ def module_tile(subject: Subject, module: Module, id: str, titles: Mapping[str, 
     receives = subject.view not in ("forward", "values") or subject.grads is not None
     gradients = gradient_range(subject, module) if receives else None
     fill = gradients.worst if gradients and gradients.stages and subject.view == "gradients" else "fill box"
-    ink = ink_on(fill)
-    muted = "muted" if ink == "ink" else ink
     known = (titles or {}).get(module.title, "") or (titles or {}).get(of_first_call(module.title), "")
-    title = [Span(shortened(known or module.title), ink, bold=True, size=12)]
+    title = [Span(shortened(known or module.title), "ink", bold=True, size=12)]
     if len(module.paths) > 1:
-        title.append(Span(f"×{len(module.paths)}", "gradient" if ink == "ink" else ink, bold=True, size=12))
+        title.append(Span(f"×{len(module.paths)}", "gradient", bold=True, size=12))
     shapes = _shapes(subject, last)
-    rows = [Row(tuple(title)), *([] if known else [Row((Span(_operations(module), muted),))])]
-    rows += [Row((Span(f"each step reads {_element(subject, module)}", muted),))] if module.elements else []
-    rows.append(Row((Span(f"→ {shapes}", muted),)))
+    rows = [Row(tuple(title)), *([] if known else [Row((Span(_operations(module)),))])]
+    rows += [Row((Span(f"each step reads {_element(subject, module)}"),))] if module.elements else []
+    rows.append(Row((Span(f"→ {shapes}"),)))
     if subject.view == "values":
         values = value_range(subject, module)
         rows += values.rows("", extremes_text(values), "muted")
     if subject.stepped:
         rows += [Row((Span("", role),), since=role) for role in ("value", "gradient")]
     elif gradients and subject.view != "forward":
-        rows += gradients.rows("∂ ", rms_text(gradients), "gradient" if ink == "ink" else ink)
+        rows += gradients.rows("∂ ", rms_text(gradients), "gradient")
         if subject.view == "gradients" and gradients.stages and not gradients.every:
-            rows.append(Row((Span("∂ not computed", ink),)))
+            rows.append(Row((Span("∂ not computed", "ink"),)))
     rows += _parameters(subject, module)
     return Tile(
         id=id,
         kind="box",
-        rows=tuple(rows),
+        rows=readable(rows, fill),
         tooltip=_tooltip(subject, module),
         fill=fill,
         line="line box",

@@ -34,7 +34,7 @@ _LINES = {
     "box": ("#3E4C59", "#8A96A3"),
     "backward": ("#C2560A", "#F0A060"),
     "output": ("#009E73", "#2FC79A"),
-    "regularizer": ("#A8437A", "#E08FBB"),
+    "regularizer": ("#A03D72", "#E08FBB"),
     "loss": ("#D55E00", "#F0864A"),
 }
 _OTHERS = {
@@ -44,11 +44,11 @@ _OTHERS = {
     "line": ("#52606D", "#8A96A3"),
     "frame": ("#F6F8FA", "#1A2027"),
     "frame line": ("#CBD2D9", "#36404B"),
-    "gradient": ("#D55D00", "#F0864A"),
+    "gradient": ("#A84400", "#F0864A"),
     "no gradient": ("#B8C0C8", "#4A545F"),
     "faded fill": ("#FDFDFD", "#12161B"),
-    "value": ("#0071B1", "#56B4E9"),
-    "ink on pale": ("#1E2832", "#1E2832"),
+    "value": ("#0069A5", "#56B4E9"),
+    "ink on pale": ("#060A0E", "#060A0E"),
     "ink on deep": ("#FDFEFE", "#FDFEFE"),
     "not a number": ("#C2188B", "#C2188B"),
     "not computed": ("#E4E7EB", "#2E3741"),
@@ -61,6 +61,7 @@ _PRINT = {
     "frame": "#FFFFFF",
     "frame line": "#777777",
     "gradient": "#000000",
+    "value": "#000000",
     "no gradient": "#999999",
     "faded fill": "#FFFFFF",
 }
@@ -84,7 +85,9 @@ def heat_role(log_ratio: float) -> str:
 
 
 def ink_on(role: str) -> str:
-    """The role of a text that is readable on a fill of the gradient scale: of the two inks the one that stands out."""
+    """The role of a text on a fill: of two inks the one that stands out on the gradient scale; else "ink", or any."""
+    if role == "faded fill":
+        return "muted"
     if role == "not a number":
         return "ink on deep"
     if role.startswith("heat "):
@@ -129,10 +132,11 @@ def _heat() -> dict[str, str]:
 
 
 def _printed() -> dict[str, str]:
-    """Black on white: kinds by shape, border and a light grey, for a copier."""
+    """Black on white for a copier: kinds by shape, border, and grey, or by the word on their tiles."""
     colours = _themed(0) | _PRINT
     for kind in KINDS:
-        grey = {"input": "#F2F2F2", "parameter": "#E2E2E2", "loss": "#F2F2F2"}.get(kind, "#FFFFFF")
+        greys = {"input": "#EFEFEF", "parameter": "#E2E2E2", "output": "#D5D5D5", "regularizer": "#C8C8C8"}
+        grey = greys.get(kind, "#FFFFFF")
         colours |= {f"fill {kind}": grey, f"line {kind}": "#000000"}
     for strip in ("value", "gradient"):
         for level in range(LEVELS + 1):

@@ -30,7 +30,8 @@ def svg_text(picture: Picture, layout: Layout, theme: str = "light", short: Call
     colours = writer.colours
     lines = [
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{whole.width:.0f}" height="{whole.height:.0f}" '
-        f'viewBox="{whole.x:.0f} {whole.y:g} {whole.width:.0f} {whole.height:.0f}" role="img" font-family="{_FONT}">',
+        f'viewBox="{whole.x:.0f} {whole.y:g} {whole.width:.0f} {whole.height:.0f}" role="graphics-document document" '
+        f'font-family="{_FONT}">',
         f"<title>{escape(picture.title)}</title>",
         *([f"<desc>{escape(picture.description)}</desc>"] if picture.description else []),
         f'<rect class="paper" x="{whole.x:.0f}" y="{whole.y:g}" width="{whole.width:.0f}" '
@@ -107,8 +108,9 @@ class _Writer:
         )
 
     def tile(self, tile: Tile, at: Place) -> str:
-        """A box: its tooltip, its border, its rows."""
-        parts = [f'<g id="box-{tile.id}" class="box {tile.kind}"><title>{escape(tile.tooltip)}</title>']
+        """A box: its tooltip, which a screen reader says of what has the focus, its border, its rows."""
+        opening = f'<g id="box-{tile.id}" class="box {tile.kind}" tabindex="0" role="img">'
+        parts = [f"{opening}<title>{escape(tile.tooltip)}</title>"]
         radius = 0 if tile.square else 9
         if tile.stacked:
             behind = Place(at.x + STACK, at.y - STACK, at.width, at.height)

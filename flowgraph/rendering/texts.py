@@ -22,9 +22,9 @@ def to_dot(graph: Graph, *, theme: str = "auto", **settings: Any) -> str:
 
 
 def to_svg(graph: Graph, *, theme: str = "auto", engine: str = "auto", timeout: float = 20, **settings: Any) -> str:
-    """The SVG text of a graph."""
+    """The SVG text of a graph, for a page or a cell: never wider than its column."""
     check_choices(theme, engine)
-    return svg_of(picture_of(graph, **settings), theme, engine, timeout)
+    return sized_to_fit(svg_of(picture_of(graph, **settings), theme, engine, timeout))
 
 
 def to_graphviz(graph: Graph, **settings: Any) -> Any:

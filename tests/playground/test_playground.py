@@ -74,6 +74,7 @@ def test_every_part_of_the_page_works(address, tmp_path):
     """Lessons, views, the walk and its step, points that are added: no error, no canvas wider than the page."""
     script = """
         const said = { wide: document.documentElement.scrollWidth, settings: { ...settings } };
+        for (const view of ["gradients", "values"]) setView(view);
         for (const name of Object.keys(LESSONS)) { lesson(name); play(false); }
         for (let i = 0; i < 30; i++) learner.update();
         setView("gradients");

@@ -1,18 +1,26 @@
-"""Colours that can be read, in each theme and with colour-vision deficiencies; meaning is never in colour alone."""
+"""Pictures for everybody: read in each theme, with colour-vision deficiencies, by keys and by a screen reader."""
 
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterator
+from typing import Any
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 
 from flowgraph.rendering.dot_text import dot_text
-from flowgraph.rendering.files import picture_of
+from flowgraph.rendering.files import picture_of, svg_of
+from flowgraph.rendering.memory import memory_of
 from flowgraph.rendering.palette import HEAT, KINDS, THEMES, heat_role, ink_on
 from flowgraph.rendering.picture import Tile
-from tests.rendering.graphs import feeds, lecture
+from tests.rendering.graphs import deep, feeds, lecture
+from tests.rendering.test_memory import training_step
+from tests.rendering.test_openable import nested
+from tests.rendering.test_repetition import lstm
 
+SVG = "{http://www.w3.org/2000/svg}"
 DEFICIENCIES = {
     "protanopia": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
     "deuteranopia": [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.01182, 0.04294, 0.968881]],
@@ -34,18 +42,62 @@ def contrast(one: str, other: str) -> float:
     return (bright + 0.05) / (dark + 0.05)
 
 
+def texts_with_grounds(svg: str) -> Iterator[tuple[str, str, str]]:
+    """Each text of an SVG with its colour and that of what was painted last where it begins."""
+    painted: list[tuple[float, float, float, float, str]] = []
+    for element in ElementTree.fromstring(svg).iter():
+        name, at = element.tag.rpartition("}")[2], element.attrib
+        if name == "rect":
+            painted.append((*(float(at[side]) for side in ("x", "y", "width", "height")), at["fill"]))  # type: ignore[arg-type]
+        if name == "text":
+            x, y = float(at["x"]), float(at["y"])
+            grounds = [fill for left, top, w, h, fill in painted if left <= x <= left + w and top <= y <= top + h]
+            yield "".join(element.itertext()), at["fill"], grounds[-1]
+
+
+def drawn(view: str, theme: str) -> Iterator[str]:
+    """Pictures of a view with tiles of every kind, rows, modules, frames and buffers; one that animates itself."""
+    graph, layers = lecture(), deep(41)
+    for one, fed in ((graph, feeds()), (layers, {"x": np.ones((2, 4))})):
+        run = one.fprop(fed)
+        how: dict[str, Any] = {"view": view, "run": run, "grads": run.bprop(keep="all")}
+        for detail in ("rows", "boxes"):
+            yield svg_of(picture_of(one, detail=detail, **how), theme)
+    yield svg_of(picture_of(lstm(9)), theme)
+    yield svg_of(picture_of(nested(), collapse=False), theme)
+    latest = training_step()._latest()
+    yield svg_of(picture_of(latest.graph, memory=memory_of(latest.schedule)), theme)
+
+
 @pytest.mark.parametrize("theme", THEMES)
-def test_texts_can_be_read_on_what_they_stand_on(theme: str) -> None:
-    colours = THEMES[theme]
-    for kind in KINDS:
-        assert contrast(colours["ink"], colours[f"fill {kind}"]) > 7
-        assert contrast(colours["muted"], colours[f"fill {kind}"]) > 4.5
-    for role in ("ink", "muted", "value"):
-        assert contrast(colours[role], colours["paper"]) > 4.5
-    assert contrast(colours["gradient"], colours["paper"]) > 3.5
-    for step in (*range(-HEAT, HEAT + 1), "NaN"):
-        fill = f"heat {step}" if step != "NaN" else "not a number"
-        assert contrast(colours[ink_on(fill)], colours[fill]) > 4.2, fill
+@pytest.mark.parametrize("view", ["forward", "values", "backward", "both", "gradients"])
+def test_every_text_of_a_picture_can_be_read_on_what_it_stands_on(view: str, theme: str) -> None:
+    """By the ratio that WCAG 2.2 asks of small letters."""
+    for svg in drawn(view, theme):
+        for text, ink, ground in texts_with_grounds(svg):
+            assert contrast(ink, ground) >= 4.5, (text, ink, ground)
+
+
+@pytest.mark.parametrize("theme", THEMES)
+def test_the_size_of_any_gradient_can_be_read_on_its_colour(theme: str) -> None:
+    for fill in (*(f"heat {step}" for step in range(-HEAT, HEAT + 1)), "not a number", "not computed"):
+        assert contrast(THEMES[theme][ink_on(fill)], THEMES[theme][fill]) >= 4.5, fill
+
+
+@pytest.mark.parametrize("view", ["forward", "values", "backward", "both", "gradients"])
+def test_a_picture_is_described_and_each_tile_is_reached_by_keys_and_said(view: str) -> None:
+    """An image has no parts for a screen reader, so the whole is a document and its tiles are images."""
+    for svg in drawn(view, "light"):
+        root = ElementTree.fromstring(svg)
+        assert all(root.findtext(f"{SVG}{part}") for part in ("title", "desc"))
+        assert root.get("role") == "graphics-document document"
+        tiles = [part for part in root.iter(f"{SVG}g") if "box" in part.get("class", "").split()]
+        assert tiles
+        for tile in tiles:
+            assert (tile.get("tabindex"), tile.get("role")) == ("0", "img")
+            said = tile.findtext(f"{SVG}title") or ""
+            assert said
+            assert not set("\\{}") & set(said), said
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
@@ -79,6 +131,18 @@ def test_a_kind_is_told_by_shape_border_word_or_place_too() -> None:
     looks = {tile.kind: look(tile) for tile in picture.tiles if tile.kind != "output"}
     for one, other in itertools.combinations(looks, 2):
         assert looks[one] != looks[other], (one, other)
+
+
+def test_a_copier_leaves_every_kind_its_own_look() -> None:
+    """But for kinds that their tiles name; a copier shows some twenty levels of grey."""
+    colours = THEMES["print"]
+    levels = {kind: int(colours[f"fill {kind}"][1:3], 16) for kind in KINDS}
+    told = [kind for kind in KINDS if kind not in ("target", "constant", "random", "backward")]
+    for one, other in itertools.combinations(told, 2):
+        shape = [(kind == "parameter", kind == "loss") for kind in (one, other)]
+        assert shape[0] != shape[1] or abs(levels[one] - levels[other]) > 255 / 20, (one, other)
+    assert all(len({colours[f"{what} {kind}"][i : i + 2] for i in (1, 3, 5)}) == 1
+               for kind in KINDS for what in ("fill", "line"))  # fmt: skip
 
 
 def test_numbers_are_printed_on_every_fill_of_the_gradient_view() -> None:

@@ -109,6 +109,23 @@ def test_keys_move_zoom_and_search() -> None:
     assert seen["typed"]
 
 
+def test_tab_leads_from_box_to_box_and_enter_opens_what_is_known_of_it() -> None:
+    page = shown(viewer())
+    page.tell("stage.focus(); zoom(0.2, view[0], view[1]); settleView();")
+    met = []
+    for _ in range(9):
+        for kind in ("keyDown", "keyUp"):
+            page.ask("Input.dispatchKeyEvent", type=kind, key="Tab", code="Tab", windowsVirtualKeyCode=9)
+        met.append(page.tell("document.activeElement.matches('.box') && document.activeElement.id"))
+        inside = "[x >= view[0], x + wide <= view[0] + view[2], y >= view[1], y + high <= view[1] + view[3]]"
+        seen = f"(([x, y, wide, high]) => {inside})(rectOf(document.activeElement))"
+        assert not met[-1] or all(page.tell(seen)), met
+    boxes = [id for id in met if id]
+    assert len(set(boxes)) > 3, met
+    page.ask("Input.dispatchKeyEvent", type="keyDown", key="Enter", code="Enter", windowsVirtualKeyCode=13)
+    assert page.tell("[panel.hidden, chosen.id]") == [False, boxes[-1]]
+
+
 def test_a_click_opens_a_panel_that_says_what_is_known() -> None:
     script = """
     click(byId.get("h1"));

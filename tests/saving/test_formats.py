@@ -216,11 +216,11 @@ def test_no_picture_is_wider_than_its_cell(tmp_path):
     for _ in range(30):
         h = np.tanh(h)
     graph = fg.Graph(h)
-    told = [graph._repr_svg_(), *(shown(path)["image/svg+xml"] for path in (
+    told = [graph._repr_svg_(), graph.to_svg(wrap=0), *(shown(path)["image/svg+xml"] for path in (
         graph.render(tmp_path / "a.svg", wrap=0), HISTORY.plot(tmp_path / "b.svg"),
         graph.animate(tmp_path / "c.svg", graph.fprop(x=np.ones((1, 2))), wrap=0),
     ))]  # fmt: skip
     cells = "".join(f'<div class="cell" style="width:340px">{one}</div>' for one in told)
     widths = answered(cells, "return [...document.querySelectorAll('.cell > svg')].map((one) => one.clientWidth);")
-    assert len(widths) == 4
+    assert len(widths) == 5
     assert all(0 < width <= 340 for width in widths)

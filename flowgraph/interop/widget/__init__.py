@@ -295,7 +295,7 @@ class TrainingWidget(anywidget.AnyWidget, Callback):
             settings = {"view": "values", "run": graph.fprop(**self._feeds)}
             if ends_in_a_number(graph):
                 settings |= {"view": "both", "grads": settings["run"].bprop(keep="all")}
-        self._svg = sized_to_fit(graph.to_svg(engine="builtin", **settings))
+        self._svg = graph.to_svg(engine="builtin", **settings)
 
 
 def _point(epoch: Epoch, measure: str) -> dict[str, Any]:

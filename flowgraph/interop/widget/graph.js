@@ -26,7 +26,6 @@ function render({ model, el }) {
   const draw = () => {
     picture.innerHTML = model.get("_svg");
     for (const box of picture.querySelectorAll("g.box")) {
-      box.setAttribute("tabindex", "0");
       box.setAttribute("role", "button");
     }
     mark();

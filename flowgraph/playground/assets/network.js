@@ -115,6 +115,7 @@ function unitGradient(seen, place, unit) {
 
 // A tile of one colour: the unit's gradient against that of the output layer, by powers of ten.
 function gradientTile(seen, place, unit, colours) {
+  if (!seen) return `rgb(${colours.paper.join()})`; // without examples nothing has a gradient
   const columns = Object.keys(seen).filter((name) => /^da\d+$/.test(name)).length, own = unitGradient(seen, place, unit);
   const reference = rms(seen[`da${columns}`]) || 1, share = own ? Math.max(-1, Math.min(1, Math.log10(own / reference) / 3)) : 0;
   const end = share < 0 ? colours.plus : colours.grad;

@@ -93,6 +93,21 @@ stage.addEventListener("click", (event) => {
   choose(box && !box.closest(".lid") ? box : null);
 });
 
+/* The key that presses a button opens the panel of the box that has the focus. */
+stage.addEventListener("keydown", (event) => {
+  if ((event.key !== "Enter" && event.key !== " ") || !event.target.matches(".box") || event.target.closest(".lid")) return;
+  event.preventDefault();
+  choose(event.target);
+});
+
+/* A box that Tab leads to comes into view, by the view and not by scrolling what is drawn. */
+stage.addEventListener("focusin", ({ target }) => {
+  stage.scrollTo(0, 0);
+  if (!target.matches(".box:focus-visible") || target.closest(".lid")) return;
+  const [x, y, wide, high] = rectOf(target);
+  if (x < view[0] || y < view[1] || x + wide > view[0] + view[2] || y + high > view[1] + view[3]) go(target);
+});
+
 function searched(box) {
   if (!haystack.has(box)) {
     const texts = [...box.querySelectorAll("title, text")].map((one) => one.textContent);
