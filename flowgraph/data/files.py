@@ -6,7 +6,6 @@ import csv
 import io
 import os
 import zipfile
-import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -17,19 +16,20 @@ from flowgraph.box import Array
 from flowgraph.data.examples import Examples
 from flowgraph.data.sets import BUNDLED, circles, moons, spirals
 from flowgraph.errors import DataError
-from flowgraph.saving.limits import check_room
+from flowgraph.saving.limits import check_room, reading_foreign
 from flowgraph.saving.replacing import must_exist
 
 
 def read_targets(values: Array, kind: str, where: str) -> tuple[Any, tuple[str, ...]]:
     """Labels and the names of their classes, or numbers and no names."""
+    if values.ndim != 1 or values.dtype.kind not in "biufUSTO" or not len(values):
+        raise DataError(f"{where}: found {values.dtype} of shape {values.shape}, needs a number or word per example")
     numbers: Any = None
-    try:
+    if all(map(_is_number, values)):
         numbers = values.astype(float)
-    except ValueError:
-        if kind == "numbers":
-            word = next(str(value) for value in values if not _is_number(value))
-            raise DataError(f"{where}: found {word!r}, needs numbers; kind='classes' takes words") from None
+    elif kind == "numbers":
+        word = next(str(value) for value in values if not _is_number(value))
+        raise DataError(f"{where}: found {word!r}, needs numbers; kind='classes' takes words")
     if numbers is not None and not np.all(np.isfinite(numbers)):
         row = int(np.flatnonzero(~np.isfinite(numbers))[0])
         raise DataError(f"{where}: found {numbers[row]} in row {row}, needs finite numbers")
@@ -40,7 +40,7 @@ def read_targets(values: Array, kind: str, where: str) -> tuple[Any, tuple[str, 
         distinct, labels = np.unique(numbers, return_inverse=True)
         classes = tuple(str(int(number)) for number in distinct)
     else:
-        distinct, labels = np.unique(values if values.dtype == object else values.astype(str), return_inverse=True)
+        distinct, labels = np.unique(np.array([str(value) for value in values], object), return_inverse=True)
         classes = tuple(map(str, distinct))
     if len(classes) < 2:
         raise DataError(f"{where}: found one class, {classes[0]!r}, needs two or more")
@@ -56,19 +56,13 @@ def read_targets(values: Array, kind: str, where: str) -> tuple[Any, tuple[str, 
 def _is_number(value: Any) -> bool:
     try:
         float(value)
-    except ValueError:
+    except (TypeError, ValueError, OverflowError):
         return False
     return True
 
 
 TOYS = {function.__name__: function for function in (circles, moons, spirals)}
 KINDS = ("auto", "classes", "numbers")
-
-_NO_NPZ = (
-    ValueError, TypeError, LookupError, EOFError, AttributeError, ArithmeticError, SyntaxError, RecursionError,
-    MemoryError, NotImplementedError, RuntimeError, zipfile.BadZipFile, zlib.error,
-)  # fmt: skip
-"""What zipfile and NumPy raise for a file that is not what it should be."""
 
 
 def load_examples(source: str, target: str | None = None, *, kind: str = "auto") -> Examples:
@@ -257,18 +251,16 @@ def load_npz(path: str | os.PathLike[str], target: str, *, inputs: str | None = 
 def read_npz(path: str | os.PathLike[str]) -> dict[str, Array]:
     """The arrays of an .npz file by name; one that is none, holds objects or would not fit into memory is refused."""
     must_exist(path)
-    try:
+    with reading_foreign(f"{path}: no .npz file of plain arrays, as np.savez writes it", DataError):
         with zipfile.ZipFile(path) as packed:
             unpacked = sum(entry.file_size for entry in packed.infolist())
         check_room(str(path), unpacked, "give a part of it, or a smaller dtype", DataError)
         with np.load(path, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
-            strange = [name for name, array in arrays.items() if not isinstance(array, np.ndarray)]
-            if strange:
-                raise TypeError(f"{strange[0]!r} is no array")
-            return arrays
-    except _NO_NPZ as error:
-        raise DataError(f"{path}: no .npz file of plain arrays, as np.savez writes it ({error})") from None
+        strange = [name for name, array in arrays.items() if not isinstance(array, np.ndarray)]
+        if strange:
+            raise TypeError(f"{strange[0]!r} is no array")
+    return arrays
 
 
 def rows_of(path: Path) -> tuple[list[str], list[list[str]], list[int]]:
