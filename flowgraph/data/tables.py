@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
-from flowgraph.data.files import rows_of
+from flowgraph.data.files import no_column, quoted, rows_of
 from flowgraph.errors import DataError, install_hint
 from flowgraph.saving.limits import reading_foreign
 from flowgraph.saving.replacing import must_exist
@@ -36,7 +36,7 @@ class Table:
     def column(self, name: str) -> Sequence[Any]:
         """The cells of a column."""
         if name not in self.cells:
-            raise DataError(f"{self.name}: found no column {name!r}; its columns are {', '.join(self.cells)}")
+            raise no_column(self.name, name, self.cells)
         return self.cells[name]
 
     def take(self, rows: Sequence[int]) -> Table:
@@ -55,8 +55,8 @@ class Table:
     def refuse(self, row: int, column: str, needed: str) -> DataError:
         """The error for a cell: its row and column, its text, and what is needed."""
         cell = self.column(column)[row]
-        content = "no value" if cell is None else repr(cell)
-        return DataError(f"{self.name}: {self.places[row]}, column {column!r}: found {content}, needs {needed}")
+        content = "no value" if cell is None else quoted(cell)
+        return DataError(f"{self.name}: {self.places[row]}, column {quoted(column)}: found {content}, needs {needed}")
 
 
 def number(cell: Any) -> float | None:
@@ -107,7 +107,7 @@ def table_of(frame: object, name: str = "table") -> Table:
         raise DataError(f"{name}: found {len(known)} rows of {len(known.columns)} columns, needs 1 or more of both")
     cells = {}
     for column in known.columns:
-        with reading_foreign(f"{name}: column {column!r} has a value that Python does not have", DataError):
+        with reading_foreign(f"{name}: column {quoted(column)} has a value that Python does not have", DataError):
             cells[str(column)] = _values(known[column])
     return Table(name, cells, [f"row {row}" for row in range(len(known))])
 

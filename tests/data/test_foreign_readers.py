@@ -1,8 +1,10 @@
 """Files of data that are damaged at any byte, or hold what no table holds: read, or refused in one line."""
 
+import csv
 import datetime
 import io
 import itertools
+import time
 import zipfile
 from contextlib import contextmanager
 
@@ -12,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flowgraph.data import load_csv, load_npz
+from flowgraph.data.files import load_inputs
 from flowgraph.data.tables import read_table
 from flowgraph.errors import DataError, FlowgraphError
 from flowgraph.saving.limits import reading_foreign
@@ -138,3 +141,32 @@ def test_an_interrupt_a_missing_file_and_a_refusal_pass(raised):
     with pytest.raises(type(raised)) as caught, reading_foreign("file.x: damaged", DataError):
         raise raised
     assert caught.value is raised
+
+
+LONG = ("9" * 100_000, "z" * 100_000, "\n" * 2000, "\x1b[31m" * 2000)
+
+
+@pytest.mark.parametrize("kind", ["classes", "numbers"])
+@pytest.mark.parametrize("text", LONG)
+@pytest.mark.parametrize("place", list(itertools.product(range(3), range(3))), ids=str)
+def test_a_long_cell_or_name_makes_no_long_error(text, kind, place, tmp_path):
+    cells = [["a", "b", "y"], ["1", "2", "0"], ["3", "4", "1"]]
+    cells[place[0]][place[1]] = text
+    with open(tmp_path / "long.csv", "w", newline="") as file:
+        csv.writer(file).writerows(cells)
+    for target in ("y", "no such column"):
+        with in_one_line():
+            load_csv(tmp_path / "long.csv", target, kind=kind)
+
+
+def test_the_time_for_a_table_grows_with_its_columns_and_not_with_their_square(tmp_path):
+    """The square of so many is 400 million: seconds, where the columns themselves take hundredths of one."""
+    count = 20_000
+    names = [f"column {number}" for number in range(count)]
+    (tmp_path / "wide.csv").write_text(
+        ",".join(names) + "\n" + ",".join(["1"] * count) + "\n" + ",".join(["2"] * count)
+    )
+    start = time.process_time()
+    load_csv(tmp_path / "wide.csv", "column 7", kind="numbers")
+    load_inputs(tmp_path / "wide.csv", names[::-1])
+    assert time.process_time() - start < 1.0
