@@ -26,6 +26,14 @@ def printable_lines(text: str) -> str:
     return "\n".join(map(printable, text.split("\n")))
 
 
+def shortened(text: str, most: int = 500) -> str:
+    """The text with its middle left out where it is longer; what it begins with, and the way out at its end, stay."""
+    if len(text) <= most:
+        return text
+    end = most // 3
+    return f"{text[: most - end - 5]} ... {text[-end:]}"
+
+
 def why_not_a_name(text: object) -> str | None:
     """What keeps a text from being the name of a box or a scope, in words to follow "found ...,"; None if nothing."""
     if not isinstance(text, str) or not text or text != text.strip():

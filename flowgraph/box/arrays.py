@@ -34,8 +34,9 @@ def refuse_masked(who: object, value: object) -> None:
     ma = sys.modules.get("numpy.ma")  # NumPy loads it when it is asked for; before that no array has a mask
     if ma is not None and isinstance(value, ma.MaskedArray) and ma.is_masked(value):
         hidden = int(np.sum(ma.getmaskarray(value)))
+        name = who if isinstance(who, str) else getattr(who, "title", who)  # a text has a method of that name
         raise DtypeError(
-            f"{getattr(who, 'title', who)}: found a masked array that hides {hidden} of its {value.size} numbers, "
+            f"{name}: found a masked array that hides {hidden} of its {value.size} numbers, "
             f"needs a number everywhere; fill it, a.filled(0.0), and give the mask to np.where or as weights"
         )
 

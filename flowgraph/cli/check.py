@@ -24,6 +24,7 @@ from flowgraph.checking.scope import EFFORTS
 from flowgraph.cli.ends import DONE, FAILED, UNDECIDED, WRONG, ToRead, line_of
 from flowgraph.cli.locate import arguments_of, locate, on_inputs, read_feeds
 from flowgraph.graph import Graph
+from flowgraph.printable import shortened
 
 COLOURS = {"PASS": "green", "FAIL": "red"}  # the others are yellow
 LEVELS = {"fail": "error", "undecided": "warning", EXAMPLE_ONLY: "warning"}
@@ -173,8 +174,10 @@ def check(
         labelled = [pair for target in targets for pair in _labelled(target, bool(arrays))]
         for place, thing in labelled:
             shown.add(place, thing, _checked(thing, arrays, options), alone=len(labelled) == 1)
-    except (Exception, SystemExit) as error:  # of the checked code: it must not be taken for a verdict
-        line = str(error) if isinstance(error, ValueError | TypeError) else line_of(error)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # of the checked code: it must not be taken for a verdict
+        line = line_of(error) or (shortened(str(error)) if isinstance(error, ValueError | TypeError) else None)
         shown.failed(traceback.format_exc() if line is None else f"Error: {line}")
         context.exit(FAILED)
     context.exit(EXIT_CODES[shown.end()])

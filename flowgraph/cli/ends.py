@@ -12,7 +12,7 @@ import click
 
 from flowgraph import starting
 from flowgraph.errors import FlowgraphError
-from flowgraph.printable import printable, printable_lines
+from flowgraph.printable import printable, printable_lines, shortened
 from flowgraph.saving.replacing import must_exist
 
 DONE, WRONG, UNDECIDED, FAILED, MISUSED = 0, 1, 2, 3, 64
@@ -51,8 +51,11 @@ class Commands(click.Group):
         except (click.Abort, KeyboardInterrupt):
             starting.say()
             code = starting.INTERRUPTED
-        except Exception:  # of the user's code, or a mistake of ours; Python's own code for it would be WRONG
-            traceback.print_exc()
+        except SystemExit:  # of click's, when nobody reads the output any more
+            code = FAILED
+        except BaseException as error:  # of the user's code, or a mistake of ours; Python's own code would be WRONG
+            line = line_of(error)
+            click.echo(traceback.format_exc() if line is None else f"Error: {line}", err=True)
             code = FAILED
         starting.ignore_interrupts()
         sys.exit(code if isinstance(code, int) else DONE)
@@ -63,7 +66,7 @@ class Commands(click.Group):
             return super().invoke(context)
         except click.exceptions.Exit:
             raise
-        except (Exception, KeyboardInterrupt, SystemExit) as error:
+        except BaseException as error:
             if starting.is_interrupt(error):
                 starting.say()
                 context.exit(starting.INTERRUPTED)
@@ -74,13 +77,20 @@ class Commands(click.Group):
 
 
 def line_of(error: BaseException) -> str | None:
-    """The text of an error for a user of a command, None if the traceback should be shown."""
+    """The text of an error for a user of a command, no line of it long; None if the traceback should be shown."""
+    text = _text_of(error)
+    return None if text is None else "\n".join(map(shortened, text.split("\n")))
+
+
+def _text_of(error: BaseException) -> str | None:
     if isinstance(error, FlowgraphError):
         return str(error)
     if isinstance(error, MemoryError):
         return "the memory of this machine does not suffice; try less at a time"
     if isinstance(error, OSError) and error.filename is not None and error.errno != errno.EPIPE:
         return printable(f"{error.filename}: {error.strerror}")
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        return "the output could not be written: no space is left on its device"
     if isinstance(error, ImportError) and error.name is None:  # with a text of ours, which names the extra
         return printable_lines(str(error))
     if isinstance(error, SystemExit):

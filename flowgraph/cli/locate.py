@@ -44,6 +44,8 @@ def load(where: str) -> ModuleType:
         return _load_file(must_exist(path).resolve())
     _put_first(Path.cwd())
     try:
+        if not all(map(str.isidentifier, where.split("."))):
+            raise ModuleNotFoundError(name=where)
         return importlib.import_module(where)
     except ModuleNotFoundError as error:
         if error.name is None or not (where == error.name or where.startswith(error.name + ".")):

@@ -6,8 +6,8 @@ import csv
 import io
 import os
 import zipfile
-import zlib
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,19 +17,32 @@ from flowgraph.box import Array
 from flowgraph.data.examples import Examples
 from flowgraph.data.sets import BUNDLED, circles, moons, spirals
 from flowgraph.errors import DataError
-from flowgraph.saving.limits import check_room
+from flowgraph.printable import printable, shortened
+from flowgraph.saving.limits import check_room, reading_foreign
 from flowgraph.saving.replacing import must_exist
+
+
+def quoted(text: object) -> str:
+    """A name or cell of a file as an error quotes it: on one line, and not at any length."""
+    return shortened(repr(text), 80)
+
+
+def no_column(table: object, name: str, known: Iterable[str]) -> DataError:
+    """The error for a column that a table does not have."""
+    columns = shortened(printable(", ".join(known)))
+    return DataError(f"{table}: found no column {quoted(name)}; its columns are {columns}")
 
 
 def read_targets(values: Array, kind: str, where: str) -> tuple[Any, tuple[str, ...]]:
     """Labels and the names of their classes, or numbers and no names."""
+    if values.ndim != 1 or values.dtype.kind not in "biufUSTO" or not len(values):
+        raise DataError(f"{where}: found {values.dtype} of shape {values.shape}, needs a number or word per example")
     numbers: Any = None
-    try:
+    if all(map(_is_number, values)):
         numbers = values.astype(float)
-    except ValueError:
-        if kind == "numbers":
-            word = next(str(value) for value in values if not _is_number(value))
-            raise DataError(f"{where}: found {word!r}, needs numbers; kind='classes' takes words") from None
+    elif kind == "numbers":
+        word = next(str(value) for value in values if not _is_number(value))
+        raise DataError(f"{where}: found {quoted(word)}, needs numbers; kind='classes' takes words")
     if numbers is not None and not np.all(np.isfinite(numbers)):
         row = int(np.flatnonzero(~np.isfinite(numbers))[0])
         raise DataError(f"{where}: found {numbers[row]} in row {row}, needs finite numbers")
@@ -40,10 +53,10 @@ def read_targets(values: Array, kind: str, where: str) -> tuple[Any, tuple[str, 
         distinct, labels = np.unique(numbers, return_inverse=True)
         classes = tuple(str(int(number)) for number in distinct)
     else:
-        distinct, labels = np.unique(values if values.dtype == object else values.astype(str), return_inverse=True)
+        distinct, labels = np.unique(np.array([str(value) for value in values], object), return_inverse=True)
         classes = tuple(map(str, distinct))
     if len(classes) < 2:
-        raise DataError(f"{where}: found one class, {classes[0]!r}, needs two or more")
+        raise DataError(f"{where}: found one class, {quoted(classes[0])}, needs two or more")
     # a class of which most have fewer than three examples is rather a name, a date, or a number in words
     if kind == "auto" and len(classes) > max(20, len(values) // 3):
         raise DataError(
@@ -56,19 +69,13 @@ def read_targets(values: Array, kind: str, where: str) -> tuple[Any, tuple[str, 
 def _is_number(value: Any) -> bool:
     try:
         float(value)
-    except ValueError:
+    except (TypeError, ValueError, OverflowError):
         return False
     return True
 
 
 TOYS = {function.__name__: function for function in (circles, moons, spirals)}
 KINDS = ("auto", "classes", "numbers")
-
-_NO_NPZ = (
-    ValueError, TypeError, LookupError, EOFError, AttributeError, ArithmeticError, SyntaxError, RecursionError,
-    MemoryError, NotImplementedError, RuntimeError, zipfile.BadZipFile, zlib.error,
-)  # fmt: skip
-"""What zipfile and NumPy raise for a file that is not what it should be."""
 
 
 def load_examples(source: str, target: str | None = None, *, kind: str = "auto") -> Examples:
@@ -156,7 +163,7 @@ def load_csv(path: str | os.PathLike[str], target: str, *, kind: str = "auto") -
     """
     header, rows, lines = rows_of(Path(path))
     if target not in header:
-        raise DataError(f"{path}: found no column {target!r}; its columns are {', '.join(header)}")
+        raise no_column(path, target, header)
     at = header.index(target)
     columns = [*header[:at], *header[at + 1 :]]
     if not columns:
@@ -165,8 +172,8 @@ def load_csv(path: str | os.PathLike[str], target: str, *, kind: str = "auto") -
     words = [row[at].strip() for row in rows]
     empty = next((i for i, word in enumerate(words) if word.lower() in ("", "nan", "na", "null")), None)
     if empty is not None:
-        raise DataError(f"{path}: line {lines[empty]}, column {target!r}: found {words[empty]!r}, needs a target")
-    y, classes = read_targets(np.array(words, object), kind, f"{path}: column {target!r}")
+        raise DataError(f"{path}: line {lines[empty]}, column {quoted(target)}: found {words[empty]!r}, needs a target")
+    y, classes = read_targets(np.array(words, object), kind, f"{path}: column {quoted(target)}")
     return Examples(x, y, tuple(columns), classes, str(path))
 
 
@@ -201,10 +208,11 @@ def load_inputs(path: str | os.PathLike[str], columns: Sequence[str]) -> Array:
            [  0.,  90.]])
     """
     header, rows, lines = rows_of(Path(path))
-    missing = [column for column in columns if column not in header]
+    place_of = {name: place for place, name in enumerate(header)}
+    missing = [column for column in columns if column not in place_of]
     if missing:
-        raise DataError(f"{path}: found no column {missing[0]!r}; its columns are {', '.join(header)}")
-    places = [header.index(column) for column in columns]
+        raise no_column(path, missing[0], header)
+    places = [place_of[column] for column in columns]
     return _numbers(path, columns, [[row[place] for place in places] for row in rows], lines)
 
 
@@ -257,18 +265,16 @@ def load_npz(path: str | os.PathLike[str], target: str, *, inputs: str | None = 
 def read_npz(path: str | os.PathLike[str]) -> dict[str, Array]:
     """The arrays of an .npz file by name; one that is none, holds objects or would not fit into memory is refused."""
     must_exist(path)
-    try:
+    with reading_foreign(f"{path}: no .npz file of plain arrays, as np.savez writes it", DataError):
         with zipfile.ZipFile(path) as packed:
             unpacked = sum(entry.file_size for entry in packed.infolist())
         check_room(str(path), unpacked, "give a part of it, or a smaller dtype", DataError)
         with np.load(path, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
-            strange = [name for name, array in arrays.items() if not isinstance(array, np.ndarray)]
-            if strange:
-                raise TypeError(f"{strange[0]!r} is no array")
-            return arrays
-    except _NO_NPZ as error:
-        raise DataError(f"{path}: no .npz file of plain arrays, as np.savez writes it ({error})") from None
+        strange = [name for name, array in arrays.items() if not isinstance(array, np.ndarray)]
+        if strange:
+            raise TypeError(f"{strange[0]!r} is no array")
+    return arrays
 
 
 def rows_of(path: Path) -> tuple[list[str], list[list[str]], list[int]]:
@@ -287,9 +293,9 @@ def rows_of(path: Path) -> tuple[list[str], list[list[str]], list[int]]:
     if len(table) < 2:
         raise DataError(f"{path}: found {len(table)} lines, needs a line of column names and examples below it")
     header = [name.strip() for name in table[0][0]]
-    twice = next((name for i, name in enumerate(header) if name in header[:i]), None)
+    twice = next((name for name, count in Counter(header).items() if count > 1), None)
     if twice is not None:
-        raise DataError(f"{path}: found two columns called {twice!r}, needs a name of its own for each")
+        raise DataError(f"{path}: found two columns called {quoted(twice)}, needs a name of its own for each")
     for row, line in table[1:]:
         if len(row) != len(header):
             raise DataError(f"{path}: line {line}: found {len(row)} values, but there are {len(header)} columns")
@@ -319,6 +325,6 @@ def _refuse_cell(path: str | os.PathLike[str], line: int, columns: Sequence[str]
             finite = False
         if not finite:
             raise DataError(
-                f"{path}: line {line}, column {column!r}: found {cell!r}, needs a finite number; drop the line, fill "
-                f"the value in, or turn words into numbers (one column per word, 0 or 1)"
+                f"{path}: line {line}, column {quoted(column)}: found {quoted(cell)}, needs a finite number; drop the "
+                f"line, fill the value in, or turn words into numbers (one column per word, 0 or 1)"
             )

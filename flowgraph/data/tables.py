@@ -10,8 +10,9 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
-from flowgraph.data.files import rows_of
+from flowgraph.data.files import no_column, quoted, rows_of
 from flowgraph.errors import DataError, install_hint
+from flowgraph.saving.limits import reading_foreign
 from flowgraph.saving.replacing import must_exist
 
 MISSING = ("", "nan", "na", "null", "none")
@@ -35,7 +36,7 @@ class Table:
     def column(self, name: str) -> Sequence[Any]:
         """The cells of a column."""
         if name not in self.cells:
-            raise DataError(f"{self.name}: found no column {name!r}; its columns are {', '.join(self.cells)}")
+            raise no_column(self.name, name, self.cells)
         return self.cells[name]
 
     def take(self, rows: Sequence[int]) -> Table:
@@ -54,15 +55,15 @@ class Table:
     def refuse(self, row: int, column: str, needed: str) -> DataError:
         """The error for a cell: its row and column, its text, and what is needed."""
         cell = self.column(column)[row]
-        content = "no value" if cell is None else repr(cell)
-        return DataError(f"{self.name}: {self.places[row]}, column {column!r}: found {content}, needs {needed}")
+        content = "no value" if cell is None else quoted(cell)
+        return DataError(f"{self.name}: {self.places[row]}, column {quoted(column)}: found {content}, needs {needed}")
 
 
 def number(cell: Any) -> float | None:
     """A finite number, or None; booleans are 0 and 1."""
     try:
         value = float(cell)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
     return value if math.isfinite(value) else None
 
@@ -104,7 +105,10 @@ def table_of(frame: object, name: str = "table") -> Table:
     known = narwhals.from_native(frame, eager_only=True)
     if len(known) == 0 or not known.columns:
         raise DataError(f"{name}: found {len(known)} rows of {len(known.columns)} columns, needs 1 or more of both")
-    cells = {str(column): _values(known[column]) for column in known.columns}
+    cells = {}
+    for column in known.columns:
+        with reading_foreign(f"{name}: column {quoted(column)} has a value that Python does not have", DataError):
+            cells[str(column)] = _values(known[column])
     return Table(name, cells, [f"row {row}" for row in range(len(known))])
 
 
@@ -119,12 +123,8 @@ def _parquet(path: Path) -> Any:
     backend = next((name for name in READERS if importlib.util.find_spec(name) is not None), None)
     if backend is None:
         raise ImportError(f"{path}: a Parquet file needs polars, pyarrow or pandas; run: {install_hint('tables')}")
-    try:
+    with reading_foreign(f"{path}: no Parquet file", DataError):
         return _narwhals().read_parquet(str(path), backend=backend)
-    except ImportError:
-        raise
-    except Exception as error:  # each library has errors of its own for a file that is none
-        raise DataError(f"{path}: no Parquet file ({error})") from None
 
 
 def _narwhals() -> Any:

@@ -15,7 +15,7 @@ from numpy.typing import DTypeLike
 
 from flowgraph.box import Array
 from flowgraph.errors import SavedFileError, UsageError, install_hint
-from flowgraph.saving.limits import MOST_AXES, excerpt
+from flowgraph.saving.limits import MOST_AXES, excerpt, reading_foreign
 from flowgraph.saving.replacing import reading, replace_file
 
 FORMAT = 1
@@ -59,12 +59,8 @@ def read_archive(path: str | os.PathLike[str], kind: str) -> tuple[dict[str, Any
         raise SavedFileError(f"{path}: found a folder, needs a file that flowgraph wrote") from None
     header = _header(path, content)
     head = _head(path, header, kind)
-    try:
+    with reading_foreign(f"{path}: damaged, safetensors cannot read it; take another copy", SavedFileError):
         stored = _safetensors().load(content)
-    except Exception as error:
-        raise SavedFileError(
-            f"{path}: damaged, safetensors cannot read it ({excerpt(error)}); take another copy"
-        ) from None
     written, needed = head.pop("sha256", None), _checksum(head, stored)
     if written != needed:
         raise SavedFileError(
@@ -87,11 +83,9 @@ def _header(path: str | os.PathLike[str], content: bytes) -> dict[str, Any]:
         raise SavedFileError(foreign)
     if length > len(content) - 8:
         raise SavedFileError(f"{path}: truncated, its header has {length} bytes and {len(content) - 8} are there")
-    try:
+    with reading_foreign(foreign, SavedFileError):
         header = json.loads(content[8 : 8 + length])
         promised = max((_end(entry) for name, entry in header.items() if name != "__metadata__"), default=0)
-    except (ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError):
-        raise SavedFileError(foreign) from None
     stored = len(content) - 8 - length
     if stored != promised:
         what = "truncated" if stored < promised else "damaged"
@@ -110,16 +104,13 @@ def _end(entry: dict[str, Any]) -> int:
 
 def _head(path: str | os.PathLike[str], header: dict[str, Any], kind: str) -> dict[str, Any]:
     """What flowgraph wrote of itself: format, kind, document."""
-    try:
+    unknown = f"{path}: a safetensors file without the metadata that flowgraph writes; needs one that flowgraph wrote"
+    with reading_foreign(unknown, SavedFileError):
         head = json.loads(header["__metadata__"][_KEY])
         version, kind_of_file = head["format"], head["kind"]
         if not (isinstance(head["dtypes"], dict) and isinstance(head["document"], dict) and type(version) is int):
             raise TypeError
         json.dumps(head)  # the checksum takes it as text again, which a document nested too deep cannot become
-    except (ValueError, TypeError, KeyError, RecursionError):
-        raise SavedFileError(
-            f"{path}: a safetensors file without the metadata that flowgraph writes; needs one that flowgraph wrote"
-        ) from None
     if version > FORMAT:
         raise SavedFileError(
             f"{path}: written by a newer flowgraph in format {excerpt(version)}, and this one reads up to {FORMAT}; "

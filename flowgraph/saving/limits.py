@@ -9,7 +9,8 @@ from __future__ import annotations
 import math
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from flowgraph.errors import FlowgraphError, SavedFileError
@@ -72,6 +73,23 @@ def excerpt(error: object) -> str:
     """The beginning of the text of an error."""
     text = printable_lines(str(error))
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]} ..."
+
+
+@contextmanager
+def reading_foreign(problem: str, refusal: type[FlowgraphError]) -> Iterator[None]:
+    """Whatever is raised while the content of a file is read becomes one line: the problem, and what was said.
+
+    Readers of other packages have errors of their own, and some that are no Exception (a panic of Rust), so no list of
+    types would be whole. An interrupt passes, and what is no fault of the content: a missing or forbidden file, a
+    missing package; and a refusal, which says more already.
+    """
+    try:
+        yield
+    except (KeyboardInterrupt, FileNotFoundError, PermissionError, ImportError, refusal):
+        raise
+    except BaseException as error:
+        said = " ".join(excerpt(error).split()) or type(error).__name__
+        raise refusal(f"{problem} ({said})") from error
 
 
 def memory() -> float:

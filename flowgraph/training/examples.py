@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from flowgraph.box import Array, Box, Value
+from flowgraph.box.arrays import refuse_masked
 from flowgraph.data.examples import rectangular
 from flowgraph.errors import FeedError, UsageError
 from flowgraph.graph import Graph, feeding
@@ -125,6 +126,8 @@ def _mean_one(problem: Problem, examples: Fed) -> Fed:
     if box is None:
         return examples
     weights = examples.arrays[box]
+    # only their ratios count, so a power of two divides them without a change of bits, and no sum overflows
+    weights = np.ldexp(weights, -int(np.frexp(weights.max())[1]))
     mean = float((weights if examples.rows is None else weights[examples.rows]).mean(dtype=float))
     if mean == 0:
         raise FeedError("fit: found a sample_weight of 0 for every example of a part of the data, so that none counts")
@@ -208,6 +211,7 @@ def _as_numbers(name: str, array: Array, box: Box) -> str:
 
 
 def _read(name: str, box: Box, value: Value) -> Array:
+    refuse_masked(f"fit: {name!r}", value)
     array = rectangular(value, f"fit: {name!r}")
     if array.dtype.kind in "OUS":
         raise FeedError(

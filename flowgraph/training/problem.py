@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from flowgraph.box import Array, Box, Value
+from flowgraph.box.arrays import refuse_masked
 from flowgraph.box.leaves import Input, Parameter
 from flowgraph.boxes.elementwise.arithmetic import Add, Divide, Multiply, Negative, Positive, Subtract
 from flowgraph.boxes.neural.label import pick
@@ -69,6 +70,7 @@ def weights_like(objective: Box, losses: Collection[Box] = ()) -> Input:
 
 def read_weights(given: object, count: int) -> Array:
     """One weight per example, from 0 on, not all 0."""
+    refuse_masked("fit: sample_weight", given)
     array = np.asarray(given)
     if array.shape != (count,) or array.dtype.kind not in "biuf":
         raise FeedError(

@@ -291,6 +291,7 @@ class Trainer(Picklable):
         self.stopped: str | None = None
         self.history: list[Epoch] = []
         self._set_aside: dict[Parameter, Array] = {}
+        self._finite: dict[str, Array] = {}
         self._build(metrics)
         self._begin_epoch()
 
@@ -429,9 +430,20 @@ class Trainer(Picklable):
         self.history.append(epoch)
         self.lookout.see(epoch, self.values)
         self.stopped = self.stopped or self.lookout.verdict()
+        finite = self._keep_finite()
         if not math.isfinite(epoch.train_objective):
             self.stopped = f"the objective is {epoch.train_objective} in epoch {epoch.number}; {self._cause or SMALLER}"
+        elif not finite:
+            self.stopped = f"parameters are not finite after epoch {epoch.number}; {self._cause or SMALLER}"
         return epoch
+
+    def _keep_finite(self) -> bool:
+        """Whether all parameters are finite; a copy of them is kept then, which a model gets that diverges later."""
+        values = self.values()
+        if not all(np.isfinite(value).all() for value in values.values()):
+            return False
+        self._finite = {name: np.array(value) for name, value in values.items()}
+        return True
 
     def _measured(self) -> dict[str, Any]:
         """The measures of the steps of this epoch, and those of the validation examples; metrics of these if any."""
@@ -464,6 +476,7 @@ class Trainer(Picklable):
         listeners = [as_callback(callback) for callback in callbacks]
         for parameter, value in self._set_aside.items():
             parameter.value = value
+        self._keep_finite()
         try:
             with interruption() as interrupted:
                 tell(listeners, "on_start", self, epochs)
@@ -514,10 +527,12 @@ class Trainer(Picklable):
 
     def put_back_best(self) -> None:
         """Give the model copies of the best parameters, and set aside the parameters that averages replace."""
-        now = self.values()
+        best, now = self.lookout.parameters, self.values()
+        if not best and not all(np.isfinite(value).all() for value in now.values()):
+            best = self._finite
         self._set_aside = {p: p.value for p in self._step.averages}
         for name, parameter in self._step.parameters.items():
-            parameter.value = self.lookout.parameters.get(name, now[name])
+            parameter.value = best.get(name, now[name])
 
     def _identity(self) -> dict[str, Any]:
         """The settings that a state and a trainer must have in common."""

@@ -15,7 +15,7 @@ from flowgraph.box.inference import bounded_trials
 from flowgraph.box.leaves import Input, Parameter
 from flowgraph.box.node import reopened
 from flowgraph.box.vocabulary import Foreign
-from flowgraph.errors import FlowgraphError, SavedFileError
+from flowgraph.errors import SavedFileError
 from flowgraph.graph import Graph
 from flowgraph.interop.onnx.node import MOST_MADE, Attributes, Node, as_constant, content_of
 from flowgraph.interop.onnx.table import ML, READERS, Reader
@@ -28,7 +28,7 @@ from flowgraph.interop.onnx.tensors import (
     onnx,
     scope_of_parts,
 )
-from flowgraph.saving.limits import MOST_TRIED, check_shape, excerpt
+from flowgraph.saving.limits import MOST_TRIED, check_shape, excerpt, reading_foreign
 from flowgraph.saving.replacing import reading
 from flowgraph.shapes.size import Size
 
@@ -36,7 +36,6 @@ OPSETS: Mapping[str, tuple[int, int]] = {"": (1, 28), ML: (1, 5)}
 """The operator sets that are read, by domain; what older ones have in attributes of their own is refused by name."""
 
 MOST_NODES = 200_000
-_MALFORMED = (ValueError, TypeError, KeyError, IndexError, AttributeError, ArithmeticError, RecursionError, LookupError)
 
 
 def graph_of_file(path: str | os.PathLike[str], known: Mapping[str, Any] | None = None) -> Graph:
@@ -47,10 +46,8 @@ def graph_of_file(path: str | os.PathLike[str], known: Mapping[str, Any] | None 
     except IsADirectoryError:
         raise SavedFileError(f"{path}: found a folder, needs an .onnx file") from None
     model = onnx().ModelProto()
-    try:
+    with reading_foreign(f"{path}: no ONNX model, or a damaged one", SavedFileError):
         model.ParseFromString(content)
-    except Exception as error:
-        raise SavedFileError(f"{path}: no ONNX model, or a damaged one ({excerpt(error)})") from None
     try:
         return graph_of_model(model, Path(path).parent, known)
     except SavedFileError as error:
@@ -199,20 +196,17 @@ class ModelReader:
         if rule is None or domain not in self.versions:
             raise SavedFileError(f"{who}: there is no box for this operation in flowgraph")
         try:
-            node = self._node(proto, domain)
-            with reopened(self._scope_of(proto)):
-                boxes = self._built(node, rule)
-            for name, box in zip(proto.output, boxes, strict=False):
-                if name:
-                    if box.name is None and box not in set(node.inputs):  # a new one is called as in the file
-                        box._place(checked_name(name), self._scope_of(proto))
-                    self._take(name, box)
+            with reading_foreign("it does not fit what it reads", SavedFileError):
+                node = self._node(proto, domain)
+                with reopened(self._scope_of(proto)):
+                    boxes = self._built(node, rule)
+                for name, box in zip(proto.output, boxes, strict=False):
+                    if name:
+                        if box.name is None and box not in set(node.inputs):  # a new one is called as in the file
+                            box._place(checked_name(name), self._scope_of(proto))
+                        self._take(name, box)
         except SavedFileError as error:
             raise SavedFileError(f"{who}: {excerpt(error)}") from None
-        except MemoryError:
-            raise SavedFileError(f"{who}: its value does not fit into the memory") from None
-        except (*_MALFORMED, FlowgraphError) as error:
-            raise SavedFileError(f"{who}: it does not fit what it reads ({excerpt(error)})") from error
 
     def _node(self, proto: Foreign, domain: str) -> Node:
         helper = onnx().helper

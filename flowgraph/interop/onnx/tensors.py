@@ -13,7 +13,7 @@ from flowgraph.box import Array
 from flowgraph.box.vocabulary import Foreign
 from flowgraph.errors import SavedFileError, install_hint
 from flowgraph.printable import why_not_a_name
-from flowgraph.saving.limits import check_room, check_shape, excerpt
+from flowgraph.saving.limits import check_room, check_shape, excerpt, reading_foreign
 
 OPSET = 20
 """The version of the operator set that is written."""
@@ -54,10 +54,8 @@ def array_of(tensor: Foreign, folder: Path | None) -> Array:
     stored = len(tensor.raw_data) if tensor.HasField("raw_data") else None
     if stored is not None and stored != math.prod(shape) * dtype.itemsize:
         raise SavedFileError(f"{who} holds {stored} bytes, and its shape {list(shape)} of {dtype} asks for others")
-    try:
+    with reading_foreign(f"{who} is malformed", SavedFileError):
         return np.array(package.numpy_helper.to_array(tensor))
-    except Exception as error:
-        raise SavedFileError(f"{who} is malformed ({excerpt(error)})") from None
 
 
 def dtype_of(number: int, who: str) -> np.dtype[Any]:

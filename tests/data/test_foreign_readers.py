@@ -1,0 +1,172 @@
+"""Files of data that are damaged at any byte, or hold what no table holds: read, or refused in one line."""
+
+import csv
+import datetime
+import io
+import itertools
+import time
+import zipfile
+from contextlib import contextmanager
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from flowgraph.data import load_csv, load_npz
+from flowgraph.data.files import load_inputs
+from flowgraph.data.tables import read_table
+from flowgraph.errors import DataError, FlowgraphError
+from flowgraph.saving.limits import reading_foreign
+
+
+@contextmanager
+def in_one_line():
+    """Nothing is raised but a refusal of one line."""
+    try:
+        yield
+    except FlowgraphError as error:
+        text = str(error)
+        assert "\n" not in text, text
+        assert len(text) <= 1000, text
+
+
+def packed(**arrays):
+    file = io.BytesIO()
+    np.savez(file, **arrays)
+    return file.getvalue()
+
+
+def parquet():
+    polars = pytest.importorskip("polars")
+    file = io.BytesIO()
+    polars.DataFrame({"a": [1.5, 2.5], "b": ["x", "y"]}).write_parquet(file)
+    return file.getvalue()
+
+
+READERS = {
+    "npz": (lambda path: load_npz(path, "y"), lambda: packed(X=np.eye(3), y=np.array([0, 1, 1]))),
+    "csv": (lambda path: load_csv(path, "y"), lambda: b"a,b,y\n1,2,0\n3,4,1\n"),
+    "parquet": (read_table, parquet),
+}
+CHANGES = {
+    "lost": lambda content, place, byte: content[:place] + content[place + 1 :],
+    "cut": lambda content, place, byte: content[:place],
+    "other": lambda content, place, byte: content[:place] + bytes([byte]) + content[place + 1 :],
+    "more": lambda content, place, byte: content[:place] + bytes([byte]) + content[place:],
+}
+
+
+@pytest.mark.parametrize("kind", READERS)
+@settings(deadline=None)
+@given(st.sampled_from(sorted(CHANGES)), st.integers(0, 10_000), st.integers(0, 255))
+def test_a_file_that_is_changed_at_any_byte_is_read_or_refused_in_one_line(tmp_path_factory, kind, change, place, byte):
+    read, content = READERS[kind]
+    content = content()
+    path = tmp_path_factory.getbasetemp() / f"changed.{kind}"
+    path.write_bytes(CHANGES[change](content, place % len(content), byte))
+    with in_one_line():
+        read(path)
+
+
+HEADERS = ("{", "", "[]", "{'descr': '<f8'}", "{'descr': 'O', 'fortran_order': False, 'shape': (3,)}",
+           "{'descr': '<f8', 'fortran_order': False, 'shape': (-1,)}", "(" * 300,
+           "{'descr': '<f8', 'fortran_order': False, 'shape': (1000000000000,)}")  # fmt: skip
+
+
+@pytest.mark.parametrize("header", HEADERS)
+def test_a_header_of_an_array_that_says_nonsense_is_refused_in_one_line(header, tmp_path):
+    text = f"{header}\n".encode()
+    array = b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text
+    with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:
+        for name in ("X.npy", "y.npy"):
+            archive.writestr(name, array)
+    with in_one_line(), pytest.raises(DataError, match=r"no \.npz file"):
+        load_npz(tmp_path / "a.npz", "y")
+    with in_one_line():
+        load_npz(tmp_path / "a.npz", "y")
+
+
+DTYPES = ("?", "i1", "u8", "f2", "f4", "f8", "c16", "S3", "U3", "M8[D]", "m8[s]", "i4,f8", "V3", ">f8", ">i4")
+SHAPES = ((), (0,), (3,), (3, 1), (3, 2), (3, 2, 2))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_arrays_of_any_dtype_and_shape_are_examples_or_refused_in_one_line(dtype, tmp_path):
+    for shape, wrong, kind in itertools.product(SHAPES, ("X", "y"), ("auto", "classes", "numbers")):
+        arrays = {"X": np.eye(3), "y": np.array([0, 1, 1])} | {wrong: np.zeros(shape, dtype)}
+        np.savez(tmp_path / "a.npz", **arrays)
+        with in_one_line():
+            load_npz(tmp_path / "a.npz", "y", kind=kind)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.sampled_from(["ms", "us", "ns"]), st.sampled_from([None, "UTC", "Foo/Bar"]), st.integers(-(2**62), 2**62))
+def test_times_of_any_year_and_zone_are_read_or_refused_in_one_line(tmp_path_factory, unit, zone, number):
+    pyarrow = pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    path = tmp_path_factory.getbasetemp() / "times.parquet"
+    times = pyarrow.array([number, 0], pyarrow.timestamp(unit, tz=zone))
+    parquet.write_table(pyarrow.table({"a": [1, 2], "time": times}), path)
+    with in_one_line():
+        read_table(path)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(-(2**31), 2**31 - 1))
+def test_dates_of_any_year_are_read_or_refused_in_one_line(tmp_path_factory, number):
+    pyarrow = pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    path = tmp_path_factory.getbasetemp() / "dates.parquet"
+    parquet.write_table(pyarrow.table({"a": [1, 2], "day": pyarrow.array([number, 0], pyarrow.date32())}), path)
+    with in_one_line():
+        table = read_table(path)
+        assert table.column("day")[1] == datetime.date(1970, 1, 1)
+
+
+class Strange(BaseException):
+    """What no list of exceptions has."""
+
+
+@pytest.mark.parametrize("raised", [Strange("a\nb"), SystemExit(0), MemoryError(), OSError(22, "Invalid"), KeyError()])
+def test_whatever_a_reader_raises_is_one_line(raised):
+    with pytest.raises(DataError) as caught, reading_foreign("file.x: damaged", DataError):
+        raise raised
+    assert str(caught.value).startswith("file.x: damaged (")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("raised", [KeyboardInterrupt(), FileNotFoundError(), PermissionError(), DataError("said")])
+def test_an_interrupt_a_missing_file_and_a_refusal_pass(raised):
+    with pytest.raises(type(raised)) as caught, reading_foreign("file.x: damaged", DataError):
+        raise raised
+    assert caught.value is raised
+
+
+LONG = ("9" * 100_000, "z" * 100_000, "\n" * 2000, "\x1b[31m" * 2000)
+
+
+@pytest.mark.parametrize("kind", ["classes", "numbers"])
+@pytest.mark.parametrize("text", LONG)
+@pytest.mark.parametrize("place", list(itertools.product(range(3), range(3))), ids=str)
+def test_a_long_cell_or_name_makes_no_long_error(text, kind, place, tmp_path):
+    cells = [["a", "b", "y"], ["1", "2", "0"], ["3", "4", "1"]]
+    cells[place[0]][place[1]] = text
+    with open(tmp_path / "long.csv", "w", newline="") as file:
+        csv.writer(file).writerows(cells)
+    for target in ("y", "no such column"):
+        with in_one_line():
+            load_csv(tmp_path / "long.csv", target, kind=kind)
+
+
+def test_the_time_for_a_table_grows_with_its_columns_and_not_with_their_square(tmp_path):
+    """The square of so many is 400 million: seconds, where the columns themselves take hundredths of one."""
+    count = 20_000
+    names = [f"column {number}" for number in range(count)]
+    (tmp_path / "wide.csv").write_text(
+        ",".join(names) + "\n" + ",".join(["1"] * count) + "\n" + ",".join(["2"] * count)
+    )
+    start = time.process_time()
+    load_csv(tmp_path / "wide.csv", "column 7", kind="numbers")
+    load_inputs(tmp_path / "wide.csv", names[::-1])
+    assert time.process_time() - start < 1.0
