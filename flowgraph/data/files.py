@@ -20,10 +20,18 @@ from flowgraph.errors import DataError
 from flowgraph.saving.limits import check_room
 from flowgraph.saving.replacing import must_exist
 
+TRUTHS = {"false": 0.0, "true": 1.0}
+"""How a text file writes what other tables keep as booleans."""
+
 
 def read_targets(values: Array, kind: str, where: str) -> tuple[Any, tuple[str, ...]]:
     """Labels and the names of their classes, or numbers and no names."""
     numbers: Any = None
+    if values.dtype == object:  # numbers, dates and truth values of a table are what a text file has of them
+        words = [str(value) for value in values]
+        if all(word.lower() in TRUTHS for word in words):
+            words = [str(TRUTHS[word.lower()]) if kind == "numbers" else word.capitalize() for word in words]
+        values = np.array(words, object)
     try:
         numbers = values.astype(float)
     except ValueError:
@@ -40,17 +48,24 @@ def read_targets(values: Array, kind: str, where: str) -> tuple[Any, tuple[str, 
         distinct, labels = np.unique(numbers, return_inverse=True)
         classes = tuple(str(int(number)) for number in distinct)
     else:
-        distinct, labels = np.unique(values if values.dtype == object else values.astype(str), return_inverse=True)
-        classes = tuple(map(str, distinct))
+        distinct, labels = np.unique(values if numbers is None else numbers, return_inverse=True)
+        classes = tuple(str(word).removesuffix(".0") for word in distinct)
     if len(classes) < 2:
         raise DataError(f"{where}: found one class, {classes[0]!r}, needs two or more")
-    # a class of which most have fewer than three examples is rather a name, a date, or a number in words
-    if kind == "auto" and len(classes) > max(20, len(values) // 3):
-        raise DataError(
-            f"{where}: found {len(classes)} different values in {len(values)} rows; say which they are, "
-            f"kind='classes' or kind='numbers' (--kind)"
-        )
+    if kind == "auto" and are_many(len(classes), len(values)):
+        raise DataError(f"{where}: {MANY.format(len(classes), len(values))}")
     return labels, classes
+
+
+MANY = "found {} different values in {} rows; say which they are, kind='classes' or kind='numbers' (--task)"
+
+
+def are_many(values: int, rows: int) -> bool:
+    """Whether so many different targets may be no classes.
+
+    Most of them have fewer than three examples, as names, dates, or whole numbers that count something.
+    """
+    return values > max(20, rows // 3)
 
 
 def _is_number(value: Any) -> bool:
