@@ -110,7 +110,7 @@ def test_the_examples_of_docstrings_are_true(module):
 
 
 READ_BY_THE_ENGINE = {
-    "built_in", "child_names", "default_settings", "has_bprop", "settings", "takes_needs", "variadic",
+    "built_in", "by_element", "child_names", "default_settings", "has_bprop", "settings", "takes_needs", "variadic",
 }  # fmt: skip
 """What is found out of a class when it is defined, and not declared."""
 

@@ -15,6 +15,7 @@ from hypothesis import example, given, settings
 
 import flowgraph as fg
 from flowgraph.errors import UsageError
+from flowgraph.plan import equal
 from flowgraph.printable import printable, printable_lines
 from flowgraph.saving import load, save
 from flowgraph.saving.graph_file import graph_document, read_graph
@@ -77,6 +78,7 @@ def sources(action, monkeypatch):
             found.append(source)
         return real(source, *others, **keywords)
 
+    equal.known.forget()
     with monkeypatch.context() as patch:
         patch.setattr(builtins, "compile", recording)
         value = action()

@@ -24,6 +24,7 @@ from flowgraph.checking.edited_graphs import (
     ROUNDING,
     SHOULD_BE,
     Graphs,
+    Unknown,
     agrees,
     other_derivatives,
     words_for_use,
@@ -35,10 +36,6 @@ MOST_DIAGNOSED = 64  # elements whose slopes are measured one by one, where fpro
 MOST_OF_FRACTION = 16  # its numerator and denominator: larger ones come near to any number
 LOST = 1e-9  # relative to the largest element of the right gradient: what terms lose that cancel in a wrong one
 CANCELLED = 1e-12  # relative to the gradient at the example: what terms leave that cancel
-
-
-class Unknown(Exception):
-    """The true gradient cannot be had element by element."""
 
 
 class Claim(NamedTuple):
@@ -126,7 +123,8 @@ class Trial:
         if key not in self._truths:
             found = np.array(math.nan)
             if self.backward is not None:
-                found = self.backward.gradient(self.point.arriving(grad))
+                with suppress(Unknown):
+                    found = self.backward.gradient(self.point.arriving(grad))
             if not np.all(np.isfinite(found)):  # the backward pass of a value may overflow on its way
                 found = np.asarray((grad @ self._measured()[0]).reshape(self.shape))
             self._truths[key] = found
@@ -499,9 +497,6 @@ def _edited(words: str) -> Hypothesis:
         edits = None if trial.backward is None else trial.backward.edits().get(words)
         if edits is None or trial.backward is None:
             return None
-        try:
-            return Claim(trial.backward.gradient(trial.point.arriving(grad), edits), False)
-        except Exception:  # what is turned round does not fit
-            return None
+        return Claim(trial.backward.gradient(trial.point.arriving(grad), edits), False)
 
     return claim

@@ -104,6 +104,10 @@ class Graphs:
         return found
 
 
+class Unknown(Exception):
+    """The right gradient cannot be had element by element, or the one that a mistake would give."""
+
+
 Edits: TypeAlias = dict[int, Step]
 """By slot the steps of a backward pass in which a mistake is made."""
 
@@ -127,8 +131,11 @@ class Backward:
         return self.swept(array_seeds(self.graph, self.values, arriving), self.graph.slots[self.leaf], edits)
 
     def swept(self, grads: list[Any], slot: int, edits: Mapping[int, Step] = MappingProxyType({})) -> Array:
-        """What reaches a box of the gradients that have arrived elsewhere."""
-        sweep([edits.get(step.slot, step) for step in self.steps], self.values, grads)
+        """What reaches a box of the gradients that have arrived elsewhere; Unknown where a box refuses one of them."""
+        try:
+            sweep([edits.get(step.slot, step) for step in self.steps], self.values, grads)
+        except Exception as error:  # a gradient of another shape, or one that no loss sends
+            raise Unknown from error
         found = grads[slot]
         return np.zeros(np.shape(self.values[slot])) if found is None else np.array(found, dtype=float)
 
@@ -162,7 +169,10 @@ class Backward:
             seeds: list[Any] = [None] * len(self.values)
             x, h = (np.asarray(self.values[slot], dtype=float) for slot in (start, end))
             seeds[end] = np.ones_like(h)
-            right = self.swept(seeds, start)
+            try:
+                right = self.swept(seeds, start)
+            except Unknown:
+                continue
             step = next(step for step in self.steps if step.slot == end)
             found = other_derivatives(x, h)
             for key, words in words_for_use(found, right):
@@ -183,8 +193,9 @@ class Backward:
             own, last = {start}, start
             for step in reversed(self.steps):
                 read = {slots[child] for child in step.box.children} & self.moving
-                same = np.shape(self.values[step.slot]) == np.shape(self.values[start])
-                if read and read <= own and same and isinstance(step.box, Elementwise):
+                if not (read and read <= own and isinstance(step.box, Elementwise)):
+                    continue
+                if np.shape(self.values[step.slot]) == np.shape(self.values[start]):
                     own.add(step.slot)
                     last = step.slot
             if last != start:

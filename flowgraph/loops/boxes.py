@@ -285,7 +285,7 @@ class While(Box):
             raise StepLimitError(
                 f"{self.title}: found the condition true after {self.max_steps:,} steps, needs one that becomes false"
                 f"{why}; give while_loop a larger max_steps= if the loop needs more\n"
-                f"  built at {self.__dict__.get('built_at', 'this call')}"
+                f"  built at {self.built_at if 'built_at' in self.__dict__ else 'this call'}"
             )
         return results[0] if len(results) == 1 else results
 

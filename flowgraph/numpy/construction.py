@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import importlib
 from typing import Any
 
 import numpy as np
@@ -101,7 +102,7 @@ class OfLists:
 
     def __init__(self, function: Any, module: str) -> None:
         functools.update_wrapper(self, function)
-        self.__module__ = module  # where pickle finds it
+        self._found_in = module
 
     def __call__(self, *args: Any, **keywords: Any) -> Any:
         """As NumPy's function, or the boxes that stand for it."""
@@ -118,11 +119,15 @@ class OfLists:
     def __getattr__(self, name: str) -> Any:
         return getattr(self.__wrapped__, name)
 
-    def __reduce__(self) -> str:
-        return str(self.__name__)
+    def __reduce__(self) -> Any:
+        return _named, (self._found_in, self.__name__)
 
     def __repr__(self) -> str:
         return repr(self.__wrapped__)
+
+
+def _named(module: str, name: str) -> Any:
+    return getattr(importlib.import_module(module), name)
 
 
 def of_lists(value: Any, module: str) -> Any:

@@ -131,7 +131,7 @@ def _without_regularizers(graph: Graph) -> Box:
         kept: list[Any] = [left.get(child, child) for child in box.children if every or child in varying]
         if len(kept) < len(box.children):
             left[box] = -kept[0] if isinstance(box, Subtract) and box.children[0] not in varying else kept[0]
-        elif any(child is not child for child, child in zip(kept, box.children, strict=True)):
+        elif any(new is not old for new, old in zip(kept, box.children, strict=True)):
             left[box] = box.with_children(*kept)
     return left.get(objective, objective)
 

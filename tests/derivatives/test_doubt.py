@@ -139,8 +139,8 @@ with unregistered():
         (KeepsBoxes, "it keeps boxes of another call"),
         (RefusesOthers, "it keeps state between calls"),
         (OtherShape, "called on boxes it gives other numbers than on arrays"),
-        (WITHOUT_SOURCE["Hidden"], "TypeError|UsageError"),
-        (WITHOUT_MODULE["Hidden"], "TypeError|UsageError"),
+        (WITHOUT_SOURCE["Hidden"], "TypeError|NoArrayError"),
+        (WITHOUT_MODULE["Hidden"], "TypeError|NoArrayError"),
     ],
 )
 def test_the_reason_is_said(cls, reason):

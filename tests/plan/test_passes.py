@@ -103,6 +103,27 @@ def test_what_changes_nothing_goes(build, expected):
     np.testing.assert_allclose(found, expected_value, rtol=1e-15, atol=1e-15)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int64])
+@pytest.mark.parametrize("other", [(), (1,), (1, 1), (2, 3)])
+def test_a_neutral_array_that_widens_the_other_is_not_left_out(other, dtype):
+    """x + 0 is x only where the zeros have no axes and no dtype of their own."""
+    zeros, ones = fg.Constant(np.zeros(other, dtype)), fg.Constant(np.ones(other, dtype))
+    for shape in ((), (1,), (3,), (2, 3), (0, 3)):
+        x = fg.Input("x", shape=shape, dtype=np.float32)
+        value = np.arange(np.prod(shape, dtype=int), dtype=np.float32).reshape(shape)
+        for make in (
+            lambda x: x + zeros, lambda x: zeros + x, lambda x: x - zeros, lambda x: -(zeros - x), lambda x: x * ones,
+            lambda x: ones * x, lambda x: x / ones, lambda x: np.power(x, ones),
+        ):  # fmt: skip
+            try:
+                box = make(x)
+            except fg.ShapeError:
+                continue
+            needed, found = fg.Graph(box).fprop({x: value})[box], fg.compile(box)({x: value})
+            assert (np.shape(found), found.dtype) == (np.shape(needed), needed.dtype)
+            np.testing.assert_array_equal(found, needed)
+
+
 def test_integers_and_halves_keep_their_arithmetic():
     i = fg.Input("i", shape=(3,), dtype=np.int8)
     plan = fg.compile([i * np.int8(100) * np.int8(2), np.negative(-i), i // np.int8(2)])
