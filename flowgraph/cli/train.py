@@ -19,15 +19,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from flowgraph import starting
 from flowgraph.box import Array
 from flowgraph.cli.ends import DONE, WRONG, ToRead
-from flowgraph.data import load_inputs
 from flowgraph.data.preparation import Preparation
 from flowgraph.data.tables import read_table
 from flowgraph.errors import FileWriteError, SavedFileError, UsageError
-from flowgraph.experiment.experiment import trade_off
+from flowgraph.experiment.experiment import Experiment, trade_off
 from flowgraph.experiment.folder import RunFolder
 from flowgraph.experiment.settings import TrainSettings, descriptions
-from flowgraph.experiment.training import Outcome, resume_training
-from flowgraph.experiment.training import train as run_training
+from flowgraph.experiment.training import Outcome, begin, resume_training
 from flowgraph.graph import Graph
 from flowgraph.printable import printable_lines
 from flowgraph.saving.graph_file import load
@@ -84,8 +82,13 @@ def settings_options(function: _F) -> _F:
         text = described.get(field.name, "") + " (0 for None)" * _may_be_none(kind)
         shown = ",".join(map(str, default)) if isinstance(default, tuple) else default is not None
         settings: dict[str, Any] = {"type": _type_of(kind), "default": default, "show_default": shown, "help": text}
-        function = click.option(f"--{option}", **settings)(function)
+        settings["multiple"] = hasattr(kind, "multiple")
+        function = click.option(f"--{option}", *ALSO.get(field.name, ()), field.name, **settings)(function)
     return function
+
+
+ALSO = {"kind": ("--task",)}
+"""Other spellings of options."""
 
 
 def settings_of(source: str, options: Mapping[str, Any]) -> TrainSettings:
@@ -151,9 +154,10 @@ def train(
             elif data is None:
                 raise click.UsageError("DATA is missing: a file, or a bundled set such as iris.")
             else:
-                outcome = run_training(
-                    settings_of(data, options), out, checks=checks, callbacks=callbacks, seconds=checkpoint_every
-                )
+                experiment, run = Experiment(settings_of(data, options)), RunFolder(out)
+                _tell_account(experiment)
+                with run.held():
+                    outcome = begin(experiment, run, checks=checks, callbacks=callbacks, seconds=checkpoint_every)
     except KeyboardInterrupt:
         starting.say(_interrupted(RunFolder(out)))
         context.exit(INTERRUPTED)
@@ -190,6 +194,12 @@ def _then_resume(run: RunFolder) -> str:
 
 def _has_learnt(outcome: Outcome) -> bool:
     return outcome.history.best_epoch is not None
+
+
+def _tell_account(experiment: Experiment) -> None:
+    """What became of the columns of a table, a line for each."""
+    for name, what in experiment.account:
+        click.echo(printable_lines(f"{name or repr(name)}: {what}"))
 
 
 def _tell(outcome: Outcome, run: RunFolder) -> None:
@@ -374,8 +384,6 @@ def predict(folder: Path, data: Path, out: Path | None, raw: bool) -> None:
 def _inputs(run: RunFolder, result: Mapping[str, Any], data: Path) -> Array:
     """The inputs of the network, read from a table as those that it was trained on."""
     columns, record = result["columns"], result.get("preparation")
-    if record is None and data.suffix.lower() != ".parquet":
-        return load_inputs(data, columns)
     try:
         preparation = Preparation.of_numbers(columns) if record is None else Preparation.from_dict(record)
         if list(preparation.names) != columns:

@@ -21,6 +21,9 @@ from flowgraph.printable import printable, shortened
 from flowgraph.saving.limits import check_room, reading_foreign
 from flowgraph.saving.replacing import must_exist
 
+TRUTHS = {"false": 0.0, "true": 1.0}
+"""How a text file writes what other tables keep as booleans."""
+
 
 def quoted(text: object) -> str:
     """A name or cell of a file as an error quotes it: on one line, and not at any length."""
@@ -38,6 +41,11 @@ def read_targets(values: Array, kind: str, where: str) -> tuple[Any, tuple[str, 
     if values.ndim != 1 or values.dtype.kind not in "biufUSTO" or not len(values):
         raise DataError(f"{where}: found {values.dtype} of shape {values.shape}, needs a number or word per example")
     numbers: Any = None
+    if values.dtype == object:  # numbers, dates and truth values of a table are what a text file has of them
+        words = [str(value) for value in values]
+        if all(word.lower() in TRUTHS for word in words):
+            words = [str(TRUTHS[word.lower()]) if kind == "numbers" else word.capitalize() for word in words]
+        values = np.array(words, object)
     if all(map(_is_number, values)):
         numbers = values.astype(float)
     elif kind == "numbers":
@@ -53,17 +61,26 @@ def read_targets(values: Array, kind: str, where: str) -> tuple[Any, tuple[str, 
         distinct, labels = np.unique(numbers, return_inverse=True)
         classes = tuple(str(int(number)) for number in distinct)
     else:
-        distinct, labels = np.unique(np.array([str(value) for value in values], object), return_inverse=True)
-        classes = tuple(map(str, distinct))
+        distinct, labels = np.unique(
+            np.array([str(value) for value in values], object) if numbers is None else numbers, return_inverse=True
+        )
+        classes = tuple(str(word).removesuffix(".0") for word in distinct)
     if len(classes) < 2:
         raise DataError(f"{where}: found one class, {quoted(classes[0])}, needs two or more")
-    # a class of which most have fewer than three examples is rather a name, a date, or a number in words
-    if kind == "auto" and len(classes) > max(20, len(values) // 3):
-        raise DataError(
-            f"{where}: found {len(classes)} different values in {len(values)} rows; say which they are, "
-            f"kind='classes' or kind='numbers' (--kind)"
-        )
+    if kind == "auto" and are_many(len(classes), len(values)):
+        raise DataError(f"{where}: {MANY.format(len(classes), len(values))}")
     return labels, classes
+
+
+MANY = "found {} different values in {} rows; say which they are, kind='classes' or kind='numbers' (--task)"
+
+
+def are_many(values: int, rows: int) -> bool:
+    """Whether so many different targets may be no classes.
+
+    Most of them have fewer than three examples, as names, dates, or whole numbers that count something.
+    """
+    return values > max(20, rows // 3)
 
 
 def _is_number(value: Any) -> bool:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
 from flowgraph.box import Array
-from flowgraph.data.tables import CONVERSIONS, Table
+from flowgraph.data.tables import CONVERSIONS, Table, number
 from flowgraph.errors import DataError
 
 IMPUTED = ("none", "mean", "median")
@@ -36,7 +37,7 @@ class Column:
         numbers_or_none = [None if cell is None else self._number(cell) for cell in cells]
         bad = next((row for row, value in enumerate(numbers_or_none) if value is None), None)
         if bad is not None:
-            way = "; --drop-missing leaves such rows out, --impute fills them in" if cells[bad] is None else ""
+            way = "; leave the row out, or train with --impute, which fills gaps in" if cells[bad] is None else ""
             raise table.refuse(bad, self.name, self._needed() + way)
         numbers = np.array(numbers_or_none, float)
         return np.eye(len(self.words))[numbers.astype(int)] if self.kind == "text" else numbers[:, None]
@@ -68,15 +69,14 @@ class Preparation:
     ) -> Preparation:
         """The preparation of these columns of a table; values for imputation come from the training rows only.
 
-        A number or date is filled in by the mean or median, a word by the most frequent one.
+        A number or date is filled in by the mean or median, a word by the most frequent one. All that cannot be read
+        is refused at once, with the options of `flowgraph train` that read it.
         """
+        refuse_all(table, problems_of(table, names, one_hot=one_hot, impute=impute))
         training = table.take(rows)
         columns = []
         for name in names:
             kind = table.kind(name)
-            if kind == "text" and not one_hot:
-                row = next(i for i, cell in enumerate(table.column(name)) if cell is not None and not _fits(cell))
-                raise table.refuse(row, name, "a number or a date; --one-hot makes a column of 0 and 1 of each word")
             words = sorted({str(cell) for cell in table.column(name) if cell is not None}) if kind == "text" else []
             fill = None if impute == "none" else _fill(training, name, kind, impute)
             columns.append(Column(name, kind, tuple(words), fill))
@@ -120,13 +120,99 @@ def _column(record: object) -> Column:
     return Column(name, kind, tuple(words), fill)
 
 
+MOST_WORDS = 0.5
+"""Share of the values of a column up to which different words are kinds of things; more of them are names or texts."""
+
+FEWEST = 10
+"""Rows from which on it says something that all of them differ."""
+
+Undecided = tuple[str, str]
+"""What cannot be read as it stands, and the option that reads it."""
+
+
+def problems_of(table: Table, names: Sequence[str], *, one_hot: bool, impute: str) -> list[Undecided]:
+    """What of these columns becomes no numbers."""
+    return [problem for name in names for problem in _problems(table, name, one_hot, impute)]
+
+
+def _problems(table: Table, name: str, one_hot: bool, impute: str) -> Iterator[Undecided]:
+    cells, drop = table.column(name), f"--drop {shlex.quote(name)}"
+    present = [cell for cell in cells if cell is not None]
+    if not present:
+        yield f"column {name!r}: found no value in the column {name!r}; {drop} leaves it out", drop
+        return
+    kind = table.kind(name)
+    if kind == "text" and not one_hot:
+        row = next(i for i, cell in enumerate(cells) if cell is not None and not _fits(cell))
+        words = len(set(map(str, present)))
+        useless = words == 1 or (len(present) >= FEWEST and words > MOST_WORDS * len(present))
+        needed = (
+            f"a number or a date; --one-hot makes a column of 0 and 1 of each word, {drop} leaves the column out "
+            f"({_mixture(present) or f'different words: {words:,} in {len(present):,} rows'})"
+        )
+        yield table.place(row, name, needed), drop if useless else "--one-hot"
+        if useless:
+            return
+    if impute == "none" and len(present) < len(cells):
+        row = next(i for i, cell in enumerate(cells) if cell is None)
+        count = f"{len(cells) - len(present):,} of {len(cells):,}"
+        needed = f"a {'word' if kind == 'text' else f'finite {kind}'}"
+        way = f"--drop-missing leaves such rows out, --impute fills them in ({count})"
+        yield table.place(row, name, f"{needed}; {way}"), FILL
+
+
+FILL = "--impute median"
+
+
+def _mixture(present: Sequence[Any]) -> str:
+    """What is said of a column of words most of which are numbers."""
+    numbers = sum(number(cell) is not None for cell in present)
+    return f"{numbers:,} of {len(present):,} values are numbers" if 2 * numbers > len(present) else ""
+
+
+def refuse_all(table: Table, problems: Sequence[Undecided]) -> None:
+    """One error for all that cannot be read, with the options that together read the table."""
+    if problems:
+        options = " ".join(dict.fromkeys(option for _, option in problems))
+        lines = [what for what, _ in problems]
+        found = lines[0] if len(lines) == 1 else "\n  ".join([f"{len(lines)} things to decide", *lines])
+        raise DataError(f"{table.name}: {found}\nall is read with: {options}")
+
+
+def account_of(table: Table, columns: Sequence[Column]) -> list[tuple[str, str]]:
+    """What was done to each column, and what may be wrong with it."""
+    return [(column.name, _account(table.column(column.name), column)) for column in columns]
+
+
+def _account(cells: Sequence[Any], column: Column) -> str:
+    present = [cell for cell in cells if cell is not None]
+    different, drop = len(set(map(str, present))), f"--drop {shlex.quote(column.name)}"
+    text = column.kind == "text"
+    parts = [f"{len(column.words):,} words, a column of 0 and 1 for each" if text else READ[column.kind]]
+    if text and _mixture(present):
+        parts.append(_mixture(present))
+    if len(present) < len(cells):
+        fill = f"{column.fill:.6g}" if isinstance(column.fill, float) else repr(column.fill)
+        parts.append(f"{len(cells) - len(present):,} missing values filled with {fill}")
+    whole = column.kind == "number" and all((number(cell) or 0.0).is_integer() for cell in present)
+    if different == len(present) >= FEWEST and (whole or text):
+        parts.append(f"differs in every row; if it identifies rows, leave it out: {drop}")
+    elif different < 2:
+        parts.append(f"the same in every row, so nothing is learnt from it: {drop}")
+    return "; ".join(parts)
+
+
+READ = {"number": "a number", "date": "days since 1970"}
+
+
 def without_missing(table: Table, names: Sequence[str]) -> Table:
     """The rows of a table in which none of these columns lacks a value."""
     kept = [row for row in range(len(table)) if all(table.column(name)[row] is not None for name in names)]
     if not kept:
+        emptiest = max(names, key=lambda name: sum(cell is None for cell in table.column(name)))
         raise DataError(
-            f"{table.name}: found a missing value in every one of {len(table)} rows, so that none is left; impute "
-            f"them, or drop columns"
+            f"{table.name}: found a missing value in every one of {len(table)} rows, so that none is left; --impute "
+            f"fills them in, --drop leaves columns out, and {emptiest!r} lacks most"
         )
     return table if len(kept) == len(table) else table.take(kept)
 
@@ -140,7 +226,7 @@ def _fill(training: Table, name: str, kind: str, impute: str) -> float | str:
     if not cells:
         raise DataError(
             f"{training.name}: found no value in the column {name!r} of the training rows, from which to impute; "
-            f"drop the column"
+            f"--drop {shlex.quote(name)} leaves the column out"
         )
     if kind == "text":
         counts = Counter(map(str, cells))

@@ -10,13 +10,13 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
-from flowgraph.data.files import no_column, quoted, rows_of
+from flowgraph.data.files import TRUTHS, no_column, quoted, rows_of
 from flowgraph.errors import DataError, install_hint
 from flowgraph.saving.limits import reading_foreign
 from flowgraph.saving.replacing import must_exist
 
 MISSING = ("", "nan", "na", "null", "none")
-"""Cells of a text file that hold nothing."""
+"""Texts that stand for no value."""
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 READERS = ("polars", "pyarrow", "pandas")
@@ -52,17 +52,21 @@ class Table:
                 return kind
         return "text"
 
-    def refuse(self, row: int, column: str, needed: str) -> DataError:
-        """The error for a cell: its row and column, its text, and what is needed."""
+    def place(self, row: int, column: str, needed: str) -> str:
+        """What is wrong with a cell: its row and column, its text, and what is needed."""
         cell = self.column(column)[row]
         content = "no value" if cell is None else quoted(cell)
-        return DataError(f"{self.name}: {self.places[row]}, column {quoted(column)}: found {content}, needs {needed}")
+        return f"{self.places[row]}, column {quoted(column)}: found {content}, needs {needed}"
+
+    def refuse(self, row: int, column: str, needed: str) -> DataError:
+        """The error for a cell."""
+        return DataError(f"{self.name}: {self.place(row, column, needed)}")
 
 
 def number(cell: Any) -> float | None:
-    """A finite number, or None; booleans are 0 and 1."""
+    """A finite number, or None; booleans are 0 and 1, also where they are written out."""
     try:
-        value = float(cell)
+        value = TRUTHS[cell.lower()] if isinstance(cell, str) and cell.lower() in TRUTHS else float(cell)
     except (TypeError, ValueError, OverflowError):
         return None
     return value if math.isfinite(value) else None
@@ -92,11 +96,16 @@ def read_table(path: Any) -> Table:
     if path.suffix.lower() == ".parquet":
         return table_of(_parquet(path), str(path))
     header, rows, lines = rows_of(path)
-    cells = {
-        name: [None if row[at].strip().lower() in MISSING else row[at].strip() for row in rows]
-        for at, name in enumerate(header)
-    }
+    cells = {name: [cell_of(row[at]) for row in rows] for at, name in enumerate(header)}
     return Table(str(path), cells, [f"line {line}" for line in lines])
+
+
+def cell_of(value: Any) -> Any:
+    """A value as every table has it: None where there is none, a text without spaces around it."""
+    if isinstance(value, str):
+        value = value.strip()
+        return None if value.lower() in MISSING else value
+    return value if value == value else None  # NaN is not itself
 
 
 def table_of(frame: object, name: str = "table") -> Table:
@@ -115,8 +124,7 @@ def table_of(frame: object, name: str = "table") -> Table:
 def _values(column: Any) -> list[Any]:
     """The cells of a column, None where they are null or NaN."""
     empty = column.is_null().to_list()
-    values = [None if null or value != value else value for value, null in zip(column.to_list(), empty, strict=True)]
-    return [value.strip() or None if isinstance(value, str) else value for value in values]
+    return [None if null else cell_of(value) for value, null in zip(column.to_list(), empty, strict=True)]
 
 
 def _parquet(path: Path) -> Any:

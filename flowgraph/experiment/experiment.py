@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -13,9 +13,16 @@ import numpy as np
 from flowgraph.box import Array
 from flowgraph.box.leaves import Input
 from flowgraph.data import BUNDLED, Examples, Split, Standardiser, load_examples, split
-from flowgraph.data.files import TOYS, read_targets
-from flowgraph.data.preparation import Preparation, without_missing
-from flowgraph.data.tables import read_table
+from flowgraph.data.files import MANY, TOYS, are_many, read_targets
+from flowgraph.data.preparation import (
+    Preparation,
+    Undecided,
+    account_of,
+    problems_of,
+    refuse_all,
+    without_missing,
+)
+from flowgraph.data.tables import Table, number, read_table
 from flowgraph.errors import DataError, UsageError
 from flowgraph.experiment.settings import COMPARED, TrainSettings
 from flowgraph.graph import Graph
@@ -30,10 +37,11 @@ from flowgraph.training.trainer import Trainer
 
 
 class Loaded(NamedTuple):
-    """Examples, and the preparation that new rows need; None where they are numbers as they stand."""
+    """Examples; of a table the preparation that new rows need, and what was done to each column."""
 
     examples: Examples
     preparation: Preparation | None
+    account: Sequence[tuple[str, str]] = ()
 
 
 def load(settings: TrainSettings) -> Loaded:
@@ -42,16 +50,14 @@ def load(settings: TrainSettings) -> Loaded:
     What stands for missing values is taken of the rows that the settings give to training: validation and test
     examples must not have a part in it.
     """
-    prepared = settings.drop_missing or settings.one_hot or settings.impute != "none"
     suffix = Path(settings.source).suffix.lower()
-    if settings.source in (*BUNDLED, *TOYS) or suffix not in (".csv", ".tsv", ".parquet"):
-        if prepared:
-            raise DataError(
-                f"{settings.source}: found --drop-missing, --impute or --one-hot for what is no table; needs a .csv, "
-                f".tsv or .parquet file"
-            )
-    elif prepared or suffix == ".parquet":
+    if settings.source not in (*BUNDLED, *TOYS) and suffix in (".csv", ".tsv", ".parquet"):
         return _of_table(settings)
+    if settings.drop_missing or settings.one_hot or settings.impute != "none" or settings.drop:
+        raise DataError(
+            f"{settings.source}: found --drop-missing, --impute, --one-hot or --drop for what is no table; needs a "
+            f".csv, .tsv or .parquet file"
+        )
     return Loaded(load_examples(settings.source, settings.target, kind=settings.kind), None)
 
 
@@ -59,20 +65,64 @@ def _of_table(settings: TrainSettings) -> Loaded:
     table, target = read_table(settings.source), settings.target
     if target is None:
         raise DataError(f"{settings.source}: found no target, needs the name of the column to predict (--target)")
-    cells = table.column(target)
-    names = [name for name in table.cells if name != target]
+    for name in (target, *settings.drop):
+        table.column(name)  # refuses one that is not there
+    if target in settings.drop:
+        raise DataError(f"{settings.source}: found the target {target!r} among what is left out; give another (--drop)")
+    names = [name for name in table.cells if name not in (target, *settings.drop)]
     if not names:
         raise DataError(f"{settings.source}: found only the target {target!r}, needs columns to predict it from")
+    whole, one_hot, impute = len(table), settings.one_hot, settings.impute
     if settings.drop_missing:
-        table = without_missing(table, [*names, target])
-        cells = table.column(target)
+        table = without_missing(table, [*(names if impute == "none" else ()), target])
+    problems = problems_of(table, names, one_hot=one_hot, impute=impute)
+    refuse_all(table, [*_target_problems(table, target, settings.kind), *problems])
+    y, classes = read_targets(_cells(table, target), settings.kind, f"{settings.source}: column {target!r}")
+    rows = _training_rows(Examples(np.arange(len(y))[:, None], y, ("row",), classes, settings.source), settings)
+    preparation = Preparation.fit(table, names, rows=rows, one_hot=one_hot, impute=impute)
+    examples = Examples(preparation.read(table), y, preparation.names, classes, settings.source)
+    account = [
+        *account_of(table, preparation.columns),
+        *((name, "left out") for name in settings.drop),
+        (target, f"the target, {_target_account(examples)}"),
+    ]
+    if whole > len(table):
+        account.append(("rows", f"{whole - len(table):,} of {whole:,} lack a value and are left out"))
+    return Loaded(examples, preparation, account)
+
+
+def _cells(table: Table, name: str) -> Array:
+    """The cells of a column as an array of objects, whatever they are."""
+    return np.fromiter(table.column(name), object, len(table))
+
+
+def _target_problems(table: Table, target: str, kind: str) -> Iterator[Undecided]:
+    cells = table.column(target)
     empty = next((row for row, cell in enumerate(cells) if cell is None), None)
     if empty is not None:
-        raise table.refuse(empty, target, "a target; --drop-missing leaves such rows out")
-    y, classes = read_targets(np.array(cells, object), settings.kind, f"{settings.source}: column {target!r}")
-    rows = _training_rows(Examples(np.arange(len(y))[:, None], y, ("row",), classes, settings.source), settings)
-    preparation = Preparation.fit(table, names, rows=rows, one_hot=settings.one_hot, impute=settings.impute)
-    return Loaded(Examples(preparation.read(table), y, preparation.names, classes, settings.source), preparation)
+        yield table.place(empty, target, "a target; --drop-missing leaves such rows out"), "--drop-missing"
+    present = [str(cell) for cell in cells if cell is not None]
+    numbers = table.kind(target) == "number"
+    whole = numbers and all((number(cell) or 0.0).is_integer() for cell in present)
+    if kind == "auto" and (whole or not numbers) and are_many(len(set(present)), len(present)):
+        task = "--task numbers" if whole else "--task classes"
+        yield f"column {target!r}: {MANY.format(len(set(present)), len(present))}", task
+
+
+def _target_account(examples: Examples) -> str:
+    """The classes with their shares, the rarest last, or the range of the numbers."""
+    y = examples.y
+    if not examples.classes:
+        return f"a number from {y.min():.6g} to {y.max():.6g}"
+    counts = np.bincount(y, minlength=len(examples.classes))
+    order = np.argsort(-counts, kind="stable")
+    shown = [f"{examples.classes[label]!r} {counts[label] / len(y):.1%}" for label in order]
+    between = ["..."] * (len(shown) > MOST_SHOWN)
+    return f"{len(shown)} classes: {', '.join([*shown[: MOST_SHOWN - 1], *between, *shown[MOST_SHOWN - 1 :][-1:]])}"
+
+
+MOST_SHOWN = 6
+"""Classes that a line of text names."""
 
 
 def _training_rows(numbered: Examples, settings: TrainSettings) -> list[int]:
@@ -117,8 +167,9 @@ class Experiment:
     def __init__(self, settings: TrainSettings, examples: Examples | None = None, raw: Split | None = None) -> None:
         self.settings = settings
         self.preparation: Preparation | None = None
+        self.account: Sequence[tuple[str, str]] = ()
         if examples is None:
-            examples, self.preparation = load(settings)
+            examples, self.preparation, self.account = load(settings)
         self.examples = examples
         if settings.watch == "error" and not examples.classes:
             raise UsageError(f"{examples.name}: found watch='error' for numbers, which have none; watch the objective")

@@ -74,6 +74,19 @@ class Layers:
         return () if sizes == (0,) else sizes
 
 
+class Names:
+    """A setting that is some names, each an option of its own on the command line."""
+
+    types = (str,)
+    multiple = True
+
+    def read(self, who: str, name: str, value: Any) -> tuple[str, ...]:
+        """The names as a tuple."""
+        if not isinstance(value, list | tuple) or not all(isinstance(one, str) for one in value):
+            raise UsageError(f"{who}: found {name}={value!r}, needs a tuple of names")
+        return tuple(value)
+
+
 FLAG = OfType((bool,))
 
 COMPARED = ("source", "target", "kind", "valid", "test", "stratify", "seed", "watch")
@@ -132,11 +145,13 @@ class TrainSettings:
     seed : int, default 0
         What fixes the split, the weights, the order and the draws of dropout.
     drop_missing : bool, default False
-        Whether rows of a table that lack a value are left out.
+        Whether rows of a table that lack a value are left out; where values are imputed, those that lack the target.
     impute : {'none', 'mean', 'median'}, default 'none'
         What fills missing numbers in, by the training rows; missing words become the most frequent one.
     one_hot : bool, default False
         Whether each word of a text column becomes a column of 0 and 1.
+    drop : tuple of str, default ()
+        A column of a table that is left out; given once for each.
 
     Examples
     --------
@@ -169,6 +184,7 @@ class TrainSettings:
     drop_missing: Annotated[bool, OfType((bool,), off="keep-missing")] = False
     impute: Annotated[str, OneOf(IMPUTED)] = "none"
     one_hot: Annotated[bool, FLAG] = False
+    drop: Annotated[tuple[str, ...], Names()] = ()
 
     def __post_init__(self) -> None:
         read_fields(self, "settings")
@@ -221,7 +237,7 @@ class TrainSettings:
         dict
             Values by name.
         """
-        return asdict(self) | {"hidden": list(self.hidden)}
+        return asdict(self) | {"hidden": list(self.hidden), "drop": list(self.drop)}
 
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> TrainSettings:

@@ -166,7 +166,7 @@ def test_what_is_left_over_is_refused(options, text, path, tmp_path):
 def test_options_of_tables_are_refused_for_what_is_none(tmp_path):
     done = invoke("train", "iris", "--one-hot", "-o", tmp_path / "run")
     assert done.exit_code == 3
-    assert "found --drop-missing, --impute or --one-hot for what is no table" in done.output
+    assert "found --drop-missing, --impute, --one-hot or --drop for what is no table" in done.output
 
 
 def test_parquet_in_and_out(path, tmp_path):
