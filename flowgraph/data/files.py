@@ -41,11 +41,7 @@ def read_targets(values: Array, kind: str, where: str) -> tuple[Any, tuple[str, 
     if values.ndim != 1 or values.dtype.kind not in "biufUSTO" or not len(values):
         raise DataError(f"{where}: found {values.dtype} of shape {values.shape}, needs a number or word per example")
     numbers: Any = None
-    if values.dtype == object:  # numbers, dates and truth values of a table are what a text file has of them
-        words = [str(value) for value in values]
-        if all(word.lower() in TRUTHS for word in words):
-            words = [str(TRUTHS[word.lower()]) if kind == "numbers" else word.capitalize() for word in words]
-        values = np.array(words, object)
+    values = _written(values, kind) if values.dtype == object else values
     if all(map(_is_number, values)):
         numbers = values.astype(float)
     elif kind == "numbers":
@@ -70,6 +66,14 @@ def read_targets(values: Array, kind: str, where: str) -> tuple[Any, tuple[str, 
     if kind == "auto" and are_many(len(classes), len(values)):
         raise DataError(f"{where}: {MANY.format(len(classes), len(values))}")
     return labels, classes
+
+
+def _written(values: Array, kind: str) -> Array:
+    """Numbers, dates and truth values of a table as a text file has them."""
+    words = [str(value) for value in values]
+    if all(word.lower() in TRUTHS for word in words):
+        words = [str(TRUTHS[word.lower()]) if kind == "numbers" else word.capitalize() for word in words]
+    return np.array(words, object)
 
 
 MANY = "found {} different values in {} rows; say which they are, kind='classes' or kind='numbers' (--task)"
