@@ -381,6 +381,8 @@ def _summed_over(trial: Trial) -> list[int]:
 
 def _mixes(trial: Trial, axis: int) -> bool:
     shape = trial.output_shape or ()
+    if 0 in shape:
+        return False
     reads = []
     for k in range(min(shape[axis], 2)):
         one = np.zeros(shape)

@@ -146,7 +146,7 @@ class Examination:
 
     def first_of(self, inputs: Inputs) -> Inputs:
         """The inputs of the first call of fprop with these shapes."""
-        return self.first.setdefault(tuple(map(np.shape, inputs)), inputs)
+        return self.first.setdefault(tuple(getattr(given, "shape", ()) for given in inputs), inputs)
 
     def first_answer(self, point: Point, grad: Array) -> tuple[Gradients | None, list[FormFault]]:
         """The answer to the first incoming gradient at a point; once bprop writes to its arguments, it gets copies."""
