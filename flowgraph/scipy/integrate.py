@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from flowgraph.box import Value, holds_box, joined
-from flowgraph.errors import FlowgraphError, UsageError, install_hint
+from flowgraph.errors import FlowgraphError, UsageError
 from flowgraph.functional import make_vjp
 from flowgraph.functional.containers import arrays_of
 from flowgraph.functional.custom import custom_vjp
 from flowgraph.functional.flat import flatten
+from flowgraph.scipy import of_scipy
 
 Slope = Callable[..., Any]
 Solver = Callable[..., Any]
@@ -95,7 +95,7 @@ def solve_ivp(
     """
     given = () if args is None else tuple(args)
     if not holds_box([*t_span, y0, t_eval, *arrays_of(given)]):
-        return _scipy("solve_ivp", "integrate").solve_ivp(fun, t_span, y0, method, t_eval, args=args, **options)
+        return of_scipy("integrate", "solve_ivp").solve_ivp(fun, t_span, y0, method, t_eval, args=args, **options)
     refused = [name for name in ("dense_output", "events", "vectorized") if options.get(name)]
     if refused or t_eval is None:
         raise UsageError(
@@ -109,27 +109,20 @@ def solve_ivp(
         return fun(t, y, *more)
 
     states = _solution(_by_solve_ivp, slope, y0, times, given, method=method, **options)
-    return _scipy("solve_ivp", "optimize").OptimizeResult(
+    return of_scipy("optimize", "solve_ivp").OptimizeResult(
         t=joined(t_eval), y=np.transpose(states[1 : len(times) - goes_on])
     )
 
 
-def _scipy(who: str, part: str) -> Any:
-    try:
-        return importlib.import_module(f"scipy.{part}")
-    except ImportError as missing:
-        raise ImportError(f"{who} needs SciPy; {install_hint('scipy')}") from missing
-
-
 def _by_odeint(func: Slope, y0: Value, t: Value, args: tuple[Any, ...], **settings: Value) -> Any:
-    return _scipy("odeint", "integrate").odeint(func, y0, t, args, **settings)
+    return of_scipy("integrate", "odeint").odeint(func, y0, t, args, **settings)
 
 
 def _by_solve_ivp(func: Slope, y0: Value, t: Value, args: tuple[Any, ...], **settings: Value) -> Any:
     """The states at the times, in their order, which may run backwards."""
     if t[0] == t[-1]:  # SciPy gives no state then
         return np.stack([y0] * len(t))
-    solution = _scipy("solve_ivp", "integrate").solve_ivp(
+    solution = of_scipy("integrate", "solve_ivp").solve_ivp(
         lambda t, y: func(y, t, *args), (t[0], t[-1]), y0, t_eval=t[1:], **settings
     )
     if solution.status < 0:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from flowgraph.box import Value, holds_box
-from flowgraph.errors import DtypeError, install_hint
+from flowgraph.errors import DtypeError
 from flowgraph.functional.custom import custom_vjp
+from flowgraph.scipy import of_scipy
 
 
 def sqrtm(A: Value) -> Any:
@@ -198,13 +198,10 @@ def cho_solve(c_and_lower: tuple[Value, bool], b: Value, **settings: Value) -> A
 
 
 def _linalg() -> Any:
-    try:
-        return importlib.import_module("scipy.linalg")
-    except ImportError as missing:
-        raise ImportError(f"flowgraph.scipy.linalg needs SciPy; {install_hint('scipy')}") from missing
+    return of_scipy("linalg", "flowgraph.scipy.linalg")
 
 
-def _of_scipy(name: str) -> Callable[..., Any]:
+def _called(name: str) -> Callable[..., Any]:
     return lambda *args, **settings: getattr(_linalg(), name)(*args, **settings)
 
 
@@ -224,38 +221,35 @@ def _of_real_numbers(name: str) -> Callable[[Value], Any]:
     return value
 
 
+def _analytic(value: Callable[[Value], Any]) -> Any:
+    """An analytic function of a matrix with its derivative: f([[A, D], [0, A]]) has it in its upper right corner.
+
+    Higham, Functions of Matrices, theorem 3.6. The adjoint of the derivative at A is the derivative at its transpose.
+    """
+    function = custom_vjp(value, shape=np.shape)
+
+    @function.bprop  # type: ignore[untyped-decorator]
+    def along(grad: Value, h: Value, A: Value) -> tuple[Any, ...]:
+        transposed, size = _transposed(A), np.shape(A)[0]
+        above = np.concatenate([transposed, grad], axis=1)
+        below = np.concatenate([np.zeros_like(transposed), transposed], axis=1)
+        return (function(np.concatenate([above, below], axis=0))[:size, size:],)
+
+    return function
+
+
 _root = custom_vjp(_of_real_numbers("sqrtm"), shape=np.shape)
-_exponential = custom_vjp(_of_scipy("expm"), shape=np.shape)
-_logarithm = custom_vjp(_of_real_numbers("logm"), shape=np.shape)
-_sylvester = custom_vjp(_of_scipy("solve_sylvester"), shape=lambda a, b, q: np.shape(q))
-_triangular = custom_vjp(_of_scipy("solve_triangular"), shape=lambda a, b, **_: np.shape(b))
-_banded = custom_vjp(_of_scipy("solve_banded"), shape=lambda l_and_u, ab, b, **_: np.shape(b))
+_exponential = _analytic(_called("expm"))
+_logarithm = _analytic(_of_real_numbers("logm"))
+_sylvester = custom_vjp(_called("solve_sylvester"), shape=lambda a, b, q: np.shape(q))
+_triangular = custom_vjp(_called("solve_triangular"), shape=lambda a, b, **_: np.shape(b))
+_banded = custom_vjp(_called("solve_banded"), shape=lambda l_and_u, ab, b, **_: np.shape(b))
 
 
 @_root.bprop  # type: ignore[untyped-decorator]
 def _by_matrix(grad: Value, root: Value, A: Value) -> tuple[Any, ...]:
     """From root d + d root = dA."""
     return (solve_sylvester(_transposed(root), _transposed(root), grad),)
-
-
-@_exponential.bprop  # type: ignore[untyped-decorator]
-def _of_exponential(grad: Value, h: Value, A: Value) -> tuple[Any, ...]:
-    return (_derivative_along(_exponential, _transposed(A), grad),)
-
-
-@_logarithm.bprop  # type: ignore[untyped-decorator]
-def _of_logarithm(grad: Value, h: Value, A: Value) -> tuple[Any, ...]:
-    return (_derivative_along(_logarithm, _transposed(A), grad),)
-
-
-def _derivative_along(function: Callable[[Value], Any], A: Value, direction: Value) -> Any:
-    """The derivative of an analytic function of a matrix: f([[A, D], [0, A]]) has it in its upper right corner.
-
-    Higham, Functions of Matrices, theorem 3.6. The adjoint of the derivative at A is the derivative at its transpose.
-    """
-    rows = np.concatenate([A, direction], axis=1), np.concatenate([np.zeros_like(A), A], axis=1)
-    size = np.shape(A)[0]
-    return function(np.concatenate(rows, axis=0))[:size, size:]
 
 
 @_sylvester.bprop  # type: ignore[untyped-decorator]

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from flowgraph.box import Value, holds_box
-from flowgraph.errors import FlowgraphError, UsageError, install_hint
+from flowgraph.errors import FlowgraphError, UsageError
 from flowgraph.functional import grad as gradient_of
 from flowgraph.functional import jacobian, make_vjp, value_and_grad
 from flowgraph.functional.containers import arrays_of
 from flowgraph.functional.custom import custom_vjp
 from flowgraph.functional.flat import flatten
+from flowgraph.scipy import of_scipy
 
 Objective = Callable[..., Any]
 
@@ -52,14 +52,14 @@ def root(fun: Objective, x0: Value, args: tuple[Any, ...] = (), method: str = "h
     0.25
     """
     if not holds_box([x0, *arrays_of(args)]):
-        return _scipy("root").root(fun, x0, args, method, **settings)
+        return of_scipy("optimize", "root").root(fun, x0, args, method, **settings)
     start = _start("root", x0)
 
     def solver(*given: Value) -> Any:
         jac = settings.get("jac", jacobian(fun))
-        return _scipy("root").root(fun, start, given, method, **{**settings, "jac": jac})
+        return of_scipy("optimize", "root").root(fun, start, given, method, **{**settings, "jac": jac})
 
-    return _scipy("root").OptimizeResult(x=_solution(solver, fun, start, args))
+    return of_scipy("optimize", "root").OptimizeResult(x=_solution(solver, fun, start, args))
 
 
 def minimize(fun: Objective, x0: Value, args: tuple[Any, ...] = (), method: Any = None, **settings: Value) -> Any:
@@ -101,7 +101,7 @@ def minimize(fun: Objective, x0: Value, args: tuple[Any, ...] = (), method: Any 
     6.0
     """
     if not holds_box([x0, *arrays_of(args)]):
-        return _scipy("minimize").minimize(fun, x0, args, method, **settings)
+        return of_scipy("optimize", "minimize").minimize(fun, x0, args, method, **settings)
     for name in ("bounds", "constraints"):
         if settings.get(name):
             raise UsageError(f"minimize: found boxes with {name}, needs a minimum inside; leave {name} out")
@@ -109,10 +109,12 @@ def minimize(fun: Objective, x0: Value, args: tuple[Any, ...] = (), method: Any 
 
     def solver(*given: Value) -> Any:
         if "jac" in settings:
-            return _scipy("minimize").minimize(fun, start, given, method, **settings)
-        return _scipy("minimize").minimize(value_and_grad(fun), start, given, method, jac=True, **settings)
+            return of_scipy("optimize", "minimize").minimize(fun, start, given, method, **settings)
+        return of_scipy("optimize", "minimize").minimize(
+            value_and_grad(fun), start, given, method, jac=True, **settings
+        )
 
-    return _scipy("minimize").OptimizeResult(x=_solution(solver, gradient_of(fun), start, args))
+    return of_scipy("optimize", "minimize").OptimizeResult(x=_solution(solver, gradient_of(fun), start, args))
 
 
 def fixed_point(func: Objective, x0: Value, args: tuple[Any, ...] = (), **settings: Value) -> Any:
@@ -143,11 +145,11 @@ def fixed_point(func: Objective, x0: Value, args: tuple[Any, ...] = (), **settin
     0.25
     """
     if not holds_box([x0, *arrays_of(args)]):
-        return _scipy("fixed_point").fixed_point(func, x0, args, **settings)
+        return of_scipy("optimize", "fixed_point").fixed_point(func, x0, args, **settings)
 
     def solver(*given: Value) -> Any:
-        point = _scipy("fixed_point").fixed_point(func, start, given, **settings)
-        return _scipy("fixed_point").OptimizeResult(x=point, success=True)
+        point = of_scipy("optimize", "fixed_point").fixed_point(func, start, given, **settings)
+        return of_scipy("optimize", "fixed_point").OptimizeResult(x=point, success=True)
 
     start = _start("fixed_point", x0)
     return _solution(solver, lambda x, *given: func(x, *given) - x, start, args)
@@ -158,13 +160,6 @@ def _start(who: str, x0: Value) -> Any:
         what = "a box" if holds_box(x0) else f"the shape {np.shape(x0)}"
         raise UsageError(f"{who}: found {what} as x0, needs an array of one axis, as it gets no gradient")
     return np.asarray(x0, float)
-
-
-def _scipy(who: str) -> Any:
-    try:
-        return importlib.import_module("scipy.optimize")
-    except ImportError as missing:
-        raise ImportError(f"{who} needs SciPy; {install_hint('scipy')}") from missing
 
 
 def _solved(solver: Objective, equation: Objective, start: Value, args: tuple[Any, ...]) -> Any:
@@ -200,8 +195,8 @@ def _implicit(
 
 
 def __getattr__(name: str) -> Any:
-    return getattr(_scipy(name), name)
+    return getattr(of_scipy("optimize", name), name)
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *dir(_scipy("dir"))})
+    return sorted({*globals(), *dir(of_scipy("optimize", "dir"))})

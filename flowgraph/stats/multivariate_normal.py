@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import importlib
 from typing import Any
 
 import numpy as np
 
 from flowgraph.box import Box, joined
 from flowgraph.box.vocabulary import Value
-from flowgraph.errors import ShapeError, UsageError, install_hint
+from flowgraph.errors import ShapeError, UsageError
+from flowgraph.scipy import of_scipy
 from flowgraph.shapes.spec import shape_text
 from flowgraph.stats.support import LOG_ROOT_2_PI
 
@@ -77,11 +77,7 @@ def cdf(x: Value, mean: Value = None, cov: Value = 1.0, **settings: Value) -> An
                 f"multivariate_normal.cdf: found {value.title} as {name}, needs an array: it is integrated numerically "
                 f"and has no gradient"
             )
-    try:
-        of_scipy = importlib.import_module("scipy.stats")
-    except ImportError as missing:
-        raise ImportError(f"multivariate_normal.cdf needs SciPy; {install_hint('scipy')}") from missing
-    return of_scipy.multivariate_normal.cdf(x, mean, cov, **settings)
+    return of_scipy("stats", "multivariate_normal.cdf").multivariate_normal.cdf(x, mean, cov, **settings)
 
 
 def entropy(mean: Value = None, cov: Value = 1.0) -> Any:
