@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.box import Box, Elementwise, Value
+from flowgraph.box import Box, Elementwise, Value, joined
 from flowgraph.box.vocabulary import example
-from flowgraph.boxes.numpy_api.array_arguments import as_box_or_array, common_dtype
+from flowgraph.boxes.numpy_api.array_arguments import common_dtype
 from flowgraph.errors import UnsupportedError
 
 
@@ -194,7 +194,7 @@ class Clip(Elementwise):
         plain = isinstance(a, Box) and all(limit is None or type(limit) in (int, float) for limit in (low, high))
         if plain and (a.dtype.kind == "f" or not {low, high} & {-inf, inf}):  # which make floats of integers
             return cls(a, low=-inf if low is None else low, high=inf if high is None else high)
-        a = as_box_or_array(a).astype(common_dtype(*(operand for operand in (a, low, high) if operand is not None)))
+        a = joined(a).astype(common_dtype(*(operand for operand in (a, low, high) if operand is not None)))
         raised = a if low is None else np.maximum(a, low)
         return raised if high is None else np.minimum(raised, high)
 
@@ -237,7 +237,7 @@ class Where(Elementwise):
                 "np.where: found one branch, needs two, or none for the places where the condition holds; give both "
                 "branches, np.where(condition, a, b)"
             )
-        condition = as_box_or_array(condition)
+        condition = joined(condition)
         return cls(condition if condition.dtype.kind == "b" else condition != 0, *branches)
 
     def fprop(self, condition: Value, a: Value, b: Value) -> Value:

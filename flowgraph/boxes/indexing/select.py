@@ -7,12 +7,12 @@ from typing import Any, Literal
 
 import numpy as np
 
-from flowgraph.box import Box, Elementwise, Value
+from flowgraph.box import Box, Elementwise, Value, joined
 from flowgraph.box.numpy_dispatch import implements
 from flowgraph.box.vocabulary import example
 from flowgraph.boxes.engine.shape_like import broadcast_like, count_like
 from flowgraph.boxes.indexing.index import arange_like, index_add
-from flowgraph.boxes.numpy_api.array_arguments import as_box, as_box_or_array, as_element, common_dtype
+from flowgraph.boxes.numpy_api.array_arguments import as_box, as_element, common_dtype
 from flowgraph.errors import DtypeError, ShapeError, UnsupportedError, UsageError
 from flowgraph.shapes.indexing import ARRAY
 from flowgraph.shapes.size import unknown
@@ -87,10 +87,8 @@ def select(condlist: Sequence[Any], choicelist: Sequence[Any], default: Value = 
     common = common_dtype(*choicelist, default)
     result = as_element(default, common, "np.select")
     for condition, choice in reversed(list(zip(condlist, choicelist, strict=True))):
-        if as_box_or_array(condition).dtype.kind != "b":
-            raise DtypeError(
-                f"np.select: found a condition of dtype {as_box_or_array(condition).dtype}, needs booleans"
-            )
+        if joined(condition).dtype.kind != "b":
+            raise DtypeError(f"np.select: found a condition of dtype {joined(condition).dtype}, needs booleans")
         result = np.where(as_box(condition), as_element(choice, common, "np.select"), result)
     return result
 
@@ -138,7 +136,7 @@ def _conditions(condlist: Value, x: Box) -> list[Any]:
         alone = x.ndim > 0 and not isinstance(condlist[0], list | tuple | np.ndarray | Box)
     else:
         alone = np.ndim(condlist) <= x.ndim
-    conditions = [as_box_or_array(c).astype(bool) for c in ([condlist] if alone else condlist)]
+    conditions = [joined(c).astype(bool) for c in ([condlist] if alone else condlist)]
     for condition in conditions:
         if condition.shape != x.shape:
             raise ShapeError(
@@ -314,7 +312,7 @@ class Interp(Box):
 @implements(np.interp)
 def interp(x: Value, xp: Value, fp: Value, left: Value = None, right: Value = None, period: Value = None) -> Any:
     """np.interp of boxes: x, xp, fp, left and right may all be boxes."""
-    x, xp, fp = as_box_or_array(x), as_box_or_array(xp), as_box_or_array(fp)
+    x, xp, fp = joined(x), joined(xp), joined(fp)
     if "c" in (x.dtype.kind, xp.dtype.kind, fp.dtype.kind):
         raise UnsupportedError("np.interp: found complex numbers, needs real ones; interpolate each part by itself")
     if period is None:

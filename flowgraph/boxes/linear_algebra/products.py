@@ -9,13 +9,13 @@ from typing import Any, ClassVar, cast
 
 import numpy as np
 
-from flowgraph.box import Box, Value
+from flowgraph.box import Box, Value, joined
 from flowgraph.box.inference import axes_of, axis_of
 from flowgraph.box.numpy_dispatch import implements
 from flowgraph.box.vocabulary import example
 from flowgraph.boxes.elementwise.complex_numbers import conjugate
 from flowgraph.boxes.engine import remedies
-from flowgraph.boxes.numpy_api.array_arguments import as_box, as_box_or_array
+from flowgraph.boxes.numpy_api.array_arguments import as_box
 from flowgraph.errors import ShapeError, UsageError
 from flowgraph.shapes.size import Shape, Size, product
 from flowgraph.shapes.spec import Spec, same
@@ -249,7 +249,7 @@ def tensordot(a: Value, b: Value, axes: Any = 2) -> Any:
 def dot(a: Value, b: Value) -> Any:
     """np.dot of boxes."""
     if np.ndim(a) == 0 or np.ndim(b) == 0:
-        return as_box_or_array(a) * as_box_or_array(b)
+        return joined(a) * joined(b)
     return MatMul(a, b) if np.ndim(b) <= 2 else tensordot(a, b, (-1, -2))
 
 
@@ -257,7 +257,7 @@ def dot(a: Value, b: Value) -> Any:
 def inner(a: Value, b: Value, /) -> Any:
     """np.inner of boxes: the sum of products over the last axis of both."""
     if np.ndim(a) == 0 or np.ndim(b) == 0:
-        return as_box_or_array(a) * as_box_or_array(b)
+        return joined(a) * joined(b)
     return MatMul(a, b) if np.ndim(b) == 1 else tensordot(a, b, (-1, -1))
 
 

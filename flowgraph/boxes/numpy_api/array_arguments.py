@@ -13,11 +13,6 @@ from flowgraph.errors import DtypeError, UsageError
 from flowgraph.shapes.size import product
 
 
-def as_box_or_array(a: Value) -> Any:
-    """A box as it is, everything else as an array; lists with boxes in them as a box."""
-    return joined(a)
-
-
 def as_box(a: Value) -> Box:
     """A box as it is, everything else as a constant."""
     return joined(a) if holds_box(a) else Constant(a)
@@ -25,7 +20,7 @@ def as_box(a: Value) -> Box:
 
 def common_dtype(*values: Value) -> np.dtype[Any]:
     """The dtype that NumPy gives boxes, arrays and Python numbers together; of two numbers alone, that of both."""
-    return np.result_type(*(v if type(v) in (bool, int, float, complex) else as_box_or_array(v).dtype for v in values))
+    return np.result_type(*(v if type(v) in (bool, int, float, complex) else joined(v).dtype for v in values))
 
 
 def as_element(value: Value, dtype: np.dtype[Any], who: str) -> Any:

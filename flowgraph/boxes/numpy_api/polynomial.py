@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.box import Box, Value
+from flowgraph.box import Box, Value, joined
 from flowgraph.box.inference import try_fprop
 from flowgraph.box.numpy_dispatch import implements
 from flowgraph.box.vocabulary import example
 from flowgraph.boxes.indexing.index import arange_like
 from flowgraph.boxes.linear_algebra.matrices import rows
-from flowgraph.boxes.numpy_api.array_arguments import as_box, as_box_or_array, in_precision_of
+from flowgraph.boxes.numpy_api.array_arguments import as_box, in_precision_of
 from flowgraph.errors import ShapeError, UsageError
 from flowgraph.shapes.size import Shape, Size, product
 from flowgraph.shapes.spec import Spec
@@ -145,7 +145,7 @@ def _constants(k: Any, m: int) -> list[Any]:
     """The constants of m integrals: 0 by default, one for all where there is one only."""
     k = 0.0 if k is None else k
     listed = list(k) if isinstance(k, list | tuple) or np.ndim(k) else [k]
-    constants = [as_box_or_array(constant) for constant in (listed * m if len(listed) == 1 else listed)]
+    constants = [joined(constant) for constant in (listed * m if len(listed) == 1 else listed)]
     if len(constants) < m:
         raise UsageError(f"np.polyint: found {len(constants)} constants for {m} integrals, needs one for each, or one")
     return constants[:m]

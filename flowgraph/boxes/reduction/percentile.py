@@ -7,14 +7,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
-from flowgraph.box import Box, Value
+from flowgraph.box import Box, Value, joined
 from flowgraph.box.inference import Axes, axes_of
 from flowgraph.box.numpy_dispatch import implements
 from flowgraph.boxes.engine.shape_like import broadcast_like, count_like
 from flowgraph.boxes.indexing.index import arange_like
 from flowgraph.boxes.numpy_api.array_arguments import (
     as_box,
-    as_box_or_array,
     axes_back,
     expand_along,
     one_axis,
@@ -89,7 +88,7 @@ def corrcoef(x: Value, y: Value = None, rowvar: bool = True, *, dtype: DTypeLike
 
 def weights_for(weights: Value, a: Box, axis: Axes | None) -> Any:
     """Weights of the shape of an array, or of its sizes along some axes, so that they broadcast with it."""
-    w = as_box_or_array(weights)
+    w = joined(weights)
     if len(w.shape) == a.ndim and all(map(same, w.shape, a.shape)):
         return w
     if axis is None:
@@ -121,7 +120,7 @@ def _weights(weights: Value, name: str, x: Box) -> Any:
     """Weights of the observations, in double precision."""
     if weights is None:
         return None
-    w = as_box_or_array(weights)
+    w = joined(weights)
     if len(w.shape) != 1 or not same(w.shape[0], x.shape[1]):
         raise ShapeError(f"np.cov: found {name} of shape {shape_text(w.shape)}, needs ({x.shape[1]},), one per column")
     if not isinstance(w, Box) and (np.any(w < 0) or (name == "fweights" and np.any(w != np.round(w)))):
@@ -200,7 +199,7 @@ def _quantile(
         if method != "inverted_cdf":
             raise UsageError(f"np.quantile: found weights with method={method!r}, needs method='inverted_cdf'")
         full, _ = one_axis(as_box(weights_for(weights, a, axis)), axis)
-        h = _weighted(merged, as_box_or_array(parts), full, place, ignore_nan)
+        h = _weighted(merged, joined(parts), full, place, ignore_nan)
     elif isinstance(parts, Box):
         h = _at_box(merged, parts, place, method, ignore_nan)
     else:
