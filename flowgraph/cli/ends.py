@@ -48,9 +48,13 @@ class Commands(click.Group):
         except click.ClickException as error:
             error.show()
             code = MISUSED if isinstance(error, click.UsageError) else FAILED
-        except (click.Abort, KeyboardInterrupt):
-            starting.say()
-            code = starting.INTERRUPTED
+        except (click.Abort, KeyboardInterrupt) as error:
+            if isinstance(error.__cause__, EOFError):  # of the code that ran: click takes each for Ctrl-D at a prompt
+                click.echo(traceback.format_exc(), err=True)
+                code = FAILED
+            else:
+                starting.say()
+                code = starting.INTERRUPTED
         except SystemExit:  # of click's, when nobody reads the output any more
             code = FAILED
         except BaseException as error:  # of the user's code, or a mistake of ours; Python's own code would be WRONG

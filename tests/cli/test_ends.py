@@ -127,14 +127,15 @@ def test_a_misspelt_option_is_wrong_usage_and_no_verdict(name):
 
 
 @of_commands
-def test_what_the_user_s_code_raises_is_no_verdict(name, monkeypatch):
+@pytest.mark.parametrize("kind", [ZeroDivisionError, EOFError, RecursionError, AssertionError])
+def test_what_the_user_s_code_raises_is_no_verdict(name, kind, monkeypatch):
     def fails(*arguments, **settings):
-        raise ZeroDivisionError("by a user")
+        raise kind("by a user")
 
     monkeypatch.setattr(main.commands[name], "callback", fails)
     monkeypatch.setattr(main.commands[name], "params", [])
     result = run(name)
-    assert (result.exit_code, "ZeroDivisionError: by a user" in result.output) == (ends.FAILED, True)
+    assert (result.exit_code, f"{kind.__name__}: by a user" in result.output) == (ends.FAILED, True)
 
 
 LEFT = "import sys\nimport flowgraph as fg\n"

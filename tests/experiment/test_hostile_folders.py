@@ -195,8 +195,12 @@ SHORT = ["moons", "--epochs", "2", "--hidden", "4"]
 
 
 def limited(size, *arguments):
-    """The command in a process that writes no file larger than so many bytes."""
-    command = [sys.executable, "-m", "flowgraph", *map(str, arguments)]
+    """The command in a process that writes no file larger than so many bytes.
+
+    Python 3.11 does not see that a file of bytecode was cut by the limit, and puts it where every later process reads
+    it: `-B`, so that none is written.
+    """
+    command = [sys.executable, "-B", "-m", "flowgraph", *map(str, arguments)]
     return subprocess.run(
         command, check=False, capture_output=True, text=True,
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size)),
