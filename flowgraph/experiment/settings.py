@@ -9,15 +9,18 @@ from dataclasses import asdict, dataclass, fields, replace
 from numbers import Integral, Real
 from typing import Annotated, Any, cast
 
+import numpy as np
+
+from flowgraph.box import Array
 from flowgraph.data.files import KINDS
-from flowgraph.data.preparation import IMPUTED
+from flowgraph.data.preparation import DECIMALS, IMPUTED
 from flowgraph.errors import UsageError
 from flowgraph.training.early_stopping import EarlyStopping, Watched
 from flowgraph.training.mlp import HIDDEN
 from flowgraph.training.rule import Rule
 from flowgraph.training.rules import RULES, RuleName, find_rule
 from flowgraph.training.schedules import Fixed, InverseTime, Schedule
-from flowgraph.training.settings import SETTINGS, OneOf, read_fields, strict_settings
+from flowgraph.training.settings import SETTINGS, OneOf, read_fields, read_number, strict_settings
 
 
 @dataclass(frozen=True)
@@ -75,7 +78,7 @@ class Layers:
 
 
 class Names:
-    """A setting that is some names, each an option of its own on the command line."""
+    """A setting that is some texts, each an option of its own on the command line."""
 
     types = (str,)
     multiple = True
@@ -87,6 +90,33 @@ class Names:
         return tuple(value)
 
 
+class ClassWeights(Names):
+    """A setting that is the weights of classes, as texts yes=5, or balanced."""
+
+    def read(self, who: str, name: str, value: Any) -> tuple[str, ...]:
+        """The texts as a tuple."""
+        texts = super().read(who, name, value)
+        if texts != (BALANCED,):
+            self.by_class(who, texts)
+        return texts
+
+    def by_class(self, who: str, texts: Sequence[str]) -> dict[str, float]:
+        """The weights that texts say, by the names of the classes."""
+        pairs = [text.rpartition("=") for text in texts]
+        weights: dict[str, float] = {}
+        for text, (label, _, number) in zip(texts, pairs, strict=True):
+            try:
+                weights[label] = read_number(who, "class_weight", float(number), above=0)
+            except ValueError:
+                raise UsageError(
+                    f"{who}: found class_weight={text!r}, needs balanced, or a class and a number, yes=5"
+                ) from None
+        if len(weights) < len(texts):
+            raise UsageError(f"{who}: found class_weight={tuple(texts)!r}, needs one weight for a class")
+        return weights
+
+
+BALANCED = "balanced"
 FLAG = OfType((bool,))
 
 COMPARED = ("source", "target", "kind", "valid", "test", "stratify", "seed", "watch")
@@ -152,6 +182,11 @@ class TrainSettings:
         Whether each word of a text column becomes a column of 0 and 1.
     drop : tuple of str, default ()
         A column of a table that is left out; given once for each.
+    decimal : {'ask', 'point', 'comma'}, default 'ask'
+        What stands before the decimals of a text that may be a number, 1,5; ask refuses it.
+    class_weight : tuple of str, default ()
+        How often the examples of a class count in training and validation, yes=5, given once for each, or balanced: all
+        classes count as much.
 
     Examples
     --------
@@ -185,6 +220,8 @@ class TrainSettings:
     impute: Annotated[str, OneOf(IMPUTED)] = "none"
     one_hot: Annotated[bool, FLAG] = False
     drop: Annotated[tuple[str, ...], Names()] = ()
+    decimal: Annotated[str, OneOf(DECIMALS)] = "ask"
+    class_weight: Annotated[tuple[str, ...], ClassWeights()] = ()
 
     def __post_init__(self) -> None:
         read_fields(self, "settings")
@@ -199,6 +236,21 @@ class TrainSettings:
         """The learning rates, update by update."""
         rate = self.update_rule.default_rate if self.learning_rate is None else self.learning_rate
         return InverseTime(rate, self.decay) if self.decay else Fixed(rate)
+
+    def weights_of(self, y: Array, classes: Sequence[str]) -> Array:
+        """The weight of each class: what is given for it, or the inverse of its share of these labels."""
+        if not classes:
+            raise UsageError("settings: found class_weight for numbers, which have no classes; leave it out")
+        if self.class_weight == (BALANCED,):
+            counts = np.bincount(y, minlength=len(classes))
+            return len(y) / (len(classes) * np.maximum(counts, 1))
+        given = ClassWeights().by_class("settings", self.class_weight)
+        strange = next((label for label in given if label not in classes), None)
+        if strange is not None:
+            raise UsageError(
+                f"settings: found class_weight for {strange!r}, needs one of the classes {', '.join(classes)}"
+            )
+        return np.array([given.get(label, 1.0) for label in classes])
 
     @property
     def early_stopping(self) -> EarlyStopping:
@@ -237,7 +289,7 @@ class TrainSettings:
         dict
             Values by name.
         """
-        return asdict(self) | {"hidden": list(self.hidden), "drop": list(self.drop)}
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
 
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> TrainSettings:

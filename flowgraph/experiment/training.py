@@ -293,7 +293,7 @@ def _run(experiment: Experiment, run: RunFolder, checks: bool, callbacks: Sequen
     if run.checkpoint.exists():
         resume(run.checkpoint, trainer)
     elif checks:
-        examine(experiment.problem, trainer.examples(), trainer.seed).tell()
+        examine(trainer.problem, trainer.examples(), trainer.seed).tell()
     history = trainer.run(
         experiment.settings.epochs, [*callbacks, Checkpoint(run.checkpoint, seconds=seconds, lock=False)]
     )
