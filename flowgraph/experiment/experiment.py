@@ -26,7 +26,7 @@ from flowgraph.data.preparation import (
 )
 from flowgraph.data.tables import Table, comma_number, number, read_table
 from flowgraph.errors import DataError, UsageError
-from flowgraph.experiment.settings import COMPARED, TrainSettings
+from flowgraph.experiment.settings import BALANCED, COMPARED, ClassWeights, TrainSettings
 from flowgraph.graph import Graph
 from flowgraph.saving.limits import check_room
 from flowgraph.training.bias_variance import BiasVariance, bias_variance
@@ -143,6 +143,22 @@ def _training_rows(numbered: Examples, settings: TrainSettings) -> list[int]:
     """The rows that the settings give to training; which these are does not depend on the inputs."""
     parts = split(numbered, valid=settings.valid, test=settings.test, stratify=settings.stratify, seed=settings.seed)
     return [int(row) for row in parts.train.x[:, 0]]
+
+
+def class_weights(settings: TrainSettings, y: Array, classes: Sequence[str]) -> Array | None:
+    """The weight of each class: what is given for it, or the inverse of its share of these labels; None for none."""
+    if not settings.class_weight:
+        return None
+    if not classes:
+        raise UsageError("settings: found class_weight for numbers, which have no classes; leave it out")
+    if settings.class_weight == (BALANCED,):
+        weights: Array = len(y) / (len(classes) * np.bincount(y, minlength=len(classes)).clip(1))
+        return weights
+    given = ClassWeights().by_class("settings", settings.class_weight)
+    strange = next((label for label in given if label not in classes), None)
+    if strange is not None:
+        raise UsageError(f"settings: found class_weight for {strange!r}, needs one of the classes {', '.join(classes)}")
+    return np.array([given.get(label, 1.0) for label in classes])
 
 
 COPIES = 4

@@ -9,9 +9,6 @@ from dataclasses import asdict, dataclass, fields, replace
 from numbers import Integral, Real
 from typing import Annotated, Any, cast
 
-import numpy as np
-
-from flowgraph.box import Array
 from flowgraph.data.files import KINDS
 from flowgraph.data.preparation import DECIMALS, IMPUTED
 from flowgraph.errors import UsageError
@@ -236,21 +233,6 @@ class TrainSettings:
         """The learning rates, update by update."""
         rate = self.update_rule.default_rate if self.learning_rate is None else self.learning_rate
         return InverseTime(rate, self.decay) if self.decay else Fixed(rate)
-
-    def weights_of(self, y: Array, classes: Sequence[str]) -> Array:
-        """The weight of each class: what is given for it, or the inverse of its share of these labels."""
-        if not classes:
-            raise UsageError("settings: found class_weight for numbers, which have no classes; leave it out")
-        if self.class_weight == (BALANCED,):
-            counts = np.bincount(y, minlength=len(classes))
-            return len(y) / (len(classes) * np.maximum(counts, 1))
-        given = ClassWeights().by_class("settings", self.class_weight)
-        strange = next((label for label in given if label not in classes), None)
-        if strange is not None:
-            raise UsageError(
-                f"settings: found class_weight for {strange!r}, needs one of the classes {', '.join(classes)}"
-            )
-        return np.array([given.get(label, 1.0) for label in classes])
 
     @property
     def early_stopping(self) -> EarlyStopping:
