@@ -206,7 +206,7 @@ class Experiment:
         self.raw: Split = raw or split(
             examples, valid=settings.valid, test=settings.test, stratify=settings.stratify, seed=settings.seed
         )
-        self.class_weights = settings.weights_of(self.raw.train.y, examples.classes) if settings.class_weight else None
+        self.class_weights = class_weights(settings, self.raw.train.y, examples.classes)
         self.standardise = Standardiser.of(self.raw.train.x) if settings.standardise else None
         numbers = not self.examples.classes
         self.scale = Standardiser.of(self.raw.train.y[:, None]) if numbers and settings.standardise else None
