@@ -178,8 +178,8 @@ def tables(found: Numbers, machine: str) -> str:
     better = [name for name, entry in found.items() if entry["boosting"][0] > entry["flowgraph"][0]]
     return _joined(
         _prose(
-            f"{machine}: the mean score on the test rows over {seeds} splits and its standard deviation; the difference "
-            f"of the two networks, split by split, and its standard error."
+            f"{machine}: the mean score on the test rows over {seeds} splits and its standard deviation; the "
+            f"difference of the two networks, split by split, and its standard error."
         ),
         "\n".join(lines),
         _prose(

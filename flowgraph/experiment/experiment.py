@@ -31,7 +31,7 @@ from flowgraph.graph import Graph
 from flowgraph.saving.limits import check_room
 from flowgraph.training.bias_variance import BiasVariance, bias_variance
 from flowgraph.training.evaluation import predict
-from flowgraph.training.mlp import MLP, Activation, usual_init
+from flowgraph.training.mlp import MLP, Activation
 from flowgraph.training.objective import mlp_problem
 from flowgraph.training.problem import Problem
 from flowgraph.training.settings import strict_keywords
@@ -220,7 +220,6 @@ class Experiment:
             sizes,
             hidden=cast(Activation, settings.activation),
             output="linear" if numbers else "softmax",
-            init=usual_init(settings.activation),
             rng=settings.seed,
             dtype=settings.dtype,
             dropout=settings.dropout,
