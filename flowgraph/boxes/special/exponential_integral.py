@@ -94,7 +94,7 @@ class LambertW(Special):
     --------
     >>> import flowgraph as fg
     >>> fg.LambertW(fg.Parameter([1.0, 2.0]))
-    <LambertW: (2,) complex128>
+    <LambertW, k=0: (2,) complex128>
     """
 
     symbol = "W"
