@@ -101,25 +101,35 @@ def difference(found: Any, wanted: Any) -> float:
 def lines(source: str, shared: frozenset[str] = frozenset()) -> int:
     """How many lines of code a module has, without docstrings, comments, and functions of the names that are shared."""
     tree = ast.parse(source)
-    told = {
-        line for node in ast.walk(tree) if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
-        for line in range(node.lineno, (node.end_lineno or 0) + 1)
-    }  # fmt: skip
-    for node in tree.body:
-        if getattr(node, "name", None) in shared or isinstance(node, ast.If) or getattr(node, "name", "") == "picture":
-            told |= set(range(node.lineno, (node.end_lineno or 0) + 1))
+    apart = [node for node in ast.walk(tree) if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)]
+    left_out = {"picture", *shared}
+    apart += [node for node in tree.body if getattr(node, "name", "") in left_out or isinstance(node, ast.If)]  # type: ignore[misc]
+    told = {line for node in apart for line in range(node.lineno, (node.end_lineno or 0) + 1)}
     code = enumerate(source.splitlines(), start=1)
     return sum(number not in told and bool(line.split("#")[0].strip()) for number, line in code)
 
 
-def counted(name: str) -> tuple[int, int]:
-    """The lines of code of the program and of the equal one."""
-    ours, theirs = (FOLDER / f"{name}.py").read_text(encoding="utf-8"), peer_source(name)
-    taken = frozenset(
+def taken(ours: str, theirs: str) -> frozenset[str]:
+    """The functions of a program that the equal one calls, and those that they call in turn and it has not itself."""
+    own = {node.name for node in ast.walk(ast.parse(theirs)) if isinstance(node, ast.FunctionDef)}
+    functions = {node.name: node for node in ast.parse(ours).body if isinstance(node, ast.FunctionDef)}
+    reached = [
         node.attr for node in ast.walk(ast.parse(theirs))
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "given"
-    )  # fmt: skip
-    return lines(ours, taken), lines(theirs, taken)
+    ]  # fmt: skip
+    found: set[str] = set()
+    while reached:
+        name = reached.pop()
+        if name in functions.keys() - found - own:
+            found.add(name)
+            reached += [node.id for node in ast.walk(functions[name]) if isinstance(node, ast.Name)]
+    return frozenset(found)
+
+
+def counted(name: str) -> tuple[int, int]:
+    """The lines of code of the program and of the equal one, without what both share."""
+    ours, theirs = (FOLDER / f"{name}.py").read_text(encoding="utf-8"), peer_source(name)
+    return lines(ours, taken(ours, theirs)), lines(theirs)
 
 
 def once(name: str, side: str) -> None:
