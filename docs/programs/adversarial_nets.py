@@ -8,13 +8,13 @@ import numpy as np
 import flowgraph as fg
 
 FIGURE = "mean distance of made points from the ring"
-RATE = 0.01
+RATE = 0.002
 
 
 def batches(small):
     """Points near a circle of radius 1, and noise."""
     rng = np.random.default_rng(0)
-    for _ in range(20 if small else 600):
+    for _ in range(20 if small else 2000):
         angles = rng.uniform(0, 2 * np.pi, 64)
         ring = np.stack([np.cos(angles), np.sin(angles)], axis=1)
         yield ring + 0.05 * rng.normal(size=ring.shape), rng.normal(size=(64, 2))
