@@ -22,7 +22,13 @@ def batches(small):
 def start(small):
     rng = np.random.default_rng(1)
     units = 8 if small else 100
-    sizes = {"encode": (64, units), "means": (units, 2), "logs": (units, 2), "decode": (2, units), "pixels": (units, 64)}
+    sizes = {
+        "encode": (64, units),
+        "means": (units, 2),
+        "logs": (units, 2),
+        "decode": (2, units),
+        "pixels": (units, 64),
+    }
     weights = {name: rng.normal(size=size) / size[0] ** 0.5 for name, size in sizes.items()}
     return weights | {f"b_{name}": np.zeros(size[1]) for name, size in sizes.items()}
 
