@@ -98,21 +98,30 @@ def difference(found: Any, wanted: Any) -> float:
     return float(np.max(np.abs(found - wanted) / np.maximum(np.abs(wanted), 1e-6)))
 
 
+def names(node: ast.stmt) -> set[str]:
+    """What a statement of a module defines."""
+    targets = node.targets if isinstance(node, ast.Assign) else []
+    named = {name.id for target in targets for name in ast.walk(target) if isinstance(name, ast.Name)}
+    return named | ({node.name} if isinstance(node, ast.FunctionDef) else set())
+
+
 def lines(source: str, shared: frozenset[str] = frozenset()) -> int:
-    """How many lines of code a module has, without docstrings, comments, and functions of the names that are shared."""
+    """How many lines of code a module has, without docstrings and comments, and what is shared or prints and draws."""
     tree = ast.parse(source)
-    apart = [node for node in ast.walk(tree) if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)]
-    left_out = {"picture", *shared}
-    apart += [node for node in tree.body if getattr(node, "name", "") in left_out or isinstance(node, ast.If)]  # type: ignore[misc]
+    apart: list[ast.stmt] = [
+        node for node in ast.walk(tree) if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+    ]  # fmt: skip
+    apart += [node for node in tree.body if names(node) & {"picture", "FIGURE", *shared} or isinstance(node, ast.If)]
     told = {line for node in apart for line in range(node.lineno, (node.end_lineno or 0) + 1)}
     code = enumerate(source.splitlines(), start=1)
     return sum(number not in told and bool(line.split("#")[0].strip()) for number, line in code)
 
 
 def taken(ours: str, theirs: str) -> frozenset[str]:
-    """The functions of a program that the equal one calls, and those that they call in turn and it has not itself."""
-    own = {node.name for node in ast.walk(ast.parse(theirs)) if isinstance(node, ast.FunctionDef)}
-    functions = {node.name: node for node in ast.parse(ours).body if isinstance(node, ast.FunctionDef)}
+    """What the equal program takes from the program, and what that reads in turn and the other has not itself."""
+    own = {name for node in ast.parse(theirs).body for name in names(node)}
+    own |= {node.name for node in ast.walk(ast.parse(theirs)) if isinstance(node, ast.FunctionDef)}
+    defined = {name: node for node in ast.parse(ours).body for name in names(node)}
     reached = [
         node.attr for node in ast.walk(ast.parse(theirs))
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "given"
@@ -120,9 +129,9 @@ def taken(ours: str, theirs: str) -> frozenset[str]:
     found: set[str] = set()
     while reached:
         name = reached.pop()
-        if name in functions.keys() - found - own:
+        if name in defined.keys() - found - own:
             found.add(name)
-            reached += [node.id for node in ast.walk(functions[name]) if isinstance(node, ast.Name)]
+            reached += [node.id for node in ast.walk(defined[name]) if isinstance(node, ast.Name)]
     return frozenset(found)
 
 
@@ -135,6 +144,7 @@ def counted(name: str) -> tuple[int, int]:
 def once(name: str, side: str) -> None:
     """Run one of the two in this process, and print its numbers and seconds."""
     main = program(name).main if side == "flowgraph" else peer(name)
+    importlib.import_module("sklearn.datasets")  # the digits come from there
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         start = time.process_time()
@@ -159,7 +169,7 @@ def measured(name: str, rounds: int) -> dict[str, Any]:
     module = program(name)
     module.picture().render(FOLDER / f"{name}.svg")
     return {
-        "says": str(module.__doc__).strip().splitlines()[0], "figure": module.FIGURE, "library": library(name),
+        "figure": module.FIGURE, "library": library(name),
         "values": [float(found[side][-1]) for side in SIDES], "apart": apart, "lines": counted(name),
         "seconds": [min(seconds[side]) for side in SIDES],
     }  # fmt: skip

@@ -9,6 +9,7 @@ class Equilibrium(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx, W, drive):
+        """Find z for each example."""
         z = torch.zeros_like(drive)
         for _ in range(50):
             h = torch.tanh(z @ W + drive)
@@ -21,7 +22,8 @@ class Equilibrium(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx, grad):
-        W, z, jacobians = ctx.saved_tensors
+        """Solve for the gradients of W and of what drives z."""
+        _, z, jacobians = ctx.saved_tensors
         slope = (1 - z * z) * torch.linalg.solve(jacobians.mT, grad)
         return z.T @ slope, slope
 

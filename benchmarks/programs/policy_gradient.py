@@ -17,7 +17,7 @@ def main(small, given):
         with torch.no_grad():
             return torch.sigmoid(score(states)).numpy()
 
-    for _ in range(3 if small else 60):
+    for _ in range(3 if small else 40):
         states, actions, earned, length = given.played(chances, rng, steps=20 if small else 200)
         rule.zero_grad()
         surprise = binary_cross_entropy_with_logits(score(states), torch.tensor(actions).double(), reduction="none")

@@ -276,11 +276,9 @@ def programs(found: Numbers, machine: str) -> str:
     ]
     for name, row in found.items():
         (ours, theirs), (own, other) = row["lines"], row["seconds"]
-        links = f"[{name}](programs/{name}.py), [picture](programs/{name}.svg): {row['says'].rstrip('.')}"
-        seconds = f"{number_text(own)} | {times_text(other / own)}"
-        lines.append(
-            f"| {links} | {row['figure']} | {row['values'][0]:.5g} | {ours} | {row['library']} | {theirs} | {seconds} |"
-        )
+        links = f"[{name}](programs/{name}.py), [picture](programs/{name}.svg)"
+        cells = [links, row["figure"], f"{row['values'][0]:.5g}", ours, row["library"], theirs]
+        lines.append(f"| {' | '.join(map(str, [*cells, number_text(own), times_text(other / own)]))} |")
     ratios = [row["seconds"][1] / row["seconds"][0] for row in found.values()]
     apart = max(row["apart"] for row in found.values())
     return _joined(

@@ -7,7 +7,7 @@ import numpy as np
 
 import flowgraph as fg
 from flowgraph.functional import value_and_grad
-from flowgraph.scipy.optimize import root
+from flowgraph.scipy.optimize import fixed_point
 
 FIGURE = "share of right points"
 
@@ -29,13 +29,14 @@ def start(units):
     }  # fmt: skip
 
 
-def scores(p, x):
-    def gap(z, W, drive):
-        return np.reshape(np.tanh(np.reshape(z, drive.shape) @ W + drive), -1) - z
+def layer(z, W, drive):
+    return np.reshape(np.tanh(np.reshape(z, drive.shape) @ W + drive), -1)
 
-    contracting = 0.9 * p["W"] / np.linalg.norm(p["W"])  # so that there is one fixed point
+
+def scores(p, x):
+    contracting = 0.9 * p["W"] / np.linalg.norm(p["W"])  # so that there is one fixed point, and iteration finds it
     drive = x @ p["U"] + p["b"]
-    z = root(gap, np.zeros(drive.size), (contracting, drive), tol=1e-13).x
+    z = fixed_point(layer, np.zeros(drive.size), (contracting, drive), xtol=1e-13, method="iteration")
     return np.reshape(z, drive.shape) @ p["V"]
 
 

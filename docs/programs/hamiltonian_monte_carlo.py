@@ -10,7 +10,7 @@ import flowgraph as fg
 import flowgraph.numpy as np
 from flowgraph.functional import grad
 
-FIGURE = "posterior mean of the common effect"
+FIGURE = "posterior mean of the common effect (Stan: 4.4)"
 EFFECTS = np.array([28.0, 8.0, -3.0, 7.0, -1.0, 1.0, 18.0, 12.0])
 ERRORS = np.array([15.0, 10.0, 16.0, 11.0, 9.0, 11.0, 10.0, 18.0])
 

@@ -14,7 +14,7 @@ RATE, CARTS = 0.02, 16
 
 def moved(states, pushes):
     """The states of many carts after 0.02 s; a push is -1 or 1."""
-    x, v, angle, turn = states.T
+    _, v, angle, turn = states.T
     force = (10 * pushes + 0.05 * turn**2 * np.sin(angle)) / 1.1
     turning = (9.8 * np.sin(angle) - np.cos(angle) * force) / (0.5 * (4 / 3 - 0.1 * np.cos(angle) ** 2 / 1.1))
     pull = force - 0.05 * turning * np.cos(angle) / 1.1
@@ -22,7 +22,7 @@ def moved(states, pushes):
 
 
 def played(chances, rng, steps):
-    """States, actions and what each earned, of all carts until they fall; and how long they stood."""
+    """States, actions and what each earned, nothing after a cart fell; and how long the carts stood."""
     states, seen, alive = rng.uniform(-0.05, 0.05, (CARTS, 4)), [], np.ones(CARTS, bool)
     for _ in range(steps):
         actions = (rng.random(CARTS) < chances(states)).astype(int)
@@ -33,8 +33,8 @@ def played(chances, rng, steps):
     returns = np.zeros(living.shape)
     for t in range(steps - 1, -1, -1):
         returns[t] = living[t] + 0.99 * (returns[t + 1] if t + 1 < steps else 0)
-    earned = returns[living]
-    return every[living], actions[living], (earned - earned.mean()) / (earned.std() + 1e-9), living.sum() / CARTS
+    earned = np.where(living, (returns - returns[living].mean()) / (returns[living].std() + 1e-9), 0)
+    return every.reshape(-1, 4), actions.ravel(), earned.ravel(), living.sum() / CARTS
 
 
 def start():
@@ -55,7 +55,7 @@ def main(small=False):
     grads = dict(zip(parameters, fg.gradient(loss, parameters), strict=True))
     step = fg.compile([loss], updates=fg.Adam().updates(grads, RATE))
     chances, rng, lengths = fg.compile([chance]), np.random.default_rng(1), []
-    for _ in range(3 if small else 60):
+    for _ in range(3 if small else 40):
         states, actions, earned, length = played(lambda s: chances(states=s)[0], rng, steps=20 if small else 200)
         step(states=states, actions=actions, earned=earned)
         lengths.append(length)

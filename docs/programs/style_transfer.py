@@ -1,7 +1,7 @@
 """An image takes its style from the correlations of convolutions of one image, and its content from those of another.
 
-Source: Gatys, Ecker and Bethge, A neural algorithm of artistic style (2015), equations 1 to 7; the filters are drawn, as
-in Ustyuzhaninov and others, What does it take to generate natural textures? (2017).
+Source: Gatys, Ecker and Bethge, A neural algorithm of artistic style (2015), equations 1 to 7; filters are drawn, as in
+Ustyuzhaninov and others, What does it take to generate natural textures? (2017).
 """
 
 import numpy as np
@@ -15,7 +15,7 @@ CONTENT, STYLE = 1.0, 100.0
 
 def images(small):
     """A disc, and waves."""
-    size = 8 if small else 48
+    size = 8 if small else 64
     rows, columns = np.mgrid[:size, :size] / size
     disc = ((rows - 0.5) ** 2 + (columns - 0.5) ** 2 < 0.1).astype(float)
     return disc[None, None], (0.5 + 0.5 * np.sin(20 * rows + 15 * columns))[None, None]
@@ -42,7 +42,8 @@ def gram(h):
 def network(small):
     content, style = images(small)
     image = fg.Input("image", shape=content.shape)
-    found, wanted, styled = features(image), features(fg.Constant(content)), features(fg.Constant(style))
+    found = features(image)
+    wanted, styled = (fg.Graph(*features(one)).fprop().outputs for one in (content, style))
     of_content = fg.mean((found[1] - wanted[1]) ** 2)
     of_style = sum(fg.mean((gram(h) - gram(s)) ** 2) for h, s in zip(found, styled, strict=True))
     return CONTENT * of_content + STYLE * of_style, image

@@ -1,6 +1,6 @@
 """Vectors of words from their neighbours: skip-grams with negative sampling.
 
-Source: Mikolov, Sutskever, Chen, Corrado and Dean, Distributed representations of words and phrases (2013). The sentences
+Source: Mikolov, Sutskever, Chen, Corrado and Dean, Distributed representations of words and phrases (2013). Sentences
 are drawn: each is about one topic, and the vectors find the words' topics.
 """
 
