@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import ast
+import functools
 import importlib
 import importlib.util
 import json
@@ -79,7 +80,7 @@ def peer(name: str) -> Callable[[bool], Any]:
     if (HERE / f"{name}.py").exists():
         main = importlib.import_module(f"benchmarks.programs.{name}").main
         given = program(name)
-        return lambda small=False: main(small, given)
+        return functools.partial(main, given=given)
     module = ModuleType(f"autograd_{name}")
     module.__file__ = str(FOLDER / f"{name}.py")
     exec(compile(peer_source(name), module.__file__, "exec"), module.__dict__)

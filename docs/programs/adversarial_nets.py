@@ -56,9 +56,10 @@ def main(small=False):
     of_critic, of_maker, made, parameters = network(small)
     grads = dict(zip(parameters, fg.gradient(of_critic + of_maker, parameters), strict=True))
     step = fg.compile([of_critic, of_maker, made], updates=fg.Adam(beta1=0.5).updates(grads, RATE))
-    seen = [
-        (float(a), float(b), distance(points)) for a, b, points in (step(real=r, noise=n) for r, n in batches(small))
-    ]
+    seen = []
+    for real, noise in batches(small):
+        critical, made_up, points = step(real=real, noise=noise)
+        seen.append((critical, made_up, distance(points)))
     return np.array(seen)[[0, 10, -1]]
 
 

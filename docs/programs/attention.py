@@ -47,10 +47,10 @@ def main(small=False):
     loss, scores = network(layers)
     parameters = [parameter for layer in layers.values() for parameter in layer.parameters]
     grads = dict(zip(parameters, fg.gradient(loss, parameters), strict=True))
-    step = fg.compile([loss], updates=fg.Adam().updates(grads, RATE))
-    losses = [float(step(numbers=numbers)[0]) for numbers in batches(small)]
+    step = fg.compile(loss, updates=fg.Adam().updates(grads, RATE))
+    losses = [step(numbers=numbers) for numbers in batches(small)]
     new = np.random.default_rng(2).integers(0, DIGITS, (200, LENGTH))
-    found, = fg.compile([scores])(numbers=new)  # fmt: skip
+    found = fg.compile(scores)(numbers=new)
     return losses[0], losses[-1], np.mean(np.argmax(found, axis=2) == new[:, ::-1])
 
 

@@ -49,8 +49,8 @@ def main(small=False):
         grad = np.clip(grad, -CLIP, CLIP)
         updates[memory] = memory + grad**2
         updates[parameter] = parameter - RATE * grad / np.sqrt(updates[memory] + 1e-8)
-    step = fg.compile([loss], updates=updates)
-    losses = [float(step(x=x, y=y)[0]) for x, y in chunks(passes=1 if small else 20)]
+    step = fg.compile(loss, updates=updates)
+    losses = [step(x=x, y=y) for x, y in chunks(passes=1 if small else 20)]
     return [losses[0], np.mean(losses[-(len(TEXT) // LENGTH) :])]
 
 

@@ -47,9 +47,9 @@ def main(small=False):
     likelihood, logs = network()
     counts = fg.gradient(likelihood, logs)
     shares = [np.log((one + 1e-10) / np.sum(one + 1e-10, axis=-1, keepdims=True)) for one in counts]
-    step = fg.compile([likelihood], updates=dict(zip(logs, shares, strict=True)))
+    step = fg.compile(likelihood, updates=dict(zip(logs, shares, strict=True)))
     letters = data(small)
-    seen = [float(step(letters=letters)[0]) for _ in range(5 if small else 40)]
+    seen = [step(letters=letters) for _ in range(5 if small else 40)]
     return np.exp(logs[1].value), logs[2].value[0] - logs[2].value[1] > 0, -np.array(seen) / len(letters)
 
 
@@ -59,4 +59,5 @@ def picture():
 
 if __name__ == "__main__":
     moves, vowels, nats = main()
-    print(f"{FIGURE}: {nats[-1]:.4f}; in one state: {[x for x, one in zip(LETTERS, vowels, strict=True) if one]}")
+    print("letters of one state:", *(letter for letter, one in zip(LETTERS, vowels, strict=True) if not one))
+    print(f"{FIGURE}: {nats[-1]:.4f}")

@@ -51,10 +51,10 @@ def network(small):
 def main(small=False):
     loss, error, parameters = network(small)
     grads = dict(zip(parameters, fg.gradient(loss, parameters), strict=True))
-    step = fg.compile([loss], updates=fg.SGD().updates(grads, RATE / 2))
+    step = fg.compile(loss, updates=fg.SGD().updates(grads, RATE / 2))
     train, kept = ratings(small)
-    losses = [float(step(user=i, film=j, stars=r)[0]) for i, j, r in batches(train, small)]
-    mean, = fg.compile([error])(user=kept[0], film=kept[1], stars=kept[2])  # fmt: skip
+    losses = [step(user=i, film=j, stars=r) for i, j, r in batches(train, small)]
+    mean = fg.compile(error)(user=kept[0], film=kept[1], stars=kept[2])
     return losses[0], losses[-1], np.sqrt(mean)
 
 

@@ -50,10 +50,10 @@ def network(small):
 def main(small=False):
     loss, inside, parameters = network(small)
     grads = dict(zip(parameters, fg.gradient(loss, parameters), strict=True))
-    step = fg.compile([loss], updates=fg.Adam().updates(grads, RATE))
+    step = fg.compile(loss, updates=fg.Adam().updates(grads, RATE))
     feed = points(small)
-    losses = [float(step(**feed)[0]) for _ in range(5 if small else 600)]
-    found, = fg.compile([inside])(x=feed["x"], t=feed["t"])  # fmt: skip
+    losses = [step(**feed) for _ in range(5 if small else 600)]
+    found = fg.compile(inside)(x=feed["x"], t=feed["t"])
     return losses[0], losses[-1], np.max(np.abs(found - wave(feed["x"], feed["t"])))
 
 

@@ -53,10 +53,10 @@ def network():
 def main(small=False):
     loss, chance, parameters = network()
     grads = dict(zip(parameters, fg.gradient(loss, parameters), strict=True))
-    step = fg.compile([loss], updates=fg.Adam().updates(grads, RATE))
-    chances, rng, lengths = fg.compile([chance]), np.random.default_rng(1), []
+    step = fg.compile(loss, updates=fg.Adam().updates(grads, RATE))
+    chances, rng, lengths = fg.compile(chance), np.random.default_rng(1), []
     for _ in range(3 if small else 40):
-        states, actions, earned, length = played(lambda s: chances(states=s)[0], rng, steps=20 if small else 200)
+        states, actions, earned, length = played(lambda s: chances(states=s), rng, steps=20 if small else 200)
         step(states=states, actions=actions, earned=earned)
         lengths.append(length)
     return parameters[-1].value, lengths[0], np.mean(lengths[-5:])

@@ -49,7 +49,7 @@ def main(small=False):
     loss, mlp = network(small)
     feed, epochs = {"left": left, "right": right, "same": same}, 3 if small else 200
     history = fg.fit(loss, feed, epochs=epochs, batch_size=None, learning_rate=RATE, progress=False)
-    codes, = fg.compile([mlp(x := fg.Input("x", shape=("N", 64)))])({x: images})  # fmt: skip
+    codes = fg.compile(mlp(x := fg.Input("x", shape=("N", 64))))({x: images})
     return [epoch.train_objective for epoch in history.epochs][:2], nearest_of_class(codes, classes)
 
 

@@ -15,7 +15,7 @@ CONTENT, STYLE = 1.0, 100.0
 
 def images(small):
     """A disc, and waves."""
-    size = 8 if small else 64
+    size = 8 if small else 96
     rows, columns = np.mgrid[:size, :size] / size
     disc = ((rows - 0.5) ** 2 + (columns - 0.5) ** 2 < 0.1).astype(float)
     return disc[None, None], (0.5 + 0.5 * np.sin(20 * rows + 15 * columns))[None, None]
@@ -67,4 +67,4 @@ def picture():
 
 
 if __name__ == "__main__":
-    print(f"{FIGURE}: {main()[-1]:.4g}")
+    print(f"{FIGURE}: {main()[-1]:.4f}")

@@ -54,11 +54,11 @@ def network(small):
 def main(small=False):
     loss, logits, parameters = network(small)
     grads = dict(zip(parameters, fg.gradient(loss, parameters), strict=True))
-    step = fg.compile([loss], updates=fg.Adam().updates(grads, RATE))
+    step = fg.compile(loss, updates=fg.Adam().updates(grads, RATE))
     size, count, steps = (8, 4, 5) if small else (16, 16, 120)
-    losses = [float(step(x=x, y=y)[0]) for x, y in (images(count, size, 1 + seed) for seed in range(steps))]
+    losses = [step(x=x, y=y) for x, y in (images(count, size, 1 + seed) for seed in range(steps))]
     x, y = images(50, size, seed=0)
-    found, = fg.compile([logits])(x=x)  # fmt: skip
+    found = fg.compile(logits)(x=x)
     return losses[0], losses[-1], np.mean((found > 0) == y)
 
 

@@ -53,8 +53,8 @@ def network(small):
 def main(small=False):
     loss, parameters = network(small)
     grads = dict(zip(parameters, fg.gradient(loss, parameters), strict=True))
-    step = fg.compile([loss], updates=fg.Adam().updates(grads, 1e-3))
-    bounds = [float(step(x=x, noise=noise)[0]) for x, noise in batches(small)]
+    step = fg.compile(loss, updates=fg.Adam().updates(grads, 1e-3))
+    bounds = [step(x=x, noise=noise) for x, noise in batches(small)]
     return bounds[0], bounds[5], np.mean(bounds[-100:])
 
 

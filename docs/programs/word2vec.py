@@ -45,8 +45,8 @@ def network(small):
 def main(small=False):
     loss, inside, outside = network(small)
     grads = dict(zip((inside, outside), fg.gradient(loss, [inside, outside]), strict=True))
-    step = fg.compile([loss], updates=fg.SGD().updates(grads, RATE))
-    losses = [float(step(word=word, others=others)[0]) for word, others in pairs(small)]
+    step = fg.compile(loss, updates=fg.SGD().updates(grads, RATE))
+    losses = [step(word=word, others=others) for word, others in pairs(small)]
     return losses[0], losses[-1], np.sum(inside.value**2), nearest_of_topic(inside.value)
 
 
