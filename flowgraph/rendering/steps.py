@@ -76,12 +76,14 @@ class PlainLines:
         return self._plain([forward(box, self.sign)]) if type(box).formula else ""
 
     def sent(self, box: Box, positions: Iterable[int]) -> str:
-        """The gradient that a bprop sends to the child at these positions, as in "xᵀ ∂L/∂a1"."""
+        """The gradient that a bprop sends to the child at these positions, as in "xᵀ ∇a⁽¹⁾"."""
         return self._plain([backward(box, place, self.sign) for place in positions]) if type(box).derivative else ""
 
     def _plain(self, terms: list[str]) -> str:
         text = plain_formula(" + ".join(_BRACED.sub(r"\1", term) for term in terms))
-        text = _GRADIENT.sub(r"∂L/∂\1", re.sub(" +", " ", _ALONE.sub(r"\1\2\3", text)))
+        text = _GRADIENT.sub(
+            lambda match: gradient_name(self.names[match[1]]), re.sub(" +", " ", _ALONE.sub(r"\1\2\3", text))
+        )
         whole = "".join(self.names.get(character, character) for character in text)
         return printable(whole) if len(whole) <= LONGEST else ""
 
@@ -193,17 +195,17 @@ class _Teller:
         for slot in positions:
             child = self.graph.boxes[slot]
             size = _size(grads[slot])
-            name = self._name(child)
+            name, grad = self._name(child), gradient_name(self._name(child))
             made = self.plain.sent(box, positions[slot])
             if before[slot] is None:
-                texts.append(f"∂L/∂{name}{made and f' = {made}'} ({size}) to {name}")
+                texts.append(f"{grad}{made and f' = {made}'} ({size}) to {name}")
             else:
-                texts.append(f"{made or 'its part'} to {name}, where it adds up: ∂L/∂{name} is now {size}")
+                texts.append(f"{made or 'its part'} to {name}, where it adds up: {grad} is now {size}")
             sent.append((self.owners[child], self.owners[box]))
             gradients[self.owners[child]] = f"{gradient_name(self._on_tile(child))}  {_summary(grads[slot])}"
         others = (child for child in dict.fromkeys(box.children) if not is_number(child))
         spared = [child for child in others if self.graph.slots[child] not in positions]
-        words = f"gets ∂L/∂{self._name(box)} ({_size(grads[step.slot])}); sends {_listed(texts)}"
+        words = f"gets {gradient_name(self._name(box))} ({_size(grads[step.slot])}); sends {_listed(texts)}"
         if spared:
             verb = "needs" if len(spared) == 1 else "need"
             words += f"; {_listed([self._name(c) for c in spared])} {verb} none"
