@@ -97,7 +97,7 @@ def test_what_is_missing_is_said(tmp_path: Path) -> None:
     graph = lecture()
     with pytest.raises(UsageError, match="keep='all'"):
         graph.animate(tmp_path / "net.html", graph.fprop(feeds(), keep="outputs"))
-    with pytest.raises(UsageError, match=r"\.html or \.svg"):
+    with pytest.raises(UsageError, match=r"\.html, \.svg, \.gif, \.mp4 or \.pdf"):
         graph.animate(tmp_path / "net.png", graph.fprop(feeds()))
 
 
