@@ -73,7 +73,7 @@ _SCREEN = 2600.0
 
 _LARGE_SCREEN = 3900.0
 """Pixels of a screen of 4K, which a frame fills that is folded: around it nothing can use the room beside its last
-line, so that pictures of random graphs with frames folded from `_SCREEN` on are larger by a fifth (benchmarks pictures).
+line, and pictures of random graphs whose frames are folded from `_SCREEN` on are larger by a fifth.
 """
 
 _PAGE = 5.0
