@@ -22,6 +22,7 @@ from flowgraph.plan.blas import count_threads
 from flowgraph.plan.emitter import Emitter, RefusedError, Request, emitter, emitter_of
 from flowgraph.plan.numpy.threads import threads_asked
 from flowgraph.plan.passes.inlining import open_composites
+from flowgraph.plan.rebuild import is_data
 from flowgraph.plan.schedule import Schedule
 from flowgraph.plan.store import Layout, Store
 
@@ -56,7 +57,7 @@ class _Wanted(NamedTuple):
 
     def bound(self) -> list[Box]:
         """The leaves whose values are bound to a program: parameters that it updates, and long constants."""
-        constants = [box for box in (*self.graph.boxes, *self.leaves.values()) if equal.is_data(box)]
+        constants = [box for box in (*self.graph.boxes, *self.leaves.values()) if is_data(box)]
         return [*self.layout.parameters, *dict.fromkeys(constants)]
 
     def anonymous(self, bound: Sequence[Box]) -> tuple[_Wanted, Sequence[Box]]:

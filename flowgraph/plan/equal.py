@@ -13,7 +13,7 @@ from flowgraph.box.leaves import Input, Parameter, Random, new_lock
 from flowgraph.box.node import OF_EVERY_BOX
 from flowgraph.graph import Graph
 from flowgraph.plan.binding import Program
-from flowgraph.plan.rebuild import LARGEST_READ, frozen, shape_of, twin_of
+from flowgraph.plan.rebuild import LARGEST_READ, frozen, is_data, shape_of, twin_of
 from flowgraph.plan.rules import Rules
 
 # A key is read in one walk over the graph as its user has it, before any pass. It holds what a pass, a rule or the text
@@ -80,11 +80,6 @@ class _Walk:
             raise _Unequal
         children = tuple([slots[child] for child in box.children])
         return cls, children, settings, state["name"], state["scope"]
-
-
-def is_data(box: Box) -> bool:
-    """Whether a constant is bound to a plan as the values of parameters are, so that equal plans may have others."""
-    return isinstance(box, Constant) and box.value.size > LARGEST_READ and box.dtype.kind in "fc"
 
 
 def key_of(graph: Graph, leaves: Mapping[Box, Box], groups: Iterable[Sequence[Box]], others: Hashable) -> Hashable:
