@@ -16,7 +16,7 @@ from flowgraph.box.leaves import Parameter
 from flowgraph.errors import PlanError, install_hint
 from flowgraph.graph import Graph
 from flowgraph.graph.topology import debugging
-from flowgraph.plan import equal
+from flowgraph.plan import equal, kept
 from flowgraph.plan.binding import Program, bind
 from flowgraph.plan.blas import count_threads
 from flowgraph.plan.emitter import Emitter, RefusedError, Request, emitter, emitter_of
@@ -52,13 +52,24 @@ class _Wanted(NamedTuple):
 
     def key(self) -> Hashable:
         """What is the same where one program serves two graphs."""
-        others = self.emitter.name, self.without, self.threads, count_threads()
+        others = self.emitter.name, tuple(sorted(self.without)), self.threads, count_threads()
         return equal.key_of(self.graph, self.leaves, (self.layout.parameters, self.reads), others)
 
     def bound(self) -> list[Box]:
         """The leaves whose values are bound to a program: parameters that it updates, and long constants."""
         constants = [box for box in (*self.graph.boxes, *self.leaves.values()) if is_data(box)]
         return [*self.layout.parameters, *dict.fromkeys(constants)]
+
+    def kept_or_made(self, key: Hashable, bound: Sequence[Box]) -> equal.Made:
+        """The program that another process has kept on the disk, or one that is made now, and kept."""
+        file = kept.file_of(key, len(self.graph.boxes))
+        made = None if file is None else kept.read(file)
+        if made is None:
+            alone, leaves = self.anonymous(bound)
+            made = equal.Made(alone.compiled()[1], leaves, equal.bytes_of(self.graph, self.leaves.values()))
+            if file is not None:
+                kept.write(file, made)
+        return made
 
     def anonymous(self, bound: Sequence[Box]) -> tuple[_Wanted, Sequence[Box]]:
         """The same for a graph without values, and the leaves of that for those whose values are bound."""
@@ -109,8 +120,7 @@ class Specialised:
         bound = wanted.bound()
         made = equal.known.get(key)
         if made is None:
-            alone, leaves = wanted.anonymous(bound)
-            made = equal.Made(alone.compiled()[1], leaves, equal.bytes_of(wanted.graph, wanted.leaves.values()))
+            made = wanted.kept_or_made(key, bound)
             equal.known.keep(key, made)
         return made.program, made.own(bound)
 

@@ -216,7 +216,8 @@ class Program:
     its global names are what `bindings` makes, in their order. Its arguments are the leaves and parameters of the
     request, its results a tuple. `bytes` is the size of the memory that the bindings may use. A result marked in
     `copied` lies in that memory or with the parameters: the next call overwrites it, unless it is copied. `note` is
-    what the back end says of it, `compiled` the number of values that Numba computes in a program of Python.
+    what the back end says of it, `compiled` the number of values that Numba computes in a program of Python, `found`
+    the code, where another process has compiled it.
     """
 
     text: str
@@ -226,6 +227,7 @@ class Program:
     copied: tuple[bool, ...] = ()
     note: str = ""
     compiled: int = 0
+    found: types.CodeType | None = None
 
     @functools.cached_property
     def code(self) -> types.CodeType:
@@ -233,6 +235,8 @@ class Program:
         path = f"<plan {next(_numbers)}>"
         linecache.cache[path] = (len(self.call), None, self.call.splitlines(keepends=True), path)
         weakref.finalize(self, linecache.cache.pop, path, None).atexit = False
+        if self.found is not None:
+            return self.found.replace(co_filename=path)
         module = compile(self.call, path, "exec")
         if len(self.call) * _BYTES_OF_PARSER > WORTH_RETURNING:
             return_free_memory()
