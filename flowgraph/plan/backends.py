@@ -16,7 +16,7 @@ from flowgraph.box.leaves import Parameter
 from flowgraph.errors import PlanError, install_hint
 from flowgraph.graph import Graph
 from flowgraph.graph.topology import debugging
-from flowgraph.plan import equal, kept
+from flowgraph.plan import equal
 from flowgraph.plan.binding import Program, bind
 from flowgraph.plan.blas import count_threads
 from flowgraph.plan.emitter import Emitter, RefusedError, Request, emitter, emitter_of
@@ -62,6 +62,8 @@ class _Wanted(NamedTuple):
 
     def kept_or_made(self, key: Hashable, bound: Sequence[Box]) -> equal.Made:
         """The program that another process has kept on the disk, or one that is made now, and kept."""
+        from flowgraph.plan import kept  # pathlib and hashlib with it, which an import of flowgraph does not need
+
         file = kept.file_of(key, len(self.graph.boxes))
         made = None if file is None else kept.read(file)
         if made is None:

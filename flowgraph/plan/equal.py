@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -38,6 +37,13 @@ class _Unequal(Exception):
     """The graph holds what cannot be compared: a function among the settings, a state of its own, a class of a user."""
 
 
+def digest_of(value: Array) -> bytes:
+    """A checksum of the elements of a long array."""
+    import hashlib  # OpenSSL with it, which an import of flowgraph does not need
+
+    return hashlib.sha256(value.tobytes()).digest()
+
+
 class _Walk:
     """The entries of a key, one for each box."""
 
@@ -63,9 +69,7 @@ class _Walk:
         self.bytes += value.nbytes
         if self.bytes > LARGEST_KEPT:
             raise _Unequal
-        return value.strides, value.tobytes() if value.size <= LARGEST_READ else hashlib.sha256(
-            value.tobytes()
-        ).digest()
+        return value.strides, value.tobytes() if value.size <= LARGEST_READ else digest_of(value)
 
     def box(self, box: Box, slots: Mapping[Box, int]) -> Hashable:
         """A box with children."""
