@@ -58,6 +58,7 @@ QUOTES: dict[str, Quoted] = {
     "training_numba": Quoted("docs/tour.md", NATIVE, texts.training_numba, ("--quick",), "training.json"),
     "tables": Quoted("docs/model-selection.md", ("tables",), texts.tables, ("--quick",)),
     "loops": Quoted("docs/loops.md", ("loops",), texts.loops),
+    "programs": Quoted("docs/programs.md", ("programs",), texts.programs, ("--rounds", "1")),
     "rendering": Quoted("docs/rendering.md", ("rendering",), texts.rendering, ("--quick",)),
     "page_frames": Quoted("docs/rendering.md", ("page_frames",), texts.page_frames),
     "checking": Quoted("README.md", ("checking",), texts.checking, keep=condensing.condensed),

@@ -292,6 +292,30 @@ def outside(found: Numbers, machine: str) -> str:
     return _joined(_prose(f"{machine}:"), "\n".join(lines))
 
 
+def programs(found: Numbers, machine: str) -> str:
+    """Figures, lines and seconds of the programs of docs/programs beside equal programs."""
+    lines = [
+        "| program | its figure | value | lines | beside | lines | seconds | times ours |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for name, row in found.items():
+        (ours, theirs), (own, other) = row["lines"], row["seconds"]
+        links = f"[{name}](programs/{name}.py), [picture](programs/{name}.svg)"
+        cells = [links, row["figure"], f"{row['values'][0]:.5g}", ours, row["library"], theirs]
+        lines.append(f"| {' | '.join(map(str, [*cells, number_text(own), times_text(other / own)]))} |")
+    ratios = [row["seconds"][1] / row["seconds"][0] for row in found.values()]
+    apart = max(row["apart"] for row in found.values())
+    return _joined(
+        _prose(f"{machine}, in float64, one thread:"),
+        "\n".join(lines),
+        _prose(
+            f"The largest relative difference of a number from that of the equal program was {apart:.0e}. The equal "
+            f"programs took {times_text(float(np.exp(np.mean(np.log(ratios)))))} times as long in the geometric mean, "
+            f"{times_text(min(ratios))} to {times_text(max(ratios))} times."
+        ),
+    )
+
+
 def number_text(number: float) -> str:
     """A number to three digits: 0.042, 1.86, 1,936."""
     return f"{number:,.0f}" if abs(number) >= 100 else f"{number:.3g}"
