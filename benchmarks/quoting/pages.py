@@ -56,6 +56,7 @@ QUOTES: dict[str, Quoted] = {
     "coverage": Quoted("docs/tour.md", ("coverage",), texts.coverage),
     "training": Quoted("docs/tour.md", TRAINING, texts.training, ("--quick",), "training.json"),
     "training_numba": Quoted("docs/tour.md", NATIVE, texts.training_numba, ("--quick",), "training.json"),
+    "tables": Quoted("docs/model-selection.md", ("tables",), texts.tables, ("--quick",)),
     "loops": Quoted("docs/loops.md", ("loops",), texts.loops),
     "programs": Quoted("docs/programs.md", ("programs",), texts.programs, ("--rounds", "1")),
     "rendering": Quoted("docs/rendering.md", ("rendering",), texts.rendering, ("--quick",)),

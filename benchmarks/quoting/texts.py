@@ -165,6 +165,30 @@ def _span(found: list[Numbers]) -> str:
     return f"{times_text(min(ratios))} to {times_text(max(ratios))}"
 
 
+def tables(found: Numbers, machine: str) -> str:
+    """Scores on tables of the network, of scikit-learn's, and of gradient boosting."""
+    heads = ("table", "rows", "measure", "flowgraph", "scikit-learn", "difference", "gradient boosting")
+    lines = ["| " + " | ".join(heads) + " |", "| --- " * len(heads) + "|"]
+    names = ("flowgraph", "scikit-learn", "boosting")
+    for name, entry in found.items():
+        cells = [f"{entry[by][0]:.3f} ± {entry[by][1]:.3f}" for by in names]
+        cells.insert(2, "{:+.3f} ± {:.3f}".format(*entry["apart"]))
+        lines.append(f"| {name} | {entry['rows']:,} | {entry['measure']} | {' | '.join(cells)} |")
+    seeds = next(iter(found.values()))["seeds"]
+    better = [name for name, entry in found.items() if entry["boosting"][0] > entry["flowgraph"][0]]
+    return _joined(
+        _prose(
+            f"{machine}: the mean score on the test rows over {seeds} splits and its standard deviation; the "
+            f"difference of the two networks, split by split, and its standard error."
+        ),
+        "\n".join(lines),
+        _prose(
+            f"Gradient boosting, which needs no choice of a size, is better than the network on "
+            f"{_listed(better) if better else 'none of them'}."
+        ),
+    )
+
+
 def loops(found: Numbers, machine: str) -> str:
     """Milliseconds of loops beside peers."""
     lines = ["| loop | contender | first call | per call |", "| --- | --- | --- | --- |"]

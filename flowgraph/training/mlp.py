@@ -9,6 +9,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 from numpy.typing import DTypeLike
 
+from flowgraph import rendering
 from flowgraph.box import Box
 from flowgraph.box.copying import Picklable
 from flowgraph.box.leaves import Input, Parameter, Random
@@ -19,7 +20,6 @@ from flowgraph.boxes.neural.activation import elu, gelu, leaky_relu, linear, rel
 from flowgraph.boxes.neural.softmax import log_softmax, softmax
 from flowgraph.errors import DtypeError, UsageError
 from flowgraph.graph import Graph
-from flowgraph.rendering import notebook_svg
 from flowgraph.training.display import cell_html, parameters_table
 from flowgraph.training.initialisers import Initialiser, InitialiserName, find_initialiser
 from flowgraph.training.layers import Layer
@@ -265,7 +265,7 @@ class MLP(Picklable):
 
     def _repr_html_(self) -> str:
         x = Input("x", shape=("N", self.sizes[0]), dtype=self.layers[0].W.dtype)
-        drawn = notebook_svg(Graph(self(x)))
+        drawn = rendering.notebook_svg(Graph(self(x)))
         return cell_html(self, drawn, details=("parameters", parameters_table(self.parameters)))
 
     def __repr__(self) -> str:
