@@ -13,6 +13,7 @@ from typing import Any, ClassVar, NoReturn, Self, SupportsIndex, TypeAlias, Type
 import numpy as np
 from numpy.typing import DTypeLike
 
+from flowgraph.attached import OnBox
 from flowgraph.box import concrete_values, copying, numpy_dispatch
 from flowgraph.box.array_interface import ArrayMethods
 from flowgraph.box.arrays import Array, again, frozen_copy, is_foreign
@@ -42,7 +43,7 @@ def registry_name(cls: type[Box]) -> str:
     return cls.__name__ if cls.built_in else full_name(cls)
 
 
-class Box(ArrayMethods["Box"]):
+class Box(ArrayMethods["Box"], OnBox):
     """An operation in the DAG, with children that it reads and settings that never change.
 
     A subclass declares `fprop(self, *values)` and, unless fprop is made of differentiable NumPy calls,

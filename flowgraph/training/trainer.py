@@ -485,10 +485,10 @@ class Trainer(Picklable):
                     if interrupted.asked and self.stopped is None:
                         self.stopped = "interrupted"
                 tell(listeners, "on_stop", self)
+                self.put_back_best()
         finally:
             tell(listeners, "on_end", self)
         ended = f"ended: {self.stopped}" if self.stopped else f"ended after {self.epoch} epoch{'s' * (self.epoch != 1)}"
-        self.put_back_best()
         watch = self.lookout.settings.watch
         return History(self.history, best_epoch=self.lookout.best_epoch or None, ended=ended, watch=watch)
 

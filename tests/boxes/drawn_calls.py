@@ -88,7 +88,8 @@ def _of_one_array(function: Any, r: Draw) -> Call:
     if function.__name__.startswith("nan") and a.dtype.kind == "f":
         a = np.where(r.array(a.shape, bool), np.nan, a).astype(a.dtype)
     if "where" in parameters and a.ndim and r.random() < 0.3:
-        given["where"] = r.choice([True, r.array(a.shape, bool).tolist()])
+        mask = r.array(a.shape, bool)
+        given["where"] = r.choice([True, 0, 1.5, mask, mask.tolist(), mask.astype(float), mask.astype(int).tolist()])
     if "axis" in parameters and r.random() < 0.8:
         given["axis"] = r.axis(a.ndim)
     return [a], given

@@ -83,12 +83,12 @@ def test_a_value_that_was_not_computed_is_never_0_and_the_caption_says_it_once()
     graph = lecture()
     text = graph.to_dot(view="values")
     assert text.count("no values: draw with run= and grads=") == 1
-    assert "∂" not in re.sub(r' tooltip="[^"]*"', "", text)
+    assert "∇" not in re.sub(r' tooltip="[^"]*"', "", text)
     run = graph.fprop(feeds())
     text = graph.to_dot(view="values", run=run, grads=run.bprop())
-    assert text.count("∂ of 10 of 13 boxes not kept: bprop(keep='all')".replace("'", "&#x27;")) == 1
+    assert text.count("∇ of 10 of 13 boxes not kept: bprop(keep='all')".replace("'", "&#x27;")) == 1
     assert "not computed" not in text
-    assert text.count(">∂ ") == 1 + len(graph.parameters)
+    assert text.count(">∇ ") == 1 + len(graph.parameters)
     assert " not " not in graph.to_dot(view="values", run=run, grads=run.bprop(keep="all"))
 
 
@@ -106,12 +106,12 @@ def test_gradients_that_vanish_explode_or_are_no_numbers() -> None:
     graph = fg.Graph(fg.sum((x * w).named("p") * 1.0).named("loss"))
     run = graph.fprop(x=[0.0, 0.0, 0.0])
     text = graph.to_dot(view="gradients", run=run, grads=run.bprop(keep="all"))
-    assert "∂ exactly 0" in text
+    assert "∇ exactly 0" in text
     with np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         run = graph.fprop(x=[np.inf, 0.0, 0.0])
         grads = run.bprop(keep="all")
-    assert "∂ Inf" in graph.to_dot(view="gradients", run=run, grads=grads)
+    assert "∇ Inf" in graph.to_dot(view="gradients", run=run, grads=grads)
 
 
 def test_parameters_are_rows_in_a_large_graph() -> None:

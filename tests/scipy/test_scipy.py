@@ -69,10 +69,12 @@ def test_softmax_is_that_of_scipy(name):
         np.testing.assert_array_equal(getattr(special, name)(A, axis=axis), wanted)
 
 
-def test_functions_of_the_gamma_function():
+def test_functions_that_are_no_ufuncs():
     for ours, theirs in (
         (lambda x: special.polygamma(1, x), lambda x: scipy.special.polygamma(1, x)),
         (lambda x: special.multigammaln(x, 3), lambda x: scipy.special.multigammaln(x, 3)),
+        (lambda x: special.lambertw(x).real, lambda x: scipy.special.lambertw(x).real),
+        (lambda x: special.lambertw(-1 / x, -1).real, lambda x: scipy.special.lambertw(-1 / x, -1).real),
     ):
         assert ours(4.2) == pytest.approx(theirs(4.2))
         step = 1e-5
