@@ -156,7 +156,7 @@ def exchange(cls: type, function: Callable[..., Any]) -> None:
         Counts.calls += 1
         Counts.names.add(cls.__name__)
         found = np.asarray(run[box])
-        assert (found.shape, found.dtype) == (np.shape(value), np.asarray(value).dtype), (
+        assert (found.shape, found.dtype) == (np.shape(value), np.asarray(value).dtype.newbyteorder("=")), (
             f"{cls.__name__}: {found.dtype}"
         )
         self.of_boxes = run, box, leaves

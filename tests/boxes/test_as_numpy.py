@@ -54,7 +54,7 @@ REFUSED = {
     "polyval": ("needs one",), "linalg.cond": ("Singular matrix",), "linalg.pinv": ("float16",),
     "full_like": ("does not hold it",), "result_type": ("fixed-type tuple",),
     **dict.fromkeys(("pow", "power", "operator.pow"), ("negative integer powers",)),
-    "roots": ("must not contain infs", "no number before a run"),
+    "gradient": ("of dtype bool",), "roots": ("must not contain infs", "no number before a run"),
 }  # fmt: skip
 """What boxes say to calls that NumPy answers."""
 

@@ -254,7 +254,7 @@ class Power(Elementwise):
     def _of_exponent(self, h: Value, a: Value) -> Any:
         if h.dtype.kind == "c":
             return h * np.log(np.where(a == 0, 1, a).astype(h.dtype))
-        return np.where(a < 0, np.nan, h * np.log(np.where(a > 0, a, 1)))
+        return np.where(a < 0, np.nan, h * np.log(np.where(a > 0, a, 1).astype(h.dtype)))
 
 
 class ConstantPower(Elementwise):

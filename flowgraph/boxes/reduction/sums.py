@@ -361,7 +361,7 @@ def logsumexp(a: Value, axis: Axes | None = None, keepdims: bool = False) -> Any
     >>> float(fg.logsumexp([1000.0, 1000.0]).round(3))
     1000.693
     """
-    return LogSumExp.apply(a, axis=axis, keepdims=keepdims)
+    return LogSumExp.apply(a, axis=None if is_of_number(np.ndim(a), axis) else axis, keepdims=keepdims)
 
 
 class Var(Reduction):

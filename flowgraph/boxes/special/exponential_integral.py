@@ -266,6 +266,7 @@ class BoxCox(Special):
     def bprop(
         self, grad: Value, h: Value, x: Value, lmbda: Value, *, needs: tuple[bool, ...] = (True, True)
     ) -> tuple[Value, ...]:
+        x = x.astype(h.dtype)  # no logarithm in the narrower dtype of a child
         return grad * x ** (lmbda - 1) if needs[0] else None, _of_power(grad, quiet_log(x), lmbda) if needs[1] else None
 
 
@@ -288,7 +289,7 @@ class BoxCox1p(Special):
     def bprop(
         self, grad: Value, h: Value, x: Value, lmbda: Value, *, needs: tuple[bool, ...] = (True, True)
     ) -> tuple[Value, ...]:
-        log = np.log1p(x)
+        log = np.log1p(x.astype(h.dtype))
         return grad * np.exp((lmbda - 1) * log) if needs[0] else None, _of_power(grad, log, lmbda) if needs[1] else None
 
 
@@ -313,6 +314,7 @@ class InverseBoxCox(Special):
     def bprop(
         self, grad: Value, h: Value, y: Value, lmbda: Value, *, needs: tuple[bool, ...] = (True, True)
     ) -> tuple[Value, ...]:
+        y, lmbda = y.astype(h.dtype), lmbda.astype(h.dtype)
         product = lmbda * y
         end = (product == -1) & (lmbda > 0)  # where h is 0, its logarithm −∞, and a power of 0 still has its slopes
         log = y * LogRatio.apply(np.where(end, 0, product))
