@@ -88,7 +88,7 @@ def score(size, word):
 def watched(size, word):
     seen = Watch()
     for step in range(1, 3 * size):
-        seen.note(step, {word: {"values": Numbers(0.0, 1.0, 0.5, 8, 3), "gradients": Numbers(0.0, 1.0, 10.0**-step)}})
+        seen._note(step, {word: {"values": Numbers(0.0, 1.0, 0.5, 8, 3), "gradients": Numbers(0.0, 1.0, 10.0**-step)}})
     return seen
 
 
@@ -211,6 +211,7 @@ def test_it_is_well_formed_and_bounded(cls, size, word):
         page = ""
     assert not read(page).wrong
     assert len(page.encode()) < LIMIT
+    assert page.count("<svg") == page.count("<desc>") <= page.count("<title>"), "a picture that nobody can read out"
     assert type(shown).__repr__ is not object.__repr__
     assert len(repr(shown)) < 4000
 

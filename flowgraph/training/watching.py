@@ -82,6 +82,19 @@ class Watch(Callback):
         By layer, and by "values", "gradients" and "updates", the `Numbers` at these steps; None where there were none.
     seconds : float
         Of the processor, for all looks.
+
+    Raises
+    ------
+    UsageError
+        If `every` is no whole number from 1.
+
+    Examples
+    --------
+    >>> import numpy as np, flowgraph as fg
+    >>> seen = fg.watch(fg.MLP([2, 3], rng=0), every=2)
+    >>> _ = fg.fit(fg.MLP([2, 3], rng=0), (np.eye(2), [0, 1]), epochs=3, callbacks=[seen], checks=False, progress=False)
+    >>> seen
+    <Watch of 1 layer: 2 looks until step 3>
     """
 
     def __init__(self, every: int | None = None) -> None:
@@ -98,13 +111,13 @@ class Watch(Callback):
         self._detach: list[Callable[[], None]] = []
         self._look: _Look | None = None
 
-    def due(self, step: int) -> bool:
+    def _due(self, step: int) -> bool:
         """Whether a step is looked at: the first one, and then as many as the time allows."""
         if self.every is not None:
             return (step - 1) % self.every == 0
         return not self.steps or self.seconds <= SHARE * (time.process_time() - self._since)
 
-    def note(self, step: int, layers: Mapping[str, Mapping[str, Numbers]]) -> None:
+    def _note(self, step: int, layers: Mapping[str, Mapping[str, Numbers]]) -> None:
         """Keep what was seen at a step, by layer and by "values", "gradients" and "updates"."""
         self.steps.append(step)
         for layer in (*self.seen, *(name for name in layers if name not in self.seen)):
@@ -146,9 +159,9 @@ class Watch(Callback):
 
     def on_step(self, trainer: Trainer) -> None:
         """Look at the layers, if it is time."""
-        if self._look is not None and self.due(trainer.updates):
+        if self._look is not None and self._due(trainer.updates):
             start = time.process_time()
-            self.note(trainer.updates, self._look.numbers())
+            self._note(trainer.updates, self._look.numbers())
             self.seconds += time.process_time() - start
 
     def on_end(self, trainer: Trainer) -> None:
@@ -222,7 +235,8 @@ class Watch(Callback):
 
     def __repr__(self) -> str:
         looked = f"{len(self.steps)} looks" + (f" until step {self.steps[-1]}" if self.steps else "")
-        return f"<Watch of {len(self.seen)} layers: {looked}>"
+        count = len(self.seen)
+        return f"<Watch of {count} layer{'s' * (count != 1)}: {looked}>"
 
     def __str__(self) -> str:
         if not self.steps:
@@ -283,11 +297,11 @@ class Watch(Callback):
             _text(legend, left, bottom + 12, colours["muted"]),
         ]
         parts.append(_text(f"step {ends[1]}", left + 560 - text_width(f"step {ends[1]}", 10), 14, colours["muted"]))
-        size = left + 680, bottom + 22
+        across, down = left + 680, bottom + 22
         said = "; ".join(self.findings) or f"{len(layers)} layers, nothing that is wrong"
         return (
-            f'<svg xmlns="http://www.w3.org/2000/svg" width="{size[0]:.0f}" height="{size[1]:.0f}" '
-            f'viewBox="0 0 {size[0]:.0f} {size[1]:.0f}" style="max-width:100%;height:auto" role="img" '
+            f'<svg xmlns="http://www.w3.org/2000/svg" width="{across:.0f}" height="{down:.0f}" '
+            f'viewBox="0 0 {across:.0f} {down:.0f}" style="max-width:100%;height:auto" role="img" '
             f'font-family="Helvetica,Arial,sans-serif"><title>gradients of layers by step</title>'
             f'<desc>{escape(printable(said))}</desc><rect width="100%" height="100%" fill="{colours["paper"]}"/>'
             f"{''.join(parts)}</svg>"
@@ -395,7 +409,7 @@ class _Hooks:
         if not module.training:
             return
         self.step += 1
-        if self.seen.due(self.step):
+        if self.seen._due(self.step):
             self.before = {name: _array(one).copy() for name, one in module.named_parameters()}
             self.handles = [one.register_forward_hook(self._forward(name)) for name, one in self.layers.items()]
         self.seen.seconds += time.process_time() - start
@@ -411,7 +425,7 @@ class _Hooks:
                     now = dict(self.layers[name].named_parameters())
                     moved = [_array(now[one.rpartition(".")[2]]) - self.before[one] for one in own]
                     self.found.setdefault(name, {})["updates"] = _joined(moved)
-            self.seen.note(self.step, self.found)
+            self.seen._note(self.step, self.found)
         self.found, self.before = {}, {}
 
     def _forward(self, name: str) -> Callable[[Any, Any, Any], None]:

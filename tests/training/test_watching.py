@@ -74,10 +74,10 @@ def test_dead_units_are_counted_and_said_with_the_step() -> None:
     assert "5 of 8 dead" in seen.svg()
     late = Watch()
     for step, dead in enumerate((0, 2, 4, 4), 1):
-        late.note(step, {"a": {"values": Numbers(0, 1, 1, 8, dead), "gradients": Numbers(0, 1, 1)}})
+        late._note(step, {"a": {"values": Numbers(0, 1, 1, 8, dead), "gradients": Numbers(0, 1, 1)}})
     assert late.findings == ["a: 4 of 8 units dead since step 3"]
     for step, size in ((5, 1e-5), (6, float("nan"))):
-        late.note(step, {"a": {"gradients": Numbers(0, 1, size)}, "b": {"gradients": Numbers(0, 1, 1.0)}})
+        late._note(step, {"a": {"gradients": Numbers(0, 1, size)}, "b": {"gradients": Numbers(0, 1, 1.0)}})
         expected = (
             "not finite since step 6" if size != size else "below a thousandth of the largest layer's since step 5"
         )
@@ -93,13 +93,13 @@ def test_a_watch_takes_no_more_than_its_share_whatever_steps_and_looks_cost(step
         seen = Watch()
         for number, length in enumerate(steps, 1):
             now += length
-            if seen.due(number):
+            if seen._due(number):
                 now += cost
                 seen.seconds += cost
-                seen.note(number, {})
+                seen._note(number, {})
     assert seen.seconds - cost <= SHARE * now + 1e-9
     assert seen.steps[0] == 1
-    assert [number for number in range(1, 30) if Watch(every=7).due(number)] == [1, 8, 15, 22, 29]
+    assert [number for number in range(1, 30) if Watch(every=7)._due(number)] == [1, 8, 15, 22, 29]
 
 
 def test_a_module_of_pytorch_is_watched_by_hooks_that_go() -> None:
