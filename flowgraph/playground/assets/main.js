@@ -37,7 +37,7 @@ function draw(now = performance.now(), everything = true) {
   }
   if (now - spokenAt > 5000 || (everything && !state.playing)) {
     const { train, held } = learner.history.at(-1);
-    $("live").textContent = `Epoch ${Math.floor(learner.epoch)}: mean loss ${short(train.loss)}, validation ${short(held.loss)}.`;
+    $("live").textContent = `Epoch ${Math.floor(learner.epoch)}: mean loss ${lossText(train)}, validation ${lossText(held)}.`;
     spokenAt = now;
   }
 }
