@@ -165,6 +165,30 @@ def _span(found: list[Numbers]) -> str:
     return f"{times_text(min(ratios))} to {times_text(max(ratios))}"
 
 
+def tables(found: Numbers, machine: str) -> str:
+    """Scores on tables of the network, of scikit-learn's, and of gradient boosting."""
+    heads = ("table", "rows", "measure", "flowgraph", "scikit-learn", "difference", "gradient boosting")
+    lines = ["| " + " | ".join(heads) + " |", "| --- " * len(heads) + "|"]
+    names = ("flowgraph", "scikit-learn", "boosting")
+    for name, entry in found.items():
+        cells = [f"{entry[by][0]:.3f} ± {entry[by][1]:.3f}" for by in names]
+        cells.insert(2, "{:+.3f} ± {:.3f}".format(*entry["apart"]))
+        lines.append(f"| {name} | {entry['rows']:,} | {entry['measure']} | {' | '.join(cells)} |")
+    seeds = next(iter(found.values()))["seeds"]
+    better = [name for name, entry in found.items() if entry["boosting"][0] > entry["flowgraph"][0]]
+    return _joined(
+        _prose(
+            f"{machine}: the mean score on the test rows over {seeds} splits and its standard deviation; the "
+            f"difference of the two networks, split by split, and its standard error."
+        ),
+        "\n".join(lines),
+        _prose(
+            f"Gradient boosting, which needs no choice of a size, is better than the network on "
+            f"{_listed(better) if better else 'none of them'}."
+        ),
+    )
+
+
 def loops(found: Numbers, machine: str) -> str:
     """Milliseconds of loops beside peers."""
     lines = ["| loop | contender | first call | per call |", "| --- | --- | --- | --- |"]
@@ -266,6 +290,30 @@ def outside(found: Numbers, machine: str) -> str:
                 head = f"{half} | {frameworks[framework]}, {sum(of_checkers[name].values())}"
                 lines.append(f"| {head} | {checkers[name]} | {' | '.join(map(str, cells))} | {others} |")
     return _joined(_prose(f"{machine}:"), "\n".join(lines))
+
+
+def programs(found: Numbers, machine: str) -> str:
+    """Figures, lines and seconds of the programs of docs/programs beside equal programs."""
+    lines = [
+        "| program | its figure | value | lines | beside | lines | seconds | times ours |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for name, row in found.items():
+        (ours, theirs), (own, other) = row["lines"], row["seconds"]
+        links = f"[{name}](programs/{name}.py), [picture](programs/{name}.svg)"
+        cells = [links, row["figure"], f"{row['values'][0]:.5g}", ours, row["library"], theirs]
+        lines.append(f"| {' | '.join(map(str, [*cells, number_text(own), times_text(other / own)]))} |")
+    ratios = [row["seconds"][1] / row["seconds"][0] for row in found.values()]
+    apart = max(row["apart"] for row in found.values())
+    return _joined(
+        _prose(f"{machine}, in float64, one thread:"),
+        "\n".join(lines),
+        _prose(
+            f"The largest relative difference of a number from that of the equal program was {apart:.0e}. The equal "
+            f"programs took {times_text(float(np.exp(np.mean(np.log(ratios)))))} times as long in the geometric mean, "
+            f"{times_text(min(ratios))} to {times_text(max(ratios))} times."
+        ),
+    )
 
 
 def number_text(number: float) -> str:

@@ -106,10 +106,11 @@ class Box(ArrayMethods["Box"], OnBox):
             # methods, and what was read from them here when it was defined.
             registry.setdefault(registry_name(cls), cls)
             return
-        check_misspelt(cls, own)
         read_fprop(cls)
         read_bprop(cls)
-        check_words(cls)
+        if not cls.built_in:  # of which a test does it once, and not every import
+            check_misspelt(cls, own)
+            check_words(cls)
         cls.symbol = vars(cls).get("symbol") or cls.__name__.lower()
         if isinstance(cls.signature, str):
             cls.signature = read_signature(cls)

@@ -70,9 +70,13 @@ def read_targets(values: Array, kind: str, where: str) -> tuple[Any, tuple[str, 
 
 def _written(values: Array, kind: str) -> Array:
     """Numbers, dates and truth values of a table as a text file has them."""
-    words = [str(value) for value in values]
-    if all(word.lower() in TRUTHS for word in words):
-        words = [str(TRUTHS[word.lower()]) if kind == "numbers" else word.capitalize() for word in words]
+    words = [str(value).lower() if isinstance(value, bool) else str(value) for value in values]
+    lower = [word.lower() for word in words]
+    if all(word in TRUTHS for word in lower):
+        if kind == "numbers":
+            words = [str(TRUTHS[word]) for word in lower]
+        elif len(set(lower)) < len(set(words)):  # one value in two spellings is one class
+            words = lower
     return np.array(words, object)
 
 
@@ -316,7 +320,11 @@ def rows_of(path: Path) -> tuple[list[str], list[list[str]], list[int]]:
     header = [name.strip() for name in table[0][0]]
     twice = next((name for name, count in Counter(header).items() if count > 1), None)
     if twice is not None:
-        raise DataError(f"{path}: found two columns called {quoted(twice)}, needs a name of its own for each")
+        places = ", ".join(str(place) for place, name in enumerate(header, 1) if name == twice)
+        raise DataError(
+            f"{path}: found two columns called {quoted(twice)}, needs a name of its own for each; they are the columns "
+            f"{shortened(places)} of line {table[0][1]}"
+        )
     for row, line in table[1:]:
         if len(row) != len(header):
             raise DataError(f"{path}: line {line}: found {len(row)} values, but there are {len(header)} columns")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -15,7 +16,7 @@ from flowgraph.errors import DataError, install_hint
 from flowgraph.saving.limits import reading_foreign
 from flowgraph.saving.replacing import must_exist
 
-MISSING = ("", "nan", "na", "null", "none")
+MISSING = ("", "nan", "na", "n/a", "#n/a", "<na>", "null", "none")
 """Texts that stand for no value."""
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -45,7 +46,7 @@ class Table:
         return Table(self.name, cells, [self.places[row] for row in rows])
 
     def kind(self, name: str) -> str:
-        """The kind of the cells of a column: "number", "date" or "text"."""
+        """The kind of the cells of a column: "number", "decimal comma", "date" or "text"."""
         cells = [cell for cell in self.column(name) if cell is not None]
         for kind, convert in CONVERSIONS.items():
             if all(convert(cell) is not None for cell in cells):
@@ -72,6 +73,17 @@ def number(cell: Any) -> float | None:
     return value if math.isfinite(value) else None
 
 
+DECIMAL_COMMA = re.compile(r"[+-]?(\d+|\d{1,3}(\.\d{3})+(?=,))(,\d+)?([eE][+-]?\d+)?")
+"""A number as 0,5 or 1.234,50; a point without a comma behind it may be of either kind, and makes it none."""
+
+
+def comma_number(cell: Any) -> float | None:
+    """A number whose decimals, if it has any, stand behind a comma, or None."""
+    if not isinstance(cell, str):
+        return number(cell)
+    return number(cell.replace(".", "").replace(",", ".")) if DECIMAL_COMMA.fullmatch(cell) else None
+
+
 def days(cell: object) -> float | None:
     """The days from the beginning of 1970 to a date or time, None for anything else; times without a zone are UTC."""
     if isinstance(cell, str):
@@ -87,7 +99,7 @@ def days(cell: object) -> float | None:
     return (aware - EPOCH).total_seconds() / 86400
 
 
-CONVERSIONS = {"number": number, "date": days}
+CONVERSIONS = {"number": number, "decimal comma": comma_number, "date": days}
 
 
 def read_table(path: Any) -> Table:

@@ -70,6 +70,18 @@ def twin_of(box: Box, **changes: Any) -> Box:
     return twin
 
 
+def without_graph(box: Box) -> Box:
+    """A box for its fprop alone, which keeps nothing alive of the graph behind its children; one of a user as it is."""
+    if not box.built_in:
+        return box
+    return twin_of(box, children=tuple([twin_of(child, children=()) for child in box.children]))
+
+
+def is_data(box: Box) -> bool:
+    """Whether a constant is bound to a plan as the values of parameters are, so that equal plans may have others."""
+    return isinstance(box, Constant) and box.value.size > LARGEST_READ and box.dtype.kind in "fc"
+
+
 # A graph built anew, children first, by a rule that says what stands for each box.
 
 Rule = Callable[[Box, tuple[Box, ...]], Box]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
 import sys
@@ -28,6 +29,10 @@ _TRIES = 200
 """Looks, a hundredth of a second apart, at a lock that another process removes: two seconds for a deletion."""
 
 
+_numbers = itertools.count()
+"""What tells two locks of one process apart, which are written in the same second."""
+
+
 class Lock:
     """A lock file that exists while a process writes the file or folder that `what` names.
 
@@ -42,7 +47,19 @@ class Lock:
 
     def acquire(self, on_wait: Callable[[str], Any] | None = None) -> None:
         """Take the lock, or raise an error that names its holder; with `on_wait`, call that and wait for the lock."""
-        own = json.dumps({**this_process(), "since": _now()}).encode()
+        own = json.dumps({**this_process(), "since": _now(), "number": next(_numbers)}).encode()
+        self._own = own  # before the file is there: an interrupt after that finds whose it is
+        try:
+            killed = self._take(own, on_wait)
+        except BaseException:
+            self.release()
+            raise
+        if killed is not None:
+            text = f"process {killed['pid']}, which wrote it, was killed; its lock was removed"
+            warnings.warn(f"{self.what}: {text}", UserWarning, stacklevel=3)
+
+    def _take(self, own: bytes, on_wait: Callable[[str], Any] | None) -> dict[str, Any] | None:
+        """Write the lock file; the last process that was killed while it held the lock, or None."""
         killed: dict[str, Any] | None = None
         told, tries = False, 0
         while not create_file(self.path, own):
@@ -60,18 +77,23 @@ class Lock:
                 on_wait(self._refusal(holder))
             told = True
             time.sleep(WAIT)
-        self._own = own
-        if killed is not None:
-            text = f"process {killed['pid']}, which wrote it, was killed; its lock was removed"
-            warnings.warn(f"{self.what}: {text}", UserWarning, stacklevel=3)
+        return killed
 
     def release(self) -> None:
         """Remove the lock, if it is this one's; a process that was forked leaves it to the first one."""
-        own, self._own = self._own, None
+        try:
+            self._remove_own()
+        except BaseException:  # an interrupt; nobody else would remove it as long as this process lives
+            self._remove_own()
+            raise
+
+    def _remove_own(self) -> None:
+        own = self._own
         if own is not None and json.loads(own)["pid"] == os.getpid():
             with contextlib.suppress(OSError):
                 if self.path.read_bytes() == own:
                     self.path.unlink()
+        self._own = None
 
     def __enter__(self) -> Lock:
         self.acquire()

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from time import sleep
 from typing import TYPE_CHECKING, Any
@@ -60,7 +60,11 @@ def point_of(trial: Any) -> Any:
 FAILURES = (FlowgraphError, ArithmeticError, np.linalg.LinAlgError, MemoryError)
 
 PROCESS = "process"
-"""The attribute of a trial that says which process runs it."""
+"""The attribute of a trial that says which process runs it, and in which of its calls of `search`."""
+
+_calls = itertools.count()
+_running: set[int] = set()
+"""The numbers of the calls of `search` that have not returned."""
 
 WAIT = 0.25
 """Seconds between two looks at trials that other processes run."""
@@ -210,19 +214,32 @@ def search(  # noqa: PLR0913  a keyword for each setting of a search
         study = study_of(storage, name, pruner)
         agree(study, {"space": space_record(space), "sampler": kind, "seed": seed, "zoom": zoom, **(record or {})})
     spaces: list[Space] = []
-    for number in range(rounds):
-        spaces.append(_space_of_round(study, space, number, zoom))
-        grid = Grid(spaces[-1], seed) if sampler == "grid" else None
-        count = len(grid) if grid is not None else read_count("search", "trials", trials)
-        study.sampler = sampler_of(sampler, seed)
-        while len(_finished(study, number)) < count:
-            if _begin(study, number, count, grid, turns, partial(_objective, train, spaces[-1], number, watch)):
-                if on_trial is not None:
-                    on_trial(_result(study, spaces, watch))
-            else:
-                sleep(WAIT)  # other processes have the last trials; what they leave behind is taken up here
-                fail_stale(study)
+    with _a_call() as call:
+        for number in range(rounds):
+            spaces.append(_space_of_round(study, space, number, zoom))
+            grid = Grid(spaces[-1], seed) if sampler == "grid" else None
+            count = len(grid) if grid is not None else read_count("search", "trials", trials)
+            study.sampler = sampler_of(sampler, seed)
+            objective = partial(_objective, train, spaces[-1], number, call, watch)
+            while len(_finished(study, number)) < count:
+                if _begin(study, number, count, grid, turns, objective):
+                    if on_trial is not None:
+                        on_trial(_result(study, spaces, watch))
+                else:
+                    sleep(WAIT)  # other processes have the last trials; what they leave behind is taken up here
+                    fail_stale(study)
     return _result(study, spaces, watch)
+
+
+@contextmanager
+def _a_call() -> Iterator[int]:
+    """The number of this call of `search`; a trial of one that has ended, such as by Ctrl-C, is run by nobody."""
+    number = next(_calls)
+    try:
+        _running.add(number)
+        yield number
+    finally:
+        _running.discard(number)
 
 
 def _begin(
@@ -244,19 +261,22 @@ def _begin(
     return True
 
 
-def _objective(train: Any, space: Space, number: int, watch: str, begun: Callable[[], Any]) -> Callable[[Any], float]:
+def _objective(
+    train: Any, space: Space, number: int, call: int, watch: str, begun: Callable[[], Any]
+) -> Callable[[Any], float]:
     def objective(trial: Any) -> float:
-        trial.set_user_attr("round", number)
-        trial.set_user_attr(PROCESS, this_process())
-        begun()
-        settings = {name: part.suggest(trial, name) for name, part in space.items()}
-        attempt = Attempt(trial, watch)
         try:
+            trial.set_user_attr("round", number)
+            trial.set_user_attr(PROCESS, {**this_process(), "call": call})
+            begun()
+            settings = {name: part.suggest(trial, name) for name, part in space.items()}
+            attempt = Attempt(trial, watch)
             value = train(settings, attempt)
         except FAILURES as error:
             trial.set_user_attr("reason", f"{type(error).__name__}: {error}")
             raise
         except KeyboardInterrupt:
+            trial.study._storage.remove_session()  # a write that was interrupted would keep the database locked
             _take_up_again(trial)
             raise
         if attempt.pruned:
@@ -270,13 +290,14 @@ def _take_up_again(trial: OptunaTrial) -> None:
     """Let the next trial of the study have the settings of an interrupted one, and its place in a grid."""
     study = trial.study
     (interrupted,) = (earlier for earlier in study.get_trials(deepcopy=False) if earlier.number == trial.number)
+    given = interrupted.system_attrs.get("fixed_params", {})  # a point of a grid may not have been taken up yet
     study.add_trial(
         optuna().trial.create_trial(
             state=optuna().trial.TrialState.WAITING,
             params=interrupted.params,
             distributions=interrupted.distributions,
             user_attrs=interrupted.user_attrs,
-            system_attrs={**interrupted.system_attrs, "fixed_params": interrupted.params},
+            system_attrs={**interrupted.system_attrs, "fixed_params": {**given, **interrupted.params}},
         )
     )
 
@@ -291,17 +312,22 @@ def _finished(study: Study, number: int) -> set[Any]:
 
 
 def _taken(study: Any, number: int) -> set[Any]:
-    """The points of a round whose trials ended or are running, as far as this process knows."""
+    """The points of a round whose trials ended or are running, as far as this process knows.
+
+    Who has the turn sees no trial between its beginning and the note of its process, unless that was interrupted.
+    """
     running = [trial for trial in study.get_trials(deepcopy=False) if trial.state.name == "RUNNING"]
     return _finished(study, number) | {
-        point_of(trial)
-        for trial in running
-        if _round_of(trial) == number and not _was_killed(trial.user_attrs.get(PROCESS))
+        point_of(trial) for trial in running if _round_of(trial) == number and _is_run(trial.user_attrs.get(PROCESS))
     }
 
 
-def _was_killed(process: Any) -> bool:
-    return isinstance(process, Mapping) and has_ended(process)
+def _is_run(process: Any) -> bool:
+    """Whether a process runs a trial, of which it said so much; no process noted itself where it was interrupted."""
+    if not isinstance(process, Mapping) or has_ended(process):
+        return False
+    others = {name: value for name, value in process.items() if name != "call"}
+    return others != this_process() or process.get("call") in _running
 
 
 def _round_of(trial: Any) -> int:

@@ -275,7 +275,7 @@ class Rule:
         ----------
         grads : mapping of Parameter to Box
             The gradient of each parameter, of its shape.
-        rate : Box, shape ()
+        rate : Box or number, shape ()
             The learning rate.
 
         Returns
@@ -290,6 +290,7 @@ class Rule:
             which rows are looked up, or one that is read in another way too.
         """
         updates: Updates = {}
+        rate = rate if isinstance(rate, Box) else np.asarray(rate)
         tables = self._looked_up(grads)
         counts: dict[Any, Any] = {}
         for parameter, grad in grads.items():

@@ -52,8 +52,9 @@ REFUSED = {
     "asarray": ("run the graph",), "asanyarray": ("run the graph",),
     **dict.fromkeys(("max", "min", "amax", "amin", "nanmax", "nanmin"), ("found where= without initial=",)),
     "polyval": ("needs one",), "linalg.cond": ("Singular matrix",), "linalg.pinv": ("float16",),
-    "full_like": ("does not hold it",), "result_type": ("fixed-type tuple",), "pow": ("negative integer powers",),
-    "roots": ("must not contain infs", "no number before a run"),
+    "full_like": ("does not hold it",), "result_type": ("fixed-type tuple",),
+    **dict.fromkeys(("pow", "power", "operator.pow"), ("negative integer powers",)),
+    "gradient": ("of dtype bool",), "roots": ("must not contain infs", "no number before a run"),
 }  # fmt: skip
 """What boxes say to calls that NumPy answers."""
 

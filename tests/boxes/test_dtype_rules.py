@@ -13,11 +13,13 @@ import numpy as np
 import pytest
 
 import flowgraph as fg
-from flowgraph.box.numpy_dispatch import builder_of
+from flowgraph.box.numpy_dispatch import builder_of, implemented
+from flowgraph.boxes.special.scipy_special import special as scipy_special
 from flowgraph.errors import UsageError
 from tests.boxes import dtype_rules as rules
 from tests.boxes.dtype_rules import DTYPES, FINITE, NUMBERS, NUMPYS, Boxed, attempt
 from tests.commit import share_of_commit
+from tests.values import SPECIAL
 
 LONG = (np.dtype(np.longdouble), np.dtype(np.clongdouble))
 """What no file of safetensors holds."""
@@ -209,3 +211,38 @@ def test_numbers_that_no_file_holds_are_refused_when_it_is_written(dtype, tmp_pa
         fg.save(tmp_path / "graph.safetensors", x * np.ones(2, dtype))
     with pytest.raises(UsageError, match="needs an integer of 64 bits; give a float"):
         fg.save(tmp_path / "graph.safetensors", x**2**63)
+
+
+def _ufunc_of(function):
+    """A ufunc of NumPy, or that of scipy.special of this name."""
+    named = SPECIAL and isinstance(function, str) and function.startswith("scipy.special.")
+    found = getattr(scipy_special(), function.removeprefix("scipy.special."), None) if named else function
+    return found if isinstance(found, np.ufunc) else None
+
+
+OF_TWO = {
+    ufunc.__name__: ufunc
+    for ufunc in map(_ufunc_of, implemented())
+    if ufunc is not None and (ufunc.nin, ufunc.nout, ufunc.signature) == (2, 1, None)
+}
+OF_TWO = {name: ufunc for name, ufunc in OF_TWO.items() if name not in ("expn", "yn")}  # of whole orders
+
+
+@pytest.mark.parametrize("name", sorted(OF_TWO))
+def test_a_gradient_is_as_exact_as_the_result_whatever_the_dtype_of_the_other_operand(name):
+    """No step of a bprop is computed in the dtype of a narrow child, int8 or float16, where the result is float64."""
+    ufunc = OF_TWO[name]
+    rng = np.random.default_rng(0)
+    for narrow, side in itertools.product(("bool", "int8", "uint8", "int16", "float16", "float32"), (0, 1)):
+        operands = [rng.uniform(1.1, 3, 4) for _ in range(2)]
+        operands[side] = (operands[side] if "float" in narrow else np.array([1, 2, 3, 2])).astype(narrow)
+        grads = []
+        for a in (operands, [one.astype(float) for one in operands]):
+            x = fg.Parameter(a[1 - side], name="x")
+            try:
+                h = ufunc(*(x if i != side else fg.Constant(one) for i, one in enumerate(a)))
+                grads += [fg.Graph(fg.sum(h)).fprop().bprop(unused="zeros")[x]] if h.dtype == float else []
+            except fg.FlowgraphError:  # not for operands of these dtypes, or without a gradient
+                pass
+        if len(grads) == 2:
+            np.testing.assert_allclose(*grads, rtol=1e-12, atol=1e-12, err_msg=f"{name} beside {narrow}")

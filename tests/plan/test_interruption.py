@@ -2,8 +2,6 @@
 
 import contextlib
 import dis
-import os
-import subprocess
 import sys
 import threading
 import traceback
@@ -52,15 +50,6 @@ def test_an_exception_in_a_step_leaves_every_parameter_as_it_was(error):
     step()
     np.testing.assert_array_equal(a.value, [4.0, 5.0])
     np.testing.assert_array_equal(b.value, [24.0, 32.0])
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="setitimer is of POSIX")
-def test_interrupts_at_any_instant_leave_all_parameters_or_none_updated():
-    bare = {name: value for name, value in os.environ.items() if not name.startswith("COV")}
-    command = [sys.executable, "-m", "tests.plan.interrupted", "numpy"]
-    ran = subprocess.run(command, env=bare, capture_output=True, text=True, timeout=120, check=False)
-    assert ran.returncode == 0, ran.stderr
-    assert ran.stdout.startswith("60 interruptions of numpy"), ran.stdout
 
 
 def wrong_values_in_threads(step, sizes):

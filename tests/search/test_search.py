@@ -54,6 +54,28 @@ def test_a_sampler_and_a_pruner_of_optunas_own(tmp_path):
     assert len(result.trials) == 3
 
 
+@pytest.mark.parametrize("storage", [None, "study.db"])
+@pytest.mark.parametrize("place", range(1, 5))
+def test_a_trial_that_is_interrupted_before_it_has_begun_is_waited_for_by_nobody(place, storage, tmp_path, monkeypatch):
+    """Without a sign of life of its process it is never taken for dead, and the next search waited for ever."""
+    optuna = pytest.importorskip("optuna")
+    note, calls = optuna.trial.Trial.set_user_attr, iter(range(1, 1000))
+
+    def interrupted(trial, name, value):
+        if next(calls) == place:
+            raise KeyboardInterrupt
+        note(trial, name, value)
+
+    settings = {"sampler": "grid", "storage": storage and tmp_path / storage}
+    space = {"a": Uniform(0.0, 1.0, points=3)}
+    with monkeypatch.context() as patch:
+        patch.setattr(optuna.trial.Trial, "set_user_attr", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            search(lambda drawn, attempt: drawn["a"], space, **settings)
+    result = search(lambda drawn, attempt: drawn["a"], space, **settings)
+    assert {trial.settings["a"] for trial in result.trials if trial.state == "complete"} == {0.0, 0.5, 1.0}
+
+
 def test_a_log_uniform_draw_is_uniform_in_its_logarithm():
     result = search(bowl, BOWL, trials=60, sampler="random", seed=0)
     places = np.log10([trial.settings["a"] for trial in result.trials])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import base64
+import contextlib
 import importlib.util
 import json
 import os
@@ -134,17 +135,26 @@ class Node:
                 self.known[text] = request["module"]
             request["given"] = {name: _written(value) for name, value in given.items()}
             request["parameters"] = {name: _written(value) for name, value in parameters.items()}
-            assert self.process.stdin is not None
-            assert self.process.stdout is not None
-            self.process.stdin.write(json.dumps(request) + "\n")
-            self.process.stdin.flush()
-            line = self.process.stdout.readline()
+            line = self._answered(json.dumps(request))
         if not line:
             raise PlanError("plan(backend='javascript'): the process of Node.js has ended; call the plan again")
         answer = json.loads(line)
         if "error" in answer:
             raise PlanError(f"plan(backend='javascript'): {answer['error']}")
         return answer
+
+    def _answered(self, request: str) -> str:
+        """The line that answers a request; a process whose answer nobody waited for would give it to the next one."""
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        try:
+            self.process.stdin.write(f"{request}\n")
+            self.process.stdin.flush()
+            return self.process.stdout.readline()
+        except BaseException:
+            self.process.kill()
+            self.process.wait()
+            raise
 
 
 _running: list[Node] = []
@@ -175,7 +185,8 @@ def _read(found: Any) -> Any:
 def _end(process: subprocess.Popen[str]) -> None:
     for pipe in (process.stdin, process.stdout):
         if pipe is not None:
-            pipe.close()
+            with contextlib.suppress(BrokenPipeError):  # what was not sent to one that was killed
+                pipe.close()
     process.wait()
 
 

@@ -271,9 +271,19 @@ def _like(shape: tuple[int, ...], dtype: np.dtype[Any], strides: tuple[int, ...]
     return np.ndarray(shape, dtype, np.empty(high - low + dtype.itemsize, np.uint8), -low, strides)
 
 
-def addresses(table: Sequence[str | int], memory: Memory) -> Array:
+def addresses(memory: Memory, table: Sequence[str | int]) -> Array:
     """The table of a kernel: where its arrays begin, and what it calls."""
     return np.array([held if isinstance(held, int) else address_of(memory[held]) for held in table], np.int64)
+
+
+def address_in(memory: Memory, name: str) -> int:
+    """The address of a named array."""
+    return address_of(memory[name])
+
+
+def addressed_in(memory: Memory, layout: Array) -> Addressed:
+    """What finds addresses of arrays that lie as this one does."""
+    return Addressed(layout)
 
 
 def number(value: Any) -> Any:

@@ -1,0 +1,40 @@
+"""A sample of `python -m benchmarks interrupts`: what is interrupted or killed at any moment is whole, and goes on."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from benchmarks.interrupts import ROOT, WORKS
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="alarms and SIGKILL are of POSIX")
+
+
+def run(*options):
+    bare = {name: value for name, value in os.environ.items() if not name.startswith("COV")}
+    command = [sys.executable, "-m", "benchmarks", "interrupts", "--seed", "random", *options]
+    return subprocess.run(command, cwd=ROOT, env=bare, check=False, capture_output=True, text=True, timeout=600)
+
+
+@pytest.mark.sampled(one_in=4)
+@pytest.mark.parametrize("name", WORKS)
+def test_an_interrupt_at_any_moment_tears_nothing(name):
+    done = run("--only", name, "--interrupts", "20", "--kills", "0")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"{name:<24}{20:>8,} interrupts" in done.stdout
+
+
+@pytest.mark.sampled(one_in=3)
+def test_a_training_that_is_killed_at_any_moment_goes_on_to_the_same_bits():
+    done = run("--only", "fprop", "--interrupts", "1", "--kills", "4")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "4 kills of 1 trainings" in done.stdout
+
+
+def test_what_is_torn_is_told():
+    left = "from flowgraph.saving.lock import Lock; Lock.release = lambda lock: None"
+    command = f"{left}; from benchmarks.interrupts import one_kind; one_kind('fit', 5, 1)"
+    done = subprocess.run([sys.executable, "-c", command], cwd=ROOT, check=False, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "the lock of the checkpoint is left" in done.stderr or "writes it since" in done.stderr
