@@ -17,6 +17,7 @@ from flowgraph.training.watching import SHARE, WHAT, Numbers, Watch, numbers_of
 
 RNG = np.random.default_rng(3)
 X, Y = RNG.normal(size=(40, 6)), np.arange(40) % 3
+INPUTS = fg.Constant(X)
 
 
 def trained(watch: Watch | None, epochs: int = 3, dead: int = 0) -> fg.MLP:
@@ -30,7 +31,7 @@ def trained(watch: Watch | None, epochs: int = 3, dead: int = 0) -> fg.MLP:
 
 def test_a_training_that_is_watched_gives_the_same_bits() -> None:
     one, other = trained(Watch(every=1)), trained(None)
-    for parameter, alike in zip(fg.Graph(one(X)).parameters, fg.Graph(other(X)).parameters, strict=True):
+    for parameter, alike in zip(fg.Graph(one(INPUTS)).parameters, fg.Graph(other(INPUTS)).parameters, strict=True):
         assert parameter.value.tobytes() == alike.value.tobytes()
 
 
@@ -38,7 +39,7 @@ def test_the_numbers_are_those_of_the_layers_after_the_step() -> None:
     seen = Watch(every=1)
     mlp = trained(seen)
     assert seen.steps == list(range(1, 13))
-    graph = fg.Graph(fg.mean(fg.NegativeLogLikelihood(mlp(X), Y)))
+    graph = fg.Graph(fg.mean(fg.NegativeLogLikelihood(mlp(INPUTS), Y)))
     run = graph.fprop()
     grads = run.bprop()
     for layer in ("layer1", "layer2", "layer3"):
