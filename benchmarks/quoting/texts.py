@@ -295,14 +295,14 @@ def outside(found: Numbers, machine: str) -> str:
 def programs(found: Numbers, machine: str) -> str:
     """Figures, lines and seconds of the programs of docs/programs beside equal programs."""
     lines = [
-        "| program | its figure | value | lines | beside | lines | seconds | times ours |",
-        "| --- | --- | --- | --- | --- | --- | --- | --- |",
+        "| program and its figure | value | beside | lines, theirs | seconds | times ours |",
+        "| --- | --- | --- | --- | --- | --- |",
     ]
     for name, row in found.items():
         (ours, theirs), (own, other) = row["lines"], row["seconds"]
-        links = f"[{name}](programs/{name}.py), [picture](programs/{name}.svg)"
-        cells = [links, row["figure"], f"{row['values'][0]:.5g}", ours, row["library"], theirs]
-        lines.append(f"| {' | '.join(map(str, [*cells, number_text(own), times_text(other / own)]))} |")
+        link = f"[{name.replace('_', ' ')}](programs/{name}.py): {row['figure']} ([picture](programs/{name}.svg))"
+        cells = [link, f"{row['values'][0]:.5g}", row["library"], f"{ours}, {theirs}", number_text(own)]
+        lines.append(f"| {' | '.join(cells)} | {times_text(other / own)} |")
     ratios = [row["seconds"][1] / row["seconds"][0] for row in found.values()]
     apart = max(row["apart"] for row in found.values())
     return _joined(

@@ -73,6 +73,8 @@ def test_the_page_has_the_programs_and_no_others():
     assert measured()["programs"]["numbers"].keys() == set(programs.NAMES)
     own = {path.stem for path in programs.HERE.glob("*.py")} - {"__init__"}
     assert own <= set(programs.NAMES)
+    assert "three that autograd runs as they stand" in page()
+    assert len(programs.NAMES) == len(own) + 3 == 20
     assert {path.stem for path in programs.FOLDER.glob("*.svg")} == set(programs.NAMES)
 
 

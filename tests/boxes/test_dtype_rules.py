@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import types
+from functools import partial
 
 import numpy as np
 import pytest
@@ -246,3 +247,39 @@ def test_a_gradient_is_as_exact_as_the_result_whatever_the_dtype_of_the_other_op
                 pass
         if len(grads) == 2:
             np.testing.assert_allclose(*grads, rtol=1e-12, atol=1e-12, err_msg=f"{name} beside {narrow}")
+
+
+def _interpolated(x, xp, fp):
+    return np.interp(x, np.sort(xp), fp)
+
+
+OF_MANY = {
+    "einsum ij,k->k": (partial(np.einsum, "ij,k->k"), ((3, 4), (2,))),
+    "einsum ij,j->": (partial(np.einsum, "ij,j->"), ((3, 4), (4,))),
+    "einsum ij,ik,i->": (partial(np.einsum, "ij,ik,i->"), ((3, 4), (3, 2), (3,))),
+    "matmul": (np.matmul, ((3, 4), (4, 2))), "tensordot": (np.tensordot, ((3, 2, 4), (2, 4, 5))),
+    "inner": (np.inner, ((3, 4), (2, 4))), "outer": (np.outer, ((3,), (4,))), "kron": (np.kron, ((3,), (4,))),
+    "interp": (_interpolated, ((5,), (4,), (4,))), "convolve": (np.convolve, ((5,), (3,))),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("side", [0, 1])
+@pytest.mark.parametrize("name", OF_MANY)
+def test_values_and_gradients_of_products_are_not_of_a_narrow_operand(name, side):
+    """Sums of an int8 operand by itself, which an optimised order of products makes, would wrap around."""
+    function, shapes = OF_MANY[name]
+    rng = np.random.default_rng(0)
+    for narrow in ("bool", "int8", "uint8", "float16", "float32"):
+        operands = [rng.uniform(1, 2, shape) for shape in shapes]
+        operands[side] = (operands[side] * (60 if "int" in narrow else 1)).astype(narrow)
+        found, needed = [], []
+        for results, dtype in ((found, None), (needed, np.float64)):
+            given = [one.astype(dtype or one.dtype) for one in operands]
+            leaves = [fg.Constant(one) if i == side else fg.Parameter(one) for i, one in enumerate(given)]
+            h = function(*leaves)
+            run = fg.Graph(h, fg.sum(h)).fprop()
+            results.append(run[h])
+            grads = run.bprop({h: np.ones(h.shape)}, unused="zeros")
+            results += [grads[leaf] for i, leaf in enumerate(leaves) if i != side]
+        for one, other in zip(found, needed, strict=True):
+            np.testing.assert_allclose(one, other, rtol=1e-12, err_msg=f"{name} of {narrow}")

@@ -14,6 +14,8 @@ import pytest
 import flowgraph as fg
 from flowgraph.errors import UsageError
 from flowgraph.rendering.kinds import kinds, receivers, spine
+from tests.cases import cases
+from tests.registry import boxes_with_examples
 from tests.rendering.graphs import deep, feeds, lecture, nasty
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -245,6 +247,17 @@ def test_an_input_that_is_also_read_freely_is_no_target() -> None:
     f, y = fg.Input("f", shape=("N", 3)), fg.Input("y", shape=("N",), dtype=int)
     loss = fg.mean(fg.NegativeLogLikelihood(f, y)) + fg.mean(y * 1.0)
     assert by_name(fg.Graph(loss))["y"] == "input"
+
+
+@pytest.mark.parametrize("name", boxes_with_examples())
+def test_what_a_box_reads_as_a_constant_is_a_target_of_losses_alone(name: str) -> None:
+    """Not the words of an embedding, the order of a Bessel function, nor what gives a shape."""
+    cls = fg.registry[name]
+    for case in cases(cls)[:3]:
+        inputs = [fg.Input(f"x{i}", shape=one.shape, dtype=one.dtype) for i, one in enumerate(case.children)]
+        box = cls(*inputs, **case.settings)
+        found = kinds(fg.Graph(box))
+        assert [found[one] == "target" for one in inputs] == [fixed and cls.role == "loss" for fixed in box.constant]
 
 
 def test_outputs_that_are_not_one_scalar_are_outputs() -> None:

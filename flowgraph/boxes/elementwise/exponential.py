@@ -245,6 +245,7 @@ class Power(Elementwise):
     ) -> tuple[Value, ...]:
         base = exponent = None
         if needs[0]:
+            b = b.astype(h.dtype)
             near_0 = np.abs(a) < np.finfo(a.dtype).tiny  # where 1 / a may overflow
             base = grad * (b * a ** np.where(near_0 & (b == 0), 1, b - 1))
         if needs[1]:

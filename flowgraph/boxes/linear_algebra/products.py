@@ -51,9 +51,7 @@ class MatMul(Box):
     @classmethod
     def from_numpy(cls, left: Value, right: Value) -> Any:
         """np.matmul of boxes; on one side may be a sparse matrix of SciPy, which is constant."""
-        if hasattr(type(left), "tocoo") or hasattr(type(right), "tocoo"):
-            return _sparse_product(left, right)
-        return cls(left, right)
+        return (_sparse_product if hasattr(type(left), "tocoo") or hasattr(type(right), "tocoo") else cls)(left, right)
 
     def fprop(self, left: Value, right: Value) -> Value:
         return left @ right

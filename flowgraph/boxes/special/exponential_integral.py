@@ -266,7 +266,7 @@ class BoxCox(Special):
     def bprop(
         self, grad: Value, h: Value, x: Value, lmbda: Value, *, needs: tuple[bool, ...] = (True, True)
     ) -> tuple[Value, ...]:
-        x = x.astype(h.dtype)  # no logarithm in the narrower dtype of a child
+        x, lmbda = x.astype(h.dtype), lmbda.astype(h.dtype)  # nothing in the narrower dtype of a child
         return grad * x ** (lmbda - 1) if needs[0] else None, _of_power(grad, quiet_log(x), lmbda) if needs[1] else None
 
 
@@ -289,7 +289,7 @@ class BoxCox1p(Special):
     def bprop(
         self, grad: Value, h: Value, x: Value, lmbda: Value, *, needs: tuple[bool, ...] = (True, True)
     ) -> tuple[Value, ...]:
-        log = np.log1p(x.astype(h.dtype))
+        log, lmbda = np.log1p(x.astype(h.dtype)), lmbda.astype(h.dtype)
         return grad * np.exp((lmbda - 1) * log) if needs[0] else None, _of_power(grad, log, lmbda) if needs[1] else None
 
 
