@@ -155,7 +155,7 @@ function lesson(name) {
 }
 
 function setView(view) {
-  state.view = view;
+  state.view = document.body.dataset.view = view;
   for (const [id, own] of [["viewValues", "values"], ["viewGradients", "gradients"]]) $(id).setAttribute("aria-checked", String(own === view));
   $("netTitle").textContent = view === "values" ? "Values" : "Gradients";
   $("heat").hidden = view === "values";
