@@ -9,15 +9,18 @@ plan by the boxes of its graph.
     python -m benchmarks plans
     python -m benchmarks plans --rounds 10 --nets LSTM
     python -m benchmarks plans --stages                 where the time of a first plan goes
+    python -m benchmarks plans --memory                 bytes that a plan keeps for each box, beside its arrays
 """
 
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import sys
 import tempfile
 import time
+import tracemalloc
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from typing import Any
@@ -98,6 +101,27 @@ def of_training(rounds: int, disk: str) -> tuple[float, float, float]:
     return first, read, again
 
 
+def of_memory(name: str) -> tuple[float, float]:
+    """Bytes for each box of the graph that a plan keeps beside its arrays, and those that equal plans share of them."""
+    case = Case(name, "float32")
+    x, y = case.data()
+    _, loss, updates = with_flowgraph.graph_of(case)
+    fg.compile([loss], updates=updates).prepare(x=x, y=y, lr=0.01)  # what is kept for good is there
+    known.forget()
+    gc.collect()
+    tracemalloc.start()
+    step = fg.compile([loss], updates=updates).prepare(x=x, y=y, lr=0.01)
+    arrays = step.bytes + 2 * sum(parameter.value.nbytes for parameter in updates)
+    gc.collect()
+    whole = tracemalloc.get_traced_memory()[0] - arrays
+    boxes = len(fg.Graph(loss, *updates.values()).boxes)
+    del step
+    gc.collect()
+    shared = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    return whole / boxes, shared / boxes
+
+
 # Where the time of a first plan goes: each stage is called through a clock that its callers do not see.
 
 STAGES: tuple[tuple[Any, str], ...] = (
@@ -145,8 +169,16 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--nets", default=",".join(NETS))
     parser.add_argument("--stages", action="store_true", help="where the time of a first plan goes")
+    parser.add_argument("--memory", action="store_true", help="bytes that a plan keeps for each box")
     options = parser.parse_args([one for one in sys.argv[1:] if one != "plans"])
     nets = options.nets.split(",")
+    if options.memory:
+        os.environ["FLOWGRAPH_CACHE"] = "off"
+        print(f"{'bytes a box':20}{'kept':>10}{'shared':>10}")
+        for name in nets:
+            whole, shared = of_memory(name)
+            print(f"{name:20}{whole:10.0f}{shared:10.0f}", flush=True)
+        return
     if options.stages:
         os.environ["FLOWGRAPH_CACHE"] = "off"
         found = {name: of_stages(name, options.rounds) for name in nets}

@@ -52,6 +52,7 @@ QUOTES: dict[str, Quoted] = {
     "jit_by_hand": Quoted("docs/functions.md", ("jit_by_hand",), texts.jit_by_hand),
     "beside_plans": Quoted("docs/functions.md", ("functional_calls", "--plans"), texts.beside_plans),
     "vmap": Quoted("docs/functions.md", ("functional_calls", "--vmap"), texts.vmap),
+    "scale": Quoted("docs/scale.md", ("scale", "--patience", "8"), texts.scale, ("--quick",)),
     "lookups": Quoted("docs/plans.md", ("lookups",), texts.lookups),
     "coverage": Quoted("docs/tour.md", ("coverage",), texts.coverage),
     "training": Quoted("docs/tour.md", TRAINING, texts.training, ("--quick",), "training.json"),

@@ -136,6 +136,32 @@ def lookups(found: Numbers, machine: str) -> str:
     )
 
 
+def scale(found: Numbers, machine: str) -> str:
+    """Times by size, and how they grow, a table for each of boxes, examples and parameters."""
+    heads = {
+        "boxes": "boxes of a chain",
+        "examples": "examples of a batch",
+        "parameters": "parameters",
+    }
+    tables = []
+    for title, curves in found.items():
+        by_size = {name: {int(size): seconds for size, seconds in curve.items()} for name, curve in curves.items()}
+        tables.append(_code(growth_table(heads[title], by_size)))
+    return _joined(_prose(f"{machine}, milliseconds:"), *tables)
+
+
+def growth_table(title: str, curves: dict[str, dict[int, float]]) -> list[str]:
+    """A line for each curve: milliseconds by size, and the power of the size with which they grow at its end."""
+    sizes = sorted({size for curve in curves.values() for size in curve})
+    lines = [f"{title:20}" + "".join(f"{size:>12,}" for size in sizes) + f"{'growth':>9}"]
+    for name, curve in curves.items():
+        cells = "".join(f"{1e3 * curve[size]:12,.2f}" if size in curve else f"{'-':>12}" for size in sizes)
+        first, last = sorted(curve)[-3:][0], max(curve)
+        power = np.log(curve[last] / curve[first]) / np.log(last / first)
+        lines.append(f"{name:20}{cells}{power:9.2f}")
+    return lines
+
+
 def coverage(found: Numbers, machine: str) -> str:
     """How many functions have a gradient, by library."""
     return _prose(

@@ -34,8 +34,10 @@ class Column:
 
     def read(self, table: Table) -> Array:
         """The numbers of this column of a table, (rows, columns); a cell that does not fit is refused with its row."""
-        cells = [self.fill if cell is None else cell for cell in table.column(self.name)]
-        numbers_or_none = [None if cell is None else self._number(cell) for cell in cells]
+        convert = self._place if self.kind == "text" else CONVERSIONS[self.kind]
+        fill = convert(self.fill) if isinstance(self.fill, str) else self.fill
+        cells = table.column(self.name)
+        numbers_or_none = [fill if cell is None else convert(cell) for cell in cells]
         bad = next((row for row, value in enumerate(numbers_or_none) if value is None), None)
         if bad is not None:
             way = "; leave the row out, or train with --impute, which fills gaps in" if cells[bad] is None else ""
@@ -43,14 +45,10 @@ class Column:
         numbers = np.array(numbers_or_none, float)
         return np.eye(len(self.words))[numbers.astype(int)] if self.kind == "text" else numbers[:, None]
 
-    def _number(self, cell: object) -> float | None:
-        """The number of a cell, or the place of its word in `words`; None where it does not fit."""
-        if self.kind == "text":
-            word = str(cell)
-            return self.words.index(word) if word in self.words else None
-        if cell is self.fill and isinstance(self.fill, int | float):
-            return float(self.fill)
-        return CONVERSIONS[self.kind](cell)
+    def _place(self, cell: object) -> float | None:
+        """The place of a cell in `words`, None where it is none of them."""
+        word = str(cell)
+        return self.words.index(word) if word in self.words else None
 
     def _needed(self) -> str:
         if self.kind != "text":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import math
+import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from flowgraph.saving.replacing import must_exist
 MISSING = ("", "nan", "na", "n/a", "#n/a", "<na>", "null", "none")
 """Texts that stand for no value."""
 
+LONGEST = max(map(len, MISSING))
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 READERS = ("polars", "pyarrow", "pandas")
 
@@ -67,8 +69,10 @@ class Table:
 def number(cell: Any) -> float | None:
     """A finite number, or None; booleans are 0 and 1, also where they are written out."""
     try:
-        value = TRUTHS[cell.lower()] if isinstance(cell, str) and cell.lower() in TRUTHS else float(cell)
-    except (TypeError, ValueError, OverflowError):
+        value = float(cell)
+    except ValueError:
+        return TRUTHS.get(str(cell).lower())
+    except (TypeError, OverflowError):
         return None
     return value if math.isfinite(value) else None
 
@@ -102,8 +106,8 @@ def days(cell: object) -> float | None:
 CONVERSIONS = {"number": number, "decimal comma": comma_number, "date": days}
 
 
-def read_table(path: Any) -> Table:
-    """The table in a .csv, .tsv or .parquet file."""
+def read_table(path: str | os.PathLike[str]) -> Table:
+    """The table in a .parquet file, or in a text file with a line of names."""
     path = must_exist(path)
     if path.suffix.lower() == ".parquet":
         return table_of(_parquet(path), str(path))
@@ -116,7 +120,7 @@ def cell_of(value: Any) -> Any:
     """A value as every table has it: None where there is none, a text without spaces around it."""
     if isinstance(value, str):
         value = value.strip()
-        return None if value.lower() in MISSING else value
+        return None if len(value) <= LONGEST and value.lower() in MISSING else value
     return value if value == value else None  # NaN is not itself
 
 

@@ -13,7 +13,8 @@ import numpy as np
 from flowgraph.box import Array
 from flowgraph.box.leaves import Input
 from flowgraph.data import BUNDLED, Examples, Split, Standardiser, load_examples, split
-from flowgraph.data.files import MANY, TOYS, are_many, read_targets
+from flowgraph.data.files import MANY, are_many, read_targets
+from flowgraph.data.loading import TOYS
 from flowgraph.data.preparation import (
     Preparation,
     Undecided,

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from numbers import Integral, Real
 from typing import Annotated, Any, cast
 
-from flowgraph.data.files import KINDS
+from flowgraph.data.loading import KINDS
 from flowgraph.data.preparation import DECIMALS, IMPUTED
 from flowgraph.errors import UsageError
 from flowgraph.training.early_stopping import EarlyStopping, Watched

@@ -235,7 +235,7 @@ class Backend:
             if instead is not None:
                 with contextlib.suppress(RefusedError):
                     found = Specialised(instead, graph, store, leaves, reads, without, self.threads)
-                    found.note = f"{found.note}: {reason}"
+                    found.program.note = found.note = f"{found.note}: {reason}"  # of all plans that share it
                     return found
             self._fall_back(str(reason))
             self._note = f"NumPy runs it: {reason}"

@@ -12,7 +12,7 @@ from flowgraph.box.leaves import Input, Parameter, Random, new_lock
 from flowgraph.box.node import OF_EVERY_BOX
 from flowgraph.graph import Graph
 from flowgraph.plan.binding import Program
-from flowgraph.plan.rebuild import LARGEST_READ, frozen, is_data, shape_of, twin_of
+from flowgraph.plan.rebuild import LARGEST_READ, frozen, is_data, like, shape_of, twin_of
 from flowgraph.plan.rules import Rules
 
 # A key is read in one walk over the graph as its user has it, before any pass. It holds what a pass, a rule or the text
@@ -142,7 +142,9 @@ def without_value(leaf: Box) -> Box:
         return twin_of(leaf, _value=_nothing(leaf), home=None)
     if isinstance(leaf, Random):
         return twin_of(leaf, draw=None)
-    return twin_of(leaf, value=_nothing(leaf)) if is_data(leaf) else twin_of(leaf)
+    if isinstance(leaf, Constant) and is_data(leaf):
+        return twin_of(leaf, value=like(leaf.shape, leaf.dtype, leaf.value.strides))
+    return twin_of(leaf)
 
 
 def _nothing(leaf: Box) -> Array:

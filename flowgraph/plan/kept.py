@@ -206,14 +206,16 @@ _refused: set[Path] = set()
 
 
 def folder() -> Path | None:
-    """Where files are kept: FLOWGRAPH_CACHE, or the user's folder for caches; None where FLOWGRAPH_CACHE is "off"."""
+    """Where files are kept: FLOWGRAPH_CACHE, or the user's folder for caches; None for "off", or without a home."""
     given = os.environ.get("FLOWGRAPH_CACHE")
     if given:
         return None if given == "off" else Path(given)
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA") or Path.home()) / "flowgraph"
-    home = Path.home() / ("Library/Caches" if sys.platform == "darwin" else ".cache")
-    return Path(os.environ.get("XDG_CACHE_HOME") or home) / "flowgraph"
+    given = os.environ.get("LOCALAPPDATA" if sys.platform == "win32" else "XDG_CACHE_HOME")
+    home = os.path.expanduser("~")
+    if given or home == "~":  # of a user whom the system does not know
+        return Path(given) / "flowgraph" if given else None
+    inside = {"win32": "", "darwin": "Library/Caches"}.get(sys.platform, ".cache")
+    return Path(home, inside, "flowgraph")
 
 
 def is_own(found: os.stat_result) -> bool:
@@ -272,9 +274,9 @@ def read(path: Path) -> Made | None:
         if _checksum(path, content[_DIGEST:]) != content[:_DIGEST]:
             return None
         os.utime(path)
-    except OSError:
+        return unpacked(content[_DIGEST:])
+    except (OSError, ImportError, AttributeError):  # or it calls what is not installed any more
         return None
-    return unpacked(content[_DIGEST:])
 
 
 _DIGEST = hashlib.sha256().digest_size

@@ -275,6 +275,28 @@ def test_where_nothing_can_be_kept_a_plan_runs_as_without_and_is_packed_once(obs
     assert files(place) == []
 
 
+def test_a_user_without_a_home_compiles_each_time(folder, monkeypatch):
+    expected = trained()
+    for name in ("FLOWGRAPH_CACHE", "XDG_CACHE_HOME", "LOCALAPPDATA"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(os.path, "expanduser", lambda path: path)
+    assert kept.folder() is None
+    assert trained() == expected
+
+
+def test_what_is_not_installed_any_more_is_compiled_again(folder, monkeypatch):
+    expected = trained()
+    made = compiled(monkeypatch)
+
+    def missing(name):
+        raise ImportError(name)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(kept, "_named", missing)
+        assert trained() == expected
+    assert len(made) == 1
+
+
 def test_off_keeps_nothing_of_numpy_or_numba(folder, monkeypatch):
     monkeypatch.setenv("FLOWGRAPH_CACHE", "off")
     monkeypatch.chdir(folder.parent.parent)

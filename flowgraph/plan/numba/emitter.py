@@ -327,6 +327,7 @@ class MixedEmitter(NumPyEmitter):
     """Takes every graph that has lines for a kernel, and refuses the others, which NumPy runs as fast."""
 
     name: ClassVar[str] = "numba"
+    shared: ClassVar[bool] = True
     fused: FindKernels | None = staticmethod(find_kernels)
 
     def why_missing(self) -> Any:
@@ -373,6 +374,7 @@ the time of NumPy's plan, the kernels in 0.80 of it.
 class NumbaEmitter(MixedEmitter):
     """Makes one kernel of a plan; refuses boxes without a rule for Numba, and sizes that depend on values."""
 
+    shared: ClassVar[bool] = True
     instead: ClassVar[Emitter] = MixedEmitter()
 
     def has_rule(self, box: Box) -> bool:

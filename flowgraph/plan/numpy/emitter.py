@@ -41,7 +41,7 @@ class NumPyEmitter:
 
     name: ClassVar[str] = "numpy"
     standalone: ClassVar[bool] = False
-    shared: ClassVar[bool] = True  # of lines of NumPy: loops over memory know the strides of constants
+    shared: ClassVar[bool] = True
     fused: FindKernels | None = None
 
     def why_missing(self) -> None:
