@@ -80,6 +80,7 @@ if TYPE_CHECKING:
     from flowgraph.training.newton import lbfgs, newton
     from flowgraph.training.objective import objective
     from flowgraph.training.preflight import preflight
+    from flowgraph.training.watching import watch
 
 __version__ = "0.1.0"
 
@@ -159,6 +160,7 @@ __all__ = [
     "scope",
     "trace",
     "vjp",
+    "watch",
     "while_loop",
 ]
 __all__ += boxes.__all__

@@ -25,6 +25,7 @@ from flowgraph.training import BiasVariance, Epoch, History, Minimum
 from flowgraph.training.bias_variance import Decomposition
 from flowgraph.training.newton import Step
 from flowgraph.training.preflight import Finding, Preflight
+from flowgraph.training.watching import Numbers, Watch
 from tests.hostile import TEXTS
 from tests.training.wellformed import read
 from tools.site.api_pages import MODULES
@@ -84,10 +85,18 @@ def score(size, word):
     return Score(tuple(Tried(mutant, "lived", 0.1) for _ in range(size + 1)), 0.1)
 
 
+def watched(size, word):
+    seen = Watch()
+    for step in range(1, 3 * size):
+        seen._note(step, {word: {"values": Numbers(0.0, 1.0, 0.5, 8, 3), "gradients": Numbers(0.0, 1.0, 10.0**-step)}})
+    return seen
+
+
 SHOWN = {
     fg.Graph: lambda size, word: chain(size, word),
     fg.Box: lambda size, word: chain(size, word).outputs[0],
     fg.Parameter: lambda size, word: fg.Parameter(np.ones(size), name=word),
+    Watch: watched,
     Summary: lambda size, word: chain(size, word).summary(depth=None),
     type(run(1, "x")): run,
     type(run(1, "x").bprop()): lambda size, word: run(size, word).bprop(keep="all"),
@@ -202,6 +211,7 @@ def test_it_is_well_formed_and_bounded(cls, size, word):
         page = ""
     assert not read(page).wrong
     assert len(page.encode()) < LIMIT
+    assert page.count("<svg") == page.count("<desc>") <= page.count("<title>"), "a picture that nobody can read out"
     assert type(shown).__repr__ is not object.__repr__
     assert len(repr(shown)) < 4000
 

@@ -31,6 +31,8 @@ class TensorBoard(Callback):
     ----------
     folder : str or path
         Where the event files are written.
+    watch : Watch, optional
+        What `fg.watch` gave; its numbers of each layer are written too, at their steps.
 
     Examples
     --------
@@ -38,8 +40,8 @@ class TensorBoard(Callback):
     >>> board = TensorBoard("runs/first")            # fg.fit(..., callbacks=[board])
     """
 
-    def __init__(self, folder: Any) -> None:
-        self.folder = Path(folder)
+    def __init__(self, folder: Any, watch: Any = None) -> None:
+        self.folder, self.watch = Path(folder), watch
         self._writer: Any = None
 
     def on_start(self, trainer: Trainer, epochs: int) -> None:
@@ -48,14 +50,17 @@ class TensorBoard(Callback):
         self._writer = writers.EventFileWriter(str(self.folder))
 
     def on_epoch(self, trainer: Trainer, epoch: Epoch) -> None:
-        """Write the measures of the epoch, and flush them."""
+        """Write the measures of the epoch, and what was seen of the layers, and flush them."""
+        seen = () if self.watch is None else self.watch.scalars()
+        for name, step, value in (*((name, epoch.number, value) for name, value in measured(epoch).items()), *seen):
+            self._add(name, step, value)
+        self._writer.flush()
+
+    def _add(self, name: str, step: int, value: float) -> None:
         records = _module("tensorboard.compat.proto.summary_pb2", "TensorBoard", "tensorboard")
         events = _module("tensorboard.compat.proto.event_pb2", "TensorBoard", "tensorboard")
-        values = [records.Summary.Value(tag=name, simple_value=value) for name, value in measured(epoch).items()]
-        self._writer.add_event(
-            events.Event(wall_time=time.time(), step=epoch.number, summary=records.Summary(value=values))
-        )
-        self._writer.flush()
+        written = records.Summary(value=[records.Summary.Value(tag=name, simple_value=value)])
+        self._writer.add_event(events.Event(wall_time=time.time(), step=step, summary=written))
 
     def on_end(self, trainer: Trainer) -> None:
         """Close the event file."""

@@ -18,6 +18,7 @@ from flowgraph.errors import FlowgraphError
 from flowgraph.graph import Graph
 from flowgraph.markup import text
 from flowgraph.rendering.palette import THEMES, adaptive
+from flowgraph.rendering.wording import number_text
 
 REACH = 4.0
 """How far from 0 a curve is drawn where the domain does not end: activations are flat or straight beyond."""
@@ -164,8 +165,22 @@ def curves_svg(title: str, name: str, curves: Sequence[Curve], value: str = "h")
     return adaptive(
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{HEIGHT}" viewBox="0 0 {WIDTH} {HEIGHT}" '
         f'role="img" font-family="Helvetica,Arial,sans-serif" font-size="12"><title>{text(said)}</title>'
+        f"<desc>{text('; '.join(_in_words(curve, name, value) for curve in curves), most=1000)}</desc>"
         f"{frame.axes(name)}{''.join(lines)}{_legend(curves, name, value)}</svg>\n"
     )
+
+
+def _in_words(curve: Curve, name: str, value: str) -> str:
+    """A curve for who cannot see it: its ends, and its least and greatest values with where they are."""
+    known = np.flatnonzero(np.isfinite(curve.values))
+    if not known.size:
+        return f"{curve.label or value} has no finite value"
+    low, high = (known[pick(curve.values[known])] for pick in (np.argmin, np.argmax))
+    first, last, low, high = (
+        f"{number_text(curve.values[place])} at {name} = {number_text(curve.xs[place])}"
+        for place in (known[0], known[-1], low, high)
+    )
+    return f"{curve.label or value} leads from {first} to {last}; its least value is {low}, its greatest {high}"
 
 
 class _Frame:

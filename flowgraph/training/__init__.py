@@ -20,6 +20,7 @@ from flowgraph.training.rule import Rule
 from flowgraph.training.rules import SGD, Adagrad, Adam, AdamW, Clipped, Momentum, Nesterov, Proximal, RMSProp
 from flowgraph.training.state import State
 from flowgraph.training.trainer import Trainer
+from flowgraph.training.watching import Watch, watch
 
 __all__ = [
     "GRU",
@@ -58,6 +59,7 @@ __all__ = [
     "State",
     "TooLargeError",
     "Trainer",
+    "Watch",
     "bias_variance",
     "constant",
     "dropout",
@@ -73,5 +75,6 @@ __all__ = [
     "resume",
     "save_checkpoint",
     "schedules",
+    "watch",
     "zeros",
 ]

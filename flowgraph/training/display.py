@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Sequence
+from html import escape
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -42,7 +43,8 @@ def picture(
 ) -> bytes:
     """A picture by matplotlib as a file of this suffix, drawn on a figure of so many inches.
 
-    The same drawing gives the same bytes of SVG. `extra` installs what is missing.
+    The same drawing gives the same bytes of SVG. The file says in words what it shows. `extra` installs
+    what is missing.
     """
     try:
         import matplotlib
@@ -50,13 +52,30 @@ def picture(
     except ImportError:
         raise ImportError(f"{who}: needs matplotlib; run: {install_hint(extra)}") from None
     content = BytesIO()
-    undated: dict[str, Any] = {"metadata": {"Date": None}} if suffix == ".svg" else {}
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=size, layout="constrained")
         draw(figure)
         figure.patch.set_alpha(0)
-        figure.savefig(content, format=suffix.removeprefix("."), **undated)
-    return content.getvalue()
+        said = _in_words(figure)
+        about = {".svg": {"Date": None}, ".png": {"Description": said}}.get(suffix, {"Subject": said})
+        figure.savefig(content, format=suffix.removeprefix("."), metadata=about)
+    if suffix != ".svg":
+        return content.getvalue()
+    opening, _, drawn = content.getvalue().decode().partition("<svg")
+    attributes, _, inside = drawn.partition(">")
+    names = f"<title>{escape(said.partition(';')[0])}</title><desc>{escape(said)}</desc>"
+    return f'{opening}<svg role="img"{attributes}>{names}{inside}'.encode()
+
+
+def _in_words(figure: Any) -> str:
+    """What the axes of a figure show, for who cannot see it: what by what, and the names of the curves."""
+    told = []
+    for axes in figure.axes:
+        _, labels = axes.get_legend_handles_labels()
+        across = axes.get_xlabel() or figure.axes[-1].get_xlabel()
+        curves = f": {', '.join(labels[:MOST_LABELS])}" if labels else ""
+        told.append(f"{axes.get_ylabel() or axes.get_title() or 'curves'} by {across or 'place'}{curves}")
+    return printable(" ".join("; ".join(told).replace("$", "").split()))
 
 
 def write_picture(path: str | os.PathLike[str], content: Callable[[str], bytes]) -> Path:

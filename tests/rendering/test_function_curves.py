@@ -110,6 +110,15 @@ def test_each_loss_of_numbers_and_each_activation_has_curves():
             assert name in names
 
 
+def test_a_curve_is_told_in_words_with_its_ends():
+    name, curves = curves_of(fg.ReLU)
+    (words,) = re.findall("<desc>(.*?)</desc>", curves_svg("ReLU", name, curves))
+    assert words == "h leads from 0 at a = −4 to 4 at a = 4; its least value is 0 at a = −4, its greatest 4 at a = 4"
+    for cls, name, curves in (case.values for case in CURVES):
+        svg = curves_svg(cls.__name__, name, curves)
+        assert len(re.findall("<desc>[^<]+ leads from ", svg)) == 1
+
+
 def test_losses_have_a_curve_for_each_class():
     _, hinge = curves_of(fg.Hinge)
     assert [curve.label for curve in hinge] == ["y = 1", "y = -1"]

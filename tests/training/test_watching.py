@@ -1,268 +1,186 @@
-"""What is shown of a training, chosen by and recorded is the number that is minimised, whatever the objective is."""
+"""fg.watch: the numbers are those of the layers, it costs what it may, and says which layer died."""
 
-import csv
+from __future__ import annotations
+
+import re
+import time
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import flowgraph as fg
 from flowgraph.errors import UsageError
-from flowgraph.training import EarlyStopping, Evaluator, Trainer
-from flowgraph.training.evaluation import BATCH
+from flowgraph.training.watching import SHARE, WHAT, Numbers, Watch, numbers_of
 
-RNG = np.random.default_rng(0)
-
-
-QUIET = {"checks": False, "progress": False}
+RNG = np.random.default_rng(3)
+X, Y = RNG.normal(size=(40, 6)), np.arange(40) % 3
+INPUTS = fg.Constant(X)
 
 
-def classes():
-    """Scores of three classes by a linear layer, the losses of the examples, and how to draw some."""
-    x, t = fg.Input("x", shape=("N", 4)), fg.Input("t", shape=("N",), dtype=int)
-    layer = fg.Linear(4, 3, rng=0)
-
-    def draw(count, rng):
-        return {x: rng.normal(size=(count, 4)), t: rng.integers(0, 3, count)}
-
-    return t, layer, fg.SoftmaxCrossEntropy(layer(x), t), draw
+def trained(watch: Watch | None, epochs: int = 3, dead: int = 0) -> fg.MLP:
+    """A network of three layers after some epochs, of whose second layer some units are dead from the beginning."""
+    mlp = fg.MLP([6, 8, 8, 3], hidden="relu", rng=0)
+    mlp.biases[1].value = mlp.biases[1].value - 1e3 * (np.arange(8) < dead)
+    callbacks = [] if watch is None else [watch]
+    fg.fit(mlp, (X, Y), epochs=epochs, batch_size=10, callbacks=callbacks, checks=False, progress=False)
+    return mlp
 
 
-def regularised():
-    _, layer, losses, draw = classes()
-    return fg.objective(losses, fg.L2(layer.W), 0.3), draw
+def test_a_training_that_is_watched_gives_the_same_bits() -> None:
+    one, other = trained(Watch(every=1)), trained(None)
+    for parameter, alike in zip(fg.Graph(one(INPUTS)).parameters, fg.Graph(other(INPUTS)).parameters, strict=True):
+        assert parameter.value.tobytes() == alike.value.tobytes()
 
 
-def class_weights():
-    t, _, losses, draw = classes()
-    return fg.mean(fg.Constant([1.0, 100.0, 10.0])[t] * losses), draw
+def test_the_numbers_are_those_of_the_layers_after_the_step() -> None:
+    seen = Watch(every=1)
+    mlp = trained(seen)
+    assert seen.steps == list(range(1, 13))
+    graph = fg.Graph(fg.mean(fg.NegativeLogLikelihood(mlp(INPUTS), Y)))
+    run = graph.fprop()
+    grads = run.bprop()
+    for layer in ("layer1", "layer2", "layer3"):
+        last = [box for box in graph.boxes if box.scope == f"{layer}/" and isinstance(box, fg.ReLU | fg.Affine)][-1]
+        kept = {what: seen.seen[layer][what][-1] for what in WHAT}
+        assert kept["values"][:3] == pytest.approx(numbers_of(run[last])[:3])  # type: ignore[index]
+        own = np.concatenate([grads[box].ravel() for box in graph.parameters if box.scope == f"{layer}/"])
+        assert kept["gradients"][:3] == pytest.approx(numbers_of(own)[:3])  # type: ignore[index]
+        assert all(one is not None and one.rms > 0 for one in seen.seen[layer]["updates"])
 
 
-def two_losses():
-    x, t = fg.Input("x", shape=("N", 4)), fg.Input("t", shape=("N",), dtype=int)
-    one, two = fg.Linear(4, 3, rng=0), fg.Parameter(np.ones(4), name="v")
-    number = fg.Input("number", shape=("N",))
+def test_updates_are_what_parameters_moved_by() -> None:
+    seen = Watch(every=1)
+    values: list[np.ndarray] = []
+    mlp = fg.MLP([6, 3], rng=0)
+    before = np.concatenate([box.value.ravel() for box in (*mlp.weights, *mlp.biases)])
 
-    def draw(count, rng):
-        return {x: rng.normal(size=(count, 4)), t: rng.integers(0, 3, count), number: rng.normal(size=count)}
+    class Note(fg.Callback):
+        def on_step(self, trainer: fg.Trainer) -> None:
+            values.append(np.concatenate([box.value.ravel() for box in (*mlp.weights, *mlp.biases)]))
 
-    whole = fg.mean(fg.SoftmaxCrossEntropy(one(x), t)) + 5 * fg.mean(fg.SquaredError(x @ two, number)) + fg.L1(two)
-    return whole, draw
-
-
-def variational():
-    """A variational autoencoder of eight pixels: the cross entropy is summed over them, and has a term beside it."""
-    x = fg.Input("x", shape=("N", 8))
-    with fg.scope("to"):
-        encode = fg.Linear(8, 4, rng=0)
-    with fg.scope("fro"):
-        decode = fg.Linear(2, 8, rng=1)
-    a = encode(x)
-    mean, log_variance = a[:, :2], a[:, 2:]
-    noise = fg.Random(lambda generator, shape: generator.normal(size=shape), shape=("N", 2), name="noise")
-    logits = decode(mean + np.exp(log_variance / 2) * noise)
-    divergence = 0.5 * np.sum(mean**2 + np.exp(log_variance) - log_variance - 1, axis=1)
-    return fg.mean(np.sum(fg.BinaryCrossEntropy(logits, x), axis=1) + divergence), lambda count, rng: {
-        x: (rng.random((count, 8)) < 0.3).astype(float)
-    }
+    fg.fit(mlp, (X, Y), epochs=1, batch_size=10, callbacks=[seen, Note()], checks=False, progress=False)
+    for update, old, new in zip(seen.seen["layer1"]["updates"], [before, *values], values, strict=False):
+        assert update is not None
+        assert update.rms == pytest.approx(numbers_of(new - old).rms)
 
 
-def no_loss_box():
-    x, w = fg.Input("x", shape=("N",)), fg.Parameter(0.5, name="w")
-    return fg.mean((x - w) ** 4), lambda count, rng: {x: rng.normal(size=count)}
+def test_dead_units_are_counted_and_said_with_the_step() -> None:
+    seen = Watch(every=1)
+    trained(seen, dead=5)
+    assert "layer2: 5 of 8 units dead since step 1" in seen.findings
+    assert "layer2: 5 of 8 units dead since step 1" in str(seen)
+    assert "5 of 8 dead" in seen.svg()
+    late = Watch()
+    for step, dead in enumerate((0, 2, 4, 4), 1):
+        late._note(step, {"a": {"values": Numbers(0, 1, 1, 8, dead), "gradients": Numbers(0, 1, 1)}})
+    assert late.findings == ["a: 4 of 8 units dead since step 3"]
+    for step, size in ((5, 1e-5), (6, float("nan"))):
+        late._note(step, {"a": {"gradients": Numbers(0, 1, size)}, "b": {"gradients": Numbers(0, 1, 1.0)}})
+        expected = (
+            "not finite since step 6" if size != size else "below a thousandth of the largest layer's since step 5"
+        )
+        assert any(one.startswith("a: gradients") and one.endswith(expected) for one in late.findings)
 
 
-def loss_named_twice():
-    objective, draw = class_weights()
-    return fg.Problem(objective, loss=objective), draw
+@given(st.lists(st.floats(1e-4, 1.0), min_size=20, max_size=200), st.floats(1e-5, 5.0))
+def test_a_watch_takes_no_more_than_its_share_whatever_steps_and_looks_cost(steps: list[float], cost: float) -> None:
+    """Up to the last look, which may begin as soon as those before are paid."""
+    now = 0.0
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(time, "process_time", lambda: now)
+        seen = Watch()
+        for number, length in enumerate(steps, 1):
+            now += length
+            if seen._due(number):
+                now += cost
+                seen.seconds += cost
+                seen._note(number, {})
+    assert seen.seconds - cost <= SHARE * now + 1e-9
+    assert seen.steps[0] == 1
+    assert [number for number in range(1, 30) if Watch(every=7)._due(number)] == [1, 8, 15, 22, 29]
 
 
-CASES = [regularised, class_weights, two_losses, variational, no_loss_box, loss_named_twice]
+def test_a_module_of_pytorch_is_watched_by_hooks_that_go() -> None:
+    torch = pytest.importorskip("torch")
+    torch.manual_seed(0)
+    net = torch.nn.Sequential(torch.nn.Linear(6, 8), torch.nn.ReLU(), torch.nn.Linear(8, 3))
+    with torch.no_grad():
+        net[0].bias[:5] -= 1e3
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+    inputs, targets = torch.tensor(X, dtype=torch.float32), torch.tensor(Y)
+    moved = []
+    with fg.watch(net, every=1) as seen:
+        for _ in range(4):
+            before = net[2].weight.detach().numpy().copy(), net[2].bias.detach().numpy().copy()
+            optimizer.zero_grad()
+            hidden = net[:2](inputs)
+            torch.nn.functional.cross_entropy(net(inputs), targets).backward()
+            optimizer.step()
+            after = net[2].weight.detach().numpy(), net[2].bias.detach().numpy()
+            moved.append(numbers_of(np.concatenate([(b - a).ravel() for a, b in zip(before, after, strict=True)])).rms)
+            net.eval()
+            net(inputs)
+            net.train()
+    assert seen.steps == [1, 2, 3, 4]
+    assert [one.rms for one in seen.seen["2"]["updates"]] == pytest.approx(moved, rel=1e-4)
+    assert seen.seen["1"]["values"][-1].rms == pytest.approx(numbers_of(hidden.detach().numpy()).rms, rel=1e-5)
+    assert "1: 5 of 8 units dead since step 1" in seen.findings
+    assert not net._forward_pre_hooks
+    assert not any(module._forward_hooks for module in net.modules())
+    optimizer.zero_grad()
+    net(inputs)
+    assert seen.steps == [1, 2, 3, 4]
 
 
-def problem_and_data(case):
-    model, draw = case()
-    return model if isinstance(model, fg.Problem) else fg.Problem(model), draw
+def test_the_picture_describes_itself_and_has_a_cell_for_each_look() -> None:
+    seen = Watch(every=1)
+    trained(seen, dead=5)
+    for theme in ("light", "dark", "print"):
+        root = ElementTree.fromstring(seen.svg(theme))
+        words = [part.text or "" for part in root.iter() if part.tag.endswith("title")]
+        assert len([one for one in words if re.match(r"layer\d, step \d+: gradients", one)]) == 3 * len(seen.steps)
+        assert any(part.tag.endswith("desc") and "5 of 8 units dead" in (part.text or "") for part in root)
+    assert "nothing seen yet" in str(Watch())
+    assert ElementTree.fromstring(Watch().svg()) is not None
 
 
-@pytest.mark.parametrize("case", CASES)
-@pytest.mark.parametrize("count", [50, 2 * BATCH + 100])
-def test_what_is_shown_of_validation_is_the_objective_on_the_whole_set(case, count):
-    """Evaluated in parts; a random leaf draws anew in each, so that with one only a mean can be compared."""
-    problem, draw = problem_and_data(case)
-    data = draw(count, RNG)
-    found = Evaluator(problem).measure(data, seed=5)["objective"]
-    random = bool(problem.graph.randoms)
-    assert found == pytest.approx(float(problem.graph.fprop(data, seed=5)), rel=0.1 if random else 1e-12)
+def test_what_cannot_be_watched_is_said() -> None:
+    for model in (3, np.tanh, None):
+        with pytest.raises(UsageError, match=r"needs a model that fg\.fit trains, or a module of PyTorch"):
+            fg.watch(model)
+    for every in (0, True, 1.5):
+        with pytest.raises(UsageError, match="needs a number of steps from 1"):
+            fg.watch(fg.MLP([2, 2], rng=0), every=every)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("case", CASES)
-def test_what_is_shown_of_training_is_the_objective_that_a_step_goes_down(case):
-    problem, draw = problem_and_data(case)
-    train = draw(40, RNG)
-    trainer = Trainer(problem, train, batch_size=None, rule="sgd", learning_rate=1e-3)
-    start = float(problem.graph.fprop(train, seed=1))
-    assert trainer.run(1)["train_objective"] == [pytest.approx(start, rel=1e-12)]
+def test_what_was_seen_goes_to_tensorboard_once(tmp_path: object) -> None:
+    seen = Watch(every=1)
+    trained(seen)
 
+    class Writer:
+        def __init__(self) -> None:
+            self.written: list[tuple[str, float, int]] = []
 
-@pytest.mark.parametrize("case", CASES)
-def test_the_best_epoch_is_that_of_the_smallest_validation_objective(case):
-    """A rate that is too high lets it rise and fall: the parameters that come back are those of its minimum."""
-    problem, draw = problem_and_data(case)
-    train, valid = draw(40, RNG), draw(30, RNG)
-    kept = []
-    trainer = Trainer(problem, train, valid, rule="rmsprop", learning_rate=0.2, batch_size=10)
-    history = trainer.run(12, [lambda trainer, epoch: kept.append(trainer.values())])
-    objectives = history["valid_objective"]
-    assert history.best_epoch == int(np.argmin(objectives)) + 1
-    assert history.best.valid_objective == min(objectives)
-    for name, value in trainer.values().items():
-        assert np.array_equal(value, kept[history.best_epoch - 1][name])
+        def add_scalar(self, tag: str, value: float, step: int) -> None:
+            self.written.append((tag, value, step))
 
+    writer = Writer()
+    seen.write(writer)
+    seen.write(writer)
+    sizes = [(step, value) for tag, value, step in writer.written if tag == "layer2/gradients rms"]
+    assert [step for step, _ in sizes] == seen.steps
+    assert [value for _, value in sizes] == [one.rms for one in seen.seen["layer2"]["gradients"] if one is not None]
+    pytest.importorskip("tensorboard")
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-@pytest.mark.parametrize("case", CASES)
-def test_the_record_has_both_parts_of_every_measure(case, tmp_path):
-    problem, draw = problem_and_data(case)
-    history = fg.fit(problem, draw(40, RNG), draw(30, RNG), epochs=2, **QUIET)
-    rows = list(csv.DictReader(history.to_csv(tmp_path / "history.csv").read_text().splitlines()))
-    measures = ("objective", "loss", "error")
-    assert [c for c in history.columns if c.startswith(("train_", "valid_"))] == [
-        f"{part}_{measure}" for part in ("train", "valid") for measure in measures
-    ]
-    for measure in measures:
-        assert (rows[0][f"train_{measure}"] == "") == (rows[0][f"valid_{measure}"] == "")
-    table = str(history).splitlines()[0]
-    assert "train objective" in table
-    assert "valid objective" in table
+    from flowgraph.interop.loggers import TensorBoard
 
-
-def test_class_weights_are_in_what_is_shown():
-    """Once it was the mean of the losses without their weights."""
-    t, _, losses, draw = classes()
-    weights = np.array([1.0, 100.0, 10.0])
-    data = draw(40, RNG)
-    run = fg.Graph(losses).fprop(data)
-    needed = float(np.mean(weights[data[t]] * run[losses]))
-    objective = fg.mean(fg.Constant(weights)[t] * losses)
-    history = fg.fit(objective, data, data, rule="sgd", learning_rate=1e-9, batch_size=None, epochs=1, **QUIET)
-    for part in ("train", "valid"):
-        for measure in ("objective", "loss"):
-            assert getattr(history.best, f"{part}_{measure}") == pytest.approx(needed, rel=1e-6)
-
-
-def test_an_autoencoder_is_not_chosen_by_its_wrong_pixels():
-    """The epoch with the fewest wrong pixels is often another one than that of the smallest objective."""
-    by_pixels, by_objective = [], []
-    for seed in range(4):
-        rng = np.random.default_rng(seed)
-        problem, draw = problem_and_data(variational)
-        history = fg.fit(problem, draw(40, rng), draw(30, rng), learning_rate=0.05, epochs=20, **QUIET)
-        by_pixels.append(int(np.argmin(history["valid_error"])) + 1)
-        by_objective.append(int(np.argmin(history["valid_objective"])) + 1)
-        assert history.best_epoch == by_objective[-1]
-        assert history["train_loss"] == history["train_objective"]
-    assert by_pixels != by_objective
-
-
-def test_a_loss_given_as_the_loss_is_the_same_in_both_parts():
-    """Once the training column showed the unweighted loss, and the validation column the weighted one."""
-    problem, draw = problem_and_data(loss_named_twice)
-    data = draw(40, RNG)
-    best = fg.fit(problem, data, data, rule="sgd", learning_rate=1e-9, batch_size=None, epochs=1, **QUIET).best
-    assert best.train_loss == best.train_objective == pytest.approx(best.valid_loss, rel=1e-6)
-
-
-@pytest.mark.parametrize("watch", ["objective", "loss", "error"])
-def test_the_best_epoch_may_be_chosen_by_another_measure_by_its_name(watch):
-    """With noisy labels and a regularizer the three disagree."""
-    t, layer, losses, draw = classes()
-    rng = np.random.default_rng(1)
-
-    def learnable(count):
-        data = draw(count, rng)
-        x = next(box for box in data if box is not t)
-        return data | {t: (data[x][:, :3] + rng.normal(size=(count, 3))).argmax(axis=1)}
-
-    problem = fg.Problem(fg.mean(losses) + 0.1 * fg.L2(layer.W))
-    train, valid = learnable(30), learnable(40)
-    stopping = EarlyStopping(None, watch)
-    history = fg.fit(problem, train, valid, epochs=25, learning_rate=0.05, early_stopping=stopping, **QUIET)
-    best = {what: int(np.argmin(history[f"valid_{what}"])) + 1 for what in ("objective", "loss", "error")}
-    assert len(set(best.values())) == 3
-    assert history.best_epoch == best[watch]
-    assert history.watch == watch
-
-
-def test_dropout_is_in_what_is_trained_and_not_in_what_is_evaluated():
-    mlp = fg.MLP([4, 16, 2], rng=0, dropout=0.5)
-    X, y = RNG.normal(size=(60, 4)), RNG.integers(0, 2, 60)
-    history = fg.fit(mlp, (X, y), (X, y), l2=0.1, epochs=1, **QUIET)
-    f = fg.Graph(mlp(fg.Input("x", shape=("N", 4)))).fprop(x=X).outputs[0]
-    loss = -np.mean(np.log(f[np.arange(60), y]))
-    assert history.best.valid_loss == pytest.approx(loss)
-    assert history.best.valid_objective == pytest.approx(loss + 0.1 * sum((W.value**2).sum() for W in mlp.weights))
-
-
-def test_draws_of_an_evaluation_differ_by_epoch_and_repeat_by_seed():
-    """The noise of an autoencoder on validation data is neither frozen nor lost when a training is taken up again."""
-    found = []
-    for seed in (0, 0, 1):
-        problem, draw = problem_and_data(variational)
-        data = draw(20, np.random.default_rng(0))
-        trainer = Trainer(problem, data, data, rule="sgd", learning_rate=1e-300, seed=seed)
-        found.append(trainer.run(3)["valid_objective"])
-    assert found[0] == found[1] != found[2]
-    assert len(set(found[0])) == 3
-
-
-def test_the_parts_of_an_evaluation_draw_apart():
-    """Were the draws of both parts the same, so would be the means of the noise."""
-    x, w = fg.Input("x", shape=("N",)), fg.Parameter(1.0, name="w")
-    noise = fg.Random(lambda generator, shape: generator.normal(size=shape), shape=("N",), name="noise")
-    evaluator = Evaluator(fg.Problem(fg.mean(w * noise + 0 * x)))
-    one, two = (evaluator.measure({x: np.zeros(count)}, seed=3)["objective"] for count in (BATCH, 2 * BATCH))
-    assert one != two
-
-
-def test_the_error_is_there_where_one_loss_of_classes_is():
-    names = {case.__name__ for case in CASES if problem_and_data(case)[0].error is not None}
-    assert names == {"regularised", "class_weights", "two_losses", "variational", "loss_named_twice"} - {"two_losses"}
-
-
-def test_what_cannot_be_watched_is_refused():
-    problem, draw = problem_and_data(no_loss_box)
-    data = draw(5, RNG)
-    with pytest.raises(
-        UsageError, match=r"fit: found EarlyStopping\(.*'error'.*\) for an objective without one loss of"
-    ):
-        fg.fit(problem, data, data, early_stopping=EarlyStopping(watch="error"))
-    with pytest.raises(UsageError, match=r"fit: found early_stopping=3 without validation data, .* needs valid="):
-        fg.fit(problem, data, early_stopping=3)
-    with pytest.raises(UsageError, match=r"Problem: found Parameter 'pair' as loss=, needs a scalar box of floats"):
-        fg.Problem(problem.objective, loss=fg.Parameter([1.0, 2.0], name="pair"))
-    with pytest.raises(UsageError, match=r"fit: found evaluate= without validation data, on which it would be"):
-        fg.fit(problem.objective, data, evaluate=problem.objective * 2)
-    best = fg.fit(problem, data, data, epochs=1, **QUIET).best
-    with pytest.raises(
-        UsageError, match=r"Epoch: found the measure 'accuracy', needs one of 'objective', 'loss', 'err"
-    ):
-        best.valid("accuracy")
-    for name in ("evaluate", "loss", "error"):
-        with pytest.raises(UsageError, match=rf"Problem: found float as {name}=, needs a scalar box of floats"):
-            fg.Problem(problem.objective, **{name: 0.5})
-
-
-def test_a_state_that_watched_something_else_is_refused():
-    problem, draw = problem_and_data(regularised)
-    data = draw(20, RNG)
-
-    def trainer(watch):
-        return Trainer(problem, data, data, early_stopping=EarlyStopping(5, watch))
-
-    state = trainer("objective").state()
-    with pytest.raises(UsageError, match=r"restore: found a state with watch 'objective', but this trainer has 'loss'"):
-        trainer("loss").restore(state)
-    del state.record["sums"]
-    with pytest.raises(
-        UsageError, match=r"restore: found a state of an older flowgraph, which measured something else"
-    ):
-        trainer("objective").restore(state)
+    watched = Watch(every=1)
+    fg.fit(fg.MLP([6, 3], rng=0), (X, Y), epochs=2, batch_size=20, checks=False, progress=False,
+           callbacks=[watched, TensorBoard(tmp_path, watch=watched)])  # fmt: skip
+    events = EventAccumulator(str(tmp_path))
+    events.Reload()
+    assert [event.step for event in events.Scalars("layer1/dead units")] == watched.steps

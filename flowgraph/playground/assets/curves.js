@@ -5,10 +5,15 @@ function drawCurves(learner) {
   const best = learner.held.count ? learner.best?.epoch : undefined, at = h.map((one) => one.epoch);
   const lines = (name) => [{ values: read("train", name), tone: "--plus", dash: [] }, { values: read("held", name), tone: "--grad", dash: [5, 3] }];
   const now = h.at(-1), percent = (part) => (Number.isNaN(part) ? "none" : `${(100 * part).toFixed(1)} %`);
-  drawCurve("lossCurve", "mean loss", `train ${short(now.train.loss)}   validation ${short(now.held.loss)}`, at, lines("loss"), best);
+  drawCurve("lossCurve", "mean loss", `train ${lossText(now.train)}   validation ${lossText(now.held)}`, at, lines("loss"), best);
   drawCurve("errorCurve", "error", `train ${percent(now.train.error)}   validation ${percent(now.held.error)}`, at, lines("error"), best);
   const newton = learner.newton;
   drawCurve("rateCurve", newton ? "damping μ" : "learning rate α", newton ? short(learner.damping) : convergence(learner.settings), at, [{ values: h.map((one) => one.rate), tone: "--minus", dash: [] }]);
+}
+
+// The mean loss of some examples in words: without examples there is none.
+function lossText(part) {
+  return !Number.isNaN(part.loss) ? short(part.loss) : Number.isNaN(part.error) ? "none" : "diverged";
 }
 
 // The conditions of Robbins and Monro, under which the minimum of a convex loss is approached.

@@ -37,7 +37,7 @@ function draw(now = performance.now(), everything = true) {
   }
   if (now - spokenAt > 5000 || (everything && !state.playing)) {
     const { train, held } = learner.history.at(-1);
-    $("live").textContent = `Epoch ${Math.floor(learner.epoch)}: mean loss ${short(train.loss)}, validation ${short(held.loss)}.`;
+    $("live").textContent = `Epoch ${Math.floor(learner.epoch)}: mean loss ${lossText(train)}, validation ${lossText(held)}.`;
     spokenAt = now;
   }
 }
@@ -155,7 +155,7 @@ function lesson(name) {
 }
 
 function setView(view) {
-  state.view = view;
+  state.view = document.body.dataset.view = view;
   for (const [id, own] of [["viewValues", "values"], ["viewGradients", "gradients"]]) $(id).setAttribute("aria-checked", String(own === view));
   $("netTitle").textContent = view === "values" ? "Values" : "Gradients";
   $("heat").hidden = view === "values";
