@@ -18,7 +18,7 @@ from flowgraph.data.examples import Examples
 from flowgraph.data.sets import BUNDLED, circles, moons, spirals
 from flowgraph.errors import DataError
 from flowgraph.printable import printable, shortened
-from flowgraph.saving.limits import check_room, reading_foreign
+from flowgraph.saving.limits import check_made, check_size, read_within, reading_foreign
 from flowgraph.saving.replacing import must_exist
 
 TRUTHS = {"false": 0.0, "true": 1.0}
@@ -42,7 +42,7 @@ def read_targets(values: Array, kind: str, where: str) -> tuple[Any, tuple[str, 
         raise DataError(f"{where}: found {values.dtype} of shape {values.shape}, needs a number or word per example")
     numbers: Any = None
     values = _written(values, kind) if values.dtype == object else values
-    if all(map(_is_number, values)):
+    if values.dtype.kind in "biuf" or all(map(_is_number, values)):
         numbers = values.astype(float)
     elif kind == "numbers":
         word = next(str(value) for value in values if not _is_number(value))
@@ -99,7 +99,9 @@ TOYS = {function.__name__: function for function in (circles, moons, spirals)}
 KINDS = ("auto", "classes", "numbers")
 
 
-def load_examples(source: str, target: str | None = None, *, kind: str = "auto") -> Examples:
+def load_examples(
+    source: str, target: str | None = None, *, kind: str = "auto", max_bytes: int | None = None
+) -> Examples:
     """The examples of a .csv, .tsv or .npz file, or a bundled or generated set by its name.
 
     `target` is the column, or the array in an NPZ, that is to be predicted. `kind` says what the targets are: classes
@@ -113,6 +115,8 @@ def load_examples(source: str, target: str | None = None, *, kind: str = "auto")
         The column or array that is to be predicted; needed for a file.
     kind : {'auto', 'classes', 'numbers'}, default 'auto'
         What the targets are; 'auto' takes texts and whole numbers for classes.
+    max_bytes : int, optional
+        The most bytes that the file may have, and that are made of it; by default 4 GiB, and 200 for each of the file.
 
     Returns
     -------
@@ -143,10 +147,12 @@ def load_examples(source: str, target: str | None = None, *, kind: str = "auto")
     must_exist(path)
     if target is None:
         raise DataError(f"{source}: found no target, needs the name of the column to predict (--target)")
-    return (load_npz if path.suffix.lower() == ".npz" else load_csv)(path, target, kind=kind)
+    return (load_npz if path.suffix.lower() == ".npz" else load_csv)(path, target, kind=kind, max_bytes=max_bytes)
 
 
-def load_csv(path: str | os.PathLike[str], target: str, *, kind: str = "auto") -> Examples:
+def load_csv(
+    path: str | os.PathLike[str], target: str, *, kind: str = "auto", max_bytes: int | None = None
+) -> Examples:
     """The rows of a CSV file with a header; `target` is the column to predict, all others are inputs.
 
     Commas, semicolons or tabs, whichever the first line has most of.
@@ -159,6 +165,8 @@ def load_csv(path: str | os.PathLike[str], target: str, *, kind: str = "auto") -
         Name of the column that is to be predicted.
     kind : {'auto', 'classes', 'numbers'}, default 'auto'
         What the targets are; 'auto' takes texts and whole numbers for classes.
+    max_bytes : int, optional
+        The most bytes that the file may have, and that are made of it; by default 4 GiB, and 200 for each of the file.
 
     Returns
     -------
@@ -182,7 +190,7 @@ def load_csv(path: str | os.PathLike[str], target: str, *, kind: str = "auto") -
     >>> examples, examples.classes
     (<Examples: 2 rows of 2 columns, 2 classes>, ('apple', 'banana'))
     """
-    header, rows, lines = rows_of(Path(path))
+    header, rows, lines = rows_of(Path(path), max_bytes)
     if target not in header:
         raise no_column(path, target, header)
     at = header.index(target)
@@ -198,7 +206,7 @@ def load_csv(path: str | os.PathLike[str], target: str, *, kind: str = "auto") -
     return Examples(x, y, tuple(columns), classes, str(path))
 
 
-def load_inputs(path: str | os.PathLike[str], columns: Sequence[str]) -> Array:
+def load_inputs(path: str | os.PathLike[str], columns: Sequence[str], *, max_bytes: int | None = None) -> Array:
     """The numbers of these columns of a CSV file, in this order; the file may have other columns.
 
     Parameters
@@ -207,6 +215,8 @@ def load_inputs(path: str | os.PathLike[str], columns: Sequence[str]) -> Array:
         The file.
     columns : sequence of str
         Names of the columns, in the order that is wanted.
+    max_bytes : int, optional
+        The most bytes that the file may have, and that are made of it; by default 4 GiB, and 200 for each of the file.
 
     Returns
     -------
@@ -228,7 +238,7 @@ def load_inputs(path: str | os.PathLike[str], columns: Sequence[str]) -> Array:
     array([[  1., 120.],
            [  0.,  90.]])
     """
-    header, rows, lines = rows_of(Path(path))
+    header, rows, lines = rows_of(Path(path), max_bytes)
     place_of = {name: place for place, name in enumerate(header)}
     missing = [column for column in columns if column not in place_of]
     if missing:
@@ -237,7 +247,10 @@ def load_inputs(path: str | os.PathLike[str], columns: Sequence[str]) -> Array:
     return _numbers(path, columns, [[row[place] for place in places] for row in rows], lines)
 
 
-def load_npz(path: str | os.PathLike[str], target: str, *, inputs: str | None = None, kind: str = "auto") -> Examples:
+def load_npz(
+    path: str | os.PathLike[str], target: str, *, inputs: str | None = None, kind: str = "auto",
+    max_bytes: int | None = None,
+) -> Examples:  # fmt: skip
     """Two arrays of an .npz file: `target`, and `inputs`, which may be left out if there is only one other array.
 
     Parameters
@@ -250,6 +263,8 @@ def load_npz(path: str | os.PathLike[str], target: str, *, inputs: str | None = 
         Name of the array of inputs; it may be left out if there is only one other array.
     kind : {'auto', 'classes', 'numbers'}, default 'auto'
         What the targets are; 'auto' takes texts and whole numbers for classes.
+    max_bytes : int, optional
+        The most bytes that the file may have, and that are made of it; by default 4 GiB, and 200 for each of the file.
 
     Returns
     -------
@@ -270,7 +285,7 @@ def load_npz(path: str | os.PathLike[str], target: str, *, inputs: str | None = 
     >>> load_npz(path, "y")
     <Examples: 3 rows of 3 columns, 2 classes>
     """
-    arrays = read_npz(path)
+    arrays = read_npz(path, max_bytes)
     others = [name for name in arrays if name != target]
     if target not in arrays or (inputs or "") not in ("", *others):
         wanted = target if target not in arrays else inputs
@@ -283,25 +298,33 @@ def load_npz(path: str | os.PathLike[str], target: str, *, inputs: str | None = 
     return Examples(x, y, (), classes, str(path))
 
 
-def read_npz(path: str | os.PathLike[str]) -> dict[str, Array]:
-    """The arrays of an .npz file by name; one that is none, holds objects or would not fit into memory is refused."""
-    must_exist(path)
+def read_npz(path: str | os.PathLike[str], max_bytes: int | None = None) -> dict[str, Array]:
+    """The arrays of an .npz file by name; one that is none, holds objects or unpacks out of proportion is refused."""
+    size = must_exist(path).stat().st_size
     with reading_foreign(f"{path}: no .npz file of plain arrays, as np.savez writes it", DataError):
         with zipfile.ZipFile(path) as packed:
             unpacked = sum(entry.file_size for entry in packed.infolist())
-        check_room(str(path), unpacked, "give a part of it, or a smaller dtype", DataError)
+        check_size(path, max(size, unpacked), DataError, max_bytes)
+        check_made(path, unpacked, size, DataError, max_bytes)
         with np.load(path, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
-        strange = [name for name, array in arrays.items() if not isinstance(array, np.ndarray)]
+        strange = [name for name, array in arrays.items() if not isinstance(array, np.ndarray) or not array.itemsize]
         if strange:
             raise TypeError(f"{strange[0]!r} is no array")
+        elements = {name: array.size * _EACH.get(array.dtype.kind, 32) for name, array in arrays.items()}
+        check_made(path, unpacked + sum(elements.values()), size, DataError, max_bytes)
     return arrays
 
 
-def rows_of(path: Path) -> tuple[list[str], list[list[str]], list[int]]:
+_EACH = {"S": 100, "U": 100}
+"""Bytes beside those of an element that are taken for it while targets are read: texts of Python, copies as floats."""
+
+
+def rows_of(path: Path, max_bytes: int | None = None) -> tuple[list[str], list[list[str]], list[int]]:
     """The names of the columns, the rows, and the line of the file that each row ends in."""
+    content = read_within(path, "a table", DataError, max_bytes)
     try:
-        text = must_exist(path).read_text(encoding="utf-8-sig")
+        text = io.TextIOWrapper(io.BytesIO(content), encoding="utf-8-sig").read()
     except UnicodeDecodeError as error:
         raise DataError(f"{path}: byte {error.start} is no UTF-8; save the file as UTF-8") from None
     first = text.partition("\n")[0]
@@ -333,8 +356,8 @@ def _numbers(
             x[i] = [float(cell) for cell in cells]  # NumPy would give each cell the room of the longest
         except ValueError:
             _refuse_cell(path, line, columns, cells)
-        if not np.isfinite(x[i]).all():
-            _refuse_cell(path, line, columns, cells)
+    for i in np.flatnonzero(~np.isfinite(x).all(axis=1))[:1]:
+        _refuse_cell(path, lines[i], columns, rows[i])
     return x
 
 

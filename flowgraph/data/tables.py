@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import math
 from collections.abc import Mapping, Sequence
@@ -12,7 +13,7 @@ from typing import Any
 
 from flowgraph.data.files import TRUTHS, no_column, quoted, rows_of
 from flowgraph.errors import DataError, install_hint
-from flowgraph.saving.limits import reading_foreign
+from flowgraph.saving.limits import check_made, reading_foreign
 from flowgraph.saving.replacing import must_exist
 
 MISSING = ("", "nan", "na", "null", "none")
@@ -131,8 +132,30 @@ def _parquet(path: Path) -> Any:
     backend = next((name for name in READERS if importlib.util.find_spec(name) is not None), None)
     if backend is None:
         raise ImportError(f"{path}: a Parquet file needs polars, pyarrow or pandas; run: {install_hint('tables')}")
+    size = path.stat().st_size
     with reading_foreign(f"{path}: no Parquet file", DataError):
-        return _narwhals().read_parquet(str(path), backend=backend)
+        check_made(path, _CELL * _cells_in(path, backend), size, DataError)
+        frame = _narwhals().read_parquet(str(path), backend=backend)
+        texts = [column for column in frame.iter_columns() if column.dtype == _narwhals().String]
+        check_made(path, sum(column.str.len_chars().sum() for column in texts), size, DataError)
+    return frame
+
+
+_CELL = 100
+"""Bytes that a cell takes in lists of Python, texts counted apart."""
+
+
+def _cells_in(path: Path, backend: str) -> int:
+    """Rows times columns, as the end of a Parquet file declares them."""
+    if backend == "polars":
+        polars = importlib.import_module("polars")
+        lazy = polars.scan_parquet(path)
+        return int(lazy.select(polars.len()).collect().item()) * len(lazy.collect_schema())
+    if importlib.util.find_spec("pyarrow") is not None:
+        found = importlib.import_module("pyarrow.parquet").read_metadata(path)
+        return int(found.num_rows * found.num_columns)
+    file = importlib.import_module("fastparquet").ParquetFile(str(path))  # with which pandas reads else
+    return int(file.count() * len(file.columns))
 
 
 def _narwhals() -> Any:
