@@ -18,7 +18,7 @@ from flowgraph.data.examples import Examples
 from flowgraph.data.sets import BUNDLED, circles, moons, spirals
 from flowgraph.errors import DataError
 from flowgraph.printable import printable, shortened
-from flowgraph.saving.limits import check_made, check_size, read_within, reading_foreign
+from flowgraph.saving.limits import check_made, check_size, read_within, reading_foreign, size_of
 from flowgraph.saving.replacing import must_exist
 
 TRUTHS = {"false": 0.0, "true": 1.0}
@@ -300,7 +300,7 @@ def load_npz(
 
 def read_npz(path: str | os.PathLike[str], max_bytes: int | None = None) -> dict[str, Array]:
     """The arrays of an .npz file by name; one that is none, holds objects or unpacks out of proportion is refused."""
-    size = must_exist(path).stat().st_size
+    size = size_of(path, "an .npz file", DataError)
     with reading_foreign(f"{path}: no .npz file of plain arrays, as np.savez writes it", DataError):
         with zipfile.ZipFile(path) as packed:
             unpacked = sum(entry.file_size for entry in packed.infolist())

@@ -13,7 +13,7 @@ from typing import Any
 
 from flowgraph.data.files import TRUTHS, no_column, quoted, rows_of
 from flowgraph.errors import DataError, install_hint
-from flowgraph.saving.limits import check_made, reading_foreign
+from flowgraph.saving.limits import check_made, reading_foreign, size_of
 from flowgraph.saving.replacing import must_exist
 
 MISSING = ("", "nan", "na", "null", "none")
@@ -132,7 +132,7 @@ def _parquet(path: Path) -> Any:
     backend = next((name for name in READERS if importlib.util.find_spec(name) is not None), None)
     if backend is None:
         raise ImportError(f"{path}: a Parquet file needs polars, pyarrow or pandas; run: {install_hint('tables')}")
-    size = path.stat().st_size
+    size = size_of(path, "a Parquet file", DataError)
     with reading_foreign(f"{path}: no Parquet file", DataError):
         check_made(path, _CELL * _cells_in(path, backend), size, DataError)
         frame = _narwhals().read_parquet(str(path), backend=backend)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import operator
 import os
+import stat
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -16,7 +17,7 @@ from typing import IO, Any
 
 from flowgraph.errors import FlowgraphError, SavedFileError
 from flowgraph.printable import printable_lines
-from flowgraph.saving.replacing import reading
+from flowgraph.saving.replacing import must_exist, reading
 from flowgraph.shapes.size import Shape, Size
 from flowgraph.shapes.spec import Spec
 
@@ -49,14 +50,21 @@ def read_within(
     path: str | os.PathLike[str], needed: str, error: type[FlowgraphError], max_bytes: int | None = None
 ) -> bytes:
     """The content of a file; a larger one than `max_bytes` is refused, and not read."""
-    try:
-        with reading(path), open(path, "rb") as file:
-            size = os.fstat(file.fileno()).st_size
-            content = b"" if size > _most(max_bytes) else file.read() if size else _of_pipe(file, _most(max_bytes))
-    except IsADirectoryError:
-        raise error(f"{path}: found a folder, needs {needed}") from None
-    check_size(path, max(size, len(content)), error, max_bytes)
+    size = size_of(path, needed, error)
+    check_size(path, size, error, max_bytes)
+    with reading(path), open(path, "rb") as file:
+        content = file.read() if size else _of_pipe(file, _most(max_bytes))
+    check_size(path, len(content), error, max_bytes)
     return content
+
+
+def size_of(path: str | os.PathLike[str], needed: str, error: type[FlowgraphError]) -> int:
+    """The bytes of a file, 0 of a pipe; a folder is refused, and a device, of which some have no end."""
+    found = os.stat(must_exist(path))
+    for is_such, what in ((stat.S_ISDIR, "a folder"), (stat.S_ISCHR, "a device"), (stat.S_ISBLK, "a device")):
+        if is_such(found.st_mode):
+            raise error(f"{path}: found {what}, needs {needed}")
+    return found.st_size
 
 
 def _of_pipe(file: IO[bytes], most: int) -> bytes:

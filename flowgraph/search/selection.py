@@ -23,7 +23,7 @@ from flowgraph.experiment.folder import RunFolder
 from flowgraph.experiment.settings import COMPARED, TrainSettings
 from flowgraph.experiment.training import Outcome, begin, go_on, settings_section
 from flowgraph.markup import text
-from flowgraph.saving.replacing import make_folder, replace_text
+from flowgraph.saving.replacing import made_folder, replace_text
 from flowgraph.search.database import check_storage
 from flowgraph.search.result import SearchResult, search_picture
 from flowgraph.search.search import Attempt, search
@@ -166,9 +166,8 @@ def select(
     if storage is not None:
         check_storage(storage)
     examples = load(base).examples  # what cannot be read leaves no empty folder
-    make_folder(folder)
     settings = {**settings, "storage": str(storage or folder / "study.db")}
-    with _helpers(jobs - 1, base, space, settings):
+    with made_folder(folder), _helpers(jobs - 1, base, space, settings):
         _search(base, examples, space, settings, on_trial)
     result = _search(base, examples, space, settings)  # what the helpers ended meanwhile is in the database
     outcome = _train_best(base.with_values(result.best.settings), folder, callbacks, on_wait)
