@@ -6,7 +6,9 @@ tile that it does not join, one outside of the picture, tiles over each other, a
 of different sources that look like one for longer than a tile is high. Crossings are counted for edges of different
 sources, once a place; lengths are pixels of all edges; seconds are those of the processor, for the SVG text.
 
-    python -m benchmarks pictures [--random 40] [--seed 0]
+    python -m benchmarks pictures [--random 40] [--seed 0] [--wrap 0]
+
+With `--wrap 0` no picture is folded into lines, in which edges that go on in the next line lead back.
 
 Without the program dot (or FLOWGRAPH_DOT) only flowgraph's pictures are measured.
 """
@@ -150,12 +152,12 @@ def drawings(count: int, seed: int) -> Iterator[tuple[str, str, fg.Graph, str]]:
         yield "random", f"random {seed + k}", random_graph(seed + k, SIZES[k % len(SIZES)]), ("right", "down")[k % 2]
 
 
-def measured(page: Page, graph: fg.Graph, engine: str, direction: str) -> Counter[str] | None:
+def measured(page: Page, graph: fg.Graph, engine: str, direction: str, wrap: int | None) -> Counter[str] | None:
     """The figures of one picture; None where the engine gave none."""
     before = _cpu()
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
-        svg = svg_of(picture_of(graph, collapse=False, direction=direction), "light", engine, timeout=60)
+        svg = svg_of(picture_of(graph, collapse=False, direction=direction, wrap=wrap), "light", engine, timeout=60)
     if said:
         return None
     seconds, drawing = _cpu() - before, of_svg(page, svg)
@@ -184,6 +186,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks pictures")
     parser.add_argument("--random", type=int, default=40, help="random graphs")
     parser.add_argument("--seed", type=int, default=0, help="of the first of them")
+    parser.add_argument("--wrap", type=int, help="columns of a line, 0 for one line; by default as pictures are drawn")
     arguments = parser.parse_args([one for one in sys.argv[1:] if one != "pictures"])
     if not AVAILABLE:
         raise SystemExit(MISSING)
@@ -194,7 +197,7 @@ def main() -> None:
     with chromium() as page:
         for group, name, graph, direction in drawings(arguments.random, arguments.seed):
             print(name, flush=True)
-            found = {tool: measured(page, graph, tool, direction) for tool in tools}
+            found = {tool: measured(page, graph, tool, direction, arguments.wrap) for tool in tools}
             for tool, one in found.items():
                 print(row(tool, one), flush=True)
                 if one is not None and None not in found.values():  # sums are of the same pictures

@@ -3,20 +3,25 @@
 Four networks of `benchmarks nets`, and `fg.fit` over one epoch of digits: milliseconds of the processor, one thread
 of BLAS, the least of some rounds in turn. "first" finds nothing from before; "equal" is a graph of other parameters and
 the same boxes, of which four steps have to give the same bits, and "prepare" that without `fg.compile`, which reads the
-boxes and writes the call; "a box" is the first plan by the boxes of its graph.
+boxes and writes the call; "disk" is the same graph in a process that finds it on the disk alone; "a box" is the first
+plan by the boxes of its graph.
 
     python -m benchmarks plans
     python -m benchmarks plans --rounds 10 --nets LSTM
     python -m benchmarks plans --stages                 where the time of a first plan goes
+    python -m benchmarks plans --memory                 bytes that a plan keeps for each box, beside its arrays
 """
 
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import sys
+import tempfile
 import time
-from collections.abc import Callable
+import tracemalloc
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from typing import Any
 from unittest import mock
@@ -55,22 +60,27 @@ def prepared(case: Case) -> tuple[float, float, Any, int]:
     return compiled - start, end - compiled, bits, boxes
 
 
-def of_net(name: str, rounds: int) -> tuple[float, float, float, int]:
-    """The least seconds of a first plan, of an equal one and of its `prepare`, and the boxes of the graph."""
+def of_net(name: str, rounds: int, disk: str) -> tuple[float, float, float, float, int]:
+    """The least seconds of a first plan, of one from the disk, of an equal one and of its `prepare`; the boxes."""
     case = Case(name, "float32")
-    first = again = preparing = np.inf
+    first = read = again = preparing = np.inf
     for _ in range(rounds):
+        os.environ["FLOWGRAPH_CACHE"] = "off"
         known.forget()
         compiling, took, bits, boxes = prepared(case)
         first = min(first, compiling + took)
         compiling, took, same, _ = prepared(case)
         again, preparing = min(again, compiling + took), min(preparing, took)
-        assert bits == same, f"{name}: an equal plan gives other numbers"
-    return first, again, preparing, boxes
+        os.environ["FLOWGRAPH_CACHE"] = disk
+        known.forget()
+        compiling, took, from_disk, _ = prepared(case)
+        read = min(read, compiling + took)
+        assert bits == same == from_disk, f"{name}: an equal plan gives other numbers"
+    return first, read, again, preparing, boxes
 
 
-def of_training(rounds: int) -> tuple[float, float]:
-    """The least seconds of `fg.fit` over one epoch of digits: the first of a process, and one that finds its plans."""
+def of_training(rounds: int, disk: str) -> tuple[float, float, float]:
+    """The least seconds of `fg.fit` over one epoch of digits: plans made, from the disk, and known to the process."""
     examples = data.load_examples("digits")
     x, y = (examples.x / 16.0).astype(np.float32)[:TRAINED], examples.y[:TRAINED]
 
@@ -80,11 +90,36 @@ def of_training(rounds: int) -> tuple[float, float]:
         fg.fit(mlp, (x, y), epochs=1, batch_size=200, l2=1e-4 / 400, seed=0, rule="adam", progress=False)
         return time.process_time() - start
 
-    first = again = np.inf
+    first = read = again = np.inf
     for _ in range(rounds):
+        os.environ["FLOWGRAPH_CACHE"] = "off"
         known.forget()
         first, again = min(first, fitted()), min(again, fitted())
-    return first, again
+        os.environ["FLOWGRAPH_CACHE"] = disk
+        known.forget()
+        read = min(read, fitted())
+    return first, read, again
+
+
+def of_memory(name: str) -> tuple[float, float]:
+    """Bytes for each box of the graph that a plan keeps beside its arrays, and those that equal plans share of them."""
+    case = Case(name, "float32")
+    x, y = case.data()
+    _, loss, updates = with_flowgraph.graph_of(case)
+    fg.compile([loss], updates=updates).prepare(x=x, y=y, lr=0.01)  # what is kept for good is there
+    known.forget()
+    gc.collect()
+    tracemalloc.start()
+    step = fg.compile([loss], updates=updates).prepare(x=x, y=y, lr=0.01)
+    arrays = step.bytes + 2 * sum(parameter.value.nbytes for parameter in updates)
+    gc.collect()
+    whole = tracemalloc.get_traced_memory()[0] - arrays
+    boxes = len(fg.Graph(loss, *updates.values()).boxes)
+    del step
+    gc.collect()
+    shared = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    return whole / boxes, shared / boxes
 
 
 # Where the time of a first plan goes: each stage is called through a clock that its callers do not see.
@@ -134,21 +169,36 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--nets", default=",".join(NETS))
     parser.add_argument("--stages", action="store_true", help="where the time of a first plan goes")
+    parser.add_argument("--memory", action="store_true", help="bytes that a plan keeps for each box")
     options = parser.parse_args([one for one in sys.argv[1:] if one != "plans"])
     nets = options.nets.split(",")
+    if options.memory:
+        os.environ["FLOWGRAPH_CACHE"] = "off"
+        print(f"{'bytes a box':20}{'kept':>10}{'shared':>10}")
+        for name in nets:
+            whole, shared = of_memory(name)
+            print(f"{name:20}{whole:10.0f}{shared:10.0f}", flush=True)
+        return
     if options.stages:
+        os.environ["FLOWGRAPH_CACHE"] = "off"
         found = {name: of_stages(name, options.rounds) for name in nets}
         print(f"{'ms':20}" + "".join(f"{name:>12}" for name in nets))
         for stage in dict.fromkeys(stage for by_stage in found.values() for stage in by_stage):
             print(f"{stage:20}" + "".join(f"{1e3 * found[name].get(stage, 0):12.2f}" for name in nets), flush=True)
         return
-    print(f"{'ms of the processor':20}{'boxes':>8}{'first':>10}{'a box':>10}{'equal':>10}{'prepare':>10}")
+    with tempfile.TemporaryDirectory() as disk:
+        print_whole(nets, max(options.rounds, 2), disk)
+
+
+def print_whole(nets: Sequence[str], rounds: int, disk: str) -> None:
+    """Print what whole plans cost; the first of some rounds writes the files that the others read."""
+    print(f"{'ms of the processor':20}{'boxes':>8}{'first':>10}{'a box':>10}{'disk':>10}{'equal':>10}{'prepare':>10}")
     for name in nets:
-        first, again, preparing, boxes = of_net(name, options.rounds)
-        figures = f"{1e3 * first:10.2f}{1e3 * first / boxes:10.3f}{1e3 * again:10.2f}{1e3 * preparing:10.2f}"
-        print(f"{name:20}{boxes:8}{figures}", flush=True)
-    first, again = of_training(options.rounds)
-    print(f"{'an epoch of digits':20}{'':8}{1e3 * first:10.2f}{'':10}{1e3 * again:10.2f}")
+        first, read, again, preparing, boxes = of_net(name, rounds, disk)
+        figures = f"{1e3 * first:10.2f}{1e3 * first / boxes:10.3f}{1e3 * read:10.2f}"
+        print(f"{name:20}{boxes:8}{figures}{1e3 * again:10.2f}{1e3 * preparing:10.2f}", flush=True)
+    first, read, again = of_training(rounds, disk)
+    print(f"{'an epoch of digits':20}{'':8}{1e3 * first:10.2f}{'':10}{1e3 * read:10.2f}{1e3 * again:10.2f}")
 
 
 if __name__ == "__main__":

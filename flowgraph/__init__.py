@@ -18,11 +18,10 @@ from flowgraph.shapes.spec import Signature, Spec
 
 # isort: split
 # Files of boxes may call what stands above by fg.
-from flowgraph import boxes, functional
+from flowgraph import boxes
 from flowgraph.boxes import *  # noqa: F403  (its __all__ lists what boxes the package has)
 from flowgraph.derivatives import gradient, gradients, hessian, hvp, jacobian, jvp, vjp
 from flowgraph.errors import FlowgraphError, GradientWarning, ShapeError
-from flowgraph.functional import trace
 from flowgraph.graph import Graph
 from flowgraph.graph.graph import Grads, Run, opened
 from flowgraph.graph.topology import debug
@@ -40,8 +39,10 @@ import flowgraph.rendering.methods  # noqa: F401
 from flowgraph import interop
 
 if TYPE_CHECKING:
+    from flowgraph import functional
     from flowgraph.checking import property_test
     from flowgraph.checking.check import check
+    from flowgraph.functional.trace import trace
     from flowgraph.rendering.entry import render
     from flowgraph.saving import load, save
     from flowgraph.training import (
@@ -164,12 +165,15 @@ __all__ += boxes.__all__
 
 _ROOMS = {
     "check": "checking", "property_test": "checking", "render": "rendering", "load": "saving", "save": "saving",
+    "trace": "functional",
 }  # fmt: skip
-_PACKAGE_OF = {name: f"flowgraph.{_ROOMS.get(name, 'training')}" for name in __all__ if name not in globals()}
-"""Names whose packages are imported when one is first read: these take two fifths of the time of all imports."""
-
-_PACKAGES = frozenset({"checking", "data", "debugging", "saving", "training"})
+_PACKAGES = frozenset({"checking", "data", "debugging", "functional", "saving", "training"})
 """Packages that are there as `fg.checking` is, although nothing has imported them yet."""
+
+_PACKAGE_OF = {
+    name: f"flowgraph.{_ROOMS.get(name, 'training')}" for name in __all__ if name not in {*globals(), *_PACKAGES}
+}
+"""Names whose packages are imported when one is first read: these take half of the time of all imports."""
 
 
 def __getattr__(name: str) -> Any:

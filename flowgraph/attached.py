@@ -17,6 +17,10 @@ class OnGraph:
     """The base of `Graph` that stands for the methods that rooms above attach to it."""
 
 
+class OnBox:
+    """The same of `Box`."""
+
+
 class OnRun:
     """The same of `Run`."""
 

@@ -18,6 +18,7 @@ from flowgraph.markup import MOST_ROWS, inline, table, text
 from flowgraph.mutation.mutants import Mutant
 from flowgraph.mutation.processes import Outcome as Tried
 from flowgraph.mutation.score import Score
+from flowgraph.rendering.summary import Summary
 from flowgraph.search import LogUniform, SearchResult, Trial
 from flowgraph.search.selection import Selection
 from flowgraph.training import BiasVariance, Epoch, History, Minimum
@@ -85,6 +86,9 @@ def score(size, word):
 
 SHOWN = {
     fg.Graph: lambda size, word: chain(size, word),
+    fg.Box: lambda size, word: chain(size, word).outputs[0],
+    fg.Parameter: lambda size, word: fg.Parameter(np.ones(size), name=word),
+    Summary: lambda size, word: chain(size, word).summary(depth=None),
     type(run(1, "x")): run,
     type(run(1, "x").bprop()): lambda size, word: run(size, word).bprop(keep="all"),
     type(fg.compile([fg.Constant(1.0) + 1.0])): plan,
@@ -109,7 +113,6 @@ SHOWN = {
 """Classes that show themselves, with an object of so many parts that holds a text."""
 
 TEXT_ALONE = {
-    "Box": "its text is one line, and `fg.Graph(box)` draws it",
     "Derived": "a function, whose text names what it is the derivative of",
     "CustomVjp": "a function", "Mapped": "a function, whose text names what it maps", "TestSet": "stays closed",
     "Exercise": "its text is the task",

@@ -1,7 +1,9 @@
 """The package is installed under the name of its distribution, and every text that says how says that name."""
 
 import importlib.metadata
+import pkgutil
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -10,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import flowgraph as fg
+from flowgraph.box import base
 from flowgraph.errors import DISTRIBUTION, install_hint
 
 ROOT = Path(__file__).parent.parent
@@ -31,6 +34,7 @@ GOOD = re.compile(
 IMPORT = """
 import sys
 import flowgraph as fg
+from flowgraph.box import base
 later = ("checking", "training", "data", "debugging")
 attached = {"flowgraph.debugging"}  # has methods of graphs, which load what they need
 loaded = [name for name in sys.modules if name.startswith(tuple(f"flowgraph.{one}" for one in later))]
@@ -130,3 +134,24 @@ def test_packages_that_take_long_are_loaded_when_they_are_named():
 def test_a_name_that_is_not_there():
     with pytest.raises(AttributeError, match="module 'flowgraph' has no attribute 'nothing'"):
         _ = fg.nothing
+
+
+def test_the_modules_of_a_package_are_those_that_pkgutil_finds_in_folders_and_archives(tmp_path, monkeypatch):
+    found = sorted(module.name for module in pkgutil.walk_packages(fg.boxes.__path__, "flowgraph.boxes."))
+    assert sorted(base._modules_in("flowgraph.boxes", fg.boxes.__path__)) == found
+    for name in (
+        "a/__init__.py",
+        "a/one.py",
+        "a/b/__init__.py",
+        "a/b/two.py",
+        "a/data/three.py",
+        "a/four.pyi",
+        "a/5.txt",
+    ):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("")
+    assert sorted(base._modules_in("a", [str(tmp_path / "a")])) == ["a.b", "a.b.two", "a.one"]
+    archive = shutil.make_archive(str(tmp_path / "packed"), "zip", tmp_path, "a")
+    monkeypatch.syspath_prepend(archive)
+    assert sorted(base._modules_in("a", [f"{archive}/a"])) == ["a.b", "a.b.two", "a.one"]

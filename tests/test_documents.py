@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 import flowgraph
 from tools import docs_alone, environments, notebooks, pages
@@ -55,6 +56,21 @@ def test_the_language_of_a_block_says_what_becomes_of_it(page):
         if block.language == "output":
             above = before.language if before else None
             assert above in pages.RUN, f"{page.name}:{block.line}: an output of nothing"
+
+
+def test_a_workflow_to_copy_runs_what_the_page_runs():
+    found = 0
+    for page in pages.pages():
+        every = pages.blocks(page)
+        run = {command.partition("#")[0].strip() for block in every if block.language == "sh"
+               for command, _, _ in block.commands()}  # fmt: skip
+        for block in every:
+            if block.language == "yaml":
+                steps = [step for job in yaml.safe_load(block.text)["jobs"].values() for step in job["steps"]]
+                commands = [step["run"] for step in steps if "run" in step]
+                assert {command for command in commands if not command.startswith("pip ")} <= run
+                found += len(commands)
+    assert found
 
 
 def test_every_command_that_is_not_run_is_on_a_page():

@@ -231,12 +231,12 @@ def test_the_way_out_is_said_where_there_is_one_and_nothing_where_there_is_none(
 
 @pytest.mark.parametrize("cls", [cls for cls in fg.registry.values() if cls.__module__.startswith("flowgraph.boxes")])
 def test_a_setting_that_is_missing_or_wrong_is_shown_by_one_that_fits(cls):
-    """The default, or one of an example."""
+    """The default, or one of an example where there is none, or None, which says nothing of what else fits."""
     for name, kind in kinds_of(cls).items():
         default = inspect.signature(cls).parameters[name].default
-        fits = [one.settings[name] for one in cls.examples or () if name in one.settings]
-        shown = fits[:1] if default is inspect.Parameter.empty else [default]
-        if kind is None or not shown:
+        fits = [one.settings[name] for one in cls.examples or () if one.settings.get(name) is not None]
+        shown = fits[:1] or [None] if default in (None, inspect.Parameter.empty) else [default]
+        if kind is None or (shown == [None] and default is not None):
             continue
         children = [fg.Constant(1.0)] * len(cls.child_names)
         with pytest.raises(fg.errors.UsageError, match=re.escape(f", such as {name}={shown[0]!r}")):

@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 
 import flowgraph as fg
+from flowgraph import functional
+from flowgraph.training.rules import RULES, find_rule
 
 HERE = re.escape("test_mistakes.py:")
 GOOD = np.ones((2, 3))
@@ -45,6 +47,36 @@ def test_what_is_no_box_is_not_compiled(x):
             fg.compile(outputs)
     with refused(TypeError, "found a list as updates", "W: W - lr"):
         fg.compile(x, [x])
+
+
+TAKE_A_FUNCTION = {
+    "Random": fg.Random, "trace": fg.trace, "checkpoint": fg.checkpoint,
+    "scan": lambda f: fg.scan(f, 0.0, np.ones(3)),
+    "while_loop, the condition": lambda f: fg.while_loop(f, lambda carry: carry, 0.0),
+    "while_loop, the body": lambda f: fg.while_loop(lambda carry: carry > 1, f, 0.0),
+    "MLP": lambda f: fg.MLP([2, 2], output=f), "Linear": lambda f: fg.Linear(2, 2, init=f),
+    **{name: getattr(functional, name) for name in functional.__all__ if not name.startswith(("flatten", "stop"))},
+    "flatten_func": lambda f: functional.flatten_func(f, 1.0),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("given", [(3,), 3.0, None, GOOD, "tan"], ids=repr)
+@pytest.mark.parametrize("name", TAKE_A_FUNCTION)
+def test_what_is_no_function_is_refused_where_it_is_given(name, given):
+    """Not by Python, in the run that calls it."""
+    if given is None and name in ("jit", "custom_vjp"):  # called so they wait for the function, @jit(seed=1)
+        return
+    with refused(TypeError, "found ", "needs a function"):
+        TAKE_A_FUNCTION[name](given)
+
+
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("clipped", [False, True])
+def test_gradients_of_a_rule_are_given_by_parameter(rule, clipped, W):
+    used = fg.Clipped(find_rule(rule), norm=1.0) if clipped else find_rule(rule)
+    for grads in ([W * 2.0], W * 2.0, {W}, None):
+        with refused(TypeError, "of gradients, needs a dict", "fg.gradient"):
+            used.of_weights([W]).updates(grads, 0.1)
 
 
 def test_a_graph_is_no_function(x):

@@ -41,6 +41,28 @@ def test_every_page_is_in_one_table_of_contents():
     assert set(listed) <= written() | generated_names()
 
 
+@pytest.mark.parametrize("page", [*DOCS.glob("*.md"), *DOCS.glob("reference/*.md")], ids=pages.name)
+def test_a_page_says_at_its_top_for_whom_it_is(page):
+    """In the first of two sentences at least, before any heading, block or table."""
+    if page.name in ("index.md", "programs.md"):  # they begin with what there is, for everybody
+        return
+    top = page.read_text(encoding="utf-8").partition("\n\n")[2].partition("\n\n")[0]
+    assert re.match(r"For (\w[^:]*?)(:|, |\. )", " ".join(top.split())), top
+    assert len(re.findall(r"[.:](?=\s|$)", top)) >= 2, top
+
+
+MOST_ENTRIES = 12
+"""Entries of a part of the left column, which one glance takes in."""
+
+
+def test_no_part_of_the_left_column_is_too_long_for_a_glance():
+    parts = [block for block in pages.blocks(DOCS / "index.md") if block.language == "{toctree}"]
+    for part in parts:
+        listed = [line for line in part.text.splitlines() if line.strip() and not line.startswith(":")]
+        assert 1 <= len(listed) <= MOST_ENTRIES, f"line {part.line}: {len(listed)} entries"
+        assert re.search(r"^:caption: \S", part.text, re.M), f"line {part.line}: no caption"
+
+
 @functools.cache
 def generated_names():
     return {f"generated/{name.rpartition('.')[0]}" for name in generated_pages()}

@@ -40,8 +40,8 @@ def page() -> str:
     lines = [
         "# What boxes understand",
         "",
-        f"Made by `python -m tools.coverage_page` with NumPy {numpy} and SciPy {scipy}: "
-        f"{len(rows)} functions, called on boxes as on arrays.",
+        "For those who bring code written on NumPy and SciPy: the functions that take boxes as they take arrays.",
+        f"Made by `python -m tools.coverage_page` with NumPy {numpy} and SciPy {scipy}: {len(rows)} functions.",
         "A function without a box of its own is composed of others. Integers and booleans have no gradient.",
         f"The last columns say which boxes can be converted for other tools ({', '.join(DOORS)}); *some* where some of",
         "its declared examples can. A function that is made of others can be converted where those can.",

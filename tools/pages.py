@@ -1,8 +1,9 @@
 """What a page of the docs says: its blocks in their order, what it installs, and what it shows of outputs.
 
 The language of a block decides: `python` and `sh` run, `console` runs and shows what is printed (`$ command`), `output`
-is what the block before it prints, `text` and `py` are only shown. A block of Python whose first line is the name of a
-file, `# boxes.py`, is that file too, and a command whose comment says `exit code 1` ends with it.
+is what the block before it prints, `text` and `py` are only shown, `yaml` is a workflow whose commands the page runs. A
+block of Python whose first line is the name of a file, `# boxes.py`, is that file too, and a command whose comment says
+`exit code 1` ends with it.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ MADE = {"_build", "generated"}
 """Folders of docs/ that hold the same texts again, as the site shows them."""
 
 RUN = ("python", "sh", "console")
-LANGUAGES = (*RUN, "output", "text", "py", "{toctree}")
+LANGUAGES = (*RUN, "output", "text", "py", "yaml", "{toctree}")
 DISTRIBUTION = "flowgraph-autodiff"
 
 _BLOCK = re.compile(r"^([ ]*)```(\w*|\{\w+\})\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)

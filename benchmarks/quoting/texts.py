@@ -136,6 +136,32 @@ def lookups(found: Numbers, machine: str) -> str:
     )
 
 
+def scale(found: Numbers, machine: str) -> str:
+    """Times by size, and how they grow, a table for each of boxes, examples and parameters."""
+    heads = {
+        "boxes": "boxes of a chain",
+        "examples": "examples of a batch",
+        "parameters": "parameters",
+    }
+    tables = []
+    for title, curves in found.items():
+        by_size = {name: {int(size): seconds for size, seconds in curve.items()} for name, curve in curves.items()}
+        tables.append(_code(growth_table(heads[title], by_size)))
+    return _joined(_prose(f"{machine}, milliseconds:"), *tables)
+
+
+def growth_table(title: str, curves: dict[str, dict[int, float]]) -> list[str]:
+    """A line for each curve: milliseconds by size, and the power of the size with which they grow at its end."""
+    sizes = sorted({size for curve in curves.values() for size in curve})
+    lines = [f"{title:20}" + "".join(f"{size:>12,}" for size in sizes) + f"{'growth':>9}"]
+    for name, curve in curves.items():
+        cells = "".join(f"{1e3 * curve[size]:12,.2f}" if size in curve else f"{'-':>12}" for size in sizes)
+        first, last = sorted(curve)[-3:][0], max(curve)
+        power = np.log(curve[last] / curve[first]) / np.log(last / first)
+        lines.append(f"{name:20}{cells}{power:9.2f}")
+    return lines
+
+
 def coverage(found: Numbers, machine: str) -> str:
     """How many functions have a gradient, by library."""
     return _prose(
@@ -163,6 +189,30 @@ def training_numba(found: list[Numbers], machine: str) -> str:
 def _span(found: list[Numbers]) -> str:
     ratios = [row["faster"] for row in found]
     return f"{times_text(min(ratios))} to {times_text(max(ratios))}"
+
+
+def tables(found: Numbers, machine: str) -> str:
+    """Scores on tables of the network, of scikit-learn's, and of gradient boosting."""
+    heads = ("table", "rows", "measure", "flowgraph", "scikit-learn", "difference", "gradient boosting")
+    lines = ["| " + " | ".join(heads) + " |", "| --- " * len(heads) + "|"]
+    names = ("flowgraph", "scikit-learn", "boosting")
+    for name, entry in found.items():
+        cells = [f"{entry[by][0]:.3f} ± {entry[by][1]:.3f}" for by in names]
+        cells.insert(2, "{:+.3f} ± {:.3f}".format(*entry["apart"]))
+        lines.append(f"| {name} | {entry['rows']:,} | {entry['measure']} | {' | '.join(cells)} |")
+    seeds = next(iter(found.values()))["seeds"]
+    better = [name for name, entry in found.items() if entry["boosting"][0] > entry["flowgraph"][0]]
+    return _joined(
+        _prose(
+            f"{machine}: the mean score on the test rows over {seeds} splits and its standard deviation; the "
+            f"difference of the two networks, split by split, and its standard error."
+        ),
+        "\n".join(lines),
+        _prose(
+            f"Gradient boosting, which needs no choice of a size, is better than the network on "
+            f"{_listed(better) if better else 'none of them'}."
+        ),
+    )
 
 
 def loops(found: Numbers, machine: str) -> str:
@@ -266,6 +316,30 @@ def outside(found: Numbers, machine: str) -> str:
                 head = f"{half} | {frameworks[framework]}, {sum(of_checkers[name].values())}"
                 lines.append(f"| {head} | {checkers[name]} | {' | '.join(map(str, cells))} | {others} |")
     return _joined(_prose(f"{machine}:"), "\n".join(lines))
+
+
+def programs(found: Numbers, machine: str) -> str:
+    """Figures, lines and seconds of the programs of docs/programs beside equal programs."""
+    lines = [
+        "| program and its figure | value | beside | lines, theirs | seconds | times ours |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    for name, row in found.items():
+        (ours, theirs), (own, other) = row["lines"], row["seconds"]
+        link = f"[{name.replace('_', ' ')}](programs/{name}.py): {row['figure']} ([picture](programs/{name}.svg))"
+        cells = [link, f"{row['values'][0]:.5g}", row["library"], f"{ours}, {theirs}", number_text(own)]
+        lines.append(f"| {' | '.join(cells)} | {times_text(other / own)} |")
+    ratios = [row["seconds"][1] / row["seconds"][0] for row in found.values()]
+    apart = max(row["apart"] for row in found.values())
+    return _joined(
+        _prose(f"{machine}, in float64, one thread:"),
+        "\n".join(lines),
+        _prose(
+            f"The largest relative difference of a number from that of the equal program was {apart:.0e}. The equal "
+            f"programs took {times_text(float(np.exp(np.mean(np.log(ratios)))))} times as long in the geometric mean, "
+            f"{times_text(min(ratios))} to {times_text(max(ratios))} times."
+        ),
+    )
 
 
 def number_text(number: float) -> str:

@@ -165,9 +165,9 @@ Box
 _AS_A_NUMBER = "work with the box itself, which computes as a number does, with np.sin in place of math.sin"
 _AS_AN_ARRAY = (
     "use the box itself, which computes as an array does, and box.astype(...) in place of np.int64(box); join boxes "
-    "with np.stack([...]) or np.concatenate([...]), index an array by fg.Constant(array)[box], and where a function "
-    "takes arrays only, take it from flowgraph.numpy, or see what to write instead in docs/functions.md, "
-    "'What does not take boxes'"
+    "with np.stack([...]) or np.concatenate([...]), index an array by fg.Constant(array)[box], multiply a sparse "
+    "matrix by np.matmul(matrix, box), and where a function takes arrays only, take it from flowgraph.numpy, or see "
+    "what to write instead in docs/functions.md, 'What does not take boxes'"
 )
 _RUN = "fg.Graph(box).fprop(...)[box]"
 _JIT = "loop with fg.scan or fg.while_loop; or name the argument that decides in static_argnums or static_argnames"

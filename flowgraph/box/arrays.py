@@ -47,7 +47,7 @@ def frozen_copy(value: object, dtype: DTypeLike | None = None) -> Array:
     array = np.array(value, dtype=dtype)
     array = array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
     if array.dtype.kind not in "biufc":
-        dense = "; give matrix.toarray()" if hasattr(value, "toarray") else ""
+        dense = "; give matrix.toarray(), or multiply, np.matmul(matrix, box)" if hasattr(value, "toarray") else ""
         raise DtypeError(f"constant: found dtype {array.dtype} ({str(value)[:60]}), needs numbers or booleans{dense}")
     array.setflags(write=False)
     return array

@@ -5,14 +5,16 @@ from __future__ import annotations
 import dataclasses
 import functools
 import importlib
-import pkgutil
+import itertools
+import os
 import types
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, NoReturn, Self, SupportsIndex, TypeAlias, TypeVar, cast
 
 import numpy as np
 from numpy.typing import DTypeLike
 
+from flowgraph.attached import OnBox
 from flowgraph.box import concrete_values, copying, numpy_dispatch
 from flowgraph.box.array_interface import ArrayMethods
 from flowgraph.box.arrays import Array, again, frozen_copy, is_foreign
@@ -42,7 +44,7 @@ def registry_name(cls: type[Box]) -> str:
     return cls.__name__ if cls.built_in else full_name(cls)
 
 
-class Box(ArrayMethods["Box"]):
+class Box(ArrayMethods["Box"], OnBox):
     """An operation in the DAG, with children that it reads and settings that never change.
 
     A subclass declares `fprop(self, *values)` and, unless fprop is made of differentiable NumPy calls,
@@ -105,10 +107,11 @@ class Box(ArrayMethods["Box"]):
             # methods, and what was read from them here when it was defined.
             registry.setdefault(registry_name(cls), cls)
             return
-        check_misspelt(cls, own)
         read_fprop(cls)
         read_bprop(cls)
-        check_words(cls)
+        if not cls.built_in:  # of which a test does it once, and not every import
+            check_misspelt(cls, own)
+            check_words(cls)
         cls.symbol = vars(cls).get("symbol") or cls.__name__.lower()
         if isinstance(cls.signature, str):
             cls.signature = read_signature(cls)
@@ -515,11 +518,27 @@ def public(function: F) -> F:
 
 def exports(package: str, path: Iterable[str]) -> dict[str, Any]:
     """Import every module of a package, and return its boxes and public functions by name."""
-    for module in sorted(module.name for module in pkgutil.walk_packages(path, f"{package}.")):
+    for module in sorted(_modules_in(package, path)):
         importlib.import_module(module)
     declared: list[Any] = [*registry.values(), *_functions.values()]
     own = [item for item in declared if item.__module__.startswith(f"{package}.")]
     return {item.__name__: item for item in sorted(own, key=lambda item: item.__name__)}
+
+
+def _modules_in(package: str, path: Iterable[str]) -> Iterator[str]:
+    """The names of all modules of a package, by the files in its folders; by pkgutil, slowly, where it has none."""
+    try:
+        for entry in itertools.chain.from_iterable(map(os.scandir, path)):
+            stem, dot, end = entry.name.partition(".")
+            if dot + end == ".py" and stem != "__init__":
+                yield f"{package}.{stem}"
+            elif not dot and os.path.exists(os.path.join(entry.path, "__init__.py")):
+                yield f"{package}.{stem}"
+                yield from _modules_in(f"{package}.{stem}", [entry.path])
+    except NotADirectoryError:  # in an archive
+        import pkgutil
+
+        yield from (module.name for module in pkgutil.walk_packages(path, f"{package}."))
 
 
 def is_public(exported: object) -> bool:

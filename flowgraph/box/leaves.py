@@ -250,6 +250,8 @@ class Random(Leaf):
 
     Raises
     ------
+    UsageError
+        If `draw` is no function.
     ShapeError
         If a size of the shape depends on values.
 
@@ -267,6 +269,8 @@ class Random(Leaf):
 
     def __init__(self, draw: Any, *, shape: Any = (), dtype: Any = float, name: str | None = None) -> None:
         self._start(name)
+        if not callable(draw):
+            raise UsageError(f"{self.title}: found draw={draw!r}, needs a function of a generator and a shape")
         self.__dict__["draw"] = draw
         self._read(read_shape(self, shape), dtype)
         if any(isinstance(size, Size) and size.unknown for size in self.shape):

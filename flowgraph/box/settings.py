@@ -335,10 +335,11 @@ def _shown_default(field: dataclasses.Field[Any]) -> Any:
 
 
 def _way_out(cls: type[Node], field: dataclasses.Field[Any]) -> str:
-    """A value that fits: the default, or that of an example."""
-    fits = [example.settings[field.name] for example in cls.examples or () if field.name in example.settings]
-    default = _shown_default(field)
-    shown = default if default is not inspect.Parameter.empty else fits[0] if fits else inspect.Parameter.empty
+    """A value that fits: the default, or that of an example where there is none, or it is the same as none."""
+    shown = _shown_default(field)
+    if shown is None or shown is inspect.Parameter.empty:
+        given = (example.settings.get(field.name) for example in cls.examples or ())
+        shown = next((one for one in given if one is not None), shown)
     return "" if shown is inspect.Parameter.empty else f", such as {field.name}={shown!r}"
 
 

@@ -143,6 +143,7 @@ from flowgraph.boxes.elementwise.comparison import IsNan as IsNan
 from flowgraph.boxes.special.entropy import KlDiv as KlDiv
 from flowgraph.boxes.neural.loss import L1 as L1
 from flowgraph.boxes.neural.loss import L2 as L2
+from flowgraph.boxes.special.exponential_integral import LambertW as LambertW
 from flowgraph.boxes.elementwise.rounding import Ldexp as Ldexp
 from flowgraph.boxes.neural.activation import LeakyReLU as LeakyReLU
 from flowgraph.boxes.elementwise.comparison import LeftShift as LeftShift
@@ -486,6 +487,7 @@ __all__ = [
     "KlDiv",
     "L1",
     "L2",
+    "LambertW",
     "Ldexp",
     "LeakyReLU",
     "LeftShift",

@@ -56,8 +56,8 @@ class Commands(click.Group):
             else:
                 starting.say()
                 code = starting.INTERRUPTED
-        except SystemExit:  # of click's, when nobody reads the output any more
-            code = FAILED
+        except SystemExit as end:  # of click's: a shell was told what completes, or nobody reads the output any more
+            code = FAILED if end.code else DONE
         except BaseException as error:  # of the user's code, or a mistake of ours; Python's own code would be WRONG
             line = line_of(error)
             click.echo(traceback.format_exc() if line is None else f"Error: {line}", err=True)

@@ -57,6 +57,11 @@ def main() -> None:
 
     Exit codes: 0 done, 1 wrong, 2 undecided, 3 not done, for the reason that is said, 64 no such command or option, 130
     after Ctrl-C.
+
+    The tabulator key completes commands and options after this line in ~/.bashrc (zsh_source in ~/.zshrc):
+
+    \b
+      eval "$(_FLOWGRAPH_COMPLETE=bash_source flowgraph)"
     """
 
 

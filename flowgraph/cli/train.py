@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import itertools
 import logging
 import re
+import shlex
 import sys
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -24,6 +26,7 @@ from flowgraph.data.tables import read_table
 from flowgraph.errors import FileWriteError, SavedFileError, UsageError
 from flowgraph.experiment.experiment import Experiment, trade_off
 from flowgraph.experiment.folder import RunFolder
+from flowgraph.experiment.scores import Scores
 from flowgraph.experiment.settings import TrainSettings, descriptions
 from flowgraph.experiment.training import Outcome, begin, resume_training
 from flowgraph.graph import Graph
@@ -192,6 +195,12 @@ def _then_resume(run: RunFolder) -> str:
     )
 
 
+def _tell_scores(scores: Scores) -> None:
+    """The measures of the test examples."""
+    for line in scores.lines():
+        click.echo(f"  {printable_lines(line)}")
+
+
 def _has_learnt(outcome: Outcome) -> bool:
     return outcome.history.best_epoch is not None
 
@@ -206,8 +215,9 @@ def _tell(outcome: Outcome, run: RunFolder) -> None:
     click.echo(outcome.history.ended)
     if len(outcome.history):
         click.echo(f"validation error: {outcome.words(outcome.valid_error)}, epoch {outcome.history.best.number}")
-    if outcome.test_error is not None:
-        click.echo(f"test error: {outcome.words(outcome.test_error)}")
+    if outcome.scores is not None:
+        click.echo(f"test error: {outcome.words(outcome.test_error)}, the {outcome.measure}")
+        _tell_scores(outcome.scores)
     if outcome.note:
         click.echo(f"note: {outcome.note}", err=True)
     for path in outcome.files:
@@ -278,6 +288,8 @@ def search(  # noqa: PLR0913  click gives each option by its name
     click.echo(
         f"validation error: {outcome.words(outcome.valid_error)}, test error: {outcome.words(outcome.test_error)}"
     )
+    if outcome.scores is not None:
+        _tell_scores(outcome.scores)
     if outcome.note:
         click.echo(f"note: {outcome.note}", err=True)
     for path in selection.files:
@@ -352,26 +364,35 @@ _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 @click.argument("folder", type=ToRead())
 @click.argument("data", type=ToRead())
 @click.option("-o", "--out", type=click.Path(dir_okay=False, path_type=Path), help="A .csv to write.  [default: print]")
-@click.option("--raw", is_flag=True, help="Write class names as they are, formulas of a spreadsheet too.")
-def predict(folder: Path, data: Path, out: Path | None, raw: bool) -> None:
+@click.option("-p", "--probabilities", is_flag=True, help="Add a column for each class, with its probability.")
+@click.option("--keep", multiple=True, metavar="NAME", help="A column of DATA to copy; given once for each.")
+@click.option("--raw", is_flag=True, help="Write words as they are, formulas of a spreadsheet too.")
+def predict(folder: Path, data: Path, out: Path | None, probabilities: bool, keep: tuple[str, ...], raw: bool) -> None:
     """Predict the target for each row of DATA, a .csv or .parquet file, by the network in the run folder FOLDER.
 
     \b
       flowgraph predict run new_flowers.csv -o predictions.csv
+      flowgraph predict run new_people.csv --keep id --probabilities
 
     DATA has the columns that the network was trained on, in any order; others are left out. Words, dates and missing
-    values are read as they were in training. Each row of the output has
-    the class and the probability of every class, or the number. A class such as =1+1, which a spreadsheet would take
-    for a formula, is written with ' in front, so that it stays text; a class that is a number stays as it is.
+    values are read as they were in training. The output has a row for each of DATA, and a column with the name of the
+    target. A word such as =1+1, which a spreadsheet would take for a formula, is written with ' in front, so that it
+    stays text; one that is a number stays as it is.
     """
     run = RunFolder(folder)
     result = run.read_result()
     columns, classes = result["columns"], result["classes"]
     predictor = _predictor(run, len(columns), len(classes))
-    text = predictions(outputs_of(predictor, _inputs(run, result, data)), classes, raw=raw)
+    target, table = _target(run, result, keep), read_table(data)
+    kept = {name: ["" if cell is None else str(cell) for cell in table.column(name)] for name in keep}
+    output = outputs_of(predictor, _preparation(run, result).read(table))
+    if probabilities and not classes:
+        raise click.UsageError("--probabilities: the network gives numbers, which have none; leave it out")
+    text = predictions(output, classes, target, probabilities=probabilities, kept=kept, raw=raw)
     if out is not None:
         click.echo(f"wrote {replace_text(out, text)}")
-    changed = [] if raw else [name for name in classes if as_text(name) != name]
+    words = [target, *classes, *kept, *itertools.chain(*kept.values())]
+    changed = [] if raw else [word for word in words if as_text(word) != word][:1]
     if changed:
         note = (
             f"note: {changed[0]!r} would be a formula of a spreadsheet, and is written with ' in front; --raw leaves it"
@@ -381,8 +402,8 @@ def predict(folder: Path, data: Path, out: Path | None, raw: bool) -> None:
         click.echo(printable_lines(text) if sys.stdout.isatty() else text, nl=False, color=True)
 
 
-def _inputs(run: RunFolder, result: Mapping[str, Any], data: Path) -> Array:
-    """The inputs of the network, read from a table as those that it was trained on."""
+def _preparation(run: RunFolder, result: Mapping[str, Any]) -> Preparation:
+    """How the inputs of the network are read from a table: as those that it was trained on."""
     columns, record = result["columns"], result.get("preparation")
     try:
         preparation = Preparation.of_numbers(columns) if record is None else Preparation.from_dict(record)
@@ -390,7 +411,17 @@ def _inputs(run: RunFolder, result: Mapping[str, Any], data: Path) -> Array:
             raise ValueError("found a preparation that gives other columns")
     except ValueError as error:
         raise SavedFileError(f"{run.result}: no result of a run ({error})") from None
-    return preparation.read(read_table(data))
+    return preparation
+
+
+def _target(run: RunFolder, result: Mapping[str, Any], keep: Sequence[str]) -> str:
+    """The name of the column of predictions; where training had none, what it holds."""
+    target = result.get("target") or ("class" if result["classes"] else "value")
+    if not isinstance(target, str):
+        raise SavedFileError(f"{run.result}: no result of a run (the target is no text)")
+    if target in keep:
+        raise click.UsageError(f"--keep {shlex.quote(target)}: the predictions have this name; keep the others")
+    return target
 
 
 def as_text(name: str) -> str:
@@ -413,17 +444,25 @@ def _predictor(run: RunFolder, columns: int, classes: int) -> Graph:
     return graph
 
 
-def predictions(output: Array, classes: list[str], *, raw: bool = False) -> str:
+def predictions(
+    output: Array,
+    classes: Sequence[str],
+    target: str,
+    *,
+    probabilities: bool = False,
+    kept: Mapping[str, Sequence[str]] | None = None,
+    raw: bool = False,
+) -> str:
     """The output as the text of a CSV file, in which a spreadsheet finds no formula unless it is `raw`."""
+    safe, kept = str if raw else as_text, kept or {}
+    columns = [[safe(word) for word in (name, *cells)] for name, cells in kept.items()]
+    answers = [safe(classes[row.argmax()]) for row in output] if classes else [f"{value:.10g}" for value in output]
+    columns.append([safe(target), *answers])
+    if probabilities:
+        columns += [[f"p({name})", *(f"{p:.6g}" for p in output[:, k])] for k, name in enumerate(classes)]
     lines = _Lines()
     writer = csv.writer(lines, lineterminator="\r\n")  # so that a name with one of both is quoted
-    if classes:
-        writer.writerow(["class", *(f"p({name})" for name in classes)])
-        cells = classes if raw else [as_text(name) for name in classes]
-        writer.writerows([cells[row.argmax()], *(f"{p:.6g}" for p in row)] for row in output)
-    else:
-        writer.writerow(["value"])
-        writer.writerows([f"{value:.10g}"] for value in output)
+    writer.writerows(zip(*columns, strict=True))
     return "".join(line.removesuffix("\r\n") + "\n" for line in lines)
 
 

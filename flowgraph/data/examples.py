@@ -115,7 +115,7 @@ class Examples:
         if missing:
             raise DataError(
                 f"{self.name}: found no example of class {_some([self.classes[i] for i in missing])}, so that its "
-                f"output would learn nothing; add examples, leave the class out, or split stratified"
+                f"output would learn nothing; add examples, leave the class out, or split stratified (--stratify)"
             )
 
     def __len__(self) -> int:

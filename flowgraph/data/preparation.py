@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Array
-from flowgraph.data.tables import CONVERSIONS, Table, number
+from flowgraph.data.tables import CONVERSIONS, Table, comma_number, days, number
 from flowgraph.errors import DataError
 
 IMPUTED = ("none", "mean", "median")
+DECIMALS = ("ask", "point", "comma")
 
 
 @dataclass(frozen=True)
@@ -33,8 +34,10 @@ class Column:
 
     def read(self, table: Table) -> Array:
         """The numbers of this column of a table, (rows, columns); a cell that does not fit is refused with its row."""
-        cells = [self.fill if cell is None else cell for cell in table.column(self.name)]
-        numbers_or_none = [None if cell is None else self._number(cell) for cell in cells]
+        convert = self._place if self.kind == "text" else CONVERSIONS[self.kind]
+        fill = convert(self.fill) if isinstance(self.fill, str) else self.fill
+        cells = table.column(self.name)
+        numbers_or_none = [fill if cell is None else convert(cell) for cell in cells]
         bad = next((row for row, value in enumerate(numbers_or_none) if value is None), None)
         if bad is not None:
             way = "; leave the row out, or train with --impute, which fills gaps in" if cells[bad] is None else ""
@@ -42,18 +45,14 @@ class Column:
         numbers = np.array(numbers_or_none, float)
         return np.eye(len(self.words))[numbers.astype(int)] if self.kind == "text" else numbers[:, None]
 
-    def _number(self, cell: object) -> float | None:
-        """The number of a cell, or the place of its word in `words`; None where it does not fit."""
-        if self.kind == "text":
-            word = str(cell)
-            return self.words.index(word) if word in self.words else None
-        if cell is self.fill and isinstance(self.fill, int | float):
-            return float(self.fill)
-        return CONVERSIONS[self.kind](cell)
+    def _place(self, cell: object) -> float | None:
+        """The place of a cell in `words`, None where it is none of them."""
+        word = str(cell)
+        return self.words.index(word) if word in self.words else None
 
     def _needed(self) -> str:
         if self.kind != "text":
-            return f"a finite {self.kind}"
+            return NEEDED[self.kind]
         return f"one of the words of the training table, {', '.join(self.words[:5])}{' ...' * (len(self.words) > 5)}"
 
 
@@ -65,18 +64,25 @@ class Preparation:
 
     @classmethod
     def fit(
-        cls, table: Table, names: Sequence[str], *, rows: Sequence[int], one_hot: bool = False, impute: str = "none"
+        cls,
+        table: Table,
+        names: Sequence[str],
+        *,
+        rows: Sequence[int],
+        one_hot: bool = False,
+        impute: str = "none",
+        decimal: str = "ask",
     ) -> Preparation:
         """The preparation of these columns of a table; values for imputation come from the training rows only.
 
         A number or date is filled in by the mean or median, a word by the most frequent one. All that cannot be read
         is refused at once, with the options of `flowgraph train` that read it.
         """
-        refuse_all(table, problems_of(table, names, one_hot=one_hot, impute=impute))
+        refuse_all(table, problems_of(table, names, one_hot=one_hot, impute=impute, decimal=decimal))
         training = table.take(rows)
         columns = []
         for name in names:
-            kind = table.kind(name)
+            kind = kind_of(table, name, decimal)
             words = sorted({str(cell) for cell in table.column(name) if cell is not None}) if kind == "text" else []
             fill = None if impute == "none" else _fill(training, name, kind, impute)
             columns.append(Column(name, kind, tuple(words), fill))
@@ -130,25 +136,44 @@ Undecided = tuple[str, str]
 """What cannot be read as it stands, and the option that reads it."""
 
 
-def problems_of(table: Table, names: Sequence[str], *, one_hot: bool, impute: str) -> list[Undecided]:
+def problems_of(
+    table: Table, names: Sequence[str], *, one_hot: bool, impute: str, decimal: str = "ask"
+) -> list[Undecided]:
     """What of these columns becomes no numbers."""
-    return [problem for name in names for problem in _problems(table, name, one_hot, impute)]
+    return [problem for name in names for problem in _problems(table, name, one_hot, impute, decimal)]
 
 
-def _problems(table: Table, name: str, one_hot: bool, impute: str) -> Iterator[Undecided]:
+def kind_of(table: Table, name: str, decimal: str) -> str:
+    """The kind of a column, in which a comma stands before decimals unless it is said that a point does."""
+    kind = table.kind(name)
+    return "text" if kind == "decimal comma" and decimal == "point" else kind
+
+
+def comma_problem(table: Table, name: str) -> Undecided:
+    """That commas of a column may stand before decimals, and how one is read."""
+    cells = table.column(name)
+    row = next(i for i, cell in enumerate(cells) if isinstance(cell, str) and "," in cell)
+    read = f"{comma_number(cells[row]):.10g}"
+    needed = f"a number with a decimal point; --decimal comma reads it as {read}, --decimal point as a word"
+    return table.place(row, name, needed), "--decimal comma"
+
+
+def _problems(table: Table, name: str, one_hot: bool, impute: str, decimal: str) -> Iterator[Undecided]:
     cells, drop = table.column(name), f"--drop {shlex.quote(name)}"
     present = [cell for cell in cells if cell is not None]
     if not present:
         yield f"column {name!r}: found no value in the column {name!r}; {drop} leaves it out", drop
         return
-    kind = table.kind(name)
+    kind = kind_of(table, name, decimal)
+    if kind == "decimal comma" and decimal == "ask":
+        yield comma_problem(table, name)
     if kind == "text" and not one_hot:
         row = next(i for i, cell in enumerate(cells) if cell is not None and not _fits(cell))
         words = len(set(map(str, present)))
         useless = words == 1 or (len(present) >= FEWEST and words > MOST_WORDS * len(present))
         needed = (
-            f"a number or a date; --one-hot makes a column of 0 and 1 of each word, {drop} leaves the column out "
-            f"({_mixture(present) or f'different words: {words:,} in {len(present):,} rows'})"
+            f"a number or a date such as 2024-12-31; --one-hot makes a column of 0 and 1 of each word, {drop} leaves "
+            f"the column out ({_mixture(present) or f'different words: {words:,} in {len(present):,} rows'})"
         )
         yield table.place(row, name, needed), drop if useless else "--one-hot"
         if useless:
@@ -156,9 +181,8 @@ def _problems(table: Table, name: str, one_hot: bool, impute: str) -> Iterator[U
     if impute == "none" and len(present) < len(cells):
         row = next(i for i, cell in enumerate(cells) if cell is None)
         count = f"{len(cells) - len(present):,} of {len(cells):,}"
-        needed = f"a {'word' if kind == 'text' else f'finite {kind}'}"
         way = f"--drop-missing leaves such rows out, --impute fills them in ({count})"
-        yield table.place(row, name, f"{needed}; {way}"), FILL
+        yield table.place(row, name, f"{NEEDED[kind]}; {way}"), FILL
 
 
 FILL = "--impute median"
@@ -166,7 +190,7 @@ FILL = "--impute median"
 
 def _mixture(present: Sequence[Any]) -> str:
     """What is said of a column of words most of which are numbers."""
-    numbers = sum(number(cell) is not None for cell in present)
+    numbers = sum(number(cell) is not None or comma_number(cell) is not None for cell in present)
     return f"{numbers:,} of {len(present):,} values are numbers" if 2 * numbers > len(present) else ""
 
 
@@ -202,7 +226,11 @@ def _account(cells: Sequence[Any], column: Column) -> str:
     return "; ".join(parts)
 
 
-READ = {"number": "a number", "date": "days since 1970"}
+READ = {"number": "a number", "decimal comma": "a number with a decimal comma", "date": "days since 1970"}
+NEEDED = {
+    "number": "a finite number", "decimal comma": "a finite number with a decimal comma", "date": "a finite date",
+    "text": "a word",
+}  # fmt: skip
 
 
 def without_missing(table: Table, names: Sequence[str]) -> Table:
@@ -218,7 +246,7 @@ def without_missing(table: Table, names: Sequence[str]) -> Table:
 
 
 def _fits(cell: object) -> bool:
-    return any(convert(cell) is not None for convert in CONVERSIONS.values())
+    return number(cell) is not None or days(cell) is not None
 
 
 def _fill(training: Table, name: str, kind: str, impute: str) -> float | str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import math
+import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -16,9 +18,10 @@ from flowgraph.errors import DataError, install_hint
 from flowgraph.saving.limits import check_made, reading_foreign, size_of
 from flowgraph.saving.replacing import must_exist
 
-MISSING = ("", "nan", "na", "null", "none")
+MISSING = ("", "nan", "na", "n/a", "#n/a", "<na>", "null", "none")
 """Texts that stand for no value."""
 
+LONGEST = max(map(len, MISSING))
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 READERS = ("polars", "pyarrow", "pandas")
 
@@ -46,7 +49,7 @@ class Table:
         return Table(self.name, cells, [self.places[row] for row in rows])
 
     def kind(self, name: str) -> str:
-        """The kind of the cells of a column: "number", "date" or "text"."""
+        """The kind of the cells of a column: "number", "decimal comma", "date" or "text"."""
         cells = [cell for cell in self.column(name) if cell is not None]
         for kind, convert in CONVERSIONS.items():
             if all(convert(cell) is not None for cell in cells):
@@ -67,10 +70,23 @@ class Table:
 def number(cell: Any) -> float | None:
     """A finite number, or None; booleans are 0 and 1, also where they are written out."""
     try:
-        value = TRUTHS[cell.lower()] if isinstance(cell, str) and cell.lower() in TRUTHS else float(cell)
-    except (TypeError, ValueError, OverflowError):
+        value = float(cell)
+    except ValueError:
+        return TRUTHS.get(str(cell).lower())
+    except (TypeError, OverflowError):
         return None
     return value if math.isfinite(value) else None
+
+
+DECIMAL_COMMA = re.compile(r"[+-]?(\d+|\d{1,3}(\.\d{3})+(?=,))(,\d+)?([eE][+-]?\d+)?")
+"""A number as 0,5 or 1.234,50; a point without a comma behind it may be of either kind, and makes it none."""
+
+
+def comma_number(cell: Any) -> float | None:
+    """A number whose decimals, if it has any, stand behind a comma, or None."""
+    if not isinstance(cell, str):
+        return number(cell)
+    return number(cell.replace(".", "").replace(",", ".")) if DECIMAL_COMMA.fullmatch(cell) else None
 
 
 def days(cell: object) -> float | None:
@@ -88,15 +104,15 @@ def days(cell: object) -> float | None:
     return (aware - EPOCH).total_seconds() / 86400
 
 
-CONVERSIONS = {"number": number, "date": days}
+CONVERSIONS = {"number": number, "decimal comma": comma_number, "date": days}
 
 
-def read_table(path: Any) -> Table:
-    """The table in a .csv, .tsv or .parquet file."""
+def read_table(path: str | os.PathLike[str], max_bytes: int | None = None) -> Table:
+    """The table in a .parquet file, or in a text file with a line of names."""
     path = must_exist(path)
     if path.suffix.lower() == ".parquet":
-        return table_of(_parquet(path), str(path))
-    header, rows, lines = rows_of(path)
+        return table_of(_parquet(path, max_bytes), str(path))
+    header, rows, lines = rows_of(path, max_bytes)
     cells = {name: [cell_of(row[at]) for row in rows] for at, name in enumerate(header)}
     return Table(str(path), cells, [f"line {line}" for line in lines])
 
@@ -105,7 +121,7 @@ def cell_of(value: Any) -> Any:
     """A value as every table has it: None where there is none, a text without spaces around it."""
     if isinstance(value, str):
         value = value.strip()
-        return None if value.lower() in MISSING else value
+        return None if len(value) <= LONGEST and value.lower() in MISSING else value
     return value if value == value else None  # NaN is not itself
 
 
@@ -128,16 +144,16 @@ def _values(column: Any) -> list[Any]:
     return [None if null else cell_of(value) for value, null in zip(column.to_list(), empty, strict=True)]
 
 
-def _parquet(path: Path) -> Any:
+def _parquet(path: Path, max_bytes: int | None = None) -> Any:
     backend = next((name for name in READERS if importlib.util.find_spec(name) is not None), None)
     if backend is None:
         raise ImportError(f"{path}: a Parquet file needs polars, pyarrow or pandas; run: {install_hint('tables')}")
     size = size_of(path, "a Parquet file", DataError)
     with reading_foreign(f"{path}: no Parquet file", DataError):
-        check_made(path, _CELL * _cells_in(path, backend), size, DataError)
+        check_made(path, _CELL * _cells_in(path, backend), size, DataError, max_bytes)
         frame = _narwhals().read_parquet(str(path), backend=backend)
         texts = [column for column in frame.iter_columns() if column.dtype == _narwhals().String]
-        check_made(path, sum(column.str.len_chars().sum() for column in texts), size, DataError)
+        check_made(path, sum(column.str.len_chars().sum() for column in texts), size, DataError, max_bytes)
     return frame
 
 

@@ -13,23 +13,26 @@ import numpy as np
 from flowgraph.box import Array
 from flowgraph.box.leaves import Input
 from flowgraph.data import BUNDLED, Examples, Split, Standardiser, load_examples, split
-from flowgraph.data.files import MANY, TOYS, are_many, read_targets
+from flowgraph.data.files import MANY, are_many, read_targets
+from flowgraph.data.loading import TOYS
 from flowgraph.data.preparation import (
     Preparation,
     Undecided,
     account_of,
+    comma_problem,
+    kind_of,
     problems_of,
     refuse_all,
     without_missing,
 )
-from flowgraph.data.tables import Table, number, read_table
+from flowgraph.data.tables import Table, comma_number, number, read_table
 from flowgraph.errors import DataError, UsageError
-from flowgraph.experiment.settings import COMPARED, TrainSettings
+from flowgraph.experiment.settings import BALANCED, COMPARED, ClassWeights, TrainSettings
 from flowgraph.graph import Graph
 from flowgraph.saving.limits import check_room
 from flowgraph.training.bias_variance import BiasVariance, bias_variance
 from flowgraph.training.evaluation import predict
-from flowgraph.training.mlp import MLP, Activation, usual_init
+from flowgraph.training.mlp import MLP, Activation
 from flowgraph.training.objective import mlp_problem
 from flowgraph.training.problem import Problem
 from flowgraph.training.settings import strict_keywords
@@ -53,12 +56,17 @@ def load(settings: TrainSettings) -> Loaded:
     suffix = Path(settings.source).suffix.lower()
     if settings.source not in (*BUNDLED, *TOYS) and suffix in (".csv", ".tsv", ".parquet"):
         return _of_table(settings)
-    if settings.drop_missing or settings.one_hot or settings.impute != "none" or settings.drop:
-        raise DataError(
-            f"{settings.source}: found --drop-missing, --impute, --one-hot or --drop for what is no table; needs a "
-            f".csv, .tsv or .parquet file"
-        )
+    for name in OF_TABLES:
+        if getattr(settings, name) != getattr(TrainSettings, name):
+            raise DataError(
+                f"{settings.source}: found --{name.replace('_', '-')} for what is no table; needs a .csv, .tsv or "
+                f".parquet file"
+            )
     return Loaded(load_examples(settings.source, settings.target, kind=settings.kind), None)
+
+
+OF_TABLES = ("drop_missing", "impute", "one_hot", "drop", "decimal")
+"""Settings that say how the columns of a table are read."""
 
 
 def _of_table(settings: TrainSettings) -> Loaded:
@@ -72,14 +80,14 @@ def _of_table(settings: TrainSettings) -> Loaded:
     names = [name for name in table.cells if name not in (target, *settings.drop)]
     if not names:
         raise DataError(f"{settings.source}: found only the target {target!r}, needs columns to predict it from")
-    whole, one_hot, impute = len(table), settings.one_hot, settings.impute
+    whole, impute = len(table), settings.impute
+    ways: Any = {"one_hot": settings.one_hot, "impute": impute, "decimal": settings.decimal}
     if settings.drop_missing:
         table = without_missing(table, [*(names if impute == "none" else ()), target])
-    problems = problems_of(table, names, one_hot=one_hot, impute=impute)
-    refuse_all(table, [*_target_problems(table, target, settings.kind), *problems])
-    y, classes = read_targets(_cells(table, target), settings.kind, f"{settings.source}: column {target!r}")
+    refuse_all(table, [*_target_problems(table, target, settings), *problems_of(table, names, **ways)])
+    y, classes = read_targets(_targets(table, target, settings), settings.kind, f"{settings.source}: column {target!r}")
     rows = _training_rows(Examples(np.arange(len(y))[:, None], y, ("row",), classes, settings.source), settings)
-    preparation = Preparation.fit(table, names, rows=rows, one_hot=one_hot, impute=impute)
+    preparation = Preparation.fit(table, names, rows=rows, **ways)
     examples = Examples(preparation.read(table), y, preparation.names, classes, settings.source)
     account = [
         *account_of(table, preparation.columns),
@@ -91,19 +99,26 @@ def _of_table(settings: TrainSettings) -> Loaded:
     return Loaded(examples, preparation, account)
 
 
-def _cells(table: Table, name: str) -> Array:
-    """The cells of a column as an array of objects, whatever they are."""
-    return np.fromiter(table.column(name), object, len(table))
+def _targets(table: Table, name: str, settings: TrainSettings) -> Array:
+    """The cells of the target as an array of objects, whatever they are."""
+    cells = table.column(name)
+    if settings.decimal == "comma" and table.kind(name) == "decimal comma":
+        cells = [comma_number(cell) for cell in cells]
+    return np.fromiter(cells, object, len(table))
 
 
-def _target_problems(table: Table, target: str, kind: str) -> Iterator[Undecided]:
-    cells = table.column(target)
+def _target_problems(table: Table, target: str, settings: TrainSettings) -> Iterator[Undecided]:
+    cells, kind = table.column(target), settings.kind
     empty = next((row for row, cell in enumerate(cells) if cell is None), None)
     if empty is not None:
         yield table.place(empty, target, "a target; --drop-missing leaves such rows out"), "--drop-missing"
     present = [str(cell) for cell in cells if cell is not None]
-    numbers = table.kind(target) == "number"
-    whole = numbers and all((number(cell) or 0.0).is_integer() for cell in present)
+    found = kind_of(table, target, settings.decimal)
+    if found == "decimal comma" and settings.decimal == "ask" and kind != "classes":
+        yield comma_problem(table, target)
+        return
+    numbers = found in ("number", "decimal comma")
+    whole = found == "number" and all((number(cell) or 0.0).is_integer() for cell in present)
     if kind == "auto" and (whole or not numbers) and are_many(len(set(present)), len(present)):
         task = "--task numbers" if whole else "--task classes"
         yield f"column {target!r}: {MANY.format(len(set(present)), len(present))}", task
@@ -129,6 +144,22 @@ def _training_rows(numbered: Examples, settings: TrainSettings) -> list[int]:
     """The rows that the settings give to training; which these are does not depend on the inputs."""
     parts = split(numbered, valid=settings.valid, test=settings.test, stratify=settings.stratify, seed=settings.seed)
     return [int(row) for row in parts.train.x[:, 0]]
+
+
+def class_weights(settings: TrainSettings, y: Array, classes: Sequence[str]) -> Array | None:
+    """The weight of each class: what is given for it, or the inverse of its share of these labels; None for none."""
+    if not settings.class_weight:
+        return None
+    if not classes:
+        raise UsageError("settings: found class_weight for numbers, which have no classes; leave it out")
+    if settings.class_weight == (BALANCED,):
+        weights: Array = len(y) / (len(classes) * np.bincount(y, minlength=len(classes)).clip(1))
+        return weights
+    given = ClassWeights().by_class("settings", settings.class_weight)
+    strange = next((label for label in given if label not in classes), None)
+    if strange is not None:
+        raise UsageError(f"settings: found class_weight for {strange!r}, needs one of the classes {', '.join(classes)}")
+    return np.array([given.get(label, 1.0) for label in classes])
 
 
 COPIES = 4
@@ -176,6 +207,7 @@ class Experiment:
         self.raw: Split = raw or split(
             examples, valid=settings.valid, test=settings.test, stratify=settings.stratify, seed=settings.seed
         )
+        self.class_weights = class_weights(settings, self.raw.train.y, examples.classes)
         self.standardise = Standardiser.of(self.raw.train.x) if settings.standardise else None
         numbers = not self.examples.classes
         self.scale = Standardiser.of(self.raw.train.y[:, None]) if numbers and settings.standardise else None
@@ -189,7 +221,6 @@ class Experiment:
             sizes,
             hidden=cast(Activation, settings.activation),
             output="linear" if numbers else "softmax",
-            init=usual_init(settings.activation),
             rng=settings.seed,
             dtype=settings.dtype,
             dropout=settings.dropout,
@@ -214,16 +245,22 @@ class Experiment:
         Trainer
             The trainer.
         """
-        settings = self.settings
+        settings, train = self.settings, self._pair(self.raw.train)
+        valid: Any = self._pair(self.raw.valid)
+        weighted: Any = {}
+        if self.class_weights is not None:
+            weighted["sample_weight"] = self.class_weights[train[1]]
+            valid = (*valid, self.class_weights[valid[1]])
         return Trainer(
             self.problem,
-            self._pair(self.raw.train),
-            self._pair(self.raw.valid) if validated else None,
+            train,
+            valid if validated else None,
             rule=settings.update_rule,
             learning_rate=settings.schedule,
             batch_size=settings.batch_size,
             early_stopping=settings.early_stopping if validated else None,
             seed=settings.seed,
+            **weighted,
         )
 
     @property

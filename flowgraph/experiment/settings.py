@@ -9,15 +9,15 @@ from dataclasses import asdict, dataclass, fields, replace
 from numbers import Integral, Real
 from typing import Annotated, Any, cast
 
-from flowgraph.data.files import KINDS
-from flowgraph.data.preparation import IMPUTED
+from flowgraph.data.loading import KINDS
+from flowgraph.data.preparation import DECIMALS, IMPUTED
 from flowgraph.errors import UsageError
 from flowgraph.training.early_stopping import EarlyStopping, Watched
 from flowgraph.training.mlp import HIDDEN
 from flowgraph.training.rule import Rule
 from flowgraph.training.rules import RULES, RuleName, find_rule
 from flowgraph.training.schedules import Fixed, InverseTime, Schedule
-from flowgraph.training.settings import SETTINGS, OneOf, read_fields, strict_settings
+from flowgraph.training.settings import SETTINGS, OneOf, read_fields, read_number, strict_settings
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ class Layers:
 
 
 class Names:
-    """A setting that is some names, each an option of its own on the command line."""
+    """A setting that is some texts, each an option of its own on the command line."""
 
     types = (str,)
     multiple = True
@@ -87,6 +87,33 @@ class Names:
         return tuple(value)
 
 
+class ClassWeights(Names):
+    """A setting that is the weights of classes, as texts yes=5, or balanced."""
+
+    def read(self, who: str, name: str, value: Any) -> tuple[str, ...]:
+        """The texts as a tuple."""
+        texts = super().read(who, name, value)
+        if texts != (BALANCED,):
+            self.by_class(who, texts)
+        return texts
+
+    def by_class(self, who: str, texts: Sequence[str]) -> dict[str, float]:
+        """The weights that texts say, by the names of the classes."""
+        pairs = [text.rpartition("=") for text in texts]
+        weights: dict[str, float] = {}
+        for text, (label, _, number) in zip(texts, pairs, strict=True):
+            try:
+                weights[label] = read_number(who, "class_weight", float(number), above=0)
+            except ValueError:
+                raise UsageError(
+                    f"{who}: found class_weight={text!r}, needs balanced, or a class and a number, yes=5"
+                ) from None
+        if len(weights) < len(texts):
+            raise UsageError(f"{who}: found class_weight={tuple(texts)!r}, needs one weight for a class")
+        return weights
+
+
+BALANCED = "balanced"
 FLAG = OfType((bool,))
 
 COMPARED = ("source", "target", "kind", "valid", "test", "stratify", "seed", "watch")
@@ -152,6 +179,11 @@ class TrainSettings:
         Whether each word of a text column becomes a column of 0 and 1.
     drop : tuple of str, default ()
         A column of a table that is left out; given once for each.
+    decimal : {'ask', 'point', 'comma'}, default 'ask'
+        What stands before the decimals of a text that may be a number, 1,5; ask refuses it.
+    class_weight : tuple of str, default ()
+        How often the examples of a class count in training and validation, yes=5, given once for each, or balanced: all
+        classes count as much.
 
     Examples
     --------
@@ -185,6 +217,8 @@ class TrainSettings:
     impute: Annotated[str, OneOf(IMPUTED)] = "none"
     one_hot: Annotated[bool, FLAG] = False
     drop: Annotated[tuple[str, ...], Names()] = ()
+    decimal: Annotated[str, OneOf(DECIMALS)] = "ask"
+    class_weight: Annotated[tuple[str, ...], ClassWeights()] = ()
 
     def __post_init__(self) -> None:
         read_fields(self, "settings")
@@ -237,7 +271,7 @@ class TrainSettings:
         dict
             Values by name.
         """
-        return asdict(self) | {"hidden": list(self.hidden), "drop": list(self.drop)}
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
 
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> TrainSettings:

@@ -9,13 +9,10 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from flowgraph.box import Array
-from flowgraph.data import Examples
 from flowgraph.errors import TestSetError, UsageError
 from flowgraph.experiment.experiment import Experiment, error_of
 from flowgraph.experiment.folder import RunFolder
+from flowgraph.experiment.scores import Scores, scores_of
 from flowgraph.experiment.settings import TrainSettings
 from flowgraph.graph import Graph
 from flowgraph.graph.table import HEADINGS, graph_rows
@@ -27,17 +24,14 @@ from flowgraph.training.display import history_picture
 from flowgraph.training.evaluation import predict
 from flowgraph.training.history import Advice, History, advice_html, findings_html
 from flowgraph.training.preflight import examine
-from flowgraph.training.report_page import confusion_table, figure, report_page, scrolling_table, settings_table
+from flowgraph.training.report_page import figure, report_page, scrolling_table, settings_table
 
 MOST_DROPOUT = 0.5
 """The largest rate that is advised: the one at which as many units are dropped as are kept."""
 
-Tested = tuple[Array, Examples]
-"""The output for the test examples, and these."""
-
 
 def write_report(
-    experiment: Experiment, run: RunFolder, history: History, tiles: list[tuple[str, str]], tested: Tested | None
+    experiment: Experiment, run: RunFolder, history: History, tiles: list[tuple[str, str]], scores: Scores | None
 ) -> list[Path]:
     """Write both pictures and the page that shows them."""
     graph, curve = experiment.predictor.to_svg(), history_picture(history, ".svg")
@@ -51,7 +45,8 @@ def write_report(
     sections = [
         ("What the curves say", findings_html(history.diagnosis.findings) + advice_of_run(history, settings, run)),
         ("Learning curve", figure(curve.decode(), "curve", "learning curve")),
-        ("Test examples", _test_section(experiment, tested)),
+        ("Test examples", scores.section() if scores else ""),
+        ("Columns", scrolling_table(("column", "read as"), experiment.account) if experiment.account else ""),
         ("Flow graph", figure(graph, "graph", "flow graph")
          + folded("all boxes as a table", scrolling_table(HEADINGS, graph_rows(experiment.predictor), 4))),
         ("Settings", settings_section(settings)),
@@ -100,20 +95,6 @@ def _options(advice: Advice, settings: TrainSettings) -> str:
     return "" if unchanged else f"--{advice.setting.replace('_', '-')} {value}"
 
 
-def _test_section(experiment: Experiment, tested: Tested | None) -> str:
-    """How the test examples fared: by class, or the spread of the errors of numbers."""
-    if tested is None:
-        return ""
-    output, test = tested
-    if experiment.classes:
-        return confusion_table(test.classes, test.y, output.argmax(axis=1))
-    wrong = np.abs(output - test.y)
-    rows = [(f"{share:.0%} of the examples", f"{np.quantile(wrong, share):.4g}") for share in (0.5, 0.9, 1.0)]
-    spread = float(np.std(test.y))
-    told = f"The test targets have a standard deviation of {spread:.4g}: what the mean as the only answer would err by."
-    return f'<p class="muted">{text(told)}</p>' + scrolling_table(("of", "error at most"), rows, 1)
-
-
 def settings_section(settings: TrainSettings, without: Collection[str] = ()) -> str:
     """The settings that were chosen, and folded away all others; those in `without` are left out."""
     shown: dict[str, Any] = settings.as_dict()
@@ -146,6 +127,8 @@ class Outcome:
         What should be known beside.
     files : tuple of Path, default ()
         Files that were written.
+    scores : Scores, optional
+        Measures of the best network on the test examples, beside a baseline.
 
     Examples
     --------
@@ -162,6 +145,7 @@ class Outcome:
     interrupted: bool
     note: str | None = None
     files: tuple[Path, ...] = ()
+    scores: Scores | None = None
 
     def __repr__(self) -> str:
         errors = f"validation error {self.words(self.valid_error)}, test error {self.words(self.test_error)}"
@@ -169,6 +153,11 @@ class Outcome:
 
     def _repr_html_(self) -> str:
         return f"<div><p><b>{text(repr(self).strip('<>'))}</b></p>{self.history._repr_html_()}</div>"
+
+    @property
+    def measure(self) -> str:
+        """What an error is: the share of wrong classes, or the root mean squared error of numbers."""
+        return "share of wrong classes" if self.classes else "root mean squared error"
 
     def words(self, error: float | None) -> str:
         """An error rate or a squared error as text.
@@ -181,9 +170,9 @@ class Outcome:
         Returns
         -------
         str
-            A percentage for classes, else four digits; "none" for None.
+            A percentage for classes, else six digits; "none" for None.
         """
-        return "none" if error is None else f"{error:.2%}" if self.classes else f"{error:.4g}"
+        return "none" if error is None else f"{error:.2%}" if self.classes else f"{error:.6g}"
 
 
 def train(
@@ -293,7 +282,7 @@ def _run(experiment: Experiment, run: RunFolder, checks: bool, callbacks: Sequen
     if run.checkpoint.exists():
         resume(run.checkpoint, trainer)
     elif checks:
-        examine(experiment.problem, trainer.examples(), trainer.seed).tell()
+        examine(trainer.problem, trainer.examples(), trainer.seed).tell()
     history = trainer.run(
         experiment.settings.epochs, [*callbacks, Checkpoint(run.checkpoint, seconds=seconds, lock=False)]
     )
@@ -301,26 +290,27 @@ def _run(experiment: Experiment, run: RunFolder, checks: bool, callbacks: Sequen
     save(run.model, predictor)
     valid_error = error_of(predict(predictor, experiment.raw.valid.x), experiment.raw.valid)
     outcome = Outcome(history, valid_error, None, experiment.classes, trainer.stopped == "interrupted")
-    tested = None
     if not outcome.interrupted:
-        tested, note = _tested(experiment, run, predictor)
-        outcome = replace(outcome, test_error=error_of(*tested) if tested else None, note=note)
-    return replace(outcome, files=_write(experiment, run, outcome, tested))
+        outcome = _tested(outcome, experiment, run, predictor)
+    return replace(outcome, files=_write(experiment, run, outcome))
 
 
-def _tested(experiment: Experiment, run: RunFolder, predictor: Graph) -> tuple[tuple[Any, Examples] | None, str | None]:
-    """The output for the test examples, and these; or why they stay closed."""
+def _tested(outcome: Outcome, experiment: Experiment, run: RunFolder, predictor: Graph) -> Outcome:
+    """The outcome with the scores of the test examples, or with a note why they stay closed."""
     try:
         test = experiment.raw.recorded(run.test_record).test.open(run.model_checksum())
     except TestSetError:
-        return None, (
+        note = (
             f"the test examples were opened for an earlier model of this run ({run.test_record}); a second look would "
             f"choose by them, so this model has no test error"
         )
-    return (predict(predictor, test.x), test), None
+        return replace(outcome, note=note)
+    output = predict(predictor, test.x)
+    scores = scores_of(output, test, experiment.raw.train.y)
+    return replace(outcome, test_error=error_of(output, test), scores=scores)
 
 
-def _write(experiment: Experiment, run: RunFolder, outcome: Outcome, tested: Tested | None) -> tuple[Path, ...]:
+def _write(experiment: Experiment, run: RunFolder, outcome: Outcome) -> tuple[Path, ...]:
     """The files that a person looks at; where no epoch is complete there is nothing to show."""
     files = [run.config, run.checkpoint, run.model]
     history = outcome.history
@@ -329,18 +319,20 @@ def _write(experiment: Experiment, run: RunFolder, outcome: Outcome, tested: Tes
             "ended": history.ended, "epochs": len(history), "best_epoch": history.best.number,
             "updates": history.epochs[-1].updates, "valid_error": outcome.valid_error,
             "test_error": outcome.test_error, "classes": list(outcome.classes),
-            "columns": list(experiment.examples.columns),
+            "columns": list(experiment.examples.columns), "target": experiment.settings.target,
         }  # fmt: skip
+        if outcome.scores is not None:
+            record["test"] = outcome.scores.as_dict()
         if experiment.preparation is not None:
             record["preparation"] = experiment.preparation.as_dict()
         raw = experiment.raw
         tiles = [
-            ("test error", outcome.words(outcome.test_error)),
+            (f"test error, {outcome.measure}", outcome.words(outcome.test_error)),
             (f"validation error, epoch {history.best.number}", outcome.words(outcome.valid_error)),
             ("examples to train, validate, test", f"{len(raw.train):,} / {len(raw.valid):,} / {len(raw.test):,}"),
             ("epochs", str(len(history))),
             ("training", f"{sum(history['seconds']):.1f} s"),
         ]
         files += [history.to_csv(run.history), run.write_json(run.result, record)]
-        files += write_report(experiment, run, history, tiles, tested)
+        files += write_report(experiment, run, history, tiles, outcome.scores)
     return tuple(files)

@@ -80,6 +80,11 @@ def flatten_func(f: Callable[..., Any], example: Any) -> tuple[Callable[..., Any
     start : ndarray, shape (n,)
         The example as a vector.
 
+    Raises
+    ------
+    UsageError
+        If `f` is no function.
+
     Examples
     --------
     >>> import numpy as np
@@ -88,6 +93,8 @@ def flatten_func(f: Callable[..., Any], example: Any) -> tuple[Callable[..., Any
     >>> grad(f)(start)
     array([3., 2.])
     """
+    if not callable(f):
+        raise UsageError(f"flatten_func: found a {type(f).__name__}, needs a function")
     vector, unflatten = flatten(example)
 
     def of_vector(x: Any, *args: Any) -> Any:

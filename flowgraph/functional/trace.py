@@ -42,7 +42,7 @@ def trace(f: Callable[..., Any], shapes: Mapping[str, Any] | None = None, /, **e
     Raises
     ------
     UsageError
-        If the result does not depend on an array, or a shape does not fit its example.
+        If `f` is no function, the result does not depend on an array, or a shape does not fit its example.
 
     Examples
     --------
@@ -51,6 +51,8 @@ def trace(f: Callable[..., Any], shapes: Mapping[str, Any] | None = None, /, **e
     >>> graph.inputs[0]
     <Input 'x': (N, 3) float64>
     """
+    if not callable(f):
+        raise UsageError(f"trace: found a {type(f).__name__}, needs a function")
     leaves: list[Any] = []
     structure = flatten(examples, leaves)
     given = dict(shapes or {})

@@ -84,10 +84,11 @@ def graph_table(graph: Topology) -> str:
     flops = total_flops((box, 1) for box in graph.boxes)
     rows = [HEADINGS, *graph_rows(graph)]
     total = ("", f"{len(graph)} boxes", "", "", number_text(parameters), flops.text)
-    return _aligned([*rows, total])
+    return aligned([*rows, total])
 
 
-def _aligned(rows: Sequence[Sequence[str]]) -> str:
+def aligned(rows: Sequence[Sequence[str]]) -> str:
+    """A table of text: headings, rows, totals, four columns to the left and the others to the right."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = []
     for row in rows:

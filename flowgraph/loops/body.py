@@ -21,6 +21,9 @@ from flowgraph.shapes.spec import Spec, same
 
 T = TypeVar("T")
 
+LARGEST = 64
+"""Elements of all slots and outputs together up to which a body is written as numbers."""
+
 
 class CarryInput(Input):
     """What one step of a loop hands to the next."""

@@ -12,7 +12,6 @@ from flowgraph.box.leaves import new_lock
 from flowgraph.errors import StepLimitError, UsageError
 from flowgraph.graph import Graph
 from flowgraph.loops.body import Body, fitted, known_of, stacked
-from flowgraph.loops.numbers import in_numbers
 from flowgraph.loops.reverse import asked, by_child, reverse_of, values_of_steps
 from flowgraph.plan.backends import Backend
 from flowgraph.plan.rebuild import shape_of
@@ -42,6 +41,8 @@ class Runner:
         self.leaves = body.leaves
         self.results = body.results
         self.lock = new_lock()  # the step writes to buffers of its own
+        from flowgraph.loops.numbers import in_numbers  # the passes with it, which an import need not load
+
         self.numbers = in_numbers(body)
         self._loop: Callable[..., Any] | None = None
 

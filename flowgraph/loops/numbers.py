@@ -10,7 +10,7 @@ import numpy as np
 
 from flowgraph.box import Array, Box, Constant
 from flowgraph.graph import Graph
-from flowgraph.loops.body import Body
+from flowgraph.loops.body import LARGEST, Body
 from flowgraph.plan.passes.inlining import open_composites
 from flowgraph.plan.passes.simplify import simplify
 from flowgraph.plan.rebuild import shape_of
@@ -100,9 +100,6 @@ def lines_of(writer: Statements) -> list[str]:
 # The values of the body are arrays of expressions, on which each box calls its own fprop: what it does with the
 # elements
 # is noted, line by line.
-
-LARGEST = 64
-"""Elements of all slots and outputs together up to which a body is written as numbers."""
 
 
 class Numbers:

@@ -12,8 +12,17 @@ from flowgraph.box import Box, Value
 from flowgraph.boxes.elementwise.arithmetic import Add, Divide, Multiply, Negative, Positive, Subtract
 from flowgraph.derivatives import gradients
 from flowgraph.graph.topology import topological_order
-from flowgraph.loops.body import Body, CarryInput, ElementInput, body_of, known_of, on_leaves, replaced, with_outputs
-from flowgraph.loops.numbers import LARGEST
+from flowgraph.loops.body import (
+    LARGEST,
+    Body,
+    CarryInput,
+    ElementInput,
+    body_of,
+    known_of,
+    on_leaves,
+    replaced,
+    with_outputs,
+)
 from flowgraph.plan.rebuild import sizes_known
 from flowgraph.shapes.size import Size
 

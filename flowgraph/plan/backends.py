@@ -22,6 +22,7 @@ from flowgraph.plan.blas import count_threads
 from flowgraph.plan.emitter import Emitter, RefusedError, Request, emitter, emitter_of
 from flowgraph.plan.numpy.threads import threads_asked
 from flowgraph.plan.passes.inlining import open_composites
+from flowgraph.plan.rebuild import is_data
 from flowgraph.plan.schedule import Schedule
 from flowgraph.plan.store import Layout, Store
 
@@ -51,13 +52,26 @@ class _Wanted(NamedTuple):
 
     def key(self) -> Hashable:
         """What is the same where one program serves two graphs."""
-        others = self.emitter.name, self.without, self.threads, count_threads()
+        others = self.emitter.name, tuple(sorted(self.without)), self.threads, count_threads()
         return equal.key_of(self.graph, self.leaves, (self.layout.parameters, self.reads), others)
 
     def bound(self) -> list[Box]:
         """The leaves whose values are bound to a program: parameters that it updates, and long constants."""
-        constants = [box for box in (*self.graph.boxes, *self.leaves.values()) if equal.is_data(box)]
+        constants = [box for box in (*self.graph.boxes, *self.leaves.values()) if is_data(box)]
         return [*self.layout.parameters, *dict.fromkeys(constants)]
+
+    def kept_or_made(self, key: Hashable, bound: Sequence[Box]) -> equal.Made:
+        """The program that another process has kept on the disk, or one that is made now, and kept."""
+        from flowgraph.plan import kept  # pathlib and hashlib with it, which an import of flowgraph does not need
+
+        file = kept.file_of(key, len(self.graph.boxes))
+        made = None if file is None else kept.read(file)
+        if made is None:
+            alone, leaves = self.anonymous(bound)
+            made = equal.Made(alone.compiled()[1], leaves, equal.bytes_of(self.graph, self.leaves.values()))
+            if file is not None:
+                kept.write(file, made)
+        return made
 
     def anonymous(self, bound: Sequence[Box]) -> tuple[_Wanted, Sequence[Box]]:
         """The same for a graph without values, and the leaves of that for those whose values are bound."""
@@ -108,8 +122,7 @@ class Specialised:
         bound = wanted.bound()
         made = equal.known.get(key)
         if made is None:
-            alone, leaves = wanted.anonymous(bound)
-            made = equal.Made(alone.compiled()[1], leaves, equal.bytes_of(wanted.graph, wanted.leaves.values()))
+            made = wanted.kept_or_made(key, bound)
             equal.known.keep(key, made)
         return made.program, made.own(bound)
 
@@ -222,7 +235,7 @@ class Backend:
             if instead is not None:
                 with contextlib.suppress(RefusedError):
                     found = Specialised(instead, graph, store, leaves, reads, without, self.threads)
-                    found.note = f"{found.note}: {reason}"
+                    found.program.note = found.note = f"{found.note}: {reason}"  # of all plans that share it
                     return found
             self._fall_back(str(reason))
             self._note = f"NumPy runs it: {reason}"

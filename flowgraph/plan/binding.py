@@ -18,11 +18,15 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from flowgraph.box import Array, Box, Constant, Leaf
 from flowgraph.box.leaves import Parameter
+from flowgraph.graph.passes import as_values, guarded
 from flowgraph.plan.arena import WORTH_RETURNING, aligned_bytes, return_free_memory
-from flowgraph.plan.rebuild import LARGEST_READ, shape_of
-from flowgraph.plan.store import Store
+from flowgraph.plan.kinds import Order, in_order
+from flowgraph.plan.rebuild import LARGEST_READ
+from flowgraph.plan.store import Store, flat_view
 
 # Names for the values of a plan, as in hand-written code: 'layer1/a' becomes a1.
 
@@ -129,23 +133,79 @@ class Memory:
         """The leaf whose value this function reads where the program reads that one."""
         return self._own.get(leaf, leaf)
 
-    def array(self, offset: int, box: Box) -> Array:
-        """The value of a box at a byte of the arena."""
-        shape, dtype = shape_of(box), box.dtype
-        stop = offset + math.prod(shape) * dtype.itemsize
-        return self.arena[offset:stop].view(dtype).reshape(shape)
-
 
 class Binding(NamedTuple):
-    """A global name of a program, and what makes its value for one of the two functions."""
+    """A global name of a program, and what makes its value for one of the two functions, of the memory and some data.
+
+    The data keep no graph alive: numbers, texts, leaves, boxes without children.
+    """
 
     name: str
-    make: Callable[[Memory], Any]
+    make: Callable[..., Any]
+    data: tuple[Any, ...] = ()
 
 
 def constant(name: str, value: object) -> Binding:
     """A name that is the same in both functions."""
-    return Binding(name, lambda memory: value)
+    return Binding(name, given, (value,))
+
+
+# What makes the values of names, of a memory and of data.
+
+
+def given(memory: Memory, value: Any) -> Any:
+    """A value that is the same in every memory."""
+    return value
+
+
+def value_of(memory: Memory, leaf: Any) -> Array:
+    """The numbers of a constant."""
+    array: Array = memory.own(leaf).value
+    return array
+
+
+def old_value(memory: Memory, parameter: Any) -> Array:
+    """Where a parameter is read that the program updates."""
+    return memory.old[parameter]
+
+
+def new_value(memory: Memory, parameter: Any) -> Array:
+    """Where the new value of a parameter goes."""
+    return memory.new[parameter]
+
+
+def old_values(memory: Memory, run: Sequence[Any]) -> Array:
+    """The flat array of adjacent parameters."""
+    return flat_view([memory.old[parameter] for parameter in run])
+
+
+def number_in_array(memory: Memory, dtype: str) -> Array:
+    """An array without axes, which holds a number."""
+    return np.empty((), dtype)
+
+
+def array_at(
+    memory: Memory, start: int, shape: tuple[int, ...], dtype: str, order: Order | None, spare_of: Sequence[Any] | None
+) -> Array:
+    """The array that begins at a byte of the arena, or of the new values of adjacent parameters."""
+    if spare_of is not None:
+        new = flat_view([memory.new[parameter] for parameter in spare_of])
+        start //= new.itemsize
+        return new[start : start + math.prod(shape)].reshape(shape)
+    stop = start + math.prod(shape) * np.dtype(dtype).itemsize
+    array = memory.arena[start:stop].view(dtype).reshape(shape)
+    return array if order is None else in_order(array, shape, order)
+
+
+def view_in(memory: Memory, of: str, box: Box) -> Any:
+    """The view of a named array that a box is."""
+    return box.fprop(memory[of])
+
+
+def fprop_of(memory: Memory, box: Box) -> Function:
+    """The fprop of a box, as a line calls it."""
+    fprop = guarded(box, box.fprop)
+    return lambda *values: as_values(fprop(*values))
 
 
 @dataclass
@@ -156,7 +216,8 @@ class Program:
     its global names are what `bindings` makes, in their order. Its arguments are the leaves and parameters of the
     request, its results a tuple. `bytes` is the size of the memory that the bindings may use. A result marked in
     `copied` lies in that memory or with the parameters: the next call overwrites it, unless it is copied. `note` is
-    what the back end says of it, `compiled` the number of values that Numba computes in a program of Python.
+    what the back end says of it, `compiled` the number of values that Numba computes in a program of Python, `found`
+    the code, where another process has compiled it.
     """
 
     text: str
@@ -166,6 +227,7 @@ class Program:
     copied: tuple[bool, ...] = ()
     note: str = ""
     compiled: int = 0
+    found: types.CodeType | None = None
 
     @functools.cached_property
     def code(self) -> types.CodeType:
@@ -173,6 +235,8 @@ class Program:
         path = f"<plan {next(_numbers)}>"
         linecache.cache[path] = (len(self.call), None, self.call.splitlines(keepends=True), path)
         weakref.finalize(self, linecache.cache.pop, path, None).atexit = False
+        if self.found is not None:
+            return self.found.replace(co_filename=path)
         module = compile(self.call, path, "exec")
         if len(self.call) * _BYTES_OF_PARSER > WORTH_RETURNING:
             return_free_memory()
@@ -198,8 +262,8 @@ def bind_alone(program: Program, arenas: Sequence[Array], store: Store) -> list[
 
 def _function(program: Program, memory: Memory) -> Function:
     memory.space["__builtins__"] = builtins  # compiled code that imports asks the globals of its caller for it
-    for name, make in program.bindings:
-        memory.space[name] = make(memory)
+    for name, make, data in program.bindings:
+        memory.space[name] = make(memory, *data)
     # Two functions of one code object would share the caches that the interpreter keeps with its instructions, in which
     # the names of the one displace those of the other at every step.
     return types.FunctionType(program.code.replace(), memory.space, "step")

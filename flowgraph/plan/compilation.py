@@ -12,7 +12,6 @@ from flowgraph.graph import Graph
 from flowgraph.plan.backends import BackendName
 from flowgraph.plan.emitter import emitter_of
 from flowgraph.plan.numpy.threads import MOST
-from flowgraph.plan.passes.simplify import PASSES
 from flowgraph.plan.plan import Plan
 from flowgraph.shapes.spec import same, shape_text
 
@@ -95,9 +94,8 @@ def compile(  # noqa: PLR0913  (its keywords are its interface)
     graph = Graph(*boxes, *changed.values()) if boxes or changed else None
     if graph is None:
         raise UsageError("compile: found no output and no update, needs one or more")
-    unknown = set(without) - set(PASSES)
-    if unknown:
-        raise UsageError(f"compile: found without={sorted(unknown)[0]!r}, needs some of {', '.join(PASSES)}")
+    if without:
+        _read_without(without)
     placement = _read_placement(backend, mesh, devices)
     return Plan(
         graph,
@@ -110,6 +108,14 @@ def compile(  # noqa: PLR0913  (its keywords are its interface)
         placement=placement,
         threads=_read_threads(backend, threads),
     )
+
+
+def _read_without(without: Sequence[str]) -> None:
+    from flowgraph.plan.passes.simplify import PASSES  # the passes are imported when a plan is made
+
+    unknown = set(without) - set(PASSES)
+    if unknown:
+        raise UsageError(f"compile: found without={sorted(unknown)[0]!r}, needs some of {', '.join(PASSES)}")
 
 
 def _read_threads(backend: BackendName, threads: int | None) -> int | None:

@@ -54,7 +54,8 @@ class Emitter(Protocol):
 
     A back end whose programs may serve the plans of all equal graphs says so by `shared = True` on its own class, and
     is not believed on a subclass: whatever belongs to one graph, its program reads through `Memory`, and its text knows
-    nothing of a long constant but shape and dtype.
+    nothing of a long constant but shape, dtype and strides. Its program may be that of the back end of the same name
+    that runs `instead` of it.
 
     A back end that keeps parameters in memory of its own has a method `store(updates)` too, which makes a `Store`; its
     graphs are then run by nobody else, and it raises an error of flowgraph for what it cannot compute.

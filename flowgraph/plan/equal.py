@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -13,7 +12,7 @@ from flowgraph.box.leaves import Input, Parameter, Random, new_lock
 from flowgraph.box.node import OF_EVERY_BOX
 from flowgraph.graph import Graph
 from flowgraph.plan.binding import Program
-from flowgraph.plan.rebuild import LARGEST_READ, frozen, shape_of, twin_of
+from flowgraph.plan.rebuild import LARGEST_READ, frozen, is_data, like, shape_of, twin_of
 from flowgraph.plan.rules import Rules
 
 # A key is read in one walk over the graph as its user has it, before any pass. It holds what a pass, a rule or the text
@@ -24,7 +23,8 @@ from flowgraph.plan.rules import Rules
 LARGEST_KEPT = 1 << 20
 """Bytes of all other constants of a graph whose plan is kept: more would fill the memory, and take long to read."""
 
-_MORE = frozenset({"built_for", "differentiable_wrt", "is_derivative"})
+MORE = frozenset({"built_for", "differentiable_wrt", "is_derivative"})
+"""What many boxes hold beside: what they were made for, and what was found out of them when it was asked for."""
 _OF_LEAF: dict[type[Box], frozenset[str]] = {
     Input: OF_EVERY_BOX,
     Parameter: OF_EVERY_BOX | {"_value", "home"},
@@ -35,6 +35,13 @@ _OF_LEAF: dict[type[Box], frozenset[str]] = {
 
 class _Unequal(Exception):
     """The graph holds what cannot be compared: a function among the settings, a state of its own, a class of a user."""
+
+
+def digest_of(value: Array) -> bytes:
+    """A checksum of the elements of a long array."""
+    import hashlib  # OpenSSL with it, which an import of flowgraph does not need
+
+    return hashlib.sha256(value.tobytes()).digest()
 
 
 class _Walk:
@@ -50,7 +57,7 @@ class _Walk:
         """
         state = vars(box)
         known = _OF_LEAF.get(type(box))
-        if known is None or not state.keys() <= known | _MORE:
+        if known is None or not state.keys() <= known | MORE:
             raise _Unequal
         numbers = self._numbers(box) if isinstance(box, Constant) else None
         return box.shape, box.dtype.str, numbers, state["name"], state["scope"]
@@ -62,9 +69,7 @@ class _Walk:
         self.bytes += value.nbytes
         if self.bytes > LARGEST_KEPT:
             raise _Unequal
-        return value.strides, value.tobytes() if value.size <= LARGEST_READ else hashlib.sha256(
-            value.tobytes()
-        ).digest()
+        return value.strides, value.tobytes() if value.size <= LARGEST_READ else digest_of(value)
 
     def box(self, box: Box, slots: Mapping[Box, int]) -> Hashable:
         """A box with children."""
@@ -75,16 +80,11 @@ class _Walk:
             if None in values:
                 raise _Unequal
             settings = tuple(values)
-        own = cls.__init__ is not Box.__init__ and not state.keys() <= OF_EVERY_BOX | _MORE | cls.settings.keys()
+        own = cls.__init__ is not Box.__init__ and not state.keys() <= OF_EVERY_BOX | MORE | cls.settings.keys()
         if own or not cls.built_in:
             raise _Unequal
         children = tuple([slots[child] for child in box.children])
         return cls, children, settings, state["name"], state["scope"]
-
-
-def is_data(box: Box) -> bool:
-    """Whether a constant is bound to a plan as the values of parameters are, so that equal plans may have others."""
-    return isinstance(box, Constant) and box.value.size > LARGEST_READ and box.dtype.kind in "fc"
 
 
 def key_of(graph: Graph, leaves: Mapping[Box, Box], groups: Iterable[Sequence[Box]], others: Hashable) -> Hashable:
@@ -142,7 +142,9 @@ def without_value(leaf: Box) -> Box:
         return twin_of(leaf, _value=_nothing(leaf), home=None)
     if isinstance(leaf, Random):
         return twin_of(leaf, draw=None)
-    return twin_of(leaf, value=_nothing(leaf)) if is_data(leaf) else twin_of(leaf)
+    if isinstance(leaf, Constant) and is_data(leaf):
+        return twin_of(leaf, value=like(leaf.shape, leaf.dtype, leaf.value.strides))
+    return twin_of(leaf)
 
 
 def _nothing(leaf: Box) -> Array:
@@ -168,8 +170,8 @@ def bytes_of(graph: Graph, leaves: Iterable[Box]) -> int:
     return _OF_BOX * len(graph.boxes) + 2 * sum(box.value.nbytes for box in constants)
 
 
-_OF_BOX = 4096
-"""Bytes for each box of a graph: itself, those of the plan that stand for it, their lines; measured on an LSTM."""
+_OF_BOX = 2048
+"""Bytes for each box of a graph, for its lines and what they name; measured: 1,100 of an LSTM, 1,700 of attention."""
 
 
 class Known:
@@ -210,4 +212,4 @@ class Known:
 
 
 known = Known(64 << 20)
-"""Bytes of what is kept in a process: thirteen plans of an LSTM over 28 steps."""
+"""Bytes of what is kept in a process: 25 plans of an LSTM over 28 steps."""

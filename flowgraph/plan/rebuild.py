@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
-from flowgraph.box import Box, Constant, Leaf
+from flowgraph.box import Array, Box, Constant, Leaf
 from flowgraph.graph import Graph
 from flowgraph.shapes.size import Size
 from flowgraph.shapes.spec import Spec, same
@@ -68,6 +68,25 @@ def twin_of(box: Box, **changes: Any) -> Box:
     twin.__dict__.pop(_OWNER, None)
     twin.__dict__.update(changes)
     return twin
+
+
+def without_graph(box: Box) -> Box:
+    """A box for its fprop alone, which keeps nothing alive of the graph behind its children; one of a user as it is."""
+    if not box.built_in:
+        return box
+    return twin_of(box, children=tuple([twin_of(child, children=()) for child in box.children]))
+
+
+def is_data(box: Box) -> bool:
+    """Whether a constant is bound to a plan as the values of parameters are, so that equal plans may have others."""
+    return isinstance(box, Constant) and box.value.size > LARGEST_READ and box.dtype.kind in "fc"
+
+
+def like(shape: tuple[Any, ...], dtype: np.dtype[Any], strides: tuple[int, ...]) -> Array:
+    """An array with such strides, in memory that is not written to; a repeated axis has its elements once."""
+    low = sum(min(0, step * (size - 1)) for size, step in zip(shape, strides, strict=True))
+    high = sum(max(0, step * (size - 1)) for size, step in zip(shape, strides, strict=True))
+    return np.ndarray(shape, dtype, np.empty(high - low + dtype.itemsize, np.uint8), -low, strides)
 
 
 # A graph built anew, children first, by a rule that says what stands for each box.
@@ -190,6 +209,7 @@ class Builder:
         self.rules = rules
         self.share = share
         self.known: dict[Hashable, Box] = {}
+        self._keys: dict[Box, Hashable] = {}  # a pass that tries several graphs asks for those of the same boxes again
 
     def make(self, cls: type[Box], *children: Any, **settings: Any) -> Box:
         """The simplest box that is known to compute this operation."""
@@ -219,7 +239,9 @@ class Builder:
         """The box made first of all those that are the same operation on the same children."""
         if not self.share or (isinstance(box, Leaf) and not isinstance(box, Constant)):
             return box
-        key = _key(box)
+        key = self._keys.get(box, self)
+        if key is self:
+            key = self._keys[box] = _key(box)
         return box if key is None else self.known.setdefault(key, box)
 
 

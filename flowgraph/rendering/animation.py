@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from xml.etree import ElementTree
 
+from flowgraph.rendering import films
 from flowgraph.rendering.compose import compose
+from flowgraph.rendering.films import SECONDS
 from flowgraph.rendering.measure import text_width
 from flowgraph.rendering.page import html_page
 from flowgraph.rendering.palette import THEMES, adaptive, check_theme, drawn_theme
@@ -20,15 +22,12 @@ from flowgraph.rendering.steps import Step, steps
 from flowgraph.rendering.subject import Subject
 from flowgraph.rendering.svg_text import draw_builtin
 from flowgraph.saving.formats import by_suffix
-from flowgraph.saving.replacing import replace_text
+from flowgraph.saving.replacing import replace_file, replace_text
 from flowgraph.saving.shown import ShownFile
 
 if TYPE_CHECKING:
     from flowgraph.graph import Graph
     from flowgraph.rendering.steps import Step
-
-SECONDS = 1.6
-"""For a step; the last one stays three times as long."""
 
 _LINE, _SIZE = 19.0, 13  # pixels from line to line of text, and of its letters
 _SVG = "http://www.w3.org/2000/svg"
@@ -37,34 +36,61 @@ ElementTree.register_namespace("", _SVG)
 
 def playing_svg(picture: Picture, told: Sequence[Step], theme: str = "auto") -> str:
     """The picture with its steps; with reduced motion it shows the last one."""
-    drawn = drawn_theme(theme)
-    player = _Player(ElementTree.fromstring(draw_builtin(picture, drawn)), told, drawn)
-    svg = player.play()
+    svg = _Player(picture, told, drawn_theme(theme)).play()
     return adaptive(svg) if theme == "auto" else svg
+
+
+class _Rule(NamedTuple):
+    """A class of elements: between some steps and others a property has one value, and another elsewhere."""
+
+    name: str
+    spans: list[tuple[int, int]]
+    property: str
+    outside: str
+    inside: str
 
 
 class _Player:
     """Marks what changes with the steps at which it does, and writes a style that shows it then."""
 
-    def __init__(self, root: ElementTree.Element, told: Sequence[Step], theme: str) -> None:
-        self.root = root
+    def __init__(self, picture: Picture, told: Sequence[Step], theme: str) -> None:
+        self.root = ElementTree.fromstring(draw_builtin(picture, theme))
         self.told = told
         self.colours = THEMES[theme]
-        self.rules: dict[str, str] = {}
+        self.rules: dict[str, _Rule] = {}
         self.length = len(told) + 2
 
     def play(self) -> str:
+        """The picture that plays itself."""
+        self._mark()
+        style = ElementTree.Element(f"{{{_SVG}}}style")
+        style.text = (
+            f".words{{opacity:0}}#words-{len(self.told) - 1}{{opacity:1}}"
+            f"@media (prefers-reduced-motion:no-preference){{{''.join(map(self._played, self.rules.values()))}}}"
+        )
+        self.root.insert(0, style)
+        return ElementTree.tostring(self.root, encoding="unicode") + "\n"
+
+    def stills(self) -> Iterator[str]:
+        """The picture as it is shown at each step."""
+        self._mark()
+        changing = [
+            (part, self.rules[name])
+            for part in self.root.iter()
+            for name in part.get("class", "").split()
+            if name in self.rules
+        ]
+        for place in range(len(self.told)):
+            for part, rule in changing:
+                inside = any(since <= place < until for since, until in rule.spans)
+                part.set(rule.property, rule.inside if inside else rule.outside)
+            yield ElementTree.tostring(self.root, encoding="unicode")
+
+    def _mark(self) -> None:
         groups = [part for part in self.root if part.tag.endswith("}g")]
         self._boxes([group for group in groups if group.get("id", "").startswith("box-")])
         self._links([group for group in groups if group.get("class") == "link"])
         self._words()
-        style = ElementTree.Element(f"{{{_SVG}}}style")
-        style.text = (
-            f".words{{opacity:0}}#words-{len(self.told) - 1}{{opacity:1}}"
-            f"@media (prefers-reduced-motion:no-preference){{{''.join(self.rules.values())}}}"
-        )
-        self.root.insert(0, style)
-        return ElementTree.tostring(self.root, encoding="unicode") + "\n"
 
     def _boxes(self, groups: Iterable[ElementTree.Element]) -> None:
         for group in groups:
@@ -137,26 +163,22 @@ class _Player:
 
     def _shown(self, name: str, before: float, during: float, since: int, until: int) -> str:
         """A class under which a property has one value from one step to another, and another value elsewhere."""
-        return self._rule(
-            f"s{since}-{until}-{round(100 * before)}", [(since, until)], f"{name}:{before}", f"{name}:{during}"
-        )
+        rule = _Rule(f"s{since}-{until}-{round(100 * before)}", [(since, until)], name, f"{before:g}", f"{during:g}")
+        return self.rules.setdefault(rule.name, rule).name
 
     def _marked(self, now: Sequence[int], width: str) -> str:
-        spans = [(i, i + 1) for i in now]
         name = "n" + "-".join(map(str, now)) + "-" + width.replace(".", "_")
-        return self._rule(name, spans, f"stroke-width:{width}", f"stroke-width:{float(width) + 2.6:g}")
+        rule = _Rule(name, [(i, i + 1) for i in now], "stroke-width", width, f"{float(width) + 2.6:g}")
+        return self.rules.setdefault(name, rule).name
 
-    def _rule(self, name: str, spans: Sequence[tuple[int, int]], outside: str, inside: str) -> str:
-        if name not in self.rules:
-            stops = [f"0%{{{outside}}}"]
-            for since, until in spans:
-                stops.append(f"{100 * since / self.length:.3f}%{{{inside}}}")
-                stops.append(f"{100 * until / self.length:.3f}%{{{outside if until < self.length else inside}}}")
-            seconds = f"{self.length * SECONDS:g}s"
-            self.rules[name] = (
-                f"@keyframes {name}{{{''.join(stops)}}}.{name}{{animation:{name} {seconds} step-end infinite}}"
-            )
-        return name
+    def _played(self, rule: _Rule) -> str:
+        outside, inside = (f"{rule.property}:{value}" for value in (rule.outside, rule.inside))
+        stops = [f"0%{{{outside}}}"]
+        for since, until in rule.spans:
+            stops.append(f"{100 * since / self.length:.3f}%{{{inside}}}")
+            stops.append(f"{100 * until / self.length:.3f}%{{{outside if until < self.length else inside}}}")
+        frames = f"@keyframes {rule.name}{{{''.join(stops)}}}"
+        return f"{frames}.{rule.name}{{animation:{rule.name} {self.length * SECONDS:g}s step-end infinite}}"
 
     @staticmethod
     def _first(steps: Iterable[int]) -> int:
@@ -198,11 +220,20 @@ _SIZE_OF_SVG = re.compile(r'<svg[^>]* width="(\d+)" height="(\d+)"')
 def animate(
     graph: Graph, path: str | os.PathLike[str], run: Any, grads: Any = None, *, theme: str = "auto", **settings: Any
 ) -> Path:
-    """Write the steps of a run and of its bprop: a page (.html), or a picture that plays itself (.svg)."""
+    """Write the steps of a run and of its bprop.
+
+    A page (.html), a picture that plays itself (.svg), a film (.gif, .mp4), or a document with a page for each (.pdf).
+    """
     target = Path(path)
-    written = by_suffix("animate", target, {".html": _page, ".svg": playing_svg})
+    written = by_suffix("animate", target, {".html": _page, ".svg": playing_svg, **dict.fromkeys(films.WRITERS)})
     check_theme(theme)
-    return ShownFile(replace_text(target, written(*_told(graph, run, grads, **settings), theme)))
+    if written is None:
+        films.ready(target.suffix.lower())
+    picture, told = _told(graph, run, grads, **settings)
+    if written is not None:
+        return ShownFile(replace_text(target, written(picture, told, theme)))
+    stills = list(_Player(picture, told, drawn_theme(theme)).stills())
+    return ShownFile(replace_file(target, films.WRITERS[target.suffix.lower()](stills, picture.title)))
 
 
 def page(graph: Graph, run: Any, grads: Any = None, *, theme: str = "auto", **settings: Any) -> str:

@@ -106,14 +106,14 @@ def _missing(subject: Subject) -> list[Row]:
     receivers = [box for box in boxes if box in subject.receivers]
     if subject.grads is not None:
         count = sum(box not in subject.grads for box in receivers)
-        rows += [f"∂ of {count} of {len(receivers)} boxes not kept: bprop(keep='all')"] if count else []
+        rows += [f"∇ of {count} of {len(receivers)} boxes not kept: bprop(keep='all')"] if count else []
     return [Row((Span(text),)) for text in rows]
 
 
 def _scale() -> Row:
     return Row(
         (
-            Span("rms ∂L/∂box against the output layer:  vanishing (÷1000)   "),
+            Span("rms ∇ against the output layer:  vanishing (÷1000)   "),
             Strip(tuple(f"heat {step}" for step in range(-HEAT, HEAT + 1, 2))),
             Span("(×1000) exploding   "),
             Swatch("not a number", "not a number"),

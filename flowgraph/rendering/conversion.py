@@ -1,19 +1,16 @@
-"""The SVG of the built-in layout as PNG, by resvg, and as PDF, by svglib: the same picture in every format."""
+"""The SVG of the built-in layout as PNG, by resvg, and as PDF and EPS, by matplotlib: the same picture everywhere."""
 
 from __future__ import annotations
 
 import functools
-import io
+import importlib
 import math
 import re
-import warnings
 from importlib.util import find_spec
 from pathlib import Path
+from types import ModuleType
 
-from flowgraph.errors import RenderWarning
-
-_BEYOND = re.compile("[^\x00-\xffΑ-ωϑϕ∂∑∏√∞≤≥≠≈…‘’“”–—•−→←↑↓]")
-"""Letters that the fonts of every PDF reader lack."""
+from flowgraph.errors import RenderError, install_hint
 
 _FONTS = (("DejaVuSans.ttf", "DejaVuSans-Bold.ttf"), ("arial.ttf", "arialbd.ttf"), ("Arial.ttf", "Arial Bold.ttf"))
 _FOLDERS = (
@@ -22,8 +19,6 @@ _FOLDERS = (
     Path("/System/Library/Fonts/Supplemental"),
     Path("C:/Windows/Fonts"),
 )
-_FAMILY = re.compile(r'font-family="[^"]*"')
-
 
 _ZOOM = 2
 """Pixels of a PNG to one of the SVG, along each side: screens have as many."""
@@ -59,37 +54,16 @@ def _draws_letters() -> bool:
     return _png(square.format('<text y="9">W</text>'), 1) != _png(square.format(""), 1)
 
 
-def pdf_from_svg(svg: str) -> bytes | None:
-    """The PDF of an SVG; None where svglib is not installed."""
-    if find_spec("svglib") is None:
-        return None
-    from reportlab.graphics import renderPDF  # type: ignore[import-untyped, unused-ignore]
-    from svglib.svglib import svg2rlg  # type: ignore[import-not-found, import-untyped, unused-ignore]
-
-    missing = _BEYOND.search(svg)
-    if missing is not None:
-        svg = _with_own_font(svg, missing[0])
-    out = io.BytesIO()
-    renderPDF.drawToFile(svg2rlg(io.StringIO(svg)), out)
-    return out.getvalue()
+def vector_from_svg(svg: str, title: str, format: str) -> bytes | None:
+    """The PDF or EPS of an SVG; None where matplotlib is not installed."""
+    return None if find_spec("matplotlib") is None else painting("render").vector_file([svg], title, format)
 
 
-def _with_own_font(svg: str, missing: str) -> str:
-    """The SVG in a font of this machine, which goes into the PDF; as it is where there is none."""
-    from svglib.fonts import register_font  # type: ignore[import-not-found, import-untyped, unused-ignore]
-
-    fonts = _own_fonts()
-    if fonts is None:
-        warnings.warn(
-            f"render: no font on this machine has the letter {missing!r}, which a PDF without Graphviz shows as a box; "
-            f"install the DejaVu fonts, or write an .svg",
-            RenderWarning,
-            stacklevel=2,
-        )
-        return svg
-    register_font("flowgraph", str(fonts[0]), "normal")
-    register_font("flowgraph", str(fonts[1]), "bold")
-    return _FAMILY.sub('font-family="flowgraph"', svg)
+def painting(who: str) -> ModuleType:
+    """What paints an SVG with matplotlib."""
+    if find_spec("matplotlib") is None:
+        raise RenderError(f"{who}: needs matplotlib; run: {install_hint('pdf')}")
+    return importlib.import_module("flowgraph.rendering.painted")
 
 
 def _own_fonts() -> tuple[Path, Path] | None:

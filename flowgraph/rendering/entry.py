@@ -25,7 +25,8 @@ def render(subject: Any, *examples_and_path: Any, **settings: Any) -> Path:
     subject : Graph, Box, list of Box, Plan or function
         What is drawn; a function may be one of NumPy, PyTorch (or an `nn.Module`) or JAX.
     *examples_and_path : array_like, then str or path
-        What a function is called with, then the path, whose suffix says the format: .svg, .png, .pdf, .html or .dot.
+        What a function is called with, then the path, whose suffix says the format: .svg, .png, .pdf, .eps,
+        .html, .tex, .dot or .mmd.
     **settings
         Those of `Graph.render`: `view`, `run`, `grads`, `collapse`, `theme`, `engine` and others.
 

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 from flowgraph.errors import RenderWarning, UsageError, install_hint
 from flowgraph.rendering import engines
 from flowgraph.rendering.compose import compose
-from flowgraph.rendering.conversion import pdf_from_svg, png_from_svg
+from flowgraph.rendering.conversion import painting, png_from_svg, vector_from_svg
 from flowgraph.rendering.dot_text import dot_text
 from flowgraph.rendering.engines import ENGINES, EngineError
 from flowgraph.rendering.layout import place, turns
+from flowgraph.rendering.mermaid import mermaid_text
 from flowgraph.rendering.palette import adaptive, check_theme, drawn_theme
 from flowgraph.rendering.paper import MARGIN, POINTS, fitted, in_print, inches_of
 from flowgraph.rendering.picture import Picture
@@ -33,7 +34,8 @@ if TYPE_CHECKING:
 MOST_TILES = 2000
 """Beyond, dot is not asked for a PNG or PDF unless it is named: it would take minutes."""
 
-FORMATS = ("svg", "png", "pdf", "dot", "html", "tex")
+FORMATS = ("svg", "png", "pdf", "eps", "dot", "html", "tex", "mmd")
+_ON_PAPER = ("svg", "tex", "pdf", "eps")
 
 
 def picture_of(
@@ -56,7 +58,8 @@ def render(
 ) -> Path:
     """Draw a graph into a file whose suffix says the format; returns the path of what was written.
 
-    `inches` is the width of the column of a paper that an .svg or .tex is to fit, its letters large enough to read.
+    `inches` is the width of the column of a paper that an .svg, .pdf, .eps or .tex is to fit, its letters large
+    enough to read.
     """
     target = Path(path)
     format = by_suffix("render", target, {f".{name}": name for name in FORMATS})
@@ -66,18 +69,19 @@ def render(
     if format == "html":
         return ShownFile(replace_text(target, interactive(graph, theme=theme, **settings).text))
     picture = picture_of(graph, **settings)
-    if format == "dot":
-        return replace_text(target, dot_of(picture, drawn_theme(theme)))
+    if format in ("dot", "mmd"):
+        return replace_text(target, (dot_of if format == "dot" else mermaid_text)(picture, drawn_theme(theme)))
     if format == "svg":
         return ShownFile(replace_text(target, svg_of(picture, theme, engine, timeout)))
     return ShownFile(_binary(picture, target, theme, engine, timeout))
 
 
 def _for_paper(target: Path, format: str, picture: Picture, theme: str, inches: float | None) -> Path:
-    """Write an SVG of a width in print, or TikZ to be part of a paper; both without the lines under the picture."""
-    if inches is not None and (format not in ("svg", "tex") or inches <= 0):
+    """Write a picture of a width in print, or TikZ to be part of a paper, without the lines under the picture."""
+    if inches is not None and (format not in _ON_PAPER or inches <= 0):
         raise UsageError(
-            f"render: found inches={inches!r} for {target.name!r}, needs a positive width of an .svg or .tex"
+            f"render: found inches={inches!r} for {target.name!r}, needs a positive width of an .svg, .pdf, .eps or "
+            f".tex"
         )
     picture = replace(picture, caption=(), margin=MARGIN)
     picture, layout = (picture, place(picture)) if inches is None else fitted(picture, inches)
@@ -88,6 +92,8 @@ def _for_paper(target: Path, format: str, picture: Picture, theme: str, inches: 
     svg = svg_text(picture, layout, "print" if theme == "auto" and format == "tex" else drawn_theme(theme))
     if format == "tex":
         return replace_text(target, tikz_text(svg))
+    if format in ("pdf", "eps"):
+        return ShownFile(replace_file(target, painting("render").vector_file([svg], picture.title, format)))
     svg = in_print(adaptive(svg) if theme == "auto" else svg)
     return ShownFile(replace_text(target, svg))
 
@@ -129,11 +135,12 @@ def _by_dot(picture: Picture, theme: str, format: str, timeout: float) -> bytes 
 
 
 def _binary(picture: Picture, target: Path, theme: str, engine: str, timeout: float) -> Path:
-    """Write a PNG or PDF; where neither the converter nor dot is there, an SVG beside it."""
+    """Write a PNG, PDF or EPS; where neither the converter nor dot is there, an SVG beside it."""
     format, drawn = target.suffix.lower().removeprefix("."), drawn_theme(theme)
     content: bytes | str | None = None
     if engine != "dot":
-        content = (png_from_svg if format == "png" else pdf_from_svg)(draw_builtin(picture, drawn))
+        svg = draw_builtin(picture, drawn)
+        content = png_from_svg(svg) if format == "png" else vector_from_svg(svg, picture.title, format)
     if content is None and (engine == "dot" or len(picture.tiles) <= MOST_TILES):
         content = _by_dot(picture, drawn, format, timeout)
     if isinstance(content, bytes):
@@ -146,7 +153,8 @@ def _binary(picture: Picture, target: Path, theme: str, engine: str, timeout: fl
 
 
 def _warn(problem: str, consequence: str, format: str) -> None:
-    remedy = {"png": f", or run: {install_hint('cli')}", "pdf": f", or run: {install_hint('pdf')}"}.get(format, "")
+    extra = {"png": "cli", "pdf": "pdf", "eps": "pdf"}.get(format)
+    remedy = f", or run: {install_hint(extra)}" if extra else ""
     warnings.warn(
         f"render: {problem}; {consequence}. To mend it, install Graphviz (https://graphviz.org/download), set "
         f"FLOWGRAPH_DOT to its dot program{remedy}",

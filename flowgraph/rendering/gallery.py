@@ -37,9 +37,10 @@ from flowgraph.rendering.svg_text import draw_builtin
 from flowgraph.saving.formats import by_suffix
 from flowgraph.saving.replacing import make_folder, replace_text
 
-_INTRODUCTION = """Each box with the code that builds it, its formula, its derivative and its picture. A function of one
-number, and a loss, is drawn as its curve, blue, and its derivative, orange; every other box as a graph, black arrows
-for fprop, orange ones for the gradients that bprop sends. The value of a box is h."""
+_INTRODUCTION = """For those who look up a box: each with the code that builds it, its formula, its derivative and
+its picture. A function of one number, and a loss, is drawn as its curve, blue, and its derivative,
+orange; every other box as a graph, black arrows for fprop, orange ones for the gradients that bprop sends.
+The value of a box is h."""
 
 _MADE = "Written by `flowgraph gallery docs/gallery.md` from the declarations of the boxes."
 

@@ -21,7 +21,7 @@ View: TypeAlias = Literal["forward", "values", "gradients", "backward", "both"]
 def kinds(graph: Graph) -> dict[Box, str]:
     """The kind of every box of a graph, one of `palette.KINDS`."""
     kind_of: dict[Box, str] = {}
-    targets = _only_constant_children(graph)
+    targets = _targets(graph)
     for box in graph.boxes:
         kind_of[box] = _leaf_kind(box, targets) if not box.children else _kind(graph, box, kind_of)
     for box in graph.boxes:
@@ -70,14 +70,15 @@ def receivers(graph: Graph, wrt: Iterable[Box]) -> set[Box]:
     return graph.passed & leading(graph.boxes, wrt)
 
 
-def _only_constant_children(graph: Graph) -> set[Box]:
-    """The leaves that are read only as constant children: labels, indices, masks."""
-    constant: set[Box] = set()
-    free: set[Box] = set(graph.outputs)
+def _targets(graph: Graph) -> set[Box]:
+    """What losses read as constant children, and no box reads that is differentiated by it or looks something up."""
+    compared: set[Box] = set()
+    others: set[Box] = set(graph.outputs)
     for box in graph.boxes:
+        of_loss = type(box).role == "loss"
         for child, fixed in zip(box.children, box.constant, strict=True):
-            (constant if fixed else free).add(child)
-    return constant - free
+            (compared if fixed and of_loss else others).add(child)
+    return compared - others
 
 
 def _leaf_kind(box: Box, targets: set[Box]) -> str:

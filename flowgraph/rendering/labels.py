@@ -21,6 +21,9 @@ from flowgraph.rendering.statistics import Statistics, size_text, summary
 from flowgraph.rendering.subject import Subject
 from flowgraph.rendering.wording import dtype_text, gradient_name, number_text, shape_text, shortened
 
+NAMED = ("input", "target", "constant", "random", "backward", "regularizer")
+"""Kinds that their tiles name, since no colour tells them from every other one whoever looks at it."""
+
 
 def readable(rows: Iterable[Row], fill: str) -> tuple[Row, ...]:
     """The rows of a tile of this fill, every text in the ink that can be read on what it stands on."""
@@ -54,7 +57,7 @@ def _does(subject: Subject, box: Box) -> str:
 def shape_row(subject: Subject, box: Box) -> Row:
     """Kind of leaf, shape or scalar value, and the dtype where it is not the one of the caption."""
     kind = subject.kind[box]
-    words = [kind] if kind in ("input", "target", "constant", "random", "backward") else []
+    words = [kind] if kind in NAMED else []
     words.append(_shape_or_value(subject, box))
     other = [name for spec in box.outputs if (name := dtype_text(spec.dtype)) != subject.dtype]
     return Row((Span("  ".join([*words, *dict.fromkeys(other)])),))
@@ -77,7 +80,7 @@ def gradient_rows(subject: Subject, box: Box) -> list[Row]:
     statistics = subject.gradient(box) if box in subject.receivers else None
     if statistics is None:
         return []
-    text = Row((Span(f"∂ {summary(statistics)}", "gradient"),))
+    text = Row((Span(f"∇ {summary(statistics)}", "gradient"),))
     return [*_strip("gradient", statistics), text] if box.outputs[0].shape else [text]
 
 
@@ -123,7 +126,7 @@ def heat_of_statistics(statistics: Statistics | None, reference: float | None) -
 def heat_rows(subject: Subject, box: Box) -> list[Row]:
     """The size of the gradient in a number, and how many units are saturated or dead."""
     statistics = subject.gradient(box)
-    rows = [Row((Span(f"∂ {'not computed' if statistics is None else size_text(statistics)}", "ink"),))]
+    rows = [Row((Span(f"∇ {'not computed' if statistics is None else size_text(statistics)}", "ink"),))]
     value, read = (subject.array(node) for node in (box, box.children[0])) if box.saturates else (None, None)
     share = None if value is None or read is None else share_flat(box, value, read)
     if share is not None and round(100 * share):
@@ -143,7 +146,7 @@ def parameter_row(subject: Subject, leaf: Box, local_name: str, badges: list[str
         fill = heat_of(subject, leaf)
     statistics = subject.gradient(leaf)
     if statistics is not None and subject.view != "forward":
-        words.append(f"∂ {size_text(statistics) if subject.view == 'gradients' else summary(statistics)}")
+        words.append(f"∇ {size_text(statistics) if subject.view == 'gradients' else summary(statistics)}")
     items = [Span(shortened(printable(local_name)), "ink", bold=True), Span("  ".join(words), "ink")]
     items += [Span(badge, "line regularizer", size=9) for badge in badges]
     return Row(tuple(items), fill)

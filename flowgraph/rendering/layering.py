@@ -71,6 +71,11 @@ def _equal(sizes: Sequence[float], steps: Sequence[int], period: int) -> list[fl
 _SCREEN = 2600.0
 """Pixels that a screen shows such that 10 px letters can be read; a narrower level is never folded."""
 
+_LARGE_SCREEN = 3900.0
+"""Pixels of a screen of 4K, which a frame fills that is folded: around it nothing can use the room beside its last
+line, and pictures of random graphs whose frames are folded from `_SCREEN` on are larger by a fifth.
+"""
+
 _PAGE = 5.0
 """Width to height beyond which a level that does not fit a screen is folded into a page, as plans and gradients are."""
 
@@ -79,12 +84,14 @@ _LEEWAY = 0.3
 
 
 def lines_of(
-    edges: Sequence[tuple[float, float]], height: float, wrap: int | None, passing: Sequence[int]
+    edges: Sequence[tuple[float, float]], height: float, wrap: int | None, passing: Sequence[int], framed: bool = False
 ) -> tuple[list[float], list[int]]:
     """Where the lines of a level start, and the line of each column; `passing` has the links that pass before each."""
     if wrap:
         return [left for left, _ in edges[::wrap]], [column // wrap for column in range(len(edges))]
     total = edges[-1][1] if edges else 0.0
+    if framed and total < _LARGE_SCREEN:
+        return _break(edges, 1)
     if wrap is None and _too_wide(total, height):
         return _break(edges, max(2, round(math.sqrt(total / (2.5 * (height + 60))))))
     if wrap is None and total > _SCREEN and total > _PAGE * height:
@@ -148,6 +155,9 @@ Source: Gansner et al. 1993, A technique for drawing directed graphs, whose 24 p
 _STILL = 0.5
 """Pixels; when nothing moves further in a pass, no other follows."""
 
+_UNSEEN = 0.05
+"""Pixels; a column whose neighbours moved less is not placed anew, since it would stay where it is."""
+
 _EPSILON = 1e-6
 
 Piece = tuple[Member, Member, float]
@@ -176,15 +186,22 @@ def assign_heights(every: Sequence[Member], pieces: Sequence[Piece]) -> None:
     for member in every:
         columns[member.column].append(member)
     beside = _neighbours(every, pieces)
-    free = [column for column in columns if len(column) > 1 or (column and not column[0].pinned)]
-    neighbours_of = [[beside[id(member)] for member in column] for column in free]
+    free = [place for place, column in enumerate(columns) if len(column) > 1 or (column and not column[0].pinned)]
+    neighbours_of = {place: [beside[id(member)] for member in columns[place]] for place in free}
+    waiting = set(free)
     for sweep in range(SWEEPS):
-        before = [member.y for column in free for member in column]
-        there = 1 - 2 * (sweep % 2)
-        for column, neighbours in zip(free[::there], neighbours_of[::there], strict=True):
-            _place_column(column, neighbours)
-        after = (member.y for column in free for member in column)
-        if all(abs(height - other) < _STILL for height, other in zip(before, after, strict=True)):
+        moved = False
+        for place in free[:: 1 - 2 * (sweep % 2)]:
+            if place in waiting:
+                waiting.discard(place)
+                column = columns[place]
+                before = [member.y for member in column]
+                _place_column(column, neighbours_of[place])
+                far = max(abs(member.y - height) for member, height in zip(column, before, strict=True))
+                moved = moved or far >= _STILL
+                if far >= _UNSEEN:
+                    waiting |= {place - 1, place + 1}
+        if not moved:
             break
     _straighten(columns, pieces)
 
@@ -372,7 +389,7 @@ class Arrangement:
 
 def arrange(
     members: list[Member], ties: Sequence[Tie], wrap: int | None = None, steps: Sequence[int] = (),
-    inset: tuple[float, float] = (0.0, 0.0),
+    inset: tuple[float, float] = (0.0, 0.0), framed: bool = False,
 ) -> Arrangement:  # fmt: skip
     """Positions for members of an acyclic level; `wrap` as in `compose`, `steps` begin groups to be aligned.
 
@@ -387,7 +404,7 @@ def arrange(
     widths, gaps = _column_sizes(arrangement, every, ties)
     arrangement.steps = aligned(widths, gaps, [members[step].column for step in steps], _height(every))
     _assign_widths(arrangement, every, widths, gaps)
-    _fold(arrangement, every, ties, wrap)
+    _fold(arrangement, every, ties, wrap, framed)
     return arrangement
 
 
@@ -423,7 +440,7 @@ def _assign_widths(arrangement: Arrangement, every: list[Member], widths: list[f
         member.x = (sum(arrangement.edges[member.column]) - member.width) / 2
 
 
-def _fold(arrangement: Arrangement, every: list[Member], ties: Sequence[Tie], wrap: int | None) -> None:
+def _fold(arrangement: Arrangement, every: list[Member], ties: Sequence[Tie], wrap: int | None, framed: bool) -> None:
     """Break a level of more columns than `wrap`, or one that is far wider than high, into lines.
 
     Lines that begin with steps are indented by what stands before the first.
@@ -434,7 +451,7 @@ def _fold(arrangement: Arrangement, every: list[Member], ties: Sequence[Tie], wr
         starts = [0.0, *(edges[step][0] - edges[steps[0]][0] for step in steps[1:])]
         arrangement.line_of = [max(0, bisect_right(steps, column) - 1) for column in range(len(edges))]
     else:
-        starts, arrangement.line_of = lines_of(edges, _height(every), wrap, _passing(arrangement))
+        starts, arrangement.line_of = lines_of(edges, _height(every), wrap, _passing(arrangement), framed)
     _centre(every)
     ups, downs = [0.0] * len(starts), [0.0] * len(starts)
     for member in every:

@@ -114,7 +114,7 @@ class Placer:
             below = self._below(tail, source, "out"), self._below(head, source, "in")
             ties.append(Tie(index[tail], index[head], any(link.spine for link in links), *below, source))
         steps = [index[name] for name in self.picture.steps if name in index]
-        arrangement = arrange(list(members.values()), ties, self.picture.wrap, steps, self.inset)
+        arrangement = arrange(list(members.values()), ties, self.picture.wrap, steps, self.inset, bool(level.path))
         return Placed(level, arrangement, members, ties)
 
     def _port(self, path: str, name: str, spine: bool) -> Member:

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from flowgraph.attached import attached_to
+from flowgraph.box import Box
 from flowgraph.graph import Graph
 from flowgraph.graph.graph import Grads, Run
 from flowgraph.markup import folded, inline, text
@@ -37,7 +38,7 @@ class DrawnGraph:
         Parameters
         ----------
         path : str or path
-            The file; its suffix selects the format: .svg, .png, .pdf, .html or .dot.
+            The file; its suffix selects the format: .svg, .png, .pdf, .eps, .html, .tex, .dot or .mmd (Mermaid).
         view : {"forward", "values", "gradients", "backward", "both"}, default "forward"
             The boxes, their values in `run`, the gradients in `grads`, the backward graph, or both graphs.
         run : Run, optional
@@ -70,7 +71,8 @@ class DrawnGraph:
         Parameters
         ----------
         path : str or path
-            A .html with buttons, or a .svg that plays by itself.
+            A .html with buttons, a .svg that plays by itself, a film (.gif, or .mp4 by the program ffmpeg), or a .pdf
+            with a page for each step.
         run : Run
             The forward pass.
         grads : Grads, optional
@@ -133,6 +135,52 @@ class DrawnGraph:
 
         return interactive(self, **settings)
 
+    def plot(self: Any, ax: Any = None, **settings: Any) -> Any:
+        """Draw the graph on axes of matplotlib, whose label is the description of the picture in words.
+
+        Parameters
+        ----------
+        ax : matplotlib.axes.Axes, optional
+            Where to draw; without it, a new figure of pyplot.
+        **settings
+            Those of `render` but `engine`, `timeout` and `inches`.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+            The axes.
+
+        Raises
+        ------
+        RenderError
+            If matplotlib is missing.
+        """
+        from flowgraph.rendering.texts import plot
+
+        return plot(self, ax, **settings)
+
+    def summary(self: Any, depth: int | None = 0) -> Any:
+        """The graph in a table by modules: what each gives, its parameters and its floating-point operations.
+
+        Parameters
+        ----------
+        depth : int or None, default 0
+            How many scopes may stand around one that has one row; None gives each box a row.
+
+        Returns
+        -------
+        Summary
+            A table that `print` and notebooks show; `.rows` are its rows.
+
+        Raises
+        ------
+        UsageError
+            If the depth is no whole number from 0.
+        """
+        from flowgraph.rendering.summary import Summary
+
+        return Summary(self, depth)
+
     def to_svg(self: Any, **settings: Any) -> str:
         """The picture as SVG text.
 
@@ -191,6 +239,16 @@ class DrawnGraph:
         return notebook_svg(self)
 
 
+@attached_to(Box)
+class DrawnBox:
+    """How a box shows itself in a notebook."""
+
+    def _repr_html_(self: Any) -> str:
+        from flowgraph.rendering.texts import box_html
+
+        return box_html(self)
+
+
 @attached_to(Run)
 class DrawnRun:
     """How a run shows itself in a notebook."""
@@ -236,7 +294,7 @@ class DrawnPlan:
         Parameters
         ----------
         path : str or path
-            The file; its suffix selects the format: .svg, .png, .pdf, .html or .dot.
+            The file; its suffix selects the format: .svg, .png, .pdf, .eps, .html, .tex, .dot or .mmd (Mermaid).
         **settings
             Those of `Graph.render`.
 

@@ -181,9 +181,9 @@ def module_tile(subject: Subject, module: Module, id: str, titles: Mapping[str, 
     if subject.stepped:
         rows += [Row((Span("", role),), since=role) for role in ("value", "gradient")]
     elif gradients and subject.view != "forward":
-        rows += gradients.rows("∂ ", rms_text(gradients), "gradient")
+        rows += gradients.rows("∇ ", rms_text(gradients), "gradient")
         if subject.view == "gradients" and gradients.stages and not gradients.every:
-            rows.append(Row((Span("∂ not computed", "ink"),)))
+            rows.append(Row((Span("∇ not computed", "ink"),)))
     rows += _parameters(subject, module)
     return Tile(
         id=id,

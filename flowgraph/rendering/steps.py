@@ -67,23 +67,31 @@ _GRADIENT = re.compile("∇_?([\U000f0000-\U000ffffd])")
 class PlainLines:
     """Lines about the boxes of one graph; inside a line, one placeholder character represents each box."""
 
-    def __init__(self, names: Mapping[Box, str]) -> None:
+    def __init__(self, subject: Subject) -> None:
+        names = subject.names
         self.sign = {box: chr(_FIRST + place % 0xFFFD) for place, box in enumerate(names)}
         self.names = {self.sign[box]: _shown(box, name) for box, name in names.items()}
+        self.gradients = {self.sign[box]: _gradient(subject, box) for box in names}
 
     def value(self, box: Box) -> str:
         """How the value of a box is made, as in "tanh(a1)"; "" where that says too little or too much."""
         return self._plain([forward(box, self.sign)]) if type(box).formula else ""
 
     def sent(self, box: Box, positions: Iterable[int]) -> str:
-        """The gradient that a bprop sends to the child at these positions, as in "xᵀ ∂L/∂a1"."""
+        """The gradient that a bprop sends to the child at these positions, as in "xᵀ ∇a⁽¹⁾"."""
         return self._plain([backward(box, place, self.sign) for place in positions]) if type(box).derivative else ""
 
     def _plain(self, terms: list[str]) -> str:
         text = plain_formula(" + ".join(_BRACED.sub(r"\1", term) for term in terms))
-        text = _GRADIENT.sub(r"∂L/∂\1", re.sub(" +", " ", _ALONE.sub(r"\1\2\3", text)))
+        text = _GRADIENT.sub(lambda match: self.gradients[match[1]], re.sub(" +", " ", _ALONE.sub(r"\1\2\3", text)))
         whole = "".join(self.names.get(character, character) for character in text)
         return printable(whole) if len(whole) <= LONGEST else ""
+
+
+def _gradient(subject: Subject, box: Box) -> str:
+    """The gradient by a box in words; only what its user called a letter with a number has the number above."""
+    name = printable(subject.names[box])
+    return gradient_name(name) if subject.is_named(box) else f"∇{shortened(name)}"
 
 
 def _shown(box: Box, name: str) -> str:
@@ -128,7 +136,7 @@ class _Teller:
         self.subject = subject
         self.graph = subject.graph
         self.owners = owners
-        self.plain = PlainLines(subject.names)
+        self.plain = PlainLines(subject)
         self.derivation = DerivationLines(subject)
         self.values = [subject.array(box) for box in self.graph.boxes]
         wrt = subject.grads.wrt if subject.grads is not None else self.graph.parameters
@@ -193,17 +201,17 @@ class _Teller:
         for slot in positions:
             child = self.graph.boxes[slot]
             size = _size(grads[slot])
-            name = self._name(child)
+            name, grad = self._name(child), _gradient(self.subject, child)
             made = self.plain.sent(box, positions[slot])
             if before[slot] is None:
-                texts.append(f"∂L/∂{name}{made and f' = {made}'} ({size}) to {name}")
+                texts.append(f"{grad}{made and f' = {made}'} ({size}) to {name}")
             else:
-                texts.append(f"{made or 'its part'} to {name}, where it adds up: ∂L/∂{name} is now {size}")
+                texts.append(f"{made or 'its part'} to {name}, where it adds up: {grad} is now {size}")
             sent.append((self.owners[child], self.owners[box]))
             gradients[self.owners[child]] = f"{gradient_name(self._on_tile(child))}  {_summary(grads[slot])}"
         others = (child for child in dict.fromkeys(box.children) if not is_number(child))
         spared = [child for child in others if self.graph.slots[child] not in positions]
-        words = f"gets ∂L/∂{self._name(box)} ({_size(grads[step.slot])}); sends {_listed(texts)}"
+        words = f"gets {_gradient(self.subject, box)} ({_size(grads[step.slot])}); sends {_listed(texts)}"
         if spared:
             verb = "needs" if len(spared) == 1 else "need"
             words += f"; {_listed([self._name(c) for c in spared])} {verb} none"

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from xml.etree import ElementTree
 
 from flowgraph.rendering.paper import POINTS, SMALLEST
+from flowgraph.rendering.placement import Point
 
 _UNIT = POINTS / SMALLEST
 _COMMAND = re.compile(r"([MLCQHVhvq])([-\d. ]*)")
@@ -74,23 +75,30 @@ def _polygon(part: ElementTree.Element) -> str:
 
 
 def _path(part: ElementTree.Element) -> str:
-    """The commands of a path; a parabola is the cubic whose inner points are at two thirds of the way."""
     commands: list[str] = []
-    x = y = 0.0
-    for command, text in _COMMAND.findall(part.attrib["d"]):
-        ends = _ends(command, [float(number) for number in text.split()], x, y)
-        if command in "Qq":
-            (a, b), (c, d) = ends
-            inner = ((x + 2 * a) / 3, (y + 2 * b) / 3), ((c + 2 * a) / 3, (d + 2 * b) / 3)
-            ends = [*inner, (c, d)]
-        *controls, (x, y) = ends
-        end = f"({x:.1f},{y:.1f})"
-        bend = " and ".join(f"({a:.1f},{b:.1f})" for a, b in controls)
-        commands.append(f".. controls {bend} .. {end}" if controls else end if command == "M" else f"-- {end}")
+    for command, points in pieces(part.attrib["d"]):
+        end = f"({points[-1][0]:.1f},{points[-1][1]:.1f})"
+        bend = " and ".join(f"({a:.1f},{b:.1f})" for a, b in points[:-1])
+        commands.append(f".. controls {bend} .. {end}" if bend else end if command == "M" else f"-- {end}")
     return " ".join(commands)
 
 
-def _ends(command: str, numbers: list[float], x: float, y: float) -> list[tuple[float, float]]:
+def pieces(path: str) -> Iterator[tuple[str, list[Point]]]:
+    """The commands of a path of an SVG: M and L with a point, C with the three of a cubic.
+
+    A parabola is the cubic whose inner points are at two thirds of the way.
+    """
+    x = y = 0.0
+    for command, text in _COMMAND.findall(path):
+        ends = _ends(command, [float(number) for number in text.split()], x, y)
+        if command in "Qq":
+            (a, b), (c, d) = ends
+            ends = [((x + 2 * a) / 3, (y + 2 * b) / 3), ((c + 2 * a) / 3, (d + 2 * b) / 3), (c, d)]
+        x, y = ends[-1]
+        yield "C" if len(ends) == 3 else "M" if command == "M" else "L", ends
+
+
+def _ends(command: str, numbers: list[float], x: float, y: float) -> list[Point]:
     """The points of a command, from where the path stands."""
     if command in "Hh":
         return [(numbers[0] + x * (command == "h"), y)]

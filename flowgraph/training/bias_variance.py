@@ -19,6 +19,7 @@ from flowgraph.training.display import (
     MOST_LABELS,
     MOST_POINTS,
     VERMILION,
+    aligned,
     bare,
     cell_html,
     drawn_or_none,
@@ -185,9 +186,7 @@ class BiasVariance:
         for row in self.rows:
             cells = [f"{getattr(row, part):.4g} ± {row.uncertainty[part]:.1g}" for part in PARTS]
             lines.append((str(row.setting), *cells, "* best" if row is self.best else ""))
-        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-        table = ["  ".join(c.rjust(w) for c, w in zip(line, widths, strict=True)).rstrip() for line in lines]
-        return "\n".join([*table, f"{self.training_sets} training sets"])
+        return "\n".join([*aligned(lines, 0), f"{self.training_sets} training sets"])
 
 
 @strict_keywords

@@ -103,6 +103,13 @@ def cell_html(shown: object, svg: str | None, *parts: str, details: tuple[str, s
     return f"<div><p><b>{text(repr(shown).strip('<>'))}</b></p>{picture}{''.join(parts)}{more}</div>"
 
 
+def aligned(lines: Sequence[Sequence[str]], left: int = 1) -> list[str]:
+    """The lines of a table in a terminal, its columns from `left` on at the right."""
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    sides = [str.ljust] * left + [str.rjust] * (len(widths) - left)
+    return ["  ".join(side(c, w) for side, c, w in zip(sides, line, widths, strict=True)).rstrip() for line in lines]
+
+
 def parameters_table(parameters: Sequence[Parameter]) -> str:
     """A row per parameter: its name, shape and range."""
     rows = [[parameter.name or "", type(parameter).__name__, *summary(parameter.value)] for parameter in parameters]

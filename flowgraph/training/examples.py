@@ -236,36 +236,50 @@ class Batch(NamedTuple):
     size: int
 
 
+GATHERED = 1 << 20
+"""Bytes of examples that are gathered at once, an epoch of a small set: one batch of a larger one, which stays in the
+cache of the processor until the step has read it."""
+
+
 class Shuffled:
     """Batches of examples in arrays, each example once per epoch."""
 
     def __init__(self, examples: Fed, batch_size: int | None, seed: int) -> None:
         self.examples = self.first = examples
         size: int | None = read_setting("fit", "batch_size", batch_size)
-        self.size = len(examples) if size is None else min(size, len(examples))
+        self.count = len(examples)
+        self.size = self.count if size is None else min(size, self.count)
         self.seed = seed
+        batch = sum(array[:1].nbytes for array in examples.arrays.values()) * self.size
+        self._together = 1 if examples.mapped else max(1, GATHERED // max(1, batch))
         self.begin(0)
 
     def begin(self, epoch: int, position: int = 0) -> None:
         """Go to the beginning of an epoch, or to the example in it where a training was left."""
         self.steps = -(-position // self.size)
-        self._position = position
-        self._order = epoch_order(len(self.examples), self.size, self.seed, epoch)
+        self._position = self._begin = self._end = position
+        self._gathered: Mapping[Box, Array] = {}
+        self._order = epoch_order(self.count, self.size, self.seed, epoch)
 
     @property
     def more(self) -> bool:
         """Whether there is another batch in this epoch."""
-        return self._position < len(self.examples)
+        return self._position < self.count
 
     def take(self) -> Batch:
         """The next batch."""
-        stop = min(self._position + self.size, len(self.examples))
-        numbers = self._order[self._position : stop]
-        whole = len(numbers) == len(self.examples) and not self.examples.mapped
-        arrays = self.examples.arrays if whole else self.examples.take(numbers)
+        start, stop = self._position, min(self._position + self.size, self.count)
+        if stop - start == self.count and not self.examples.mapped:
+            arrays = self.examples.arrays
+        else:
+            if start >= self._end:
+                self._begin, self._end = start, min(start + self.size * self._together, self.count)
+                self._gathered = self.examples.take(self._order[self._begin : self._end])
+            part = slice(start - self._begin, stop - self._begin)
+            arrays = {box: array[part] for box, array in self._gathered.items()}
         self._position = stop
         self.steps += 1
-        return Batch(arrays, len(numbers))
+        return Batch(arrays, stop - start)
 
 
 class Stream:

@@ -12,7 +12,15 @@ from typing import Any
 from flowgraph.errors import UsageError, install_hint
 from flowgraph.markup import text
 from flowgraph.saving.replacing import replace_table
-from flowgraph.training.display import MEASURES, cell_html, drawn_or_none, history_picture, numbers_table, write_picture
+from flowgraph.training.display import (
+    MEASURES,
+    aligned,
+    cell_html,
+    drawn_or_none,
+    history_picture,
+    numbers_table,
+    write_picture,
+)
 
 FEWEST = 6
 """Epochs from which two windows of three can be compared."""
@@ -533,11 +541,7 @@ class History:
         lines = [[*_cells(epoch, shown), "* best" * (epoch.number == self.best_epoch)] for epoch in self.epochs]
         if len(lines) > 24:
             lines = [*lines[:10], ["..."] + [""] * len(names), *lines[-10:]]
-        widths = [max(map(len, column)) for column in zip([*names, ""], *lines, strict=True)]
-        table = [
-            "  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
-            for line in ([*names, ""], *lines)
-        ]
+        table = aligned([[*names, ""], *lines], 0)
         return "\n".join([*table, self.ended] if self.ended else table)
 
     def _repr_html_(self) -> str:

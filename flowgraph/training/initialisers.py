@@ -183,7 +183,7 @@ def find_initialiser(init: InitialiserName | Initialiser) -> Initialiser:
     """The initialiser of that name, or the function itself."""
     if callable(init):
         return init
-    if init not in _BY_NAME:
+    if not isinstance(init, str) or init not in _BY_NAME:
         raise UsageError(f"init: found {init!r}, needs a function or one of {', '.join(_BY_NAME)}")
     return _BY_NAME[init]
 

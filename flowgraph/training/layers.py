@@ -38,7 +38,9 @@ class Layer:
         """Build boxes in the scope of the layer, after checking the number of axes of the input."""
         who = type(self).__name__
         if not isinstance(x, Box):
-            raise UsageError(f"{who}: found {type(x).__name__}, needs a box, such as fg.Input('x', shape=...)")
+            raise UsageError(
+                f"{who}: found {type(x).__name__}, needs a box, such as fg.Input('x', shape=...) or fg.Constant(x)"
+            )
         if axes is not None and len(x.shape) != axes:
             raise ShapeError(f"{who}: found {x.title} of shape {x.shape}, needs {axes} axes")
         with reopened(self.scope):

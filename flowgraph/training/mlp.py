@@ -9,19 +9,20 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 from numpy.typing import DTypeLike
 
+from flowgraph import rendering
 from flowgraph.box import Box
 from flowgraph.box.copying import Picklable
 from flowgraph.box.leaves import Input, Parameter, Random
-from flowgraph.box.node import current_scope, reopened, scope
+from flowgraph.box.node import reopened, scope
 from flowgraph.box.random_draws import Keep
 from flowgraph.boxes.linear_algebra.products import Affine
 from flowgraph.boxes.neural.activation import elu, gelu, leaky_relu, linear, relu, sigmoid, silu, softplus
 from flowgraph.boxes.neural.softmax import log_softmax, softmax
 from flowgraph.errors import DtypeError, UsageError
 from flowgraph.graph import Graph
-from flowgraph.rendering import notebook_svg
 from flowgraph.training.display import cell_html, parameters_table
 from flowgraph.training.initialisers import Initialiser, InitialiserName, find_initialiser
+from flowgraph.training.layers import Layer
 from flowgraph.training.settings import Rng, is_rate, read_count, read_generator, strict_keywords, strict_settings
 
 
@@ -77,7 +78,7 @@ def dropout(h: Box, rate: float, *, name: str | None = None) -> Any:
 
 
 @strict_settings
-class Linear:
+class Linear(Layer):
     """a = b + h W: an Affine box with its parameters, weights of shape (fan_in, fan_out) and biases of zeros.
 
     Called on a box, it builds the pre-activation; every call shares `W` and `b`.
@@ -115,19 +116,16 @@ class Linear:
         rng: Rng = None,
         dtype: DTypeLike | None = float,
     ) -> None:
+        super().__init__()
         fan_in, fan_out = read_count("Linear", "fan_in", fan_in, low=0), read_count("Linear", "fan_out", fan_out, low=0)
         generator = read_generator("Linear", rng)
         self.W = Parameter(find_initialiser(init)(fan_in, fan_out, rng=generator, dtype=dtype), name="W")
         self.b = Parameter(np.zeros(fan_out, dtype), name="b")
-        self.scope = current_scope()
 
     def __call__(self, h: Box) -> Box:
         """The layer applied: h @ W + b, (N, fan_out) of (N, fan_in)."""
-        with reopened(self.scope):
+        with self._built(h):
             return Affine(h, self.W, self.b, name="a")
-
-    def _repr_html_(self) -> str:
-        return cell_html(self, None, parameters_table([self.W, self.b]))
 
     def __repr__(self) -> str:
         fan_in, fan_out = self.W.shape
@@ -267,7 +265,7 @@ class MLP(Picklable):
 
     def _repr_html_(self) -> str:
         x = Input("x", shape=("N", self.sizes[0]), dtype=self.layers[0].W.dtype)
-        drawn = notebook_svg(Graph(self(x)))
+        drawn = rendering.notebook_svg(Graph(self(x)))
         return cell_html(self, drawn, details=("parameters", parameters_table(self.parameters)))
 
     def __repr__(self) -> str:

@@ -23,6 +23,7 @@ STYLE = """
 body { margin: 0 auto; max-width: 64rem; padding: 2rem 1.25rem 4rem; background: var(--paper); color: var(--ink);
   font: 1rem/1.55 system-ui, sans-serif; overflow-wrap: break-word }
 h1 { font-size: 1.7rem; line-height: 1.25; margin: 0 0 .5rem } h2 { font-size: 1.15rem; margin: 2.5rem 0 .75rem }
+h3 { font-size: 1rem; margin: 1.5rem 0 .5rem }
 p { max-width: 44rem; margin: .5rem 0 } a { color: var(--link) } summary { cursor: pointer }
 .muted { color: var(--muted) } .good, .passed, .complete { color: var(--good) } .bad, .failed { color: var(--bad) }
 .tiles { display: flex; flex-wrap: wrap; gap: .75rem; margin: 1.25rem 0 }

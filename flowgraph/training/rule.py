@@ -177,6 +177,16 @@ def _other_reader(parameter: Parameter, graph: Graph) -> Box | None:
     return None
 
 
+def by_parameter(who: str, grads: Mapping[Parameter, Any]) -> Mapping[Parameter, Any]:
+    """The gradients, which an error asks for by parameter."""
+    if not isinstance(grads, Mapping):
+        raise UsageError(
+            f"{who}: found a {type(grads).__name__} of gradients, needs a dict, "
+            f"dict(zip(parameters, fg.gradient(loss, parameters)))"
+        )
+    return grads
+
+
 Updates = dict[Parameter, Box]
 
 
@@ -275,7 +285,7 @@ class Rule:
         ----------
         grads : mapping of Parameter to Box
             The gradient of each parameter, of its shape.
-        rate : Box, shape ()
+        rate : Box or number, shape ()
             The learning rate.
 
         Returns
@@ -286,10 +296,12 @@ class Rule:
         Raises
         ------
         UsageError
-            If a parameter is complex and the rule squares gradients, or if the rule is lazy and there is no table of
-            which rows are looked up, or one that is read in another way too.
+            If `grads` is no mapping, or a parameter is complex and the rule squares gradients, or if the rule is lazy
+            and there is no table of which rows are looked up, or one that is read in another way too.
         """
         updates: Updates = {}
+        grads = by_parameter(self.name, grads)
+        rate = rate if isinstance(rate, Box) else np.asarray(rate)
         tables = self._looked_up(grads)
         counts: dict[Any, Any] = {}
         for parameter, grad in grads.items():
@@ -440,7 +452,7 @@ class OnWeights(Rule):
         UsageError
             If the rule does not know the weights of the model, or one of `parameters` is not trained.
         """
-        names = ", ".join(parameter.name or parameter.title for parameter in grads)
+        names = ", ".join(parameter.name or parameter.title for parameter in by_parameter(self.name, grads))
         if self.needs_weights:
             raise UsageError(
                 f"{self.name}: found parameters ({names}) of which it does not know the weights; fg.fit reads them off "

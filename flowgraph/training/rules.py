@@ -14,7 +14,7 @@ from flowgraph.box import Value
 from flowgraph.box.leaves import Parameter
 from flowgraph.boxes.neural.loss import L1
 from flowgraph.errors import UsageError
-from flowgraph.training.rule import LazyRule, OnWeights, Rule, Updates
+from flowgraph.training.rule import LazyRule, OnWeights, Rule, Updates, by_parameter
 from flowgraph.training.settings import read_number, read_setting, strict_settings
 
 
@@ -458,7 +458,7 @@ class Clipped(Rule):
 
     def updates(self, grads: Mapping[Parameter, Any], rate: Value) -> Updates:
         """The new values by the inner rule, from clipped gradients."""
-        clipped = dict(grads)
+        clipped = dict(by_parameter(self.name, grads))
         if self.value is not None:
             clipped = {p: _within(self.name, grad, self.value) for p, grad in clipped.items()}
         if self.norm is not None:

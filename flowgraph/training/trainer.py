@@ -150,9 +150,11 @@ def cause_in(arrays: Mapping[Box, Array], step: int) -> str:
 class Step:
     """The plan of a step, all parameters together, and what there is to read of it.
 
+    `places` and `layers` say where the plan returns each measure, and the norm of the gradient of each layer.
     `parameters` are those of the problem by name, `owned` these and those of the rule and the averages. `averages` maps
     each parameter that is trained to the exponential moving average of its values, if the decay `average` is given:
-    E becomes β E + (1 − β) theta with the new theta, from the first values on.
+    E becomes β E + (1 − β) theta with the new theta, from the first values on. The model is used with those `in_use`,
+    averages where there are any.
 
     Source: Polyak and Juditsky 1992, Acceleration of stochastic approximation by averaging; with the exponential mean
     of Kingma and Ba 2015, Adam, section 7.2.
@@ -171,13 +173,13 @@ class Step:
             zip(problem.parameters, gradient(problem.objective, problem.parameters), strict=True)
         )
         norms = _norms(problem, grads)
-        self.layers = tuple(norms)
         if rule.needs_weights:
             rule = rule.of_weights(problem.weights(rule.name))
         self.penalty = rule.penalty
         measures = problem.measures.with_penalty(rule.penalty).by_name()
         watched = Boxes(dict.fromkeys(measures.values()))
         self.places = {name: watched.index(box) for name, box in measures.items()}
+        self.layers = {layer: len(watched) + number for number, layer in enumerate(norms)}
         dtypes = {parameter.dtype for parameter in problem.parameters}
         rate = Input("learning_rate", dtype=dtypes.pop() if len(dtypes) == 1 else float)
         updates = rule.updates(grads, rate)
@@ -191,16 +193,14 @@ class Step:
             mesh=placement,
         )
         self.parameters: dict[str, Parameter] = {problem.names[p]: p for p in (*grads, *problem.updates)}
+        self.in_use = {name: self.averages.get(p, p) for name, p in self.parameters.items()}
         own = [parameter for parameter in updates if parameter not in grads]
         self.owned = {f"parameter/{name}": p for name, p in self.parameters.items()}
         self.owned |= {f"rule/{number}/{p.name}": p for number, p in enumerate(own)}
 
-    def run(self, arrays: Mapping[Box, Array], rate: float, seed: int) -> tuple[dict[str, float], dict[str, float]]:
-        """Change the parameters by a batch; the measures by name, and the norm of the gradient by layer."""
-        values = self.plan(*(arrays[box] for box in self.problem.inputs), rate, seed=seed)
-        norms = values[len(values) - len(self.layers) :]
-        measured = {name: float(values[place]) for name, place in self.places.items()}
-        return measured, {layer: float(norm) for layer, norm in zip(self.layers, norms, strict=True)}
+    def run(self, arrays: Mapping[Box, Array], rate: float, seed: int) -> list[float]:
+        """Change the parameters by a batch; the measures at `places`, and the norms of the gradient at `layers`."""
+        return [*map(float, self.plan(*[arrays[box] for box in self.problem.inputs], rate, seed=seed))]
 
     def evaluator(self) -> Evaluator:
         """What measures the model on validation examples: on the devices of the steps, if these are those of JAX."""
@@ -208,8 +208,8 @@ class Step:
         return Evaluator(self.problem, self.penalty, averages=self.averages, **where)
 
     def values(self) -> dict[str, Array]:
-        """The parameters to use the model with, by name: moving averages if there are any."""
-        return {name: self.averages.get(p, p).value for name, p in self.parameters.items()}
+        """The values of those `in_use`."""
+        return {name: p.value for name, p in self.in_use.items()}
 
 
 def _norms(problem: Problem, grads: Mapping[Parameter, Box]) -> dict[str, Any]:
@@ -386,13 +386,13 @@ class Trainer(Picklable):
         batch = self.batches.take()
         self.updates += 1
         seed = (self.seed << 40) + self.updates
-        measured, norms = self._step.run(batch.arrays, self.schedule(self.updates), seed)
-        for name, value in measured.items():
-            self._sums[name] += value * batch.size
-        if self._cause is None and not math.isfinite(measured["objective"] + sum(norms.values())):
+        values, step = self._step.run(batch.arrays, self.schedule(self.updates), seed), self._step
+        for name, place in step.places.items():
+            self._sums[name] += values[place] * batch.size
+        for layer, place in step.layers.items():
+            self._norms[layer] += values[place]
+        if self._cause is None and not math.isfinite(sum(values)):
             self._cause = cause_in(batch.arrays, self.batches.steps)
-        for layer, norm in norms.items():
-            self._norms[layer] += norm
         self.position += batch.size
         self._seconds += time.perf_counter() - start
 
@@ -439,10 +439,10 @@ class Trainer(Picklable):
 
     def _keep_finite(self) -> bool:
         """Whether all parameters are finite; a copy of them is kept then, which a model gets that diverges later."""
-        values = self.values()
+        values = {name: p.array for name, p in self._step.in_use.items()}
         if not all(np.isfinite(value).all() for value in values.values()):
             return False
-        self._finite = {name: np.array(value) for name, value in values.items()}
+        self._finite = values  # each a copy of its own, which no later step writes to
         return True
 
     def _measured(self) -> dict[str, Any]:

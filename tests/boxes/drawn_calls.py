@@ -70,6 +70,8 @@ def _of_ufunc(function: np.ufunc, r: Draw) -> Call:
     return [a, b] if r.random() < 0.5 or not np.ndim(a) else [b, a], {}
 
 
+SHIFTS = [0, 1, -2, 7, 1.7, -(2**62), (1, 2), [2**62, 2**62], (1.0, -3), np.int8(-3)]
+
 OPTIONS: dict[str, tuple[Any, ...]] = {
     "keepdims": (True, False), "ddof": (0, 1, 2, 3), "correction": (0, 1), "bias": (True, False),
     "rowvar": (True, False), "initial": (0, 2, 1.5), "decimals": (0, 1, -1), "include_initial": (True, False),
@@ -88,7 +90,8 @@ def _of_one_array(function: Any, r: Draw) -> Call:
     if function.__name__.startswith("nan") and a.dtype.kind == "f":
         a = np.where(r.array(a.shape, bool), np.nan, a).astype(a.dtype)
     if "where" in parameters and a.ndim and r.random() < 0.3:
-        given["where"] = r.choice([True, r.array(a.shape, bool).tolist()])
+        mask = r.array(a.shape, bool)
+        given["where"] = r.choice([True, 0, 1.5, mask, mask.tolist(), mask.astype(float), mask.astype(int).tolist()])
     if "axis" in parameters and r.random() < 0.8:
         given["axis"] = r.axis(a.ndim)
     return [a], given
@@ -343,7 +346,7 @@ CALLS: dict[str, Callable[[Draw], Call]] = {
     "rollaxis": _then(lambda r, a: r.one_axis(a.ndim), start=(0, 1, -1, 3)),
     "expand_dims": _then(lambda r, a: r.choice([0, -1, 1, (0, 1), (0, 0), 5, a.ndim])),
     "squeeze": _then(axis=(None, 0, -1, 1, (0, 1), ())), "flip": _then(axis=(None, 0, -1, (0, 1), ())),
-    "roll": _then(lambda r, a: r.choice([0, 1, -2, 7, (1, 2)]), axis=(None, 0, -1, (0, 1))),
+    "roll": _then(lambda r, a: r.choice(SHIFTS), axis=(None, 0, -1, (0, 1))),
     "rot90": _then(k=(0, 1, 2, 3, -1), axes=((0, 1), (1, 0), (0, 0), (-1, -2))),
     "repeat": _then(lambda r, a: r.choice([0, 1, 2, [2], [1, 0, 2]]), axis=(None, 0, -1, 1)),
     "tile": _then(lambda r, a: r.choice([1, 2, 0, (2, 1), (1, 2, 1), ()])),

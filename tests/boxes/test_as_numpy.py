@@ -46,14 +46,15 @@ TOLERANCE = {np.dtype(np.float16): 1e-2, np.dtype(np.float32): 1e-4, np.dtype(np
 # What differs from NumPy, as the documents say:
 DTYPE_BY_VALUE = {"linalg.eig", "linalg.eigvals", "roots"}  # complex always, where NumPy looks whether all are real
 SHAPE_BY_VALUE = {"polymul"}  # NumPy leaves out zeros in front
-ANY_ORDER = {"partition", "argpartition"}  # in full order
+ANY_ORDER = {"partition", "argpartition", "argsort"}  # in full order, and ties in that of the array
 REFUSED = {
     "astype": ("needs real numbers",), "insert": ("needs real numbers", "needs (0,) but for axis 0"),
     "asarray": ("run the graph",), "asanyarray": ("run the graph",),
     **dict.fromkeys(("max", "min", "amax", "amin", "nanmax", "nanmin"), ("found where= without initial=",)),
     "polyval": ("needs one",), "linalg.cond": ("Singular matrix",), "linalg.pinv": ("float16",),
-    "full_like": ("does not hold it",), "result_type": ("fixed-type tuple",), "pow": ("negative integer powers",),
-    "roots": ("must not contain infs", "no number before a run"),
+    "full_like": ("does not hold it",), "result_type": ("fixed-type tuple",),
+    **dict.fromkeys(("pow", "power", "operator.pow"), ("negative integer powers",)),
+    "gradient": ("of dtype bool",), "roots": ("must not contain infs", "no number before a run"),
 }  # fmt: skip
 """What boxes say to calls that NumPy answers."""
 

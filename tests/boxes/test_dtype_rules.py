@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import itertools
 import types
+from functools import partial
 
 import numpy as np
 import pytest
 
 import flowgraph as fg
-from flowgraph.box.numpy_dispatch import builder_of
+from flowgraph.box.numpy_dispatch import builder_of, implemented
+from flowgraph.boxes.special.scipy_special import special as scipy_special
 from flowgraph.errors import UsageError
 from tests.boxes import dtype_rules as rules
 from tests.boxes.dtype_rules import DTYPES, FINITE, NUMBERS, NUMPYS, Boxed, attempt
 from tests.commit import share_of_commit
+from tests.values import SPECIAL
 
 LONG = (np.dtype(np.longdouble), np.dtype(np.clongdouble))
 """What no file of safetensors holds."""
@@ -209,3 +212,74 @@ def test_numbers_that_no_file_holds_are_refused_when_it_is_written(dtype, tmp_pa
         fg.save(tmp_path / "graph.safetensors", x * np.ones(2, dtype))
     with pytest.raises(UsageError, match="needs an integer of 64 bits; give a float"):
         fg.save(tmp_path / "graph.safetensors", x**2**63)
+
+
+def _ufunc_of(function):
+    """A ufunc of NumPy, or that of scipy.special of this name."""
+    named = SPECIAL and isinstance(function, str) and function.startswith("scipy.special.")
+    found = getattr(scipy_special(), function.removeprefix("scipy.special."), None) if named else function
+    return found if isinstance(found, np.ufunc) else None
+
+
+OF_TWO = {
+    ufunc.__name__: ufunc
+    for ufunc in map(_ufunc_of, implemented())
+    if ufunc is not None and (ufunc.nin, ufunc.nout, ufunc.signature) == (2, 1, None)
+}
+OF_TWO = {name: ufunc for name, ufunc in OF_TWO.items() if name not in ("expn", "yn")}  # of whole orders
+
+
+@pytest.mark.parametrize("name", sorted(OF_TWO))
+def test_a_gradient_is_as_exact_as_the_result_whatever_the_dtype_of_the_other_operand(name):
+    """No step of a bprop is computed in the dtype of a narrow child, int8 or float16, where the result is float64."""
+    ufunc = OF_TWO[name]
+    rng = np.random.default_rng(0)
+    for narrow, side in itertools.product(("bool", "int8", "uint8", "int16", "float16", "float32"), (0, 1)):
+        operands = [rng.uniform(1.1, 3, 4) for _ in range(2)]
+        operands[side] = (operands[side] if "float" in narrow else np.array([1, 2, 3, 2])).astype(narrow)
+        grads = []
+        for a in (operands, [one.astype(float) for one in operands]):
+            x = fg.Parameter(a[1 - side], name="x")
+            try:
+                h = ufunc(*(x if i != side else fg.Constant(one) for i, one in enumerate(a)))
+                grads += [fg.Graph(fg.sum(h)).fprop().bprop(unused="zeros")[x]] if h.dtype == float else []
+            except fg.FlowgraphError:  # not for operands of these dtypes, or without a gradient
+                pass
+        if len(grads) == 2:
+            np.testing.assert_allclose(*grads, rtol=1e-12, atol=1e-12, err_msg=f"{name} beside {narrow}")
+
+
+def _interpolated(x, xp, fp):
+    return np.interp(x, np.sort(xp), fp)
+
+
+OF_MANY = {
+    "einsum ij,k->k": (partial(np.einsum, "ij,k->k"), ((3, 4), (2,))),
+    "einsum ij,j->": (partial(np.einsum, "ij,j->"), ((3, 4), (4,))),
+    "einsum ij,ik,i->": (partial(np.einsum, "ij,ik,i->"), ((3, 4), (3, 2), (3,))),
+    "matmul": (np.matmul, ((3, 4), (4, 2))), "tensordot": (np.tensordot, ((3, 2, 4), (2, 4, 5))),
+    "inner": (np.inner, ((3, 4), (2, 4))), "outer": (np.outer, ((3,), (4,))), "kron": (np.kron, ((3,), (4,))),
+    "interp": (_interpolated, ((5,), (4,), (4,))), "convolve": (np.convolve, ((5,), (3,))),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("side", [0, 1])
+@pytest.mark.parametrize("name", OF_MANY)
+def test_values_and_gradients_of_products_are_not_of_a_narrow_operand(name, side):
+    """Sums of an int8 operand by itself, which an optimised order of products makes, would wrap around."""
+    function, shapes = OF_MANY[name]
+    rng = np.random.default_rng(0)
+    for narrow in ("bool", "int8", "uint8", "float16", "float32"):
+        operands = [rng.uniform(1, 2, shape) for shape in shapes]
+        operands[side] = (operands[side] * (60 if "int" in narrow else 1)).astype(narrow)
+        found, needed = [], []
+        for results, dtype in ((found, None), (needed, np.float64)):
+            given = [one.astype(dtype or one.dtype) for one in operands]
+            leaves = [fg.Constant(one) if i == side else fg.Parameter(one) for i, one in enumerate(given)]
+            h = function(*leaves)
+            run = fg.Graph(h, fg.sum(h)).fprop()
+            results.append(run[h])
+            grads = run.bprop({h: np.ones(h.shape)}, unused="zeros")
+            results += [grads[leaf] for i, leaf in enumerate(leaves) if i != side]
+        for one, other in zip(found, needed, strict=True):
+            np.testing.assert_allclose(one, other, rtol=1e-12, err_msg=f"{name} of {narrow}")

@@ -270,3 +270,16 @@ def test_output_for_which_no_space_is_left_ends_in_one_line(arguments, here):
         )
     assert done.returncode == ends.FAILED, done.stderr
     assert done.stderr == "Error: the output could not be written: no space is left on its device\n"
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh"])
+def test_the_line_of_the_help_makes_a_shell_complete_commands_and_options(shell, here):
+    """As the page and the help give it; what the shell then asks names what there is."""
+    line = f'eval "$(_FLOWGRAPH_COMPLETE={shell}_source flowgraph)"'
+    assert line.replace("zsh", "bash") in CliRunner().invoke(main, ["--help"]).output
+    source = CliRunner().invoke(main, env={"_FLOWGRAPH_COMPLETE": f"{shell}_source"}, prog_name="flowgraph")
+    assert source.exit_code == 0
+    assert f"{shell}_complete" in source.output
+    for words, needed in (("flowgraph tra", "train"), ("flowgraph train --class", "--class-weight")):
+        asked = {"_FLOWGRAPH_COMPLETE": f"{shell}_complete", "COMP_WORDS": words, "COMP_CWORD": str(words.count(" "))}
+        assert needed in CliRunner().invoke(main, env=asked, prog_name="flowgraph").output

@@ -98,12 +98,12 @@ def test_whole_numbers_are_classes_and_others_are_not(csv_of):
 @pytest.mark.parametrize(
     ("text", "found"),
     [
-        ("a,b,t\n1,2,x\n1,oops,y\n", "line 3, column 'b': found 'oops', needs a finite number; drop the line"),
-        ("a,b,t\n1,,x\n1,2,y\n", "line 2, column 'b': found ''"),
-        ("a,b,t\n1,2,x\n1,nan,y\n", "line 3, column 'b': found 'nan'"),
+        ("a,b,t\n1,2,x\n1,oops,y\n", "line 3, column 'b': found 'oops', needs a finite number"),
+        ("a,b,t\n1,,x\n1,2,y\n", "line 2, column 'b': found no value, needs a finite number; leave the row out"),
+        ("a,b,t\n1,2,x\n1,nan,y\n", "line 3, column 'b': found no value"),
         ("a,b,t\n1,2,x\n-inf,3,y\n", "line 3, column 'a': found '-inf'"),
         ("a,b,t\n1,2,x\n1,2\n", "line 3: found 2 values, but there are 3 columns"),
-        ("a,b,t\n1,2,x\n1,2,\n", "line 3, column 't': found '', needs a target"),
+        ("a,b,t\n1,2,x\n1,2,\n", "line 3, column 't': found no value, needs a target"),
         ("a,b,c\n1,2,x\n", "found no column 't'; its columns are a, b, c"),
         ("a,a,t\n1,2,x\n", "found two columns called 'a'"),
         ("t\nx\ny\n", "found only the target 't'"),

@@ -1,8 +1,9 @@
-"""Tables as people have them: text, dates, gaps, ids, truth values, in CSV and in Parquet alike."""
+"""Tables as people have them: text, dates, gaps, ids, truth values, decimal commas, in CSV and in Parquet alike."""
 
 import datetime
 import re
 import shlex
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -15,7 +16,10 @@ from hypothesis import strategies as st
 from flowgraph.cli import main
 from flowgraph.cli.train import settings_of
 from flowgraph.cli.train import train as command
-from flowgraph.errors import DataError
+from flowgraph.data.files import read_targets
+from flowgraph.data.preparation import Preparation
+from flowgraph.data.tables import table_of
+from flowgraph.errors import DataError, UsageError
 from flowgraph.experiment import Experiment, TrainSettings
 from flowgraph.experiment.experiment import load
 
@@ -23,6 +27,7 @@ polars = pytest.importorskip("polars")
 
 ROWS = 40
 DAY = datetime.date(2024, 1, 1)
+GERMAN = str.maketrans(",.", ".,")
 COLUMNS = {
     "number": lambda rng: [float(value) for value in rng.normal(size=ROWS)],
     "count": lambda rng: [int(value) for value in rng.integers(0, 9, ROWS)],
@@ -33,6 +38,10 @@ COLUMNS = {
     "name": lambda rng: [f"House {row}" for row in rng.permutation(ROWS)],
     "id": lambda rng: [1000 + row for row in range(ROWS)],
     "mixed": lambda rng: [*(str(value) for value in rng.integers(0, 9, ROWS - 3)), "unknown", "3", "unknown"],
+    "commas": lambda rng: [f"{value:.2f}".replace(".", ",") for value in rng.normal(size=ROWS)],
+    "amounts": lambda rng: [f"{value:,.2f}".translate(GERMAN) for value in 1e6 * rng.random(ROWS)],
+    "points and commas": lambda rng: [*["1,5", "2.5"] * (ROWS // 2)],
+    "spelt": lambda rng: [["TRUE", "false", "True"][value] for value in rng.integers(0, 3, ROWS)],
     "constant": lambda rng: ["the same"] * ROWS,
     "empty": lambda rng: [None] * ROWS,
 }
@@ -42,6 +51,8 @@ TARGETS = {
     "ratings": lambda rng: [row % 4 + 1 for row in range(ROWS)],
     "prices": lambda rng: [100_000 + 100 * row for row in range(ROWS)],
     "numbers": COLUMNS["number"],
+    "commas": COLUMNS["commas"],
+    "spelt": COLUMNS["spelt"],
 }
 
 
@@ -59,11 +70,11 @@ def tables(draw):
     return columns
 
 
-def written(columns, folder):
-    """The table as a CSV and as a Parquet file."""
+def written(columns, folder, separator=",", mark=False):
+    """The table as a CSV, perhaps with a byte order mark, and as a Parquet file."""
     frame = polars.DataFrame(columns, strict=False)
     frame.write_parquet(folder / "t.parquet")
-    frame.write_csv(folder / "t.csv")
+    frame.write_csv(folder / "t.csv", separator=separator, include_bom=mark)
     return folder / "t.csv", folder / "t.parquet"
 
 
@@ -78,18 +89,22 @@ def loaded(path, options=""):
         return None, re.sub(r"line (\d+)", lambda found: f"row {int(found[1]) - 2}", text)
 
 
-@given(tables(), st.sampled_from(["", "--one-hot", "--impute mean", "--drop-missing --drop plain"]))
+OPTIONS = ("", "--one-hot", "--impute mean", "--drop-missing --drop plain", "--decimal point", "--decimal comma")
+
+
+@given(tables(), st.sampled_from(OPTIONS), st.sampled_from([",", ";", "\t"]), st.booleans())
 @settings(deadline=None, max_examples=60)
-def test_csv_and_parquet_are_one_table_and_a_refusal_names_the_options_that_read_it(columns, options):
+def test_csv_and_parquet_are_one_table_and_a_refusal_names_the_options_that_read_it(columns, options, separator, mark):
     with TemporaryDirectory() as folder:
-        text, packed = written(columns, Path(folder))
+        text, packed = written(columns, Path(folder), separator, mark)
         for _ in range(2):
             (one, why), (other, same) = loaded(text, options), loaded(packed, options)
             assert why == same
             if one is not None:
                 break
             if "all is read with: " not in why:  # what is left over is nothing, which no option can read
-                assert re.search(r"so that none is left|found only the target|of the training rows", why), why
+                nothing = r"so that none is left|found only the target|of the training rows|class .*--stratify"
+                assert re.search(nothing, why), why
                 return
             options += " " + why.rpartition("all is read with: ")[2]
         assert one is not None, (options, why)
@@ -116,3 +131,58 @@ def test_a_column_that_may_identify_rows_is_said_and_can_be_left_out(tmp_path):
     for wrong, text in (("z", "found no column 'z'"), ("it y", "found the target 'it y' among what is left out")):
         with pytest.raises(DataError, match=text):
             Experiment(settings.with_values({"drop": (wrong,)}))
+
+
+@given(st.lists(st.decimals(-(10**9), 10**9, places=2), min_size=2, max_size=20), st.booleans())
+def test_decimal_commas_are_the_numbers_that_were_written(numbers, grouped):
+    table = table_of(polars.DataFrame({"a": [f"{n:{',' * grouped}.2f}".translate(GERMAN) for n in numbers]}))
+    with pytest.raises(DataError, match=r"--decimal comma reads it as .*\nall is read with: --decimal comma$"):
+        Preparation.fit(table, ["a"], rows=[0])
+    read = Preparation.fit(table, ["a"], rows=[0], decimal="comma")
+    np.testing.assert_array_equal(read.read(table)[:, 0], [float(n) for n in numbers])
+    with pytest.raises(DataError, match=r"found '1\.234', needs a finite number with a decimal comma"):
+        read.read(table_of(polars.DataFrame({"a": ["1.234"]})))
+
+
+@given(st.lists(st.sampled_from(["true", "True", "TRUE", "false", "False", "FALSE"]), min_size=2))
+def test_truth_values_are_two_classes_by_the_names_that_the_table_has(words):
+    lower = {word.lower() for word in words}
+    if len(lower) < 2:
+        return
+    _, classes = read_targets(np.array(words, object), "classes", "y")
+    assert set(classes) == (set(words) if len(set(words)) == 2 else lower)
+    _, booleans = read_targets(np.array([word.lower() == "true" for word in words], object), "auto", "y")
+    assert booleans == ("false", "true")
+
+
+def test_class_weights_are_copies_of_the_examples_or_balance_the_classes():
+    base = TrainSettings("iris", batch_size=None, epochs=4, hidden=(3,), learning_rate=0.1)
+    whole = Experiment(base)
+    train = whole.raw.train
+    rows = [row for row, label in enumerate(train.y) for _ in range([1, 3, 1][label])]
+    copies = [row for row, label in enumerate(whole.raw.valid.y) for _ in range([1, 3, 1][label])]
+    drawn = replace(whole.raw, train=train.take(rows), valid=whole.raw.valid.take(copies))
+    settings = base.with_values({"standardise": False})
+    plain = Experiment(settings, whole.examples, drawn).trainer().run(4)
+    weighted = Experiment(settings.with_values({"class_weight": ("versicolor=3",)}), whole.examples, whole.raw)
+    assert weighted.trainer().run(4)["valid_objective"] == pytest.approx(plain["valid_objective"])
+    balanced = Experiment(settings.with_values({"class_weight": ("balanced",)}), whole.examples, whole.raw)
+    sums = np.bincount(train.y, weights=balanced.class_weights[train.y])
+    assert sums == pytest.approx(np.full(3, len(train) / 3))
+
+
+@pytest.mark.parametrize(
+    ("source", "weights", "message"),
+    [
+        ("iris", ("rose=2",), "found class_weight for 'rose', needs one of the classes setosa, versicolor, virginica"),
+        ("iris", ("setosa",), "found class_weight='setosa', needs balanced, or a class and a number, yes=5"),
+        ("iris", ("setosa=-1",), "found class_weight=-1.0, needs a number above 0"),
+        ("iris", ("setosa=1", "setosa=2"), "needs one weight for a class"),
+        ("line.npz", ("balanced",), "found class_weight for numbers, which have no classes; leave it out"),
+    ],
+)
+def test_a_class_weight_that_cannot_count_is_refused_before_training(source, weights, message, tmp_path):
+    np.savez(tmp_path / "line.npz", x=np.arange(20.0)[:, None], y=np.arange(20) / 7)
+    path = str(tmp_path / source) if "." in source else source
+    with pytest.raises(UsageError, match=message):
+        Experiment(TrainSettings(path, "y", class_weight=weights))

@@ -33,13 +33,15 @@ def test_a_class_that_a_spreadsheet_would_compute_stays_text():
 def test_no_cell_begins_like_a_formula():
     names = [*FORMULAS, *PLAIN]
     output = np.eye(len(names))
-    rows = list(csv.reader(io.StringIO(predictions(output, names), newline="")))
+    rows = list(
+        csv.reader(io.StringIO(predictions(output, names, "=t", probabilities=True, kept={"=k": names}), newline=""))
+    )
     assert not [cell for row in rows for cell in row if cell[:1] in tuple("=@\t\r\n＝＋－＠")]
     signed = [cell for row in rows for cell in row if cell[:1] in ("+", "-")]
     assert all(re.fullmatch(r"[+-][\d.]+(e[+-]\d+)?", cell) for cell in signed)
-    raw = list(csv.reader(io.StringIO(predictions(output, names, raw=True), newline="")))
-    assert [row[0] for row in raw[1:]] == names
-    assert raw[0] == rows[0] == ["class", *(f"p({name})" for name in names)]
+    raw = list(csv.reader(io.StringIO(predictions(output, names, "=t", kept={"=k": names}, raw=True), newline="")))
+    assert raw == [["=k", "=t"], *([name, name] for name in names)]
+    assert rows[0] == ["'=k", "'=t", *(f"p({name})" for name in names)]
 
 
 @pytest.fixture(scope="module")
@@ -60,10 +62,10 @@ def test_formulas_from_the_command_line(run, tmp_path):
     result = invoke("predict", *run, "-o", out)
     assert result.exit_code == 0, result.output
     assert "note: '=1+1' would be a formula of a spreadsheet, and is written with ' in front; --raw" in result.stderr
-    assert [row["class"] for row in csv.DictReader(out.read_text().splitlines())] == ["'=1+1", "b\x1b[2J"]
+    assert [row["kind"] for row in csv.DictReader(out.read_text().splitlines())] == ["'=1+1", "b\x1b[2J"]
     result = invoke("predict", *run, "--raw", "-o", out)
     assert result.stderr == ""
-    assert [row["class"] for row in csv.DictReader(out.read_text().splitlines())] == ["=1+1", "b\x1b[2J"]
+    assert [row["kind"] for row in csv.DictReader(out.read_text().splitlines())] == ["=1+1", "b\x1b[2J"]
     assert "\x1b" in invoke("predict", *run).stdout  # another program gets the names as they are
 
 
@@ -71,7 +73,7 @@ def test_a_terminal_gets_no_commands(run, monkeypatch):
     terminal = io.StringIO()
     terminal.isatty = lambda: True
     monkeypatch.setattr("sys.stdout", terminal)
-    predict.callback(*run, None, False)
+    predict.callback(*run, None, False, (), False)
     assert "\x1b" not in terminal.getvalue()
     assert "b\\x1b[2J" in terminal.getvalue()
 
@@ -119,10 +121,19 @@ def test_a_trained_network_predicts_tables_as_it_was_trained_on(path, tmp_path):
     result = json.loads((run / "result.json").read_text())
     assert result["columns"] == ["size", "color=green", "color=red", "day"]
     assert result["test_error"] == 0
-    new.write_text("day,extra,color,size\n2020-01-05,1,red,\n2020-01-05,1,green,0.5\n")
+    new.write_text("day,extra,color,size\n2020-01-05,007,red,\n2020-01-05,=1,green,0.5\n")
     done = invoke("predict", run, new, "-o", out)
     assert done.exit_code == 0, done.output
-    assert [row["class"] for row in csv.DictReader(out.read_text().splitlines())] == ["yes", "no"]
+    assert out.read_text() == "kind\nyes\nno\n"
+    done = invoke("predict", run, new, "--keep", "extra", "--probabilities", "-o", out)
+    first, second = csv.DictReader(out.read_text().splitlines())
+    assert list(first) == ["extra", "kind", "p(no)", "p(yes)"]
+    assert (first["extra"], first["kind"], second["extra"], second["kind"]) == ("007", "yes", "'=1", "no")
+    assert float(first["p(yes)"]) == pytest.approx(1 - float(first["p(no)"]), abs=1e-5)
+    assert "note: '=1' would be a formula" in done.stderr
+    for wrong, code, text in (("kind", 64, "the predictions have this name"), ("z", 3, "found no column 'z'")):
+        done = invoke("predict", run, new, "--keep", wrong)
+        assert (done.exit_code, text in done.output) == (code, True), done.output
     new.write_text("day,color,size\n2020-01-05,blue,1\n")
     done = invoke("predict", run, new)
     assert done.exit_code == 3
@@ -166,7 +177,7 @@ def test_what_is_left_over_is_refused(options, text, path, tmp_path):
 def test_options_of_tables_are_refused_for_what_is_none(tmp_path):
     done = invoke("train", "iris", "--one-hot", "-o", tmp_path / "run")
     assert done.exit_code == 3
-    assert "found --drop-missing, --impute, --one-hot or --drop for what is no table" in done.output
+    assert "found --one-hot for what is no table" in done.output
 
 
 def test_parquet_in_and_out(path, tmp_path):

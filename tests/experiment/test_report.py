@@ -82,7 +82,7 @@ def test_the_page_answers_and_links_what_is_there(run):
     assert "Did it converge?" in page
     assert "Does it over-fit?" in page
     assert ("true class" in page) == (kind == "classes")
-    assert ("error at most" in page) == (kind == "numbers")
+    assert ("mean absolute error" in page) == (kind == "numbers")
     chosen = page[page.index("<h2>Settings") : page.index("all others")]
     assert "0.001" in chosen
     assert "seed" not in chosen

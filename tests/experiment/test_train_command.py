@@ -75,7 +75,7 @@ def test_the_run_folder(whole, flowers):
     assert result["best_epoch"] == int(np.argmin(objectives)) + 1
     assert all(float(row["valid_loss"]) < float(row["valid_objective"]) for row in history), "there is an L2"
     page = (folder / "report.html").read_text()
-    assert page.count("<svg") == 2
+    assert page.count("<svg") == 3
     assert all(word in page for word in ("virginica", "Learning curve", "flowers.csv"))
     assert "the best by the\nobjective of the validation examples" in page
     assert "best objective: epoch" in page
@@ -274,13 +274,13 @@ def test_new_rows_are_predicted(whole, flowers, tmp_path):
     columns = list(iris().columns)
     rows = [["note", *reversed(columns)], *([f"row {i}", *reversed(list(row))] for i, row in enumerate(x))]
     new.write_text("\n".join(",".join(map(str, row)) for row in rows))
-    result = predicted(folder, new)
+    result = predicted(folder, new, "-p")
     assert result.exit_code == 0, result.output
     lines = list(csv.DictReader(result.output.splitlines()))
     needed = predict(fg.load(folder / "model.safetensors"), x)
     np.testing.assert_allclose([[float(v) for v in list(line.values())[1:]] for line in lines], needed, rtol=1e-5)
-    assert [line["class"] for line in lines] == [iris().classes[i] for i in needed.argmax(axis=1)]
-    written = predicted(folder, new, "-o", tmp_path / "out.csv")
+    assert [line["kind"] for line in lines] == [iris().classes[i] for i in needed.argmax(axis=1)]
+    written = predicted(folder, new, "-p", "-o", tmp_path / "out.csv")
     assert written.exit_code == 0
     assert (tmp_path / "out.csv").read_text() == result.output
 

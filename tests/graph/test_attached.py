@@ -10,7 +10,7 @@ import flowgraph as fg
 from flowgraph.attached import attached_to
 
 HOME = Path(fg.__file__).parent
-OWNERS = {"OnGraph": fg.Graph, "OnRun": fg.Run, "OnGrads": fg.Grads, "OnPlan": fg.Plan}
+OWNERS = {"OnBox": fg.Box, "OnGraph": fg.Graph, "OnRun": fg.Run, "OnGrads": fg.Grads, "OnPlan": fg.Plan}
 HEART = ("shapes", "box", "boxes", "graph", "derivatives")
 
 

@@ -96,6 +96,42 @@ def test_equal_programs_with_other_numbers_share_a_plan_and_its_bits(monkeypatch
     assert shared > asked / 3, "of programs whose settings can be compared, all share"
 
 
+def test_equal_programs_through_numba_share_a_plan_and_its_bits(monkeypatch, interpreted):
+    shared = 0
+    for case, seed in programs(6):
+        known.forget()
+        results(built_of(case, seed), case, backend="numba")
+        other = with_other_numbers(case, np.random.default_rng(seed))
+        before = len(known)
+        found = results(built_of(other, seed), other, backend="numba")
+        shared += 0 < before == len(known)
+        assert found == alone(monkeypatch, results, built_of(other, seed), other, backend="numba"), case.text()
+    assert shared
+
+
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
+@pytest.mark.parametrize("layout", [lambda a: a, lambda a: a.T, lambda a: a[::-1, ::2], lambda a: a[:, ::-1].T])
+def test_equal_plans_read_long_constants_where_they_lie(layout, backend, interpreted):
+    rng = np.random.default_rng(0)
+    for _ in range(2):
+        long = layout(rng.normal(size=(150, 150)))
+        x = fg.Input("x", shape=long.shape)
+        plan = fg.compile([np.tanh(x * fg.Constant(long)) + fg.Constant(long)], backend=backend)
+        given = rng.normal(size=long.shape)
+        np.testing.assert_allclose(plan(x=given)[0], np.tanh(given * long) + long, rtol=1e-12)
+    assert len(known) == 1
+
+
+def test_a_plan_that_is_shared_says_why_numba_computes_parts_of_it(interpreted):
+    notes = []
+    for _ in range(2):
+        x = fg.Input("x", shape=(40,))
+        plan = fg.compile([np.exp(-x) * x, np.sort(x)], backend="numba").prepare(x=np.zeros(40))
+        notes.append(plan.last.note)
+    assert notes[0] == notes[1]
+    assert "has no rule" in notes[0]
+
+
 # Programs that differ a little. Whatever differs, the plan has to be that of the program itself.
 
 

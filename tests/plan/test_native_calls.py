@@ -1,9 +1,7 @@
 """Native plans as their users meet them: calls, updates, what falls back to NumPy, what is kept on disk."""
 
 import importlib.util
-import os
 import re
-import subprocess
 import sys
 
 import numpy as np
@@ -153,15 +151,6 @@ def test_a_numba_that_does_not_fit_numpy_is_said(monkeypatch):
         match=re.escape(f"cannot be imported (Numba needs NumPy 2.3 or less); {install_hint('native', upgrade=True)}"),
     ):
         fg.compile(x, backend="numba")
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="setitimer is of POSIX")
-def test_interrupts_at_any_instant_leave_all_parameters_or_none_updated():
-    bare = {name: value for name, value in os.environ.items() if not name.startswith("COV")}
-    command = [sys.executable, "-m", "tests.plan.interrupted", "numba"]
-    ran = subprocess.run(command, env=bare, capture_output=True, text=True, timeout=120, check=False)
-    assert ran.returncode == 0, ran.stderr
-    assert ran.stdout.startswith("60 interruptions of numba"), ran.stdout
 
 
 def test_one_plan_from_many_threads_runs_one_call_after_the_other():

@@ -16,8 +16,11 @@ import pytest
 import flowgraph as fg
 from flowgraph.errors import UsageError
 from flowgraph.rendering.animation import page
+from flowgraph.rendering.derivation import derive
 from flowgraph.rendering.notation import mathml
-from flowgraph.rendering.wording import number_text
+from flowgraph.rendering.steps import steps
+from flowgraph.rendering.subject import Subject
+from flowgraph.rendering.wording import gradient_name, number_text
 from tests.browser import answered, in_a_browser, shown
 from tests.rendering.graphs import deep, feeds, lecture, nasty
 from tests.rendering.test_repetition import lstm
@@ -71,7 +74,7 @@ def test_a_tile_is_lit_no_sooner_than_what_it_shows_is_computed(graph: fg.Graph,
 
 def test_words_say_who_needs_none() -> None:
     (first,) = [step for step in told(lecture_page()) if step["phase"] == "bprop" and "y needs none" in step["words"]]
-    assert first["words"].startswith("gets ∂L/∂")
+    assert first["words"].startswith("gets ∇")
 
 
 def test_names_inject_nothing() -> None:
@@ -94,7 +97,7 @@ def test_what_is_missing_is_said(tmp_path: Path) -> None:
     graph = lecture()
     with pytest.raises(UsageError, match="keep='all'"):
         graph.animate(tmp_path / "net.html", graph.fprop(feeds(), keep="outputs"))
-    with pytest.raises(UsageError, match=r"\.html or \.svg"):
+    with pytest.raises(UsageError, match=r"\.html, \.svg, \.gif, \.mp4 or \.pdf"):
         graph.animate(tmp_path / "net.png", graph.fprop(feeds()))
 
 
@@ -198,9 +201,9 @@ def test_without_latex2mathml_steps_have_plain_formulas(monkeypatch: pytest.Monk
 def test_steps_say_what_is_sent_with_the_names_of_the_graph() -> None:
     words = {step["title"]: step["words"] for step in told(lecture_page())}
     made = {step["title"]: step["formula"] for step in told(lecture_page())}
-    assert "sends ∂L/∂a1 = ∂L/∂h1 ⊙ (1 - h1²) (rms 0.0483) to a1." in words["h1.bprop"]
-    assert "∂L/∂h1 = ∂L/∂a2 W2ᵀ (rms" in words["a2.bprop"]
-    assert "h1ᵀ ∂L/∂a2 to W2, where it adds up: ∂L/∂W2 is now rms" in words["a2.bprop"]
+    assert "sends ∇a⁽¹⁾ = ∇h⁽¹⁾ ⊙ (1 - h1²) (rms 0.0483) to a1." in words["h1.bprop"]
+    assert "∇h⁽¹⁾ = ∇a⁽²⁾ W2ᵀ (rms" in words["a2.bprop"]
+    assert "h1ᵀ ∇a⁽²⁾ to W2, where it adds up: ∇W⁽²⁾ is now rms" in words["a2.bprop"]
     assert made["h1.fprop"] == "h1 = tanh(a1)"
     assert made["R.fprop"] == "R = 0.001 L2"
 
@@ -320,3 +323,25 @@ def test_it_plays_in_a_browser(tmp_path: Path) -> None:
     });
     """
     assert answered(playing(tmp_path), script) == [[1, 0.3, 0.3, 1, 0], [1, 1, 0.3, 1, 0], [1, 1, 1, 1, 0]]
+
+
+def test_a_gradient_has_one_notation_in_pictures_steps_and_derivations() -> None:
+    """∇ and what it is by; where letters can be lowered, that stands below, and nowhere else is a ∂."""
+    graph = lecture()
+    run = graph.fprop(feeds())
+    grads = run.bprop(keep="all")
+    subject = Subject(graph, "both", run, grads, stepped=True)
+    steps_told = steps(subject, dict(graph.names))
+    lines = {line.name: line.left for line in derive(graph).gradients}
+    pictures = [graph.to_svg(view=view, run=run, grads=grads) for view in ("values", "gradients", "backward", "both")]
+    drawn = " ".join(re.findall(r"<text[^>]*>([^<]*)", "".join(pictures)))
+    said = " ".join(step.words for step in steps_told)
+    for box in subject.receivers:
+        name = graph.names[box]
+        if subject.is_named(box) and box not in graph.outputs:
+            written = gradient_name(name)
+            assert f"{written} " in drawn
+            assert f"{written} " in said
+            latex = re.sub(r"\^\{\((\d)\)\}", lambda match: "⁽" + "⁰¹²³⁴⁵⁶⁷⁸⁹"[int(match[1])] + "⁾", lines[name])
+            assert re.sub(r"\\text|[{}_]", "", latex).replace(r"\nabla", "∇") == written
+    assert "∂" not in drawn + said

@@ -14,6 +14,8 @@ import pytest
 import flowgraph as fg
 from flowgraph.errors import UsageError
 from flowgraph.rendering.kinds import kinds, receivers, spine
+from tests.cases import cases
+from tests.registry import boxes_with_examples
 from tests.rendering.graphs import deep, feeds, lecture, nasty
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -83,12 +85,12 @@ def test_a_value_that_was_not_computed_is_never_0_and_the_caption_says_it_once()
     graph = lecture()
     text = graph.to_dot(view="values")
     assert text.count("no values: draw with run= and grads=") == 1
-    assert "∂" not in re.sub(r' tooltip="[^"]*"', "", text)
+    assert "∇" not in re.sub(r' tooltip="[^"]*"', "", text)
     run = graph.fprop(feeds())
     text = graph.to_dot(view="values", run=run, grads=run.bprop())
-    assert text.count("∂ of 10 of 13 boxes not kept: bprop(keep='all')".replace("'", "&#x27;")) == 1
+    assert text.count("∇ of 10 of 13 boxes not kept: bprop(keep='all')".replace("'", "&#x27;")) == 1
     assert "not computed" not in text
-    assert text.count(">∂ ") == 1 + len(graph.parameters)
+    assert text.count(">∇ ") == 1 + len(graph.parameters)
     assert " not " not in graph.to_dot(view="values", run=run, grads=run.bprop(keep="all"))
 
 
@@ -106,12 +108,12 @@ def test_gradients_that_vanish_explode_or_are_no_numbers() -> None:
     graph = fg.Graph(fg.sum((x * w).named("p") * 1.0).named("loss"))
     run = graph.fprop(x=[0.0, 0.0, 0.0])
     text = graph.to_dot(view="gradients", run=run, grads=run.bprop(keep="all"))
-    assert "∂ exactly 0" in text
+    assert "∇ exactly 0" in text
     with np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         run = graph.fprop(x=[np.inf, 0.0, 0.0])
         grads = run.bprop(keep="all")
-    assert "∂ Inf" in graph.to_dot(view="gradients", run=run, grads=grads)
+    assert "∇ Inf" in graph.to_dot(view="gradients", run=run, grads=grads)
 
 
 def test_parameters_are_rows_in_a_large_graph() -> None:
@@ -245,6 +247,17 @@ def test_an_input_that_is_also_read_freely_is_no_target() -> None:
     f, y = fg.Input("f", shape=("N", 3)), fg.Input("y", shape=("N",), dtype=int)
     loss = fg.mean(fg.NegativeLogLikelihood(f, y)) + fg.mean(y * 1.0)
     assert by_name(fg.Graph(loss))["y"] == "input"
+
+
+@pytest.mark.parametrize("name", boxes_with_examples())
+def test_what_a_box_reads_as_a_constant_is_a_target_of_losses_alone(name: str) -> None:
+    """Not the words of an embedding, the order of a Bessel function, nor what gives a shape."""
+    cls = fg.registry[name]
+    for case in cases(cls)[:3]:
+        inputs = [fg.Input(f"x{i}", shape=one.shape, dtype=one.dtype) for i, one in enumerate(case.children)]
+        box = cls(*inputs, **case.settings)
+        found = kinds(fg.Graph(box))
+        assert [found[one] == "target" for one in inputs] == [fixed and cls.role == "loss" for fixed in box.constant]
 
 
 def test_outputs_that_are_not_one_scalar_are_outputs() -> None:

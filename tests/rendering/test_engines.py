@@ -121,10 +121,12 @@ def test_pdf_without_an_engine_names_the_remedy(no_engine: None, no_converter: N
     assert (tmp_path / "net.svg").exists()
 
 
-def test_pdf_through_svglib(no_engine: None, tmp_path: Path) -> None:
-    pytest.importorskip("svglib")
-    lecture().render(tmp_path / "net.pdf")
-    assert (tmp_path / "net.pdf").read_bytes().startswith(b"%PDF")
+@pytest.mark.parametrize(("suffix", "begins"), [("pdf", b"%PDF"), ("eps", b"%!PS-Adobe-3.0 EPSF")])
+def test_pdf_and_eps_through_matplotlib(no_engine: None, tmp_path: Path, suffix: str, begins: bytes) -> None:
+    pytest.importorskip("matplotlib")
+    written = lecture().render(tmp_path / f"net.{suffix}").read_bytes()
+    assert written.startswith(begins)
+    assert lecture().render(tmp_path / f"narrow.{suffix}", inches=3.3).read_bytes().startswith(begins)
 
 
 def test_an_engine_asked_for_and_missing_is_said(no_engine: None) -> None:
@@ -190,18 +192,15 @@ def test_a_notebook_cell_shows_the_picture_and_never_raises(monkeypatch: pytest.
     assert lecture()._repr_svg_() is None
 
 
-def test_a_pdf_without_dot_brings_its_font_for_letters_that_readers_lack(
+def test_a_pdf_brings_its_font_and_letters_that_none_has_are_said(
     no_engine: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pytest.importorskip("svglib")
-    pdf = conversion
-    graph = fg.Graph(np.tanh(fg.Input("вес", shape=(3,))))
-    if any((folder / "DejaVuSans.ttf").is_file() for folder in pdf._folders()):
-        graph.render(tmp_path / "net.pdf")
-        assert b"DejaVuSans" in (tmp_path / "net.pdf").read_bytes()
-    monkeypatch.setattr(pdf, "_folders", lambda: [tmp_path])
-    with pytest.warns(RenderWarning, match="DejaVu fonts"):
-        graph.render(tmp_path / "net.pdf")
+    pytest.importorskip("matplotlib")
+    fg.Graph(np.tanh(fg.Input("вес", shape=(3,)))).render(tmp_path / "net.pdf")
+    assert b"DejaVuSans" in (tmp_path / "net.pdf").read_bytes()
+    monkeypatch.setattr("flowgraph.rendering.painted._FONTS", ("DejaVu Sans",))
+    with pytest.warns(RenderWarning, match="'重', '量', which the picture shows as a box; install the Noto fonts"):
+        fg.Graph(np.tanh(fg.Input("重量", shape=(3,)))).render(tmp_path / "net.pdf")
     assert (tmp_path / "net.pdf").read_bytes().startswith(b"%PDF")
 
 

@@ -285,7 +285,7 @@ def test_a_picture_that_fits_no_column_says_so(tmp_path: Path) -> None:
     with pytest.warns(RenderWarning, match=r"at letters of 7 pt the picture is [\d.]+ inches wide, not 1"):
         lecture().render(tmp_path / "net.svg", inches=1)
     for path, inches in (("net.png", 3.3), ("net.svg", 0.0)):
-        with pytest.raises(UsageError, match=r"inches=.* needs a positive width of an \.svg or \.tex"):
+        with pytest.raises(UsageError, match=r"inches=.* needs a positive width of an \.svg, \.pdf, \.eps or \.tex"):
             lecture().render(tmp_path / path, inches=inches)
 
 

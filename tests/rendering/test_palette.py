@@ -10,11 +10,11 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
+import flowgraph as fg
 from flowgraph.rendering.dot_text import dot_text
 from flowgraph.rendering.files import picture_of, svg_of
 from flowgraph.rendering.memory import memory_of
 from flowgraph.rendering.palette import HEAT, KINDS, THEMES, heat_role, ink_on
-from flowgraph.rendering.picture import Tile
 from tests.rendering.graphs import deep, feeds, lecture
 from tests.rendering.test_memory import training_step
 from tests.rendering.test_openable import nested
@@ -28,6 +28,11 @@ DEFICIENCIES = {
     "grey": [[0.2126, 0.7152, 0.0722]] * 3,
 }
 """Of light, not of its code: Machado, Oliveira and Fernandes, 2009, and luminance."""
+
+
+XYZ = np.array([[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.072175], [0.0193339, 0.119192, 0.9503041]])
+WHITE = np.array([0.95047, 1.0, 1.08883])
+"""Of sRGB, and its white: IEC 61966-2-1."""
 
 
 def light(colour: str) -> np.ndarray:
@@ -118,19 +123,45 @@ def test_vanishing_and_exploding_are_told_apart(deficiency: str) -> None:
         assert np.abs(low - high).max() > 0.2
 
 
-def test_a_kind_is_told_by_shape_border_word_or_place_too() -> None:
+def seen(colour: str, deficiency: str) -> np.ndarray:
+    """A colour as somebody sees it, in L*a*b*: there a distance of 2 is just seen, and one of 15 at first sight."""
+    linear = np.clip(np.array(DEFICIENCIES[deficiency]) @ light(colour), 0, 1)
+    parts = XYZ @ linear / WHITE
+    f = np.where(parts > 216 / 24389, np.cbrt(parts), (24389 / 27 * parts + 16) / 116)
+    return np.array([116 * f[1] - 16, 500 * (f[0] - f[1]), 200 * (f[1] - f[2])])
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("deficiency", ["protanopia", "deuteranopia", "tritanopia"])
+def test_two_kinds_differ_in_colour_for_everybody_or_in_another_mark(theme: str, deficiency: str) -> None:
+    """The other marks are what a tile is drawn with: corners, a broad border, the word that it says."""
+    tiles = marked_tiles()
+    colours = THEMES[theme]
+    assert tiles.keys() == set(KINDS)
+    for one, other in itertools.combinations(KINDS, 2):
+        apart = max(
+            float(
+                np.linalg.norm(
+                    seen(colours[f"{part} {one}"], deficiency) - seen(colours[f"{part} {other}"], deficiency)
+                )
+            )
+            for part in ("fill", "line")
+        )
+        assert apart >= 15 or tiles[one].isdisjoint(tiles[other]), (one, other, apart)
+
+
+def marked_tiles() -> dict[str, set[tuple[object, ...]]]:
+    """How tiles of each kind look without colour in pictures in which every kind occurs."""
+    looks: dict[str, set[tuple[object, ...]]] = {}
     graph = lecture()
-    picture = picture_of(graph)
-
-    def look(tile: Tile) -> tuple[object, ...]:
-        first = tile.rows[1].items[0].text.split("  ")[0]  # type: ignore[union-attr]
-        dashed = any(link.dashed and tile.id in (link.tail, link.head) for link in picture.links)
-        said = first if tile.kind in ("input", "target", "constant", "random") else ""
-        return tile.square, tile.width, tile.kind == "regularizer" and dashed, said
-
-    looks = {tile.kind: look(tile) for tile in picture.tiles if tile.kind != "output"}
-    for one, other in itertools.combinations(looks, 2):
-        assert looks[one] != looks[other], (one, other)
+    noise = fg.Random(lambda generator, shape: generator.normal(size=shape), shape=(6,))
+    others = fg.Graph(fg.Input("x", shape=(6,)) * np.ones(6) + noise)
+    (slope,) = fg.gradient(graph["objective"], [graph["W1"]])
+    for drawn in (graph, others, fg.Graph(slope), fg.Graph(graph["f"])):
+        for tile in picture_of(drawn, detail="boxes", stubs=False).tiles:
+            first = tile.rows[1].items[0].text.split("  ")[0]  # type: ignore[union-attr]
+            looks.setdefault(tile.kind, set()).add((tile.square, tile.width >= 3, first if first in KINDS else ""))
+    return looks
 
 
 def test_a_copier_leaves_every_kind_its_own_look() -> None:
@@ -152,5 +183,5 @@ def test_numbers_are_printed_on_every_fill_of_the_gradient_view() -> None:
     picture = picture_of(graph, view="gradients", run=run, grads=grads)
     for tile in picture.tiles:
         if tile.fill.startswith("heat"):
-            assert any("∂" in getattr(item, "text", "") for row in tile.rows for item in row.items)
-    assert "∂" in dot_text(picture)
+            assert any("∇" in getattr(item, "text", "") for row in tile.rows for item in row.items)
+    assert "∇" in dot_text(picture)

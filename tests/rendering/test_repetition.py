@@ -127,7 +127,7 @@ def test_many_equal_layers_are_one_tile_that_shows_the_worst() -> None:
     (tile,) = (tile for tile in picture.tiles if tile.stacked)
     words = " ".join(getattr(item, "text", "") for row in tile.rows for item in row.items)
     assert "×300" in words
-    assert "∂ rms" in words
+    assert "∇ rms" in words
     assert {box.name for step in steps_of(Subject(graph)) for box in step} >= {f"W{k}" for k in range(300)}
     assert len(compose(Subject(graph), collapse=False).tiles) > 600
 
@@ -231,11 +231,11 @@ GRAPH = deep(LAYERS)
 RUN = GRAPH.fprop(x=np.ones((2, 4)))
 GRADS = RUN.bprop(keep="all")
 BAD = {
-    "NaN": (np.nan, "∂ NaN in 1 of 40", "not a number"),
-    "infinite": (np.inf, "∂ Inf in 1 of 40", "not a number"),
-    "zero": (0.0, "∂ exactly 0 in 1 of 40", f"heat {-HEAT}"),
-    "vanishing": (1e-30, "∂ rms 1.0e-30 … 1", f"heat {-HEAT}"),
-    "exploding": (1e30, "∂ rms 1 … 1.0e30", f"heat {HEAT}"),
+    "NaN": (np.nan, "∇ NaN in 1 of 40", "not a number"),
+    "infinite": (np.inf, "∇ Inf in 1 of 40", "not a number"),
+    "zero": (0.0, "∇ exactly 0 in 1 of 40", f"heat {-HEAT}"),
+    "vanishing": (1e-30, "∇ rms 1.0e-30 … 1", f"heat {-HEAT}"),
+    "exploding": (1e30, "∇ rms 1 … 1.0e30", f"heat {HEAT}"),
 }
 
 
@@ -280,7 +280,7 @@ def test_one_bad_value_anywhere_is_said(layer: int, name: str, bad: float) -> No
 
 def test_a_sound_network_says_its_range() -> None:
     tile, said, _ = module_of(compose(subject_of("gradients", "gradient")))
-    assert "∂ rms 1 " in said
+    assert "∇ rms 1 " in said
     assert "in 1 of" not in said
     assert tile.fill == "heat 0"
 
@@ -288,7 +288,7 @@ def test_a_sound_network_says_its_range() -> None:
 def test_a_scope_by_itself_shows_its_boxes_from_first_to_last() -> None:
     picture = compose(subject_of("gradients", "gradient", GRAPH["layer1/h"], 0.0), collapse=["layer1"])
     _, said, (strip,) = module_of(picture)
-    assert "∂ exactly 0 in 1 of 3" in said
+    assert "∇ exactly 0 in 1 of 3" in said
     assert strip.cells == ("heat 0", "heat 0", f"heat {-HEAT}")
     assert "first" in said
     assert "last" in said
@@ -299,8 +299,8 @@ def test_what_was_not_computed_is_never_a_number(view: str) -> None:
     picture = compose(Subject(GRAPH, view, GRAPH.fprop(x=np.ones((2, 4)), keep="outputs")))
     tile, said, strips = module_of(picture)
     assert not strips
-    assert not re.search(r"∂ (rms )?\d|\d … ", said)
-    assert ("∂ not computed" in said) == (view == "gradients")
+    assert not re.search(r"∇ (rms )?\d|\d … ", said)
+    assert ("∇ not computed" in said) == (view == "gradients")
     assert tile.fill == ("not computed" if view == "gradients" else "fill box")
 
 
@@ -315,4 +315,4 @@ def test_vanishing_gradients_of_a_real_network_are_seen_though_the_last_layer_is
     least = min(np.sqrt(np.mean(grads[box] ** 2)) for box in grads if box.scope == "layer1/")
     assert least < 1e-30
     assert tile.fill == f"heat {-HEAT}"
-    assert f"∂ rms {number_text(least)} … " in said
+    assert f"∇ rms {number_text(least)} … " in said

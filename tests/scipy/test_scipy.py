@@ -60,19 +60,22 @@ def test_logsumexp_overflows_nowhere_and_takes_boxes_in_lists_and_factors():
     assert grad(lambda x: special.logsumexp([x, 2 * x]))(500.0) == pytest.approx(2.0)
 
 
-@pytest.mark.parametrize("name", ["softmax", "log_softmax"])
+@pytest.mark.parametrize("name", ["softmax", "log_softmax", "logsumexp"])
 def test_softmax_is_that_of_scipy(name):
-    for axis in (None, 0, 1):
-        box = getattr(special, name)(fg.Input("a", shape=A.shape), axis=axis)
-        wanted = getattr(scipy.special, name)(A, axis=axis)
-        np.testing.assert_allclose(fg.Graph(box).fprop(a=A)[box], wanted, rtol=1e-12)
-        np.testing.assert_array_equal(getattr(special, name)(A, axis=axis), wanted)
+    for a, axes in ((A, (None, 0, 1)), (A[0, 0], (None, 0, -1)), (A[:0], (1,))):
+        for axis in axes:
+            box = getattr(special, name)(fg.Input("a", shape=a.shape), axis=axis)
+            wanted = getattr(scipy.special, name)(a, axis=axis)
+            np.testing.assert_allclose(fg.Graph(box).fprop(a=a)[box], wanted, rtol=1e-12)
+            np.testing.assert_array_equal(getattr(special, name)(a, axis=axis), wanted)
 
 
-def test_functions_of_the_gamma_function():
+def test_functions_that_are_no_ufuncs():
     for ours, theirs in (
         (lambda x: special.polygamma(1, x), lambda x: scipy.special.polygamma(1, x)),
         (lambda x: special.multigammaln(x, 3), lambda x: scipy.special.multigammaln(x, 3)),
+        (lambda x: special.lambertw(x).real, lambda x: scipy.special.lambertw(x).real),
+        (lambda x: special.lambertw(-1 / x, -1).real, lambda x: scipy.special.lambertw(-1 / x, -1).real),
     ):
         assert ours(4.2) == pytest.approx(theirs(4.2))
         step = 1e-5

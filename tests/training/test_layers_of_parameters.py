@@ -225,6 +225,7 @@ def test_convolutional_layers(size, settings):
 
 
 LAYERS = {
+    "Linear": (lambda **s: fg.Linear(D, H, rng=0, **s), (N, D)),
     "BatchNorm": (lambda **s: fg.BatchNorm(D, **s), (N, D)),
     "LayerNorm": (lambda **s: fg.LayerNorm(D, **s), (N, D)),
     "Embedding": (lambda **s: fg.Embedding(9, D, rng=0, **s), (N, T)),
@@ -234,6 +235,13 @@ LAYERS = {
     "MultiHeadAttention": (lambda **s: fg.MultiHeadAttention(D, 2, rng=0, **s), (N, T, D)),
     "ConvLayer": (lambda **s: fg.ConvLayer(D, 3, 2, rng=0, **s), (N, D, 4, 4)),
 }
+
+
+def test_each_layer_of_the_package_is_tried():
+    """A class of the package that is called on a box and keeps parameters, which all have as `parameters`."""
+    classes = {name: one for name in fg.__all__ if isinstance(one := getattr(fg, name), type)}
+    called = {name for name, cls in classes.items() if any("__call__" in vars(base) for base in cls.__mro__)}
+    assert called - {"Graph", "MLP", "Plan"} == LAYERS.keys()
 
 
 @pytest.mark.parametrize("name", LAYERS)

@@ -34,6 +34,19 @@ def run(rule, grads=GRADS, start=START, rate=RATE):
     return theta.value
 
 
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_rate_may_be_all_that_numpy_multiplies_by(rule, dtype):
+    """One update, in the dtype of the parameter, whatever kind of number the rate is."""
+    theta = fg.Parameter(START.astype(dtype), name="theta")
+    found = []
+    for rate in (1, True, 1.0, np.float32(1), np.int8(1), np.array(1.0), fg.Constant(1.0), fg.Constant(np.float32(1))):
+        updates = find_rule(rule).of_weights([theta]).updates({theta: theta * 0.5}, rate)
+        assert updates[theta].dtype == dtype
+        found.append(fg.Graph(updates[theta]).fprop().outputs[0])
+    assert all(np.array_equal(one, found[0]) for one in found)
+
+
 def sgd(theta, grad, memory, t):
     return theta - RATE * grad
 

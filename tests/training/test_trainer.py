@@ -6,10 +6,12 @@ import signal
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import flowgraph as fg
 from flowgraph.errors import FeedError, UsageError
-from flowgraph.training import Problem, State, Trainer
+from flowgraph.training import Problem, State, Trainer, examples
 from flowgraph.training.early_stopping import Lookout, find_stopping
 from flowgraph.training.examples import epoch_order
 from flowgraph.training.history import Epoch
@@ -64,15 +66,30 @@ def test_an_epoch_visits_every_example_once_in_an_order_that_the_seed_fixes():
     assert not np.array_equal(orders[0], orders[3])
 
 
-def test_the_batches_of_an_epoch_hold_every_example_once(monkeypatch):
+@given(
+    count=st.integers(1, 40),
+    size=st.integers(1, 12) | st.none(),
+    epoch=st.integers(0, 3),
+    taken=st.integers(0, 5),
+    at_once=st.integers(0, 600),
+)
+def test_batches_are_the_examples_in_their_order_however_many_are_gathered_at_once(count, size, epoch, taken, at_once):
     _, problem = line()
-    trainer = Trainer(problem, {"x": np.arange(10.0)}, batch_size=4)
-    taken = []
-    take = trainer.train.take
-    monkeypatch.setattr(trainer.train, "take", lambda numbers: taken.append(numbers) or take(numbers))
-    trainer.run(1)
-    assert [len(batch) for batch in taken] == [4, 4, 2]
-    assert sorted(np.concatenate(taken)) == list(range(10))
+    (box,) = problem.inputs
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(examples, "GATHERED", at_once)
+        batches = examples.Shuffled(examples.Fed({box: np.arange(float(count))}), size, 0)
+    size = batches.size
+    start = min(taken * size, count)
+    batches.begin(epoch, start)
+    order = epoch_order(count, size, 0, epoch)
+    for begin in range(start, count, size):
+        assert batches.more
+        batch = batches.take()
+        assert batch.size == len(batch.arrays[box])
+        np.testing.assert_array_equal(batch.arrays[box], order[begin : begin + size])
+    assert not batches.more
+    assert batches.steps == -(-count // size)
 
 
 @pytest.mark.parametrize("batch_size", [1, 4, 10, None])

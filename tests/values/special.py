@@ -82,6 +82,7 @@ VALUES = {
     "Expi": each(mp.ei),
     "Exp1": each(mp.e1),
     "Expn": each(mp.expint),
+    "LambertW": each(mp.lambertw),
     "Spence": each(lambda a: mp.re(mp.polylog(2, 1 - a))),
     "Exprel": each(lambda a, order: mp.quad(lambda t: t**order * mp.exp(a * t), [0, 1])),
     "LogRatio": each(log_ratio),

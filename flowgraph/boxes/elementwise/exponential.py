@@ -245,7 +245,9 @@ class Power(Elementwise):
     ) -> tuple[Value, ...]:
         base = exponent = None
         if needs[0]:
-            base = grad * (b * a ** np.where((a == 0) & (b == 0), 1, b - 1))
+            b = b.astype(h.dtype)
+            near_0 = np.abs(a) < np.finfo(a.dtype).tiny  # where 1 / a may overflow
+            base = grad * (b * a ** np.where(near_0 & (b == 0), 1, b - 1))
         if needs[1]:
             exponent = grad * self._of_exponent(h, a)
         return base, exponent
@@ -253,7 +255,7 @@ class Power(Elementwise):
     def _of_exponent(self, h: Value, a: Value) -> Any:
         if h.dtype.kind == "c":
             return h * np.log(np.where(a == 0, 1, a).astype(h.dtype))
-        return np.where(a < 0, np.nan, h * np.log(np.where(a > 0, a, 1)))
+        return np.where(a < 0, np.nan, h * np.log(np.where(a > 0, a, 1).astype(h.dtype)))
 
 
 class ConstantPower(Elementwise):

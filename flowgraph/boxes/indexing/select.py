@@ -290,6 +290,8 @@ class Interp(Box):
         return np.asarray(np.interp(x, xp, fp))
 
     def bprop(self, grad: Value, h: Value, x: Value, xp: Value, fp: Value) -> tuple[Value, ...]:
+        dtypes = x.dtype, xp.dtype, fp.dtype
+        x, xp, fp = (a.astype(np.float64) for a in (x, xp, fp))  # as np.interp computes
         last = count_like(arange_like(xp, 0)) - 1
         left = np.minimum(np.maximum(np.searchsorted(xp, x, side="right") - 1, 0), last - 1)
         right = left + 1
@@ -298,7 +300,7 @@ class Interp(Box):
         t = np.clip((x - x0) / width, 0, 1)
         slope = np.where((x >= xp[0]) & (x <= xp[-1]), grad * (f1 - f0) / width, 0)
         of_places, of_heights = _shared(-slope, t, xp, left, right), _shared(grad, t, fp, left, right)
-        return slope.astype(x.dtype), of_places.astype(xp.dtype), of_heights.astype(fp.dtype)
+        return tuple(part.astype(dtype) for part, dtype in zip((slope, of_places, of_heights), dtypes, strict=True))
 
     def infer(self, x: Spec, xp: Spec, fp: Spec) -> Spec:
         """One height per x, in double precision."""

@@ -75,8 +75,8 @@ class Einsum(Box):
                     f"np.einsum: found an operand of dtype {bad}, which casting={casting!r} keeps from {dtype}"
                 )
             arrays = [a.astype(dtype) for a in arrays]
-        common = np.result_type(*(a.dtype for a in arrays))  # an optimised order would sum booleans by themselves
-        arrays = [a.astype(common) if a.dtype.kind == "b" else a for a in arrays]
+        common = np.result_type(*(a.dtype for a in arrays))  # an optimised order would sum int8 by itself
+        arrays = [a if a.dtype == common else a.astype(common) for a in arrays]
         return cls(*arrays, subscripts=explicit(subscripts, [a.ndim for a in arrays]), optimize=optimize)
 
     def check_settings(self) -> None:

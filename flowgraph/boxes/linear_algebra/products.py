@@ -15,6 +15,7 @@ from flowgraph.box.numpy_dispatch import implements
 from flowgraph.box.vocabulary import example
 from flowgraph.boxes.elementwise.complex_numbers import conjugate
 from flowgraph.boxes.engine import remedies
+from flowgraph.boxes.indexing.scatter import add_at
 from flowgraph.boxes.numpy_api.array_arguments import as_box
 from flowgraph.errors import ShapeError, UsageError
 from flowgraph.shapes.size import Shape, Size, product
@@ -46,6 +47,11 @@ class MatMul(Box):
         example((4,), (5, 4, 2)),
         example((5, 3, 4), (4,)),
     )
+
+    @classmethod
+    def from_numpy(cls, left: Value, right: Value) -> Any:
+        """np.matmul of boxes; on one side may be a sparse matrix of SciPy, which is constant."""
+        return (_sparse_product if hasattr(type(left), "tocoo") or hasattr(type(right), "tocoo") else cls)(left, right)
 
     def fprop(self, left: Value, right: Value) -> Value:
         return left @ right
@@ -82,6 +88,26 @@ def _gradient_of_right(grad: Value, left: Value, right: Value) -> Any:
     if left.ndim == 1:
         return np.expand_dims(grad, -2) * np.expand_dims(left, -1) if right.ndim > 1 else grad * left
     return left.mT @ grad
+
+
+def _sparse_product(left: Value, right: Value) -> Any:
+    """A product with a sparse matrix of SciPy: each of its numbers times a row, added where it stands."""
+    if hasattr(type(right), "tocoo"):
+        if left.ndim == 1:
+            return _sparse_product(right.T, left)
+        return np.swapaxes(_sparse_product(right.T, np.swapaxes(left, -1, -2)), -1, -2)
+    x, matrix = as_box(right), left.tocoo()
+    rows_first: Any = x if x.ndim < 3 else np.moveaxis(cast(Any, x), -2, 0)
+    if matrix.ndim != 2 or not x.ndim or not same(matrix.shape[1], rows_first.shape[0]):
+        raise x.shape_error(
+            f"found a sparse matrix of shape {matrix.shape} in a product, needs one of as many columns as this has rows"
+        )
+    to, of = (np.asarray(places, np.int64) for places in (matrix.row, matrix.col))
+    weighted = np.expand_dims(matrix.data, tuple(range(1, rows_first.ndim))) * rows_first[of]
+    zeros = np.zeros((matrix.shape[0], *(1 for _ in rows_first.shape[1:])), weighted.dtype)
+    row = rows_first[:1] if matrix.shape[1] else np.sum(rows_first, axis=0, keepdims=True)  # of nothing too
+    total = add_at(zeros * np.zeros_like(row), to, weighted)
+    return total if x.ndim < 3 else np.moveaxis(total, 0, -2)
 
 
 class Affine(Box):
@@ -250,7 +276,7 @@ def dot(a: Value, b: Value) -> Any:
     """np.dot of boxes."""
     if np.ndim(a) == 0 or np.ndim(b) == 0:
         return joined(a) * joined(b)
-    return MatMul(a, b) if np.ndim(b) <= 2 else tensordot(a, b, (-1, -2))
+    return MatMul.from_numpy(a, b) if np.ndim(b) <= 2 else tensordot(a, b, (-1, -2))
 
 
 @implements(np.inner)

@@ -9,7 +9,7 @@ from numpy.lib.array_utils import normalize_axis_tuple
 
 from flowgraph.box import Box, Value
 from flowgraph.box.base import public
-from flowgraph.box.inference import Axes
+from flowgraph.box.inference import Axes, is_of_number
 from flowgraph.box.vocabulary import example
 from flowgraph.shapes.size import Shape, product
 from flowgraph.shapes.spec import Spec
@@ -92,7 +92,7 @@ def softmax(a: Value, axis: Axes | None = -1) -> Any:
     a : box or array_like, shape (..., C)
         Scores, in nats.
     axis : int or tuple of int or None, default -1
-        Axis or axes of the classes; None for all.
+        Axis or axes of the classes; None for all. Of a number 0 and -1 are taken, as in SciPy.
 
     Returns
     -------
@@ -105,7 +105,7 @@ def softmax(a: Value, axis: Axes | None = -1) -> Any:
     >>> fg.softmax([0.0, 1.0]).round(4)
     array([0.2689, 0.7311])
     """
-    return Softmax.apply(a, axis=axis)
+    return Softmax.apply(a, axis=None if is_of_number(np.ndim(a), axis) else axis)
 
 
 @public
@@ -117,7 +117,7 @@ def log_softmax(a: Value, axis: Axes | None = -1) -> Any:
     a : box or array_like, shape (..., C)
         Scores, in nats.
     axis : int or tuple of int or None, default -1
-        Axis or axes of the classes; None for all.
+        Axis or axes of the classes; None for all. Of a number 0 and -1 are taken, as in SciPy.
 
     Returns
     -------
@@ -130,4 +130,4 @@ def log_softmax(a: Value, axis: Axes | None = -1) -> Any:
     >>> fg.log_softmax([0.0, 1.0]).round(4)
     array([-1.3133, -0.3133])
     """
-    return LogSoftmax.apply(a, axis=axis)
+    return LogSoftmax.apply(a, axis=None if is_of_number(np.ndim(a), axis) else axis)

@@ -13,8 +13,7 @@ from flowgraph.box.inference import Axes
 from flowgraph.box.numpy_dispatch import implements
 from flowgraph.box.vocabulary import example
 from flowgraph.boxes.elementwise.exponential import one_at_zero
-from flowgraph.boxes.numpy_api.array_arguments import as_box
-from flowgraph.boxes.reduction.sums import Fold, Reduction, count_where, in_floats, one_of, squares
+from flowgraph.boxes.reduction.sums import Fold, Reduction, count_where, in_floats, mask_of, one_of, squares
 
 _TIED = np.array([[1.0, 3.0, 3.0], [2.0, 2.0, 2.0]])
 
@@ -281,7 +280,7 @@ def may_be_nan(a: Value) -> bool:
 
 def _numbers(a: Box, where: Value) -> Any:
     """A mask of the elements that count: no NaN, and chosen by `where`."""
-    return ~np.isnan(a) if where is None or where is True else ~np.isnan(a) & as_box(where)
+    return ~np.isnan(a) if where is None or where is True else ~np.isnan(a) & mask_of(a, where)
 
 
 def _ratio(total: Value, number: Any) -> Any:

@@ -199,6 +199,7 @@ def _quantile(
         if method != "inverted_cdf":
             raise UsageError(f"np.quantile: found weights with method={method!r}, needs method='inverted_cdf'")
         full, _ = one_axis(as_box(weights_for(weights, a, axis)), axis)
+    if weights is not None and not (ignore_nan and merged.shape[place] == 0):  # of nothing, however weighted, it is NaN
         h = _weighted(merged, joined(parts), full, place, ignore_nan)
     elif isinstance(parts, Box):
         h = _at_box(merged, parts, place, method, ignore_nan)

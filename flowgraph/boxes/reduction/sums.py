@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from flowgraph.box import Box, Value
-from flowgraph.box.base import public
+from flowgraph.box.base import holds_box, public
 from flowgraph.box.inference import Axes, is_of_number, small_shape, try_dtype
 from flowgraph.box.vocabulary import example
 from flowgraph.boxes.elementwise.complex_numbers import conjugate, real_part
@@ -38,13 +38,24 @@ def in_floats(a: Value, dtype: DTypeLike | None, real: bool = False) -> Any:
     return in_dtype(a, dtype)
 
 
+def mask_of(a: Value, where: Value) -> Box:
+    """The mask of a reduction: an array of booleans, or of sequences and numbers whether each is true, as in NumPy."""
+    if not (isinstance(where, np.ndarray | np.generic) or holds_box(where)):
+        where = np.asarray(where, dtype=bool)
+    mask = as_box(where)
+    if mask.dtype != bool:
+        raise DtypeError(f"{a.title}: found where= of dtype {mask.dtype}, needs booleans; compare, such as where != 0")
+    return mask
+
+
 def masked(a: Value, where: Value, neutral: Any) -> Any:
     """The array with the identity of the reduction in place of the elements outside the mask."""
     if where is None or where is True:
         return a
-    kept = np.where(as_box(where), a, neutral)
+    mask = mask_of(a, where)
+    kept = np.where(mask, a, neutral)
     if kept.shape != a.shape:
-        raise a.shape_error(f"found where= of shape {as_box(where).shape}, needs one that broadcasts to the array")
+        raise a.shape_error(f"found where= of shape {mask.shape}, needs one that broadcasts to the array")
     return kept
 
 
@@ -350,7 +361,7 @@ def logsumexp(a: Value, axis: Axes | None = None, keepdims: bool = False) -> Any
     >>> float(fg.logsumexp([1000.0, 1000.0]).round(3))
     1000.693
     """
-    return LogSumExp.apply(a, axis=axis, keepdims=keepdims)
+    return LogSumExp.apply(a, axis=None if is_of_number(np.ndim(a), axis) else axis, keepdims=keepdims)
 
 
 class Var(Reduction):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -110,22 +110,22 @@ class Roll(Box):
     @classmethod
     def from_numpy(cls, a: Value, shift: int | Sequence[Any], axis: Axes | None = None) -> Box:
         """np.roll; several shifts along one axis add up."""
+        shift = tuple(map(int, cast(Sequence[Any], shift))) if np.ndim(shift) else int(cast(int, shift))
         if axis is None:
-            return cls(a, shift=shift if np.ndim(shift) == 0 else np.sum(shift).item())
+            return cls(a, shift=sum(shift) if isinstance(shift, tuple) else shift)
         axes = [i % max(a.ndim, 1) for i in np.ravel(axis).tolist()]
         several = len(set(axes)) < len(axes) or (np.ndim(shift) and np.ndim(shift) != np.ndim(axis))
         if not several or not all(-a.ndim <= i < a.ndim for i in np.ravel(axis).tolist()):
             return cls(a, shift=shift, axis=axis)
         totals = dict.fromkeys(axes, 0)
-        for place, distance in zip(*(pair.tolist() for pair in np.broadcast_arrays(axes, shift)), strict=True):
+        for place, distance in np.broadcast(axes, np.array(shift, object)):
             totals[place] += distance
         return cls(a, shift=tuple(totals.values()), axis=tuple(totals))
 
     def check_settings(self) -> None:
         """Refuse a shift per axis where the axes are others, or the shift is none."""
-        shifts = np.asarray(self.shift)
         axes = np.asarray([] if self.axis is None else self.axis)
-        if shifts.dtype.kind not in "iu" or (shifts.ndim and shifts.size not in (1, axes.size)):
+        if isinstance(self.shift, tuple) and len(self.shift) not in (1, axes.size):
             raise UsageError(f"Roll: found shift = {self.shift!r} and axis = {self.axis!r}, needs an integer per axis")
 
     def fprop(self, a: Value) -> Value:

@@ -78,6 +78,7 @@ class BesselJ(Special):
         return special().jv(v, a)
 
     def bprop(self, grad: Value, h: Value, v: Value, a: Value) -> tuple[Value, ...]:
+        v = _order(v, h)
         return None, grad * (0.5 * (BesselJ.apply(v - 1, a) - BesselJ.apply(v + 1, a)))
 
 
@@ -197,6 +198,7 @@ class BesselI(Special):
         return special().iv(v, a)
 
     def bprop(self, grad: Value, h: Value, v: Value, a: Value) -> tuple[Value, ...]:
+        v = _order(v, h)
         return None, grad * (0.5 * (BesselI.apply(v - 1, a) + BesselI.apply(v + 1, a)))
 
 
@@ -257,8 +259,14 @@ class BesselIe(Special):
         return special().ive(v, a)
 
     def bprop(self, grad: Value, h: Value, v: Value, a: Value) -> tuple[Value, ...]:
+        v = _order(v, h)
         both = BesselIe.apply(v - 1, a) + BesselIe.apply(v + 1, a)
         return None, grad * (0.5 * both - np.sign(a) * h)
+
+
+def _order(v: Value, h: Value) -> Any:
+    """The order in the precision of the result, in which it may be moved by one."""
+    return v.astype(np.finfo(h.dtype).dtype)
 
 
 def _two(a: Value) -> Any:

@@ -35,7 +35,7 @@ class XLogY(Special):
     def bprop(
         self, grad: Value, h: Value, x: Value, y: Value, *, needs: tuple[bool, ...] = (True, True)
     ) -> tuple[Value, ...]:
-        y = np.where((x == 0) & (y == 0), 1, y)
+        y = np.where((x == 0) & (y == 0), 1, y).astype(h.dtype)
         return grad * np.log(y) if needs[0] else None, grad * (x / y) if needs[1] else None
 
 
@@ -59,7 +59,7 @@ class XLog1pY(Special):
     def bprop(
         self, grad: Value, h: Value, x: Value, y: Value, *, needs: tuple[bool, ...] = (True, True)
     ) -> tuple[Value, ...]:
-        y = np.where((x == 0) & (y == -1), 0, y)
+        y = np.where((x == 0) & (y == -1), 0, y).astype(h.dtype)
         return grad * np.log1p(y) if needs[0] else None, grad * (x / (1 + y)) if needs[1] else None
 
 
@@ -110,6 +110,7 @@ class RelEntr(Special):
     def bprop(
         self, grad: Value, h: Value, x: Value, y: Value, *, needs: tuple[bool, ...] = (True, True)
     ) -> tuple[Value, ...]:
+        x, y = x.astype(h.dtype), y.astype(h.dtype)
         ratio = _ratio(x, y)
         return grad * (quiet_log(ratio) + 1) if needs[0] else None, -grad * ratio if needs[1] else None
 
@@ -138,6 +139,7 @@ class KlDiv(Special):
     def bprop(
         self, grad: Value, h: Value, x: Value, y: Value, *, needs: tuple[bool, ...] = (True, True)
     ) -> tuple[Value, ...]:
+        x, y = x.astype(h.dtype), y.astype(h.dtype)
         ratio = _ratio(x, y)
         gap = (x - y) / np.where(y > 0, y, np.nan)
         near = np.abs(gap) < 0.5

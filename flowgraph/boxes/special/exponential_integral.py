@@ -1,4 +1,4 @@
-"""Exponential integrals, the dilogarithm, and the Box-Cox transform with the ratios that its slopes are made of."""
+"""Exponential integrals, the dilogarithm, Lambert's W, the Box-Cox transform with the ratios that its slopes are of."""
 
 from __future__ import annotations
 
@@ -74,6 +74,49 @@ class Expn(Special):
     def bprop(self, grad: Value, h: Value, n: Value, a: Value) -> tuple[Value, ...]:
         below = Expn.apply(np.where(n == 0, 0, n - 1), a)
         return None, -grad * np.where(n == 0, h + h / np.where(n == 0, a, 1), below)
+
+
+class LambertW(Special):
+    """Lambert's W, complex as SciPy's; flowgraph.scipy.special.lambertw(a) builds it.
+
+    h solves h exp(h) = a        dh/da = 1 / (a + exp(h)), infinite at −1/e, where the branches 0 and −1 meet
+
+    Of real numbers branch 0 is real from −1/e on, and branch −1 between −1/e and 0.
+
+    Parameters
+    ----------
+    a : Box, any shape
+        Numbers, real or complex.
+    k : int
+        The branch.
+
+    Examples
+    --------
+    >>> import flowgraph as fg
+    >>> fg.LambertW(fg.Parameter([1.0, 2.0]))
+    <LambertW, k=0: (2,) complex128>
+    """
+
+    symbol = "W"
+    formula = r"W_k(a)"
+    derivative = r"\frac{1}{a + e^h}"
+    domain = {"a": Interval(-1 / math.e, inf, open=True)}
+    of_complex = True
+    examples = (
+        example((3, 4)),
+        example(np.array([0.5 - 2j, 1j, -3 + 0.1j]), k=-1),
+        example(np.array([-0.3, -0.1]), k=-1),
+    )
+
+    k: int = 0
+
+    def fprop(self, a: Value) -> Value:
+        return special().lambertw(a, self.k)
+
+    def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
+        back = grad / (a + np.exp(h))
+        back = back if a.dtype.kind == "c" else np.real(back)
+        return (back.astype(a.dtype) if a.dtype.kind in "fc" else back,)  # h is complex128 of any child
 
 
 class Spence(Special):
@@ -223,6 +266,7 @@ class BoxCox(Special):
     def bprop(
         self, grad: Value, h: Value, x: Value, lmbda: Value, *, needs: tuple[bool, ...] = (True, True)
     ) -> tuple[Value, ...]:
+        x, lmbda = x.astype(h.dtype), lmbda.astype(h.dtype)  # nothing in the narrower dtype of a child
         return grad * x ** (lmbda - 1) if needs[0] else None, _of_power(grad, quiet_log(x), lmbda) if needs[1] else None
 
 
@@ -245,7 +289,7 @@ class BoxCox1p(Special):
     def bprop(
         self, grad: Value, h: Value, x: Value, lmbda: Value, *, needs: tuple[bool, ...] = (True, True)
     ) -> tuple[Value, ...]:
-        log = np.log1p(x)
+        log, lmbda = np.log1p(x.astype(h.dtype)), lmbda.astype(h.dtype)
         return grad * np.exp((lmbda - 1) * log) if needs[0] else None, _of_power(grad, log, lmbda) if needs[1] else None
 
 
@@ -270,6 +314,7 @@ class InverseBoxCox(Special):
     def bprop(
         self, grad: Value, h: Value, y: Value, lmbda: Value, *, needs: tuple[bool, ...] = (True, True)
     ) -> tuple[Value, ...]:
+        y, lmbda = y.astype(h.dtype), lmbda.astype(h.dtype)
         product = lmbda * y
         end = (product == -1) & (lmbda > 0)  # where h is 0, its logarithm −∞, and a power of 0 still has its slopes
         log = y * LogRatio.apply(np.where(end, 0, product))

@@ -169,7 +169,7 @@ class Beta(Special):
     def bprop(
         self, grad: Value, h: Value, a: Value, b: Value, *, needs: tuple[bool, ...] = (True, True)
     ) -> tuple[Value, ...]:
-        return _of_log_beta(grad * h, a, b, needs)
+        return _of_log_beta(grad * h, a.astype(h.dtype), b.astype(h.dtype), needs)
 
 
 class BetaLn(Special):
@@ -190,7 +190,7 @@ class BetaLn(Special):
     def bprop(
         self, grad: Value, h: Value, a: Value, b: Value, *, needs: tuple[bool, ...] = (True, True)
     ) -> tuple[Value, ...]:
-        return _of_log_beta(grad, a, b, needs)
+        return _of_log_beta(grad, a.astype(h.dtype), b.astype(h.dtype), needs)
 
 
 class BetaInc(Special):
@@ -210,6 +210,7 @@ class BetaInc(Special):
         return special().betainc(a, b, x)
 
     def bprop(self, grad: Value, h: Value, a: Value, b: Value, x: Value) -> tuple[Value, ...]:
+        a, b = a.astype(h.dtype), b.astype(h.dtype)  # whose difference from 1 a narrower dtype may not hold
         log = XLogY.apply(a - 1, x) + XLog1pY.apply(b - 1, -x) - BetaLn.apply(a, b)
         return None, None, grad * np.exp(log)
 
@@ -233,6 +234,7 @@ class StudentCdf(Special):
         return special().stdtr(df, a)
 
     def bprop(self, grad: Value, h: Value, df: Value, a: Value) -> tuple[Value, ...]:
+        df = df.astype(h.dtype)
         log = -(df + 1) / 2 * np.log1p(a * a / df) - BetaLn.apply(df / 2, np.ones_like(df) / 2) - np.log(df) / 2
         return None, grad * np.exp(log)
 
@@ -254,7 +256,7 @@ class GammaInc(Special):
         return special().gammainc(a, x)
 
     def bprop(self, grad: Value, h: Value, a: Value, x: Value) -> tuple[Value, ...]:
-        return None, grad * _gamma_density(a, x)
+        return None, grad * _gamma_density(a.astype(h.dtype), x)
 
 
 class GammaIncC(Special):
@@ -274,7 +276,7 @@ class GammaIncC(Special):
         return special().gammaincc(a, x)
 
     def bprop(self, grad: Value, h: Value, a: Value, x: Value) -> tuple[Value, ...]:
-        return None, -grad * _gamma_density(a, x)
+        return None, -grad * _gamma_density(a.astype(h.dtype), x)
 
 
 def _of_log_beta(grad: Value, a: Value, b: Value, needs: tuple[bool, ...]) -> tuple[Any, ...]:

@@ -36,7 +36,7 @@ from flowgraph.boxes.reduction.quantile import Median, Quantile
 from flowgraph.boxes.special.bessel import BesselI, BesselIe, BesselJ, BesselJ0, BesselJ1, BesselY, BesselY0, BesselY1
 from flowgraph.boxes.special.entropy import LogExpit
 from flowgraph.boxes.special.error_function import Erfcinv
-from flowgraph.boxes.special.exponential_integral import Exprel, InverseBoxCox, LogRatio
+from flowgraph.boxes.special.exponential_integral import Exprel, InverseBoxCox, LambertW, LogRatio
 from flowgraph.boxes.special.gamma_function import Digamma, Polygamma, ReciprocalGamma, StudentCdf
 from flowgraph.plan.jax.array import Traced, struct_of, unwrapped
 from flowgraph.plan.jax.twins import rule_for
@@ -59,6 +59,7 @@ from flowgraph.shapes.spec import Spec
     BesselY1,
     Exprel,
     InverseBoxCox,
+    LambertW,
     LogRatio,
     StudentCdf,
 )

@@ -285,8 +285,13 @@ def bind_changer(writer: Writing, box: Box) -> bool:
     rows, *rest = shape_of(parameter)
     text = _ADD.format(name=number_name(box.dtype), rows=rows, width=int(np.prod(rest, dtype=int)))
     kernel = compiling.compiled_kernel(text, ("int64",) * 8)
-    writer.source.bind(f"add_rows_{out}", lambda memory: StampedRows(memory, parameter, memory[out], kernel).add)
+    writer.source.bind(f"add_rows_{out}", stamped_in, parameter, out, kernel)
     return True
+
+
+def stamped_in(memory: Memory, table: Any, name: str, kernel: Callable[..., int]) -> Callable[..., Array]:
+    """What adds rows to a table in a named buffer, by a kernel."""
+    return StampedRows(memory, table, memory[name], kernel).add
 
 
 def is_table(writer: Writing, box: AddAtRows) -> bool:

@@ -10,7 +10,6 @@ import itertools
 import math
 import os
 import shutil
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,6 +18,7 @@ import numpy as np
 
 from flowgraph.plan.blas import PLAIN, ROWS, TRANSPOSED, integer_bits
 from flowgraph.plan.emitter import RefusedError
+from flowgraph.plan.kept import folder, is_own, own_folder
 from flowgraph.plan.numba.machine import ALWAYS, NUMBERS, instructions, type_of
 
 # exp, expm1 and tanh of one number without a branch, so that Numba makes vector instructions of a loop over them.
@@ -239,32 +239,30 @@ _INSTRUCTIONS = ("machine.py", "compiling.py")
 """Files whose functions are compiled into what is kept."""
 
 
-def folder() -> Path:
-    """Where they are: FLOWGRAPH_CACHE, or the user's folder for caches."""
-    given = os.environ.get("FLOWGRAPH_CACHE")
-    if given:
-        return Path(given)
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA") or Path.home()) / "flowgraph"
-    home = Path.home() / ("Library/Caches" if sys.platform == "darwin" else ".cache")
-    return Path(os.environ.get("XDG_CACHE_HOME") or home) / "flowgraph"
-
-
 def file_of(text: str) -> Path | None:
-    """A file that holds the text, beside which Numba keeps what it compiles; None where none can be written."""
+    """A file that holds the text, beside which Numba keeps what it compiles; None where none can be written.
+
+    Numba reads what lies there with pickle, which runs it: so nobody else may be able to write there.
+    """
+    around = folder()
+    if around is None:
+        return None
     versions = [importlib.metadata.version(name) for name in ("numba", "numpy")]
     versions += [str(integer_bits(np.dtype(dtype))) for dtype in (np.float32, np.float64)]
     instructions = b"".join(Path(__file__).with_name(name).read_bytes() for name in _INSTRUCTIONS)
     digest = hashlib.sha256("\n".join([*versions, text]).encode() + instructions).hexdigest()[:32]
-    place = folder() / digest
+    place = around / digest
     path = place / "step.py"
     try:
         if not path.exists():
-            _make_room(place.parent)
-            place.mkdir(parents=True, exist_ok=True)
+            _make_room(around)
+            if not own_folder(place):
+                return None
             part = place / f"step.{os.getpid()}"
             part.write_text(text, encoding="utf-8")
             part.replace(path)
+        if not is_own(place.lstat()):
+            return None
         os.utime(place)
     except OSError:
         return None

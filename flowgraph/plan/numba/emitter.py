@@ -19,12 +19,12 @@ from flowgraph.boxes.reduction.sums import Reduction
 from flowgraph.boxes.shape.joining import Concatenate, SplitLike, Stack
 from flowgraph.boxes.shape.reshaping import Reshape
 from flowgraph.graph import Graph
-from flowgraph.plan.binding import Program, constant
+from flowgraph.plan.binding import Program, given, number_in_array
 from flowgraph.plan.emitter import Emitter, RefusedError, Request
 from flowgraph.plan.numba import compiling
 from flowgraph.plan.numba.blocks import LARGE, write_block
 from flowgraph.plan.numba.compiled_calls import bind_changer, compiled_call
-from flowgraph.plan.numba.kernels import Addressed, Kernel, address_of, addresses, number
+from flowgraph.plan.numba.kernels import Kernel, address_in, addressed_in, addresses, number
 from flowgraph.plan.numba.loops import find_loops, role_of, write_loop
 from flowgraph.plan.numba.machine import number_name, refuse_dtypes, why_missing
 from flowgraph.plan.numba.rules import CHECKS, RULES, checked_child, expression, refuse
@@ -229,15 +229,15 @@ class KernelWriter(Writer):
         key = kernel.text(), tuple(kernel.types)
         if key not in self.kernels:
             function = compiling.compiled_kernel(*key, kernel.ufuncs())
-            self.kernels[key] = self.source.bind_new("kernel", lambda memory: function)
-        table = self.source.bind_new("arrays", functools.partial(addresses, kernel.table))
-        at = self.source.bind_new("at", lambda memory: address_of(memory[table]))
-        self.source.bind("number", constant("number", number).make)
+            self.kernels[key] = self.source.bind_new("kernel", given, function)
+        table = self.source.bind_new("arrays", addresses, kernel.table)
+        at = self.source.bind_new("at", address_in, table)
+        self.source.bind("number", given, number)
         self.compiled += len(kernel.boxes)
         return f"{self.kernels[key]}({', '.join([at, *kernel.given])})"
 
-    def function_of(self, box: Box) -> Callable[..., Any]:
-        """What is called for a box without lines."""
+    def function_of(self, box: Box) -> Callable[..., Any] | None:
+        """What is called for a box without lines; None for its fprop."""
         found = compiled_call(self.plan, box, fills=False)
         self.compiled += found is not None
         return found or super().function_of(box)
@@ -249,7 +249,7 @@ class KernelWriter(Writer):
             super()._fill(box, name, texts)
             return
         self.compiled += 1
-        called = self.source.bind_new(type(box).__name__, lambda memory: filling)
+        called = self.source.bind_new(type(box).__name__, given, filling)
         self.line(box, f"{name} = {called}({', '.join([*texts, self.out(box)])})")
 
     def address(self, box: Box, text: str, layout: Array) -> str:
@@ -258,7 +258,7 @@ class KernelWriter(Writer):
             held = self.source.taken.free(f"{self.source.names[box]}_read")
             self.lines.append((f"    {held} = {text}", ""))
             text = held
-        find = self.source.bind_new("address", lambda memory: Addressed(layout))
+        find = self.source.bind_new("address", addressed_in, layout)
         return f"{find}({text})"
 
 
@@ -296,7 +296,7 @@ class WholeWriter(KernelWriter):
         places = [self._spare(self.new[box], box)] if box in self.new else []
         self.texts[box] = self.kernel.texts[box]
         if box in self.kept:
-            held = self.source.bind_new(f"{self.source.names[box]}_", lambda memory: np.empty((), box.dtype))
+            held = self.source.bind_new(f"{self.source.names[box]}_", number_in_array, box.dtype.str)
             self.texts[box] = f"{held}[()]"
             places.append(held)
         self.kernel.keep(box, places)
@@ -305,13 +305,13 @@ class WholeWriter(KernelWriter):
         """The arrays in rows, the call, and the errors of boxes that refuse some values."""
         in_rows = [name for name, kind in zip(self.kernel.given, self.kernel.types[1:], strict=True) if "[" in kind]
         for name in in_rows:
-            require = self.source.bind("require", lambda memory: np.require)
+            require = self.source.bind("require", given, np.require)
             self.lines.append((f"    if not {name}.flags.carray:", ""))
             self.lines.append((f'        {name} = {require}({name}, requirements="CA")', ""))
         called = self.called(self.kernel)
         self.lines.append((f"    code = {called}" if self.kernel.checks else f"    {called}", ""))
         for code, box in enumerate(self.kernel.checks, 1):
-            name = self.source.bind_new("refuse", constant("", functools.partial(refuse, box)).make)
+            name = self.source.bind_new("refuse", given, functools.partial(refuse, box))
             self.lines.append((f"    if code == {code}:", ""))
             self.lines.append((f"        {name}({self.texts[checked_child(box)]})", ""))
 
@@ -327,6 +327,7 @@ class MixedEmitter(NumPyEmitter):
     """Takes every graph that has lines for a kernel, and refuses the others, which NumPy runs as fast."""
 
     name: ClassVar[str] = "numba"
+    shared: ClassVar[bool] = True
     fused: FindKernels | None = staticmethod(find_kernels)
 
     def why_missing(self) -> Any:
@@ -373,6 +374,7 @@ the time of NumPy's plan, the kernels in 0.80 of it.
 class NumbaEmitter(MixedEmitter):
     """Makes one kernel of a plan; refuses boxes without a rule for Numba, and sizes that depend on values."""
 
+    shared: ClassVar[bool] = True
     instead: ClassVar[Emitter] = MixedEmitter()
 
     def has_rule(self, box: Box) -> bool:

@@ -17,7 +17,7 @@ from flowgraph.plan.numba.machine import literal, number_name
 from flowgraph.plan.numba.rules import RULES
 from flowgraph.plan.numpy.emit import Writing
 from flowgraph.plan.numpy.ufuncs import ufunc_of
-from flowgraph.plan.rebuild import shape_of
+from flowgraph.plan.rebuild import like, shape_of
 from flowgraph.plan.schedule import Schedule
 
 # Indices of elements, and how far apart in memory they are.
@@ -259,21 +259,24 @@ class Addressed:
         as_expected = a.dtype == self.dtype and a.strides == self.strides and a.shape == self.shape
         if as_expected and place % self.dtype.itemsize == 0:
             return place
-        copy = self.held.copy = _like(self.shape, self.dtype, self.strides)
+        copy = self.held.copy = like(self.shape, self.dtype, self.strides)
         np.copyto(copy, a, casting="unsafe")
         return address_of(copy)
 
 
-def _like(shape: tuple[int, ...], dtype: np.dtype[Any], strides: tuple[int, ...]) -> Array:
-    """An array with such strides, in memory of its own; a repeated axis gets its elements once."""
-    low = sum(min(0, step * (size - 1)) for size, step in zip(shape, strides, strict=True))
-    high = sum(max(0, step * (size - 1)) for size, step in zip(shape, strides, strict=True))
-    return np.ndarray(shape, dtype, np.empty(high - low + dtype.itemsize, np.uint8), -low, strides)
-
-
-def addresses(table: Sequence[str | int], memory: Memory) -> Array:
+def addresses(memory: Memory, table: Sequence[str | int]) -> Array:
     """The table of a kernel: where its arrays begin, and what it calls."""
     return np.array([held if isinstance(held, int) else address_of(memory[held]) for held in table], np.int64)
+
+
+def address_in(memory: Memory, name: str) -> int:
+    """The address of a named array."""
+    return address_of(memory[name])
+
+
+def addressed_in(memory: Memory, layout: Array) -> Addressed:
+    """What finds addresses of arrays that lie as this one does."""
+    return Addressed(layout)
 
 
 def number(value: Any) -> Any:

@@ -9,17 +9,29 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.box import Array, Box, Constant, Elementwise
+from flowgraph.box import Box, Constant, Elementwise
 from flowgraph.box.leaves import Parameter
-from flowgraph.graph.passes import as_values, guarded
-from flowgraph.plan.binding import Binding, Memory, Names, constant
-from flowgraph.plan.kinds import Order, in_order
+from flowgraph.plan.binding import (
+    Binding,
+    Names,
+    array_at,
+    constant,
+    fprop_of,
+    given,
+    new_value,
+    number_in_array,
+    old_value,
+    old_values,
+    value_of,
+    view_in,
+)
+from flowgraph.plan.kinds import Order
 from flowgraph.plan.numpy.lines import fill_of, literal_of, number_of
 from flowgraph.plan.numpy.rules import CALLS, FILLS, VIEWS
 from flowgraph.plan.numpy.ufuncs import keep_where, ufunc_of
-from flowgraph.plan.rebuild import elements, shape_of, sizes_known
+from flowgraph.plan.rebuild import is_data, shape_of, sizes_known, without_graph
 from flowgraph.plan.schedule import Buffer, Schedule
-from flowgraph.plan.store import bytes_of, flat_view
+from flowgraph.plan.store import bytes_of
 from flowgraph.printable import printable
 from flowgraph.shapes.spec import shape_text
 
@@ -37,16 +49,16 @@ class Source:
     taken: Names = field(default_factory=lambda: Names(()))
     bound: set[str] = field(default_factory=set)
 
-    def bind(self, name: str, make: Callable[[Memory], Any]) -> str:
-        """Say once what a name stands for."""
+    def bind(self, name: str, make: Callable[..., Any], *data: Any) -> str:
+        """Say once what a name stands for: what `make` makes of the memory and of the data."""
         if name not in self.bound:
             self.bound.add(name)
-            self.bindings.append(Binding(name, make))
+            self.bindings.append(Binding(name, make, data))
         return name
 
-    def bind_new(self, name: str, make: Callable[[Memory], Any]) -> str:
+    def bind_new(self, name: str, make: Callable[..., Any], *data: Any) -> str:
         """Bind a name that is free: this one, or this one with a number."""
-        return self.bind(self.taken.free(name), make)
+        return self.bind(self.taken.free(name), make, *data)
 
 
 class Writing:
@@ -79,7 +91,8 @@ class Writing:
         key = (id(buffer), shape_of(box), box.dtype.str, order)
         if key not in self.outs:
             name = name_of_buffer(self, buffer)
-            self.outs[key] = self.source.bind_new(name, lambda memory: _array(buffer, box, memory, order))
+            place = (buffer.start, shape_of(box), box.dtype.str, order, buffer.whole.spare_of)
+            self.outs[key] = self.source.bind_new(name, array_at, *place)
         return self.outs[key]
 
     def headline(self, box: Box) -> None:
@@ -95,17 +108,6 @@ class Writing:
         known = sizes_known(box)
         shape = " and ".join(shape_text(spec.shape) for spec in box.outputs) if known else "size from values"
         self.lines.append((f"    {text}", shape if comment and shape != "()" else ""))
-
-
-def _array(buffer: Buffer, box: Box, memory: Memory, order: Order | None = None) -> Array:
-    """A buffer as the array that the value of a box is."""
-    whole = buffer.whole
-    if whole.spare_of is None:
-        array = memory.array(buffer.start, box)
-        return array if order is None else in_order(array, shape_of(box), order)
-    new = flat_view([memory.new[parameter] for parameter in whole.spare_of])
-    start = buffer.start // box.dtype.itemsize
-    return new[start : start + elements(box)].reshape(box.shape)
 
 
 def name_of_run(source: Source, run: Sequence[Parameter]) -> str:
@@ -187,12 +189,11 @@ def _bind_leaf(plan: Schedule, source: Source, box: Box) -> None:
     """Constants, and parameters that the plan updates, have names of their own."""
     name = source.names[box]
     if isinstance(box, Constant):
-        source.bind(name, lambda memory: memory.own(box).value)
+        source.bind(name, *((value_of, box) if is_data(box) else (given, box.value)))
     elif box in plan.updated:
-        source.bind(name, lambda memory: memory.old[box])  # type: ignore[index]
+        source.bind(name, old_value, box)
     elif box in plan.flat.joined:
-        run = plan.flat.joined[box]
-        source.bind(name, lambda memory: flat_view([memory.old[parameter] for parameter in run]))
+        source.bind(name, old_values, plan.flat.joined[box])
 
 
 class Writer(Writing):
@@ -225,9 +226,9 @@ class Writer(Writing):
         """Write the line that computes several boxes; a schedule of NumPy alone has none."""
         raise NotImplementedError
 
-    def function_of(self, box: Box) -> Callable[..., Any]:
-        """What is called for a box without lines."""
-        return guarded(box, box.fprop)
+    def function_of(self, box: Box) -> Callable[..., Any] | None:
+        """What is called for a box without lines; None for its fprop."""
+        return None
 
     def _write(self, box: Box) -> None:
         text = self._value(box)
@@ -289,14 +290,15 @@ class Writer(Writing):
 
     def _held(self, box: Box, name: str) -> str:
         """A number that arrays are computed with is put into an array without axes, which NumPy takes in faster."""
-        held = self.source.bind_new(f"{name}_", lambda memory: np.empty((), box.dtype))
+        held = self.source.bind_new(f"{name}_", number_in_array, box.dtype.str)
         self.numbers[box] = name
         self.line(box, f"{held}[()] = {name}", comment=False)
         return held
 
     def _call(self, box: Box, texts: list[str]) -> str:
-        fprop = self.function_of(box)
-        called = self.source.bind_new(type(box).__name__, lambda memory: lambda *values: as_values(fprop(*values)))
+        function = self.function_of(box)
+        made = (fprop_of, without_graph(box)) if function is None else (given, function)
+        called = self.source.bind_new(type(box).__name__, *made)
         return f"{called}({', '.join(texts)})"
 
     def _view(self, box: Box) -> str:
@@ -308,7 +310,7 @@ class Writer(Writing):
         if self.plan.is_fixed(box):
             child = box.children[0]
             of = self.out(child) if child in self.plan.buffers else base
-            return self.source.bind_new(f"{base}_{view.suffix(box)}", lambda memory: box.fprop(memory[of]))
+            return self.source.bind_new(f"{base}_{view.suffix(box)}", view_in, of, without_graph(box))
         return text
 
     def _fill(self, box: Box, name: str, texts: list[str]) -> None:
@@ -328,7 +330,7 @@ class Writer(Writing):
 
     def _spare(self, parameter: Parameter, box: Box) -> str:
         """The name of the spare buffer of a parameter without axes."""
-        return self.source.bind_new(f"spare_{self.source.names[parameter]}", lambda memory: memory.new[parameter])
+        return self.source.bind_new(f"spare_{self.source.names[parameter]}", new_value, parameter)
 
 
 def _takes_numbers(box: Box) -> bool:

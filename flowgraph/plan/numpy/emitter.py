@@ -41,7 +41,7 @@ class NumPyEmitter:
 
     name: ClassVar[str] = "numpy"
     standalone: ClassVar[bool] = False
-    shared: ClassVar[bool] = True  # of lines of NumPy: loops over memory know the strides of constants
+    shared: ClassVar[bool] = True
     fused: FindKernels | None = None
 
     def why_missing(self) -> None:
@@ -98,9 +98,10 @@ class NumPyEmitter:
     ) -> Program:
         """The lines of a plan, or of a piece of the batch in it, by the writer that is made for a schedule."""
         kept = schedule.graph.outputs[: request.returned]
-        source = emit(schedule, [*request.leaves, *request.reads], kept, writer)
         buffers = {id(buffer): buffer for buffer in schedule.buffers.values() if buffer.is_own}
         buffers.update({id(buffer): buffer for buffer in schedule.scratch.values()})
+        size = lay_out(buffers.values())
+        source = emit(schedule, [*request.leaves, *request.reads], kept, writer)
         copied = tuple([schedule.kinds[box] != "number" for box in kept])
         inside = "".join(text_of_pieces(box) for box in schedule.graph.boxes if isinstance(box, InPieces))
-        return Program(source.text + inside, source.text, source.bindings, lay_out(buffers.values()), copied)
+        return Program(source.text + inside, source.text, source.bindings, size, copied)

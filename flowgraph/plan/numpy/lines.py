@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from flowgraph.box import Box, Constant
+from flowgraph.box import Array, Box, Constant
 from flowgraph.box.inference import axes_of
 from flowgraph.boxes.elementwise.complex_numbers import Cast
 from flowgraph.boxes.elementwise.selection import Maximum, Minimum, Where
@@ -37,7 +37,7 @@ from flowgraph.plan.numpy.rules import (
     view_for,
 )
 from flowgraph.plan.numpy.ufuncs import keeps_or_zero, ufunc_of
-from flowgraph.plan.rebuild import elements, owner_of, shape_of, sizes_known
+from flowgraph.plan.rebuild import elements, owner_of, shape_of, sizes_known, without_graph
 from flowgraph.plan.rebuild import number_of as constant_number
 from flowgraph.shapes.indexing import ARRAY
 
@@ -85,14 +85,34 @@ def texts_of_minus(writer: Writes, box: MinusAt, texts: Sequence[str], out: str)
         places = writer.source.names[box.children[1].children[0]]
         amount = literal_of(number) or writer.numbers.get(number, amount)
     writer.source.taken.used.add(flat_name(out))
-    writer.source.bind(flat_name(out), lambda memory: memory[out].reshape(-1))
+    writer.source.bind(flat_name(out), flat_in, out)
     return [a, places, amount]
 
 
 def bind_accumulator(writer: Writes, box: AddMatMul, texts: Sequence[str], out: str) -> list[str]:
     """What adds a product to the buffer."""
-    writer.source.bind(f"add_product_{out}", lambda memory: accumulator(memory[out]))
+    writer.source.bind(f"add_product_{out}", accumulator_in, out)
     return list(texts)
+
+
+def flat_in(memory: Any, name: str) -> Array:
+    """A named buffer without axes but one."""
+    return memory[name].reshape(-1)  # type: ignore[no-any-return]
+
+
+def accumulator_in(memory: Any, name: str) -> Callable[[Array, Array], None]:
+    """What adds products to a named buffer."""
+    return accumulator(memory[name])
+
+
+def multiples(memory: Any, count: int, step: int) -> Array:
+    """0, step, 2 step ..., so many."""
+    return np.arange(count) * step
+
+
+def label_check(memory: Any, box: Box, classes: int) -> Callable[[Array], None]:
+    """What refuses labels in the name of a box."""
+    return lambda labels: check_labels(box, labels, classes)
 
 
 def literal_of(box: Box) -> str | None:
@@ -111,15 +131,15 @@ def texts_of_places(writer: Writes, box: PlacesOf, labels: str) -> list[str]:
     """The labels, and the names of the places where the rows begin, of what a class adds, of what refuses a label."""
     classes, count = shape_of(box.children[1])[-1], shape_of(box)[0]
     row, column = (1, count) if box.columns else (classes, 1)
-    rows = writer.source.bind_new("rows", lambda memory: np.arange(count) * row)
-    of_class = writer.source.bind_new("of_class", lambda memory: np.arange(classes) * column)
+    rows = writer.source.bind_new("rows", multiples, count, row)
+    of_class = writer.source.bind_new("of_class", multiples, classes, column)
     return [labels, rows, of_class, _check(writer, box)]
 
 
 def _check(writer: Writes, box: PlaceOf | PlacesOf) -> str:
     """The name of what refuses a label outside the classes, in the name of the user's box."""
     classes, owner = shape_of(box.children[1])[-1], owner_of(box)
-    name: str = writer.source.bind_new("check_labels", lambda _: lambda labels: check_labels(owner, labels, classes))
+    name: str = writer.source.bind_new("check_labels", label_check, without_graph(owner), classes)
     return name
 
 

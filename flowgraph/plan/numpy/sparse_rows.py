@@ -158,29 +158,46 @@ def summer(out: Array) -> Callable[[Array, Array], Array]:
 
 def _bind_adder(writer: Writes, box: AddAtRows, texts: Sequence[str], out: str) -> list[str]:
     """What adds rows to the table in the buffer of its new value."""
-    parameter = box.children[0]
-    writer.source.bind(f"add_rows_{out}", lambda memory: NewRows(memory, parameter, memory[out]).add)
+    writer.source.bind(f"add_rows_{out}", adder_in, box.children[0], out)
     return list(texts)
 
 
 def _bind_setter(writer: Writes, box: SetAt, texts: Sequence[str], out: str) -> list[str]:
     """What gives rows of the table their values in the buffer of its new value."""
-    parameter = box.children[0]
-    writer.source.bind(f"set_rows_{out}", lambda memory: NewRows(memory, parameter, memory[out]).set)
+    writer.source.bind(f"set_rows_{out}", setter_in, box.children[0], out)
     return list(texts)
 
 
 def _bind_finder(writer: Writes, box: PlacesOfRows, texts: Sequence[str], out: str) -> list[str]:
     """What finds rows, with memory for the numbers of all of a table."""
-    count = shape_of(box.children[2])[0]
-    writer.source.bind(f"find_rows_{out}", lambda memory: finder(memory[out], count))
+    writer.source.bind(f"find_rows_{out}", finder_in, out, shape_of(box.children[2])[0])
     return list(texts)
 
 
 def _bind_summer(writer: Writes, box: IndexAdd, texts: Sequence[str], out: str) -> list[str]:
     """What adds up rows in the buffer."""
-    writer.source.bind(f"add_up_{out}", lambda memory: summer(memory[out]))
+    writer.source.bind(f"add_up_{out}", summer_in, out)
     return list(texts)
+
+
+def adder_in(memory: Memory, table: Any, name: str) -> Callable[..., Array]:
+    """What adds rows to a table in a named buffer."""
+    return NewRows(memory, table, memory[name]).add
+
+
+def setter_in(memory: Memory, table: Any, name: str) -> Callable[..., Array]:
+    """What sets rows of a table in a named buffer."""
+    return NewRows(memory, table, memory[name]).set
+
+
+def finder_in(memory: Memory, name: str, count: int) -> Callable[..., Array]:
+    """What finds rows, in a named buffer."""
+    return finder(memory[name], count)
+
+
+def summer_in(memory: Memory, name: str) -> Callable[..., Array]:
+    """What adds up rows, in a named buffer."""
+    return summer(memory[name])
 
 
 def _is_plain(box: AddAtRows | SetAt) -> bool:

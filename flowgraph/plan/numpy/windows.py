@@ -29,7 +29,7 @@ from flowgraph.plan.binding import Memory
 from flowgraph.plan.kinds import in_order
 from flowgraph.plan.numpy.lines import fill_of
 from flowgraph.plan.numpy.rules import Writes, rule_for
-from flowgraph.plan.rebuild import elements, shape_of, sizes_known
+from flowgraph.plan.rebuild import elements, shape_of, sizes_known, without_graph
 from flowgraph.plan.schedule import Buffer, Schedule
 
 # Memory of a plan that the lines of a box use beside its buffer, and arrays that lie at one place in every run.
@@ -51,9 +51,9 @@ def bytes_of(shapes: Shapes) -> int:
     return sum(_bytes(*one) for one in shapes.values())
 
 
-def arrays_in(memory: Memory, buffer: Buffer, shapes: Shapes) -> dict[str, Array]:
-    """The arrays in the scratch memory of a box."""
-    found, start = {}, buffer.start
+def arrays_in(memory: Memory, start: int, shapes: Shapes) -> dict[str, Array]:
+    """The arrays in the scratch memory of a box, which begins at that byte."""
+    found = {}
     for name, (shape, dtype) in shapes.items():
         size = math.prod(shape) * np.dtype(dtype).itemsize
         found[name] = memory.arena[start : start + size].view(dtype).reshape(shape)
@@ -65,13 +65,17 @@ def _bytes(shape: tuple[int, ...], dtype: Any) -> int:
     return aligned(math.prod(shape) * np.dtype(dtype).itemsize)
 
 
-def place_of(writer: Writes, box: Box, text: str) -> Callable[[Memory], Array | None]:
-    """Where the value of a box is that its parents read by this text: None where that is another place in every run."""
+def place_of(writer: Writes, box: Box, text: str) -> str | None:
+    """The name of the place of a value that parents read by this text; None where that is another one in every run."""
     plan = writer.plan
     if not plan.is_fixed(box):
-        return lambda memory: None
-    name = writer.out(box) if plan.kinds[box] == "fill" else text
-    return lambda memory: memory[name]
+        return None
+    return writer.out(box) if plan.kinds[box] == "fill" else text
+
+
+def placed_in(memory: Memory, name: str | None) -> Array | None:
+    """The array of that name, None for no name."""
+    return None if name is None else memory[name]
 
 
 # Convolutions and their gradients in memory of the plan: all views are made before the first run.
@@ -325,15 +329,18 @@ def _scratch(box: Convolving) -> int:
 
 def _bind(writer: Writes, box: Convolving, texts: Sequence[str], out: str) -> list[str]:
     """The function that computes the box, and its arguments."""
-    layout, made = layout_of(box), _class_of(box)
-    first, second = (place_of(writer, child, text) for child, text in zip(box.children[:2], texts[:2], strict=True))
-    buffer = writer.plan.scratch[box]
+    read = tuple([place_of(writer, child, text) for child, text in zip(box.children[:2], texts[:2], strict=True)])
+    data = _class_of(box), layout_of(box), writer.plan.scratch[box].start, read, out
+    return [writer.source.bind_new(type(box).__name__, prepared_in, *data), *texts]
 
-    def make(memory: Any) -> Callable[..., Array]:
-        arrays = arrays_in(memory, buffer, made.shapes(layout))
-        return made(layout, arrays, first(memory), second(memory), memory[out])
 
-    return [writer.source.bind_new(type(box).__name__, make), *texts]
+def prepared_in(
+    memory: Memory, cls: type[Prepared], layout: Layout, start: int, read: tuple[str | None, str | None], out: str
+) -> Prepared:
+    """A convolution, or a gradient of one, from named arrays into a named buffer."""
+    arrays = arrays_in(memory, start, cls.shapes(layout))
+    first, second = (placed_in(memory, name) for name in read)
+    return cls(layout, arrays, first, second, memory[out])
 
 
 @rule_for(Conv1d, Conv2d, Conv3d, ConvInput, ConvFilters, operands=_bind, when=_is_prepared, scratch=_scratch)
@@ -384,9 +391,15 @@ class SpreadRectified:
     says which zeros become NaN.
     """
 
-    def __init__(self, box: SpreadToRectified, arrays: dict[str, Array], source: Array | None, out: Array) -> None:
+    def __init__(
+        self,
+        box: SpreadToRectified,
+        shape: tuple[int, ...],
+        arrays: dict[str, Array],
+        source: Array | None,
+        out: Array,
+    ) -> None:
         self.box, self.out = box, out
-        shape = shape_of(box.children[0])
         order = tuple(int(axis) for axis in np.argsort([-step for step in out.strides], kind="stable"))
         count = _count(box, shape)
         self.source = Windows(box.sliding, count, source)
@@ -422,9 +435,9 @@ class SpreadRectified:
         return self.out
 
     @staticmethod
-    def shapes(box: SpreadToRectified) -> Shapes:
-        """Arrays beside the buffer, in its order in memory."""
-        windows = elements(box.children[0])
+    def shapes(box: SpreadToRectified, shape: tuple[int, ...]) -> Shapes:
+        """Arrays beside the buffer, in its order in memory, for windows in this shape."""
+        windows = math.prod(shape)
         taken = (math.prod(box.sliding.size), windows)
         return {
             "taken": (taken, bool), "share": ((windows,), box.dtype), "ties": ((windows,), np.uint8),
@@ -492,20 +505,24 @@ def _shares(g: Array, taken: Sequence[Array], largest: Array, box: SpreadToRecti
 
 
 def _scratch_of_pooling(box: SpreadToRectified) -> int:
-    return bytes_of(SpreadRectified.shapes(box)) if _spreads_at_once(box) else 0
+    return bytes_of(SpreadRectified.shapes(box, shape_of(box.children[0]))) if _spreads_at_once(box) else 0
 
 
 def _bind_spread(writer: Writes, box: SpreadToRectified, texts: Sequence[str], out: str) -> list[str]:
     """The function that computes the box, and its arguments."""
-    source, buffer = place_of(writer, box.children[1], texts[1]), writer.plan.scratch[box]
+    windows = shape_of(box.children[0]) if _spreads_at_once(box) else None
+    data = without_graph(box), windows, writer.plan.scratch[box].start, place_of(writer, box.children[1], texts[1]), out
+    return [writer.source.bind_new("spread_rectified", spreading_in, *data), *texts]
 
-    def make(memory: Any) -> Callable[..., Array]:
-        if not _spreads_at_once(box):
-            return functools.partial(spread_rectified, box, memory[out])
-        arrays = arrays_in(memory, buffer, SpreadRectified.shapes(box))
-        return SpreadRectified(box, arrays, source(memory), memory[out])
 
-    return [writer.source.bind_new("spread_rectified", make), *texts]
+def spreading_in(
+    memory: Memory, box: SpreadToRectified, windows: tuple[int, ...] | None, start: int, source: str | None, out: str
+) -> Callable[..., Array]:
+    """The gradient of pooling over a rectifier into a named buffer; of so many windows at once, or of one by one."""
+    if windows is None:
+        return functools.partial(spread_rectified, box, memory[out])
+    arrays = arrays_in(memory, start, SpreadRectified.shapes(box, windows))
+    return SpreadRectified(box, windows, arrays, placed_in(memory, source), memory[out])
 
 
 @rule_for(SpreadToRectified, operands=_bind_spread, scratch=_scratch_of_pooling)
@@ -515,7 +532,12 @@ def _spread(box: SpreadToRectified, names: Sequence[str], out: str) -> list[str]
 
 def _bind_largest(writer: Writes, box: MaxPool, texts: Sequence[str], out: str) -> list[str]:
     place = place_of(writer, box.children[0], texts[0])
-    return [writer.source.bind_new("MaxPool", lambda memory: Largest(box, place(memory), memory[out])), *texts]
+    return [writer.source.bind_new("MaxPool", largest_in, without_graph(box), place, out), *texts]
+
+
+def largest_in(memory: Memory, box: MaxPool, place: str | None, out: str) -> Largest:
+    """Max pooling into a named buffer."""
+    return Largest(box, placed_in(memory, place), memory[out])
 
 
 @rule_for(MaxPool, operands=_bind_largest, when=_is_pooled)

@@ -51,15 +51,16 @@ def move_scales(graph: Graph, make: Builder, updated: int) -> Graph:
     gradients are scaled by the same number, as -lr scales them in a step, it ends at the seed of the backward pass.
     """
     tried: set[Hashable] = set()
+    work = _Work()
     for _ in range(_MOST_MOVES if updated else 0):
-        moved = _first_move(graph, make, updated, tried)
+        moved = _first_move(graph, make, updated, tried, work)
         if moved is graph:
             break
         graph = moved
     return graph
 
 
-def _first_move(graph: Graph, make: Builder, updated: int, tried: set[Hashable]) -> Graph:
+def _first_move(graph: Graph, make: Builder, updated: int, tried: set[Hashable], work_of: _Work) -> Graph:
     """The graph after the first factor that it gains to move; the graph itself if there is none.
 
     `tried` holds the moves that gained nothing; one through the same boxes would gain nothing again.
@@ -68,44 +69,48 @@ def _first_move(graph: Graph, make: Builder, updated: int, tried: set[Hashable])
     for box in _changes(graph, updated):
         if isinstance(box, Multiply) and _is_scaled(box):
             roots.setdefault(box.children[0], []).append(box)
-    work = _work(graph) if roots else 0
+    work = work_of.graph(graph) if roots else 0
     for factor, products in list(roots.items())[:_MOST_FACTORS]:
         move = _Move(graph, factor, products, make)
         through = factor, frozenset(move.roots), frozenset(move.region)
         if through in tried:
             continue
         moved = move.graph()
-        if moved is not graph and _work(moved) < work:
+        if moved is not graph and work_of.graph(moved) < work:
             return moved
         tried.add(through)
     return graph
 
 
-def _work(graph: Graph) -> int:
-    """Numbers that are computed, and terms that are summed in products.
+class _Work(dict[Box, int]):
+    """Numbers that are computed, and terms that are summed in products; of a box, found once in all graphs with it."""
 
-    What a move saves is judged box by box; where one reader scales a box and another one a child beside it, both the
-    scaled and the plain one are needed, and with them all that leads to either.
-    """
-    return sum(_own_work(box) for box in graph.boxes if box.children and len(box.outputs) == 1)
+    def graph(self, graph: Graph) -> int:
+        """The work of all boxes of a graph.
 
+        What a move saves is judged box by box; where one reader scales a box and another one a child beside it, both
+        the scaled and the plain one are needed, and with them all that leads to either.
+        """
+        return sum(map(self.__getitem__, graph.boxes))
 
-def _own_work(box: Box) -> int:
-    if isinstance(box, _VIEWS) or not all_sizes_known(box):
-        return 0
-    return elements(box) * (shape_of(box.children[0])[-1] if isinstance(box, MatMul) else 1)
+    def __missing__(self, box: Box) -> int:
+        work = 0
+        if box.children and len(box.outputs) == 1 and not isinstance(box, _VIEWS) and all_sizes_known(box):
+            work = elements(box) * (shape_of(box.children[0])[-1] if isinstance(box, MatMul) else 1)
+        self[box] = work
+        return work
 
 
 def _changes(graph: Graph, updated: int) -> list[Box]:
     """What only the new values of parameters read, and as linear terms of them."""
     kept = len(graph.outputs) - updated
-    outside, terms = set(graph.outputs[:kept]), set(graph.outputs[kept:])
+    outside, terms, outputs = set(graph.outputs[:kept]), set(graph.outputs[kept:]), set(graph.outputs)
     for box in reversed(graph.boxes):
-        inside = box in terms and box not in outside and (type(box) in _SUMS or box not in graph.outputs)
+        inside = box in terms and box not in outside and (type(box) in _SUMS or box not in outputs)
         places = linear_places(box) if inside else ()
         for place, child in enumerate(box.children):
             (terms if place in places else outside).add(child)
-    return [box for box in graph.boxes if box in terms and box not in outside and box not in graph.outputs]
+    return [box for box in graph.boxes if box in terms and box not in outside and box not in outputs]
 
 
 def linear_places(box: Box) -> tuple[int, ...]:

@@ -203,8 +203,12 @@ class Running:
 
 def _bind(writer: Writes, box: InPieces, texts: Sequence[str], name: str) -> list[str]:
     """The function that runs the pieces, and its arguments."""
-    buffer = writer.plan.buffers[box]
-    return [writer.source.bind_new("in_pieces", lambda memory: Running(box, memory, buffer.start)), *texts]
+    return [writer.source.bind_new("in_pieces", running_in, box, writer.plan.buffers[box].start), *texts]
+
+
+def running_in(memory: Memory, box: InPieces, start: int) -> Running:
+    """What runs the pieces of a box, whose results begin at that byte."""
+    return Running(box, memory, start)
 
 
 @call_for(InPieces, operands=_bind)

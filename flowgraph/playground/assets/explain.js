@@ -23,13 +23,13 @@ class Walk {
     steps.push({ title: "loss.fprop", formula: "loss", text: `The target is ${this.example.y[0] > 0.5 ? "▲" : "●"}: the loss is minus the logarithm of its probability.`, numbers: [["loss", this.seen.loss]] });
     for (let k = last; k >= 1; k--) {
       const column = columns[k - 1], top = superscript(k);
-      if (k === last) steps.push({ title: `a${top}.bprop`, formula: "da of the output", text: "What is too much and too little of each class comes back.", numbers: [[`∂a${top}`, this.seen[`da${k}`]]] });
+      if (k === last) steps.push({ title: `a${top}.bprop`, formula: "da of the output", text: "What is too much and too little of each class comes back.", numbers: [[`∇a${top}`, this.seen[`da${k}`]]] });
       else {
-        steps.push({ title: `h${top}.bprop`, formula: "dh", text: "Each unit gets the gradients of those that read it, by the weights to them.", numbers: [[`W${superscript(k + 1)}`, parameter(columns[k].weights)], [`∂a${superscript(k + 1)}`, this.seen[`da${k + 1}`]], [`∂h${top}`, this.seen[`dh${k}`]]] });
-        steps.push({ title: `a${top}.bprop`, formula: `da of ${column.kind}`, text: "The slope of the activation lets the gradient pass, or stops it.", numbers: [[`h${top}`, this.seen[`h${k}`]], [`∂a${top}`, this.seen[`da${k}`]]] });
+        steps.push({ title: `h${top}.bprop`, formula: "dh", text: "Each unit gets the gradients of those that read it, by the weights to them.", numbers: [[`W${superscript(k + 1)}`, parameter(columns[k].weights)], [`∇a${superscript(k + 1)}`, this.seen[`da${k + 1}`]], [`∇h${top}`, this.seen[`dh${k}`]]] });
+        steps.push({ title: `a${top}.bprop`, formula: `da of ${column.kind}`, text: "The slope of the activation lets the gradient pass, or stops it.", numbers: [[`h${top}`, this.seen[`h${k}`]], [`∇a${top}`, this.seen[`da${k}`]]] });
       }
-      steps.push({ title: `W${top}.bprop`, formula: "dW", text: "The gradient of a weight: what came in times what comes back.", numbers: [[k === 1 ? "x" : `h${superscript(k - 1)}`, before(k)], [`∂W${top}`, this.seen[`dp${column.weights}`]]] });
-      if (column.bias !== null) steps.push({ title: `b${top}.bprop`, formula: "db", text: "The gradient of a bias is what comes back.", numbers: [[`∂b${top}`, this.seen[`dp${column.bias}`]]] });
+      steps.push({ title: `W${top}.bprop`, formula: "dW", text: "The gradient of a weight: what came in times what comes back.", numbers: [[k === 1 ? "x" : `h${superscript(k - 1)}`, before(k)], [`∇W${top}`, this.seen[`dp${column.weights}`]]] });
+      if (column.bias !== null) steps.push({ title: `b${top}.bprop`, formula: "db", text: "The gradient of a bias is what comes back.", numbers: [[`∇b${top}`, this.seen[`dp${column.bias}`]]] });
     }
     const { rate, settings } = this.learner;
     steps.push({ title: "update", formula: "update", text: `With α = ${short(rate)} and β = ${settings.momentum}, the loss of this example goes from ${short(this.seen.loss.data[0])} to ${short(this.after())}.`, numbers: [] });

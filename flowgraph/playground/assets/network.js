@@ -35,7 +35,7 @@ function drawNetwork(canvas, learner, fields, seen, state) {
       c.stroke();
       if (place) drawBeside(c, learner, state.units?.[place - 1]?.[unit], layout, spot, colours);
       if (place && layer.bias !== null) drawBias(c, learner, layer, spot, unit, layout, colours);
-      if (place && state.view === "gradients" && !unitGradient(seen, place, unit)) label(c, "∂ = 0", spot.x + layout.tile / 2, spot.y + layout.tile / 2, muted, 10);
+      if (place && state.view === "gradients" && !unitGradient(seen, place, unit)) label(c, "∇ = 0", spot.x + layout.tile / 2, spot.y + layout.tile / 2, muted, 10);
     });
     label(c, place ? (place === layout.layers.length - 1 ? "output" : `layer ${place}`) : "input", layout.step * (layer.slot + 0.5), 9, muted, 12);
   });

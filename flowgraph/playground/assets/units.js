@@ -3,7 +3,7 @@
 const SATURATED = 0.1; // of the largest slope of the activation: less lets next to no gradient pass
 const DOTS = 120;
 
-// Of every hidden unit the slopes ∂loss/∂h at the training examples, their mean and rms, and the share that is saturated.
+// Of every hidden unit the slopes ∇h at the training examples, their mean and rms, and the share that is saturated.
 function unitsSeen(learner) {
   if (!learner.train.count) return null;
   const seen = learner.look(learner.train), slopes = learner.slopes(learner.train), plane = learner.slopes(GRID), count = learner.train.count;
@@ -23,13 +23,13 @@ function unitsSeen(learner) {
 // What is said of a unit that is looked at.
 function unitText(units, looked) {
   const [layer, unit] = looked ?? [0, 0], found = units?.[layer - 1]?.[unit];
-  return found ? `layer ${layer}, unit ${unit + 1}: ∂loss/∂h ${short(found.mean).replace("-", "−")} (rms ${short(found.size)}), saturated for ${Math.round(100 * found.saturated)} % of the examples` : "";
+  return found ? `layer ${layer}, unit ${unit + 1}: ∇h ${short(found.mean).replace("-", "−")} (rms ${short(found.size)}), saturated for ${Math.round(100 * found.saturated)} % of the examples` : "";
 }
 
 // What stands beside the units, for the legend.
 function besideText(layout) {
   if (layout && !besideWidth(layout)) return "bar beside a unit: the share of examples for which it is not saturated";
-  return "beside a unit: grey where it is saturated; a dot is an example, its colour the sign of ∂loss/∂h; above it the mean of that";
+  return "beside a unit: grey where it is saturated; a dot is an example, its colour the sign of ∇h; above it the mean of that";
 }
 
 // How wide the square beside a tile is; 0 where links leave it no room.
@@ -50,7 +50,7 @@ function drawBeside(c, learner, found, layout, spot, colours) {
   if (layout.tile - side >= 11) label(c, short(found.mean).replace("-", "−"), x, spot.y + (layout.tile - side) / 2, colour("--grad"), side < 32 ? 8 : 9, "left");
 }
 
-// Paper where the unit lets gradient pass, grey where it does not; a dot is an example, its colour the sign of ∂loss/∂h.
+// Paper where the unit lets gradient pass, grey where it does not; a dot is an example, its colour the sign of ∇h.
 function squareOf(learner, found, side, colours) {
   const density = Math.min(window.devicePixelRatio || 1, 2), square = new OffscreenCanvas(side * density, side * density), c = square.getContext("2d");
   const most = scaleOf(found.asked), every = Math.max(1, Math.ceil(learner.train.count / DOTS));

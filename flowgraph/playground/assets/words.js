@@ -9,7 +9,7 @@ function sentences(learner, seen) {
   const weights = learner.model.columns.map((column) => learner.parameters[column.weights]).filter(Boolean);
   const broken = learner.parameters.some((one) => one.data.some((x) => !Number.isFinite(x)));
   if (broken) return ["A parameter is no finite number any more: the steps were too long. Reset with a smaller learning rate."];
-  if (weights.every((one) => one.data.every((x) => x === 0))) found.push("All weights are 0: below the output no gradient arrives, since ∂loss/∂h = W ∂loss/∂a.");
+  if (weights.every((one) => one.data.every((x) => x === 0))) found.push("All weights are 0: below the output no gradient arrives, since ∇h = W ∇a.");
   else if (weights.slice(0, -1).some(equalUnits)) found.push("The units of a layer are equal: they get equal gradients and stay equal. Only different first weights break the symmetry.");
   const ratio = sizes[0] / sizes.at(-1);
   if (sizes.length > 1 && sizes.at(-1) > 0 && found.length === 0) {

@@ -75,6 +75,14 @@ class TestPower:
         np.testing.assert_array_equal(of_base, [0, 1, 0, 0])
         np.testing.assert_array_equal(of_exponent, [0, 0, 0, 0])
 
+    @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, np.complex128])
+    def test_a_power_of_0_is_flat_at_every_base_subnormal_ones_and_infinities_too(self, dtype):
+        numbers = np.finfo(dtype)
+        a = np.array([0, -0.0, numbers.tiny, -numbers.tiny / 4, numbers.smallest_subnormal, numbers.max, 3], dtype)
+        a = a if dtype is np.complex128 else np.append(a, [np.inf, -np.inf]).astype(dtype)
+        np.testing.assert_array_equal(grad(lambda x: x ** np.zeros(x.shape, dtype), a), np.zeros(a.shape))
+        np.testing.assert_array_equal(grad(lambda x: x**0, a), np.zeros(a.shape))
+
     def test_a_negative_base_has_a_gradient_and_its_exponent_none(self):
         a, b = np.array([-2.0, 2.0]), np.array([3.0, 3.0])
         np.testing.assert_array_equal(grad(lambda x: x**b, a), [12, 12])

@@ -29,37 +29,6 @@ def mixture_of_gaussians(m):
 
 
 @port
-def gaussian_process(m):
-    """A marginal likelihood, and a predictive mean that is differentiated by where it is taken."""
-    np, mvn = m.np, m.stats.multivariate_normal
-    rs = m.npr.RandomState(0)
-    X = np.linspace(-2, 2, 12)[:, None]
-    y = np.sin(X[:, 0]) + 0.1 * rs.randn(12)
-
-    def kernel(p, a, b):
-        gaps = np.expand_dims(a / np.exp(p[1]), 1) - np.expand_dims(b / np.exp(p[1]), 0)
-        return np.exp(p[0]) * np.exp(-0.5 * np.sum(gaps**2, axis=2))
-
-    def objective(p):
-        cov = kernel(p[2:], X, X) + (np.exp(p[1]) + 1e-3) * np.eye(len(y))
-        return -mvn.logpdf(y, p[0] * np.ones(len(y)), cov)
-
-    p = scipy.optimize.minimize(m.value_and_grad(objective), np.zeros(4), jac=True, method="CG").x
-    cov = kernel(p[2:], X, X) + np.exp(p[1]) * np.eye(len(y))
-
-    def expected_improvement(x):
-        x = np.atleast_2d(x)
-        across = kernel(p[2:], X, x)
-        mean = np.dot(np.linalg.solve(cov, across).T, y)
-        std = np.sqrt(np.diag(kernel(p[2:], x, x) - np.dot(np.linalg.solve(cov, across).T, across)) + 1e-3)
-        return std * m.stats.norm.pdf(mean, np.max(y), std) - (mean - np.max(y)) * m.stats.norm.cdf(
-            mean, np.max(y), std
-        )
-
-    return p, m.value_and_grad(expected_improvement)(np.array([0.3]))
-
-
-@port
 def black_box_variational_inference(m):
     """A stochastic objective: the function draws in each call from a generator that it closes over."""
     np, norm = m.np, m.stats.norm
