@@ -133,10 +133,11 @@ class Lock:
             return
         import fcntl
 
-        with open(claim, "ab") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
+        handle = os.open(claim, os.O_CREAT | os.O_RDWR)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX)
             try:
-                own = os.path.samestat(os.fstat(file.fileno()), os.stat(claim))
+                own = os.path.samestat(os.fstat(handle), os.stat(claim))
             except FileNotFoundError:
                 own = False
             try:
@@ -144,6 +145,8 @@ class Lock:
             finally:
                 if own:
                     claim.unlink(missing_ok=True)
+        finally:
+            os.close(handle)
 
     def _refusal(self, holder: dict[str, Any]) -> str:
         pid, since = holder.get("pid"), str(holder.get("since", "an unknown time"))
