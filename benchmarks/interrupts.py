@@ -302,7 +302,7 @@ WORKS: dict[str, tuple[Callable[[Path], tuple[Work, Work]], float]] = {
     "plan numpy in pieces": (plan_of("numpy", 2), 1), "plan numba": (plan_of("numba"), 1),
     "plan numba in pieces": (plan_of("numba", 2), 1), "plan jax": (plan_of("jax"), 1),
     "plan javascript": (plan_of("javascript"), 1), "fit": (fit, 1), "save": (saving, 1), "load": (loading, 1),
-    "render": (rendering, 1), "search": (searching, 1),
+    "render": (rendering, 1), "search": (searching, 0.4),
 }  # fmt: skip
 """What is interrupted, and its share of the interrupts."""
 

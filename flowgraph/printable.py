@@ -26,7 +26,7 @@ def printable_lines(text: str) -> str:
     return "\n".join(map(printable, text.split("\n")))
 
 
-def shortened(text: str, most: int = 500) -> str:
+def shortened(text: str, most: int = 300) -> str:
     """The text with its middle left out where it is longer; what it begins with, and the way out at its end, stay."""
     if len(text) <= most:
         return text

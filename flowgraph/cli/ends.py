@@ -46,6 +46,7 @@ class Commands(click.Group):
         try:
             code: Any = super().main(args, prog_name, complete_var, False, **extra)
         except click.ClickException as error:
+            error.message = _short(error.message, 250)  # type: ignore[misc]  # click says in front which option it is
             error.show()
             code = MISUSED if isinstance(error, click.UsageError) else FAILED
         except (click.Abort, KeyboardInterrupt) as error:
@@ -83,7 +84,11 @@ class Commands(click.Group):
 def line_of(error: BaseException) -> str | None:
     """The text of an error for a user of a command, no line of it long; None if the traceback should be shown."""
     text = _text_of(error)
-    return None if text is None else "\n".join(map(shortened, text.split("\n")))
+    return None if text is None else _short(text)
+
+
+def _short(text: str, most: int = 290) -> str:
+    return "\n".join(shortened(line, most) for line in printable_lines(text).split("\n"))
 
 
 def _text_of(error: BaseException) -> str | None:

@@ -21,6 +21,7 @@ from flowgraph.checking.target import name_of, parameter_names
 from flowgraph.data.files import read_npz
 from flowgraph.errors import FlowgraphError, UsageError
 from flowgraph.graph import Graph
+from flowgraph.saving.limits import size_of
 from flowgraph.saving.replacing import must_exist
 
 _R = TypeVar("_R")
@@ -164,9 +165,12 @@ def read_feeds(feeds: Path | None) -> dict[str, Any]:
     """The arrays of an .npz by name; none without a file."""
     if feeds is None:
         return {}
-    if zipfile.is_zipfile(feeds):
+    if size_of(feeds, NPZ, UsageError) and zipfile.is_zipfile(feeds):
         return read_npz(feeds)
-    raise UsageError(f"{feeds} is no .npz, needs one with an array per input: np.savez(path, x=..., y=...)")
+    raise UsageError(f"{feeds} is no .npz, needs {NPZ}")
+
+
+NPZ = "one with an array per input: np.savez(path, x=..., y=...)"
 
 
 def arguments_of(function: Any, arrays: Mapping[str, Any]) -> list[Any]:

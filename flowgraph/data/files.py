@@ -16,8 +16,7 @@ import numpy as np
 from flowgraph.box import Array
 from flowgraph.errors import DataError
 from flowgraph.printable import printable, shortened
-from flowgraph.saving.limits import check_room, reading_foreign
-from flowgraph.saving.replacing import must_exist
+from flowgraph.saving.limits import check_made, check_size, read_within, reading_foreign, size_of
 
 TRUTHS = {"false": 0.0, "true": 1.0}
 """How a text file writes what other tables keep as booleans."""
@@ -40,7 +39,7 @@ def read_targets(values: Array, kind: str, where: str) -> tuple[Any, tuple[str, 
         raise DataError(f"{where}: found {values.dtype} of shape {values.shape}, needs a number or word per example")
     numbers: Any = None
     values = _written(values, kind) if values.dtype == object else values
-    if all(map(_is_number, values)):
+    if values.dtype.kind in "biuf" or all(map(_is_number, values)):
         numbers = values.astype(float)
     elif kind == "numbers":
         word = next(str(value) for value in values if not _is_number(value))
@@ -97,25 +96,33 @@ def _is_number(value: Any) -> bool:
     return True
 
 
-def read_npz(path: str | os.PathLike[str]) -> dict[str, Array]:
-    """The arrays of an .npz file by name; one that is none, holds objects or would not fit into memory is refused."""
-    must_exist(path)
+def read_npz(path: str | os.PathLike[str], max_bytes: int | None = None) -> dict[str, Array]:
+    """The arrays of an .npz file by name; one that is none, holds objects or unpacks out of proportion is refused."""
+    size = size_of(path, "an .npz file", DataError)
     with reading_foreign(f"{path}: no .npz file of plain arrays, as np.savez writes it", DataError):
         with zipfile.ZipFile(path) as packed:
             unpacked = sum(entry.file_size for entry in packed.infolist())
-        check_room(str(path), unpacked, "give a part of it, or a smaller dtype", DataError)
+        check_size(path, max(size, unpacked), DataError, max_bytes)
+        check_made(path, unpacked, size, DataError, max_bytes)
         with np.load(path, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
-        strange = [name for name, array in arrays.items() if not isinstance(array, np.ndarray)]
+        strange = [name for name, array in arrays.items() if not isinstance(array, np.ndarray) or not array.itemsize]
         if strange:
             raise TypeError(f"{strange[0]!r} is no array")
+        elements = {name: array.size * _EACH.get(array.dtype.kind, 32) for name, array in arrays.items()}
+        check_made(path, unpacked + sum(elements.values()), size, DataError, max_bytes)
     return arrays
 
 
-def rows_of(path: Path) -> tuple[list[str], list[list[str]], list[int]]:
+_EACH = {"S": 100, "U": 100}
+"""Bytes beside those of an element that are taken for it while targets are read: texts of Python, copies as floats."""
+
+
+def rows_of(path: Path, max_bytes: int | None = None) -> tuple[list[str], list[list[str]], list[int]]:
     """The names of the columns, the rows, and the line of the file that each row ends in."""
+    content = read_within(path, "a table", DataError, max_bytes)
     try:
-        text = must_exist(path).read_text(encoding="utf-8-sig")
+        text = io.TextIOWrapper(io.BytesIO(content), encoding="utf-8-sig").read()
     except UnicodeDecodeError as error:
         raise DataError(f"{path}: byte {error.start} is no UTF-8; save the file as UTF-8") from None
     first = text.partition("\n")[0]

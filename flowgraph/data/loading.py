@@ -21,7 +21,9 @@ TOYS = {function.__name__: function for function in (circles, moons, spirals)}
 KINDS = ("auto", "classes", "numbers")
 
 
-def load_examples(source: str, target: str | None = None, *, kind: str = "auto") -> Examples:
+def load_examples(
+    source: str, target: str | None = None, *, kind: str = "auto", max_bytes: int | None = None
+) -> Examples:
     """The examples of a .csv, .tsv or .npz file, or a bundled or generated set by its name.
 
     `target` is the column, or the array in an NPZ, that is to be predicted. `kind` says what the targets are: classes
@@ -35,6 +37,8 @@ def load_examples(source: str, target: str | None = None, *, kind: str = "auto")
         The column or array that is to be predicted; needed for a file.
     kind : {'auto', 'classes', 'numbers'}, default 'auto'
         What the targets are; 'auto' takes texts and whole numbers for classes.
+    max_bytes : int, optional
+        The most bytes that the file may have, and that are made of it; by default 4 GiB, and 200 for each of the file.
 
     Returns
     -------
@@ -65,10 +69,12 @@ def load_examples(source: str, target: str | None = None, *, kind: str = "auto")
     must_exist(path)
     if target is None:
         raise DataError(f"{source}: found no target, needs the name of the column to predict (--target)")
-    return (load_npz if path.suffix.lower() == ".npz" else load_csv)(path, target, kind=kind)
+    return (load_npz if path.suffix.lower() == ".npz" else load_csv)(path, target, kind=kind, max_bytes=max_bytes)
 
 
-def load_csv(path: str | os.PathLike[str], target: str, *, kind: str = "auto") -> Examples:
+def load_csv(
+    path: str | os.PathLike[str], target: str, *, kind: str = "auto", max_bytes: int | None = None
+) -> Examples:
     """The rows of a CSV file with a header; `target` is the column to predict, all others are inputs.
 
     Commas, semicolons or tabs, whichever the first line has most of.
@@ -81,6 +87,8 @@ def load_csv(path: str | os.PathLike[str], target: str, *, kind: str = "auto") -
         Name of the column that is to be predicted.
     kind : {'auto', 'classes', 'numbers'}, default 'auto'
         What the targets are; 'auto' takes texts and whole numbers for classes.
+    max_bytes : int, optional
+        The most bytes that the file may have, and that are made of it; by default 4 GiB, and 200 for each of the file.
 
     Returns
     -------
@@ -104,7 +112,7 @@ def load_csv(path: str | os.PathLike[str], target: str, *, kind: str = "auto") -
     >>> examples, examples.classes
     (<Examples: 2 rows of 2 columns, 2 classes>, ('apple', 'banana'))
     """
-    table = read_table(path)
+    table = read_table(path, max_bytes)
     columns = [name for name in table.cells if name != target]
     cells = table.column(target)
     if not columns:
@@ -117,7 +125,7 @@ def load_csv(path: str | os.PathLike[str], target: str, *, kind: str = "auto") -
     return Examples(x, y, tuple(columns), classes, str(path))
 
 
-def load_inputs(path: str | os.PathLike[str], columns: Sequence[str]) -> Array:
+def load_inputs(path: str | os.PathLike[str], columns: Sequence[str], *, max_bytes: int | None = None) -> Array:
     """The numbers of these columns of a CSV file, in this order; the file may have other columns.
 
     Parameters
@@ -126,6 +134,8 @@ def load_inputs(path: str | os.PathLike[str], columns: Sequence[str]) -> Array:
         The file.
     columns : sequence of str
         Names of the columns, in the order that is wanted.
+    max_bytes : int, optional
+        The most bytes that the file may have, and that are made of it; by default 4 GiB, and 200 for each of the file.
 
     Returns
     -------
@@ -147,10 +157,13 @@ def load_inputs(path: str | os.PathLike[str], columns: Sequence[str]) -> Array:
     array([[  1., 120.],
            [  0.,  90.]])
     """
-    return Preparation.of_numbers(columns).read(read_table(path))
+    return Preparation.of_numbers(columns).read(read_table(path, max_bytes))
 
 
-def load_npz(path: str | os.PathLike[str], target: str, *, inputs: str | None = None, kind: str = "auto") -> Examples:
+def load_npz(
+    path: str | os.PathLike[str], target: str, *, inputs: str | None = None, kind: str = "auto",
+    max_bytes: int | None = None,
+) -> Examples:  # fmt: skip
     """Two arrays of an .npz file: `target`, and `inputs`, which may be left out if there is only one other array.
 
     Parameters
@@ -163,6 +176,8 @@ def load_npz(path: str | os.PathLike[str], target: str, *, inputs: str | None = 
         Name of the array of inputs; it may be left out if there is only one other array.
     kind : {'auto', 'classes', 'numbers'}, default 'auto'
         What the targets are; 'auto' takes texts and whole numbers for classes.
+    max_bytes : int, optional
+        The most bytes that the file may have, and that are made of it; by default 4 GiB, and 200 for each of the file.
 
     Returns
     -------
@@ -183,7 +198,7 @@ def load_npz(path: str | os.PathLike[str], target: str, *, inputs: str | None = 
     >>> load_npz(path, "y")
     <Examples: 3 rows of 3 columns, 2 classes>
     """
-    arrays = read_npz(path)
+    arrays = read_npz(path, max_bytes)
     others = [name for name in arrays if name != target]
     if target not in arrays or (inputs or "") not in ("", *others):
         wanted = target if target not in arrays else inputs

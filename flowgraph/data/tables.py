@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import math
 import os
@@ -14,7 +15,7 @@ from typing import Any
 
 from flowgraph.data.files import TRUTHS, no_column, quoted, rows_of
 from flowgraph.errors import DataError, install_hint
-from flowgraph.saving.limits import reading_foreign
+from flowgraph.saving.limits import check_made, reading_foreign, size_of
 from flowgraph.saving.replacing import must_exist
 
 MISSING = ("", "nan", "na", "n/a", "#n/a", "<na>", "null", "none")
@@ -106,12 +107,12 @@ def days(cell: object) -> float | None:
 CONVERSIONS = {"number": number, "decimal comma": comma_number, "date": days}
 
 
-def read_table(path: str | os.PathLike[str]) -> Table:
+def read_table(path: str | os.PathLike[str], max_bytes: int | None = None) -> Table:
     """The table in a .parquet file, or in a text file with a line of names."""
     path = must_exist(path)
     if path.suffix.lower() == ".parquet":
-        return table_of(_parquet(path), str(path))
-    header, rows, lines = rows_of(path)
+        return table_of(_parquet(path, max_bytes), str(path))
+    header, rows, lines = rows_of(path, max_bytes)
     cells = {name: [cell_of(row[at]) for row in rows] for at, name in enumerate(header)}
     return Table(str(path), cells, [f"line {line}" for line in lines])
 
@@ -143,12 +144,34 @@ def _values(column: Any) -> list[Any]:
     return [None if null else cell_of(value) for value, null in zip(column.to_list(), empty, strict=True)]
 
 
-def _parquet(path: Path) -> Any:
+def _parquet(path: Path, max_bytes: int | None = None) -> Any:
     backend = next((name for name in READERS if importlib.util.find_spec(name) is not None), None)
     if backend is None:
         raise ImportError(f"{path}: a Parquet file needs polars, pyarrow or pandas; run: {install_hint('tables')}")
+    size = size_of(path, "a Parquet file", DataError)
     with reading_foreign(f"{path}: no Parquet file", DataError):
-        return _narwhals().read_parquet(str(path), backend=backend)
+        check_made(path, _CELL * _cells_in(path, backend), size, DataError, max_bytes)
+        frame = _narwhals().read_parquet(str(path), backend=backend)
+        texts = [column for column in frame.iter_columns() if column.dtype == _narwhals().String]
+        check_made(path, sum(column.str.len_chars().sum() for column in texts), size, DataError, max_bytes)
+    return frame
+
+
+_CELL = 100
+"""Bytes that a cell takes in lists of Python, texts counted apart."""
+
+
+def _cells_in(path: Path, backend: str) -> int:
+    """Rows times columns, as the end of a Parquet file declares them."""
+    if backend == "polars":
+        polars = importlib.import_module("polars")
+        lazy = polars.scan_parquet(path)
+        return int(lazy.select(polars.len()).collect().item()) * len(lazy.collect_schema())
+    if importlib.util.find_spec("pyarrow") is not None:
+        found = importlib.import_module("pyarrow.parquet").read_metadata(path)
+        return int(found.num_rows * found.num_columns)
+    file = importlib.import_module("fastparquet").ParquetFile(str(path))  # with which pandas reads else
+    return int(file.count() * len(file.columns))
 
 
 def _narwhals() -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextvars import copy_context
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal, NoReturn, SupportsIndex, TypeGuard, cast
@@ -390,10 +391,14 @@ def _swept(
 
 def _has_nan(part: Value) -> bool:
     """A cheap look: a sum that is no NaN rules one out."""
-    if part is None or isinstance(part, tuple):
-        return False
-    with np.errstate(all="ignore"):
-        return bool(np.isnan(np.sum(part))) and bool(np.isnan(part).any())
+    return part is not None and not isinstance(part, tuple) and copy_context().run(_sums_to_nan, part)
+
+
+def _sums_to_nan(part: Array) -> bool:
+    np.seterr(
+        all="ignore"
+    )  # of the copied context: an interrupt in `np.errstate` could leave it so for all that follows
+    return bool(np.isnan(np.sum(part))) and bool(np.isnan(part).any())
 
 
 def _graph(cls: type[Graph], boxes: Sequence[Box], places: Sequence[int]) -> Graph:

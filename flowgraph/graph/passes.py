@@ -15,7 +15,7 @@ from flowgraph.box.arrays import is_foreign, is_underflow, read_only
 from flowgraph.box.inference import refuse_writing
 from flowgraph.boxes.elementwise.complex_numbers import conjugate_if_complex, real_part
 from flowgraph.boxes.engine.shape_like import sum_like
-from flowgraph.errors import BoxContractError, BpropError, FlowgraphError
+from flowgraph.errors import BoxContractError, BpropError, FeedError, FlowgraphError, IndexingError
 from flowgraph.graph.topology import Topology, debugging
 from flowgraph.shapes.size import Size, evaluate
 from flowgraph.shapes.spec import same, shape_text
@@ -100,8 +100,17 @@ def forward(graph: Topology, steps: Sequence[Fstep], values: list[Any]) -> None:
         if debugging():
             assert_values(graph, values, {})  # the box that fails may not be the one at fault
         box = graph.boxes[slot]
-        error.add_note(f"in fprop of {type(box).__name__} {graph.names[box]!r}, built at {box.built_at}")
+        where = f"in fprop of {type(box).__name__} {graph.names[box]!r}, built at {box.built_at}"
+        refusal = _REFUSALS.get(type(error)) if box.built_in else None
+        if refusal is not None:
+            raise refusal(f"{error}; {where}, from values that it does not take") from error
+        error.add_note(where)
         raise
+
+
+_REFUSALS: dict[type[Exception], type[FlowgraphError]] = {IndexError: IndexingError, ValueError: FeedError}
+"""What NumPy raises for values that a box of flowgraph's own does not take, such as a place outside, is refused as all
+else is; what a user's own fprop raises comes as it is."""
 
 
 def as_values(value: Value) -> Any:

@@ -15,8 +15,8 @@ from numpy.typing import DTypeLike
 
 from flowgraph.box import Array
 from flowgraph.errors import SavedFileError, UsageError, install_hint
-from flowgraph.saving.limits import MOST_AXES, excerpt, reading_foreign
-from flowgraph.saving.replacing import reading, replace_file
+from flowgraph.saving.limits import MOST_AXES, excerpt, read_within, reading_foreign
+from flowgraph.saving.replacing import replace_file
 
 FORMAT = 1
 """Grows by one with every change that an older flowgraph would read wrongly."""
@@ -50,13 +50,11 @@ def archive_bytes(kind: str, document: Mapping[str, Any], arrays: Mapping[str, A
     return _safetensors().save(stored, metadata={_KEY: text})  # type: ignore[no-any-return]
 
 
-def read_archive(path: str | os.PathLike[str], kind: str) -> tuple[dict[str, Any], dict[str, Array]]:
+def read_archive(
+    path: str | os.PathLike[str], kind: str, max_bytes: int | None = None
+) -> tuple[dict[str, Any], dict[str, Array]]:
     """The document and the arrays of a whole file of that kind; any other file is refused with the reason."""
-    try:
-        with reading(path):
-            content = Path(path).read_bytes()
-    except IsADirectoryError:
-        raise SavedFileError(f"{path}: found a folder, needs a file that flowgraph wrote") from None
+    content = read_within(path, "a file that flowgraph wrote", SavedFileError, max_bytes)
     header = _header(path, content)
     head = _head(path, header, kind)
     with reading_foreign(f"{path}: damaged, safetensors cannot read it; take another copy", SavedFileError):

@@ -73,7 +73,7 @@ def save(path: str | os.PathLike[str], graph: Graph | Box) -> Path:
     return write_archive(path, KIND, document, arrays)
 
 
-def load(path: str | os.PathLike[str]) -> Graph:
+def load(path: str | os.PathLike[str], *, max_bytes: int | None = None) -> Graph:
     """Read a graph that `fg.save` wrote. No code is run but that of registered boxes, found by their names.
 
     A file that is truncated, damaged, newer or not flowgraph's is refused with the reason. Boxes of your own are
@@ -83,6 +83,9 @@ def load(path: str | os.PathLike[str]) -> Graph:
     ----------
     path : str or path
         The file.
+    max_bytes : int, optional
+        The most bytes that a file may have, or, of an ONNX model, that its values may take; by default 4 GiB, and for
+        what is made of a model 200 MB for each MB of it.
 
     Returns
     -------
@@ -105,9 +108,9 @@ def load(path: str | os.PathLike[str]) -> Graph:
     """
     other = format_of(path)
     if other is not None:
-        graph: Graph = other.load(path)
+        graph: Graph = other.load(path, max_bytes=max_bytes)
         return graph
-    document, arrays = read_archive(path, KIND)
+    document, arrays = read_archive(path, KIND, max_bytes)
     return read_graph(document, arrays, path)
 
 

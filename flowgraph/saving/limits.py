@@ -1,4 +1,4 @@
-"""What a file may ask for: shapes that NumPy has, sizes that stay short, ranges that stay small.
+"""What a file may ask for: bytes in proportion to its own, shapes that NumPy has, sizes that stay short.
 
 Sizes of one box come from those of others, so that a few lines of a file could ask for a polynomial or a number that
 fills the memory; each shape is looked at before another box reads it.
@@ -7,14 +7,17 @@ fills the memory; each shape is looked at before another box reads it.
 from __future__ import annotations
 
 import math
+import operator
 import os
+import stat
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import IO, Any
 
 from flowgraph.errors import FlowgraphError, SavedFileError
 from flowgraph.printable import printable_lines
+from flowgraph.saving.replacing import must_exist, reading
 from flowgraph.shapes.size import Shape, Size
 from flowgraph.shapes.spec import Spec
 
@@ -33,8 +36,63 @@ MOST_IN_RANGES = 1 << 16
 MOST_TRIED = 1 << 28
 """Elements on which boxes without a rule for their shape are tried, in one file."""
 
-_LONGEST = 500
+MOST_BYTES = 1 << 32
+"""Bytes of a file, and of what is made of it, without `max_bytes=`."""
+
+_FOR_EACH_BYTE, _LEAST = 200, 200_000_000
+"""Bytes that may be made for each of a file, and of any: deflate packs zeros a thousand to one, data seldom ten."""
+
+_LONGEST = 250
 """Characters of the text of an error about a file: what the file says may stand in it."""
+
+
+def read_within(
+    path: str | os.PathLike[str], needed: str, error: type[FlowgraphError], max_bytes: int | None = None
+) -> bytes:
+    """The content of a file; a larger one than `max_bytes` is refused, and not read."""
+    size = size_of(path, needed, error)
+    check_size(path, size, error, max_bytes)
+    with reading(path), open(path, "rb") as file:
+        content = file.read() if size else _of_pipe(file, _most(max_bytes))
+    check_size(path, len(content), error, max_bytes)
+    return content
+
+
+def size_of(path: str | os.PathLike[str], needed: str, error: type[FlowgraphError]) -> int:
+    """The bytes of a file, 0 of a pipe; a folder is refused, and a device, of which some have no end."""
+    found = os.stat(must_exist(path))
+    for is_such, what in ((stat.S_ISDIR, "a folder"), (stat.S_ISCHR, "a device"), (stat.S_ISBLK, "a device")):
+        if is_such(found.st_mode):
+            raise error(f"{path}: found {what}, needs {needed}")
+    return found.st_size
+
+
+def _of_pipe(file: IO[bytes], most: int) -> bytes:
+    """What comes from a pipe or a device, which may have no end."""
+    content = bytearray()
+    while len(content) <= most and (piece := file.read(1 << 20)):
+        content += piece
+    return bytes(content)
+
+
+def _most(max_bytes: int | None) -> int:
+    return MOST_BYTES if max_bytes is None else operator.index(max_bytes)
+
+
+def check_made(path: object, made: float, size: int, error: type[FlowgraphError], max_bytes: int | None = None) -> None:
+    """Refuse a file of so many bytes of which more would be made than is in proportion, before it is."""
+    most = min(max(_FOR_EACH_BYTE * size, _LEAST) if max_bytes is None else max_bytes, memory())
+    if made > most:
+        raise error(
+            f"{path}: asks for {made / 1e6:,.0f} MB of memory with {size:,} bytes, and at most {most / 1e6:,.0f} MB "
+            f"are made of them; max_bytes= allows more, as far as there is memory"
+        )
+
+
+def check_size(path: object, size: int, error: type[FlowgraphError], max_bytes: int | None = None) -> None:
+    """Refuse a file that is, or would become, larger than `max_bytes`."""
+    if size > _most(max_bytes):
+        raise error(f"{path}: found more than {_most(max_bytes):,} bytes, needs fewer; max_bytes= takes more")
 
 
 def check_shapes(specs: Iterable[Spec]) -> None:

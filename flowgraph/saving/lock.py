@@ -17,17 +17,13 @@ from types import TracebackType
 from typing import Any
 
 from flowgraph.errors import InUseError
-from flowgraph.saving.replacing import create_file, make_folder
+from flowgraph.saving.replacing import create_file, made_folder
 
 LOCK = "running.lock"
 """The name of the lock of a folder."""
 
 WAIT = 0.5
 """Seconds between two looks at a lock that is waited for."""
-
-_TRIES = 200
-"""Looks, a hundredth of a second apart, at a lock that another process removes: two seconds for a deletion."""
-
 
 _numbers = itertools.count()
 """What tells two locks of one process apart, which are written in the same second."""
@@ -61,15 +57,14 @@ class Lock:
     def _take(self, own: bytes, on_wait: Callable[[str], Any] | None) -> dict[str, Any] | None:
         """Write the lock file; the last process that was killed while it held the lock, or None."""
         killed: dict[str, Any] | None = None
-        told, tries = False, 0
+        told = False
         while not create_file(self.path, own):
             content, holder = self._read()
             if content is None:
                 continue
             if has_ended(holder):
-                killed, tries = holder, tries + 1
-                if not self._remove(content):
-                    self._check_tries(tries)
+                killed = holder
+                self._remove(content)
                 continue
             if on_wait is None:
                 raise InUseError(self._refusal(holder))
@@ -115,29 +110,43 @@ class Lock:
             return b"", {}
         return content, record if isinstance(record, dict) else {}
 
-    def _remove(self, content: bytes) -> bool:
-        """Remove a lock with this content; False where another process is at it.
-
-        The claim makes it one at a time, and under it the lock is looked at again: it may be that of the one before.
-        """
-        if not create_file(self._claim, content):
-            return False
-        try:
-            if self._read()[0] == content:
+    def _remove(self, content: bytes) -> None:
+        """Remove a lock with this content, if that is still its content when this process has the turn."""
+        with self._turn() as own:
+            if own and self._read()[0] == content:
                 self.path.unlink(missing_ok=True)
-            return True
+
+    @contextmanager
+    def _turn(self) -> Iterator[bool]:
+        """One process at a time; False where another one has it, or had. The system ends the turn with the process."""
+        claim = self.path.with_name(f"{self.path.name}.claim")
+        if sys.platform == "win32":
+            try:
+                handle = os.open(claim, os.O_CREAT | os.O_EXCL | os.O_TEMPORARY)
+            except OSError:
+                yield False
+                return
+            try:
+                yield True
+            finally:
+                os.close(handle)
+            return
+        import fcntl
+
+        handle = os.open(claim, os.O_CREAT | os.O_RDWR)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            try:
+                own = os.path.samestat(os.fstat(handle), os.stat(claim))
+            except FileNotFoundError:
+                own = False
+            try:
+                yield own
+            finally:
+                if own:
+                    claim.unlink(missing_ok=True)
         finally:
-            self._claim.unlink(missing_ok=True)
-
-    @property
-    def _claim(self) -> Path:
-        return self.path.with_name(f"{self.path.name}.claim")
-
-    def _check_tries(self, tries: int) -> None:
-        """Wait for the process that removes the lock; one that was killed at it is given up."""
-        if tries > _TRIES:
-            raise InUseError(f"{self.what}: its lock cannot be removed; delete {self.path} and {self._claim}")
-        time.sleep(0.01)
+            os.close(handle)
 
     def _refusal(self, holder: dict[str, Any]) -> str:
         pid, since = holder.get("pid"), str(holder.get("since", "an unknown time"))
@@ -154,16 +163,13 @@ class Lock:
 @contextmanager
 def held_folder(path: str | os.PathLike[str], on_wait: Callable[[str], Any] | None = None) -> Iterator[None]:
     """Write into a folder alone, by its lock; it is made, and removed again if nothing was written into it."""
-    there = Path(path).is_dir()
-    lock = Lock(make_folder(path) / LOCK, str(path))
-    lock.acquire(on_wait)
-    try:
-        yield
-    finally:
-        lock.release()
-        if not there:
-            with contextlib.suppress(OSError):  # it is not empty
-                Path(path).rmdir()
+    with made_folder(path) as folder:
+        lock = Lock(folder / LOCK, str(path))
+        lock.acquire(on_wait)
+        try:
+            yield
+        finally:
+            lock.release()
 
 
 def _here() -> dict[str, str]:

@@ -91,6 +91,19 @@ def make_folder(path: str | os.PathLike[str]) -> Path:
 
 
 @contextmanager
+def made_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """A folder to write into, which is removed again where it was not there before and nothing was written into it."""
+    there = Path(path).is_dir()
+    folder = make_folder(path)
+    try:
+        yield folder
+    finally:
+        if not there:
+            with contextlib.suppress(OSError):  # it is not empty
+                folder.rmdir()
+
+
+@contextmanager
 def writing(path: str | os.PathLike[str]) -> Iterator[None]:
     """Turn an OSError inside into an error that names the file and says how to continue."""
     try:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from flowgraph.errors import UsageError, install_hint
+from flowgraph.errors import FlowgraphError, UsageError, install_hint
 from flowgraph.saving.lock import Lock
 
 if TYPE_CHECKING:
@@ -287,20 +287,32 @@ def study_of(storage: Any, name: str, pruner: Any) -> Any:
     has died.
     """
     package = optuna()
-    if storage is not None:
-        url = check_storage(storage)
-        with _quiet():
-            retry = package.storages.RetryHeartbeatStaleTrialCallback(max_retry=3)
-            storage = package.storages.RDBStorage(
-                url.render_as_string(hide_password=False), engine_kwargs=settings_of_engine(url),
-                heartbeat_interval=HEARTBEAT, grace_period=GRACE,
-                heartbeat_stale_trial_callback=retry,
-            )  # fmt: skip
-    study = package.create_study(
-        storage=storage, study_name=name, direction="minimize", pruner=pruner_of(pruner), load_if_exists=True
-    )
-    if storage is not None:  # whose connections would else be closed with a warning, some time later
-        weakref.finalize(study, storage.engine.dispose)
+    kept = None
+    chosen = pruner_of(pruner)
+    try:
+        if storage is not None:
+            url = check_storage(storage)
+            with _quiet():
+                retry = package.storages.RetryHeartbeatStaleTrialCallback(max_retry=3)
+                kept = package.storages.RDBStorage(
+                    url.render_as_string(hide_password=False), engine_kwargs=settings_of_engine(url),
+                    heartbeat_interval=HEARTBEAT, grace_period=GRACE,
+                    heartbeat_stale_trial_callback=retry,
+                )  # fmt: skip
+        study = package.create_study(
+            storage=kept, study_name=name, direction="minimize", pruner=chosen, load_if_exists=True
+        )
+    except BaseException as error:
+        if kept is not None:  # an interrupted write would keep the database locked until it is collected
+            kept.remove_session()
+        if storage is None or isinstance(error, KeyboardInterrupt | FlowgraphError | ImportError):
+            raise
+        shown = url.render_as_string(hide_password=True)
+        raise StorageError(
+            f"search: the storage {shown!r} holds no study that can be read: {_said(error, url)}"
+        ) from None
+    if kept is not None:  # whose connections would else be closed with a warning, some time later
+        weakref.finalize(study, kept.engine.dispose)
     return study
 
 

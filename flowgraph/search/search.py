@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from flowgraph.errors import FlowgraphError, UsageError
+from flowgraph.printable import why_not_a_name
 from flowgraph.saving.lock import has_ended, this_process
 from flowgraph.search.database import Turns, agree, check_storage, fail_stale, finite, optuna, sampler_of, study_of
 from flowgraph.search.result import SearchResult, Trial
@@ -204,6 +205,9 @@ def search(  # noqa: PLR0913  a keyword for each setting of a search
     """
     if not space:
         raise UsageError("search: found an empty space, needs a setting with values or a range")
+    for what, given in (("name", name), ("storage", str(storage or "study.db"))):  # which may hold a password
+        if (problem := why_not_a_name(given)) is not None:
+            raise UsageError(f"search: found another text as {what}=, {problem}")
     read_setting("search", "watch", watch)
     seed = read_count("search", "seed", seed, low=0)
     rounds = read_count("search", "refine", refine, low=0) + 1
@@ -214,7 +218,7 @@ def search(  # noqa: PLR0913  a keyword for each setting of a search
         study = study_of(storage, name, pruner)
         agree(study, {"space": space_record(space), "sampler": kind, "seed": seed, "zoom": zoom, **(record or {})})
     spaces: list[Space] = []
-    with _a_call() as call:
+    with _a_call(study) as call:
         for number in range(rounds):
             spaces.append(_space_of_round(study, space, number, zoom))
             grid = Grid(spaces[-1], seed) if sampler == "grid" else None
@@ -232,7 +236,7 @@ def search(  # noqa: PLR0913  a keyword for each setting of a search
 
 
 @contextmanager
-def _a_call() -> Iterator[int]:
+def _a_call(study: Any) -> Iterator[int]:
     """The number of this call of `search`; a trial of one that has ended, such as by Ctrl-C, is run by nobody."""
     number = next(_calls)
     try:
@@ -240,6 +244,7 @@ def _a_call() -> Iterator[int]:
         yield number
     finally:
         _running.discard(number)
+        study._storage.remove_session()  # an interrupted write would keep the database locked until it is collected
 
 
 def _begin(

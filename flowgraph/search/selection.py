@@ -23,7 +23,7 @@ from flowgraph.experiment.folder import RunFolder
 from flowgraph.experiment.settings import COMPARED, TrainSettings
 from flowgraph.experiment.training import Outcome, begin, go_on, settings_section
 from flowgraph.markup import text
-from flowgraph.saving.replacing import make_folder, replace_text
+from flowgraph.saving.replacing import made_folder, replace_text
 from flowgraph.search.database import check_storage
 from flowgraph.search.result import SearchResult, search_picture
 from flowgraph.search.search import Attempt, search
@@ -165,11 +165,11 @@ def select(
     folder = Path(folder)
     if storage is not None:
         check_storage(storage)
-    make_folder(folder)
+    examples = load(base).examples  # what cannot be read leaves no empty folder
     settings = {**settings, "storage": str(storage or folder / "study.db")}
-    with _helpers(jobs - 1, base, space, settings):
-        _search(base, space, settings, on_trial)
-    result = _search(base, space, settings)  # what the helpers ended meanwhile is in the database
+    with made_folder(folder), _helpers(jobs - 1, base, space, settings):
+        _search(base, examples, space, settings, on_trial)
+    result = _search(base, examples, space, settings)  # what the helpers ended meanwhile is in the database
     outcome = _train_best(base.with_values(result.best.settings), folder, callbacks, on_wait)
     report = write_search_report(result, outcome, base, folder / "report.html")
     files = [result.to_csv(folder / "trials.csv"), result.plot(folder / "search.svg"), report, *outcome.files]
@@ -178,11 +178,11 @@ def select(
 
 def _search(
     base: TrainSettings,
+    examples: Examples,
     space: Space,
     settings: dict[str, Any],
     on_trial: Callable[[SearchResult], Any] | None = None,
 ) -> SearchResult:
-    examples = load(base).examples
     record = {"settings": base.as_dict(), "data": examples.fingerprint}
     train = trainer_of(base, examples)
     return search(train, space, seed=base.seed, watch=compared_by(base), record=record, on_trial=on_trial, **settings)
@@ -229,7 +229,7 @@ def _help(base: TrainSettings, space: Space, settings: dict[str, Any]) -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
         if hasattr(signal, "pthread_sigmask"):
             signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
-        _search(base, space, settings)
+        _search(base, load(base).examples, space, settings)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 

@@ -112,13 +112,15 @@ def save_checkpoint(path: str | os.PathLike[str], trainer: Trainer) -> Path:
     return write_archive(path, KIND, document, state.arrays)
 
 
-def load_checkpoint(path: str | os.PathLike[str]) -> State:
+def load_checkpoint(path: str | os.PathLike[str], *, max_bytes: int | None = None) -> State:
     """The state in a file, for `fg.fit(..., resume=...)` or `trainer.restore`; a damaged file is refused.
 
     Parameters
     ----------
     path : str or path
         A file that `Checkpoint` or `save_checkpoint` wrote.
+    max_bytes : int, optional
+        The most bytes that the file may have; by default 4 GiB.
 
     Returns
     -------
@@ -140,7 +142,7 @@ def load_checkpoint(path: str | os.PathLike[str]) -> State:
     >>> load_checkpoint(path).record["epoch"]
     2
     """
-    document, arrays = read_archive(path, KIND)
+    document, arrays = read_archive(path, KIND, max_bytes)
     try:
         record, written = Reader(arrays, []).value(document["record"]), document["fingerprints"]
         check_record(record)

@@ -20,9 +20,10 @@ def run(*options):
 @pytest.mark.sampled(one_in=4)
 @pytest.mark.parametrize("name", WORKS)
 def test_an_interrupt_at_any_moment_tears_nothing(name):
-    done = run("--only", name, "--interrupts", "20", "--kills", "0")
+    count = 5 if name == "search" else 20  # whose database may be waited for
+    done = run("--only", name, "--interrupts", str(count), "--kills", "0")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert f"{name:<24}{20:>8,} interrupts" in done.stdout
+    assert f"{name:<24}{count:>8,} interrupts" in done.stdout
 
 
 @pytest.mark.sampled(one_in=3)

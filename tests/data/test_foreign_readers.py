@@ -169,3 +169,48 @@ def test_the_time_for_a_table_grows_with_its_columns_and_not_with_their_square(t
     load_csv(tmp_path / "wide.csv", "column 7", kind="numbers")
     load_inputs(tmp_path / "wide.csv", names[::-1])
     assert time.process_time() - start < 1.0
+
+
+def bomb(path, elements):
+    """An .npz of zeros, which are packed a thousand to one."""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        for name, shape in (("X.npy", (elements, 1)), ("y.npy", (elements,))):
+            header = io.BytesIO()
+            fields = {"descr": "<f8", "fortran_order": False, "shape": shape}
+            np.lib.format.write_array_header_1_0(header, fields)
+            archive.writestr(name, header.getvalue() + bytes(8 * elements))
+
+
+def test_an_npz_that_unpacks_out_of_proportion_is_refused_and_max_bytes_takes_it(tmp_path):
+    bomb(tmp_path / "a.npz", 1_500_000)
+    bomb(tmp_path / "b.npz", 20_000_000)
+    with in_one_line(), pytest.raises(DataError, match=r"MB of memory with [\d,]+ bytes.* max_bytes= allows more"):
+        load_npz(tmp_path / "b.npz", "y", kind="numbers")
+    with pytest.raises(DataError, match=r"max_bytes= takes more"):
+        load_npz(tmp_path / "a.npz", "y", kind="numbers", max_bytes=1000)
+    assert len(load_npz(tmp_path / "a.npz", "y", kind="numbers", max_bytes=1 << 30).y) == 1_500_000
+
+
+def test_elements_of_no_bytes_are_no_examples(tmp_path):
+    """As many of them as a header says take no room in the file."""
+    np.savez(tmp_path / "a.npz", X=np.eye(3), y=np.empty(3, "V0"))
+    with in_one_line(), pytest.raises(DataError, match=r"no \.npz file"):
+        load_npz(tmp_path / "a.npz", "y")
+
+
+@pytest.mark.parametrize("cells", [{"rows": 10_000_000, "cell": 0.0}, {"rows": 1000, "cell": "x" * 1_000_000}])
+def test_a_parquet_file_of_many_equal_cells_is_refused_before_they_are_made(cells, tmp_path):
+    polars = pytest.importorskip("polars")
+    frame = polars.DataFrame({"a": [cells["cell"]]}).select(polars.col("a").repeat_by(cells["rows"]).explode())
+    frame.write_parquet(tmp_path / "a.parquet")
+    with in_one_line(), pytest.raises(DataError, match="MB of memory"):
+        read_table(tmp_path / "a.parquet")
+
+
+@pytest.mark.parametrize("suffix", ["csv", "npz", "parquet"])
+def test_a_file_with_a_hole_as_large_as_a_disk_is_not_read(suffix, tmp_path):
+    path = tmp_path / f"a.{suffix}"
+    with open(path, "wb") as file:
+        file.truncate(1 << 40)
+    with in_one_line(), pytest.raises(DataError):
+        READERS[suffix][0](path)

@@ -213,3 +213,20 @@ def test_two_trainings_do_not_share_a_checkpoint(tmp_path):
     assert len(refusals) == 2
     assert [one.name for one in tmp_path.iterdir()] == [path.name]
     fg.fit(fg.MLP([3, 3], rng=0), data, epochs=1, callbacks=[Checkpoint(path)], **settings)
+
+
+def test_a_process_that_was_killed_while_it_removed_a_lock_keeps_nobody_from_it(path):
+    """Killed between its claim and the removal, twice: the next ones were refused, and told to delete both."""
+    killed = (
+        "import os, signal, sys; from flowgraph.saving.lock import Lock; from pathlib import Path; real = Path.unlink; "
+        "end = lambda: os.kill(os.getpid(), signal.SIGKILL); "
+        "Path.unlink = lambda path, missing_ok=False: end() if str(path) == sys.argv[1] else real(path, missing_ok); "
+        "Lock(sys.argv[1], 'run').acquire(); end()"
+    )
+    for _ in range(3):
+        ended = subprocess.run([sys.executable, "-W", "ignore", "-c", killed, str(path)], check=False)
+        assert ended.returncode == -signal.SIGKILL
+    assert path.with_name(f"{path.name}.claim").exists()
+    with pytest.warns(UserWarning, match="was killed; its lock was removed"), Lock(path, "run"):
+        pass
+    assert not list(path.parent.glob(f"{path.name}*"))

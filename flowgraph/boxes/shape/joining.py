@@ -213,12 +213,13 @@ def tile(A: Value, reps: int | Sequence[Any]) -> Any:
     given = reps.tolist() if isinstance(reps, np.ndarray) else reps
     times = tuple(given) if isinstance(given, tuple | list) else (given,)
     result = A if A.ndim >= len(times) else np.expand_dims(A, tuple(range(len(times) - A.ndim)))
-    for axis, count in enumerate(times, result.ndim - len(times)):
-        if count < 1:
-            result = result[(*(slice(None),) * axis, slice(0, 0))]
-        elif count > 1:
-            result = np.concatenate([result] * count, axis=axis)
-    return result
+    counts = [max(operator.index(count), 0) for count in (1,) * (result.ndim - len(times)) + times]
+    if all(count == 1 for count in counts):
+        return result
+    apart = np.expand_dims(result, tuple(range(0, 2 * result.ndim, 2)))
+    sizes = [size for pair in zip(counts, result.shape, strict=True) for size in pair]
+    whole = [count * size for count, size in zip(counts, result.shape, strict=True)]
+    return np.reshape(np.broadcast_to(apart, sizes), whole)
 
 
 @implements(np.repeat)

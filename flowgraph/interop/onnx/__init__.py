@@ -72,7 +72,9 @@ def save(path: str | os.PathLike[str], graph: Graph) -> Path:
     return replace_file(path, model_of(graph).SerializeToString(deterministic=True))
 
 
-def load(path: str | os.PathLike[str], known: Mapping[str, Any] | None = None) -> Graph:
+def load(
+    path: str | os.PathLike[str], known: Mapping[str, Any] | None = None, *, max_bytes: int | None = None
+) -> Graph:
     """Read an ONNX model as a graph, its operations as boxes.
 
     Initialisers of floats become parameters, which training changes; whole numbers, booleans, single numbers and
@@ -87,6 +89,9 @@ def load(path: str | os.PathLike[str], known: Mapping[str, Any] | None = None) -
         The file.
     known : mapping of str to array_like, optional
         Values of inputs on which shapes depend.
+    max_bytes : int, optional
+        The most bytes that the file may have, and that its values may take for one example; by default 4 GiB, and for
+        what is made when it is read 200 MB for each MB of the file.
 
     Returns
     -------
@@ -108,4 +113,4 @@ def load(path: str | os.PathLike[str], known: Mapping[str, Any] | None = None) -
     >>> load(path).inputs
     (<Input 'x': (N, 2) float64>,)
     """
-    return graph_of_file(path, known)
+    return graph_of_file(path, known, max_bytes)

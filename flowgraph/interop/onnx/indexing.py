@@ -32,11 +32,15 @@ def read_gather(node: Node, a: Foreign, places: Foreign) -> Any:
 @reader_for("GatherND")
 def read_gather_nd(node: Node, a: Foreign, places: Foreign) -> Any:
     """Elements at places along the first axes."""
-    batch, depth = node.get("batch_dims", 0), places.shape[-1]
-    if isinstance(depth, Size):
-        raise node.refuse("found indices whose last axis has a symbolic size")
+    batch = node.at_most(node.get("batch_dims", 0), len(a.shape), "axes of batches")
+    depth = _depth(node, a, places)
     lines = open_grid(places, range(batch), ndim=len(places.shape) - 1, at=range(batch))
     return a[(*lines, *(places[..., i] for i in range(depth)))]
+
+
+def _depth(node: Node, a: Foreign, places: Foreign) -> int:
+    """Along how many axes the last axis of these indices has places."""
+    return node.at_most(places.shape[-1], len(a.shape), "axes of places")
 
 
 @reader_for("ScatterElements", "Scatter")
@@ -83,7 +87,7 @@ def read_one_hot(node: Node, places: Foreign, depth: Foreign, values: Foreign) -
 read_by({
     "GatherElements": lambda node, a, places: taken_along(a, places, node.axis("axis", 0, len(a.shape))),
     "ScatterND": lambda node, a, places, updates: _scattered(
-        node, a, tuple(places[..., i] for i in range(places.shape[-1])), updates
+        node, a, tuple(places[..., i] for i in range(_depth(node, a, places))), updates
     ),
     "NonZero": lambda node, a: np.stack(tuple(np.nonzero(a))),
 })  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from collections.abc import Mapping
@@ -21,15 +22,21 @@ from flowgraph.interop.onnx.node import MOST_MADE, Attributes, Node, as_constant
 from flowgraph.interop.onnx.table import ML, READERS, Reader
 from flowgraph.interop.onnx.tensors import (
     array_of,
-    check_size,
     check_texts,
     checked_name,
     dtype_of,
     onnx,
     scope_of_parts,
 )
-from flowgraph.saving.limits import MOST_TRIED, check_shape, excerpt, reading_foreign
-from flowgraph.saving.replacing import reading
+from flowgraph.saving.limits import (
+    MOST_TRIED,
+    check_made,
+    check_shape,
+    check_size,
+    excerpt,
+    read_within,
+    reading_foreign,
+)
 from flowgraph.shapes.size import Size
 
 OPSETS: Mapping[str, tuple[int, int]] = {"": (1, 28), ML: (1, 5)}
@@ -38,23 +45,23 @@ OPSETS: Mapping[str, tuple[int, int]] = {"": (1, 28), ML: (1, 5)}
 MOST_NODES = 200_000
 
 
-def graph_of_file(path: str | os.PathLike[str], known: Mapping[str, Any] | None = None) -> Graph:
+def graph_of_file(
+    path: str | os.PathLike[str], known: Mapping[str, Any] | None = None, max_bytes: int | None = None
+) -> Graph:
     """The graph of an .onnx file."""
-    try:
-        with reading(path):
-            content = Path(path).read_bytes()
-    except IsADirectoryError:
-        raise SavedFileError(f"{path}: found a folder, needs an .onnx file") from None
+    content = read_within(path, "an .onnx file", SavedFileError, max_bytes)
     model = onnx().ModelProto()
     with reading_foreign(f"{path}: no ONNX model, or a damaged one", SavedFileError):
         model.ParseFromString(content)
     try:
-        return graph_of_model(model, Path(path).parent, known)
+        return graph_of_model(model, Path(path).parent, known, max_bytes=max_bytes)
     except SavedFileError as error:
         raise SavedFileError(f"{path}: {excerpt(error)}") from None
 
 
-def graph_of_model(model: Foreign, folder: Path | None = None, known: Mapping[str, Any] | None = None) -> Graph:
+def graph_of_model(
+    model: Foreign, folder: Path | None = None, known: Mapping[str, Any] | None = None, *, max_bytes: int | None = None
+) -> Graph:
     """The graph of a model that is in memory.
 
     Parameters
@@ -63,6 +70,9 @@ def graph_of_model(model: Foreign, folder: Path | None = None, known: Mapping[st
         The model, and where arrays lie that it keeps in other files.
     known : mapping of str to array_like, optional
         Values of inputs on which shapes depend.
+    max_bytes : int, optional
+        The most bytes that the values may take for one example; by default 4 GiB, and for what is made when the model
+        is read 200 MB for each MB of it.
 
     Returns
     -------
@@ -89,7 +99,7 @@ def graph_of_model(model: Foreign, folder: Path | None = None, known: Mapping[st
     if len(model.graph.node) > MOST_NODES:
         raise SavedFileError(f"found {len(model.graph.node)} operations, and at most {MOST_NODES} are read")
     check_texts(model)
-    reader = ModelReader(_versions(model), folder, dict(known or {}))
+    reader = ModelReader(_versions(model), folder, dict(known or {}), Room(model.ByteSize(), max_bytes))
     with bounded_trials(MOST_TRIED):
         return reader.graph(model.graph)
 
@@ -107,10 +117,32 @@ def _versions(model: Foreign) -> dict[str, int]:
     return versions
 
 
+class Room:
+    """What a model of so many bytes may take: when it is read, and in a run on one example."""
+
+    def __init__(self, size: int, max_bytes: int | None) -> None:
+        self._size, self._max_bytes = size, max_bytes
+        self._made = self._in_run = 0
+
+    def make(self, count: int) -> None:
+        """Refuse so many bytes more of arrays that are made when the model is read, where they are too many."""
+        self._made += count
+        check_made("its constants", self._made, self._size, SavedFileError, self._max_bytes)
+
+    def hold(self, box: Box) -> None:
+        """Refuse the value of one more box where the values of a run, each axis of a name as one, are too large."""
+        for spec in box.outputs:
+            check_shape(spec.shape)
+            elements = math.prod(size for size in spec.shape if isinstance(size, int))
+            self._in_run += elements * spec.dtype.itemsize
+        check_size("the memory of its values", self._in_run, SavedFileError, self._max_bytes)
+
+
 class ModelReader:
     """The boxes of a model by the names of their values."""
 
-    def __init__(self, versions: Mapping[str, int], folder: Path | None, known: dict[str, Any]) -> None:
+    def __init__(self, versions: Mapping[str, int], folder: Path | None, known: dict[str, Any], room: Room) -> None:
+        self.room = room
         self.versions = versions
         self.folder = folder
         self.known = known
@@ -149,7 +181,6 @@ class ModelReader:
         shape = tuple(self._size(info.name, axis, dim) for axis, dim in enumerate(kind.shape.dim))
         check_shape(shape)
         box = Input(checked_name(info.name), shape=shape, dtype=dtype)
-        check_size(box)
         for axis, size in enumerate(box.shape):
             if isinstance(size, Size):
                 self.axes.setdefault(size, (box, axis))
@@ -220,7 +251,7 @@ class ModelReader:
         name = next((text for text in (proto.name, *proto.output) if text), proto.op_type)
         return Node(
             proto.op_type, domain, self.versions[domain], name, Attributes(attributes), inputs,
-            sum(bool(output) for output in proto.output), self.contents, self.axes,
+            sum(bool(output) for output in proto.output), self.contents, self.axes, self.room.make,
         )  # fmt: skip
 
     def _built(self, node: Node, rule: Reader) -> tuple[Box, ...]:
@@ -232,7 +263,9 @@ class ModelReader:
         listed: tuple[Any, ...] = result if isinstance(result, tuple) else (result,)
         boxes = tuple(box if isinstance(box, Box) else Constant(box) for box in listed)
         for box in boxes:
-            check_size(box)
+            self.room.hold(box)
+            if isinstance(box, Constant) and not any(box is one for one in node.inputs):
+                self.room.make(box.value.nbytes)
         known = content_of(node)
         if known is not None:
             constant = as_constant(known, boxes[0].dtype)
@@ -240,8 +273,17 @@ class ModelReader:
                 self.contents[boxes[0]] = known
             return (boxes[0] if constant is None else constant, *boxes[1:])
         if rule.light and all(box is None or isinstance(box, Constant) for box in node.inputs):
-            return tuple(map(_folded, boxes))
+            return tuple(map(self._folded, boxes))
         return boxes
+
+    def _folded(self, box: Box) -> Box:
+        """The value of a box that depends on constants only, where it is small."""
+        sizes = [size for size in box.shape if isinstance(size, int)]
+        if not box.children or len(sizes) != len(box.shape) or np.prod(sizes, dtype=float) > MOST_MADE:
+            return box
+        self.room.make(math.prod(sizes) * box.dtype.itemsize)
+        with np.errstate(all="ignore"):
+            return Constant(Graph(box).fprop()[box])
 
     def _output(self, info: Foreign) -> Box:
         box = self.value(info.name)
@@ -282,12 +324,3 @@ class ModelReader:
         if module in self.scopes:
             return self.scopes[module]
         return scope_of_parts([part for part in name.split("/")[:-1] if part])
-
-
-def _folded(box: Box) -> Box:
-    """The value of a box that depends on constants only, where it is small."""
-    sizes = [size for size in box.shape if isinstance(size, int)]
-    if not box.children or len(sizes) != len(box.shape) or np.prod(sizes, dtype=float) > MOST_MADE:
-        return box
-    with np.errstate(all="ignore"):
-        return Constant(Graph(box).fprop()[box])

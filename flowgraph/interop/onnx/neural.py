@@ -298,10 +298,14 @@ def sizes_and_scales(node: Node, shape: Foreign, axes: Foreign, scales: Foreign,
     }
 
 
+MOST_CHANNELS = 1024
+"""Channels that a local response looks at, each of which is a box; AlexNet has 5."""
+
+
 @reader_for("LRN", light=False)
 def read_local_response(node: Node, x: Foreign) -> Any:
     """Divided by a power of the squares in channels nearby."""
-    size, channels = node.get("size"), x.shape[1]
+    size, channels = node.at_most(node.get("size"), MOST_CHANNELS, "channels"), x.shape[1]
     before = (size - 1) // 2
     squares = np.pad(x * x, [(0, 0), (before, size - 1 - before), *[(0, 0)] * (len(x.shape) - 2)])
     total = sum(squares[:, i : i + channels] for i in range(size))

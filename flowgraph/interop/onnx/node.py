@@ -56,6 +56,7 @@ class Node:
     outputs: int
     contents: dict[Box, Any]
     axes: dict[str, tuple[Box, int]]
+    make: Callable[[int], None]
 
     def get(self, name: str, default: Foreign = None) -> Any:
         """An attribute, or the default where the file leaves it out."""
@@ -117,6 +118,13 @@ class Node:
             raise SavedFileError(
                 f"found {count} elements to be made when the file is read, needs a number to {MOST_MADE}"
             )
+        self.make(8 * int(count))
+        return int(count)
+
+    def at_most(self, count: Foreign, most: int, what: str) -> int:
+        """A number of boxes that the operation becomes, which a few bytes of the file could make any."""
+        if isinstance(count, Size) or not 0 <= count <= most:
+            raise self.refuse(f"found {count} {what}, needs at most {most}")
         return int(count)
 
     def refuse(self, problem: str) -> SavedFileError:

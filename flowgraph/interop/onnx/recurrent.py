@@ -33,7 +33,7 @@ def read_recurrent(node: Node, x: Foreign, w: Foreign, r: Foreign, *rest: Foreig
         raise node.refuse(f"found {steps} steps, which are unrolled; needs a number of 1 to {MOST_STEPS}")
     _check(node, lengths, steps)
     directions = []
-    for d in range(w.shape[0]):
+    for d in range(node.at_most(w.shape[0], 2, "directions")):
         starts = [None if s is None else (s[:, d] if batch_first else s[d]) for s in (h0, c0)]
         backwards = node.get("direction", "forward") == "reverse" or d == 1
         functions = _functions(node, d)

@@ -111,11 +111,12 @@ def read_split(node: Node, a: Foreign, split: Foreign = None) -> Any:
     axis = node.axis("axis", 0, len(a.shape))
     sizes = node.ints("split", 1)
     if sizes is None:
-        count, size = node.get("num_outputs", node.outputs), a.shape[axis]
+        count, size = node.at_most(node.get("num_outputs", node.outputs), node.outputs, "pieces"), a.shape[axis]
         if isinstance(size, Size):
             return tuple(np.split(a, count, axis=axis))
         each = -(-size // count)
         sizes = [max(min(each, size - i * each), 0) for i in range(count)]
+    node.at_most(len(sizes), node.outputs, "pieces")
     if sum(sizes) != a.shape[axis]:
         raise node.refuse(f"found the split {sizes} of an axis of size {a.shape[axis]}")
     starts = np.cumsum([0, *sizes]).tolist()

@@ -13,7 +13,7 @@ from flowgraph.box import Array
 from flowgraph.box.vocabulary import Foreign
 from flowgraph.errors import SavedFileError, install_hint
 from flowgraph.printable import why_not_a_name
-from flowgraph.saving.limits import check_room, check_shape, excerpt, reading_foreign
+from flowgraph.saving.limits import check_shape, excerpt, reading_foreign
 
 OPSET = 20
 """The version of the operator set that is written."""
@@ -92,14 +92,6 @@ def _outside(tensor: Foreign, folder: Path | None, needed: int, who: str) -> byt
     with open(file, "rb") as stream:
         stream.seek(start)
         return stream.read(length)
-
-
-def check_size(box: Foreign) -> None:
-    """Refuse a value that no memory holds, whatever the batch is."""
-    for spec in box.outputs:
-        check_shape(spec.shape)
-        elements = math.prod(size for size in spec.shape if isinstance(size, int))
-        check_room("its value", elements * spec.dtype.itemsize, "take another model", SavedFileError)
 
 
 def checked_name(text: str) -> str:

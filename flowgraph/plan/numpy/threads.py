@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
+import _thread
 import contextvars
 import os
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from queue import SimpleQueue
+from typing import Any
 
-from flowgraph.box.leaves import new_lock
 from flowgraph.errors import UsageError
 
-if TYPE_CHECKING:
-    from concurrent.futures import Future, ThreadPoolExecutor
-
-_pool: ThreadPoolExecutor | None = None
-_making = new_lock()
+_tasks: SimpleQueue[_Task] = SimpleQueue()
+_count = 0
+"""The threads that there are."""
 _working: contextvars.ContextVar[bool] = contextvars.ContextVar("working in threads", default=False)
 
 
@@ -30,6 +29,39 @@ def threads_asked() -> int:
     return int(text)
 
 
+class _Task:
+    """A share of some work, for a thread that computes it in the context of the caller; it runs once.
+
+    The locks of `concurrent.futures` are taken in Python, where an interrupt could leave them taken for good.
+    """
+
+    __slots__ = ("_claim", "_context", "_done", "_share", "_work", "ended", "error")
+
+    def __init__(self, work: Callable[[Sequence[Any]], None], share: Sequence[Any]) -> None:
+        self._context, self._work, self._share = contextvars.copy_context(), work, share
+        self._claim, self._done = _thread.allocate_lock(), _thread.allocate_lock()
+        self._done.acquire()
+        self.ended = False
+        self.error: BaseException | None = None
+
+    def run(self) -> None:
+        """Compute it, unless a thread does or has."""
+        if not self._claim.acquire(blocking=False):
+            return
+        try:
+            self._context.run(self._work, self._share)
+        except BaseException as error:
+            self.error = error
+        finally:
+            self.ended = True
+            self._done.release()
+
+    def wait(self) -> None:
+        """Return when it has ended; where an interrupt comes after the lock was taken, the flag says so."""
+        while not self.ended:
+            self._done.acquire(timeout=0.05)
+
+
 def in_threads(work: Callable[[Sequence[Any]], None], shares: Sequence[Sequence[Any]]) -> None:
     """Call `work` on all shares at the same time, on the first of them in this thread.
 
@@ -42,26 +74,31 @@ def in_threads(work: Callable[[Sequence[Any]], None], shares: Sequence[Sequence[
         return
     first, *others = shares
     token = _working.set(True)
-    futures: list[Future[None]] = []
+    tasks: list[_Task] = []
     try:
         for share in others:
-            futures.append(_threads().submit(contextvars.copy_context().run, work, share))
+            tasks.append(_Task(work, share))
+            _hand_out(tasks[-1], len(tasks))
         work(first)
+    except BaseException:
+        for task in tasks:
+            _hand_out(task, 1)  # the last one may not have been, and none runs twice
+        raise
     finally:
         _working.reset(token)
-        _finish(futures)
-    for future in futures:
-        future.result()
+        _finish(tasks)
+    for task in tasks:
+        if task.error is not None:
+            raise task.error
 
 
-def _finish(futures: Sequence[Future[None]]) -> None:
+def _finish(tasks: Sequence[_Task]) -> None:
     """Wait for all, also through interruptions, the last of which is raised afterwards."""
-    from concurrent.futures import wait
-
     interruption: BaseException | None = None
     while True:
         try:
-            wait(futures)
+            for task in tasks:
+                task.wait()
             break
         except BaseException as error:
             interruption = error
@@ -69,20 +106,24 @@ def _finish(futures: Sequence[Future[None]]) -> None:
         raise interruption
 
 
-def _threads() -> ThreadPoolExecutor:
-    global _pool
-    from concurrent.futures import ThreadPoolExecutor  # loads `logging`, which an import of flowgraph need not wait for
+def _hand_out(task: _Task, needed: int) -> None:
+    """Let a thread compute the task; a new one where there are fewer than needed, or than tasks that wait."""
+    global _count
+    _tasks.put(task)
+    if _count < MOST and _count < max(needed, _tasks.qsize()):
+        _count += 1
+        _thread.start_new_thread(_serve, (_tasks,))
 
-    with _making:
-        if _pool is None:
-            _pool = ThreadPoolExecutor(MOST, thread_name_prefix="flowgraph")
-        return _pool
+
+def _serve(tasks: SimpleQueue[_Task]) -> None:
+    while True:
+        tasks.get().run()
 
 
 def forget_threads() -> None:
     """Make threads anew when they are needed; a child process has none of its parent's."""
-    global _pool
-    _pool = None
+    global _tasks, _count
+    _tasks, _count = SimpleQueue(), 0
 
 
 if hasattr(os, "register_at_fork"):

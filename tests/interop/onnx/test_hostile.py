@@ -1,9 +1,13 @@
 """A model is data: whatever stands in it, it is read or refused with a reason, at once, and nothing else is read."""
 
 import contextlib
+import functools
 import itertools
+import math
 import os
+import random
 import time
+import warnings
 
 import numpy as np
 import onnx
@@ -15,6 +19,7 @@ from onnx import TensorProto, helper, numpy_helper
 import flowgraph as fg
 from flowgraph.errors import FlowgraphError, SavedFileError
 from flowgraph.interop.onnx import graph_of_model, load, model_of
+from tests.interop.onnx.runtime import quiet
 
 FLOAT = TensorProto.FLOAT
 
@@ -215,3 +220,92 @@ def test_an_input_that_must_be_known_is_named_and_can_be_given():
     assert [box.name for box in graph.inputs] == ["x"]
     with pytest.raises(SavedFileError, match=r"known=\['q'\]"):
         graph_of_model(reshaped, known={"q": [6]})
+
+
+def number(value, name="k"):
+    return numpy_helper.from_array(np.array(value, np.int64), name)
+
+
+COUNTS = {
+    "pieces by a number": (model([node("Split", num_outputs=BIG)]), "1099511627776 pieces"),
+    "pieces by sizes": (model([node("Split", ("x", "k"))], initializers=[number([0] * 4000)]), "4000 pieces"),
+    "axes of places": (model([node("GatherND", ("x", "k"))], initializers=[number([[0] * 400])]), "400 axes of places"),
+    "axes that are put": (model([node("ScatterND", ("x", "k", "x"))], initializers=[number([[0] * 400])]), "400 axes"),
+    "axes of batches": (model([node("GatherND", ("x", "k"), batch_dims=BIG)], initializers=[number([[0]])]), "batches"),
+    "channels nearby": (model([node("LRN", size=BIG)], [info("x", ("N", 3, 4, 4))]), "1099511627776 channels"),
+    "constants in sum": (model([node("OneHot", ("i", "k", "v"), (f"y{i}",)) for i in range(200)], [
+        info("i", ("N",), TensorProto.INT64)], [info("y0")],
+        [number(1 << 20), numpy_helper.from_array(np.zeros(2), "v")]), "constants: asks for"),
+    "values of a run": (model([node("Concat", ("x",) * 3, axis=0)], [info("x", (2**29, 1))], [info("y", (1, 1))]),
+                        "the memory of its values"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", COUNTS)
+def test_a_number_by_which_much_would_be_made_is_refused_before_it_is(name):
+    hostile, reason = COUNTS[name]
+    with pytest.raises(SavedFileError, match=reason):
+        graph_of_model(hostile)
+
+
+def test_a_repetition_is_no_operation_for_each_time():
+    tiled = model([ints(10**5, 2), node("Tile", ("x", "k"))], outputs=[info("y", ("M", 6))])
+    graph = graph_of_model(tiled)
+    assert len(graph.boxes) < 10
+    found = graph.fprop(x=np.arange(3, dtype=np.float32)[None])[graph.outputs[0]]
+    assert np.array_equal(found, np.tile(np.arange(3, dtype=np.float32), (10**5, 2)))
+
+
+def test_max_bytes_raises_the_limit_of_the_values_of_a_run():
+    """Four times 1 GiB of zeros, of which nothing is made here."""
+    large = model([node("Relu", (one,), (other,)) for one, other in itertools.pairwise("xabcdy")],
+                  [info("x", (2**28, 1))], [info("y", (2**28, 1))])  # fmt: skip
+    with pytest.raises(SavedFileError, match="max_bytes= takes more"):
+        graph_of_model(large)
+    assert graph_of_model(large, max_bytes=1 << 34).outputs[0].shape == (2**28, 1)
+
+
+def test_what_a_loaded_graph_does_not_take_is_refused_by_an_error_of_ours():
+    put = model([node("ScatterND", ("x", "k", "u"))], initializers=[
+        number([[7]]), numpy_helper.from_array(np.ones((1, 3), np.float32), "u")])  # fmt: skip
+    with pytest.raises(FlowgraphError, match=r"index 7 is out of bounds.* in fprop of SetAt 'y'"):
+        graph_of_model(put).fprop(x=np.ones((2, 3), np.float32))
+
+
+NUMBERS = (0, 1, -1, 2, 3, 7, 64, 1000, 1 << 20, 1 << 31, BIG, -BIG, (1 << 63) - 1)
+
+
+@functools.cache
+def cases_of_the_suite():
+    """Models of one operation each."""
+    from onnx.backend.test.loader import load_model_tests
+
+    with quiet():
+        return [case.model for case in load_model_tests(kind="node") if case.model is not None]
+
+
+@pytest.mark.sampled(one_in=2)
+@pytest.mark.parametrize("part", range(8))
+def test_models_with_other_numbers_are_read_or_refused_and_run_or_refused(part):
+    """Those of ONNX's own suite; what is made is bounded, and nothing raises an error that is not ours."""
+    rng = random.Random(f"{part} {os.environ.get('HYPOTHESIS_PROFILE') == 'ci' or random.random()}")
+    for case in rng.sample(cases_of_the_suite(), 60):
+        changed = onnx.ModelProto.FromString(case.SerializeToString())
+        places = [one for n in changed.graph.node for one in n.attribute if one.type in (one.INT, one.INTS)]
+        sizes = [dim for entry in changed.graph.input for dim in entry.type.tensor_type.shape.dim]
+        chosen = rng.choice([*places, *sizes] or [None])
+        if chosen is None:
+            continue
+        if hasattr(chosen, "dim_value"):
+            chosen.dim_value = rng.choice(NUMBERS)
+        elif chosen.ints:
+            chosen.ints[rng.randrange(len(chosen.ints))] = rng.choice(NUMBERS)
+        else:
+            chosen.i = rng.choice(NUMBERS)
+        with warnings.catch_warnings(), contextlib.suppress(FlowgraphError):
+            warnings.simplefilter("ignore")
+            graph = graph_of_model(changed, max_bytes=1 << 28)
+            assert len(graph.boxes) < 20_000
+            shapes = {box: [size if isinstance(size, int) else 2 for size in box.shape] for box in graph.inputs}
+            if max((math.prod(shape) for shape in shapes.values()), default=0) < 1 << 20:
+                graph.fprop({box: np.ones(shape, box.dtype) for box, shape in shapes.items()})
