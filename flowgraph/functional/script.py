@@ -29,7 +29,7 @@ _MOST_TEXTS = 1024
 """Texts whose code is kept. Steps that differ in their boxes, settings and states alone share one: a script of a few
 thousand steps has a handful, of some kilobytes each."""
 
-_PRODUCTS = (np.dot, np.inner, np.linalg.matmul)
+_PRODUCTS = (np.dot, np.inner, np.matmul, np.linalg.matmul)
 """Functions that make children of their arguments, whatever these hold; so do the ufuncs that a class stands for."""
 
 _NUMBERS = (float, int, bool, complex)

@@ -118,7 +118,7 @@ REFUSED = [
     (lambda x: np.moveaxis(x, 0, (0, 1)), UsageError, "found 1 axes to move to 2 places"),
     (lambda x: np.flip(x, 2), ShapeError, "axis = 2 does not fit"),
     (lambda x: np.roll(x, 1, 2), ShapeError, "axis = 2 does not fit"),
-    (lambda x: np.roll(x, 1.5), UsageError, "found shift=1.5, needs a whole number or a tuple"),
+    (lambda x: fg.Roll(x, shift=1.5), UsageError, "found shift=1.5, needs a whole number or a tuple"),
     (lambda x: np.roll(x, (1, 2, 3), (0, 1)), UsageError, "an integer per axis"),
     (lambda x: np.fliplr(x[0]), ShapeError, "axis = 1 does not fit"),
     (lambda x: np.matrix_transpose(x[0]), ShapeError, "needs two axes, found 1"),

@@ -28,7 +28,8 @@ PACKAGE = Path(fg.__file__).parent
 
 ELSEWHERE = {
     "saving/replacing.py",  # where it is done
-    "plan/numba/compiling.py",  # whole too: written under another name, then renamed
+    "plan/kept.py",  # whole too: written under another name, then renamed, for nobody but the user to read
+    "plan/numba/compiling.py",  # the same
     "mutation/processes.py",  # into a folder of its own, for processes that it starts later
     "mutation/forking.py",  # a journal in that folder, to which each process adds a line
     "checking/point.py",  # the same
@@ -169,7 +170,7 @@ def writes(tree):
             or opens
         ):
             yield node.lineno, name
-        if name == "savefig" and not (isinstance(node.args[0], ast.Name) and node.args[0].id == "content"):
+        if name == "savefig" and not (isinstance(node.args[0], ast.Name) and node.args[0].id in ("content", "pages")):
             yield node.lineno, name
         if name == "save" and isinstance(node.func, ast.Attribute) and getattr(node.func.value, "id", "") == "np":
             yield node.lineno, name
