@@ -11,6 +11,7 @@ import _thread
 import os
 import sys
 from collections.abc import Callable
+from io import TextIOWrapper
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -62,7 +63,13 @@ def ignore_interrupts() -> None:
 
 
 def begin() -> None:
-    """From now on Ctrl-C is a KeyboardInterrupt again: all is imported, and a command may have something to tidy."""
+    """From now on Ctrl-C is a KeyboardInterrupt again: all is imported, and a command may have something to tidy.
+
+    What the output cannot encode, such as half a surrogate pair in the name of a file, is written as an escape.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     if COMMAND and _signal.getsignal(_signal.SIGINT) is _end:
         _handle_by(_signal.default_int_handler)
 

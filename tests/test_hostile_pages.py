@@ -85,11 +85,15 @@ def without_line_ends(words):
     return [word.replace("/", "∕") for word in words]  # a slash parts scopes
 
 
+def scope_of(word):
+    return word[:60].strip()
+
+
 def network(words):
     """A chain of boxes, each called by one of the words, in scopes of such names."""
     h = fg.Parameter(np.ones(2), name=words[0])
     for word in words[1:]:
-        with fg.scope(word[:60].strip()):
+        with fg.scope(scope_of(word)):
             h = np.tanh(h).named(word)
     return fg.Graph(fg.sum(h))
 
@@ -133,7 +137,7 @@ def test_the_widget_of_a_notebook(number, monkeypatch):
 
     words = without_line_ends(batches(25)[number])
     widget = GraphWidget(network(words))
-    widget.select(words[-1])
+    widget.select(f"{scope_of(words[-1])}/{words[-1]}")
     state = {name: value for name, value in widget.get_state().items()
              if isinstance(value, str | bool | list | dict) and name not in ("_esm", "_css")}  # fmt: skip
     code = widget._esm.replace("export default", "const widget =")

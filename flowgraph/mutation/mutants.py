@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from flowgraph.errors import UsageError
+from flowgraph.saving.limits import size_of
 from flowgraph.saving.replacing import must_exist
 
 ENDINGS = ("_backward", "_vjp", "_bwd")
@@ -417,6 +418,7 @@ def mutants_of(file: Path) -> list[Mutant]:
     >>> len(mutants_of(file)) > 1
     True
     """
+    size_of(file, "a file of Python", UsageError)
     source = file.read_text(encoding="utf-8")
     try:
         tree = ast.parse(source)

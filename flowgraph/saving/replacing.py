@@ -92,15 +92,15 @@ def make_folder(path: str | os.PathLike[str]) -> Path:
 
 @contextmanager
 def made_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """A folder to write into, which is removed again where it was not there before and nothing was written into it."""
-    there = Path(path).is_dir()
+    """A folder to write into; where nothing was written, it and those above it that were made are removed again."""
+    missing = [folder for folder in (Path(path), *Path(path).parents) if not folder.is_dir()]
     folder = make_folder(path)
     try:
         yield folder
     finally:
-        if not there:
-            with contextlib.suppress(OSError):  # it is not empty
-                folder.rmdir()
+        with contextlib.suppress(OSError):  # it is not empty
+            for made in missing:
+                made.rmdir()
 
 
 @contextmanager

@@ -92,6 +92,9 @@ def check_storage(storage: Any) -> Any:
     from sqlalchemy.exc import NoSuchModuleError, SQLAlchemyError
     from sqlalchemy.pool import NullPool
 
+    strange = next((sign for sign in str(storage) if not sign.isprintable()), None)
+    if strange is not None:  # the rest may be a password
+        raise StorageError(f"search: the storage has {strange!a} in its name, needs printable text")
     url = url_of(storage)
     shown = url.render_as_string(hide_password=True)
     try:

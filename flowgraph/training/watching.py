@@ -21,6 +21,7 @@ from flowgraph.rendering.palette import THEMES, heat_role
 from flowgraph.rendering.wording import number_text
 from flowgraph.training.callbacks import RENEWED, Callback
 from flowgraph.training.history import UNEVEN
+from flowgraph.training.settings import strict_keywords, strict_settings
 
 if TYPE_CHECKING:
     from flowgraph.training.trainer import Trainer
@@ -63,6 +64,7 @@ def numbers_of(array: Any, by_unit: bool = False) -> Numbers:
     return Numbers(float(flat.min()), float(flat.max()), rms, units, dead)
 
 
+@strict_settings
 class Watch(Callback):
     """What was seen of each layer at each step that was looked at; `fg.watch` makes it.
 
@@ -308,6 +310,7 @@ class Watch(Callback):
         )
 
 
+@strict_keywords
 def watch(model: Any, every: int | None = None) -> Watch:
     """Record, layer by layer, range and size of values, gradients and updates while a model is trained.
 

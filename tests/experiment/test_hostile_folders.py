@@ -165,7 +165,9 @@ def test_an_npz_that_unpacks_to_more_than_the_memory(tmp_path, monkeypatch):
     monkeypatch.setattr("flowgraph.saving.limits.memory", lambda: 5e6)
     path = packed(tmp_path / "file.npz", {"x.npy": header((10**6,)) + bytes(8 * 10**6)})
     assert path.stat().st_size < 10**5
-    with pytest.raises(DataError, match=r"file.npz: needs 0 GB of memory, and this machine has 0; give a part"):
+    with pytest.raises(
+        DataError, match=r"file.npz: asks for 8 MB of memory with [\d,]+ bytes, and at most 5 MB are made"
+    ):
         read_npz(path)
 
 
@@ -224,7 +226,8 @@ def test_a_training_whose_report_does_not_fit_goes_on_later(tmp_path):
     done = limited(20_000, "train", *SHORT, "-o", folder)
     assert done.returncode == 3
     assert done.stderr.count("\n") == 1
-    assert done.stderr.startswith(f"Error: {folder}")
+    assert done.stderr.startswith("Error: ")
+    assert "/learning_curve.svg: could not be written: File too large; " in done.stderr  # of a long folder not all
     assert done.stderr.endswith(f"(ulimit -f), then go on with: flowgraph train --resume -o {folder}\n")
     assert not [one.name for one in folder.iterdir() if one.name.startswith(".") or one.name.endswith(".lock")]
     result = CliRunner().invoke(main, ["train", "--resume", "-o", str(folder)])

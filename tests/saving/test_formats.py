@@ -47,7 +47,7 @@ WRITERS = [
     (
         "render",
         lambda path: fg.Graph(fg.Input("x") * 2).render(path),
-        [".svg", ".png", ".pdf", ".dot", ".html", ".tex"],
+        [".svg", ".png", ".pdf", ".eps", ".dot", ".html", ".tex", ".mmd"],
     ),
 ]
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from flowgraph.saving.lock import this_process
 from flowgraph.search import Choice, Uniform
 from flowgraph.search.database import optuna, study_of
-from flowgraph.search.search import PROCESS, Grid, _finished, _take_up_again, _taken, point_of
+from flowgraph.search.search import PROCESS, Grid, _finished, _running, _take_up_again, _taken, point_of
 
 SPACE = {"a": Choice(["one", "two", "three"]), "b": Uniform(0.0, 1.0, points=2)}
 DEAD = {**this_process(), "pid": 2**22 + 1}
@@ -27,7 +27,9 @@ class Shared:
         self.grid.hand_out(self.study, 0, taken)
         trial = self.study.ask()
         trial.set_user_attr("round", 0)
-        trial.set_user_attr(PROCESS, this_process())
+        call = -1 - trial.number  # as a call of search that goes on notes itself
+        _running.add(call)
+        trial.set_user_attr(PROCESS, {**this_process(), "call": call})
         found = {name: part.suggest(trial, name) for name, part in SPACE.items()}
         assert found not in [one for _, one in self.running], "two processes have one point at the same time"
         self.running.append((trial, found))
@@ -36,6 +38,7 @@ class Shared:
         if not self.running:
             return
         trial, found = self.running.pop(place % len(self.running))
+        _running.discard(-1 - trial.number)
         if how == "dies":
             trial.set_user_attr(PROCESS, DEAD)
             return

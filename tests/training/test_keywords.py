@@ -32,7 +32,8 @@ BASE = {
     fg.Problem: lambda: {"objective": fg.mean(LOSSES)},
     fg.MLP: lambda: {"sizes": [4, 3, 2]},
     fg.Linear: lambda: {"fan_in": 3, "fan_out": 2},
-    fg.EarlyStopping: dict,
+    fg.EarlyStopping: dict, fg.watch: lambda: {"model": mlp()},
+    training.Watch: dict,
     fg.SGD: dict, fg.Momentum: dict, fg.Nesterov: dict, fg.RMSProp: dict, fg.Adagrad: dict, fg.Adam: dict,
     fg.AdamW: dict,
     fg.Proximal: lambda: {"rule": fg.SGD(), "l1": 0.1},
@@ -92,7 +93,7 @@ RECORDS = {
 NUMERIC = re.compile(r"\b(int|float)\b")
 WRONG = {"-1": -1, "nan": np.nan, "inf": np.inf, "'x'": "x", "None": None, "True": True, "[0.5]": [0.5]}
 FINE = {
-    ("fit", "learning_rate", "None"), ("fit", "batch_size", "None"), ("fit", "early_stopping", "None"),
+    ("watch", "every", "None"), ("Watch", "every", "None"), ("fit", "learning_rate", "None"), ("fit", "batch_size", "None"), ("fit", "early_stopping", "None"),
     ("Trainer", "learning_rate", "None"), ("Trainer", "batch_size", "None"), ("Trainer", "early_stopping", "None"),
     *((who, name, "None") for who in ("fit", "Trainer") for name in ("clip_norm", "clip_value", "average")),
     ("fit", "steps_per_epoch", "None"), ("Trainer", "steps_per_epoch", "None"), ("Clipped", "value", "None"),
