@@ -93,7 +93,8 @@ RECORDS = {
 NUMERIC = re.compile(r"\b(int|float)\b")
 WRONG = {"-1": -1, "nan": np.nan, "inf": np.inf, "'x'": "x", "None": None, "True": True, "[0.5]": [0.5]}
 FINE = {
-    ("watch", "every", "None"), ("Watch", "every", "None"), ("fit", "learning_rate", "None"), ("fit", "batch_size", "None"), ("fit", "early_stopping", "None"),
+    ("watch", "every", "None"), ("Watch", "every", "None"),
+    ("fit", "learning_rate", "None"), ("fit", "batch_size", "None"), ("fit", "early_stopping", "None"),
     ("Trainer", "learning_rate", "None"), ("Trainer", "batch_size", "None"), ("Trainer", "early_stopping", "None"),
     *((who, name, "None") for who in ("fit", "Trainer") for name in ("clip_norm", "clip_value", "average")),
     ("fit", "steps_per_epoch", "None"), ("Trainer", "steps_per_epoch", "None"), ("Clipped", "value", "None"),
