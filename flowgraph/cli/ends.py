@@ -46,7 +46,8 @@ class Commands(click.Group):
         try:
             code: Any = super().main(args, prog_name, complete_var, False, **extra)
         except click.ClickException as error:
-            error.message = _short(error.message, 250)  # type: ignore[misc]  # click says in front which option it is
+            most = 250 if isinstance(error, click.UsageError) else 290  # click says in front which option it is
+            error.message = _short(error.message, most)  # type: ignore[misc]
             error.show()
             code = MISUSED if isinstance(error, click.UsageError) else FAILED
         except (click.Abort, KeyboardInterrupt) as error:

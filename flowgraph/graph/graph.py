@@ -395,9 +395,8 @@ def _has_nan(part: Value) -> bool:
 
 
 def _sums_to_nan(part: Array) -> bool:
-    np.seterr(
-        all="ignore"
-    )  # of the copied context: an interrupt in `np.errstate` could leave it so for all that follows
+    # Of the copied context: an interrupt in `np.errstate` could leave it so for all that follows.
+    np.seterr(all="ignore")
     return bool(np.isnan(np.sum(part))) and bool(np.isnan(part).any())
 
 

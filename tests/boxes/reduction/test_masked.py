@@ -121,7 +121,7 @@ def test_nothing_but_nan_has_no_place(function, axis):
     box = function(x, axis=axis)
     with pytest.raises(ValueError, match="All-NaN slice encountered") as error:
         fg.Graph(box).fprop()
-    assert error.value.__notes__[0].startswith(f"in fprop of {type(box).__name__} ")
+    assert f"; in fprop of {type(box).__name__} " in str(error.value)
     for backend in ("numpy", "numba"):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Numba leaves it to NumPy, and says so
