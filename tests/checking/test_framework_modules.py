@@ -22,6 +22,12 @@ ROOT = Path(__file__).parent.parent.parent
 X = torch.tensor(np.random.default_rng(0).normal(size=(3, 2)), dtype=torch.float32)
 
 
+@pytest.fixture(autouse=True)
+def same_weights():
+    """The weights of a module are the same whichever tests ran before."""
+    torch.manual_seed(0)
+
+
 class WrongCube(torch.autograd.Function):
     @staticmethod
     def forward(ctx, x):
