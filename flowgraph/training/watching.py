@@ -16,9 +16,6 @@ from flowgraph.errors import UsageError
 from flowgraph.markup import text
 from flowgraph.plan import Plan, compile
 from flowgraph.printable import printable
-from flowgraph.rendering.measure import text_width
-from flowgraph.rendering.palette import THEMES, heat_role
-from flowgraph.rendering.wording import number_text
 from flowgraph.training.callbacks import RENEWED, Callback
 from flowgraph.training.history import UNEVEN
 from flowgraph.training.settings import strict_keywords, strict_settings
@@ -243,6 +240,8 @@ class Watch(Callback):
     def __str__(self) -> str:
         if not self.steps:
             return "nothing seen yet; give it to fg.fit(callbacks=[...]), or train the module"
+        from flowgraph.rendering.wording import number_text  # not for every training
+
         wide = max(map(len, self.seen))
         lines = [f"{'':<{wide}}  gradients, step {self.steps[0]} to {self.steps[-1]}  now: values, gradients, updates"]
         for layer, kept in self.seen.items():
@@ -268,6 +267,9 @@ class Watch(Callback):
         str
             An SVG, which describes itself.
         """
+        from flowgraph.rendering.measure import text_width  # not for every training
+        from flowgraph.rendering.palette import THEMES, heat_role
+
         colours, layers = THEMES[theme], list(self.seen)
         places = _thinned(range(len(self.steps)), MOST_COLUMNS)
         left = 16 + max([text_width(printable(layer), 10) for layer in layers], default=60.0)
