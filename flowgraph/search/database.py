@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from flowgraph.errors import FlowgraphError, UsageError, install_hint
+from flowgraph.printable import why_not_a_name
 from flowgraph.saving.lock import Lock
 
 if TYPE_CHECKING:
@@ -92,9 +93,8 @@ def check_storage(storage: Any) -> Any:
     from sqlalchemy.exc import NoSuchModuleError, SQLAlchemyError
     from sqlalchemy.pool import NullPool
 
-    strange = next((sign for sign in str(storage) if not sign.isprintable()), None)
-    if strange is not None:  # the rest may be a password
-        raise StorageError(f"search: the storage has {strange!a} in its name, needs printable text")
+    if (problem := why_not_a_name(str(storage))) is not None:  # the text may hold a password
+        raise StorageError(f"search: found another text as storage=, {problem}")
     url = url_of(storage)
     shown = url.render_as_string(hide_password=True)
     try:

@@ -205,9 +205,8 @@ def search(  # noqa: PLR0913  a keyword for each setting of a search
     """
     if not space:
         raise UsageError("search: found an empty space, needs a setting with values or a range")
-    for what, given in (("name", name), ("storage", str(storage or "study.db"))):  # which may hold a password
-        if (problem := why_not_a_name(given)) is not None:
-            raise UsageError(f"search: found another text as {what}=, {problem}")
+    if (problem := why_not_a_name(name)) is not None:
+        raise UsageError(f"search: found another text as name=, {problem}")
     read_setting("search", "watch", watch)
     seed = read_count("search", "seed", seed, low=0)
     rounds = read_count("search", "refine", refine, low=0) + 1
