@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from operator import itemgetter
 from typing import Any, NamedTuple
@@ -125,20 +125,26 @@ def as_values(value: Value) -> Any:
 def assert_values(graph: Topology, values: Sequence[Any], sizes: dict[str, int]) -> None:
     """Every value has the shape and the dtype that its box was built with; of values that are there."""
     for box, value in zip(graph.boxes, values, strict=True):
-        parts = value if isinstance(value, tuple) else (value,)
-        if value is None:
-            continue
-        if len(parts) != len(box.outputs):
-            raise _unlike(box, f"{len(parts)} outputs", len(box.outputs), sizes)
-        for spec, part in zip(box.outputs, parts, strict=True):
-            if part.dtype != spec.dtype:
-                raise _unlike(box, f"dtype {part.dtype}", spec.dtype, sizes)
-            same = part.ndim == len(spec.shape)
-            for number, size in zip(part.shape, spec.shape, strict=False):
-                known = not (isinstance(size, Size) and size.names - sizes.keys())
-                same &= not known or evaluate(size, sizes) == number
-            if not same:
-                raise _unlike(box, f"shape {part.shape}", spec.shape, sizes)
+        differs = None if value is None else contradiction(box, value, sizes)
+        if differs is not None:
+            raise _unlike(box, *differs, sizes)
+
+
+def contradiction(box: Box, value: Value, sizes: Mapping[str, int]) -> tuple[str, object] | None:
+    """In what a value is not what its box was built with, and what that is; a size without a number may be any."""
+    parts = value if isinstance(value, tuple) else (value,)
+    if len(parts) != len(box.outputs):
+        return f"{len(parts)} outputs", len(box.outputs)
+    for spec, part in zip(box.outputs, parts, strict=True):
+        if part.dtype != spec.dtype:
+            return f"dtype {part.dtype}", spec.dtype
+        same = part.ndim == len(spec.shape)
+        for number, size in zip(part.shape, spec.shape, strict=False):
+            known = not (isinstance(size, Size) and size.names - sizes.keys())
+            same &= not known or evaluate(size, sizes) == number
+        if not same:
+            return f"shape {part.shape}", spec.shape
+    return None
 
 
 def _unlike(box: Box, found: str, needed: object, sizes: dict[str, int]) -> BoxContractError:
