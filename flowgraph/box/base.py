@@ -194,14 +194,13 @@ class Box(ArrayMethods["Box"], OnBox):
         ShapeError
             If the shapes do not fit the signature.
         """
-        shapes = [spec.shape for spec in specs]
+        shapes, dtypes = zip(*specs, strict=True)
         try:
             (shape,) = signature.result(shapes, self.names_of_children())
         except SignatureMismatchError as mismatch:
             raise self.shape_error(str(mismatch), f"signature {signature.text}") from None
-        dtypes = [spec.dtype for spec in specs]
         known = (*map(len, shapes), *dtypes)
-        return Spec(shape, try_dtype(self, known, lambda: map(Spec, signature.sampled(shapes), dtypes)))
+        return Spec(shape, try_dtype(self, known, lambda: map(Spec, signature.sampled(shapes), dtypes), signature))
 
     def _infer(self) -> None:
         """Find out shape and dtype of the value."""

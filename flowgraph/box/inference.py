@@ -13,7 +13,7 @@ from numpy.lib.array_utils import normalize_axis_tuple
 from flowgraph.box.node import Node
 from flowgraph.errors import DtypeError, FlowgraphError, ReadOnlyError, UsageError
 from flowgraph.shapes.size import Shape, evaluate, fit
-from flowgraph.shapes.spec import Spec, sample
+from flowgraph.shapes.spec import Signature, Spec, sample, shape_text
 
 _SIZES = (6, 12, 4, 24, 8, 60, 2, 5, 3, 7, 1)
 """Numbers that stand for named sizes in trials: first some with many divisors, as boxes split and reshape axes."""
@@ -56,9 +56,11 @@ def small_shape(ndim: int) -> Shape:
     return (2,) * min(ndim, 8) + (1,) * (ndim - 8)
 
 
-def try_dtype(box: Node, known: tuple[Any, ...], small: Callable[[], Iterable[Spec]]) -> Any:
+def try_dtype(
+    box: Node, known: tuple[Any, ...], small: Callable[[], Iterable[Spec]], signature: Signature | None = None
+) -> Any:
     """The dtype of the value, from a trial on the few elements of `small()`; kept for children `known` like these."""
-    return _cached(box, known, lambda box, _: _trial(box, small(), {})[0].dtype)
+    return _cached(box, known, lambda box, _: _trial(box, small(), {}, signature)[0].dtype)
 
 
 def try_fprop(box: Node, specs: Sequence[Spec]) -> Spec | tuple[Spec, ...]:
@@ -116,7 +118,8 @@ def _fit_outputs(box: Node, samples: Sequence[tuple[Mapping[str, int], list[Any]
     return specs if len(specs) > 1 else specs[0]
 
 
-def _trial(box: Node, specs: Iterable[Spec], sizes: Mapping[str, int]) -> list[Any]:
+def _trial(box: Node, specs: Iterable[Spec], sizes: Mapping[str, int], signature: Signature | None = None) -> list[Any]:
+    """The parts of the value of ones; a signature says which shapes they must have."""
     arrays = [sample(Spec(tuple(evaluate(s, sizes) for s in spec.shape), spec.dtype)) for spec in specs]
     if (left := _left.get()) is not None:
         _spend(left, box, sum(array.size for array in arrays))
@@ -130,7 +133,20 @@ def _trial(box: Node, specs: Iterable[Spec], sizes: Mapping[str, int]) -> list[A
             dtypes = ", ".join(str(spec.dtype) for spec in specs)
             raise DtypeError(f"{refused}\n  dtypes {dtypes}; convert a child, .astype(...)") from error
         raise refused from error
-    return [np.asarray(part) for part in (value if isinstance(value, tuple) else (value,))]
+    parts = [np.asarray(part) for part in (value if isinstance(value, tuple) else (value,))]
+    if signature is not None and parts[0].shape != _promised(box, signature, arrays):
+        raise box.shape_error(
+            f"fprop gives the shape {shape_text(parts[0].shape)} for children of shape "
+            f"{', '.join(shape_text(array.shape) for array in arrays)}, and the signature {signature.text} promises "
+            f"{shape_text(_promised(box, signature, arrays))}: axes in front of the core axes broadcast; let fprop "
+            f"work along the last axes (axis=-1, a.mT), or declare infer in place of the signature"
+        )
+    return parts
+
+
+def _promised(box: Node, signature: Signature, arrays: Sequence[Any]) -> Shape:
+    """The shape that a signature of one output promises for children like these arrays."""
+    return signature.result([array.shape for array in arrays], box.names_of_children())[0]
 
 
 def refuse_writing(box: Node, method: str, error: Exception) -> None:

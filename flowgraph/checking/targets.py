@@ -23,7 +23,7 @@ from flowgraph.checking.scope import with_settings
 from flowgraph.checking.target import Inputs, Target, annotations_of, by_form, without_first
 from flowgraph.derivatives import gradient
 from flowgraph.derivatives.opaque import BpropOf
-from flowgraph.errors import BpropError, UsageError
+from flowgraph.errors import BpropError, ShapeError, UsageError
 from flowgraph.graph import Graph
 from flowgraph.graph.graph import Run
 from flowgraph.graph.passes import Edge, as_values, contradiction
@@ -110,6 +110,16 @@ class BoxCalls:
             children = ", ".join(str(child.spec) for child in box.children)
             of = f"of children {children}" + "".join(f", {k}={v!r}" for k, v in box.setting_values().items())
             self.finding("spec", f"fprop gave {found} {of}, but the box was built with {needed}")
+
+    def keep_promise_of_signature(self, case: Case) -> None:
+        """That the box takes one more axis in front of its children, where it declares a signature."""
+        if self.cls.signature is None:
+            return
+        longer = [np.broadcast_to(child, (2, *child.shape)) for child in case.children]
+        try:
+            self.cls(*longer, **case.box.setting_values())
+        except ShapeError as error:
+            self.finding("spec", str(error).partition("\n")[0].partition(": ")[2])
 
     def _same_with_needs(self, box: Box, grads: tuple[Any, ...], arguments: tuple[Any, ...]) -> None:
         """What bprop returns for a child does not depend on which others are asked for."""

@@ -169,8 +169,7 @@ def bind_sizes(graph: Topology, shapes: Mapping[Box, tuple[int, ...]]) -> dict[s
 
 def array_seeds(graph: Topology, values: Sequence[Any], grad: Value) -> list[Any]:
     """What `Run.bprop` is given as `grad`, read, in a list with a place for every box."""
-    given = _by_output(graph, grad)
-    return seeds_of(graph, [(box, _seed(graph, box, values[graph.slots[box]], part)) for box, part in given])
+    return seeds_of(graph, [(box, _seed(graph, box, values, part)) for box, part in _by_output(graph, grad)])
 
 
 def refuse_without_grad(who: str, shape: Shape, dtype: np.dtype[Any]) -> None:
@@ -211,11 +210,11 @@ def _by_output(graph: Topology, grad: Value) -> list[tuple[Box, Any]]:
     return list(zip(outputs, listed, strict=False))
 
 
-def _seed(graph: Topology, box: Box, value: Value, grad: Value) -> Any:
+def _seed(graph: Topology, box: Box, values: Sequence[Any], grad: Value) -> Any:
     """What arrives at an output, in its dtype."""
     if grad is None and len(box.outputs) == 1 and box.shape == () and box.dtype.kind == "f":
-        return value.dtype.type(1)
-    name = graph.names[box]
+        return box.dtype.type(1)
+    name, value = graph.names[box], values[graph.slots[box]]
     if isinstance(grad, Box):
         raise UsageError(
             f"bprop: found {grad.title} as grad=, which takes arrays that arrive at the outputs; to differentiate "

@@ -283,14 +283,13 @@ class Run(OnRun):
                 f"bprop: found keep={keep!r} and unused={unused!r}, needs keep='wrt' or 'all', unused='raise' or "
                 f"'zeros'"
             )
-        boxes = self._wrt(wrt)
-        seeds = array_seeds(self.graph, self._values, grad)
-        cut = self.graph.cut(boxes)
+        graph, boxes = self.graph, self._wrt(wrt)
+        seeds = array_seeds(graph, self._values, grad)
+        cut = graph.cut(boxes)
         if cut and unused == "raise":
-            refuse_cut(self.graph, cut)
-        steps = self.graph.bsteps(boxes)
-        grads = backward(self.graph, steps, self._values, seeds, boxes, _sweep_arrays, every=keep == "all")
-        return Grads(self.graph, grads, boxes, self._values, seeds)
+            refuse_cut(graph, cut)
+        grads = backward(graph, graph.bsteps(boxes), self._values, seeds, boxes, _sweep_arrays, every=keep == "all")
+        return Grads(graph, grads, boxes, self._values, seeds)
 
     def _wrt(self, wrt: Built | str | Iterable[Built | str] | None) -> tuple[Box, ...]:
         if wrt is None:
