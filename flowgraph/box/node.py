@@ -149,6 +149,7 @@ class Node:
     derivative: ClassVar[str] = ""
     role: ClassVar[str] = "box"
     signature: ClassVar[Any] = None
+    core: ClassVar[Any] = None
     domain: ClassVar[Mapping[str, Any]] = {}
     kinks: ClassVar[tuple[float, ...]] = ()
     constant_children: ClassVar[Any] = frozenset()

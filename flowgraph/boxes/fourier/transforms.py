@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from flowgraph.box import Box, Value
+from flowgraph.box.axes import Core
 from flowgraph.box.inference import Axes, axes_of, axis_of, try_fprop
 from flowgraph.box.numpy_dispatch import implements
 from flowgraph.box.vocabulary import example
@@ -33,6 +34,7 @@ class Fourier(Box, abstract=True):
     s: tuple[int, ...] | None = None
     norm: Literal["backward", "ortho", "forward"] | None = None
 
+    core = Core("axes")
     examples: ClassVar[tuple[Any, ...]] = (
         example((5,)),
         example((3, 4), axes=(0,), norm="ortho"),
@@ -219,6 +221,7 @@ class BothHalves(Box):
 
     symbol = "both halves"
     formula = r"2 a_k"
+    core = Core("axis")
     constant_children = frozenset({"like"})
     examples = (example((3, 4), (3, 6)), example((3, 2), (4, 2), axis=0), example((3,), (5,)), example((1,), (1,)))
 
@@ -257,6 +260,7 @@ class FftShift(Box):
 
     symbol = "fftshift"
     arithmetic = False
+    core = Core("axes")
     examples = (
         example((5,)),
         example((3, 4), inverse=True),

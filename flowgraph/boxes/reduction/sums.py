@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from flowgraph.box import Box, Value
+from flowgraph.box.axes import Core
 from flowgraph.box.base import holds_box, public
 from flowgraph.box.inference import Axes, is_of_number, small_shape, try_dtype
 from flowgraph.box.vocabulary import example
@@ -114,6 +115,7 @@ class Reduction(Box, abstract=True):
     axis: Axes | None = None
     keepdims: bool = False
 
+    core = Core("axis")
     of_numbers: ClassVar[bool] = False
     """Whether NumPy takes the axes 0 and -1 for what has none."""
 

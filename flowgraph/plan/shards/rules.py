@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 
 from flowgraph.box import Box, Constant, Elementwise
+from flowgraph.box.axes import core_of
 from flowgraph.boxes.engine.passing_on import Barrier
 from flowgraph.boxes.indexing.index import Index, IndexAdd
 from flowgraph.boxes.linear_algebra.products import MatMul
@@ -19,7 +20,6 @@ from flowgraph.boxes.reduction.sums import Sum
 from flowgraph.boxes.shape.arrangement import Transpose
 from flowgraph.boxes.shape.joining import Concatenate, Stack
 from flowgraph.boxes.shape.reshaping import BroadcastTo, ExpandDims, Reshape, Squeeze
-from flowgraph.derivatives.axes import CORES
 from flowgraph.plan.rebuild import elements, shape_of
 from flowgraph.shapes.indexing import ARRAY
 from flowgraph.shapes.size import product
@@ -94,7 +94,7 @@ def way_of(box: Box, cuts: Cuts, examples: int) -> Way | None:
     if not isinstance(box, Index | IndexAdd) and any(isinstance(child, PlacesOf) for child in box.children):
         return None  # these count from the first example of the piece
     found = (_rules[base] for base in cls.__mro__ if base in _rules)
-    rule = next(found, _of_loop_axes if cls in CORES else None)
+    rule = next(found, None if core_of(cls) is None else _of_loop_axes)
     if rule is None or not _is_numeric(box):
         return None
     return rule(box, cuts, examples)
@@ -179,18 +179,17 @@ def _transpose(box: Transpose, cuts: Cuts, examples: int) -> Way | None:
 
 
 def _of_loop_axes(box: Box, cuts: Cuts, examples: int) -> Way | None:
-    """A box whose core axes are known: the batch stays along a loop axis, and a sum along it is one of sums."""
-    cut, core = agreed([cut for cut in cuts if cut]), CORES[type(box)]
-    if cut is None or core.result == "moved" or len({child.ndim for child in box.children}) > 1:
+    """A box whose core axes are declared: the batch stays along a loop axis, and a sum along it is one of sums."""
+    cut, core = agreed([cut for cut in cuts if cut]), core_of(type(box))
+    if cut is None or core is None or len({child.ndim for child in box.children}) > 1:
         return None
-    along = core.along(box)
-    if along is None or len({shape_of(child)[cut.axis] for child in box.children}) > 1:
+    along, gone = core.along(box), box.children[0].ndim - box.ndim
+    if along is None or gone not in (0, len(along)) or len({shape_of(child)[cut.axis] for child in box.children}) > 1:
         return None
     needs = (cut,) * len(cuts)
     if cut.axis in along:
         return Way(PARTIAL, needs) if isinstance(box, Sum) and is_summed(box) else None
-    gone = core.result == "gone" and not getattr(box, "keepdims", False)
-    return Way(Shard(cut.axis - gone * sum(axis < cut.axis for axis in along), cut.inner), needs)
+    return Way(Shard(cut.axis - (gone > 0) * sum(axis < cut.axis for axis in along), cut.inner), needs)
 
 
 def is_summed(box: Box) -> bool:
