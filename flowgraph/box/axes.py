@@ -53,28 +53,43 @@ class Core:
     ) -> None:
         self.__dict__.update(settings=settings, last=last, line=line, of_value=of_value)
 
-    def along(self, box: Node) -> tuple[int, ...] | None:
-        """The core axes of the first child, counted from the front; None where it is read as one line."""
-        ndim = len(box.children[0].shape)
-        if not self.settings:
-            count = self.last if isinstance(self.last, int) else self.last(box)
-            return tuple(range(ndim))[max(0, ndim - count) :]
-        along: list[int] = []
-        for given in (getattr(box, name) for name in self.settings):
-            if given is None and self.line:
-                return None
-            along += range(ndim) if given is None else axes_of(box, given, ndim)
-        return tuple(along)
 
-    def shifted(self, box: Node) -> dict[str, Any] | None:
-        """The settings of the box with one more loop axis in front; None where an axis in front is no loop axis."""
-        ndim = len(box.shape if self.of_value else box.children[0].shape)
-        given = {name: getattr(box, name) for name in self.settings}
-        for axis in given.values():
-            # an array without axes is a line of one element for a box of lines, and where an axis is named
-            if (self.line and (axis is None or not ndim)) or (not ndim and axis not in (None, ())):
-                return None
-        return {name: counted_on(axis, ndim) for name, axis in given.items()}
+def core_of(cls: type[Node]) -> Core | None:
+    """What a class or a base of it declares; None where a class after that one has another fprop."""
+    base = next((base for base in cls.__mro__ if "core" in vars(base)), Node)
+    declares_for_it = getattr(base, "fprop", None) in (cls.fprop, Node.fprop)
+    core: Core | None = vars(base)["core"] if declares_for_it else None
+    return core
+
+
+def core_axes(box: Node) -> tuple[int, ...] | None:
+    """The core axes of the first child, counted from the front; None where none are declared or it is read as a line."""
+    core, ndim = core_of(type(box)), len(box.children[0].shape)
+    if core is None:
+        return None
+    if not core.settings:
+        count = core.last if isinstance(core.last, int) else core.last(box)
+        return tuple(range(ndim))[max(0, ndim - count) :]
+    axes: list[int] = []
+    for given in (getattr(box, name) for name in core.settings):
+        if given is None and core.line:
+            return None
+        axes += range(ndim) if given is None else axes_of(box, given, ndim)
+    return tuple(axes)
+
+
+def settings_over_rows(box: Node) -> dict[str, Any] | None:
+    """The settings with one more loop axis in front; None where no core axes are declared or rows are no loop axis."""
+    core = core_of(type(box))
+    if core is None:
+        return None
+    ndim = len(box.shape if core.of_value else box.children[0].shape)
+    given = {name: getattr(box, name) for name in core.settings}
+    for axis in given.values():
+        # an array without axes is a line of one element for a box of lines, and where an axis is named
+        if (core.line and (axis is None or not ndim)) or (not ndim and axis not in (None, ())):
+            return None
+    return {name: counted_on(axis, ndim) for name, axis in given.items()}
 
 
 def counted_on(axis: Any, ndim: int) -> Any:
@@ -84,11 +99,3 @@ def counted_on(axis: Any, ndim: int) -> Any:
     if isinstance(axis, tuple | list):
         return tuple(number % ndim + 1 for number in axis)
     return axis % ndim + 1
-
-
-def core_of(cls: type[Node]) -> Core | None:
-    """What a class or a base of it declares; None where a class after that one has another fprop."""
-    base = next((base for base in cls.__mro__ if "core" in vars(base)), Node)
-    declares_for_it = getattr(base, "fprop", None) in (cls.fprop, Node.fprop)
-    core: Core | None = vars(base)["core"] if declares_for_it else None
-    return core

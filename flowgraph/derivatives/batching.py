@@ -8,7 +8,7 @@ from typing import Any, TypeVar, cast
 import numpy as np
 
 from flowgraph.box import Box, Constant, Elementwise, Value
-from flowgraph.box.axes import core_of, counted_on
+from flowgraph.box.axes import core_of, counted_on, settings_over_rows
 from flowgraph.box.inference import axes_of
 from flowgraph.boxes.engine.passing_on import Part
 from flowgraph.boxes.engine.shape_like import (
@@ -114,11 +114,10 @@ def _elementwise(box: Box, mapped: Mapping[Box, Box], some: Box) -> Box:
 
 def _of_loop_axes(box: Box, mapped: Mapping[Box, Box], some: Box) -> Any:
     """A box whose core axes are declared: rows are one more loop axis."""
-    core = core_of(type(box))
-    shifted = None if core is None else core.shifted(box)
-    if shifted is None:
+    settings = settings_over_rows(box)
+    if settings is None:
         return None
-    return type(box)(*[lifted(child, mapped, some) for child in box.children], **box.setting_values() | shifted)
+    return type(box)(*[lifted(child, mapped, some) for child in box.children], **box.setting_values() | settings)
 
 
 def _of_signature(box: Box, mapped: Mapping[Box, Box], some: Box) -> Any:

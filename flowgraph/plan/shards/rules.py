@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 
 from flowgraph.box import Box, Constant, Elementwise
-from flowgraph.box.axes import core_of
+from flowgraph.box.axes import core_axes, core_of
 from flowgraph.boxes.engine.passing_on import Barrier
 from flowgraph.boxes.indexing.index import Index, IndexAdd
 from flowgraph.boxes.linear_algebra.products import MatMul
@@ -180,10 +180,10 @@ def _transpose(box: Transpose, cuts: Cuts, examples: int) -> Way | None:
 
 def _of_loop_axes(box: Box, cuts: Cuts, examples: int) -> Way | None:
     """A box whose core axes are declared: the batch stays along a loop axis, and a sum along it is one of sums."""
-    cut, core = agreed([cut for cut in cuts if cut]), core_of(type(box))
-    if cut is None or core is None or len({child.ndim for child in box.children}) > 1:
+    cut = agreed([cut for cut in cuts if cut])
+    if cut is None or len({child.ndim for child in box.children}) > 1:
         return None
-    along, gone = core.along(box), box.children[0].ndim - box.ndim
+    along, gone = core_axes(box), box.children[0].ndim - box.ndim
     if along is None or gone not in (0, len(along)) or len({shape_of(child)[cut.axis] for child in box.children}) > 1:
         return None
     needs = (cut,) * len(cuts)
