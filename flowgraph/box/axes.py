@@ -63,7 +63,7 @@ def core_of(cls: type[Node]) -> Core | None:
 
 
 def core_axes(box: Node) -> tuple[int, ...] | None:
-    """The core axes of the first child, counted from the front; None where none are declared or it is read as a line."""
+    """The core axes of the first child, from the front; None where none are declared, or it is read as one line."""
     core, ndim = core_of(type(box)), len(box.children[0].shape)
     if core is None:
         return None
