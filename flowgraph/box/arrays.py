@@ -14,6 +14,7 @@ from numpy.typing import DTypeLike
 
 from flowgraph.box.vocabulary import Value
 from flowgraph.errors import DtypeError, ReadOnlyError
+from flowgraph.shapes.size import Size, no_number
 
 Array = np.ndarray[Any, Any]
 
@@ -47,6 +48,8 @@ def frozen_copy(value: object, dtype: DTypeLike | None = None) -> Array:
     array = np.array(value, dtype=dtype)
     array = array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
     if array.dtype.kind not in "biufc":
+        if isinstance(value, Size):
+            raise DtypeError(f"constant: {no_number(value)}")
         dense = "; give matrix.toarray(), or multiply, np.matmul(matrix, box)" if hasattr(value, "toarray") else ""
         raise DtypeError(f"constant: found dtype {array.dtype} ({str(value)[:60]}), needs numbers or booleans{dense}")
     array.setflags(write=False)

@@ -23,7 +23,17 @@ def read_fprop(cls: type[Node]) -> None:
     """Read the children from the parameters of fprop."""
     if cls.fprop is _box_fprop(cls):
         raise DeclarationError(f"{cls.__name__}: declares no fprop; needs fprop(self, *values of the children)")
+    if not callable(cls.fprop):
+        raise DeclarationError(
+            f"{cls.__name__}: found fprop = {cls.fprop!r}, needs fprop(self, *values of the children)"
+        )
     places, rest, keywords = _parameters(cls.fprop)
+    first = getattr(getattr(cls.fprop, "__code__", None), "co_varnames", ("self",))[:1]
+    if not places and not rest and first not in ((), ("self",)):
+        raise DeclarationError(
+            f"{cls.__name__}.fprop: found the parameter {first[0]} alone, which is the box itself; needs "
+            f"fprop(self, {first[0]})"
+        )
     if keywords:
         raise DeclarationError(
             f"{cls.__name__}.fprop: found the keyword {keywords[0]!r}, but fprop takes the values of the "

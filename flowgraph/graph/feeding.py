@@ -227,7 +227,7 @@ def _seed(graph: Topology, box: Box, values: Sequence[Any], grad: Value) -> Any:
     if grad is None:
         refuse_without_grad(f"bprop: the output {name!r}", value.shape, value.dtype)
         return value.dtype.type(1)
-    seed = np.asarray(grad)
+    seed = np.asarray(grad[0] if _is_list_of_one(grad, value) else grad)
     if seed.shape != value.shape:
         raise FeedError(
             f"bprop: grad= of {name!r} has the shape {shape_text(seed.shape)}, needs {shape_text(value.shape)}"
@@ -235,3 +235,8 @@ def _seed(graph: Topology, box: Box, values: Sequence[Any], grad: Value) -> Any:
     if seed.dtype.kind == "c" and value.dtype.kind != "c":
         raise DtypeError(f"bprop: grad= of {name!r} has dtype {seed.dtype}, needs {value.dtype}")
     return np.array(seed, value.dtype)[()]
+
+
+def _is_list_of_one(grad: Value, value: Value) -> bool:
+    """Whether a list holds what arrives at the only output, as a list of several outputs does."""
+    return isinstance(grad, list | tuple) and len(grad) == 1 and np.shape(grad) == (1, *value.shape)

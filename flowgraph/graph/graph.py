@@ -65,11 +65,10 @@ class Graph(CachedSteps, OnGraph):
     """
 
     def __init__(self, *outputs: Built, along: Iterable[Box] = ()) -> None:
-        for output in outputs:
-            if not isinstance(output, Box):
-                raise UsageError(f"Graph: found {type(output).__name__} as an output, needs boxes")
-        if not outputs:
-            raise UsageError("Graph: found no output, needs one box or more")
+        strange = [type(output).__name__ for output in outputs if not isinstance(output, Box)]
+        if strange or not outputs:
+            problem = f"{strange[0]} as an output, needs boxes" if strange else "no output, needs one box or more"
+            raise UsageError(f"Graph: found {problem}")
         super().__init__(cast("tuple[Box, ...]", outputs), along)
         self._of_keywords = [box for box in self.inputs if box.name in _KEYWORDS]
 

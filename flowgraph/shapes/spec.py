@@ -161,6 +161,10 @@ class Signature:
         if not arrow or not _GROUP.sub("", left + right).replace(",", "") == "":
             raise ValueError(f"signature {text!r} is not in gufunc notation, such as '(m,k),(k,n)->(m,n)'")
         groups = [[tuple(filter(None, g.split(","))) for g in _GROUP.findall(side)] for side in (left, right)]
+        sizes = {axis.rstrip("?") for core in groups[0] for axis in core}
+        for axis in (axis.rstrip("?") for core in groups[1] for axis in core):
+            if axis not in sizes and not axis.isdigit():
+                raise ValueError(f"signature {text!r} has an output of size {axis}, which no child has; declare infer")
         return cls(text.replace(" ", ""), tuple(groups[0]), tuple(groups[1]))
 
     def result(self, shapes: Sequence[Shape], names: Sequence[str]) -> tuple[Shape, ...]:

@@ -185,7 +185,7 @@ class AddMatMul(Box):
     def bprop(self, grad: Value, h: Value, c: Value, left: Value, right: Value) -> tuple[Value, ...]:
         return grad, grad @ right.T, left.T @ grad
 
-    def infer(self, *specs: Spec) -> Spec:
+    def infer(self, *specs: Spec) -> Any:
         """By the signature, of matrices alone: plans write it as one call of BLAS."""
         if any(len(spec.shape) != 2 for spec in specs):
             raise self.shape_error(

@@ -332,7 +332,8 @@ def _on_diagonal(box: OnDiagonal, a: Value, like: Value) -> Any:
 
 
 @rule_for(Interp)
-def _interp(box: Interp, x: Value, xp: Value, fp: Value) -> Any:
+def _interp(box: Interp, x: Value, *knots: Value) -> Any:
+    xp, fp = map(jnp.asarray, knots)  # constants, which are arrays of NumPy, cannot be indexed by what is traced
     Traced(jnp.any(xp[1:] < xp[:-1])).note_wrong()
     left = jnp.clip(jnp.searchsorted(xp, x, side="right") - 1, 0, max(xp.shape[0] - 2, 0))
     right = jnp.minimum(left + 1, xp.shape[0] - 1)

@@ -186,6 +186,17 @@ _OPERATORS: dict[Any, str] = {
     np.less: "{} < {}", np.less_equal: "{} <= {}", np.equal: "{} == {}", np.not_equal: "{} != {}",
 }  # fmt: skip
 
+_OF_INTEGERS = frozenset({
+    np.add, np.subtract, np.multiply, np.negative, np.positive, np.square, np.absolute, np.greater, np.greater_equal,
+    np.less, np.less_equal, np.equal, np.not_equal, np.maximum, np.minimum, np.bitwise_and, np.bitwise_or,
+    np.bitwise_xor, np.invert, np.logical_and, np.logical_or, np.logical_xor, np.logical_not,
+})  # fmt: skip
+"""Ufuncs that give the integers and booleans of NumPy in what Numba compiles, which has no value of its own for them at
+zero divisors, shifts of more than the width and negative powers: a quotient by 0 ends the process there."""
+
+_OTHERWISE = frozenset({np.floor_divide, np.ldexp})
+"""Ufuncs of floats for which Numba's own give other values: of infinities, and of exponents beyond 32 bits."""
+
 
 def expression(box: Box, texts: Sequence[str]) -> str:
     """One element of the box from those of its children."""
@@ -262,7 +273,8 @@ def _of_ufunc(box: Box, texts: Sequence[str]) -> str:
     assert ufunc is not None
     dtypes = ufunc.resolve_dtypes((*[child.dtype for child in box.children], None))
     loop = "".join(d.char for d in dtypes[:-1]) + "->" + dtypes[-1].char
-    if loop not in _loops(ufunc):
+    of_integers = dtypes[0].kind in "iub"
+    if loop not in _loops(ufunc) or ufunc in _OTHERWISE or (of_integers and ufunc not in _OF_INTEGERS):
         raise RefusedError(f"has no rule for Numba with dtype {', '.join(str(d) for d in dtypes[:-1])}", box)
     given = [cast(text, child.dtype, d) for text, child, d in zip(texts, box.children, dtypes, strict=False)]
     if ufunc in _OPERATORS and dtypes[0].kind == "f":
