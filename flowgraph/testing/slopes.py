@@ -29,9 +29,9 @@ def slope(case: Case, directions: Sequence[Array], grad: Value) -> tuple[float, 
     stencil = Stencil(lambda steps: [objective(h) for h in steps], objective(0.0), start=3e-3)
     stencil.extend(5)
     size = sum(np.sum(np.abs(g * v)) for g, v in zip(parts(grad), parts(case.value), strict=True))
-    found = stencil.slopes(np.array([1e-15 * float(size)]))
-    assert found is not None  # a box on its own example is defined to both sides
-    return float(found.value[0]), float(found.error[0])
+    slopes = stencil.slopes(np.array([1e-15 * float(size)]))
+    assert slopes is not None  # a box on its own example is defined to both sides
+    return float(slopes.value[0]), float(slopes.error[0])
 
 
 def gradient_by_central_differences(case: Case) -> None:

@@ -57,7 +57,7 @@ def _reshape(box: Any, a: str) -> str:
         if isinstance(size, range):
             sizes.append(f"sizeOf({a}.shape.slice({size.start}, {size.stop}))")
         elif size == -1:
-            others = [literal(one) for one in box.to if not isinstance(one, range) and one != -1]
+            others = [literal(other) for other in box.to if not isinstance(other, range) and other != -1]
             ranges = [f"sizeOf({a}.shape.slice({r.start}, {r.stop}))" for r in box.to if isinstance(r, range)]
             sizes.append(f"{a}.data.length / ({' * '.join([*others, *ranges]) or '1'})")
         else:
@@ -225,7 +225,9 @@ def _arg_sort(box: Any, a: str) -> str:
 
 
 def _is_known(index: tuple[Any, ...]) -> bool:
-    parts = [part for one in index for part in ((one.start, one.stop, one.step) if isinstance(one, slice) else (one,))]
+    parts = [
+        part for item in index for part in ((item.start, item.stop, item.step) if isinstance(item, slice) else (item,))
+    ]
     return not any(isinstance(part, Size) for part in parts)
 
 
@@ -322,7 +324,7 @@ def _tensordot(box: Any, a: str, b: str) -> str:
 @rule_for(Einsum, when=lambda box: "." not in box.subscripts)
 def _einsum(box: Any, *names: str) -> str:
     inputs, output = box.subscripts.split("->")
-    letters = ", ".join(f'"{one}"' for one in inputs.split(","))
+    letters = ", ".join(f'"{subscript}"' for subscript in inputs.split(","))
     return f'einsum([{letters}], "{output}", {dtype(box)}, {", ".join(names)})'
 
 

@@ -78,12 +78,12 @@ def call_ufunc(ufunc: np.ufunc, method: str, inputs: Sequence[Any], keywords: Ma
 
 def in_dtypes_of(ufunc: np.ufunc, inputs: Sequence[Any], dtype: Value = None) -> list[Any]:
     """The inputs in the dtypes in which NumPy would compute with them; those of JAX promote in another way."""
-    arrays = [one if type(one) in _SCALARS else jnp.asarray(one) for one in inputs]
-    kinds = [type(one) if type(one) in _SCALARS else np.dtype(one.dtype) for one in arrays]
+    arrays = [value if type(value) in _SCALARS else jnp.asarray(value) for value in inputs]
+    kinds = [type(array) if type(array) in _SCALARS else np.dtype(array.dtype) for array in arrays]
     outputs = (np.dtype(dtype),) * ufunc.nout
     wanted: dict[str, Any] = {} if dtype is None else {"signature": (*(None,) * ufunc.nin, *outputs)}
     loop = ufunc.resolve_dtypes((*kinds, *(None,) * ufunc.nout), **wanted)
-    return [jnp.asarray(one, jax.dtypes.canonicalize_dtype(to)) for one, to in zip(arrays, loop, strict=False)]
+    return [jnp.asarray(array, jax.dtypes.canonicalize_dtype(to)) for array, to in zip(arrays, loop, strict=False)]
 
 
 def _twin_of_ufunc(ufunc: np.ufunc) -> Any:
@@ -137,10 +137,10 @@ def _argsort(a: Value, axis: Any = -1, kind: Any = None, order: Any = None, **_:
 def _windows(a: Value, window_shape: Any, axis: Any = None, **_: Any) -> Any:
     sizes = (window_shape,) if isinstance(window_shape, int) else tuple(window_shape)
     axes = tuple(range(a.ndim)) if axis is None else (axis,) if isinstance(axis, int) else tuple(axis)
-    axes = tuple(one % a.ndim for one in axes)
-    for one, size in zip(axes, sizes, strict=True):
-        places = np.arange(a.shape[one] - size + 1)[:, None] + np.arange(size)
-        a = jnp.moveaxis(jnp.take(a, places, axis=one), one + 1, -1)
+    axes = tuple(windowed % a.ndim for windowed in axes)
+    for windowed, size in zip(axes, sizes, strict=True):
+        places = np.arange(a.shape[windowed] - size + 1)[:, None] + np.arange(size)
+        a = jnp.moveaxis(jnp.take(a, places, axis=windowed), windowed + 1, -1)
     return a
 
 
@@ -153,10 +153,10 @@ _flags: ContextVar[list[Any]] = ContextVar("flowgraph_jax_flags")
 @contextmanager
 def flags() -> Iterator[list[Any]]:
     """Collect what the fprops called inside refuse: an array of booleans for each refusal, true where it holds."""
-    found: list[Any] = []
-    token = _flags.set(found)
+    collected: list[Any] = []
+    token = _flags.set(collected)
     try:
-        yield found
+        yield collected
     finally:
         _flags.reset(token)
 
@@ -187,7 +187,7 @@ class Traced(NDArrayOperatorsMixin, Foreign):
         self.value = value
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Value, **keywords: Any) -> Any:
-        return wrapped(call_ufunc(ufunc, method, [unwrapped(one) for one in inputs], keywords))
+        return wrapped(call_ufunc(ufunc, method, [unwrapped(value) for value in inputs], keywords))
 
     def __array_function__(self, function: Any, types: Any, args: Any, keywords: Any) -> Any:
         return wrapped(call_function(function, unwrapped(args), unwrapped(keywords)))
@@ -200,8 +200,8 @@ class Traced(NDArrayOperatorsMixin, Foreign):
     @property
     def dtype(self) -> np.dtype[Any]:
         """The dtype, as NumPy's."""
-        found: np.dtype[Any] = np.dtype(self.value.dtype)
-        return found
+        dtype: np.dtype[Any] = np.dtype(self.value.dtype)
+        return dtype
 
     @property
     def ndim(self) -> int:

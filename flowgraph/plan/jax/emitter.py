@@ -80,8 +80,8 @@ def expression_of(box: Box, texts: Sequence[str]) -> str | None:
     ufunc = ufunc_of(box)
     if ufunc is not None:
         return _call_of_ufunc(box, ufunc, texts) if _computes_alike(box, ufunc) else None
-    found = _EXPRESSIONS.get(type(box))
-    return None if found is None else found(box, texts) or None
+    expression = _EXPRESSIONS.get(type(box))
+    return None if expression is None else expression(box, texts) or None
 
 
 def _computes_alike(box: Box, ufunc: np.ufunc) -> bool:
@@ -226,7 +226,10 @@ class Compiled:
 
     def refuse(self, leaves: Sequence[Any], old: Sequence[Any], reads: Sequence[Any]) -> None:
         """Raise what the graph raises on the same values, computed by NumPy."""
-        arrays = [np.asarray(replicated(one) if isinstance(one, jax.Array) else one) for one in (*leaves, *old, *reads)]
+        arrays = [
+            np.asarray(replicated(value) if isinstance(value, jax.Array) else value)
+            for value in (*leaves, *old, *reads)
+        ]
         boxes = (*self.leaves, *self.parameters, *self.reads)
         given = {box: array for box, array in zip(boxes, arrays, strict=True) if box in self.graph}
         with np.errstate(all="ignore"):
@@ -241,7 +244,7 @@ def _count(refused: Sequence[Any], results: Sequence[Any]) -> Any:
     """
     if not refused:
         return None
-    floats = [one.dtype for one in results if getattr(one, "dtype", np.dtype(int)).kind == "f"]
+    floats = [result.dtype for result in results if getattr(result, "dtype", np.dtype(int)).kind == "f"]
     return sum(jnp.sum(flag, dtype=floats[0] if floats else np.float32) for flag in refused)
 
 
@@ -267,10 +270,10 @@ class Runner:
             results, new, wrong = compiled.run(given, old, read)
             if wrong is not None and float(wrong) > 0:  # an array of JAX would compare on the device
                 compiled.refuse(leaves, old, read)
-            found = tuple([_to_numpy(result) for result in results])
+            arrays = tuple([_to_numpy(result) for result in results])
         for held, value in zip(self.new, new, strict=True):
             held.value = value
-        return found
+        return arrays
 
     def _read(self, parameter: Parameter, array: Value) -> Any:
         """A parameter that no update changes, put on the devices when it is another array than before."""
@@ -371,7 +374,7 @@ class _Writer:
             self.texts[box] = self._text(box)
         results = [self.texts[box] for box in self.graph.outputs]
         head = f"def step({', '.join(self.names[box] for box in self.arguments)}):"
-        kept, new = ("".join(f"{one}, " for one in part).rstrip() for part in (results[: self.returned],
+        kept, new = ("".join(f"{text}, " for text in part).rstrip() for part in (results[: self.returned],
                                                                               results[self.returned :]))  # fmt: skip
         self.lines.append(f"    return ({kept}), ({new})")
         self.text = "\n".join([head, *self.lines]) + "\n"
@@ -394,11 +397,11 @@ class _Writer:
         if scope != self.scope:
             self.lines.append(f"    # {printable(scope)}".rstrip())
             self.scope = scope
-        found = expression_of(box, self._operands(box))
-        if found is None:
-            found = f"{self._called(box)}({', '.join(self.texts[child] for child in box.children)})"
+        text = expression_of(box, self._operands(box))
+        if text is None:
+            text = f"{self._called(box)}({', '.join(self.texts[child] for child in box.children)})"
         shapes = " and ".join(shape_text(spec.shape) for spec in box.outputs)
-        self.lines.append(beside(f"    {name} = {found}", shapes if sizes_known(box) else "size from values"))
+        self.lines.append(beside(f"    {name} = {text}", shapes if sizes_known(box) else "size from values"))
         return name
 
     def _operands(self, box: Box) -> Sequence[str]:

@@ -101,13 +101,13 @@ def on_host(box: Box, *values: Value) -> Any:
     structs = [struct_of(spec.shape, spec.dtype) for spec in listed]
 
     def call(*arrays: Value) -> Any:
-        found = box.fprop(*[np.asarray(array)[()] for array in arrays])
-        parts = found if isinstance(found, tuple) else (found,)
+        value = box.fprop(*[np.asarray(array)[()] for array in arrays])
+        parts = value if isinstance(value, tuple) else (value,)
         return [np.asarray(part, struct.dtype) for part, struct in zip(parts, structs, strict=True)]
 
     method = "broadcast_all" if isinstance(box, Elementwise) else "sequential"
-    found = jax.pure_callback(call, structs, *values, vmap_method=method)
-    return found[0] if isinstance(specs, Spec) else tuple(found)
+    parts = jax.pure_callback(call, structs, *values, vmap_method=method)
+    return parts[0] if isinstance(specs, Spec) else tuple(parts)
 
 
 @rule_for(Digamma)
@@ -172,16 +172,16 @@ def _order_statistic(box: Median | Quantile, a: Value) -> Any:
     n = jnp.sum(~missing, axis=axis, keepdims=True)
     count: Value = Traced(jnp.maximum(n, 1)) if box.ignore_nan else a.shape[axis]
     low, high, weight = unwrapped(box.chosen(count, axis, a.ndim))
-    found = _at(ordered, low, axis)
+    statistic = _at(ordered, low, axis)
     if weight is not None:
-        found = _between(found, _at(ordered, high, axis), weight)
+        statistic = _between(statistic, _at(ordered, high, axis), weight)
     wrong = n == 0 if box.ignore_nan else jnp.any(missing, axis=axis, keepdims=True)
-    found = jnp.where(wrong, jnp.nan, found).astype(dtype)
-    return jnp.moveaxis(found, axis, 0) if np.ndim(getattr(box, "q", 0.5)) else jnp.squeeze(found, axis)
+    statistic = jnp.where(wrong, jnp.nan, statistic).astype(dtype)
+    return jnp.moveaxis(statistic, axis, 0) if np.ndim(getattr(box, "q", 0.5)) else jnp.squeeze(statistic, axis)
 
 
 def _at(ordered: Value, places: Value, axis: int) -> Any:
-    shape = [1 if one == axis else size for one, size in enumerate(ordered.shape)]
+    shape = [1 if along == axis else size for along, size in enumerate(ordered.shape)]
     shape[axis] = places.shape[axis]
     return jnp.take_along_axis(ordered, jnp.broadcast_to(places, shape), axis)
 
@@ -216,9 +216,9 @@ def _others(box: Others, a: Value) -> Any:
 def _of_others(a: Value, axis: int) -> Any:
     """For each element along an axis the product of the others."""
     a = jnp.moveaxis(a, axis, -1)
-    one = jnp.ones_like(a[..., :1])
-    left = jnp.concatenate([one, jnp.cumprod(a[..., :-1], axis=-1)], axis=-1)
-    right = jnp.concatenate([jnp.cumprod(a[..., :0:-1], axis=-1)[..., ::-1], one], axis=-1)
+    ones = jnp.ones_like(a[..., :1])
+    left = jnp.concatenate([ones, jnp.cumprod(a[..., :-1], axis=-1)], axis=-1)
+    right = jnp.concatenate([jnp.cumprod(a[..., :0:-1], axis=-1)[..., ::-1], ones], axis=-1)
     if not a.shape[-1]:
         return jnp.moveaxis(a, -1, axis)
     return jnp.moveaxis(left * right, -1, axis)
@@ -282,13 +282,13 @@ def _set_at(box: SetAt, a: Value, value: Value, *indices: Value) -> Any:
     a, value = jnp.asarray(a, dtype), jnp.asarray(value, dtype)
     place = filled(box.index, indices)
     _note_outside(box.index, a.shape, indices)
-    if not indices or any(one.dtype.kind == "b" and isinstance(one, jax.Array) for one in indices):
+    if not indices or any(array.dtype.kind == "b" and isinstance(array, jax.Array) for array in indices):
         return a.at[place].set(value)
     at = jnp.arange(a.size).reshape(a.shape)[place]
     sent = jnp.broadcast_to(value, at.shape).reshape(-1)
     last = jnp.full(a.size, -1).at[at.reshape(-1)].max(jnp.arange(at.size))
-    found = sent[jnp.maximum(last, 0)] if at.size else a.reshape(-1)
-    return jnp.where(last >= 0, found, a.reshape(-1)).reshape(a.shape)
+    written = sent[jnp.maximum(last, 0)] if at.size else a.reshape(-1)
+    return jnp.where(last >= 0, written, a.reshape(-1)).reshape(a.shape)
 
 
 def _note_outside(index: Sequence[Any], shape: Sequence[int], indices: Sequence[Value]) -> None:
@@ -389,16 +389,16 @@ def _of_input(box: ConvInput, g: Value, w: Value, like: Value) -> Any:
     """What arrives at the convolution sent back to what it reads: the convolution transposed."""
     dtype = np.result_type(g.dtype, w.dtype)
     struct = struct_of(like.shape, dtype)
-    (found,) = jax.linear_transpose(lambda x: _convolved(box, x, w), struct)(jnp.asarray(g, dtype))
-    return found
+    (gradient,) = jax.linear_transpose(lambda x: _convolved(box, x, w), struct)(jnp.asarray(g, dtype))
+    return gradient
 
 
 @rule_for(ConvFilters)
 def _of_filters(box: ConvFilters, g: Value, x: Value, like: Value) -> Any:
     dtype = np.result_type(g.dtype, x.dtype)
     struct = struct_of(like.shape, dtype)
-    (found,) = jax.linear_transpose(lambda w: _convolved(box, x, w), struct)(jnp.asarray(g, dtype))
-    return found
+    (gradient,) = jax.linear_transpose(lambda w: _convolved(box, x, w), struct)(jnp.asarray(g, dtype))
+    return gradient
 
 
 def _padded(window: Sliding, a: Value, value: Value) -> Any:
@@ -444,8 +444,8 @@ def _largest(box: Pooling, a: Value) -> tuple[list[Any], Any]:
 def _taken(box: Pooling, source: Value, dtype: Value) -> tuple[list[Any], Any]:
     """Where each element of the window is the largest, and how many are, at least 1."""
     read, largest = _largest(box, source)
-    taken = [one == largest for one in read]
-    ties = functools.reduce(jnp.add, [one.astype(jnp.int32) for one in taken])
+    taken = [part == largest for part in read]
+    ties = functools.reduce(jnp.add, [is_largest.astype(jnp.int32) for is_largest in taken])
     return taken, jnp.maximum(ties, 1).astype(dtype)
 
 
@@ -458,14 +458,14 @@ def _max_pool(box: MaxPool, a: Value) -> Any:
 def _spread_to_largest(box: SpreadToLargest, g: Value, source: Value) -> Any:
     taken, ties = _taken(box, source, g.dtype)
     share = g / ties
-    return _spread(box.sliding, [share * one for one in taken], _ends(box.sliding, source.shape))
+    return _spread(box.sliding, [share * is_largest for is_largest in taken], _ends(box.sliding, source.shape))
 
 
 @rule_for(MeanOfLargest)
 def _mean_of_largest(box: MeanOfLargest, a: Value, source: Value) -> Any:
     taken, ties = _taken(box, source, a.dtype)
     read = _read(box.sliding, _padded(box.sliding, a, 0), ties.shape[-len(box.sliding.size) :])
-    return functools.reduce(jnp.add, [part * one for part, one in zip(read, taken, strict=True)]) / ties
+    return functools.reduce(jnp.add, [part * is_largest for part, is_largest in zip(read, taken, strict=True)]) / ties
 
 
 def _counted(box: MeanPool | SpreadEvenly, shape: Sequence[int], count: Sequence[Any], dtype: Value) -> Any:

@@ -69,12 +69,12 @@ LONG = 4096
 
 def find_kernels(plan: Schedule) -> list[tuple[Box, ...]]:
     """The groups of lines of a schedule that become kernels."""
-    found: list[tuple[Box, ...]] = []
+    groups: list[tuple[Box, ...]] = []
     members: list[Box] = []
 
     def end() -> None:
         if len(members) >= FEWEST:
-            found.append(tuple(members))
+            groups.append(tuple(members))
         members.clear()
 
     for box in plan.graph.boxes:
@@ -84,11 +84,11 @@ def find_kernels(plan: Schedule) -> list[tuple[Box, ...]]:
         if not fits or not _joins(plan, box, members):
             end()
         if _is_long_sum(plan, box):
-            found.append((box,))
+            groups.append((box,))
         if fits:
             members.append(box)
     end()
-    return found
+    return groups
 
 
 def is_member(plan: Schedule, box: Box) -> bool:
@@ -114,8 +114,8 @@ def _is_long_sum(plan: Schedule, box: Box) -> bool:
 
 def _is_compiled(box: Box) -> bool:
     try:
-        for one in (box, *box.children):
-            number_name(one.dtype, one)
+        for operand in (box, *box.children):
+            number_name(operand.dtype, operand)
         expression(box, ["0"] * len(box.children))
     except RefusedError:
         return False
@@ -172,10 +172,14 @@ def add_products(graph: Graph, updates: int) -> Graph:
 
 def _is_large_product(box: Box, like: Box) -> bool:
     """Whether a product of two matrices has the shape and the dtype of a box, and so many terms that BLAS adds them."""
-    if not isinstance(box, MatMul) or box.shape != like.shape or any(one.ndim != 2 for one in (box, *box.children)):
+    if (
+        not isinstance(box, MatMul)
+        or box.shape != like.shape
+        or any(operand.ndim != 2 for operand in (box, *box.children))
+    ):
         return False
     between = shape_of(box.children[0])[1]
-    alike = all(one.dtype == like.dtype for one in (box, *box.children))
+    alike = all(operand.dtype == like.dtype for operand in (box, *box.children))
     return alike and elements(box) * between >= LARGE and min(*shape_of(box), between) > 1
 
 
@@ -238,9 +242,9 @@ class KernelWriter(Writer):
 
     def function_of(self, box: Box) -> Callable[..., Any] | None:
         """What is called for a box without lines; None for its fprop."""
-        found = compiled_call(self.plan, box, fills=False)
-        self.compiled += found is not None
-        return found or super().function_of(box)
+        function = compiled_call(self.plan, box, fills=False)
+        self.compiled += function is not None
+        return function or super().function_of(box)
 
     def _fill(self, box: Box, name: str, texts: list[str]) -> None:
         self.compiled += bind_changer(self, box)
@@ -352,7 +356,9 @@ class MixedEmitter(NumPyEmitter):
 
         program = super().written(request, schedule, noted)
         pieces = [box.body.programs.values() for box in schedule.graph.boxes if isinstance(box, InPieces)]
-        program.compiled = made[0].compiled + sum(max((one.compiled for one in some), default=0) for some in pieces)
+        program.compiled = made[0].compiled + sum(
+            max((inner.compiled for inner in programs), default=0) for programs in pieces
+        )
         return program
 
 

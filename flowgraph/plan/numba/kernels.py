@@ -46,8 +46,8 @@ def rows_of(shape: Sequence[int]) -> tuple[int, ...]:
 
 def flat_text(offset: int, strides: Sequence[int], index: Sequence[str]) -> str:
     """An offset and an index by its strides as one sum."""
-    terms = [one if stride == 1 else f"{stride} * {one}" for stride, one in zip(strides, index, strict=True)
-             if stride and one != "0"]  # fmt: skip
+    pairs = [pair for pair in zip(strides, index, strict=True) if pair[0] and pair[1] != "0"]
+    terms = [letter if stride == 1 else f"{stride} * {letter}" for stride, letter in pairs]
     return " + ".join([*([str(offset)] if offset or not terms else []), *terms])
 
 
@@ -62,19 +62,19 @@ def joined(
 ) -> tuple[list[int], list[list[int]]]:
     """The loops of which none could be one with the next, for all arrays; those over one element are left out."""
     kept: list[int] = []
-    found: list[list[int]] = [[] for _ in strides]
+    steps: list[list[int]] = [[] for _ in strides]
     for axis, size in enumerate(sizes):
         if size == 1:
             continue
-        if join and kept and all(some[-1] == along[axis] * size for some, along in zip(found, strides, strict=True)):
+        if join and kept and all(some[-1] == along[axis] * size for some, along in zip(steps, strides, strict=True)):
             kept[-1] *= size
-            for some, along in zip(found, strides, strict=True):
+            for some, along in zip(steps, strides, strict=True):
                 some[-1] = along[axis]
             continue
         kept.append(size)
-        for some, along in zip(found, strides, strict=True):
+        for some, along in zip(steps, strides, strict=True):
             some.append(along[axis])
-    return kept, found
+    return kept, steps
 
 
 # A kernel: a function that computes several boxes of a plan. Kernels of equal text are one function: where its arrays

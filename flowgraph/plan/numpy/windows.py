@@ -48,17 +48,17 @@ def give_scratch(plan: Schedule) -> None:
 
 def bytes_of(shapes: Shapes) -> int:
     """Bytes of these arrays, one after another."""
-    return sum(_bytes(*one) for one in shapes.values())
+    return sum(_bytes(*array) for array in shapes.values())
 
 
 def arrays_in(memory: Memory, start: int, shapes: Shapes) -> dict[str, Array]:
     """The arrays in the scratch memory of a box, which begins at that byte."""
-    found = {}
+    arrays = {}
     for name, (shape, dtype) in shapes.items():
         size = math.prod(shape) * np.dtype(dtype).itemsize
-        found[name] = memory.arena[start : start + size].view(dtype).reshape(shape)
+        arrays[name] = memory.arena[start : start + size].view(dtype).reshape(shape)
         start += _bytes(shape, dtype)
-    return found
+    return arrays
 
 
 def _bytes(shape: tuple[int, ...], dtype: Any) -> int:
@@ -201,7 +201,7 @@ class Lines:
         self.windows = convolution.lines_of(x.last, layout.sliding, 1, layout.counts)[0]
         places = layout.places
         piece, row = places // pieces, lines[0].size * layout.sliding.stride[0]
-        strides = [one * lines.itemsize for one in (row, piece, places, 1)]
+        strides = [step * lines.itemsize for step in (row, piece, places, 1)]
         self.columns = as_strided(lines, (layout.counts[0], pieces, layout.read, piece), strides, writeable=False)
 
     def load(self, value: Array) -> None:
@@ -282,10 +282,10 @@ class OfInput:
         self.inside = self.h[convolution.inside_of(layout.x[2:], sliding)] if padded else None
         others = Sliding(sliding.size[1:], sliding.stride[1:], sliding.padding[1:], sliding.dilation[1:])
         offsets = [*itertools.product(*map(range, others.size))]
-        places = [convolution.places_of(others, one, tuple(map(slice, layout.counts[1:]))) for one in offsets]
+        places = [convolution.places_of(others, offset, tuple(map(slice, layout.counts[1:]))) for offset in offsets]
         self.to = [self.h[(slice(None), slice(None), *place)] for place in places]
-        ends: list[tuple[Any, ...]] = [(slice(None), slice(None), *one) for one in offsets]
-        self.read = [rows[one] for one in ends]
+        ends: list[tuple[Any, ...]] = [(slice(None), slice(None), *offset) for offset in offsets]
+        self.read = [rows[end] for end in ends]
 
     def __call__(self, g: Array, w: Array, like: Array) -> Array:
         """Fill the buffer."""
@@ -375,12 +375,12 @@ class Largest:
 
     def __call__(self, a: Array) -> Array:
         """Fill the buffer."""
-        found, *others = self.windows.of(a)
+        largest, *others = self.windows.of(a)
         out = self.out
         if not others:
-            np.copyto(out, found)
-        for one in others:
-            found = np.maximum(found, one, out=out)
+            np.copyto(out, largest)
+        for read in others:
+            largest = np.maximum(largest, read, out=out)
         return out
 
 
@@ -405,8 +405,8 @@ class SpreadRectified:
         self.source = Windows(box.sliding, count, source)
         self.targets = Windows(box.sliding, count, out).of(out)
         self.covers = box.sliding.covers(out.shape)
-        self.taken = [in_order(one, shape, order) for one in arrays["taken"]]
-        self.counts = [one.view(np.uint8) for one in self.taken]
+        self.taken = [in_order(is_largest, shape, order) for is_largest in arrays["taken"]]
+        self.counts = [is_largest.view(np.uint8) for is_largest in self.taken]
         self.share, self.ties, self.test = (in_order(arrays[name], shape, order) for name in ("share", "ties", "test"))
         self.divided = box.dtype.type(0.5 * box.half)
 
@@ -417,11 +417,11 @@ class SpreadRectified:
         if not np.isfinite(share, test).all():
             np.copyto(self.out, self.box.fprop(g, source, largest))
             return self.out
-        for one, taken in zip(self.source.of(source), self.taken, strict=True):
-            np.equal(one, largest, taken)
+        for read, taken in zip(self.source.of(source), self.taken, strict=True):
+            np.equal(read, largest, taken)
         first, *others = self.counts
-        for one in others:
-            first = np.add(first, one, ties)
+        for count in others:
+            first = np.add(first, count, ties)
         np.logical_and(np.equal(largest, self.box.floor, test), first, test)
         if test.any():
             share[test] *= self.divided
@@ -475,11 +475,11 @@ def spread_rectified(box: SpreadToRectified, out: Array, g: Array, source: Array
     apart = sliding.apart
     if not (apart and sliding.covers(padded.shape)):
         h[...] = 0
-    for place, one in zip(places, taken, strict=True):
+    for place, is_largest in zip(places, taken, strict=True):
         if apart:
-            np.multiply(share, one, out=h[place])
+            np.multiply(share, is_largest, out=h[place])
         else:
-            h[place] += share * one
+            h[place] += share * is_largest
     if not direct:
         np.copyto(out, sliding.inside(h))
     return out
@@ -487,7 +487,7 @@ def spread_rectified(box: SpreadToRectified, out: Array, g: Array, source: Array
 
 def _shares(g: Array, taken: Sequence[Array], largest: Array, box: SpreadToRectified) -> Array | None:
     """What each of the largest gets, in the order in memory of the largest; None where the fprop has to say it."""
-    counts = [one.view(np.uint8) if len(taken) < 256 else one.astype(np.intp) for one in taken]
+    counts = [is_largest.view(np.uint8) if len(taken) < 256 else is_largest.astype(np.intp) for is_largest in taken]
     ties: Array = functools.reduce(np.add, counts)
     share = np.empty_like(largest)
     np.copyto(share, g)

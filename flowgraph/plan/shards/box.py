@@ -84,13 +84,13 @@ class InPieces(Box):
         for leaf, value in zip(part.leaves, values, strict=True):
             if leaf in graph.slots:
                 held[graph.slots[leaf]] = np.asarray(value)[()]
-        slots = [graph.slots[one] for one in graph.outputs]
+        slots = [graph.slots[output] for output in graph.outputs]
         forward(graph, graph.fsteps(frozenset(slots)), held)
         return tuple([held[slot] for slot in slots])
 
     def infer_from_children(self) -> Spec | Sequence[Spec]:
         """Those of the results."""
-        return [one.spec for one in self.body.whole.graph.outputs]
+        return [output.spec for output in self.body.whole.graph.outputs]
 
     def flops(self, shape: Shape, *shapes: Shape) -> Any:
         """Those of the boxes of the whole batch; None where one of them is not known."""
@@ -115,7 +115,7 @@ def bytes_of_pieces(box: InPieces) -> int:
     """Bytes of the memory of all pieces, and of their results."""
     programs = box.body.programs
     of_pieces = sum(aligned(programs[stop - start].bytes) for start, stop in box.body.pieces)
-    return of_pieces + sum(aligned(elements(one) * one.dtype.itemsize) for one in box.body.whole.graph.outputs)
+    return of_pieces + sum(aligned(elements(output) * output.dtype.itemsize) for output in box.body.whole.graph.outputs)
 
 
 class Running:
@@ -137,7 +137,7 @@ class Running:
         sizes = [stop - start for start, stop in self.pieces]
         made: dict[int, list[Callable[..., Any]]] = {}
         for size, program in self.box.body.programs.items():
-            arenas = [self._bytes(program.bytes) for one in sizes if one == size]
+            arenas = [self._bytes(program.bytes) for rows in sizes if rows == size]
             made[size] = bind_alone(program, arenas, self.memory.store)
         return [made[size].pop() for size in sizes]
 
@@ -147,8 +147,8 @@ class Running:
 
     def _result(self, number: int) -> Array:
         spec = self.box.outputs[number]
-        one = self.box.body.whole.graph.outputs[number]
-        return self._bytes(elements(one) * spec.dtype.itemsize).view(spec.dtype).reshape(spec.shape)
+        output = self.box.body.whole.graph.outputs[number]
+        return self._bytes(elements(output) * spec.dtype.itemsize).view(spec.dtype).reshape(spec.shape)
 
     def _targets(self, start: int, stop: int) -> list[tuple[int, Array]]:
         """The places where a piece writes results that have a batch."""
@@ -182,9 +182,9 @@ class Running:
         for number in numbers:
             start, stop = self.pieces[number]
             given = [cut_of(value, cut, start, stop) for value, cut in zip(values, self.box.body.reads, strict=True)]
-            self.found[number] = found = self.functions[number](*given)
+            self.found[number] = results = self.functions[number](*given)
             for place, target in self.targets[number]:
-                np.copyto(target, found[place])
+                np.copyto(target, results[place])
 
     def _summed(self) -> tuple[Any, ...]:
         first, second, *others = self.found
@@ -194,10 +194,12 @@ class Running:
                 continue
             if self.box.outputs[place].shape:
                 total = np.add(first[place], second[place], results[place])
-                for one in others:
-                    np.add(total, one[place], total)
+                for results_of_piece in others:
+                    np.add(total, results_of_piece[place], total)
             else:
-                results[place] = sum((one[place] for one in others), first[place] + second[place])
+                results[place] = sum(
+                    (results_of_piece[place] for results_of_piece in others), first[place] + second[place]
+                )
         return tuple(results)
 
 

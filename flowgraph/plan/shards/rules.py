@@ -93,8 +93,8 @@ def way_of(box: Box, cuts: Cuts, examples: int) -> Way | None:
         return None
     if not isinstance(box, Index | IndexAdd) and any(isinstance(child, PlacesOf) for child in box.children):
         return None  # these count from the first example of the piece
-    found = (_rules[base] for base in cls.__mro__ if base in _rules)
-    rule = next(found, _of_loop_axes if cls in CORES else None)
+    inherited = (_rules[base] for base in cls.__mro__ if base in _rules)
+    rule = next(inherited, _of_loop_axes if cls in CORES else None)
     if rule is None or not _is_numeric(box):
         return None
     return rule(box, cuts, examples)
@@ -102,13 +102,15 @@ def way_of(box: Box, cuts: Cuts, examples: int) -> Way | None:
 
 def _is_numeric(box: Box) -> bool:
     """Whether all sizes are numbers, and none of them 0."""
-    return all(isinstance(n, int) and n for one in (box, *box.children) for spec in one.outputs for n in spec.shape)
+    return all(
+        isinstance(n, int) and n for operand in (box, *box.children) for spec in operand.outputs for n in spec.shape
+    )
 
 
-def agreed(found: Sequence[Shard]) -> Shard | None:
+def agreed(cuts: Sequence[Shard]) -> Shard | None:
     """What all say, None where they differ."""
-    first = found[0]
-    return first if all(one == first for one in found) else None
+    first = cuts[0]
+    return first if all(cut == first for cut in cuts) else None
 
 
 # Rules for pieces of the batch: element by element, sums, shapes, joins and indices.
@@ -307,10 +309,10 @@ def _added_at_places(box: IndexAdd, cuts: Cuts, examples: int) -> Way | None:
     if elements(zeros) % examples or (zeros.ndim > 1 and zeros.shape[0] != examples):
         return None
     result = Shard(0, shape_of(zeros)[0] // examples)
-    found = _own_places(box.index, indices, cuts[2:], zeros, result, examples)
-    if found is None or found[0] != cuts[0]:
+    cut_and_needs = _own_places(box.index, indices, cuts[2:], zeros, result, examples)
+    if cut_and_needs is None or cut_and_needs[0] != cuts[0]:
         return None
-    return Way(result, (cuts[0], result, *found[1]))
+    return Way(result, (cuts[0], result, *cut_and_needs[1]))
 
 
 def is_zero(box: Box) -> bool:
@@ -347,13 +349,13 @@ def _is_between(left: Box, right: Box, a: Shard | None, b: Shard | None) -> bool
 
 def _stack(box: MatMul, cuts: Cuts) -> Way | None:
     """Each example multiplies matrices of its own."""
-    loops = max(one.ndim for one in box.children) - 2
-    found = [
+    loops = max(child.ndim for child in box.children) - 2
+    stacked = [
         Shard(cut.axis + loops - max(0, child.ndim - 2), cut.inner)
         for cut, child in zip(cuts, box.children, strict=True)
         if cut
     ]
-    result = agreed(found)
+    result = agreed(stacked)
     if result is None:
         return None
     needs = []
@@ -385,13 +387,13 @@ def _of_filters(box: ConvFilters, cuts: Cuts, examples: int) -> Way | None:
 
 @piece_rule(OneHot)
 def _one_hot(box: OneHot, cuts: Cuts, examples: int) -> Way | None:
-    cut = agreed([one for one in cuts if one])
+    cut = agreed([cut for cut in cuts if cut])
     return None if cut is None or cut.axis >= box.ndim - 1 else Way(cut, (cut, cut))
 
 
 @piece_rule(PlacesOf)
 def _places(box: PlacesOf, cuts: Cuts, examples: int) -> Way | None:
-    cut = agreed([one for one in cuts if one])
+    cut = agreed([cut for cut in cuts if cut])
     labels = box.children[0]
     if cut is None or cut.axis or box.columns or not labels.ndim:
         return None

@@ -47,26 +47,26 @@ class Analysis:
 
 def analysed(graph: Graph, cuts: Mapping[Box, Shard], examples: int) -> Analysis:
     """What can be computed in pieces of the leaves that are cut so."""
-    found = Analysis(examples, dict(cuts))
+    analysis = Analysis(examples, dict(cuts))
     for box in graph.boxes:
         if not box.children:
             continue
-        if any(child in found.later or found.ways.get(child, _NONE).result is PARTIAL for child in box.children):
-            found.later.add(box)
+        if any(child in analysis.later or analysis.ways.get(child, _NONE).result is PARTIAL for child in box.children):
+            analysis.later.add(box)
             continue
-        of_children = [found.cuts.get(child) for child in box.children]
+        of_children = [analysis.cuts.get(child) for child in box.children]
         if not any(of_children):
             continue
         way = way_of(box, of_children, examples)
         if way is None:
-            found.later.add(box)
+            analysis.later.add(box)
         else:
-            found.ways[box] = way
+            analysis.ways[box] = way
             if isinstance(way.result, Shard):
-                found.cuts[box] = way.result
+                analysis.cuts[box] = way.result
             else:
-                found.partial.append(box)
-    return found
+                analysis.partial.append(box)
+    return analysis
 
 
 _NONE = Way(Shard(0), ())
@@ -154,7 +154,7 @@ class Piece:
     def _leaf(self, box: Box, cut: Shard | None) -> Box:
         """What stands for a value that the piece is given: a leaf keeps its name, unless it is read in two ways."""
         shape = shape_of(box) if cut is None else piece_shape(shape_of(box), cut, self.rows)
-        if box.children or isinstance(box, Constant) or any(one is box for one, _ in self.read):
+        if box.children or isinstance(box, Constant) or any(read is box for read, _ in self.read):
             return of_nobody(Input("shared", shape=shape, dtype=box.dtype))
         return of_shape(box, shape)
 
@@ -163,7 +163,7 @@ class Piece:
         if cut is None:
             return box
         first, *others = np.moveaxis(box.value, cut.axis, 0)
-        if any(one.tobytes() != first.tobytes() for one in others):
+        if any(row.tobytes() != first.tobytes() for row in others):
             return None
         return Constant(box.value.take(range(self.rows * cut.inner), cut.axis))
 
@@ -235,12 +235,12 @@ def in_pieces(graph: Graph, given: Sequence[Box], leaves: Sequence[Box], threads
 def _wanted(graph: Graph, analysis: Analysis) -> list[Box]:
     """The boxes in pieces that others read: outputs, and what is computed after the pieces."""
     asked = {child for box in analysis.later for child in box.children} | set(graph.outputs)
-    found = set()
+    sources = set()
     for box in asked:
         source = _source(box, analysis)
         if source in analysis.ways:
-            found.add(source)
-    return [box for box in graph.boxes if box in found]
+            sources.add(source)
+    return [box for box in graph.boxes if box in sources]
 
 
 def _source(box: Box, analysis: Analysis) -> Box:
@@ -252,14 +252,14 @@ def _source(box: Box, analysis: Analysis) -> Box:
 
 def _needed(wanted: Sequence[Box], analysis: Analysis) -> list[Box]:
     """The boxes in pieces that these are computed from, with them, children first."""
-    found: set[Box] = set()
+    needed: set[Box] = set()
     stack = list(wanted)
     while stack:
         box = stack.pop()
-        if box in analysis.ways and box not in found:
-            found.add(box)
+        if box in analysis.ways and box not in needed:
+            needed.add(box)
             stack.extend(box.children)
-    return [box for box in analysis.ways if box in found]
+    return [box for box in analysis.ways if box in needed]
 
 
 class _Split:
@@ -298,7 +298,7 @@ class _Split:
         for box in self.boxes:
             piece.make(box)
         flat = [
-            Concatenate(*[Reshape(one, to=(elements(one),)) for one in piece.of(arrays)], axis=0)
+            Concatenate(*[Reshape(array, to=(elements(array),)) for array in piece.of(arrays)], axis=0)
             for arrays in self.arrays
         ]
         results = [*piece.of(self.numbers), *flat, *piece.of(self.joined)]
@@ -308,16 +308,16 @@ class _Split:
         """What stands outside for the boxes that are computed in pieces."""
         outputs = [Output(box, index=i) for i in range(len(box.outputs))]
         results = iter(outputs)
-        for one in self.numbers:
-            self._stands(one, next(results))
+        for old in self.numbers:
+            self._stands(old, next(results))
         for arrays in self.arrays:
             flat, start = next(results), 0
-            for one in arrays:
-                stop = start + elements(one)
-                self._stands(one, Reshape(Index(flat, index=(slice(start, stop),)), to=shape_of(one)))
+            for old in arrays:
+                stop = start + elements(old)
+                self._stands(old, Reshape(Index(flat, index=(slice(start, stop),)), to=shape_of(old)))
                 start = stop
-        for one in self.joined:
-            self._stands(one, next(results))
+        for old in self.joined:
+            self._stands(old, next(results))
 
     def _stands(self, old: Box, new: Box) -> None:
         built_for(new, old)
@@ -337,6 +337,6 @@ class _Split:
             chain = [box]
             while chain[-1] in self.analysis.ways and chain[-1].children[0] not in self.new:
                 chain.append(chain[-1].children[0])
-            for one in reversed(chain):
-                self.new[one] = self._on(one) if one in self.analysis.ways else one
+            for inner in reversed(chain):
+                self.new[inner] = self._on(inner) if inner in self.analysis.ways else inner
         return self.new[box]
