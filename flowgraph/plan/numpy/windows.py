@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import functools
 import itertools
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -460,72 +459,26 @@ def _spreads_at_once(box: SpreadToRectified) -> bool:
     return _is_pooled(box) and box.sliding.apart and math.prod(box.sliding.size) < 256
 
 
-def spread_rectified(box: SpreadToRectified, out: Array, g: Array, source: Array, largest: Array) -> Array:
-    """The same for any window."""
-    sliding = box.sliding
-    padded = sliding.padded(source, -np.inf)
-    places = [*sliding.places(_count(box, g.shape))]
-    taken = [padded[place] == largest for place in places]
-    share = _shares(g, taken, largest, box)
-    if share is None:
-        np.copyto(out, box.fprop(g, source, largest))
-        return out
-    direct = padded is source
-    h = out if direct else np.empty_like(padded)
-    apart = sliding.apart
-    if not (apart and sliding.covers(padded.shape)):
-        h[...] = 0
-    for place, is_largest in zip(places, taken, strict=True):
-        if apart:
-            np.multiply(share, is_largest, out=h[place])
-        else:
-            h[place] += share * is_largest
-    if not direct:
-        np.copyto(out, sliding.inside(h))
-    return out
-
-
-def _shares(g: Array, taken: Sequence[Array], largest: Array, box: SpreadToRectified) -> Array | None:
-    """What each of the largest gets, in the order in memory of the largest; None where the fprop has to say it."""
-    counts = [is_largest.view(np.uint8) if len(taken) < 256 else is_largest.astype(np.intp) for is_largest in taken]
-    ties: Array = functools.reduce(np.add, counts)
-    share = np.empty_like(largest)
-    np.copyto(share, g)
-    if not np.isfinite(share).all():
-        return None
-    at_floor = np.logical_and(largest == box.floor, ties)
-    if at_floor.any():
-        if any(map(any, box.sliding.padding)):  # and then not all of a window may count
-            return None
-        share[at_floor] *= share.dtype.type(0.5 * box.half)
-        ties = np.where(at_floor, len(taken), ties)
-    if ties.size and ties.max() > 1:
-        np.divide(share, np.maximum(ties, 1), out=share, dtype=share.dtype)
-    return share
-
-
 def _scratch_of_pooling(box: SpreadToRectified) -> int:
-    return bytes_of(SpreadRectified.shapes(box, shape_of(box.children[0]))) if _spreads_at_once(box) else 0
+    return bytes_of(SpreadRectified.shapes(box, shape_of(box.children[0])))
 
 
 def _bind_spread(writer: Writes, box: SpreadToRectified, texts: Sequence[str], out: str) -> list[str]:
     """The function that computes the box, and its arguments."""
-    windows = shape_of(box.children[0]) if _spreads_at_once(box) else None
+    windows = shape_of(box.children[0])
     data = without_graph(box), windows, writer.plan.scratch[box].start, place_of(writer, box.children[1], texts[1]), out
     return [writer.source.bind_new("spread_rectified", spreading_in, *data), *texts]
 
 
 def spreading_in(
-    memory: Memory, box: SpreadToRectified, windows: tuple[int, ...] | None, start: int, source: str | None, out: str
-) -> Callable[..., Array]:
-    """The gradient of pooling over a rectifier into a named buffer; of so many windows at once, or of one by one."""
-    if windows is None:
-        return functools.partial(spread_rectified, box, memory[out])
+    memory: Memory, box: SpreadToRectified, windows: tuple[int, ...], start: int, source: str | None, out: str
+) -> SpreadRectified:
+    """The gradient of pooling over a rectifier, of an array of `windows`, into a named buffer."""
     arrays = arrays_in(memory, start, SpreadRectified.shapes(box, windows))
     return SpreadRectified(box, windows, arrays, placed_in(memory, source), memory[out])
 
 
-@rule_for(SpreadToRectified, operands=_bind_spread, scratch=_scratch_of_pooling)
+@rule_for(SpreadToRectified, operands=_bind_spread, when=_spreads_at_once, scratch=_scratch_of_pooling)
 def _spread(box: SpreadToRectified, names: Sequence[str], out: str) -> list[str]:
     return [f"{names[0]}({', '.join(names[1:])})"]
 
