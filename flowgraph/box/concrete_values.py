@@ -85,10 +85,6 @@ class Trace:
         self.asked += 1
         return kind(value)
 
-    def know(self, values: Mapping[Node, Any]) -> None:
-        """Take the values of boxes that a run has computed."""
-        self._values.update(values)
-
     def value_of(self, box: Node) -> Any:
         """The value of a box, None where it reads a leaf from outside that has none."""
         values = self._values

@@ -13,11 +13,7 @@ from flowgraph.box import Box, Value
 from flowgraph.box.arrays import refuse_masked
 from flowgraph.errors import DtypeError, UsageError
 from flowgraph.functional.containers import ARRAYS, flatten, paths
-
-
-def name_of(f: Callable[..., Any]) -> str:
-    """How an error calls a function."""
-    return getattr(f, "__qualname__", None) or type(f).__name__
+from flowgraph.loops.body import name_of as name_of
 
 
 def argument_names(f: Callable[..., Any], count: int) -> list[str]:

@@ -70,7 +70,7 @@ class JavaScriptEmitter:
                 results, new = run_in_node(text, given, known)
                 for parameter, array in memory.new.items():
                     array[...] = new[name_of(parameter)]
-                return tuple(_as_returned(value, box) for value, box in zip(results, kept, strict=True))
+                return tuple(map(_as_returned, results))
 
             return call
 
@@ -84,7 +84,7 @@ def in_lines(graph: Graph, without: frozenset[str] = frozenset(), updated: int =
     return simplify(graph, without | _LEFT_OUT, updated)
 
 
-def _as_returned(value: Any, box: Box) -> Any:
+def _as_returned(value: Any) -> Any:
     if isinstance(value, list):
         return tuple(part[()] for part in value)
     return value[()]

@@ -79,7 +79,7 @@ def expression_of(box: Box, texts: Sequence[str]) -> str | None:
         return None
     ufunc = ufunc_of(box)
     if ufunc is not None:
-        return _call_of_ufunc(box, ufunc, texts) if _computes_alike(box, ufunc) else None
+        return _call_of_ufunc(ufunc, texts) if _computes_alike(box, ufunc) else None
     expression = _EXPRESSIONS.get(type(box))
     return None if expression is None else expression(box, texts) or None
 
@@ -91,7 +91,7 @@ def _computes_alike(box: Box, ufunc: np.ufunc) -> bool:
     return known and ufunc.nout == 1 and ufunc.resolve_dtypes((*dtypes, None)) == (*dtypes, box.dtype)
 
 
-def _call_of_ufunc(box: Box, ufunc: np.ufunc, texts: Sequence[str]) -> str:
+def _call_of_ufunc(ufunc: np.ufunc, texts: Sequence[str]) -> str:
     sign = _OPERATORS.get(ufunc)
     if sign is not None and len(texts) == 2:
         return f"{texts[0]} {sign} {texts[1]}"

@@ -43,8 +43,6 @@ from flowgraph.plan.jax.twins import rule_for
 from flowgraph.shapes.indexing import ARRAY
 from flowgraph.shapes.spec import Spec
 
-# Rules of the JAX back end: special functions, statistics, linear algebra.
-
 # Functions of scipy.special: by JAX where it has them, on the host by SciPy where it has not.
 
 
@@ -241,8 +239,6 @@ def _gauge(box: GaugeInvarianceCheck, a: Value, free: Value) -> Any:
     Traced(largest > rough * (1 + jnp.max(jnp.abs(a), initial=0))).note_wrong()
     return a
 
-
-# Rules of the JAX back end: indices and windows.
 
 # Boxes that write at places, that choose, and that look at labels.
 

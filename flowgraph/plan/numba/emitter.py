@@ -100,7 +100,7 @@ def is_member(plan: Schedule, box: Box) -> bool:
         return False
     if ufunc in SLOW and elements(box) >= LEAST:
         return False
-    return _is_compiled(box) and all(_has_place(plan, child) for child in box.children)
+    return _is_compiled(box) and all(map(_has_place, box.children))
 
 
 def _is_long_sum(plan: Schedule, box: Box) -> bool:
@@ -109,7 +109,7 @@ def _is_long_sum(plan: Schedule, box: Box) -> bool:
         return False
     (child,) = box.children
     floats = box.dtype in (np.float32, np.float64) and child.dtype == box.dtype
-    return floats and sizes_known(child) and elements(child) >= LONG and _has_place(plan, child)
+    return floats and sizes_known(child) and elements(child) >= LONG and _has_place(child)
 
 
 def _is_compiled(box: Box) -> bool:
@@ -122,7 +122,7 @@ def _is_compiled(box: Box) -> bool:
     return True
 
 
-def _has_place(plan: Schedule, box: Box) -> bool:
+def _has_place(box: Box) -> bool:
     """Whether the elements of a child can be found by its strides, which are known before a run."""
     if len(box.outputs) != 1 or not sizes_known(box):
         return False

@@ -78,8 +78,7 @@ def placed_in(memory: Memory, name: str | None) -> Array | None:
 
 
 # Convolutions and their gradients in memory of the plan: all views are made before the first run.
-# Products, and the order of sums, are those of `flowgraph.boxes.neural.convolution`, where the matrices of all
-# rows of
+# Products, and the order of sums, are those of `flowgraph.boxes.neural.convolution`, where the matrices of all rows of
 # places are made at once; larger convolutions stay calls of the fprop.
 
 

@@ -25,8 +25,6 @@ from flowgraph.plan.shards.rules import Shard
 from flowgraph.shapes.size import Shape
 from flowgraph.shapes.spec import Spec
 
-# The box of what is computed on pieces of the batch, each in a thread of its own.
-
 
 @dataclass(eq=False)
 class Part:

@@ -24,8 +24,6 @@ from flowgraph.plan.rebuild import elements, shape_of
 from flowgraph.shapes.indexing import ARRAY
 from flowgraph.shapes.size import product
 
-# How a box is computed on a piece of the batch: rules by class, which say where the batch lies in its value.
-
 
 class Shard(NamedTuple):
     """Where the examples of the batch lie in a value: along an axis, each in `inner` neighbouring places of it."""
