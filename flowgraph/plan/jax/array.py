@@ -15,7 +15,7 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from flowgraph.box.arrays import Foreign
 from flowgraph.box.vocabulary import Value
-from flowgraph.plan.jax.twins import TWINS
+from flowgraph.plan.jax.rules import TWINS
 
 # What stands for a NumPy function on arrays of JAX: that of `jax.numpy` by the same name, in NumPy's dtypes.
 

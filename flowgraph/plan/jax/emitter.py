@@ -32,7 +32,7 @@ from flowgraph.plan.emitter import Request
 from flowgraph.plan.jax.array import flags, noted, struct_of
 from flowgraph.plan.jax.evaluation import refuse_unfit, value_of
 from flowgraph.plan.jax.placement import Layout, Placement, on_devices, replicated
-from flowgraph.plan.jax.twins import TWINS
+from flowgraph.plan.jax.rules import TWINS
 from flowgraph.plan.numpy.emit import beside
 from flowgraph.plan.numpy.lines import index_text, literal_of, tuple_text
 from flowgraph.plan.numpy.ufuncs import ufunc_of

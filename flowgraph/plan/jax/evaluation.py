@@ -13,7 +13,7 @@ from flowgraph.box import Box, Constant
 from flowgraph.box.vocabulary import Value
 from flowgraph.errors import DtypeError, FlowgraphError
 from flowgraph.plan.jax.array import NoTwinError, computed, constant, flags, unwrapped
-from flowgraph.plan.jax.twins import refuse
+from flowgraph.plan.jax.rules import refuse
 
 _FAILURES = (TypeError, NotImplementedError, AttributeError, IndexError)
 """What functions of JAX, and NumPy on arrays of JAX, raise where they cannot do what is asked."""

@@ -8,7 +8,7 @@ import pytest
 import flowgraph as fg
 from flowgraph.errors import DtypeError, FeedError, ShapeError, UnsupportedError, UsageError
 from flowgraph.interop.jax import function, on_host, parameters, rule_for
-from flowgraph.plan.jax.twins import TWINS
+from flowgraph.plan.jax.rules import TWINS
 from tests.registry import unregistered
 
 X = np.random.default_rng(0).normal(size=(6, 4))
