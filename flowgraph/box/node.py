@@ -356,14 +356,14 @@ class Node:
         box.__dict__.update(state, **more)
         return box
 
-    def _twin(self, **changes: Any) -> Self:
+    def _copy_with(self, **changes: Any) -> Self:
         """A box of the same state, but for the changes."""
         return self._of_state(self.__dict__, **changes)
 
     def _on(self, children: tuple[Any, ...], anew: bool = False) -> Self:
         """A box that differs in its children alone; where `anew`, what is known of the value is to be inferred."""
-        twin = object.__new__(type(self))
-        state = twin.__dict__
+        copy = object.__new__(type(self))
+        state = copy.__dict__
         state.update(self.__dict__)
         state["children"] = children
         for name in _OF_ONE_BOX:
@@ -376,7 +376,7 @@ class Node:
             for name in ("outputs", "shape", "dtype"):
                 state.pop(name, None)
             state["name"], state["scope"] = None, current_scope()  # by which an error calls a box that is built
-        return twin
+        return copy
 
     def _place(self, name: str | None, scope: str, built_at: Any = None) -> None:
         """Name a box that nobody has seen yet, and say where in the user's code it stands."""

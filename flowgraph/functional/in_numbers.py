@@ -44,7 +44,7 @@ class InNumbers:
         """Note which gradients a transform asks for; a box stands for each in its result."""
         self._outputs = outputs
         self._seeds = [seed_of(output, grad) for output, grad in zip(outputs, grads, strict=True)]
-        self._sent = {box._twin(): box for box in wrt}
+        self._sent = {box._copy_with(): box for box in wrt}
         return list(self._sent)
 
     def __call__(self, values: list[Any], masked: bool) -> list[Any] | None:

@@ -266,7 +266,7 @@ class _Equals:
         return value.tobytes() == self._bits
 
 
-def twin_of(source: Box, value: Array | None) -> Captured:
+def captured_copy(source: Box, value: Array | None) -> Captured:
     """A constant or parameter as a constant of a trace, which notes what is read of its value; None for no value."""
     state = {name: getattr(source, name) for name in ("children", "name", "scope", "built_at", "outputs")}
     return Captured._of_state(state, shape=source.shape, dtype=source.dtype, held=value, conditions=[])

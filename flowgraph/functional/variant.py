@@ -162,14 +162,14 @@ class Variant:
                     f"{self._who}: found seed= and boxes as arguments, whose graph draws when it runs; give the seed "
                     f"to its fprop(seed=...), or arrays as arguments"
                 )
-            new[leaf] = twin = leaf._twin()
+            new[leaf] = copy = leaf._copy_with()
             if trace is not None and seed is None:
-                trace.note(twin)
+                trace.note(copy)
             elif trace is not None:
-                trace.randoms[twin] = seed, number
+                trace.randoms[copy] = seed, number
         for box in topological_order(self._outputs):
             if box not in new and any(child in new for child in box.children):
-                new[box] = box._twin(children=tuple([new.get(child, child) for child in box.children]))
+                new[box] = box._copy_with(children=tuple([new.get(child, child) for child in box.children]))
         return rebuild(self._structure, iter([new.get(box, box) for box in self._outputs]))
 
     def _plan(self) -> Compiled:

@@ -80,7 +80,7 @@ class Fourier(Box, abstract=True):
 
     def _of_first(self, count: int) -> Box:
         """The same transform of so many axes, for a trial of dtypes: the sizes that are given may be large."""
-        return self._twin(s=None, axes=tuple(range(count)))
+        return self._copy_with(s=None, axes=tuple(range(count)))
 
     @property
     def _who(self) -> str:

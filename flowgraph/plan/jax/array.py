@@ -15,28 +15,28 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from flowgraph.box.arrays import Foreign
 from flowgraph.box.vocabulary import Value
-from flowgraph.plan.jax.rules import TWINS
+from flowgraph.plan.jax.rules import RULES
 
 # What stands for a NumPy function on arrays of JAX: that of `jax.numpy` by the same name, in NumPy's dtypes.
 
 _MODULES = {"numpy": jnp, "numpy.linalg": jnp.linalg, "numpy.fft": jnp.fft}
 _SCALARS = (bool, int, float, complex)
 
-Twin = Callable[..., Any]
-_twins: dict[Callable[..., Any], Twin] = {}
+Function = Callable[..., Any]
+_replacements: dict[Callable[..., Any], Function] = {}
 
 
-class NoTwinError(Exception):
+class NotInJaxError(Exception):
     """What a fprop asks for that JAX does not have, or that no traced array gives; who calls it names the box."""
 
 
-def twin_for(*functions: Callable[..., Any]) -> Callable[[Twin], Twin]:
+def replacement_for(*functions: Callable[..., Any]) -> Callable[[Function], Function]:
     """Register what stands for NumPy functions, in place of the one of the same name; it is given arrays of JAX."""
 
-    def register(twin: Twin) -> Twin:
+    def register(function_of_jax: Function) -> Function:
         for function in functions:
-            _twins[function] = twin
-        return twin
+            _replacements[function] = function_of_jax
+        return function_of_jax
 
     return register
 
@@ -44,15 +44,15 @@ def twin_for(*functions: Callable[..., Any]) -> Callable[[Twin], Twin]:
 def call_function(function: Callable[..., Any], args: Sequence[Any], keywords: Mapping[str, Any]) -> Any:
     """The value of a NumPy function on arrays of JAX."""
     name = getattr(function, "__name__", str(function))
-    twin = _twins.get(function)
-    if twin is None:
-        twin = getattr(_MODULES.get(str(getattr(function, "__module__", ""))), name, None)
-    if twin is None:
-        raise NoTwinError(f"it calls {getattr(function, '__module__', '')}.{name}, which JAX does not have")
+    function_of_jax = _replacements.get(function)
+    if function_of_jax is None:
+        function_of_jax = getattr(_MODULES.get(str(getattr(function, "__module__", ""))), name, None)
+    if function_of_jax is None:
+        raise NotInJaxError(f"it calls {getattr(function, '__module__', '')}.{name}, which JAX does not have")
     if keywords.get("out") is not None:
-        raise NoTwinError(f"it calls np.{name} with out=, and arrays of JAX are not written to")
+        raise NotInJaxError(f"it calls np.{name} with out=, and arrays of JAX are not written to")
     given = {key: value for key, value in keywords.items() if not _says_nothing(key, value)}
-    return twin(*args, **given)
+    return function_of_jax(*args, **given)
 
 
 def _says_nothing(name: str, value: Value) -> bool:
@@ -62,21 +62,21 @@ def _says_nothing(name: str, value: Value) -> bool:
 
 def call_ufunc(ufunc: np.ufunc, method: str, inputs: Sequence[Any], keywords: Mapping[str, Any]) -> Any:
     """The value of a ufunc on arrays of JAX, computed in the dtype in which NumPy computes it."""
-    twin = _twin_of_ufunc(ufunc)
+    function_of_jax = _ufunc_of_jax(ufunc)
     unknown = [name for name in keywords if name not in ("dtype", "axis", "keepdims", "casting")]
     if unknown:
-        raise NoTwinError(f"it calls {ufunc.__name__} with {unknown[0]}=, which JAX does not have")
+        raise NotInJaxError(f"it calls {ufunc.__name__} with {unknown[0]}=, which JAX does not have")
     if method != "__call__":
-        of_method = getattr(twin, method, None) if isinstance(twin, jnp.ufunc) else None
+        of_method = getattr(function_of_jax, method, None) if isinstance(function_of_jax, jnp.ufunc) else None
         if of_method is None or method == "at":
-            raise NoTwinError(f"it calls {ufunc.__name__}.{method}, which JAX does not have")
+            raise NotInJaxError(f"it calls {ufunc.__name__}.{method}, which JAX does not have")
         return of_method(*inputs, **keywords)
     if "axis" in keywords or "keepdims" in keywords:
-        raise NoTwinError(f"it calls {ufunc.__name__} with axis=, which JAX does not have")
-    return twin(*in_dtypes_of(ufunc, inputs, keywords.get("dtype")))
+        raise NotInJaxError(f"it calls {ufunc.__name__} with axis=, which JAX does not have")
+    return function_of_jax(*in_dtypes_of(ufunc, inputs, keywords.get("dtype")))
 
 
-def in_dtypes_of(ufunc: np.ufunc, inputs: Sequence[Any], dtype: Value = None) -> list[Any]:
+def in_dtypes_of(ufunc: np.ufunc, inputs: Sequence[Any], dtype: Value) -> list[Any]:
     """The inputs in the dtypes in which NumPy would compute with them; those of JAX promote in another way."""
     arrays = [value if type(value) in _SCALARS else jnp.asarray(value) for value in inputs]
     kinds = [type(array) if type(array) in _SCALARS else np.dtype(array.dtype) for array in arrays]
@@ -86,19 +86,19 @@ def in_dtypes_of(ufunc: np.ufunc, inputs: Sequence[Any], dtype: Value = None) ->
     return [jnp.asarray(array, jax.dtypes.canonicalize_dtype(to)) for array, to in zip(arrays, loop, strict=False)]
 
 
-def _twin_of_ufunc(ufunc: np.ufunc) -> Any:
+def _ufunc_of_jax(ufunc: np.ufunc) -> Any:
     name = ufunc.__name__
     if getattr(np, name, None) is ufunc:
-        twin = _twins.get(ufunc) or getattr(jnp, name, None)
+        function_of_jax = _replacements.get(ufunc) or getattr(jnp, name, None)
     else:
-        twin = _twins.get(ufunc) or getattr(jax.scipy.special, name, None)
+        function_of_jax = _replacements.get(ufunc) or getattr(jax.scipy.special, name, None)
         name = f"scipy.special.{name}"
-    if twin is None:
-        raise NoTwinError(f"it calls {name}, which JAX does not have")
-    return twin
+    if function_of_jax is None:
+        raise NotInJaxError(f"it calls {name}, which JAX does not have")
+    return function_of_jax
 
 
-def _sized(function: Twin) -> Twin:
+def _sized(function: Function) -> Function:
     """A Fourier transform for which a size of -1 is that of the axis, as it is for NumPy."""
 
     def transformed(a: Value, s: Any = None, axes: Any = None, norm: Any = None, **_: Any) -> Any:
@@ -110,10 +110,10 @@ def _sized(function: Twin) -> Twin:
 
 
 for _name in ("fftn", "ifftn", "rfftn", "irfftn"):
-    twin_for(getattr(np.fft, _name))(_sized(getattr(jnp.fft, _name)))
+    replacement_for(getattr(np.fft, _name))(_sized(getattr(jnp.fft, _name)))
 
 
-@twin_for(np.split, np.array_split)
+@replacement_for(np.split, np.array_split)
 def _split(a: Value, sections: Any, axis: int = 0) -> Any:
     """Cut where NumPy cuts: also at places from the back, and beyond the end."""
     parts = np.array_split(np.arange(a.shape[axis]), sections)
@@ -123,17 +123,17 @@ def _split(a: Value, sections: Any, axis: int = 0) -> Any:
     )
 
 
-@twin_for(np.ldexp)
+@replacement_for(np.ldexp)
 def _ldexp(a: Value, exponents: Value) -> Any:
     return jnp.ldexp(*jnp.broadcast_arrays(a, exponents))
 
 
-@twin_for(np.argsort)
+@replacement_for(np.argsort)
 def _argsort(a: Value, axis: Any = -1, kind: Any = None, order: Any = None, **_: Any) -> Any:
     return jnp.argsort(a, axis=axis, stable=True)
 
 
-@twin_for(np.lib.stride_tricks.sliding_window_view)
+@replacement_for(np.lib.stride_tricks.sliding_window_view)
 def _windows(a: Value, window_shape: Any, axis: Any = None, **_: Any) -> Any:
     sizes = (window_shape,) if isinstance(window_shape, int) else tuple(window_shape)
     axes = tuple(range(a.ndim)) if axis is None else (axis,) if isinstance(axis, int) else tuple(axis)
@@ -177,7 +177,7 @@ def _method(function: Callable[..., Any]) -> Callable[..., Any]:
 class Traced(NDArrayOperatorsMixin, Foreign):
     """An array of JAX, `value`, under NumPy's protocols: its functions call those of `jax.numpy`, dtypes are NumPy's.
 
-    What needs numbers, `if`, `int()`, `np.asarray`, is refused with a NoTwinError, as there are none while a function
+    What needs numbers, `if`, `int()`, `np.asarray`, is refused with a NotInJaxError, as there are none while a function
     is traced. Like a NumPy array that is read-only, it is never written to.
     """
 
@@ -287,7 +287,7 @@ class Traced(NDArrayOperatorsMixin, Foreign):
         return Traced(self.value.at[place].get(mode="fill"))
 
     def __setitem__(self, index: Any, value: Value) -> NoReturn:
-        raise NoTwinError("it writes into an array")
+        raise NotInJaxError("it writes into an array")
 
     def __len__(self) -> int:
         return len(self.value)
@@ -296,18 +296,18 @@ class Traced(NDArrayOperatorsMixin, Foreign):
         return (Traced(part) for part in self.value)
 
     def __bool__(self) -> bool:
-        raise NoTwinError("it branches on values (bool() of an array)")
+        raise NotInJaxError("it branches on values (bool() of an array)")
 
     def __int__(self) -> int:
-        raise NoTwinError("it takes a number out of an array (int())")
+        raise NotInJaxError("it takes a number out of an array (int())")
 
     __index__ = __int__
 
     def __float__(self) -> float:
-        raise NoTwinError("it takes a number out of an array (float())")
+        raise NotInJaxError("it takes a number out of an array (float())")
 
     def __array__(self, dtype: Value = None, copy: Any = None) -> Any:
-        raise NoTwinError("it makes a NumPy array of its values")
+        raise NotInJaxError("it makes a NumPy array of its values")
 
     def computed(self, box: Any, values: Sequence[Any]) -> Any:
         """What stands for the box in JAX, inside the fprop or bprop of another one."""
@@ -320,7 +320,7 @@ class Traced(NDArrayOperatorsMixin, Foreign):
 
 def computed(box: Any, values: Sequence[Any]) -> Any:
     """The value of a box on arrays: by the rule of its class, else by its fprop."""
-    rule = TWINS.of(box)
+    rule = RULES.of(box)
     if rule is not None:
         return wrapped(rule.value(box, *[unwrapped(value) for value in values]))
     return box.fprop(*[wrapped(value) for value in values])

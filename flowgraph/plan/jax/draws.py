@@ -10,14 +10,14 @@ import jax.numpy as jnp
 from flowgraph.box.leaves import Random
 from flowgraph.box.vocabulary import Value
 from flowgraph.errors import UnsupportedError
-from flowgraph.plan.jax.array import NoTwinError, Traced, unwrapped
+from flowgraph.plan.jax.array import NotInJaxError, Traced, unwrapped
 
 
 def drawn(leaf: Random, key: Value, shape: tuple[int, ...]) -> Any:
     """What a random leaf draws from a key."""
     try:
         values = unwrapped(leaf.draw(KeyGenerator(key), shape))  # type: ignore[arg-type]
-    except (NoTwinError, AttributeError, TypeError) as error:
+    except (NotInJaxError, AttributeError, TypeError) as error:
         known = ", ".join(name for name in vars(KeyGenerator) if not name.startswith("_"))
         raise UnsupportedError(
             f"{leaf.title}: its draw does not run on a key of JAX ({error}); it may call {known} of the generator, and "

@@ -32,7 +32,7 @@ from flowgraph.plan.emitter import Request
 from flowgraph.plan.jax.array import flags, noted, struct_of
 from flowgraph.plan.jax.evaluation import refuse_unfit, value_of
 from flowgraph.plan.jax.placement import Layout, Placement, on_devices, replicated
-from flowgraph.plan.jax.rules import TWINS
+from flowgraph.plan.jax.rules import RULES
 from flowgraph.plan.numpy.emit import beside
 from flowgraph.plan.numpy.lines import index_text, literal_of, tuple_text
 from flowgraph.plan.numpy.ufuncs import ufunc_of
@@ -66,7 +66,7 @@ def has_line(box: Box) -> bool:
     A loss of classes stays one call: opened, it indexes the scores of all examples at once, which would gather them
     from all devices.
     """
-    return ufunc_of(box) is not None or type(box) in _EXPRESSIONS or TWINS.has(box) or isinstance(box, ClassLoss)
+    return ufunc_of(box) is not None or type(box) in _EXPRESSIONS or RULES.has(box) or isinstance(box, ClassLoss)
 
 
 def expression_of(box: Box, texts: Sequence[str]) -> str | None:
@@ -75,7 +75,7 @@ def expression_of(box: Box, texts: Sequence[str]) -> str | None:
     There is none (None) where JAX would compute in another dtype than NumPy, where the box has a rule, and where it is
     no function of JAX.
     """
-    if TWINS.of(box) is not None and type(box) not in _EXPRESSIONS:
+    if RULES.of(box) is not None and type(box) not in _EXPRESSIONS:
         return None
     ufunc = ufunc_of(box)
     if ufunc is not None:
@@ -222,7 +222,7 @@ class Compiled:
                 tuple([struct_of(box.shape, box.dtype) for box in boxes])
                 for boxes in (self.leaves, self.parameters, self.reads)
             ]
-            jax.eval_shape(step, *structs)  # what has no twin is refused before anything runs
+            jax.eval_shape(step, *structs)  # what JAX cannot compute is refused before anything runs
 
     def refuse(self, leaves: Sequence[Any], old: Sequence[Any], reads: Sequence[Any]) -> None:
         """Raise what the graph raises on the same values, computed by NumPy."""
@@ -301,7 +301,7 @@ def step({arguments}):
 
 
 class JaxEmitter:
-    """Needs JAX, and a twin in it for every box: what has none is refused by name, and no other back end runs it."""
+    """Needs JAX, and that it computes every box: what it cannot is refused by name, and no other back end runs it."""
 
     name: ClassVar[str] = "jax"
     standalone: ClassVar[bool] = False
@@ -418,11 +418,11 @@ class _Writer:
     def _called(self, box: Box) -> str:
         """The name of a function that computes the box by its rule or its fprop."""
 
-        def twin(*values: Value) -> Any:
+        def computed(*values: Value) -> Any:
             value, refused = value_of(box, values)
             noted(refused)
             return value
 
         name = self.taken.free(type(box).__name__)
-        self.space[name] = twin
+        self.space[name] = computed
         return name

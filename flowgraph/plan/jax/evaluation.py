@@ -12,7 +12,7 @@ import numpy as np
 from flowgraph.box import Box, Constant
 from flowgraph.box.vocabulary import Value
 from flowgraph.errors import DtypeError, FlowgraphError
-from flowgraph.plan.jax.array import NoTwinError, computed, constant, flags, unwrapped
+from flowgraph.plan.jax.array import NotInJaxError, computed, constant, flags, unwrapped
 from flowgraph.plan.jax.rules import refuse
 
 _FAILURES = (TypeError, NotImplementedError, AttributeError, IndexError)
@@ -50,7 +50,7 @@ def value_of(box: Box, children: Sequence[Any]) -> tuple[Any, list[Any]]:
             value = unwrapped(computed(box, children))
         except FlowgraphError:
             raise
-        except NoTwinError as error:
+        except NotInJaxError as error:
             refuse(box, str(error), error)
         except jax.errors.NonConcreteBooleanIndexError as error:
             refuse(box, _OF_MASKS, error)

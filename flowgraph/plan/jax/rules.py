@@ -10,20 +10,20 @@ from flowgraph.errors import UnsupportedError
 from flowgraph.plan.rebuild import owner_of
 from flowgraph.plan.rules import Condition, Rules, always
 
-AnyTwin = TypeVar("AnyTwin", bound=Callable[..., Any])
+AnyRule = TypeVar("AnyRule", bound=Callable[..., Any])
 
 
-class Twin(NamedTuple):
+class Rule(NamedTuple):
     """What computes boxes of a class: a function of the box and the arrays of its children."""
 
     value: Callable[..., Any]
     when: Condition = always
 
 
-TWINS: Rules[Twin] = Rules()
+RULES: Rules[Rule] = Rules()
 
 
-def rule_for(*classes: type[Box], when: Condition = always) -> Callable[[AnyTwin], AnyTwin]:
+def rule_for(*classes: type[Box], when: Condition = always) -> Callable[[AnyRule], AnyRule]:
     """Register what computes boxes of these classes on arrays of JAX: a function of (box, *values of its children).
 
     It is written with `jax.numpy`, and returns one array, or a tuple for a box of several outputs. Without one the
@@ -60,8 +60,8 @@ def rule_for(*classes: type[Box], when: Condition = always) -> Callable[[AnyTwin
     >>> del fg.registry[next(name for name, cls in fg.registry.items() if cls is Ramp)]
     """
 
-    def register(value: AnyTwin) -> AnyTwin:
-        TWINS.add(classes, Twin(value, when))
+    def register(value: AnyRule) -> AnyRule:
+        RULES.add(classes, Rule(value, when))
         return value
 
     return register
