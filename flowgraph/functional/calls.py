@@ -19,7 +19,7 @@ from flowgraph.functional.in_numbers import computed
 from flowgraph.functional.jit import Jitted
 from flowgraph.functional.programs import Kind, Program, programs_of, values_of
 from flowgraph.functional.record import Captured, read_record
-from flowgraph.functional.script import Follower, Writer
+from flowgraph.functional.replay import Follower, Writer
 from flowgraph.functional.transforms import FIRST_ORDER, Subject, as_boxes
 
 _ONLY_ARRAYS = frozenset({np.ndarray})

@@ -23,7 +23,7 @@ from flowgraph.functional.compiled import Compiled, Evaluation, is_bitwise
 from flowgraph.functional.containers import LEAF, flatten, mapped, rebuild, text_of
 from flowgraph.functional.in_numbers import FirstOrder
 from flowgraph.functional.record import Captured, Record, captured_copy
-from flowgraph.functional.script import Script
+from flowgraph.functional.replay import Script
 from flowgraph.functional.transforms import Subject
 from flowgraph.graph.topology import Topology, debugging
 
