@@ -368,8 +368,9 @@ class Node:
         state["children"] = children
         for name in _OF_ONE_BOX:
             state.pop(name, None)
+        # a box of several outputs has neither shape nor dtype; what exceeds the count was cached when asked for
         complete = len(self.settings) + len(OF_EVERY_BOX) - (0 if "shape" in state else 2)
-        if len(state) > complete:  # something else was found out of this box and kept, which is rare
+        if len(state) > complete:
             for name in state.keys() - OF_EVERY_BOX - self.settings.keys():
                 del state[name]
         if anew:

@@ -23,7 +23,7 @@ from flowgraph.functional.compiled import Compiled, Evaluation, is_bitwise
 from flowgraph.functional.containers import LEAF, flatten, mapped, rebuild, text_of
 from flowgraph.functional.in_numbers import FirstOrder
 from flowgraph.functional.record import Captured, Record, captured_copy
-from flowgraph.functional.replay import Script
+from flowgraph.functional.replay import Recording
 from flowgraph.functional.transforms import Subject
 from flowgraph.graph.topology import Topology, debugging
 
@@ -213,7 +213,7 @@ class Program:
     It keeps copies of the boxes of that call, and none of their values: with them a first derivative is computed in
     numbers, until a plan of its graph pays. `frame` is all that follows from beside boxes: the kind of derivative and
     the containers. `runs` gives the derivative for the arguments and sources of a call. A later call may follow the
-    `script` of one that was `noted`.
+    `recording` of one that was `noted`.
     """
 
     def __init__(
@@ -221,7 +221,7 @@ class Program:
         frame: tuple[Any, ...], room: deque[Planned], in_numbers: bool,
     ) -> None:  # fmt: skip
         self.frame = frame
-        self.script: Script | None = None
+        self.recording: Recording | None = None
         self.noted = False
         copies = _copies(record, [None] * len(values))
         boxes, sources = ([copies[box] for box in listed] for listed in (record.boxes, record.sources))
@@ -232,9 +232,9 @@ class Program:
         fixed = {i: values[i] for i, leaf in enumerate(sources) if not leaf.shape and not isinstance(leaf, Random)}
         self.runs = Planned(numbers or self._derived(values), self._derived, fixed, room)
 
-    def take(self, script: Script | None) -> None:
-        """Keep the script of a call, if there is none yet."""
-        self.script, self.noted = self.script or script, True
+    def take(self, recording: Recording | None) -> None:
+        """Keep the recording of a call, if there is none yet."""
+        self.recording, self.noted = self.recording or recording, True
 
     def accepts(self, values: Sequence[Any]) -> bool:
         """Whether the derivation, if there is one, would build the same graph for these values of the sources."""

@@ -270,6 +270,7 @@ class OfInput:
         self.g = Turned(g, arrays["sent"])
         filters, size = arrays["filters"], sliding.size[0]
         turned = filters.reshape(layout.x[1], *sliding.size[1:], size, layout.w[0])
+        # A row of x is read by window row k of the places k rows before it: so the rows of the window go backwards.
         self.given = np.moveaxis(turned, (-2, -1), (2, 0))[:, :, ::-1]
         sent = self.g.last.reshape(layout.counts[0], layout.w[0], -1)
         flat = rows.reshape(len(rows), len(filters), -1)
