@@ -1,4 +1,4 @@
-"""The table of how axes move through boxes: read by batches of rows (vmap, Jacobians) and by pieces of a batch."""
+"""The table of how axes move through boxes: read by batches of rows (vmap, Jacobians) and by shards of a batch."""
 
 from __future__ import annotations
 
@@ -119,4 +119,4 @@ CORES: Mapping[type[Box], Core] = {
     **dict.fromkeys((MaxPool, MeanPool, SpreadToLargest, SpreadToRectified, MeanOfLargest, SpreadEvenly), _WINDOWS),
     **dict.fromkeys((Resize, ResizeInput), Core(last=lambda box: len(box.size or box.scale))),
 }
-"""By class, as exact as it stands here: what a subclass does of its own is not known."""
+"""By the exact class: a subclass may do something else."""

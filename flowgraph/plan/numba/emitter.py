@@ -35,7 +35,7 @@ from flowgraph.plan.numpy.ufuncs import ufunc_of
 from flowgraph.plan.passes.simplify import simplify
 from flowgraph.plan.rebuild import elements, on_children, rebuild, shape_of, sizes_known
 from flowgraph.plan.schedule import Buffer, FindKernels, Schedule, nearest_first, schedule, with_new_values
-from flowgraph.plan.shards.box import InPieces
+from flowgraph.plan.shards.box import Sharded
 from flowgraph.printable import printable
 from flowgraph.shapes.spec import shape_text
 
@@ -347,7 +347,7 @@ class MixedEmitter(NumPyEmitter):
         return program
 
     def written(self, request: Request, schedule: Schedule, writer: MakesWriter = KernelWriter) -> Program:
-        """The program, and how many values Numba computes in it and in its pieces; of a piece, none is enough."""
+        """The program, and how many values Numba computes in it and in its shards; of a shard, none is enough."""
         made: list[Any] = []
 
         def noted(plan: Schedule, source: Source) -> Writer:
@@ -355,9 +355,9 @@ class MixedEmitter(NumPyEmitter):
             return made[0]  # type: ignore[no-any-return]
 
         program = super().written(request, schedule, noted)
-        pieces = [box.body.programs.values() for box in schedule.graph.boxes if isinstance(box, InPieces)]
+        shards = [box.body.programs.values() for box in schedule.graph.boxes if isinstance(box, Sharded)]
         program.compiled = made[0].compiled + sum(
-            max((inner.compiled for inner in programs), default=0) for programs in pieces
+            max((inner.compiled for inner in programs), default=0) for programs in shards
         )
         return program
 
@@ -366,7 +366,7 @@ OF_NUMPY = frozenset({"pooling", "transpose_layout", "products", "batch_one", "a
 """Passes that turn a graph into what NumPy is fast at, which loops do not need."""
 
 LARGEST = 1000
-"""Boxes that are compiled into one function. A limit of patience: Numba would take minutes for more."""
+"""Boxes that are compiled into one function: Numba would take minutes for more."""
 
 FEW, LARGE_VALUES = 150, 4096
 """Boxes, and elements of a value in the mean, above which kernels are made of NumPy's plan.

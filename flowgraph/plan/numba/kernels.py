@@ -210,7 +210,7 @@ def in_memory(dtype: np.dtype[Any]) -> str:
 
 
 def layout_of(plan: Schedule, box: Box) -> Array:
-    """An array of no account with the strides of a value."""
+    """An array with the strides of a value, whose numbers do not matter."""
     return _layouts(plan, box)[1]
 
 
@@ -223,7 +223,7 @@ def offset_of(plan: Schedule, box: Box) -> int:
 
 
 def _layouts(plan: Schedule, box: Box) -> tuple[Array, Array]:
-    """Arrays of no account that lie in memory as a value does, and as what it is a view of."""
+    """Arrays with the layout of a value and of what it is a view of; their numbers do not matter."""
     views: list[Box] = []
     while plan.kinds[box] == "view":
         views.append(box)
@@ -251,7 +251,7 @@ class Addressed:
 
     def __init__(self, layout: Array) -> None:
         self.shape, self.dtype, self.strides = layout.shape, layout.dtype, layout.strides
-        self.held = threading.local()  # of each thread: pieces of a batch run at the same time
+        self.held = threading.local()  # of each thread: shards of a batch run at the same time
 
     def __call__(self, a: Array) -> int:
         """The address of the first element."""
