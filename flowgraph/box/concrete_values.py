@@ -17,7 +17,7 @@ _current: ContextVar[Trace | None] = ContextVar("flowgraph_trace", default=None)
 
 
 class Steps(Protocol):
-    """What looks on while functions of NumPy are called on boxes."""
+    """What is called in place of each function of NumPy on boxes, to record or to replay it."""
 
     def call(
         self,
@@ -27,7 +27,7 @@ class Steps(Protocol):
         inputs: Sequence[Any],
         keywords: Mapping[str, Any],
     ) -> Any:
-        """What the function makes of its arguments: what `build` makes of them, or the same from another source."""
+        """The result of the function: what `build` returns, or an equal one that is made in another way."""
 
 
 class Trace:

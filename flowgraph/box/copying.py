@@ -27,7 +27,7 @@ _BY_CODE = frozenset({"cloudpickle", "dill"})
 """Packages that pickle code; others, such as joblib, have them inside."""
 
 _DEEPEST = 20
-"""Boxes in which pickle may stand, one in another, before all that are below are written children first."""
+"""Depth of boxes in one another at which pickle writes all boxes below first, children before parents."""
 
 
 def deep_copy(box: Any, memo: dict[int, Any]) -> Any:

@@ -134,7 +134,7 @@ ALIKE = OF_EVERY_BOX | {"differentiable_wrt"}
 """What two boxes that differ in nothing but their children have in common, and the children."""
 
 _OF_ONE_BOX = ("built_for", "differentiable_wrt", "is_derivative")
-"""What many boxes hold of their own: for which box a plan made it, what is found out when it is asked for."""
+"""What a copy on other children must not inherit: for which box a plan made it, and what was cached."""
 
 
 class Node:

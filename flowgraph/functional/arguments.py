@@ -95,7 +95,7 @@ def called(f: Callable[..., Any], args: Sequence[Any], keywords: Mapping[str, An
     """The result of a function on boxes."""
     try:
         return f(*args, **keywords)
-    except ValueError as error:  # which NumPy makes of the refusal of a box to be a number
+    except ValueError as error:  # NumPy raises it in place of the error by which a box refuses to be a number
         if not isinstance(error.__cause__, UsageError):
             raise
         raise UsageError(

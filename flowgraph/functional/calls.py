@@ -41,10 +41,10 @@ class Call(NamedTuple):
 class Derived:
     """The function that computes a derivative of another.
 
-    In each call the function is called, on boxes. What these are is all that is kept: where calls build the same boxes,
-    of other arrays and numbers, the steps over them are made once, and run. A first derivative is computed in numbers,
-    by a forward and a backward pass, until its graph has run so often that it is derived and becomes a plan; nothing
-    is kept of the first call of a kind.
+    In each call the function is called, on boxes. Of these only the structure is kept: for calls that build the same
+    boxes, with other arrays and numbers, the steps are made once. A first derivative is computed in numbers, by a
+    forward and a backward pass, until its graph has run so often that it is derived and becomes a plan; nothing is kept
+    of the first call of a kind.
     """
 
     def __init__(

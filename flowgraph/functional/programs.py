@@ -30,8 +30,9 @@ from flowgraph.graph.topology import Topology, debugging
 RUNS, FEWEST = 128, 16
 """Runs of a graph of small arrays before it is compiled, and of any graph.
 
-Compiling takes 0.2 ms a box and saves 1 to 1.5 microseconds a box in each later run: 100 to 200 runs pay it back. Who
-compiles when as much was lost as compiling costs never takes more than twice the time of who knew the number of calls.
+Compiling takes 0.2 ms a box and saves 1 to 1.5 microseconds a box in each later run: 100 to 200 runs pay it back. To
+compile once as much was lost as compiling costs takes at most twice the time of the best choice for the true number of
+calls.
 """
 
 ELEMENTS = 4096
@@ -306,7 +307,7 @@ MOST_SEEN = 512
 
 IN_A_ROW = 8
 """Calls in a row that each needed a new graph, after which a warning says so, and one is looked for in every eighth
-call of the kind alone: a function that goes another way each time costs no keys."""
+call of the kind alone, so that no keys are made for a function that builds another graph each time."""
 
 
 class Kept(NamedTuple):
@@ -320,7 +321,8 @@ class Kept(NamedTuple):
 class Kind:
     """The calls of one derivative with arguments of one structure, of the same shapes and dtypes.
 
-    `latest` is the program that ran last for one of them: the next may go the same way. `missed` are the calls since.
+    `latest` is the program that ran last for one of them, which is tried first for the next. `missed` are the calls
+    since.
     """
 
     def __init__(self, structure: Hashable, known: Sequence[Input]) -> None:

@@ -1,8 +1,8 @@
-"""A recording of a call, and its replay: what gives the next call the same for each NumPy function on boxes.
+"""Records what NumPy functions on boxes build in a call of a function, and replays it in the next call.
 
-To build a box its function is looked up, its arguments are read, its shape and its dtype are inferred. Another call
-that goes the same way may copy what came of it: the code of a step compares the arguments with those of the call that
-was noted, and makes the boxes that came of them, of their classes and states at once.
+To build a box its function is looked up, its arguments are read, its shape and its dtype are inferred. A later call
+with the same steps copies their results: the code of a step compares the arguments with those of the call that was
+recorded, and makes the same boxes directly from their classes and states.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _MOST_TEXTS = 1024
 thousand steps has a handful, of some kilobytes each."""
 
 _PRODUCTS = (np.dot, np.inner, np.matmul, np.linalg.matmul)
-"""Functions that make children of their arguments, whatever these hold; so do the ufuncs that a class stands for."""
+"""Functions whose arguments become children, whatever their values; the ufuncs of box classes are such too."""
 
 _NUMBERS = (float, int, bool, complex)
 
@@ -323,8 +323,8 @@ def _is_plain(value: Value, constant: Box) -> bool:
     return type(value) in (*_NUMBERS, np.ndarray) or isinstance(value, np.generic)
 
 
-# Each function of NumPy that the call uses goes to the code of its step. From the first difference on everything is
-# built as ever.
+# Each function of NumPy that the call uses runs the code of its step. From the first difference on, boxes are built in
+# the usual way.
 
 
 class Replay:

@@ -73,7 +73,7 @@ def _while(plan: Schedule, box: While) -> Callable[..., Any] | None:
 
 
 def _or_numpy(box: Box, compiled: Callable[[Sequence[Array]], tuple[Any, ...] | None]) -> Callable[..., Any]:
-    """The results that are found; where there are none, NumPy is to say what comes of it."""
+    """The results of the compiled loop; where it gives none, NumPy computes them, with its warnings and errors."""
 
     def run(*values: Any) -> Any:
         results = compiled([np.asarray(value) for value in values])

@@ -70,7 +70,7 @@ AFTER_KERNELS = "// The graph."
 """The line after the functions that a module takes from `kernels/`: a page of several modules has them once."""
 
 _LARGEST_WRITTEN = 64
-"""Elements of a constant that are written as numbers; more are written as base64, which nobody would read anyway."""
+"""Elements of a constant that are written as numbers, for people to read; more are written as base64."""
 
 DTYPES = (*(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)), "float32", "float64", "bool")
 

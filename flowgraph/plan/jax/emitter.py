@@ -292,7 +292,7 @@ def _to_numpy(value: Value) -> Any:
 OF_NUMPY = frozenset(
     {"labels", "pooling", "transpose_layout", "products", "batch_one", "accumulation", "flat_parameters"}
 )
-"""Passes that turn a graph into what NumPy is fast at; XLA finds its own ways."""
+"""Passes that turn a graph into what NumPy is fast at; XLA optimises by itself."""
 
 _CALL = """\
 def step({arguments}):
@@ -314,7 +314,7 @@ class JaxEmitter:
         return JaxEmitter(placement)
 
     def why_missing(self) -> None:
-        """Whoever made this has JAX."""
+        """JAX is there, as this module imports it."""
 
     def store(self, updates: Mapping[Parameter, Box]) -> DeviceStore:
         """Parameters live where they are computed."""
@@ -325,7 +325,7 @@ class JaxEmitter:
         return has_line(box)
 
     def schedule(self, request: Request) -> Schedule:
-        """The graph after the passes that do not aim at NumPy; where values lie is XLA's affair."""
+        """The graph after the passes that do not aim at NumPy; XLA lays out the memory."""
         parameters = request.store.parameters
         small = simplify(request.graph, request.without | OF_NUMPY, len(parameters))
         refuse_unfit(small.boxes)

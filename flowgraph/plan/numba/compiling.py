@@ -45,8 +45,8 @@ _FORMATS: dict[str, _Format] = {
 """Below `lowest` exp is 0, above `highest` infinite; below `flat` expm1 is -1, to the last digit.
 
 `spare` are the bits of the largest n, which the first part of ln 2 leaves free so that n times it is exact. Since
-|r| ≤ ln 2 / 2 = 0.35, the term after r^`powers` of the series is below half a digit: 0.35^8 / 8! = 5e-9, 0.35^14 / 14! =
-4e-18.
+|r| ≤ ln 2 / 2 = 0.35, the term after r^`powers` of the series is below half a digit: 0.35^8 / 8! = 5e-9, and
+0.35^14 / 14! = 4e-18.
 """
 
 _LN2 = 6243314768165359, 1881434294738959
