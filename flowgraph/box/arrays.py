@@ -31,7 +31,7 @@ def read_only(value: Any) -> Any:
 
 
 def refuse_masked(who: object, value: object) -> None:
-    """Refuse an array that hides numbers, which np.asarray would bring to light; `who` is a box, or what to call it."""
+    """Refuse a masked array, whose hidden numbers np.asarray would use; `who` is a box, or what to call it."""
     ma = sys.modules.get("numpy.ma")  # NumPy loads it when it is asked for; before that no array has a mask
     if ma is not None and isinstance(value, ma.MaskedArray) and ma.is_masked(value):
         hidden = int(np.sum(ma.getmaskarray(value)))

@@ -1,4 +1,4 @@
-"""How axes move through a box, as its class declares it: read by batches of rows (vmap, Jacobians) and by pieces."""
+"""How axes move through a box, as its class declares it: read by batches of rows (vmap, Jacobians) and by shards."""
 
 from __future__ import annotations
 

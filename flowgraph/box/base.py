@@ -242,12 +242,12 @@ class Box(ArrayMethods["Box"], OnBox):
         if self._specs_stay(children):
             return self._on(children)
         if type(self).__init__ is Box.__init__:
-            twin = self._on(self._adopt(children), anew=True)
-            twin._infer()
+            copy = self._on(self._adopt(children), anew=True)
+            copy._infer()
         else:
-            twin = type(self)(*children, **self.setting_values())
-        twin._place(self.name, self.scope, self.__dict__["built_at"])
-        return twin
+            copy = type(self)(*children, **self.setting_values())
+        copy._place(self.name, self.scope, self.__dict__["built_at"])
+        return copy
 
     def _specs_stay(self, children: Sequence[Any]) -> bool:
         """Whether shape and dtype of the value are those that were inferred, so that nothing has to be checked again.
@@ -292,9 +292,9 @@ class Box(ArrayMethods["Box"], OnBox):
         Box
             A new box with the same children and settings.
         """
-        twin = self._twin()
-        twin._start(name)
-        return twin
+        copy = self._copy_with()
+        copy._start(name)
+        return copy
 
     @classmethod
     def apply(cls, *values: Any, **settings: Any) -> Any:

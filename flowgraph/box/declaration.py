@@ -106,7 +106,7 @@ DECLARATIONS = (
 
 
 def check_misspelt(cls: type[Node], settings: Iterable[str]) -> None:
-    """Refuse an attribute that is a declaration but for a letter, or for their order: it would do nothing."""
+    """Refuse an attribute whose name is that of a declaration with a typing error: it would do nothing."""
     known = {*DECLARATIONS, *settings}
     public = [name for name in vars(cls) if not name.startswith("_") and name not in known]
     for name in public:

@@ -158,7 +158,7 @@ class Parameter(Leaf):
         return self.current()
 
     def current(self) -> Array:
-        """The same array, the same object until the value changes; a function that is traced is not told of it.
+        """The same array, the same object until the value changes; a trace does not note that it was read.
 
         Returns
         -------

@@ -67,7 +67,7 @@ def _over_rows(box: Box, mapped: Mapping[Box, Box], some: Box) -> Box:
 
 
 def rule_for(*classes: type[Box]) -> Callable[[Rule], Rule]:
-    """How boxes of these classes are taken over rows; None from the rule is as that for `Box`, which serves any box."""
+    """How boxes of these classes are taken over rows; where a rule returns None, that for `Box` does it."""
 
     def register(rule: Rule) -> Rule:
         _rules.update(dict.fromkeys(classes, rule))

@@ -109,8 +109,8 @@ def forward(graph: Topology, steps: Sequence[Fstep], values: list[Any]) -> None:
 
 
 _REFUSALS: dict[type[Exception], type[FlowgraphError]] = {IndexError: IndexingError, ValueError: FeedError}
-"""What NumPy raises for values that a box of flowgraph's own does not take, such as a place outside, is refused as all
-else is; what a user's own fprop raises comes as it is."""
+"""Errors of NumPy in fprops of flowgraph's own, such as that of an index out of range, become errors of flowgraph; what
+a user's fprop raises is passed on."""
 
 
 def as_values(value: Value) -> Any:
@@ -123,7 +123,7 @@ def as_values(value: Value) -> Any:
 
 
 def assert_values(graph: Topology, values: Sequence[Any], sizes: dict[str, int]) -> None:
-    """Every value has the shape and the dtype that its box was built with; of values that are there."""
+    """Check that each value that is there has the shape and the dtype that its box was built with."""
     for box, value in zip(graph.boxes, values, strict=True):
         differs = None if value is None else contradiction(box, value, sizes)
         if differs is not None:

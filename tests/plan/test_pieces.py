@@ -1,4 +1,4 @@
-"""A plan that computes pieces of the batch in threads gives what one gives that computes the batch at once."""
+"""A plan that computes shards of the batch in threads gives what one gives that computes the batch at once."""
 
 import numpy as np
 import pytest
@@ -205,7 +205,7 @@ def test_pieces_give_what_the_batch_gives(program, count):
                 assert_agree(one, other, f"{n} examples: output {i}", scale=1.0)
             for p, other in zip(updates, new, strict=True):
                 assert_agree(p.value, other, f"{n} examples: new {p.name}", scale=1.0)
-        assert "in_pieces(" in step.source
+        assert "sharded(" in step.source
 
 
 OVER_ROWS = [cls for cls in fg.registry.values() if core_of(cls) or cls.signature is not None]

@@ -23,8 +23,6 @@ from flowgraph.plan.numpy.ufuncs import ufunc_of
 from flowgraph.plan.rebuild import owner_of, shape_of
 from flowgraph.plan.rules import Condition, Rules, always
 
-# Rules of the Numba back end: which loops compute a box. `rule_for` registers one for a class of your own.
-
 Read = Callable[[Box, Sequence[str]], str]
 """The text of an element of a child."""
 
@@ -83,11 +81,11 @@ def rule_for(
     return register
 
 
-def element_for(*classes: type[Box], when: Condition = always) -> Callable[[AnyElement], AnyElement]:
+def element_for(*classes: type[Box]) -> Callable[[AnyElement], AnyElement]:
     """Register an expression that has the dtype of the box by itself."""
 
     def register(expression: AnyElement) -> AnyElement:
-        RULES.add(classes, Rule("element", element=expression, when=when))
+        RULES.add(classes, Rule("element", element=expression))
         return expression
 
     return register
@@ -220,26 +218,19 @@ def _where(box: Where, texts: Sequence[str]) -> str:
     return f"({yes} if {mask} else {no})"
 
 
-@element_for(Erf)
-def _erf(box: Erf, texts: Sequence[str]) -> str:
-    return _in_float64(box, texts, "erf({})")
+_OF_FLOAT64: dict[type[Box], str] = {
+    Erf: "erf({})",
+    Erfc: "erfc({})",
+    NormalCdf: "0.5 * erfc(-0.7071067811865476 * {})",
+}
+"""Functions of one real number that Numba has for float64 only."""
 
 
-@element_for(Erfc)
-def _erfc(box: Erfc, texts: Sequence[str]) -> str:
-    return _in_float64(box, texts, "erfc({})")
-
-
-@element_for(NormalCdf)
-def _normal_cdf(box: NormalCdf, texts: Sequence[str]) -> str:
-    return _in_float64(box, texts, "0.5 * erfc(-0.7071067811865476 * {})")
-
-
-def _in_float64(box: Box, texts: Sequence[str], formula: str) -> str:
-    """A function of one real number that Numba has for float64 only."""
+@element_for(*_OF_FLOAT64)
+def _in_float64(box: Box, texts: Sequence[str]) -> str:
     _real(box)
     wide = np.dtype(np.float64)
-    return cast(formula.format(cast(texts[0], box.children[0].dtype, wide)), wide, box.dtype)
+    return cast(_OF_FLOAT64[type(box)].format(cast(texts[0], box.children[0].dtype, wide)), wide, box.dtype)
 
 
 @element_for(BinaryCrossEntropy)

@@ -1,4 +1,4 @@
-"""Threads that compute pieces of a batch; NumPy releases the GIL in its loops."""
+"""Threads that compute shards of a batch; NumPy releases the GIL in its loops."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _working: contextvars.ContextVar[bool] = contextvars.ContextVar("working in thre
 
 
 MOST = 64
-"""Threads that the pieces of plans run in, of all that are called at once: a bound on the memory of their stacks."""
+"""Threads that the shards of plans run in, of all that are called at once: a bound on the memory of their stacks."""
 
 
 def threads_asked() -> int:
