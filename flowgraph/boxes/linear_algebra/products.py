@@ -146,7 +146,7 @@ class Affine(Box):
             (grad.sum(axis=rows) if rows else grad) if needs[2] else None,
         )
 
-    def infer(self, *specs: Spec) -> Spec:
+    def infer(self, *specs: Spec) -> Any:
         """By the signature; the weights are one matrix, the biases one vector."""
         _, weights, biases = specs
         if len(weights.shape) != 2 or len(biases.shape) != 1:

@@ -187,10 +187,10 @@ def _in_floats(function: Callable[..., Any]) -> None:
     replacement_for(function)(widened)
 
 
-for _function in (np.cumsum, np.cumprod):
-    _in_dtype_of(_function)
-for _function in (np.mean, np.sinc, np.i0):
-    _in_floats(_function)
+for _running in (np.cumsum, np.cumprod):
+    _in_dtype_of(_running)
+for _of_reals in (np.mean, np.sinc, np.i0):
+    _in_floats(_of_reals)
 
 
 @replacement_for(np.round)
