@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import jax
@@ -85,7 +85,7 @@ def on_host(box: Box, *values: Value) -> Any:
     >>> from flowgraph.interop.jax import function, on_host, rule_for
     >>> class Slow(fg.Elementwise):
     ...     def fprop(self, a):
-    ...         return np.array([float(one) for one in a.ravel()], a.dtype).reshape(a.shape)
+    ...         return np.array([float(number) for number in a.ravel()], a.dtype).reshape(a.shape)
     ...     def bprop(self, grad, h, a):
     ...         return (grad,)
     >>> _ = rule_for(Slow)(on_host)
@@ -108,14 +108,19 @@ def on_host(box: Box, *values: Value) -> Any:
     return parts[0] if isinstance(specs, Spec) else tuple(parts)
 
 
-@rule_for(Digamma)
-def _digamma(box: Digamma, a: Value) -> Any:
-    return jsp.digamma(_floats(a))
+_OF_FLOATS: dict[type[Box], Callable[[Any, Any], Any]] = {
+    Digamma: lambda box, a: jsp.digamma(a),
+    Polygamma: lambda box, a: jsp.polygamma(box.n, a),
+    LogExpit: lambda box, a: jax.nn.log_sigmoid(a),
+    Erfcinv: lambda box, a: -jsp.ndtri(a / 2) / np.sqrt(2).astype(a.dtype),
+    NormalCdf: lambda box, a: jsp.ndtr(a),
+}
+"""Functions of the numbers of a child, in the dtype in which NumPy computes them."""
 
 
-@rule_for(Polygamma)
-def _polygamma(box: Polygamma, a: Value) -> Any:
-    return jsp.polygamma(box.n, _floats(a))
+@rule_for(*_OF_FLOATS)
+def _of_floats(box: Box, a: Value) -> Any:
+    return _OF_FLOATS[type(box)](box, _floats(a))
 
 
 @rule_for(ReciprocalGamma)
@@ -123,21 +128,6 @@ def _reciprocal_gamma(box: ReciprocalGamma, a: Value) -> Any:
     a = _floats(a)
     pole = (a <= 0) & (a == jnp.floor(a))
     return jnp.where(pole, 0, 1 / jsp.gamma(jnp.where(pole, 1, a)))
-
-
-@rule_for(LogExpit)
-def _log_expit(box: LogExpit, a: Value) -> Any:
-    return jax.nn.log_sigmoid(_floats(a))
-
-
-@rule_for(Erfcinv)
-def _erfcinv(box: Erfcinv, a: Value) -> Any:
-    return -jsp.ndtri(_floats(a) / 2) / np.sqrt(2).astype(a.dtype)
-
-
-@rule_for(NormalCdf)
-def _normal_cdf(box: NormalCdf, a: Value) -> Any:
-    return jsp.ndtr(_floats(a))
 
 
 @rule_for(PolyVal)

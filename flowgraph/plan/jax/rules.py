@@ -48,7 +48,7 @@ def rule_for(*classes: type[Box], when: Condition = always) -> Callable[[AnyRule
     >>> from flowgraph.interop.jax import function, rule_for
     >>> class Ramp(fg.Elementwise):
     ...     def fprop(self, a):
-    ...         return np.vectorize(lambda one: max(one, 0), otypes=[a.dtype])(a)
+    ...         return np.vectorize(lambda number: max(number, 0), otypes=[a.dtype])(a)
     ...     def bprop(self, grad, h, a):
     ...         return (grad * (a > 0),)
     >>> @rule_for(Ramp)

@@ -207,7 +207,7 @@ def kernel(table, change, named, count, before, known, changed, tick):
     for k in range(count):
         if rows[k] < -{rows} or rows[k] >= {rows}:
             return -1
-    found = 0
+    count_of_rows = 0
     for k in range(count):
         row = rows[k] + {rows} if rows[k] < 0 else rows[k]
         if stamps[row] == tick:
@@ -215,8 +215,8 @@ def kernel(table, change, named, count, before, known, changed, tick):
         else:
             stamps[row] = tick
             counts[row] = 1
-            touched[found] = row
-            found += 1
+            touched[count_of_rows] = row
+            count_of_rows += 1
     for k in range(known):
         row = last[k]
         if stamps[row] != tick:
@@ -234,12 +234,12 @@ def kernel(table, change, named, count, before, known, changed, tick):
         else:
             for i in range({width}):
                 new[{width} * row + i] = new[{width} * row + i] + added[{width} * k + i]
-    for k in range(found):
+    for k in range(count_of_rows):
         row = touched[k]
         if counts[row] < 0:
             for i in range({width}):
                 new[{width} * row + i] = old[{width} * row + i] + new[{width} * row + i]
-    return found
+    return count_of_rows
 """
 """First all that is added to a row, then the row itself, as the graph adds them up.
 

@@ -134,7 +134,7 @@ def _is_prepared(box: Convolving) -> bool:
     """Whether the views of a convolution or of one of its gradients are made before the first run."""
     both = box.children[:2]
     known = all(map(sizes_known, (box, *box.children))) and box.groups == 1
-    if not known or any(one.dtype != box.dtype or not elements(one) for one in both) or box.dtype.kind != "f":
+    if not known or any(child.dtype != box.dtype or not elements(child) for child in both) or box.dtype.kind != "f":
         return False
     layout = layout_of(box)
     if not convolution.is_whole(layout.x, layout.sliding, layout.counts):
