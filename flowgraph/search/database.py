@@ -21,6 +21,7 @@ import numpy as np
 from flowgraph.errors import FlowgraphError, UsageError, install_hint
 from flowgraph.plan.numpy.threads import Task, serve
 from flowgraph.printable import why_not_a_name
+from flowgraph.saving.limits import excerpt
 from flowgraph.saving.lock import Lock
 
 if TYPE_CHECKING:
@@ -194,7 +195,7 @@ def _said(error: BaseException, url: Any) -> str:
     """The first lines of a driver's error, without the password."""
     cause = getattr(error, "orig", None) or error
     lines = [line.strip() for line in str(cause).splitlines() if line.strip()]
-    said = "; ".join(lines[:2]) or type(cause).__name__
+    said = excerpt("; ".join(lines[:2]) or type(cause).__name__)
     password = str(url.password) if url.password else ""
     return _without_password(said.replace(password, "***") if password else said)
 
@@ -315,17 +316,12 @@ def study_of(storage: Any, name: str, pruner: Any) -> Any:
         )
         return study, kept.engine.dispose
 
-    apart = Apart()
+    apart = Apart(url)
     try:
         study, dispose = apart.do(made)
-    except BaseException as error:
+    except BaseException:
         apart.end()
-        if isinstance(error, KeyboardInterrupt | FlowgraphError | ImportError):
-            raise
-        shown = url.render_as_string(hide_password=True)
-        raise StorageError(
-            f"search: the storage {shown!r} holds no study that can be read: {_said(error, url)}"
-        ) from None
+        raise
     apart.does_all_of(study._storage)
     weakref.finalize(study, apart.end, dispose)  # its connections would else be closed with a warning, some time later
     return study
@@ -335,10 +331,13 @@ class Apart:
     """A thread that does all that is done in a database.
 
     Python raises an interrupt in the main thread alone, which waits here until what it asked for has come to its end:
-    no transaction is cut off, and none keeps the database locked.
+    no transaction is cut off, and none keeps the database locked. What the database holds may be anything: whatever is
+    raised over it, but for an interrupt and what is no fault of it, is a `StorageError`.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, url: Any) -> None:
+        self._url = url
+        self._passing = (KeyboardInterrupt, ImportError, FlowgraphError, optuna().exceptions.UpdateFinishedTrialError)
         self._tasks: SimpleQueue[Task | None] = SimpleQueue()
         self._thread = start_new_thread(serve, (self._tasks,))
 
@@ -356,9 +355,14 @@ class Apart:
             while not task.ended and monotonic() < last:
                 sleep(0.001)
             raise
-        if task.error is not None:
+        if task.error is None:
+            return answer[0]
+        if isinstance(task.error, self._passing):
             raise task.error
-        return answer[0]
+        shown = self._url.render_as_string(hide_password=True)
+        raise StorageError(
+            f"search: the storage {shown!r} holds no study that can be read: {_said(task.error, self._url)}"
+        ) from None
 
     def does_all_of(self, storage: Any) -> None:
         """Whatever is asked of a storage is done here."""
