@@ -54,16 +54,13 @@ class Commands(click.Group):
             code = FAILED if end.code else DONE
         except BaseException as error:  # of the user's code, or a mistake of ours; Python's own code would be WRONG
             at_a_prompt = isinstance(error.__cause__, EOFError)  # for which click takes each that the code raises
-            code = (
-                starting.INTERRUPTED
-                if isinstance(error, click.Abort | KeyboardInterrupt) and not at_a_prompt
-                else FAILED
-            )
-            if code == FAILED:
+            if isinstance(error, click.Abort | KeyboardInterrupt) and not at_a_prompt:
+                starting.say()
+                code = starting.INTERRUPTED
+            else:
                 line = line_of(error)
                 click.echo(traceback.format_exc() if line is None else f"Error: {line}", err=True)
-            else:
-                starting.say()
+                code = FAILED
         starting.ignore_interrupts()
         sys.exit(code if isinstance(code, int) else DONE)
 
