@@ -367,7 +367,7 @@ class Apart:
     def does_all_of(self, storage: Any) -> None:
         """Whatever is asked of a storage is done here."""
         for name in dir(storage):
-            if not name.startswith("_"):
+            if not name.startswith("_") and callable(getattr(storage, name)):
                 setattr(storage, name, partial(self.do, getattr(storage, name)))
 
     def end(self, last: Callable[[], Any] = lambda: None) -> None:
