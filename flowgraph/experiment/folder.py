@@ -170,7 +170,7 @@ class RunFolder:
             record = read_record(self.result)
             for name in ("columns", "classes"):
                 if not isinstance(record[name], list) or not all(isinstance(word, str) for word in record[name]):
-                    raise TypeError(f"{name} are no list of texts")
+                    raise SavedFileError(f"{self.result}: no result of a run ({name} are no list of texts)")
             return dict(record)
 
     def write_json(self, path: Path, record: Mapping[str, Any]) -> Path:
