@@ -25,14 +25,12 @@ from typing import Any, NamedTuple
 from unittest.mock import patch
 
 import numpy as np
-import onnx
 
 import flowgraph as fg
 from flowgraph.data import load_csv, load_npz
 from flowgraph.data.tables import read_table
 from flowgraph.errors import FlowgraphError
 from flowgraph.experiment import RunFolder, TrainSettings
-from flowgraph.interop.onnx import model_of
 from flowgraph.saving import graph_file
 from flowgraph.saving.archive import archive_bytes
 from flowgraph.saving.graph_file import graph_document, read_graph
@@ -167,6 +165,13 @@ def _has(inside: Any, path: tuple[Any, ...]) -> bool:
     return True
 
 
+def _as_model(graph: fg.Graph) -> bytes:
+    from flowgraph.interop.onnx import model_of
+
+    content: bytes = model_of(graph).SerializeToString()
+    return content
+
+
 @cache
 def models() -> Sequence[bytes]:
     """Those of ONNX's own suite, of one operation each, and a network of flowgraph's."""
@@ -176,11 +181,13 @@ def models() -> Sequence[bytes]:
         warnings.simplefilter("ignore")
         cases = [case.model for case in load_model_tests(kind="node") if case.model is not None]
     x, w = fg.Input("x", shape=("N", 2)), fg.Parameter([[1.0], [2.0]], name="w")
-    return [*(case.SerializeToString() for case in cases), model_of(fg.Graph(np.tanh(x @ w))).SerializeToString()]
+    return [*(case.SerializeToString() for case in cases), _as_model(fg.Graph(np.tanh(x @ w)))]
 
 
 def changed_model(rng: random.Random, content: bytes) -> bytes:
     """One attribute, size, tensor or node of a model changed."""
+    import onnx
+
     model = onnx.ModelProto.FromString(content)
     graph = model.graph
     attributes = [one for node in graph.node for one in node.attribute]
@@ -429,7 +436,7 @@ def _as_file(graph: fg.Graph) -> bytes:
 
 LARGE: dict[str, Sequence[Callable[[], bytes]]] = {
     "graph": [lambda: _as_file(_many_boxes()), lambda: _as_file(_large_weights())],
-    "onnx": [lambda graph=graph: model_of(graph()).SerializeToString() for graph in (_many_boxes, _large_weights)],
+    "onnx": [lambda: _as_model(_many_boxes()), lambda: _as_model(_large_weights())],
     "csv": [lambda: b"a,b,y\n" + b"1,2,0\n1,1,1\n" * 200_000, _wide_csv],
     "npz": [lambda: packed(X=np.ones((400_000, 4), np.int8), y=np.arange(400_000, dtype=np.int32) % 3),
             lambda: packed(X=np.ones((400_000, 1), np.int8), y=np.array(["a", "b"] * 200_000))],
@@ -445,6 +452,11 @@ def _large_parquet() -> bytes:
     rng = np.random.default_rng(0)
     polars.DataFrame({name: rng.integers(0, 99, 500_000) for name in "abc"}).write_parquet(file)
     return file.getvalue()
+
+
+NEEDED = {"onnx": ("onnx",), "parquet": ("polars", "pyarrow"), "search": ("optuna",), "graph": ("safetensors",),
+          "checkpoint": ("safetensors",)}  # fmt: skip
+"""Packages that a reader, or what writes its files here, needs."""
 
 
 @dataclass

@@ -8,7 +8,7 @@ from hypothesis import settings
 
 from flowgraph.errors import DataError
 from tests.commit import seed_of_commit
-from tests.fuzz.readers import MEGABYTES, READERS, SECONDS, Account, one_file, read_changed
+from tests.fuzz.readers import MEGABYTES, NEEDED, READERS, SECONDS, Account, one_file, read_changed
 
 TOGETHER = 40.0 if settings().derandomize else 8.0
 """Seconds of the processor for all readers; with the programs of `test_fuzz` a minute of what decides what lands."""
@@ -19,6 +19,8 @@ pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="th
 @pytest.mark.no_cover
 @pytest.mark.parametrize("name", READERS)
 def test_a_changed_file_is_read_and_run_or_refused_in_one_line_at_a_bounded_cost(name, tmp_path):
+    for package in NEEDED.get(name, ()):
+        pytest.importorskip(package)
     account = read_changed(name, seed_of_commit(), TOGETHER / len(READERS), tmp_path)
     again = f"python -m benchmarks readers --only {name} --seed {seed_of_commit()}"
     assert not account.wrong, "\n".join([account.wrong[0], again])
