@@ -69,7 +69,7 @@ class Input(Leaf):
 
     symbol = "input"
 
-    def __init__(self, name: str, *, shape: Any = (), dtype: Any = float) -> None:
+    def __init__(self, name: str, shape: Any = (), *, dtype: Any = float) -> None:
         self._start(name)
         self._read(read_shape(self, shape), dtype)
         if self.dtype.kind not in "biufc":

@@ -296,7 +296,9 @@ class Node:
     def title(self) -> str:
         """Class and name of the box, as errors print them."""
         who = type(self).__name__
-        return f"{who} {self.name!r}" if self.name else f"{who} {printable(self.scope)}".strip()
+        if self.name or not self.scope:
+            return f"{who} {self.name!r}" if self.name else who
+        return f"{who} in {printable(self.scope[:-1])!r}"
 
     def shape_error(self, problem: str, *notes: str) -> ShapeError:
         """A ShapeError that names this box, its children, and the lines that built them; the caller raises it.

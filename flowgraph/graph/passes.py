@@ -15,7 +15,16 @@ from flowgraph.box.arrays import is_foreign, is_underflow, read_only
 from flowgraph.box.inference import refuse_writing
 from flowgraph.boxes.elementwise.complex_numbers import conjugate_if_complex, real_part
 from flowgraph.boxes.engine.shape_like import sum_like
-from flowgraph.errors import BoxContractError, BpropError, FeedError, FlowgraphError, IndexingError
+from flowgraph.errors import (
+    BoxContractError,
+    BpropError,
+    DtypeError,
+    FeedError,
+    FlowgraphError,
+    IndexingError,
+    NoRoomError,
+    NoSolutionError,
+)
 from flowgraph.graph.topology import Topology, debugging
 from flowgraph.shapes.size import Size, evaluate
 from flowgraph.shapes.spec import same, shape_text
@@ -100,17 +109,27 @@ def forward(graph: Topology, steps: Sequence[Fstep], values: list[Any]) -> None:
         if debugging():
             assert_values(graph, values, {})  # the box that fails may not be the one at fault
         box = graph.boxes[slot]
-        where = f"in fprop of {type(box).__name__} {graph.names[box]!r}, built at {box.built_at}"
-        refusal = _REFUSALS.get(type(error)) if box.built_in else None
-        if refusal is not None:
-            raise refusal(f"{error}; {where}, from values that it does not take") from error
-        error.add_note(where)
+        _refuse(error, box, f"in fprop of {type(box).__name__} {graph.names[box]!r}, built at {box.built_at}")
         raise
 
 
-_REFUSALS: dict[type[Exception], type[FlowgraphError]] = {IndexError: IndexingError, ValueError: FeedError}
-"""Errors of NumPy in fprops of flowgraph's own, such as that of an index out of range, become errors of flowgraph; what
-a user's fprop raises is passed on."""
+def _refuse(error: Exception, box: Box, where: str) -> None:
+    """Refuse what a box of flowgraph's own does not take, such as a place outside, as all else is.
+
+    What a user's own fprop or bprop raises comes as it is, with a note; and so does what the user asked NumPy to raise.
+    """
+    if not box.built_in or isinstance(error, FlowgraphError | FloatingPointError | Warning):
+        error.add_note(where)
+        return
+    refusal = next((ours for kind, ours in _REFUSALS.items() if isinstance(error, kind)), FeedError)
+    raise refusal(f"{error}; {where}, from values that it does not take") from error
+
+
+_REFUSALS: dict[type[Exception], type[FlowgraphError]] = {
+    np.linalg.LinAlgError: NoSolutionError, ValueError: FeedError, IndexError: IndexingError, TypeError: DtypeError,
+    MemoryError: NoRoomError,
+}  # fmt: skip
+"""Errors of flowgraph's by those of NumPy that they are as well."""
 
 
 def as_values(value: Value) -> Any:
@@ -188,7 +207,7 @@ def sweep(steps: Iterable[Step], values: Sequence[Any], grads: list[Any]) -> Non
                 grads[child] = part if arrived is None else accumulate(arrived, part)
     except Exception as error:
         if box is not None and not isinstance(error, FlowgraphError):
-            error.add_note(f"in bprop of {box.title}, built at {box.built_at}")
+            _refuse(error, box, f"in bprop of {box.title}, built at {box.built_at}")
         raise
 
 
