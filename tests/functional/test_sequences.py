@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from flowgraph.functional import grad
 from flowgraph.functional.programs import Programs
-from tests.functional import numbers_and_draws, objects, worlds  # noqa: F401  they enter theirs
 from tests.functional.features import FEATURES, UNKNOWN_TO_AUTOGRAD, world
 
 POINTS = np.array([[0.3, -0.7, 1.2], [-0.4, 0.9, 0.5]])
