@@ -17,7 +17,7 @@ def run(*options):
     return subprocess.run(command, cwd=ROOT, env=bare, check=False, capture_output=True, text=True, timeout=600)
 
 
-@pytest.mark.sampled(one_in=4)
+@pytest.mark.sampled(one_in=12)
 @pytest.mark.parametrize("name", WORKS)
 def test_an_interrupt_at_any_moment_tears_nothing(name):
     count = 5 if name == "search" else 20  # whose database may be waited for
@@ -26,7 +26,7 @@ def test_an_interrupt_at_any_moment_tears_nothing(name):
     assert f"{name:<24}{count:>8,} interrupts" in done.stdout
 
 
-@pytest.mark.sampled(one_in=3)
+@pytest.mark.sampled(one_in=6)
 def test_a_training_that_is_killed_at_any_moment_goes_on_to_the_same_bits():
     done = run("--only", "fprop", "--interrupts", "1", "--kills", "4")
     assert done.returncode == 0, done.stdout + done.stderr

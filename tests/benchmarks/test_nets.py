@@ -31,6 +31,7 @@ def two_threads(monkeypatch):
         functions[1](before)
 
 
+@pytest.mark.sampled(one_in=6)
 @pytest.mark.parametrize("peer", ["by hand", "flowgraph"])
 @pytest.mark.parametrize("name", list(NETS))
 def test_a_peer_does_the_step(peer, name):

@@ -105,6 +105,7 @@ def test_the_same_seed_gives_the_same_pictures(short, tmp_path):
         assert (tmp_path / name).read_bytes() == (short[0] / name).read_bytes()
 
 
+@pytest.mark.sampled(one_in=4)
 def test_the_full_demo_reaches_its_accuracy(tmp_path):
     result = CliRunner().invoke(main, ["demo", "--out", str(tmp_path)])
     assert float(re.search(r"accuracy ([\d.]+)%", result.output)[1]) >= 96

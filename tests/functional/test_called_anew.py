@@ -99,6 +99,7 @@ CUBES = {
 POINTS = [np.array([0.5, -1.0, 2.0]), np.array([1.5, 0.25, -2.0]), np.array([2.0, 1.0])]
 
 
+@pytest.mark.sampled(one_in=12)
 @pytest.mark.parametrize("name", BODIES)
 @pytest.mark.parametrize("transform", CUBES)
 @settings(max_examples=5)

@@ -367,6 +367,7 @@ def test_trace_of_a_derivative():
     assert float(fg.trace(np.tanh, x=0.0).fprop(x=0.0)) == 0
 
 
+@pytest.mark.sampled(one_in=5)
 @pytest.mark.parametrize(
     "kind", [np.int64, np.uint8, np.bool_, lambda x: np.asarray(x, int), lambda x: np.array(x, bool)]
 )

@@ -35,6 +35,7 @@ def test_tensorboard(tmp_path):
         assert {event.step: event.value for event in found.Scalars(name)} == column(history, name)
 
 
+@pytest.mark.sampled(one_in=4)
 def test_mlflow_in_a_run_of_its_own_and_in_an_active_one(tmp_path, monkeypatch):
     mlflow = pytest.importorskip("mlflow")
     monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
@@ -69,6 +70,7 @@ def records(path):
             yield whole
 
 
+@pytest.mark.sampled(one_in=4)
 def test_weights_and_biases(tmp_path):
     wandb = pytest.importorskip("wandb")
     from wandb.proto import wandb_internal_pb2

@@ -129,6 +129,7 @@ def test_hessian_of_a_spectrum_in_rows():
     np.testing.assert_allclose(H[:4], rows, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.sampled(one_in=6)
 def test_gradients_agree_with_jax():
     jax = pytest.importorskip("jax")
     jnp = jax.numpy

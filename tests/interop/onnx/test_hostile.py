@@ -284,7 +284,7 @@ def cases_of_the_suite():
         return [case.model for case in load_model_tests(kind="node") if case.model is not None]
 
 
-@pytest.mark.sampled(one_in=2)
+@pytest.mark.sampled(one_in=8)
 @pytest.mark.parametrize("part", range(8))
 def test_models_with_other_numbers_are_read_or_refused_and_run_or_refused(part):
     """Those of ONNX's own suite; what is made is bounded, and nothing raises an error that is not ours."""
