@@ -121,6 +121,7 @@ def test_the_split_is_disjoint_and_complete():
     assert not np.array_equal(split.train.digits, load_split(1).train.digits)
 
 
+@pytest.mark.sampled(one_in=4)
 def test_a_wrong_gradient_stops_the_demo(monkeypatch, tmp_path):
     monkeypatch.setattr(fg.SoftmaxCrossEntropy, "bprop", lambda self, grad, h, logits, targets: (logits * 0, None))
     result = CliRunner().invoke(main, ["demo", "--out", str(tmp_path), "--epochs", "1"])

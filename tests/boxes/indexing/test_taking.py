@@ -26,12 +26,6 @@ def test_sorting_sends_each_gradient_back_to_its_place(axis):
     np.testing.assert_array_equal(fg.Graph(places).fprop()[places], np.argsort(A, axis=axis, kind="stable"))
 
 
-def test_equal_elements_keep_their_order():
-    x = fg.Parameter([1.0, 0.0, 1.0, 0.0], name="x")
-    box = np.sort(x)
-    np.testing.assert_array_equal(fg.Graph(box).fprop().bprop([1.0, 2.0, 3.0, 4.0])[x], [3, 1, 4, 2])
-
-
 def test_every_batch():
     places = fg.Input("k", shape=("N", 1), dtype=int)
     x = fg.Input("x", shape=("N", 5))
