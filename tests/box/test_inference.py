@@ -135,12 +135,6 @@ def test_numpy_forms_that_bind():
     assert total is not x
 
 
-def test_functions_of_boxes_and_arrays():
-    assert fg.sum(np.ones((2, 3))) == 6.0
-    assert isinstance(fg.sum(x), fg.Box)
-    assert fg.logsumexp([1000.0, 1000.0]) == pytest.approx(1000 + np.log(2))
-
-
 def test_a_setting_may_have_a_fresh_default_and_a_copy_is_the_box():
     default = dataclasses.field(default_factory=lambda: (1, 2))
     cls = type(

@@ -87,9 +87,3 @@ def test_truth_values_and_whole_numbers_are_no_silent_zero(f):
         fg.gradient(f(x), [x])
     with pytest.raises(fg.FlowgraphError):
         fg.Graph(f(x)).fprop().bprop()
-
-
-def test_a_floor_divided_by_is_a_zero_that_is_sent():
-    x = fg.Parameter([2.5, -1.5], name="x")
-    for f in (np.floor, np.ceil, np.trunc, np.rint, np.sign, lambda x: x // 2.0):
-        np.testing.assert_array_equal(fg.Graph(np.sum(f(x))).fprop().bprop()[x], [0, 0])

@@ -174,14 +174,6 @@ def test_hvp_is_a_small_multiple_of_a_gradient_for_any_number_of_parameters(laye
     assert twice < 4 * once
 
 
-def test_hvp_of_a_linear_function_is_zero():
-    x, y = fg.Input("x", shape=(3,)), fg.Input("y", shape=(3,))
-    products = fg.hvp(fg.sum(x * 2) + fg.sum(y * y), [x, y], [np.ones(3), np.ones(3)])
-    first, second = values(products, x=np.ones(3), y=np.ones(3))
-    np.testing.assert_array_equal(first, np.zeros(3))
-    np.testing.assert_array_equal(second, 2 * np.ones(3))
-
-
 def test_float32_stays():
     W = fg.Parameter(np.ones((2, 2), np.float32), name="W")
     H = fg.hessian(fg.sum(np.tanh(W @ W)), [W])
