@@ -18,7 +18,7 @@ def run(*options):
     return subprocess.run(command, cwd=ROOT, env=bare, check=False, capture_output=True, text=True, timeout=600)
 
 
-@pytest.mark.sampled(one_in=4)
+@pytest.mark.sampled(one_in=12)
 @pytest.mark.parametrize("name", WORKS)
 def test_an_interrupt_at_any_moment_tears_nothing(name):
     count = 5 if name == "search" else 20  # which takes half a second, the others hundredths of one
@@ -27,7 +27,7 @@ def test_an_interrupt_at_any_moment_tears_nothing(name):
     assert f"{name:<24}{count:>8,} interrupts" in done.stdout
 
 
-@pytest.mark.sampled(one_in=2)
+@pytest.mark.sampled(one_in=6)
 @pytest.mark.parametrize(("what", "option"), [("training", "--kills"), ("search", "--searches")])
 def test_what_is_killed_at_any_moment_goes_on_to_the_same_end(what, option):
     options = {"--kills": "0", "--searches": "0", option: "4"}

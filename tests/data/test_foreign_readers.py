@@ -178,6 +178,7 @@ def test_elements_of_no_bytes_are_no_examples(tmp_path):
         load_npz(tmp_path / "a.npz", "y")
 
 
+@pytest.mark.sampled(one_in=6)
 @pytest.mark.parametrize("cells", [{"rows": 10_000_000, "cell": 0.0}, {"rows": 1000, "cell": "x" * 1_000_000}])
 def test_a_parquet_file_of_many_equal_cells_is_refused_before_they_are_made(cells, tmp_path):
     polars = pytest.importorskip("polars")

@@ -16,8 +16,7 @@ import numpy as np
 
 import flowgraph as fg
 from tests.fuzz.agreement import Rounding
-from tests.fuzz.attempts import attempt, error_text
-from tests.fuzz.built import SKIPPED, Built, Path
+from tests.fuzz.built import SKIPPED, Built, Path, attempt, error_text
 from tests.fuzz.case import Case
 from tests.fuzz.drawing import with_new_values
 from tests.fuzz.functional_path import functional

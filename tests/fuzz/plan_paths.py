@@ -20,8 +20,7 @@ from flowgraph.plan.numpy import emitter as numpy_emitter
 from flowgraph.plan.passes import products, sparse_rows
 from flowgraph.plan.shards import split as shards
 from tests.fuzz.agreement import Rounding, disagreement
-from tests.fuzz.attempts import attempt
-from tests.fuzz.built import SKIPPED, Built, Path
+from tests.fuzz.built import SKIPPED, Built, Path, attempt
 from tests.fuzz.drawing import with_new_values
 from tests.plan.native_in_python import kernel_in_python
 

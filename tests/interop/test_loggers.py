@@ -53,6 +53,7 @@ def test_the_tags_of_tensorboard_hold_no_sign_that_a_page_could_take_for_markup(
     assert re.fullmatch(r"[\w.\-/ ]+", "".join(tags), re.ASCII)
 
 
+@pytest.mark.sampled(one_in=4)
 def test_mlflow_in_a_run_of_its_own_and_in_an_active_one(tmp_path, monkeypatch):
     mlflow = pytest.importorskip("mlflow")
     monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
@@ -87,6 +88,7 @@ def records(path):
             yield whole
 
 
+@pytest.mark.sampled(one_in=4)
 def test_weights_and_biases(tmp_path):
     wandb = pytest.importorskip("wandb")
     from wandb.proto import wandb_internal_pb2

@@ -193,6 +193,7 @@ class TestDerivatives:
         assert value == pytest.approx(loss.item())
         np.testing.assert_allclose(slope, z.grad.numpy(), rtol=1e-12)
 
+    @pytest.mark.sampled(one_in=6)
     def test_functions_agree_with_the_conjugate_of_jax(self):
         jax = pytest.importorskip("jax")
         jnp = jax.numpy

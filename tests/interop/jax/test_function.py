@@ -109,6 +109,7 @@ def test_a_label_that_is_no_class_makes_the_result_nan():
     assert np.isnan(f(parameters(graph), {"x": X, "y": Y - 1}))
 
 
+@pytest.mark.sampled(one_in=8)
 @pytest.mark.parametrize("build", [
     lambda a, i: a[i], lambda a, i: a[..., i], lambda a, i: fg.add_at(a, i, 1.0), lambda a, i: fg.set_at(a, i, 1.0),
 ])  # fmt: skip
@@ -153,6 +154,7 @@ def test_random_leaves_draw_from_the_key():
         f({}, feeds)
 
 
+@pytest.mark.sampled(one_in=12)
 @pytest.mark.parametrize(
     ("name", "arguments"),
     [
