@@ -1,8 +1,8 @@
 """What is like the example, and what is beyond it: there a mistake of bprop is a note, and not a failure.
 
 Like the example are inputs of the same types and ranks, in which axes that are equal stay equal, none is empty,
-settings keep their type and a number its sign, every property of the example holds, and each number is 0 or within
-three orders of magnitude of those of the example, or of 1. Nor is what the value itself cuts off, far out or at a
+settings keep their type and a number its sign, every property of the example holds, and each number is 0 or less than
+three orders of magnitude from those of the example, or from 1. Nor is what the value itself cuts off, far out or at a
 singularity: 1 / (1 + exp(-x)) is 0 at -800, since exp(800) is infinite, and log(p + 2e-16) no longer moves with
 p = 1e-30. All of this is seen in the values; what the author of the code meant is not guessed.
 """
@@ -29,7 +29,7 @@ MOST = 24  # elements that are looked at
 FLAT = 1e-6  # of the slope that bprop gives: what is less is what a saturated value has
 HUGE = 1e100  # an exponential that large overflows after another factor of three in its argument
 NUDGE = 1e-3  # of an element
-ORDERS = 1.001e3  # times the smallest and the largest number of an input, or 1: what lies beyond is of other units
+ORDERS = 999.0  # times the smallest and the largest number of an input, or 1: a thousand times is of other units
 REACH = 10.0  # times the example's largest input, or 1: units of an input seldom span more within one use
 EXAMPLE, RANGE = "the example", "range"
 GUARD = 1e-6  # where clips that keep off a singularity begin at most

@@ -106,6 +106,23 @@ def test_what_is_no_guard_of_a_singularity_hides_no_mistake(value, slope):
     assert report.verdict == "fail", str(report)
 
 
+def test_a_domain_that_is_a_ball_is_seen_in_rows_of_any_length():
+    """Forty numbers of the size of the example's three are far outside of it, though none of them is large."""
+
+    def room(x):
+        return 1 - np.clip((x * x).sum(axis=-1), 0, 1 - 1e-5)
+
+    def bprop(g, y, x):
+        return (2 * (g / room(x))[:, None] * x,)
+
+    inside = np.random.default_rng(0).uniform(-0.4, 0.4, (4, 3))
+    report = fg.check(lambda x: -np.log(room(x)), inside, bprop=bprop)
+    assert report.passed, str(report)
+    assert any("cut off" in note for note in report.notes)
+    wrong = fg.check(lambda x: -np.log(room(x)), inside, bprop=lambda *given: (1.01 * bprop(*given)[0],))
+    assert wrong.verdict == "fail"
+
+
 def test_a_mistake_close_to_a_guard_on_the_side_of_the_example_fails():
     def fprop(p):
         return np.log(np.maximum(p + 0.25, 1e-12)).sum()
