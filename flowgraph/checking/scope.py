@@ -32,8 +32,8 @@ class Effort(NamedTuple):
 
 EFFORTS = {
     "fast": Effort(2_000, 0.5, 1.0, 1.0, 4.0, 0.5),
-    "normal": Effort(60_000, 3.0, 4.0, 6.0, 30.0, 1.5),
-    "thorough": Effort(300_000, 15.0, 20.0, 30.0, 150.0, 3.0),
+    "normal": Effort(60_000, 3.0, 12.0, 6.0, 30.0, 1.5),
+    "thorough": Effort(300_000, 15.0, 60.0, 30.0, 150.0, 3.0),
 }
 NORMAL = EFFORTS["normal"]
 KINDS = ("values", "shapes", "settings", "dtypes")
