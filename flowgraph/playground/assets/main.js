@@ -24,6 +24,7 @@ function draw(now = performance.now(), everything = true) {
   state.layout = drawNetwork($("net"), learner, fields, seen, state);
   $("beside").textContent = besideText(state.layout);
   drawPlane($("plane"), learner, fields, state);
+  $("reset").disabled = !learner.updates;
   if (everything || now - curvesAt > 80) {
     drawCurves(learner);
     curvesAt = now;
