@@ -120,8 +120,10 @@ PLACES = """
   for (const [one, a] of cards) {
     if (a.left < -1 || a.right > innerWidth + 1) wrong.push(`${said(one)} is outside`);
     for (const [other, b] of cards) {
-      const aside = a.right <= b.left + 1 || b.right <= a.left + 1, above = a.bottom <= b.top + 1 || b.bottom <= a.top + 1;
-      if (!aside && !above && !one.contains(other) && !other.contains(one)) wrong.push(`${said(one)} over ${said(other)}`);
+      const aside = a.right <= b.left + 1 || b.right <= a.left + 1;
+      const above = a.bottom <= b.top + 1 || b.bottom <= a.top + 1;
+      const within = one.contains(other) || other.contains(one);
+      if (!aside && !above && !within) wrong.push(`${said(one)} over ${said(other)}`);
     }
   }
   const words = $("wordsCard").getBoundingClientRect();

@@ -6,7 +6,7 @@ import warnings
 import numpy as np
 import pytest
 
-from flowgraph.data import digits
+from flowgraph.data import Examples, digits
 from flowgraph.playground import page as page_module
 from flowgraph.playground import playground
 from tests.browser import answered, in_a_browser
@@ -69,6 +69,17 @@ def test_the_program_ends_with_the_weights_of_the_page(number, page):
     net = run(program)["net"]
     for one, found in zip(net.parameters, weights, strict=True):
         np.testing.assert_allclose(one.value.ravel(), found, rtol=1e-6, atol=1e-8, err_msg=program)
+
+
+@in_a_browser
+@pytest.mark.parametrize("classes", [("a", "b", "c"), ()], ids=["classes", "numbers"])
+def test_the_program_of_ones_own_points(classes, tmp_path):
+    x = np.random.default_rng(0).normal(size=(30, 2)) * 3 + 1
+    data = Examples(x, np.arange(30) % 3 if classes else x[:, 0] ** 2, classes=classes)
+    text = playground(tmp_path / "own.html", data=data).read_text("utf-8")
+    program, weights, _ = answered(text, TRAINED, address='#method="adam"')
+    for one, found in zip(run(program)["net"].parameters, weights, strict=True):
+        np.testing.assert_allclose(one.value.ravel(), found, rtol=1e-6, atol=1e-8)
 
 
 @in_a_browser

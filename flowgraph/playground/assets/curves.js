@@ -32,7 +32,7 @@ function drawCurve(id, title, note, at, lines, best) {
   const x = (epoch) => 40 + (epoch / end) * (width - 46), y = (value) => 92 - (Math.min(value, top) / top) * 68;
   c.strokeStyle = colour("--line");
   c.lineWidth = 1;
-  for (const part of [0, 0.5, 1]) {
+  for (const part of finite.length ? [0, 0.5, 1] : [0]) {
     c.beginPath();
     c.moveTo(40, y(part * top));
     c.lineTo(width - 4, y(part * top));

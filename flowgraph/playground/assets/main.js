@@ -185,7 +185,10 @@ function change(name, value, group) {
   if (LIVE.has(name)) {
     learner.act(name, value);
     settings = learner.settings;
-  } else restart();
+  } else {
+    state.told = ""; // a lesson says what to see with its own settings
+    restart();
+  }
   refresh();
   const focused = group && document.querySelector(`[aria-label="${group}"] [aria-checked="true"]`);
   if (focused) focused.focus();

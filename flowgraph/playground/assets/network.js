@@ -112,7 +112,7 @@ function drawLinks(c, learner, layout, place, state, colours) {
     for (let to = 0; to < units; to++) {
       const weight = weights.data[from * units + to], share = Math.abs(weight) / most;
       const near = !state.unit || (state.unit[0] === place && state.unit[1] === to) || (state.unit[0] === place - 1 && state.unit[1] === from);
-      const x = before.tiles[from].x + layout.tile + (place > 1 && before.activation !== "linear" ? besideWidth(layout) + 3 : 0), y = before.tiles[from].y + layout.tile / 2, u = layer.tiles[to].x, v = layer.tiles[to].y + layout.tile / 2;
+      const x = before.tiles[from].x + layout.tile + (state.units?.[place - 2] ? besideWidth(layout) + 3 : 0), y = before.tiles[from].y + layout.tile / 2, u = layer.tiles[to].x, v = layer.tiles[to].y + layout.tile / 2;
       c.beginPath();
       c.moveTo(x, y);
       c.bezierCurveTo((x + u) / 2, y, (x + u) / 2, v, u, v);

@@ -18,9 +18,15 @@ function drawPlane(canvas, learner, fields, state) {
   for (const [field, level, width] of lines) drawContour(c, field, level, width, size);
   drawExamples(c, learner.held, learner.task, size, false, colours);
   drawExamples(c, learner.train, learner.task, size, true, colours);
-  if (!learner.train.count) label(c, "no training examples: click or tap to add some", size / 2, size / 2, colour("--ink"), Math.min(13, size / 24));
+  if (!learner.train.count) drawEmpty(c, size);
   if (state.walk) ring(c, learner, state.walk.row, size);
   if (state.cross && document.activeElement === canvas) cross(c, state.cross, size);
+}
+
+function drawEmpty(c, size) {
+  c.fillStyle = colour("--card");
+  c.fillRect(8, size / 2 - 14, size - 16, 28);
+  label(c, "no training examples: click or tap to add some", size / 2, size / 2 + 4, colour("--ink"), Math.min(13, size / 26));
 }
 
 // By how much the probability of each class is above the largest of the others; one of two stands for both.
