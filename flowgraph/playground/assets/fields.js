@@ -29,8 +29,12 @@ function everyOf(data, step, from) {
   return found;
 }
 
+// Colours of the style by name, each read once in a drawing.
+const COLOURS = new Map();
+
 function colour(name) {
-  return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+  if (!COLOURS.has(name)) COLOURS.set(name, getComputedStyle(document.documentElement).getPropertyValue(name).trim());
+  return COLOURS.get(name);
 }
 
 function channels(text) {

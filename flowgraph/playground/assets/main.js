@@ -14,6 +14,7 @@ function look() {
 }
 
 function draw(now = performance.now(), everything = true) {
+  COLOURS.clear();
   state.example = learner.task.image ? rowsOf(imagesShown(learner, state), [state.walk ? state.walk.row : state.row]) : null;
   fields = fieldsOf(learner, state.example);
   if (state.view === "gradients" || everything || now - wordsAt > 240) look();

@@ -14,7 +14,8 @@ function drawPlane(canvas, learner, fields, state) {
   const margins = !unit && classes ? marginsOf(fields.f) : null;
   if (unit) put(c, picture(unit, scaleOf(unit), turned), 0, 0, size);
   else put(c, margins ? pictureOfClasses(margins, colours) : picture(fields.f[0], FULL, turned), 0, 0, size);
-  const lines = unit ? [[unit, 0, 2.2]] : margins ? margins.flatMap((one) => [[one, 0, 2.2], [one, 0.8, 0.7]]) : [[fields.f[0], 0, 2.2], [fields.f[0], 0.5, 0.7], [fields.f[0], -0.5, 0.7]];
+  // each boundary is that of two classes, so those of the first are drawn with the others
+  const lines = unit ? [[unit, 0, 2.2]] : margins ? [...margins.slice(1).map((one) => [one, 0, 2.2]), ...margins.map((one) => [one, 0.8, 0.7])] : [[fields.f[0], 0, 2.2], [fields.f[0], 0.5, 0.7], [fields.f[0], -0.5, 0.7]];
   for (const [field, level, width] of lines) drawContour(c, field, level, width, size);
   drawExamples(c, learner.held, learner.task, size, false, colours);
   drawExamples(c, learner.train, learner.task, size, true, colours);
