@@ -137,49 +137,6 @@ def _is_activation(box: Box) -> bool:
     return (isinstance(box, Elementwise) and len(box.children) == 1) or isinstance(box, Softmax)
 
 
-class Modules(NamedTuple):
-    """Bodies of functions over the kernels, by name, and the names of what those return of which the page has no list.
-
-    `refused` is why there is no Newton step of the network; empty where there is one.
-    """
-
-    functions: dict[str, str]
-    kernels: tuple[str, ...]
-    forward_names: list[str]
-    learn_names: list[str]
-    slope_names: list[str]
-    refused: str = ""
-
-
-def modules_of(network: Network) -> Modules:
-    """Values at any points, losses of given examples, gradients, and the product of the Hessian with a direction.
-
-    The gradients are those of the objective, the mean loss plus l1 Σ|W| + l2 ΣW² of the weights.
-    """
-    mean, objective = _objective(network)
-    shown = {f"a{k}": column.pre_activation for k, column in enumerate(network.columns, 1)}
-    shown |= {f"h{k}": column.value for k, column in enumerate(network.columns, 1)}
-    learn = {"loss": mean, "objective": objective, "f": network.answers, **shown}
-    learn |= _gradients(network, shown, objective)
-    forward = {"f": network.answers, **shown}
-    slopes = _slopes(network)
-    wanted = {
-        "forward": list(forward.values()),
-        "losses": [network.losses, network.answers],
-        "learn": list(learn.values()),
-        **({"slopes": list(slopes.values())} if slopes else {}),
-    }
-    functions, kernels = _emitted(network, wanted)
-    refused = ""
-    try:
-        curved, more = _emitted(network, {"curve": _curvature(network, objective)})
-        functions |= curved
-        kernels |= more
-    except FlowgraphError as error:
-        refused = f"the loss has no second derivative here: {str(error).splitlines()[0]}"
-    return Modules(functions, tuple(kernels), list(forward), list(learn), list(slopes), refused)
-
-
 class Function(NamedTuple):
     """The body of a function, the kernels that it calls, and the names of what it returns."""
 
@@ -190,8 +147,36 @@ class Function(NamedTuple):
 
 def function_of(named: Mapping[str, Any]) -> Function:
     """The function of the leaves of some boxes that returns their values."""
-    body, kernels = _split(compile(list(named.values()), backend="javascript").source)
-    return Function(body, kernels, tuple(named))
+    head, body = compile(list(named.values()), backend="javascript").source.split(f"\n\n{AFTER_KERNELS}\n")
+    return Function(body.replace("export ", ""), tuple(head.split("\n\n")), tuple(named))
+
+
+def functions_of(network: Network) -> tuple[dict[str, Function], str]:
+    """Values at any points, losses of given examples, gradients, and the product of the Hessian with a direction.
+
+    The gradients are those of the objective, the mean loss plus l1 Σ|W| + l2 ΣW² of the weights. Beside the functions
+    stands why there is no Newton step of the network; nothing where there is one.
+    """
+    mean, objective = _objective(network)
+    shown = {f"a{k}": column.pre_activation for k, column in enumerate(network.columns, 1)}
+    shown |= {f"h{k}": column.value for k, column in enumerate(network.columns, 1)}
+    answers = {"f": network.answers}
+    functions = {
+        "forward": _emitted(network, answers | shown),
+        "losses": _emitted(network, {"losses": network.losses, **answers}),
+        "learn": _emitted(
+            network,
+            {"loss": mean, "objective": objective, **answers, **shown, **_gradients(network, shown, objective)},
+        ),
+    }
+    slopes = _slopes(network)
+    if slopes:
+        functions["slopes"] = _emitted(network, slopes)
+    try:
+        functions["curve"] = _emitted(network, _curvature(network, objective))
+    except FlowgraphError as error:
+        return functions, f"the loss has no second derivative here: {str(error).splitlines()[0]}"
+    return functions, ""
 
 
 def newton_step() -> Function:
@@ -240,32 +225,21 @@ def _slopes(network: Network) -> dict[str, Box]:
     }
 
 
-def _curvature(network: Network, objective: Any) -> list[Box]:
+def _curvature(network: Network, objective: Any) -> dict[str, Box]:
     """The Hessian of the objective times a direction, a part for each adjustable leaf: a column of it, for a unit."""
     directions = [Input(f"u{number}", shape=leaf.shape) for number, leaf in enumerate(network.adjustable)]
-    return list(hvp(objective, list(network.adjustable), directions))
+    parts = hvp(objective, list(network.adjustable), directions)
+    return {f"c{number}": part for number, part in enumerate(parts)}
 
 
-def _emitted(network: Network, wanted: Mapping[str, list[Box]]) -> tuple[dict[str, str], dict[str, None]]:
-    """The body of a function for each list of boxes, and the kernels that they call."""
-    functions, kernels = {}, dict[str, None]()
-    for name, listed in wanted.items():
-        source = compile(_as_inputs(listed, network), backend="javascript").source
-        functions[name], own = _split(source)
-        kernels |= dict.fromkeys(own)
-    return functions, kernels
-
-
-def _split(source: str) -> tuple[str, tuple[str, ...]]:
-    head, body = source.split(f"\n\n{AFTER_KERNELS}\n")
-    return body.replace("export ", ""), tuple(head.split("\n\n"))
-
-
-def _as_inputs(wanted: Sequence[Box], network: Network) -> list[Box]:
-    """The boxes with an input in place of every parameter, so that the page keeps the values."""
-    names = names_of(network)
-    parameters = [leaf for leaf in network.adjustable if isinstance(leaf, Parameter)]
-    return _replaced(wanted, {leaf: Input(names[leaf], shape=leaf.shape, dtype=leaf.dtype) for leaf in parameters})
+def _emitted(network: Network, named: Mapping[str, Box]) -> Function:
+    """The function with an input in place of every parameter, so that the page keeps the values."""
+    stand: dict[Box, Box] = {
+        leaf: Input(f"p{number}", shape=leaf.shape, dtype=leaf.dtype)
+        for number, leaf in enumerate(network.adjustable)
+        if isinstance(leaf, Parameter)
+    }
+    return function_of(dict(zip(named, _replaced(named.values(), stand), strict=True)))
 
 
 def _replaced(wanted: Iterable[Box], stand: Mapping[Box, Box]) -> list[Box]:
@@ -274,8 +248,3 @@ def _replaced(wanted: Iterable[Box], stand: Mapping[Box, Box]) -> list[Box]:
         Graph(*wanted), lambda box, children: stand.get(box, box) if not children else on_children(box, children)
     )
     return list(graph.outputs)
-
-
-def names_of(network: Network) -> dict[Box, str]:
-    """The name by which the page gives each adjustable leaf."""
-    return {leaf: f"p{number}" for number, leaf in enumerate(network.adjustable)}

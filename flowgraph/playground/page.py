@@ -23,7 +23,7 @@ from flowgraph.playground.network import (
     Function,
     Network,
     function_of,
-    modules_of,
+    functions_of,
     newton_step,
     read_network,
     step_of,
@@ -103,13 +103,12 @@ def playground(path: str | os.PathLike[str], graph: Graph | None = None, data: A
         "STEPS": {name: step_of(rule) for name, rule in _RULES.items()},
         "RATES": {name: _rate_of(schedule) for name, schedule in _SCHEDULES.items()},
     }
-    listed = [part for variant in variants.values() for part in variant.pop("kernels")]
-    for one in (*single.values(), *(one for group in several.values() for one in group.values())):
-        listed += one.kernels
-    bodies = {name: _functions({key: one.body for key, one in group.items()}) for name, group in several.items()}
-    bodies |= {name: _function(one.body) for name, one in single.items()}
-    networks = {key: _functions(variant.pop("functions")) for key, variant in variants.items()}
-    modules = ",\n".join(f"{json.dumps(key)}: {functions}" for key, functions in networks.items())
+    networks: dict[str, dict[str, Function]] = {key: variant.pop("functions") for key, variant in variants.items()}
+    groups = [single, *several.values(), *networks.values()]
+    kernels = dict.fromkeys(kernel for group in groups for one in group.values() for kernel in one.kernels)
+    bodies = {name: _function(one) for name, one in single.items()}
+    bodies |= {name: _functions(group) for name, group in several.items()}
+    modules = ",\n".join(f"{json.dumps(key)}: {_functions(group)}" for key, group in networks.items())
     bodies["MODULES"] = f"{{\n{modules}\n}}"
     assets = files("flowgraph.playground") / "assets"
     given = {
@@ -130,7 +129,7 @@ def playground(path: str | os.PathLike[str], graph: Graph | None = None, data: A
         '"use strict";',
         "// Functions that the plans call, and the plans, written by flowgraph.",
         f"const {{ {named}, array, zeros, asArray }} = (() => {{",
-        "\n\n".join(dict.fromkeys(listed)),
+        "\n\n".join(kernels),
         f"return {{ {returned}, array, zeros, asArray }};\n}})();",
         f"const GIVEN = {json.dumps(given).replace('<', chr(92) + 'u003c')};",
         *[(assets / f"{name}.js").read_text("utf-8") for name in _SCRIPTS],
@@ -141,13 +140,13 @@ def playground(path: str | os.PathLike[str], graph: Graph | None = None, data: A
     return target
 
 
-def _functions(bodies: Mapping[str, str]) -> str:
-    """The functions of a network as an object."""
-    return "{ " + ", ".join(f"{json.dumps(name)}: {_function(body)}" for name, body in bodies.items()) + " }"
+def _functions(named: Mapping[str, Function]) -> str:
+    """Functions as an object."""
+    return "{ " + ", ".join(f"{json.dumps(name)}: {_function(one)}" for name, one in named.items()) + " }"
 
 
-def _function(body: str) -> str:
-    return f"(() => {{\n{body}\nreturn step;\n}})()"
+def _function(one: Function) -> str:
+    return f"(() => {{\n{one.body}\nreturn step;\n}})()"
 
 
 def _own(graph: Graph) -> dict[str, Any]:
@@ -198,15 +197,12 @@ def _rate_of(schedule: schedules.Schedule) -> Function:
 
 def _described(network: Network, labels: Mapping[Box, str]) -> dict[str, Any]:
     """The description of a network for the page."""
-    modules = modules_of(network)
+    functions, refused = functions_of(network)
     places: dict[Box | None, int] = {leaf: number for number, leaf in enumerate(network.adjustable)}
     return {
-        "functions": modules.functions,
-        "kernels": modules.kernels,
-        "forward_names": modules.forward_names,
-        "learn_names": modules.learn_names,
-        "slope_names": modules.slope_names,
-        "refused": modules.refused,
+        "functions": functions,
+        "names": {name: one.names for name, one in functions.items()},
+        "refused": refused,
         "targets": network.y.dtype.name,
         "x": network.x.name,
         "y": network.y.name,

@@ -99,18 +99,18 @@ class Learner {
   }
 
   values(examples) {
-    return named(this.plan.forward(this.given(examples)).values, this.model.forward_names);
+    return named(this.plan.forward(this.given(examples)).values, this.model.names.forward);
   }
 
   // The slope of each activation, h'(a), at some examples.
   slopes(examples) {
-    return this.plan.slopes ? named(this.plan.slopes(this.given(examples)).values, this.model.slope_names) : {};
+    return this.plan.slopes ? named(this.plan.slopes(this.given(examples)).values, this.model.names.slopes) : {};
   }
 
   // Values and gradients of some examples; nothing changes.
   look(examples, parameters = this.parameters) {
     const { l1, l2 } = this.settings, settings = { l1: array([l1], []), l2: array([l2], []) };
-    return named(this.plan.learn({ ...this.given(examples, parameters), ...settings }).values, this.model.learn_names);
+    return named(this.plan.learn({ ...this.given(examples, parameters), ...settings }).values, this.model.names.learn);
   }
 
   // The parameters after an update by the rule with the gradients that were seen, and what the rule remembers then.
