@@ -24,7 +24,7 @@ from flowgraph.experiment import Experiment, RunFolder, TrainSettings, resume_tr
 from flowgraph.search import Choice, LogUniform, Uniform, Whole
 from flowgraph.search.space import space_of_record, space_record
 from flowgraph.training.mlp import MLP
-from tests.saving.fuzz import mutated
+from tests.saving.documents import mutated
 
 
 @pytest.fixture

@@ -31,8 +31,8 @@ from tests.fuzz.plan_paths import (
     kernels_in_python,
     native,
     plan,
-    plan_in_pieces,
     plan_of_large,
+    plan_sharded,
     plan_without_one,
     plan_without_some,
 )
@@ -201,7 +201,7 @@ OWN: dict[str, Callable[[Built, np.random.Generator], Path]] = {
     "plan but one": plan_without_one,
     "plan but some": plan_without_some,
     "plan of large": plan_of_large,
-    "plan in pieces": plan_in_pieces,
+    "plan in shards": plan_sharded,
     "native in Python": interpreted,
     "native": native,
     "kernels in Python": kernels_in_python,
