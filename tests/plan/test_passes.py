@@ -266,7 +266,7 @@ def test_a_pass_changes_nothing_where_its_classes_are_missing():
             continue
         graph = open_composites(fg.Graph(*built.outputs, *built.grads))
         for step in ORDER:
-            how = How(frozenset({"common"}), 0)
+            how = How(frozenset({"common"}), 0, set())
             changed = step.run(graph, how)
             if not has_all(graph, step.needs):
                 skipped.add(step.name)

@@ -24,6 +24,7 @@ from flowgraph.plan.numpy.rules import VIEWS
 from flowgraph.plan.passes.scalars import as_written
 from flowgraph.plan.rebuild import (
     Builder,
+    Own,
     all_sizes_known,
     elements,
     is_scalar,
@@ -336,7 +337,7 @@ benchmarks thresholds`); what is gained by it in a training step is up to 9 % (`
 """
 
 
-def accumulate(graph: Graph) -> Graph:
+def accumulate(graph: Graph, own: Own) -> Graph:
     """The graph in which AddMatMul stands for sums of a large product and another array of its shape."""
     readers: dict[Box, int] = dict.fromkeys(graph.outputs, 2)
     for box in graph.boxes:
@@ -349,7 +350,7 @@ def accumulate(graph: Graph) -> Graph:
                 other = box.children[1 - place]
                 if _is_added_product(child, box) and readers[child] == 1 and other.shape == box.shape == child.shape:
                     return AddMatMul(children[1 - place], *children[place].children)
-        return on_children(box, children)
+        return on_children(box, children, own)
 
     return rebuild(graph, rule)
 
