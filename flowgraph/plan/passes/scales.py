@@ -104,11 +104,15 @@ class _Work(dict[Box, int]):
         return any(total > bound for total in itertools.accumulate(map(self.__getitem__, reversed(graph.boxes))))
 
     def __missing__(self, box: Box) -> int:
-        work = 0
-        if box.children and len(box.outputs) == 1 and not isinstance(box, _VIEWS) and all_sizes_known(box):
-            work = elements(box) * (shape_of(box.children[0])[-1] if isinstance(box, MatMul) else 1)
-        self[box] = work
+        self[box] = work = work_of(box)
         return work
+
+
+def work_of(box: Box) -> int:
+    """The numbers that a box computes, times the terms that are summed for each of a product."""
+    if not box.children or len(box.outputs) != 1 or isinstance(box, _VIEWS) or not all_sizes_known(box):
+        return 0
+    return elements(box) * (shape_of(box.children[0])[-1] if isinstance(box, MatMul) else 1)
 
 
 def _changes(graph: Graph, updated: int) -> list[Box]:
