@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 import flowgraph as fg
 from flowgraph.boxes.neural.label import MinusAt, PlaceOf, PlacesOf
 from flowgraph.plan.numpy.ufuncs import keep_where
-from flowgraph.plan.passes.scalars import may_add, may_add_factors, may_multiply
+from flowgraph.plan.passes.scalars import may_add, may_multiply
 from tests.plan.agreement import assert_agree
 from tests.plan.test_plan import batch, network
 
@@ -326,7 +326,6 @@ def test_constants_are_written_with_the_digits_that_their_dtype_needs():
 NUMBERS = (0.0, 1.0, -1.0, 2.0, -0.5, 3.0, 1e-3, 1e30, -1e30, 1e-30, 3e38, 1e-38, 1e-40, 1e160, 1e-160, 1.7e308, 1e-310)
 RULES = {
     may_multiply: (lambda c, d, x: c * (d * x), lambda c, d, x: (c * d) * x),
-    may_add_factors: (lambda c, d, x: c * x + d * x, lambda c, d, x: (c + d) * x),
     may_add: (lambda c, d, x: c + (d + x), lambda c, d, x: (c + d) + x),
 }
 

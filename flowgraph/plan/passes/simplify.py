@@ -177,7 +177,7 @@ def _early_rules(
     listed_rules = [("scalars", of_scalars), ("shapes", shapes.RULES), ("repeated", products.REPEATED)]
     listed_rules += [("labels", products.LABELS)]
     if not of_changes and "scalars" not in without:
-        listed_rules += [("scalars", scalars.GATHERING), ("shapes", shapes.GATHERING)]
+        listed_rules.append(("shapes", shapes.GATHERING))
     for name, some in listed_rules:
         if name not in without:
             for cls, listed in some.items():
