@@ -38,7 +38,7 @@ from flowgraph import data
 from flowgraph.plan import backends, equal
 from flowgraph.plan.equal import known
 from flowgraph.plan.numpy import emitter as numpy_emitter
-from flowgraph.plan.passes import products, simplify, transpose_layout
+from flowgraph.plan.passes import products, simplify
 
 NETS = ("LeNet", "LSTM", "attention", "embedding")
 TRAINED = 1257
@@ -126,7 +126,7 @@ def of_memory(name: str) -> tuple[float, float]:
 
 STAGES: tuple[tuple[Any, str], ...] = (
     (equal, "key_of"), (equal, "anonymous"), (backends, "open_composites"), (products, "sum_before_product"),
-    (simplify, "join_slices"), (simplify, "reduce"), (simplify, "move_scales"), (transpose_layout, "transpose_scores"),
+    (simplify, "join_slices"), (simplify, "reduce"), (simplify, "move_scales"),
     (simplify, "share_copies"), (simplify, "accumulate"), (numpy_emitter, "keep_rows"),
     (numpy_emitter, "flatten_parameters"), (numpy_emitter, "add_at_rows"), (numpy_emitter, "schedule"),
     (numpy_emitter, "emit"), (numpy_emitter, "lay_out"), (backends, "bind"),

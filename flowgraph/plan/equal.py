@@ -107,7 +107,7 @@ def key_of(graph: Graph, leaves: Mapping[Box, Box], groups: Iterable[Sequence[Bo
         )
     except _Unequal:
         return None
-    return entries, given, places, Rules.registered, others
+    return entries, given, places, Rules.of_others, others
 
 
 # What equal plans share is compiled for a graph of its own, whose leaves hold no values: it keeps nothing alive of the

@@ -211,7 +211,8 @@ class Plan(OnPlan):
     def __repr__(self: Any) -> str:
         inputs = ", ".join(map(printable, self.input_names))
         ran = "not run yet" if self.last is None else f"{len(self.graph)} boxes, {self.bytes:,} bytes of buffers"
-        note = f"; {printable(self.last.note)}" if self.last is not None and self.last.note else ""
+        said = "" if self.last is None else self.last.note or self.last.advice
+        note = f"; {printable(said)}" if said else ""
         return f"<Plan of {inputs or 'no inputs'}: {ran}{note}>"
 
     def __reduce_ex__(self, protocol: SupportsIndex) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, MutableSet, Sequence
 from itertools import repeat
 from operator import is_
 from typing import Any
@@ -97,19 +97,39 @@ Rule = Callable[[Box, tuple[Box, ...]], Box]
 def rebuild(graph: Graph, rule: Rule) -> Graph:
     """The graph in which `rule(box, its new children)` stands for each box; the graph itself, if nothing changes."""
     new: dict[Box, Box] = {}
+    changed = False
     for box in graph.boxes:
-        children = tuple(map(new.__getitem__, box.children))
+        before = box.children
+        children = tuple(map(new.__getitem__, before))
         found = rule(box, children)
-        new[box] = found if found is box else placed(found, box, children, graph)
-    outputs = [new[output] for output in graph.outputs]
-    if all(map(is_, outputs, graph.outputs)):
-        return graph
-    return Graph(*outputs)
+        if found is box:
+            new[box] = box
+            changed = changed or box.children is not before
+        else:
+            new[box] = placed(found, box, children, graph)
+            changed = True
+    return Graph(*[new[output] for output in graph.outputs]) if changed else graph
 
 
-def on_children(box: Box, children: Sequence[Box]) -> Box:
-    """The same operation on these children; the box itself, if they are its own."""
-    return box if all(map(is_, children, box.children)) else box._with(tuple(children))
+Own = MutableSet[Box]
+"""Boxes that were made for one plan and that nobody else has seen, so that they may be given other children."""
+
+
+def on_children(box: Box, children: Sequence[Box], own: Own | None = None) -> Box:
+    """The same operation on these children; the box itself, if they are its own, or if it is one of `own`.
+
+    What is made here in the place of another box is one of `own` from now on.
+    """
+    if all(map(is_, children, box.children)):
+        return box
+    if own is None:
+        return box._with(tuple(children))
+    if box in own and box._specs_stay(children):
+        box.__dict__["children"] = tuple(children)
+        return box
+    made = box._with(tuple(children))
+    own.add(made)
+    return made
 
 
 def placed(found: Box, old: Box, children: Iterable[Box], graph: Graph) -> Box:

@@ -24,19 +24,16 @@ R = TypeVar("R", bound=_Conditional)
 class Rules(Generic[R]):
     """Rules by the class of a box: exactly that class, since a subclass may compute something else."""
 
-    registered: ClassVar[int] = 0
-    """How many rules there are, of all back ends: another one may change every plan."""
-
-    of_others: ClassVar[bool] = False
-    """Whether some are not flowgraph's own, so that another process, which has others, makes other plans."""
+    of_others: ClassVar[int] = 0
+    """How many are not flowgraph's own, of all back ends: another one may change every plan, and another process, which
+    has others, makes other plans."""
 
     def __init__(self) -> None:
         self.by_class: dict[type[Box], list[R]] = {}
 
     def add(self, classes: Iterable[type[Box]], rule: R) -> None:
         """Register a rule, which is asked before those of the same class that were registered earlier."""
-        Rules.registered += 1
-        Rules.of_others |= not all(is_built_in(part) for part in cast(Iterable[Any], rule) if callable(part))
+        Rules.of_others += not all(is_built_in(part) for part in cast(Iterable[Any], rule) if callable(part))
         for cls in classes:
             if not (isinstance(cls, type) and issubclass(cls, Box)):
                 raise UsageError(f"rule: found {cls!r}, needs a class of boxes")

@@ -272,4 +272,4 @@ class Variants:
             found.leaves[leaf].value_for(seed, number, found.sizes)[()]
             for number, leaf in enumerate(self.graph.randoms)
         ]
-        return drawn + [parameter.array for parameter in self.reads]
+        return drawn + [parameter.array[()] for parameter in self.reads]

@@ -172,4 +172,5 @@ FOUND = [
     case("a whole number that JavaScript has not", [leaf("i", [97, 0], dtype="i8")], "v = np.reciprocal(i)"),
     case("the fraction of a whole number below 0", [leaf("c", [-3.0, -0.0], "constant"), leaf("p", 1.0, "parameter")],
          "v = 1 / np.modf(c)[0] * p"),
+    case("a number that one function of Numba only reads", [leaf("p", 1.0, "parameter")], "v = np.logical_and(p, p)"),
 ]  # fmt: skip

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from flowgraph.box import Constant
 from flowgraph.boxes.elementwise.arithmetic import Divide, Multiply
 from flowgraph.plan import store
 from flowgraph.plan.numpy import emit, lines
@@ -42,12 +43,19 @@ def factors_gathered(monkeypatch: Any) -> None:
         return None
 
     monkeypatch.setattr(scalars, "may_multiply", lambda c, d, dtype: True)
-    monkeypatch.setitem(scalars.GATHERING, Multiply, [factor_of_product])
+    monkeypatch.setitem(scalars.RULES, Multiply, [*scalars.RULES[Multiply], factor_of_product])
 
 
 def reciprocals(monkeypatch: Any) -> None:
     """x / c is (1 / c) x, also for a c that is known in the run only, and whose reciprocal may be infinite."""
-    monkeypatch.setitem(scalars.RULES, Divide, [*scalars.RULES[Divide], scalars.quotient_of_change])
+
+    def quotient_of_any(make: Any, box: Any) -> Any:
+        a, c = box.children
+        if box.dtype.kind != "f" or not is_scalar(c) or is_scalar(a) or isinstance(c, Constant):
+            return None
+        return make.make(Multiply, make.make(Divide, make.constant(1, box.dtype), c), a)
+
+    monkeypatch.setitem(scalars.RULES, Divide, [*scalars.RULES[Divide], quotient_of_any])
 
 
 def scopes_as_they_stand(monkeypatch: Any) -> None:

@@ -52,7 +52,7 @@ def folder(tmp_path, monkeypatch):
 def keep_all(monkeypatch):
     """Graphs of any size are kept, whatever rules other tests have registered."""
     monkeypatch.setattr(kept, "FEWEST", 0)
-    monkeypatch.setattr(Rules, "of_others", False)
+    monkeypatch.setattr(Rules, "of_others", 0)
     monkeypatch.setattr(kept, "_refused", set())
 
 
@@ -151,7 +151,7 @@ def test_a_second_process_compiles_nothing_whatever_the_seed_of_its_hashes(folde
     first, second = ran("1"), ran("2")
     assert first == second
     assert len(first[1]) == 1
-    assert first[0].split()[1] == "False", "flowgraph's rules are its own"
+    assert first[0].split()[1] == "0", "flowgraph's rules are its own"
 
 
 def test_an_error_in_a_program_from_the_disk_names_its_box(folder):

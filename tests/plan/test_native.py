@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, assume, given, settings
 
 import flowgraph as fg
 from flowgraph.checking.strategies import graphs
+from flowgraph.plan.equal import known
 from flowgraph.training.mlp import HIDDEN
 from tests.cases import cases
 from tests.derivatives.test_other_shapes import BOXES, named
@@ -205,3 +206,37 @@ def test_long_arrays_of_which_numpy_computes_a_function_faster_stay_with_it(inte
     np.testing.assert_allclose(plan(x=given_x), np.sin(given_x) * 2 + 1, rtol=1e-12)
     assert "computes sin of 5,000 numbers, which NumPy does faster" in repr(plan)
     assert "sin(x" in plan.source
+
+
+def test_the_repr_of_a_plan_of_numpy_says_where_one_function_would_take_about_half_the_time():
+    def plan_for(count, build=lambda x: np.exp(-x * x) + x, **options):
+        x = fg.Input("x", shape=("N",))
+        return fg.compile(build(x), **options).prepare(x=np.ones(count))
+
+    advice = 'backend="numba" would take about half the time'
+    assert advice in repr(plan_for(100))
+    assert advice not in repr(plan_for(100_000))
+    assert advice not in repr(plan_for(100, lambda x: np.exp(x[x > 0]) + 1))  # which no one function computes
+    assert advice not in repr(plan_for(100, backend="numba"))
+    assert advice not in repr(fg.compile(fg.Input("x", shape=("N",)) * 2))
+
+
+def test_a_plan_that_was_shown_still_serves_equal_graphs():
+    def shown(text):
+        x = fg.Input("x", shape=(7,))
+        plan = fg.compile(np.exp(-x * x) + x / 3).prepare(x=np.ones(7))
+        return repr(plan) if text else None
+
+    shown(True)
+    kept = len(known)
+    shown(False)
+    assert len(known) == kept
+
+
+def test_a_parameter_of_one_number_that_is_only_read_is_given_to_the_function_as_a_number():
+    p = fg.Parameter(4.0, name="p")
+    plan = fg.compile([np.sqrt(p) + 1], backend="numba")
+    assert plan() == (3.0,)
+    p.value = 9.0
+    assert plan() == (4.0,)
+    assert is_native(plan)

@@ -36,12 +36,22 @@ class NewRows:
         self.differing = self.store.differing if known else None
         self.out = new.reshape(len(new), -1)
         self.rows = _elements(self.out)
+        self.last_of = LastOf(len(new))
 
     def add(self, table: Array, change: Array, rows: Array) -> Array:
         """Fill the buffer with the table after what is added to rows of it."""
         old = self._before(table)
-        places, sums = sums_by_row(change.reshape(rows.size, old.shape[1]), _places(rows, len(table)))
-        return self._put(places, np.add(sums, old.take(places, 0), sums))
+        places = _places(rows, len(table))
+        added = change.reshape(places.size, old.shape[1])
+        at, again = self.last_of(places)
+        if again.size * MANY > places.size:
+            places, added = sums_by_row(added, places)
+            again = _NONE
+        sums = old.take(places, 0)
+        np.add(sums, added, sums)
+        if again.size:
+            add_at(sums, at[again], added.take(again, 0))
+        return self._put(places, sums)  # of rows that come again the last counts, which has the sum
 
     def set(self, table: Array, value: Array, rows: Array) -> Array:
         """Fill the buffer with the table after rows of it have got these values; the last of several counts."""
@@ -91,6 +101,22 @@ def _places(rows: Array, count: int) -> Array:
     return places
 
 
+class LastOf:
+    """Finds rows that come again, in one pass over them, with memory for the numbers of all rows of a table."""
+
+    def __init__(self, count: int) -> None:
+        self._place_of = np.empty(count, np.intp)
+        self._line = np.empty(0, np.intp)
+
+    def __call__(self, rows: Array) -> tuple[Array, Array]:
+        """For each row the last place that names the same one; and the places of which this is another one."""
+        if len(self._line) != rows.size:
+            self._line = np.arange(rows.size)
+        self._place_of[rows] = self._line
+        at = self._place_of[rows]
+        return at, np.not_equal(at, self._line).nonzero()[0]
+
+
 def sums_by_row(a: Array, rows: Array) -> tuple[Array, Array]:
     """The numbers of the rows, each once, and the sum of what is added to each."""
     order = rows.argsort(kind="stable")
@@ -99,17 +125,14 @@ def sums_by_row(a: Array, rows: Array) -> tuple[Array, Array]:
     is_first[:1] = True
     np.not_equal(places[1:], places[:-1], is_first[1:])
     starts = is_first.nonzero()[0]
-    again = len(places) - len(starts)
-    if again * MANY > len(places):
-        return places[starts], np.add.reduceat(a.take(order, 0), starts, axis=0)
-    sums = a.take(order[starts], 0)
-    if again:
-        rest = (~is_first).nonzero()[0]
-        owner = np.cumsum(is_first)[rest] - 1
-        width = sums.shape[1]
-        at = (owner * width).reshape(-1, 1) + np.arange(width)
-        np.add.at(sums.reshape(-1), at.reshape(-1), a.take(order[rest], 0).reshape(-1))
-    return places[starts], sums
+    return places[starts], np.add.reduceat(a.take(order, 0), starts, axis=0)
+
+
+def add_at(sums: Array, places: Array, rows: Array) -> None:
+    """Add each of these rows to the row at its place: elements by their places are added faster than rows."""
+    width = sums.shape[1]
+    into = (places * width).reshape(-1, 1) + np.arange(width)
+    np.add.at(sums.reshape(-1), into.reshape(-1), rows.reshape(-1))
 
 
 def finder(out: Array, count: int) -> Callable[[Array, Array], Array]:
@@ -133,7 +156,6 @@ def summer(out: Array) -> Callable[[Array, Array], Array]:
     """What adds up rows that are the same at the last place of each, in zeros: a function of rows and places."""
     flat = out.reshape(len(out), -1)
     width = flat.shape[1]
-    along = np.arange(width)
     line = np.arange(len(out))
 
     def add_up(a: Array, places: Array) -> Array:
@@ -147,10 +169,9 @@ def summer(out: Array) -> Callable[[Array, Array], Array]:
             flat[:] = 0
             flat[named] = sums
         elif moved.size:
-            into = (at[moved] * width).reshape(-1, 1) + along
             rows = flat.take(moved, 0)
             flat[moved] = 0
-            np.add.at(flat.reshape(-1), into.reshape(-1), rows.reshape(-1))
+            add_at(flat, at[moved], rows)
         return out
 
     return add_up

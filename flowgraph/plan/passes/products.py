@@ -13,6 +13,7 @@ from flowgraph.boxes.elementwise.arithmetic import Add, Multiply, Positive, Subt
 from flowgraph.boxes.elementwise.comparison import Equal, GreaterEqual, LessEqual
 from flowgraph.boxes.elementwise.exponential import Square
 from flowgraph.boxes.elementwise.selection import Maximum, Minimum
+from flowgraph.boxes.indexing.index import Index
 from flowgraph.boxes.linear_algebra.products import AddMatMul, MatMul
 from flowgraph.boxes.neural.label import MinusAt, OneHot, PlacesOf
 from flowgraph.boxes.reduction.sums import Sum
@@ -24,6 +25,7 @@ from flowgraph.plan.numpy.rules import VIEWS
 from flowgraph.plan.passes.scalars import as_written
 from flowgraph.plan.rebuild import (
     Builder,
+    Own,
     all_sizes_known,
     elements,
     is_scalar,
@@ -32,6 +34,7 @@ from flowgraph.plan.rebuild import (
     shape_of,
     sizes_known,
 )
+from flowgraph.shapes.indexing import ARRAY
 from flowgraph.shapes.size import product
 
 # Idioms of hand-written code: labels as indices, sums as matrix products, short rows as columns.
@@ -74,9 +77,15 @@ def sum_as_product(make: Builder, box: Any) -> Box | None:
 
 
 def _sum_of_matrix(make: Builder, box: Any, a: Box) -> Box | None:
-    """Σ over the first axes, or the last ones, is a product of ones with the matrix that the others make up."""
+    """Σ over the first axes, or the last ones, is a product of ones with the matrix that the others make up.
+
+    Σ over the rows of each matrix of a stack is one of a row of ones with each, in 0.2 to 0.4 of a reduction's time.
+    """
     axes = tuple(sorted(box.axes(a.ndim)))
     count = len(axes)
+    if axes == (a.ndim - 2,) and a.ndim > 2 and shape_of(a)[axes[0]] <= _ONES:
+        ones = make.shared(Constant(np.ones((1, shape_of(a)[axes[0]]), a.dtype)))
+        return make.make(Reshape, make.make(MatMul, ones, a), to=box.shape)
     first = axes == tuple(range(count))
     if count == a.ndim or not (first or axes == tuple(range(a.ndim - count, a.ndim))):
         return None
@@ -92,7 +101,8 @@ def _sum_of_matrix(make: Builder, box: Any, a: Box) -> Box | None:
 
 def _in_rows(child: Box, parent: Box) -> bool:
     """Whether the value lies in memory row by row, with no view between."""
-    return child.shape == parent.shape and (not VIEWS.has(child) or isinstance(child, Reshape))
+    gathered = isinstance(child, Index) and child.index == (ARRAY,)
+    return child.shape == parent.shape and (gathered or not VIEWS.has(child) or isinstance(child, Reshape))
 
 
 def square(make: Builder, box: Box) -> Box | None:
@@ -336,7 +346,7 @@ benchmarks thresholds`); what is gained by it in a training step is up to 9 % (`
 """
 
 
-def accumulate(graph: Graph) -> Graph:
+def accumulate(graph: Graph, own: Own) -> Graph:
     """The graph in which AddMatMul stands for sums of a large product and another array of its shape."""
     readers: dict[Box, int] = dict.fromkeys(graph.outputs, 2)
     for box in graph.boxes:
@@ -349,7 +359,7 @@ def accumulate(graph: Graph) -> Graph:
                 other = box.children[1 - place]
                 if _is_added_product(child, box) and readers[child] == 1 and other.shape == box.shape == child.shape:
                     return AddMatMul(children[1 - place], *children[place].children)
-        return on_children(box, children)
+        return on_children(box, children, own)
 
     return rebuild(graph, rule)
 

@@ -45,15 +45,6 @@ def may_multiply(c: Any, d: Any, dtype: Any) -> bool:
     return same_side and all(is_normal(number, dtype) for number in (c, d, both))
 
 
-def may_add_factors(c: Any, d: Any, dtype: Any) -> bool:
-    """Whether c * x + d * x may be (c + d) * x for every x: infinite terms of one sign have a sum, others have none."""
-    if c is None or d is None:
-        return False
-    with np.errstate(all="ignore"):
-        both = dtype.type(c) + dtype.type(d)
-    return bool((c > 0) == (d > 0) and np.isfinite(both) and is_normal(c, dtype) and is_normal(d, dtype))
-
-
 def may_add(c: Any, d: Any, dtype: DTypeLike) -> bool:
     """Whether c + (d + x) may be (c + d) + x for every x: no sum with so small numbers overflows."""
     info = np.finfo(dtype)
@@ -122,14 +113,6 @@ def quotient(make: Builder, box: Box) -> Box | None:
     return make.make(Multiply, make.constant(inverse, box.dtype), a) if is_normal(inverse, box.dtype) else None
 
 
-def quotient_of_change(make: Builder, box: Box) -> Box | None:
-    """x / c is (1 / c) * x for a number c that is known in the run only, in the change of a parameter."""
-    a, c = box.children
-    if not _is_float(box) or not is_scalar(c) or is_scalar(a) or number_of(c) is not None:
-        return None
-    return make.make(Multiply, make.make(Divide, make.constant(1, box.dtype), c), a)
-
-
 def factor_first(make: Builder, box: Box) -> Box | None:
     """x * c is c * x; c * (d * x) is (c * d) * x where no edge of the range comes between."""
     return _factor_first(make, box, may_multiply)
@@ -150,17 +133,6 @@ def _factor_first(make: Builder, box: Box, may: Callable[..., Any]) -> Box | Non
         c, d = a, b.children[0]
         if may(number_of(c), number_of(d), box.dtype):
             return make.make(Multiply, make.make(Multiply, c, d), b.children[1])
-    return None
-
-
-def factor_of_product(make: Builder, box: Box) -> Box | None:
-    """(-x) * y is -(x * y), a sign that meets others; another factor would move x * y in the range of the dtype."""
-    a, b = box.children
-    if not _is_float(box) or is_scalar(a) or is_scalar(b):
-        return None
-    for x, y in ((a, b), (b, a)):
-        if isinstance(x, Multiply) and is_unit(number_of(x.children[0])) and _is_float(x):
-            return make.make(Multiply, x.children[0], make.make(Multiply, x.children[1], y))
     return None
 
 
@@ -195,29 +167,20 @@ def minus(make: Builder, c: Box) -> Box:
     return make.make(Multiply, make.constant(-1, c.dtype), c)
 
 
-def like_terms(make: Builder, box: Box) -> Box | None:
-    """x + c * x is (1 + c) * x, where no edge of the range stands between.
-
-    x + (y + x) stays: y + x may be finite where 2 * x is not.
-    """
-    return _like_terms(make, box, list(box.children), may_add_factors)
-
-
 def like_terms_of_change(make: Builder, box: Box) -> Box | None:
-    """The same in the new value of a parameter, for all numbers, and also where another term stands between."""
-    return _like_terms(make, box, _terms(box), lambda c, d, dtype: True)
+    """x + c * x is (1 + c) * x in the new value of a parameter, also where another term stands between.
 
-
-def _like_terms(make: Builder, box: Box, terms: list[Box], may: Callable[..., Any]) -> Box | None:
+    A value that a caller gets stays: y + x may be finite where 2 * x is not.
+    """
     if not _is_float(box) or is_scalar(box):
         return None
+    terms = _terms(box)
     for i, one in enumerate(terms):
         for j in range(i + 1, len(terms)):
             if _base(one) is _base(terms[j]) and one.shape == box.shape:
                 c, d = _factor(make, one), _factor(make, terms[j])
-                if may(number_of(c), number_of(d), box.dtype):
-                    rest = [term for k, term in enumerate(terms) if k not in (i, j)]
-                    return _sum(make, [*rest, make.make(Multiply, make.make(Add, c, d), _base(one))])
+                rest = [term for k, term in enumerate(terms) if k not in (i, j)]
+                return _sum(make, [*rest, make.make(Multiply, make.make(Add, c, d), _base(one))])
     return None
 
 
@@ -264,14 +227,11 @@ def as_written(box: Box, children: tuple[Box, ...]) -> Box | None:
 RULES: dict[type[Box], list[Any]] = {
     Positive: [positive],
     Negative: [negative],
-    Add: [add_zero, number_first, like_terms],
+    Add: [add_zero, number_first],
     Subtract: [add_zero, minus_product],
     Multiply: [times_one, number_first, factor_first],
     Divide: [times_one, quotient],
 }
-
-GATHERING: dict[type[Box], list[Any]] = {Multiply: [factor_of_product]}
-"""Rules that bring signs outwards, to meet others; once factors stand where they cost least, these are left out."""
 
 OF_CHANGES: dict[type[Box], list[Any]] = {
     Positive: [positive],
@@ -279,6 +239,6 @@ OF_CHANGES: dict[type[Box], list[Any]] = {
     Add: [add_zero, number_first, like_terms_of_change],
     Subtract: [add_zero, minus_product],
     Multiply: [times_one, number_first, factor_of_change],
-    Divide: [times_one, quotient, quotient_of_change],
+    Divide: [times_one, quotient],
 }
 """Rules for the changes of parameters, which may round and vanish in another order: see docs/plans.md."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Hashable, Iterable
 from typing import NamedTuple
 
@@ -18,6 +19,10 @@ from flowgraph.plan.rebuild import Builder, all_sizes_known, elements, is_scalar
 _MOST_MOVES = 8
 _MOST_FACTORS = 16
 """Bounds on the numbers that are looked at, so that the time stays linear in the boxes."""
+
+_LARGE, _PART = 1 << 24, 512
+"""A move saves one pass over its products at most. Where the work is large, and that a smaller part of it, it is not
+looked for: no step gains by it (`python -m benchmarks passes`). Beside little work a single call of NumPy counts."""
 
 _EITHER = {
     MatMul: (0, 1),
@@ -69,14 +74,15 @@ def _first_move(graph: Graph, make: Builder, updated: int, tried: set[Hashable],
     for box in _changes(graph, updated):
         if isinstance(box, Multiply) and _is_scaled(box):
             roots.setdefault(box.children[0], []).append(box)
-    work = work_of.graph(graph) if roots else 0
     for factor, products in list(roots.items())[:_MOST_FACTORS]:
+        if work_of.exceeds(graph, max(_LARGE, _PART * sum(map(elements, products)))):
+            continue
         move = _Move(graph, factor, products, make)
         through = factor, frozenset(move.roots), frozenset(move.region)
         if through in tried:
             continue
         moved = move.graph()
-        if moved is not graph and work_of.graph(moved) < work:
+        if moved is not graph and work_of.graph(moved) < work_of.graph(graph):
             return moved
         tried.add(through)
     return graph
@@ -93,12 +99,20 @@ class _Work(dict[Box, int]):
         """
         return sum(map(self.__getitem__, graph.boxes))
 
+    def exceeds(self, graph: Graph, bound: int) -> bool:
+        """Whether the work of a graph is more than this, looked for in as few boxes as tell it."""
+        return any(total > bound for total in itertools.accumulate(map(self.__getitem__, reversed(graph.boxes))))
+
     def __missing__(self, box: Box) -> int:
-        work = 0
-        if box.children and len(box.outputs) == 1 and not isinstance(box, _VIEWS) and all_sizes_known(box):
-            work = elements(box) * (shape_of(box.children[0])[-1] if isinstance(box, MatMul) else 1)
-        self[box] = work
+        self[box] = work = work_of(box)
         return work
+
+
+def work_of(box: Box) -> int:
+    """The numbers that a box computes, times the terms that are summed for each of a product."""
+    if not box.children or len(box.outputs) != 1 or isinstance(box, _VIEWS) or not all_sizes_known(box):
+        return 0
+    return elements(box) * (shape_of(box.children[0])[-1] if isinstance(box, MatMul) else 1)
 
 
 def _changes(graph: Graph, updated: int) -> list[Box]:

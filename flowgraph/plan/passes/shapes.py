@@ -22,7 +22,17 @@ from flowgraph.boxes.shape.joining import Concatenate
 from flowgraph.boxes.shape.reshaping import BroadcastTo, Reshape
 from flowgraph.graph import Graph
 from flowgraph.plan.passes.scalars import is_normal, is_unit
-from flowgraph.plan.rebuild import Builder, elements, is_scalar, number_of, on_children, rebuild, shape_of, sizes_known
+from flowgraph.plan.rebuild import (
+    Builder,
+    Own,
+    elements,
+    is_scalar,
+    number_of,
+    on_children,
+    rebuild,
+    shape_of,
+    sizes_known,
+)
 from flowgraph.shapes.size import product
 from flowgraph.shapes.spec import broadcast
 
@@ -183,13 +193,13 @@ GATHERING: dict[type[Box], list[Any]] = {Sum: [factor_of_sum]}
 # Reshapes of one turned array that cannot be views share one copy: the others are views of it.
 
 
-def share_copies(graph: Graph) -> Graph:
+def share_copies(graph: Graph, own: Own) -> Graph:
     """The graph in which an array that is turned is copied once, for all shapes in which it is read."""
     copied: dict[Box, Box] = {}
     views: dict[tuple[Box, tuple[int, ...]], Box] = {}
 
     def rule(box: Box, children: tuple[Box, ...]) -> Box:
-        same = on_children(box, children)
+        same = on_children(box, children, own)
         if not isinstance(same, Reshape) or not _is_copied(same):
             return same
         first, shape = copied.setdefault(same.children[0], same), shape_of(same)

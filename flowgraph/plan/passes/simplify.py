@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence, Set
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,7 +14,6 @@ from flowgraph.boxes.elementwise.complex_numbers import Cast
 from flowgraph.boxes.indexing.index import IndexAdd
 from flowgraph.boxes.linear_algebra.products import MatMul
 from flowgraph.boxes.neural.pooling import MaxPool
-from flowgraph.boxes.reduction.extremes import Max
 from flowgraph.boxes.reduction.sums import Sum
 from flowgraph.boxes.shape.arrangement import Transpose
 from flowgraph.boxes.shape.reshaping import BroadcastTo, Reshape
@@ -24,7 +23,7 @@ from flowgraph.plan.passes import batch_one, products, rectified_pooling, scalar
 from flowgraph.plan.passes.products import accumulate
 from flowgraph.plan.passes.scales import move_scales
 from flowgraph.plan.passes.shapes import join_slices, share_copies
-from flowgraph.plan.rebuild import LARGEST_READ, Builder, elements, on_children, rebuild, sizes_known
+from flowgraph.plan.rebuild import LARGEST_READ, Builder, Own, elements, on_children, rebuild, sizes_known
 
 PASSES = (
     "common",
@@ -47,10 +46,14 @@ PASSES = (
 
 
 class How(NamedTuple):
-    """How a graph is made smaller: without some passes; its last `updated` outputs are new values of parameters."""
+    """How a graph is made smaller: without some passes; its last `updated` outputs are new values of parameters.
+
+    `own` are boxes that the passes have made: a later pass changes their children where they stand.
+    """
 
     without: frozenset[str]
     updated: int
+    own: Own
 
     @property
     def share(self) -> bool:
@@ -77,23 +80,19 @@ ORDER: tuple[Pass, ...] = (
     Pass("slices", (IndexAdd, Add), lambda graph, how: join_slices(graph, builder(how.without))),
     # Then the rules that look at one box and its children, and make a graph smaller whatever else there is: constants
     # are folded, views of views are one view, signs and factors gather at the outside, where they meet others.
-    Pass("", (), lambda graph, how: reduce(graph, builder(how.without))),
+    Pass("", (), lambda graph, how: reduce(graph, builder(how.without), how.own)),
     # The slope of a rectifier over pooling is recognised by the factors that it has now, 0.5 or none.
-    Pass("pooling", (MaxPool,), lambda graph, how: reduce(graph, Builder(rectified_pooling.RULES, how.share))),
+    Pass("pooling", (MaxPool,), lambda graph, how: reduce(graph, Builder(rectified_pooling.RULES, how.share), how.own)),
     # Factors that have gathered go back to the smallest arrays, in one move each; what gathers them is left out now.
     Pass("scales", (Multiply,), lambda graph, how: move_scales(graph, builder(how.without, True), how.updated)),
-    # Only now the ways of NumPy, which hide the algebra from the passes above. The layout comes before products with
-    # ones: it says whether sums go over rows or columns. Numbers of one example last: shapes do not change again.
-    Pass(
-        "transpose_layout",
-        (MatMul, Max),
-        lambda graph, how: transpose_layout.transpose_scores(graph, _late("transpose_layout", how)),
-    ),
-    Pass("products", (), lambda graph, how: reduce(graph, _late("products", how))),
+    # Only now the ways of NumPy, which hide the algebra from the passes above: `transpose_layout` and `products` in one
+    # walk. Of each box the layout comes before products with ones: it says whether sums go over rows or columns.
+    # Numbers of one example last: shapes do not change again.
+    Pass("", (), lambda graph, how: _ways_of_numpy(graph, how)),
     Pass("batch_one", (), lambda graph, how: _numbers_of_one(graph, how)),
     # At the end what counts how often a value is read: whatever comes later would change the count.
-    Pass("common", (Reshape, Transpose), lambda graph, how: share_copies(graph)),
-    Pass("accumulation", (Add, MatMul), lambda graph, how: accumulate(graph)),
+    Pass("common", (Reshape, Transpose), lambda graph, how: share_copies(graph, how.own)),
+    Pass("accumulation", (Add, MatMul), lambda graph, how: accumulate(graph, how.own)),
 )
 """The passes of `simplify`, each where it stands for the reason beside it.
 
@@ -108,7 +107,7 @@ def simplify(graph: Graph, without: frozenset[str] = frozenset(), updated: int =
 
     The last `updated` outputs are new values of parameters.
     """
-    how = How(without, updated)
+    how = How(without, updated, set())
     for step in ORDER:
         if step.name not in without and has_all(graph, step.needs):
             graph = step.run(graph, how)
@@ -121,9 +120,17 @@ def has_all(graph: Graph, classes: Iterable[type[Box]]) -> bool:
     return all(cls in present or any(issubclass(one, cls) for one in present) for cls in classes)
 
 
+def _ways_of_numpy(graph: Graph, how: How) -> Graph:
+    """The graph in which short rows are columns, and sums are products."""
+    names = [name for name in ("transpose_layout", "products") if name not in how.without]
+    turned = transpose_layout.scores(graph) if "transpose_layout" in names else frozenset()
+    names = [name for name in names if name == "products" or turned]
+    return reduce(graph, _late(tuple(names), how), how.own, turned) if names else graph
+
+
 def _numbers_of_one(graph: Graph, how: How) -> Graph:
     """The graph in which arrays of one element are numbers, if there are some."""
-    return reduce(graph, _late("batch_one", how)) if any(map(batch_one.is_single, graph.boxes)) else graph
+    return reduce(graph, _late(("batch_one",), how), how.own) if any(map(batch_one.is_single, graph.boxes)) else graph
 
 
 _LATE: dict[str, tuple[dict[type[Box], list[Any]], Any]] = {
@@ -134,15 +141,18 @@ _LATE: dict[str, tuple[dict[type[Box], list[Any]], Any]] = {
 """Rules by class, and one more for all that works element by element."""
 
 
-def _late(name: str, how: How) -> Builder:
-    """The rules of one pass alone."""
-    return Builder(_late_rules(name, _classes()), how.share)
+def _late(names: tuple[str, ...], how: How) -> Builder:
+    """The rules of these passes alone."""
+    return Builder(_late_rules(names, _classes()), how.share)
 
 
 @functools.lru_cache(16)
-def _late_rules(name: str, classes: frozenset[type[Box]]) -> dict[type[Box], list[Any]]:
-    rules, of_all = _LATE[name]
-    return {cls: [*rules.get(cls, []), *[of_all] * issubclass(cls, Elementwise)] for cls in classes}
+def _late_rules(names: tuple[str, ...], classes: frozenset[type[Box]]) -> dict[type[Box], list[Any]]:
+    made: dict[type[Box], list[Any]] = {}
+    for rules, of_all in map(_LATE.__getitem__, names):
+        for cls in classes:
+            made.setdefault(cls, []).extend([*rules.get(cls, []), *[of_all] * issubclass(cls, Elementwise)])
+    return made
 
 
 def builder(without: frozenset[str], of_changes: bool = False) -> Builder:
@@ -167,7 +177,7 @@ def _early_rules(
     listed_rules = [("scalars", of_scalars), ("shapes", shapes.RULES), ("repeated", products.REPEATED)]
     listed_rules += [("labels", products.LABELS)]
     if not of_changes and "scalars" not in without:
-        listed_rules += [("scalars", scalars.GATHERING), ("shapes", shapes.GATHERING)]
+        listed_rules.append(("shapes", shapes.GATHERING))
     for name, some in listed_rules:
         if name not in without:
             for cls, listed in some.items():
@@ -178,11 +188,14 @@ def _early_rules(
     return rules
 
 
-def reduce(graph: Graph, make: Builder) -> Graph:
-    """Each box reduced, children first."""
+def reduce(graph: Graph, make: Builder, own: Own, turned: Set[Box] = frozenset()) -> Graph:
+    """Each box reduced, children first; products that are `turned` are made as columns."""
 
     def rule(box: Box, children: Sequence[Box]) -> Box:
-        return make.reduced(on_children(box, children)) if children else make.shared(box)
+        if not children:
+            return make.shared(box)
+        same = on_children(box, children, own)
+        return transpose_layout.in_columns(make, same) if box in turned else make.reduced(same)
 
     return rebuild(graph, rule)
 

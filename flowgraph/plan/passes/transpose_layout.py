@@ -15,7 +15,7 @@ from flowgraph.boxes.shape.arrangement import Transpose
 from flowgraph.boxes.shape.reshaping import Reshape
 from flowgraph.graph import Graph
 from flowgraph.plan.numpy.ufuncs import ufunc_of
-from flowgraph.plan.rebuild import Builder, built_for, elements, on_children, owner_of, rebuild, shape_of
+from flowgraph.plan.rebuild import Builder, built_for, elements, owner_of, shape_of
 from flowgraph.shapes.indexing import ARRAY
 
 SHORT, MANY, LARGE = 32, 16, 256
@@ -27,20 +27,7 @@ SHORT is an estimate, which no benchmark has tuned.
 """
 
 
-def transpose_scores(graph: Graph, make: Builder) -> Graph:
-    """The graph in which the products that are reduced along short rows are made with these rows as columns."""
-    products = _products(graph)
-
-    def rule(box: Box, children: tuple[Box, ...]) -> Box:
-        if not children:
-            return box
-        same = on_children(box, children)
-        return _product(make, same) if box in products else make.reduced(same)
-
-    return rebuild(graph, rule) if products else graph
-
-
-def _products(graph: Graph) -> set[Box]:
+def scores(graph: Graph) -> set[Box]:
     """The products whose short rows a maximum is taken of, also after steps that work element by element."""
     found: set[Box] = set()
     seen: set[Box] = set()
@@ -62,7 +49,7 @@ def _is_long(box: Box) -> bool:
     return box.ndim == 2 and 1 < shape_of(box)[1] <= SHORT and shape_of(box)[0] >= MANY
 
 
-def _product(make: Builder, box: Box) -> Box:
+def in_columns(make: Builder, box: Box) -> Box:
     """A product as the transposed view of its columns, which are made to begin with, or copied where they are many."""
     if shape_of(box)[0] >= LARGE:
         return make.shared(Transpose(make.shared(Positive(Transpose(make.shared(box))))))
@@ -105,7 +92,7 @@ def reduction(make: Builder, box: Box) -> Box | None:
     (a,) = box.children
     if not _in_columns(a) or box.keepdims or len(box.axes(2)) != 1:
         return None
-    return make.shared(type(box)(a.children[0], axis=1 - box.axes(2)[0]))
+    return make.make(type(box), a.children[0], axis=1 - box.axes(2)[0])
 
 
 def picked(make: Builder, box: Any) -> Box | None:
