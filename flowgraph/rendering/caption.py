@@ -18,7 +18,7 @@ from flowgraph.shapes.spec import Spec
 
 def caption(subject: Subject, tiles: Sequence[Tile]) -> tuple[Row, ...]:
     """Boxes, parameters, FLOP, bytes and dtype; the legend; the scale of the gradient view."""
-    rows = [Row((Span(" · ".join(_facts(subject)), size=11),)), _legend(subject, tiles)]
+    rows = [Row((Span(" · ".join(_facts(subject)), size=11),)), _legend(tiles)]
     if subject.view == "gradients":
         rows.append(_scale())
     if subject.view == "values":
@@ -58,9 +58,10 @@ def _amounts(subject: Subject) -> tuple[Flops, Any]:
     return flops, memory
 
 
-def _legend(subject: Subject, tiles: Sequence[Tile]) -> Row:
-    occur = set(subject.kind.values()) if len(tiles) < len(subject.kind) else {tile.kind for tile in tiles}
-    occur -= set() if any(tile.kind == "constant" for tile in tiles) else {"constant"}
+def _legend(tiles: Sequence[Tile]) -> Row:
+    """The kinds that are seen: of tiles, and of rows in them."""
+    occur = {tile.kind for tile in tiles}
+    occur |= {row.fill.removeprefix("fill ") for tile in tiles for row in tile.rows}
     items: list[Span | Strip | Swatch] = []
     for kind in KINDS:
         if kind in occur:
