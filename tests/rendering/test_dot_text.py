@@ -210,9 +210,9 @@ def test_what_only_moves_numbers_has_no_operations_to_name(move: Callable[[fg.Bo
 
 
 @pytest.mark.parametrize("how", [{}, {"detail": "boxes", "collapse": False}, {"collapse": True}], ids=str)
-@pytest.mark.parametrize("layers", [3, 40])
-def test_the_legend_has_the_looks_that_are_seen_and_no_others(layers: int, how: dict[str, Any]) -> None:
-    picture = picture_of(deep(layers), **how)
+@pytest.mark.parametrize("inside", [False, True])
+def test_the_legend_has_the_looks_that_are_seen_and_no_others(inside: bool, how: dict[str, Any]) -> None:
+    picture = picture_of(fg.Graph(deep(40).outputs[0].children[0]) if inside else deep(3), **how)
     seen = {tile.fill for tile in picture.tiles} | {row.fill for tile in picture.tiles for row in tile.rows}
     legend = {item.fill for row in picture.caption for item in row.items if isinstance(item, Swatch)}
     assert legend == seen - {""}
