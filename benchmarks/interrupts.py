@@ -1,13 +1,14 @@
 """Interrupts at random microseconds, and trainings that are killed and resumed: is anything torn, lost or left behind?
 
-    python -m benchmarks interrupts                                   2,100 interrupts and 200 kills, half an hour
-    python -m benchmarks interrupts --interrupts 100 --kills 5 --seed 7
-    python -m benchmarks interrupts --only fit,save --kills 0
+    python -m benchmarks interrupts                                   2,100 interrupts and 250 kills, half an hour
+    python -m benchmarks interrupts --interrupts 100 --kills 5 --searches 5 --seed 7
+    python -m benchmarks interrupts --only fit,save --kills 0 --searches 0
 
 A KeyboardInterrupt is raised at random moments of one kind of work after the other, each in a process of its own. After
 each one parameters, files, locks and the state of the process are looked at, and what follows gives the same bits. A
 training is killed by SIGKILL at random moments and resumed by another process with another number of threads of BLAS;
-it ends with the bits of one that was never killed. Prints a table; exit code 1 if anything was torn.
+it ends with the bits of one that was never killed, and a search with the same trials. Prints a table; exit code 1 if
+anything was torn.
 """
 
 from __future__ import annotations
@@ -302,7 +303,7 @@ WORKS: dict[str, tuple[Callable[[Path], tuple[Work, Work]], float]] = {
     "plan numpy in pieces": (plan_of("numpy", 2), 1), "plan numba": (plan_of("numba"), 1),
     "plan numba in pieces": (plan_of("numba", 2), 1), "plan jax": (plan_of("jax"), 1),
     "plan javascript": (plan_of("javascript"), 1), "fit": (fit, 1), "save": (saving, 1), "load": (loading, 1),
-    "render": (rendering, 1), "search": (searching, 0.4),
+    "render": (rendering, 1), "search": (searching, 1),
 }  # fmt: skip
 """What is interrupted, and its share of the interrupts."""
 
@@ -361,8 +362,8 @@ def one_kind(name: str, count: int, seed: int) -> None:
     """Interrupt one kind of work so many times, and print what came of it."""
     rng = random.Random(f"{name} {seed}")
     warnings.simplefilter("ignore")
-    with tempfile.TemporaryDirectory() as folder:
-        work, check = WORKS[name][0](Path(folder))
+    with a_folder() as folder:
+        work, check = WORKS[name][0](folder)
         before = state_of_process()
         times = []
         for _ in range(3):
@@ -379,75 +380,101 @@ def one_kind(name: str, count: int, seed: int) -> None:
                 need(state_of_process() == before, f"the process has {state_of_process()}, needs {before}")
             except Exception as error:
                 sys.exit(f"{name}, interrupt {caught} after {1e6 * moment:.0f} us: {type(error).__name__}: {error}")
-        left = sum(path.suffix == ".part" for path in Path(folder).iterdir())
+        left = sum(path.suffix == ".part" for path in folder.iterdir())
     print(f"{name:<24}{caught:>8,} interrupts{alarm.lost:>6} swallowed{left:>6} temporary files left", flush=True)
 
 
-# Trainings that are killed.
+# Trainings and searches that are killed. Each prints that it begins, and at its end a word for what it found.
 
-KILLED = """
+TRAINING = """
 import os, sys
 import numpy as np
 import flowgraph as fg
 from benchmarks.interrupts import bits, data, values_of
 from flowgraph.training import Checkpoint, load_checkpoint
-path, epochs = sys.argv[1], int(sys.argv[2])
+path = sys.argv[1]
 X, y = data()
 mlp = fg.MLP([8, 16, 3], rng=0)
 resume = load_checkpoint(path) if os.path.exists(path) else None
 print("begins", flush=True)
-fg.fit(mlp, (X[:64], y[:64]), (X[64:], y[64:]), epochs=epochs, l2=1e-3, checks=False, progress=False, resume=resume,
+fg.fit(mlp, (X[:64], y[:64]), (X[64:], y[64:]), epochs=40, l2=1e-3, checks=False, progress=False, resume=resume,
        callbacks=[Checkpoint(path, seconds=0)])
 print(bits(values_of(mlp)), flush=True)
 """
 
+SEARCH = """
+import sqlite3, sys
+from contextlib import closing
+from pathlib import Path
+from flowgraph.search import Uniform, search
+path = Path(sys.argv[1])
+print("begins", flush=True)
+found = search(lambda s, _: (s["a"] - 0.4) ** 2, {"a": Uniform(0.0, 1.0, points=40)}, sampler="grid", storage=path)
+points = sorted((trial.settings["a"], trial.value) for trial in found.trials if trial.state == "complete")
+with closing(sqlite3.connect(path)) as database:
+    whole, = database.execute("PRAGMA integrity_check").fetchone()
+    running, = database.execute("SELECT count(*) FROM trials WHERE state = 'RUNNING'").fetchone()
+left = [one.name for one in path.parent.glob(f"{path.name}*") if one != path]
+print(f"{whole},{running},{left},{points}".replace(" ", ""), flush=True)
+"""
+"""Each point of the grid is tried to its end once, the database is whole, and nothing lies beside it."""
 
-def _training(path: Path, epochs: int, threads: str) -> subprocess.Popen[str]:
+
+def _begun(script: str, path: Path, threads: str) -> subprocess.Popen[str]:
+    """A process that has begun."""
     bare = {key: value for key, value in os.environ.items() if not key.startswith("COV")}
     environment = bare | {"OPENBLAS_NUM_THREADS": threads, "OMP_NUM_THREADS": threads, "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-W", "ignore", "-c", KILLED, str(path), str(epochs)]
-    return subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, cwd=ROOT
-    )
+    process = subprocess.Popen(
+        [sys.executable, "-W", "ignore", "-c", script, str(path)],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, cwd=ROOT,
+    )  # fmt: skip
+    assert process.stdout is not None
+    if process.stdout.readline() != "begins\n":
+        raise TornError(f"what was killed fails when it is resumed:\n{process.communicate()[1][-2000:]}")
+    return process
 
 
 def _ended(process: subprocess.Popen[str]) -> str:
     out, err = process.communicate()
-    need(process.returncode == 0, f"a resumed training fails:\n{err[-2000:]}")
+    need(process.returncode == 0, f"what was killed fails when it is resumed:\n{err[-2000:]}")
     return out.split()[-1]
 
 
-def killed(count: int, seed: int, each: int = 10, epochs: int = 40) -> None:
-    """Kill trainings so many times in all, `each` of them so many times, and compare their ends."""
-    rng = random.Random(seed)
-    with tempfile.TemporaryDirectory() as folder:
-        start = time.perf_counter()
-        process = _training(Path(folder) / "whole", epochs, "1")
-        need(process.stdout is not None and process.stdout.readline() == "begins\n", "no training begins")
+def killed(what: str, script: str, count: int, seed: int, each: int = 10) -> None:
+    """Kill processes so many times in all, `each` piece of work so many times, and compare how they end."""
+    rng = random.Random(f"{what} {seed}")
+    start = time.perf_counter()
+    with a_folder() as folder:
+        process = _begun(script, folder / "whole", "1")
         whole_began = time.perf_counter()
         expected = _ended(process)
         took = time.perf_counter() - whole_began
-        kills = trainings = early = 0
+        kills = pieces = early = 0
         while kills < count:
-            path = Path(folder) / f"killed-{trainings}"
+            path = folder / f"killed-{pieces}"
             for _ in range(min(each, count - kills)):
-                process = _training(path, epochs, rng.choice(THREADS))
-                assert process.stdout is not None
-                if process.stdout.readline() != "begins\n":
-                    raise TornError(f"a resumed training fails:\n{process.communicate()[1][-2000:]}")
+                process = _begun(script, path, rng.choice(THREADS))
                 time.sleep(rng.uniform(0, took / each * 2))
                 early += process.poll() is None
                 process.kill()
                 process.communicate()
                 kills += 1
-            found = _ended(_training(path, epochs, rng.choice(THREADS)))
-            need(found == expected, f"training {trainings}: killed and resumed it ends with other bits")
-            trainings += 1
+            found = _ended(_begun(script, path, rng.choice(THREADS)))
+            need(found == expected, f"{what} {pieces}: killed and resumed it ends with {found}, needs {expected}")
+            pieces += 1
     print(
-        f"{'kill -9 and resume':<24}{kills:>8,} kills of {trainings} trainings, {early} before their end; all ended "
-        f"with the same bits   ({time.perf_counter() - start:.0f} s)",
+        f"{f'kill -9 of a {what}':<24}{kills:>8,} kills of {pieces}, {early} before their end; all ended with the same "
+        f"{'bits' if script is TRAINING else 'trials'}   ({time.perf_counter() - start:.0f} s)",
         flush=True,
     )
+
+
+@contextlib.contextmanager
+def a_folder() -> Iterator[Path]:
+    """A folder for what is written, in memory where the system has such: a disk would take most of the time."""
+    memory = Path("/dev/shm")
+    with tempfile.TemporaryDirectory(dir=memory if os.access(memory, os.W_OK) else None) as folder:
+        yield Path(folder)
 
 
 def main() -> None:
@@ -456,7 +483,8 @@ def main() -> None:
 
     parser = argparse.ArgumentParser(prog="python -m benchmarks interrupts", description=__doc__.splitlines()[0])
     parser.add_argument("--interrupts", type=int, default=2100, help="KeyboardInterrupts in all")
-    parser.add_argument("--kills", type=int, default=200, help="processes that are killed")
+    parser.add_argument("--kills", type=int, default=200, help="trainings that are killed")
+    parser.add_argument("--searches", type=int, default=50, help="searches that are killed")
     parser.add_argument("--only", help=f"some of: {', '.join(WORKS)}")
     parser.add_argument("--seed", default="random", help="a number, or random")
     parser.add_argument("--one-kind", help=argparse.SUPPRESS)
@@ -468,8 +496,9 @@ def main() -> None:
     names = given.only.split(",") if given.only else list(WORKS)
     print(f"seed {seed}", flush=True)
     failed = [name for name, count in _shares(names, given.interrupts) if not _in_own_process(name, count, seed)]
-    if given.kills:
-        killed(given.kills, seed)
+    for what, script, kills in (("training", TRAINING, given.kills), ("search", SEARCH, given.searches)):
+        if kills:
+            killed(what, script, kills, seed)
     if failed:
         sys.exit(f"torn: {', '.join(failed)}")
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import flowgraph.starting  # isort: split (it waits for Ctrl-C while all else is imported)
 from flowgraph.box import Box, Constant, Elementwise, Leaf, registry
+from flowgraph.box.axes import Core
 from flowgraph.box.help_text import way_to
 from flowgraph.box.leaves import Input, Parameter, Random
 from flowgraph.box.node import scope
@@ -99,6 +100,7 @@ __all__ = [
     "Clipped",
     "Constant",
     "ConvLayer",
+    "Core",
     "EarlyStopping",
     "Elementwise",
     "Embedding",

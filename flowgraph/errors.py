@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import FrozenInstanceError
 
+from numpy.linalg import LinAlgError
+
 from flowgraph.printable import printable_lines
 
 DISTRIBUTION = "flowgraph-autodiff"
@@ -114,6 +116,22 @@ class FeedError(FlowgraphError, ValueError):
 
     Cause: an input without array, an array of another shape or dtype, data that do not fit the model. Cure: give the
     inputs by name, as `graph.inputs` lists them.
+    """
+
+
+class NoSolutionError(FeedError, LinAlgError):
+    """A matrix for which NumPy finds no inverse, factorisation or solution.
+
+    Cause: a matrix that is singular, not positive definite, or holds a NaN. Cure: look at the value of the child that
+    the message names; add a small multiple of the identity where the matrix is nearly singular.
+    """
+
+
+class NoRoomError(FlowgraphError, MemoryError):
+    """A value that needs more memory than there is.
+
+    Cause: an array fed, or a size in a box, that is far larger than meant. Cure: compare the shape in the message with
+    the box that it names; run fewer examples at a time.
     """
 
 

@@ -17,8 +17,8 @@ from tests import selection
 from tests.commit import is_thorough, seed_of_commit
 
 _calm = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow, HealthCheck.data_too_large]}
-settings.register_profile("dev", max_examples=50, **_calm)
-settings.register_profile("ci", max_examples=60, derandomize=True, **_calm)
+settings.register_profile("dev", max_examples=30, **_calm)
+settings.register_profile("ci", max_examples=30, derandomize=True, **_calm)
 settings.register_profile("quick", max_examples=10, derandomize=True, **_calm)
 settings.register_profile("nightly", max_examples=200, **_calm)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))

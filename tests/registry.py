@@ -28,6 +28,7 @@ def unregistered():
     try:
         yield
     finally:
-        own = {name: cls for name, cls in fg.registry.items() if cls.__module__.startswith("flowgraph.")}
-        fg.registry.clear()
-        fg.registry.update(own | before)
+        if fg.registry != before:
+            own = {name: cls for name, cls in fg.registry.items() if cls.__module__.startswith("flowgraph.")}
+            fg.registry.clear()
+            fg.registry.update(own | before)

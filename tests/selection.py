@@ -2,9 +2,9 @@
 
 A run of the whole suite or of a folder takes a sample, which the hash of the commit draws, so that any two runs of one
 commit take the same: of a test with many cases, of a folder whose tests take long, and of a test that is marked
-`sampled(one_in=...)`. Of the core, whose every line the tests have to reach, all run. So do, of what the
-commit changes, the files of tests and the cases that are called after a box, a file or a page; what is asked for by
-name, a file, a test or `-k`; and everything with FLOWGRAPH_THOROUGH=1.
+`sampled(one_in=...)`. Of the core, whose every line the tests have to reach, all run but the sweeps over all boxes. So
+do, of what the commit changes, the files of tests and the cases that are called after a box, a file or a page; what is
+asked for by name, a file, a test or `-k`; and everything with FLOWGRAPH_THOROUGH=1.
 """
 
 from collections import Counter, defaultdict
@@ -20,6 +20,8 @@ CORE = ("shapes", "box", "graph")
 """The folders of tests of which `make quick` runs all that does not take long."""
 MANY, ONE_IN = 12, 5
 """Of a test with so many cases, outside of the core, one in so many is run."""
+SWEEP, ONE_IN_SWEEP = 100, 10
+"""Of a test of the core with so many cases, one for each box, function or file, one in so many is run."""
 LONG = {"checking": 2, "interop": 2, "rendering": 2}
 """Folders whose tests check functions, export networks or draw pictures: of any such test, one in so many is run, but
 by a commit that changes the folder of that name in the package."""
@@ -73,12 +75,15 @@ def _one_in(item: Any, cases: int, rooms: set[str]) -> int:
     mark, folder = item.get_closest_marker("sampled"), _folder(item)
     if mark is not None:
         return int(mark.kwargs["one_in"])
-    return max(ONE_IN if cases >= MANY and folder not in CORE else 1, LONG.get(folder, 1) if folder not in rooms else 1)
+    many, one_in = (SWEEP, ONE_IN_SWEEP) if folder in CORE else (MANY, ONE_IN)
+    return max(one_in if cases >= many else 1, LONG.get(folder, 1) if folder not in rooms else 1)
 
 
 def _one_in_quick(item: Any, cases: int) -> int:
-    of_core = _folder(item) in CORE or (item.path.parent == TESTS and item.path.name not in SAMPLED_FILES)
-    return 1 if of_core else QUICK_ONE_IN
+    if _folder(item) in CORE:
+        return 1 if cases < SWEEP else QUICK_ONE_IN
+    of_the_whole = item.path.parent == TESTS and item.path.name not in SAMPLED_FILES
+    return 1 if of_the_whole else QUICK_ONE_IN
 
 
 def _folder(item: Any) -> str:

@@ -32,7 +32,7 @@ THROUGH_OTHERS = (
     "SlopeOfBprop",
     "TransposedBprop",
     "PerRow",
-    "InPieces",
+    "Sharded",
     "Recomputed",
     "Scan",
     "While",

@@ -75,6 +75,7 @@ RIGHT = """
 """
 
 
+@pytest.mark.sampled(one_in=4)
 def test_a_page_that_is_so_has_no_failure(tmp_path, environment):
     assert docs_alone.failures(page_of(tmp_path, RIGHT), environment) == []
 

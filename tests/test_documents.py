@@ -24,7 +24,7 @@ LONG = {"gradient-tests-in-ci.md", "model-selection.md"}
 """Pages that check functions of every framework, or train many networks."""
 
 RUN = [
-    pytest.param(page, marks=pytest.mark.sampled(one_in=20 if page.name in LONG else 10), id=pages.name(page))
+    pytest.param(page, marks=pytest.mark.sampled(one_in=30 if page.name in LONG else 20), id=pages.name(page))
     for page in pages.pages()
     if page.name not in docs_alone.NOT_RUN and pages.stages(page)
 ]

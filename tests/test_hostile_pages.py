@@ -102,6 +102,7 @@ def test_there_are_more_than_two_hundred():
     assert len(set(PAYLOADS)) == len(PAYLOADS) >= 200
 
 
+@pytest.mark.sampled(one_in=4)
 @of_batches(2, one_in=25)
 def test_the_playground(number, tmp_path, monkeypatch):
     """The columns and the classes of a table are called so."""

@@ -7,17 +7,25 @@ import flowgraph as fg
 from flowgraph.box.vocabulary import example
 from flowgraph.errors import BoxContractError
 from flowgraph.testing import check_box_class, checks
-from flowgraph.testing.arrays import any_memory_layout, empty_arrays, float32_like_float64
 from flowgraph.testing.declared import (
+    any_memory_layout,
+    empty_arrays,
+    float32_like_float64,
     one_gradient_per_child,
     postconditions_hold,
     pure,
+    saturation_as_declared,
     shape_and_dtype_as_built,
+    slopes_as_declared,
     value_by_an_independent_formula,
 )
-from flowgraph.testing.declared_slopes import saturation_as_declared, slopes_as_declared
-from flowgraph.testing.second_order import gradient_graph_equals_bprop, second_derivative
-from flowgraph.testing.slopes import gradient_by_central_differences, gradient_by_complex_step, linear_in_grad
+from flowgraph.testing.slopes import (
+    gradient_by_central_differences,
+    gradient_by_complex_step,
+    gradient_graph_equals_bprop,
+    linear_in_grad,
+    second_derivative,
+)
 from tests.registry import unregister
 
 SABOTAGED = {}

@@ -53,9 +53,12 @@ def test_of_many_cases_some_are_run_and_of_few_all(place):
 
 
 @pytest.mark.parametrize("folder", selection.CORE)
-def test_of_the_core_only_what_is_marked_is_drawn(folder):
-    every = cases(f"{folder}/test_it.py")
+def test_of_the_core_only_sweeps_and_what_is_marked_are_drawn(folder):
+    every = cases(f"{folder}/test_it.py", selection.SWEEP - 1)
     assert selection.sample(every, seed=1) == selection.quick(every, seed=1) == every
+    sweep = cases(f"{folder}/test_it.py", 600)
+    assert len(selection.sample(sweep, seed=1)) == 600 / selection.ONE_IN_SWEEP
+    assert len(selection.quick(sweep, seed=1)) == 600 / selection.QUICK_ONE_IN
     marked = cases(f"{folder}/test_it.py", 30, sampled={"one_in": 3})
     assert len(selection.sample(marked, seed=1)) == 10
     assert selection.quick(marked, seed=1) == []

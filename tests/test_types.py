@@ -48,6 +48,7 @@ def test_a_file_of_a_user_is_clean(checker):
     assert clean, text
 
 
+@pytest.mark.sampled(one_in=6)
 @pytest.mark.parametrize("checker", CHECKERS)
 def test_a_word_that_is_no_choice_is_seen(checker, tmp_path):
     path = tmp_path / "mistakes.py"

@@ -26,7 +26,7 @@ _NUMBERS = (int, float, bool, complex)
 def _operator(ufunc: np.ufunc, name: str, reflected: bool = False) -> Callable[[Any, Any], Any]:
     """NumPy's operator, which asks the other side first; of two boxes, or a box and a number, the box is built at once.
 
-    NumPy would come to the same box, since nobody else has a say in it.
+    NumPy would build the same box, as no other type takes part in its dispatch.
     """
     asking: Callable[[Any, Any], Any] = getattr(NDArrayOperatorsMixin, name)
 

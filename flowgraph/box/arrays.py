@@ -14,6 +14,7 @@ from numpy.typing import DTypeLike
 
 from flowgraph.box.vocabulary import Value
 from flowgraph.errors import DtypeError, ReadOnlyError
+from flowgraph.shapes.size import Size, no_number
 
 Array = np.ndarray[Any, Any]
 
@@ -30,7 +31,7 @@ def read_only(value: Any) -> Any:
 
 
 def refuse_masked(who: object, value: object) -> None:
-    """Refuse an array that hides numbers, which np.asarray would bring to light; `who` is a box, or what to call it."""
+    """Refuse a masked array, whose hidden numbers np.asarray would use; `who` is a box, or what to call it."""
     ma = sys.modules.get("numpy.ma")  # NumPy loads it when it is asked for; before that no array has a mask
     if ma is not None and isinstance(value, ma.MaskedArray) and ma.is_masked(value):
         hidden = int(np.sum(ma.getmaskarray(value)))
@@ -47,6 +48,8 @@ def frozen_copy(value: object, dtype: DTypeLike | None = None) -> Array:
     array = np.array(value, dtype=dtype)
     array = array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
     if array.dtype.kind not in "biufc":
+        if isinstance(value, Size):
+            raise DtypeError(f"constant: {no_number(value)}")
         dense = "; give matrix.toarray(), or multiply, np.matmul(matrix, box)" if hasattr(value, "toarray") else ""
         raise DtypeError(f"constant: found dtype {array.dtype} ({str(value)[:60]}), needs numbers or booleans{dense}")
     array.setflags(write=False)

@@ -27,10 +27,10 @@ from flowgraph.box.declaration import (
     read_signature,
 )
 from flowgraph.box.help_text import HelpText
-from flowgraph.box.inference import read_spec, try_dtype, try_fprop
+from flowgraph.box.inference import read_spec, try_dtypes, try_fprop
 from flowgraph.box.node import Node, current_scope, full_name, is_built_in, users_instruction
 from flowgraph.box.settings import BoxSignature, read_settings
-from flowgraph.errors import ShapeError, UsageError
+from flowgraph.errors import DeclarationError, ShapeError, UsageError
 from flowgraph.printable import why_not_a_name
 from flowgraph.shapes.size import Shape
 from flowgraph.shapes.spec import Signature, SignatureMismatchError, Spec, shape_text
@@ -95,7 +95,13 @@ class Box(ArrayMethods["Box"], OnBox):
         cls.built_in = is_built_in(cls)
         written = vars(cls).get("__doc__")
         if own or len(cls.__bases__) > 1 or not hasattr(cls, "__dataclass_fields__"):  # else all is inherited
-            dataclasses.dataclass(init=False, repr=False, eq=False)(cls)
+            try:
+                dataclasses.dataclass(init=False, repr=False, eq=False)(cls)
+            except ValueError as error:  # a list as a default is one list for all boxes
+                problem = str(error).partition(" is not allowed")[0]
+                raise DeclarationError(
+                    f"{cls.__name__}: {problem} would be one object for all boxes; leave it out, or write a tuple"
+                ) from None
             cls.settings = {field.name: field for field in dataclasses.fields(cast(Any, cls))}
             cls.default_settings = {
                 name: field.default for name, field in cls.settings.items() if field.default is not dataclasses.MISSING
@@ -174,34 +180,34 @@ class Box(ArrayMethods["Box"], OnBox):
             return try_fprop(self, specs)
         return self.infer_by(self.signature, *specs)
 
-    def infer_by(self, signature: Signature, *specs: Spec) -> Spec:
+    def infer_by(self, signature: Signature, *specs: Spec) -> Spec | tuple[Spec, ...]:
         """Shape and dtype by a given signature, for a box whose signature depends on its settings.
 
         Parameters
         ----------
         signature : Signature
-            The signature, with one output.
+            The signature.
         *specs : Spec
             Shape and dtype of each child.
 
         Returns
         -------
-        Spec
-            Shape by the signature, dtype by a trial fprop.
+        Spec or tuple of Spec
+            Shape by the signature, dtype by a trial fprop; of each output.
 
         Raises
         ------
         ShapeError
             If the shapes do not fit the signature.
         """
-        shapes = [spec.shape for spec in specs]
+        shapes, dtypes = zip(*specs, strict=True)
         try:
-            (shape,) = signature.result(shapes, self.names_of_children())
+            found = signature.result(shapes, self.names_of_children())
         except SignatureMismatchError as mismatch:
             raise self.shape_error(str(mismatch), f"signature {signature.text}") from None
-        dtypes = [spec.dtype for spec in specs]
         known = (*map(len, shapes), *dtypes)
-        return Spec(shape, try_dtype(self, known, lambda: map(Spec, signature.sampled(shapes), dtypes)))
+        kinds = try_dtypes(self, known, lambda: map(Spec, signature.sampled(shapes), dtypes), signature)
+        return Spec(found[0], kinds[0]) if len(found) == 1 else tuple(map(Spec, found, kinds))
 
     def _infer(self) -> None:
         """Find out shape and dtype of the value."""
@@ -236,12 +242,12 @@ class Box(ArrayMethods["Box"], OnBox):
         if self._specs_stay(children):
             return self._on(children)
         if type(self).__init__ is Box.__init__:
-            twin = self._on(self._adopt(children), anew=True)
-            twin._infer()
+            copy = self._on(self._adopt(children), anew=True)
+            copy._infer()
         else:
-            twin = type(self)(*children, **self.setting_values())
-        twin._place(self.name, self.scope, self.__dict__["built_at"])
-        return twin
+            copy = type(self)(*children, **self.setting_values())
+        copy._place(self.name, self.scope, self.__dict__["built_at"])
+        return copy
 
     def _specs_stay(self, children: Sequence[Any]) -> bool:
         """Whether shape and dtype of the value are those that were inferred, so that nothing has to be checked again.
@@ -286,9 +292,9 @@ class Box(ArrayMethods["Box"], OnBox):
         Box
             A new box with the same children and settings.
         """
-        twin = self._twin()
-        twin._start(name)
-        return twin
+        copy = self._copy_with()
+        copy._start(name)
+        return copy
 
     @classmethod
     def apply(cls, *values: Any, **settings: Any) -> Any:

@@ -17,7 +17,7 @@ _current: ContextVar[Trace | None] = ContextVar("flowgraph_trace", default=None)
 
 
 class Steps(Protocol):
-    """What looks on while functions of NumPy are called on boxes."""
+    """What is called in place of each function of NumPy on boxes, to record or to replay it."""
 
     def call(
         self,
@@ -27,7 +27,7 @@ class Steps(Protocol):
         inputs: Sequence[Any],
         keywords: Mapping[str, Any],
     ) -> Any:
-        """What the function makes of its arguments: what `build` makes of them, or the same from another source."""
+        """The result of the function: what `build` returns, or an equal one that is made in another way."""
 
 
 class Trace:
@@ -84,10 +84,6 @@ class Trace:
             return None
         self.asked += 1
         return kind(value)
-
-    def know(self, values: Mapping[Node, Any]) -> None:
-        """Take the values of boxes that a run has computed."""
-        self._values.update(values)
 
     def value_of(self, box: Node) -> Any:
         """The value of a box, None where it reads a leaf from outside that has none."""

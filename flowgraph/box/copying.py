@@ -27,7 +27,7 @@ _BY_CODE = frozenset({"cloudpickle", "dill"})
 """Packages that pickle code; others, such as joblib, have them inside."""
 
 _DEEPEST = 20
-"""Boxes in which pickle may stand, one in another, before all that are below are written children first."""
+"""Depth of boxes in one another at which pickle writes all boxes below first, children before parents."""
 
 
 def deep_copy(box: Any, memo: dict[int, Any]) -> Any:
@@ -53,15 +53,15 @@ def copied(box: Any, memo: dict[int, Any], own: Mapping[str, Any]) -> Any:
     state = box.__dict__
     rest = {name: value for name, value in state.items() if _may_change(name, value) and name not in own}
     children = tuple([memo[id(child)] for child in box.children])
-    twin = object.__new__(type(box))
+    made = object.__new__(type(box))
     if rest:
-        memo[id(box)] = twin  # for a setting in which the box itself stands
+        memo[id(box)] = made  # for a setting in which the box itself stands
     settings = {name: _copied_setting(box, name, value, memo) for name, value in rest.items()}
     same = all(new is old for new, old in zip(children, box.children, strict=True))
     if same and not own and all(settings[name] is rest[name] for name in rest):
         return box
-    twin.__dict__.update({**state, "children": children, **settings, **own})
-    return twin
+    made.__dict__.update({**state, "children": children, **settings, **own})
+    return made
 
 
 def _copied_setting(box: Node, name: str, value: object, memo: dict[int, Any]) -> Any:
@@ -217,14 +217,14 @@ class Picklable:
     """A class whose objects name what in them cannot be pickled; they are copied as Python copies any object."""
 
     def __copy__(self) -> Self:
-        twin = object.__new__(type(self))
-        vars(twin).update(vars(self))
-        return twin
+        made = object.__new__(type(self))
+        vars(made).update(vars(self))
+        return made
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
-        twin = memo[id(self)] = object.__new__(type(self))
-        vars(twin).update(copy.deepcopy(vars(self), memo))
-        return twin
+        made = memo[id(self)] = object.__new__(type(self))
+        vars(made).update(copy.deepcopy(vars(self), memo))
+        return made
 
     def __reduce_ex__(self, protocol: SupportsIndex) -> Any:
         refuse_unpicklable(self, vars(self), protocol)

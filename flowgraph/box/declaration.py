@@ -23,7 +23,17 @@ def read_fprop(cls: type[Node]) -> None:
     """Read the children from the parameters of fprop."""
     if cls.fprop is _box_fprop(cls):
         raise DeclarationError(f"{cls.__name__}: declares no fprop; needs fprop(self, *values of the children)")
+    if not callable(cls.fprop):
+        raise DeclarationError(
+            f"{cls.__name__}: found fprop = {cls.fprop!r}, needs fprop(self, *values of the children)"
+        )
     places, rest, keywords = _parameters(cls.fprop)
+    first = getattr(getattr(cls.fprop, "__code__", None), "co_varnames", ("self",))[:1]
+    if not places and not rest and first not in ((), ("self",)):
+        raise DeclarationError(
+            f"{cls.__name__}.fprop: found the parameter {first[0]} alone, which is the box itself; needs "
+            f"fprop(self, {first[0]})"
+        )
     if keywords:
         raise DeclarationError(
             f"{cls.__name__}.fprop: found the keyword {keywords[0]!r}, but fprop takes the values of the "
@@ -87,16 +97,16 @@ def read_bprop(cls: type[Node]) -> None:
 
 
 DECLARATIONS = (
-    "aliases", "analytic", "arithmetic", "bprop", "calls_back", "check_settings", "constant_children", "derivative",
-    "domain", "examples", "flops", "formula", "fprop", "from_numpy", "infer", "infer_from_children", "kinks",
-    "not_implemented_children", "numpy", "public", "remedies", "role", "saturates", "signature", "slopes",
+    "aliases", "analytic", "arithmetic", "bprop", "calls_back", "check_settings", "constant_children", "core",
+    "derivative", "domain", "examples", "flops", "formula", "fprop", "from_numpy", "infer", "infer_from_children",
+    "kinks", "not_implemented_children", "numpy", "public", "remedies", "role", "saturates", "signature", "slopes",
     "slopes_of", "symbol",
 )  # fmt: skip
 """What a class of boxes may declare."""
 
 
 def check_misspelt(cls: type[Node], settings: Iterable[str]) -> None:
-    """Refuse an attribute that is a declaration but for a letter, or for their order: it would do nothing."""
+    """Refuse an attribute whose name is that of a declaration with a typing error: it would do nothing."""
     known = {*DECLARATIONS, *settings}
     public = [name for name in vars(cls) if not name.startswith("_") and name not in known]
     for name in public:

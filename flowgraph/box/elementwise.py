@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box.base import Box
-from flowgraph.box.inference import try_dtype
+from flowgraph.box.inference import try_dtypes
 from flowgraph.errors import DtypeError
 from flowgraph.shapes.size import Shape, product
 from flowgraph.shapes.spec import Spec, broadcast
@@ -76,13 +76,14 @@ class Elementwise(Box, abstract=True):
         for other in others:
             if other.shape != shape:
                 shape = broadcast([spec.shape for spec in specs])
+                if shape is None:
+                    raise self.shape_error(
+                        "the shapes of the children do not broadcast; needs equal sizes or 1 along each axis, from "
+                        "the last on"
+                    )
                 break
-        if shape is None:
-            raise self.shape_error(
-                "the shapes of the children do not broadcast; needs equal sizes or 1 along each axis, from the last on"
-            )
         dtypes = tuple([spec.dtype for spec in specs])
-        dtype = try_dtype(self, dtypes, lambda: [Spec((), dtype) for dtype in dtypes])
+        (dtype,) = try_dtypes(self, dtypes, lambda: [Spec((), dtype) for dtype in dtypes])
         return first if shape is first.shape and dtype is first.dtype else Spec(shape, dtype)
 
     def flops(self, shape: Shape, *shapes: Shape) -> Any:

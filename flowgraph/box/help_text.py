@@ -38,7 +38,7 @@ WORDS = {
 """What settings mean that have one meaning in every box; a class describes its own in its docstring."""
 
 _WITH_NONE = {"axis": "axis or axes", "stride": "stride or size"}
-"""The key of a setting that may be None as well, which means something then."""
+"""Where a setting may be None: its key in `WORDS`, whose text says what None means."""
 
 
 def setting_lines(cls: type[Any], name: str) -> str:

@@ -13,7 +13,7 @@ from numpy.lib.array_utils import normalize_axis_tuple
 from flowgraph.box.node import Node
 from flowgraph.errors import DtypeError, FlowgraphError, ReadOnlyError, UsageError
 from flowgraph.shapes.size import Shape, evaluate, fit
-from flowgraph.shapes.spec import Spec, sample
+from flowgraph.shapes.spec import Signature, Spec, sample, shape_text
 
 _SIZES = (6, 12, 4, 24, 8, 60, 2, 5, 3, 7, 1)
 """Numbers that stand for named sizes in trials: first some with many divisors, as boxes split and reshape axes."""
@@ -56,9 +56,14 @@ def small_shape(ndim: int) -> Shape:
     return (2,) * min(ndim, 8) + (1,) * (ndim - 8)
 
 
-def try_dtype(box: Node, known: tuple[Any, ...], small: Callable[[], Iterable[Spec]]) -> Any:
-    """The dtype of the value, from a trial on the few elements of `small()`; kept for children `known` like these."""
-    return _cached(box, known, lambda box, _: _trial(box, small(), {})[0].dtype)
+def try_dtypes(
+    box: Node, known: tuple[Any, ...], small: Callable[[], Iterable[Spec]], signature: Signature | None = None
+) -> Any:
+    """The dtype of each output, from a trial on the few elements of `small()`; kept for children `known` like these.
+
+    There is one output, or those of a signature, which says their shapes too.
+    """
+    return _cached(box, known, lambda box, _: [part.dtype for part in _trial(box, small(), {}, signature, one=True)])
 
 
 def try_fprop(box: Node, specs: Sequence[Spec]) -> Spec | tuple[Spec, ...]:
@@ -116,7 +121,10 @@ def _fit_outputs(box: Node, samples: Sequence[tuple[Mapping[str, int], list[Any]
     return specs if len(specs) > 1 else specs[0]
 
 
-def _trial(box: Node, specs: Iterable[Spec], sizes: Mapping[str, int]) -> list[Any]:
+def _trial(
+    box: Node, specs: Iterable[Spec], sizes: Mapping[str, int], signature: Signature | None = None, one: bool = False
+) -> list[Any]:
+    """The parts of the value of ones: `one`, or those of a signature, where it is said how many there are."""
     arrays = [sample(Spec(tuple(evaluate(s, sizes) for s in spec.shape), spec.dtype)) for spec in specs]
     if (left := _left.get()) is not None:
         _spend(left, box, sum(array.size for array in arrays))
@@ -130,7 +138,27 @@ def _trial(box: Node, specs: Iterable[Spec], sizes: Mapping[str, int]) -> list[A
             dtypes = ", ".join(str(spec.dtype) for spec in specs)
             raise DtypeError(f"{refused}\n  dtypes {dtypes}; convert a child, .astype(...)") from error
         raise refused from error
-    return [np.asarray(part) for part in (value if isinstance(value, tuple) else (value,))]
+    parts = [np.asarray(part) for part in (value if isinstance(value, tuple) else (value,))]
+    return _as_declared(box, signature, arrays, parts) if one else parts
+
+
+def _as_declared(box: Node, signature: Signature | None, arrays: Sequence[Any], parts: list[Any]) -> list[Any]:
+    """The parts, if there are as many as a signature says, of the shapes that it says, or one where there is none."""
+    shapes, given = tuple([part.shape for part in parts]), [array.shape for array in arrays]
+    if len(parts) == 1 if signature is None else shapes == signature.result(given, box.names_of_children()):
+        return parts
+    needed = 1 if signature is None else len(signature.outputs)
+    found = f"{', '.join(map(shape_text, shapes))} for children of shape {', '.join(map(shape_text, given))}"
+    if signature is None or len(parts) != needed:
+        raise box.shape_error(
+            f"fprop gives {len(parts)} arrays, {found}, needs {needed}; a box of several outputs is an fg.Box with a "
+            f"signature of as many, with infer, or with neither"
+        )
+    promised = ", ".join(map(shape_text, signature.result(given, box.names_of_children())))
+    raise box.shape_error(
+        f"fprop gives the shape {found}, and the signature {signature.text} promises {promised}: axes in front of the "
+        f"core axes broadcast; let fprop work along the last axes (axis=-1, a.mT), or declare infer in its place"
+    )
 
 
 def refuse_writing(box: Node, method: str, error: Exception) -> None:

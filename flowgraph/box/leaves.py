@@ -69,7 +69,7 @@ class Input(Leaf):
 
     symbol = "input"
 
-    def __init__(self, name: str, *, shape: Any = (), dtype: Any = float) -> None:
+    def __init__(self, name: str, shape: Any = (), *, dtype: Any = float) -> None:
         self._start(name)
         self._read(read_shape(self, shape), dtype)
         if self.dtype.kind not in "biufc":
@@ -158,7 +158,7 @@ class Parameter(Leaf):
         return self.current()
 
     def current(self) -> Array:
-        """The same array, the same object until the value changes; a function that is traced is not told of it.
+        """The same array, the same object until the value changes; a trace does not note that it was read.
 
         Returns
         -------

@@ -134,7 +134,7 @@ ALIKE = OF_EVERY_BOX | {"differentiable_wrt"}
 """What two boxes that differ in nothing but their children have in common, and the children."""
 
 _OF_ONE_BOX = ("built_for", "differentiable_wrt", "is_derivative")
-"""What many boxes hold of their own: for which box a plan made it, what is found out when it is asked for."""
+"""What a copy on other children must not inherit: for which box a plan made it, and what was cached."""
 
 
 class Node:
@@ -149,6 +149,7 @@ class Node:
     derivative: ClassVar[str] = ""
     role: ClassVar[str] = "box"
     signature: ClassVar[Any] = None
+    core: ClassVar[Any] = None
     domain: ClassVar[Mapping[str, Any]] = {}
     kinks: ClassVar[tuple[float, ...]] = ()
     constant_children: ClassVar[Any] = frozenset()
@@ -295,7 +296,9 @@ class Node:
     def title(self) -> str:
         """Class and name of the box, as errors print them."""
         who = type(self).__name__
-        return f"{who} {self.name!r}" if self.name else f"{who} {printable(self.scope)}".strip()
+        if self.name or not self.scope:
+            return f"{who} {self.name!r}" if self.name else who
+        return f"{who} in {printable(self.scope[:-1])!r}"
 
     def shape_error(self, problem: str, *notes: str) -> ShapeError:
         """A ShapeError that names this box, its children, and the lines that built them; the caller raises it.
@@ -356,27 +359,28 @@ class Node:
         box.__dict__.update(state, **more)
         return box
 
-    def _twin(self, **changes: Any) -> Self:
+    def _copy_with(self, **changes: Any) -> Self:
         """A box of the same state, but for the changes."""
         return self._of_state(self.__dict__, **changes)
 
     def _on(self, children: tuple[Any, ...], anew: bool = False) -> Self:
         """A box that differs in its children alone; where `anew`, what is known of the value is to be inferred."""
-        twin = object.__new__(type(self))
-        state = twin.__dict__
+        copy = object.__new__(type(self))
+        state = copy.__dict__
         state.update(self.__dict__)
         state["children"] = children
         for name in _OF_ONE_BOX:
             state.pop(name, None)
+        # a box of several outputs has neither shape nor dtype; what exceeds the count was cached when asked for
         complete = len(self.settings) + len(OF_EVERY_BOX) - (0 if "shape" in state else 2)
-        if len(state) > complete:  # something else was found out of this box and kept, which is rare
+        if len(state) > complete:
             for name in state.keys() - OF_EVERY_BOX - self.settings.keys():
                 del state[name]
         if anew:
             for name in ("outputs", "shape", "dtype"):
                 state.pop(name, None)
             state["name"], state["scope"] = None, current_scope()  # by which an error calls a box that is built
-        return twin
+        return copy
 
     def _place(self, name: str | None, scope: str, built_at: Any = None) -> None:
         """Name a box that nobody has seen yet, and say where in the user's code it stands."""

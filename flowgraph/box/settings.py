@@ -339,7 +339,7 @@ def _way_out(cls: type[Node], field: dataclasses.Field[Any]) -> str:
     shown = _shown_default(field)
     if shown is None or shown is inspect.Parameter.empty:
         given = (example.settings.get(field.name) for example in cls.examples or ())
-        shown = next((one for one in given if one is not None), shown)
+        shown = next((value for value in given if value is not None), shown)
     return "" if shown is inspect.Parameter.empty else f", such as {field.name}={shown!r}"
 
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import functools
 import inspect
+import sys
+import threading
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from types import ModuleType
 from typing import Any, Literal
@@ -43,6 +46,7 @@ from flowgraph.graph.graph import Run
 ROUNDING = 1e-6  # of a second derivative: what bprop cancels, of which the values of fprop show nothing
 IN_PLACE = 2 / 3  # of the seconds of a graph, for its boxes; the rest is for it as a whole
 BUDGET_OF_A_BOX = 6_000  # a tenth of that of a target: ten boxes of a graph take as long as one function
+TELLS = 2.0  # seconds by the clock on the wall
 IN_PLACE_OF_FUNCTION = 2  # times the seconds of a function, for the boxes of its graph
 REDRAWS: tuple[Callable[[Array], Array], ...] = (
     lambda x: x,
@@ -107,6 +111,7 @@ def check_case(
     """One example; at order 2 its gradient graph too. Without `regimes` at its own values only."""
     plain, seed, scope = in_parts(case), asked.seed, asked.scope(strict=True)
     target, calls = box_target(plain, vary=vary and plain is case, title=title)
+    calls.keep_promise_of_signature(case)
     target = replace(target, valid=conditions_of(calls, asked.valid))
     if not differentiable(plain):
         calls.fprop(*target.inputs)
@@ -390,11 +395,27 @@ def check(  # noqa: PLR0913  a keyword for each thing that a user may declare
     if effort not in EFFORTS:
         raise UsageError(f"check: found effort={effort!r}, needs one of {', '.join(EFFORTS)}")
     asked = Asked(order, seed, budget, valid, names, strict, vary, fixed, EFFORTS[effort])
-    with shielded():
+    with shielded(), _told_if_slow(target, effort):
         if bprop is None:
             return _of_its_own_kind(target, inputs, feeds, asked, framework)
         pair = with_settings(Target.of_functions(target, bprop, inputs, names, valid, second), feeds, defaults=True)
         return check_target(pair, order, seed, asked.calls, asked.effort.function, scope=asked.scope(strict=False))
+
+
+@contextmanager
+def _told_if_slow(target: Any, effort: str) -> Iterator[None]:
+    """A line on a terminal where a check takes longer than a person waits for without a word."""
+    name = getattr(target, "__name__", None) or type(target).__name__
+    less = "" if effort == "fast" else "; effort='fast' takes less"
+    line = f"fg.check: {name} is still being checked after {TELLS:g} s (effort={effort!r}{less})"
+    timer = threading.Timer(TELLS, lambda: print(line, file=sys.stderr, flush=True))
+    timer.daemon = True
+    if sys.stderr.isatty():
+        timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def _of_its_own_kind(
@@ -461,11 +482,16 @@ def checked(thing: Any, **options: Any) -> Report:
     return check(*thing, **options) if isinstance(thing, tuple) else check(thing, **options)
 
 
-def target_of(thing: Any) -> Any:
-    """The function or class of an example, to find its place in the source."""
+def place_of(thing: Any) -> tuple[str, int] | None:
+    """File and line of the function or class of an example; None where its source is not known."""
     if isinstance(thing, functools.partial):
-        return thing.args[0] if thing.args else thing
-    return thing[0] if isinstance(thing, tuple) else thing
+        thing = thing.args[0] if thing.args else thing
+    target = thing[0] if isinstance(thing, tuple) else thing
+    owner = target if inspect.isclass(target) or inspect.isroutine(target) else type(target)
+    try:
+        return str(inspect.getsourcefile(owner) or ""), inspect.getsourcelines(owner)[1]
+    except (OSError, TypeError):
+        return None
 
 
 def targets_of(module: ModuleType) -> dict[str, Any]:

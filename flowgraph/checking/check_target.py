@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import random
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -28,7 +28,7 @@ from flowgraph.checking.point import OutOfTime, Point, generator, random_directi
 from flowgraph.checking.regimes import REGIMES, first_values, joint, settings, shapes, values
 from flowgraph.checking.report import Report
 from flowgraph.checking.scope import EVERYTHING, NORMAL, Scope
-from flowgraph.checking.target import Inputs, Target
+from flowgraph.checking.target import Array, Inputs, Target
 
 LEFT = 64 * 2.0**-52  # of an input: what is left where terms cancel, which is a power of 2 and fits into any type
 SLOW = 2e-3  # seconds of one fprop
@@ -197,21 +197,30 @@ def find_slope(examination: Examination, point: Point) -> None:
 
 
 def find_unit(examination: Examination, point: Point) -> None:
-    """Whether fprop computes in a narrower type than it returns: then all its values fit in that type."""
-    values = [
-        point.along({i: random_direction(point, i, examination.rng) for i in examination.active}, STEP * k)
-        for k in range(1, 7)
-    ]
-    moved = np.concatenate([v for v in values if v is not None] or [np.zeros(0)]).astype(np.float64)
-    largest = max((float(np.abs(examination.inputs[i]).max(initial=0.0)) for i in examination.active), default=0.0)
-    moved = moved[np.abs(moved) > LEFT * largest]
-    if np.all(moved * 64 == np.round(moved * 64)):
+    """Whether fprop computes in a narrower type than it returns, and whether bprop does: all values then fit in it."""
+    runner, active = examination.runner, examination.active
+    directions = ({i: random_direction(point, i, examination.rng) for i in active} for _ in range(6))
+    values = [point.along(direction, STEP * k) for k, direction in enumerate(directions, 1)]
+    largest = max((float(np.abs(examination.inputs[i]).max(initial=0.0)) for i in active), default=0.0)
+    runner.unit = _unit_of([v for v in values if v is not None], LEFT * largest) or runner.unit
+    if examination.scope.strict:
         return
-    mantissas = np.frexp(moved)[0]
-    for bits in NARROW_BITS:
-        if np.all(mantissas * 2.0**bits == np.round(mantissas * 2.0**bits)):
-            examination.runner.unit = 2.0 ** (1 - bits)
-            return
+    # ones leave what bprop rounded before it multiplies as it is, any numbers show what it rounds at the end
+    for grad in (np.ones(point.value.shape), generator(0).normal(size=point.value.shape)):
+        gradients, _ = ask(point, grad)
+        answered = _unit_of([g.ravel() for g in gradients or [] if g is not None], 0.0, NARROW_BITS[-1:])
+        runner.answers = max(runner.answers, (answered or 0.0) / 2)
+
+
+def _unit_of(values: Sequence[Array], left: float, narrow: Sequence[int] = NARROW_BITS) -> float | None:
+    """The unit in the last place of the narrow type that all values fit in; None where there is none, or too few."""
+    found = np.concatenate([*values, np.zeros(0)]).astype(np.float64)
+    found = found[np.abs(found) > left]
+    if not np.isfinite(found).all() or np.all(found * 64 == np.round(found * 64)):
+        return None
+    mantissas = np.frexp(found)[0]
+    fitting = (bits for bits in narrow if np.all(mantissas * 2.0**bits == np.round(mantissas * 2.0**bits)))
+    return next((2.0 ** (1 - bits) for bits in fitting), None)
 
 
 def _find_tangents(examination: Examination, point: Point) -> None:

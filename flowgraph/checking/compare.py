@@ -259,7 +259,7 @@ def judge(
 ) -> ValueMismatch | None:
     """|analytic - numeric| ≤ 4·error + 64 ulp of the summed terms; within the hull of the slopes at a kink."""
     analytic, terms = analytic_slope(gradients, direction, point.active)
-    numeric, excess, tolerance, size = deviation(grad, slopes, analytic, terms)
+    numeric, excess, tolerance, size = deviation(grad, slopes, analytic, terms, point.runner.answers)
     if tally is not None:
         tally.comparisons += 1
         resolution = tolerance / size if size > 0 else 0.0
@@ -275,8 +275,13 @@ def judge(
     return ValueMismatch(point, grad, direction, analytic, numeric, tolerance, kinked)
 
 
-def deviation(grad: Array, slopes: Slopes, analytic: float, terms: float) -> tuple[float, float, float, float]:
-    """(numeric, how far outside the hull the analytic slope is, tolerance, size of the summed terms)."""
+def deviation(
+    grad: Array, slopes: Slopes, analytic: float, terms: float, unit: float = UNIT
+) -> tuple[float, float, float, float]:
+    """(numeric, how far outside the hull the analytic slope is, tolerance, size of the summed terms).
+
+    `unit` is the rounding of the type that bprop answers in.
+    """
     value, error = slopes.value, slopes.error
     kinked = slopes.kinked.any()
     typical = float(np.abs(value).max(initial=0.0))
@@ -292,7 +297,7 @@ def deviation(grad: Array, slopes: Slopes, analytic: float, terms: float) -> tup
         least = float(np.where(g > 0, g * low, g * high).sum())
         most = float(np.where(g > 0, g * high, g * low).sum())
     typical *= float(weight.max(initial=0.0))
-    tolerance = 4 * float(weight @ error) + 64 * UNIT * (terms + size + typical) + 1e-290
+    tolerance = 4 * float(weight @ error) + 64 * unit * (terms + size + typical) + 1e-290
     excess = max(least - analytic, analytic - most, 0.0)
     if not math.isfinite(excess) or not math.isfinite(tolerance):
         return numeric, 0.0, np.inf, size

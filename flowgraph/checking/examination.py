@@ -80,7 +80,7 @@ class Examination:
     inner: Examination | None = None  # of the bprop as an operation of its own
     deadline: float = float("inf")  # for making what was found small and explaining it
     visited: int = 0
-    beyond_example: int = 0  # test cases in shapes that are not like those of the example
+    beyond_example: Counter[bool] = field(default_factory=Counter)  # test cases that are not like it, by shape or not
     unchecked: str = ""  # what was asked for and could not be done
 
     @classmethod
@@ -191,10 +191,11 @@ class Examination:
 
     def has_noted_enough(self, inputs: Inputs) -> bool:
         """Whether inputs are beyond the example, and enough of that kind have been visited."""
-        if self.scope.strict or self.contract.shapes_are_tied(inputs):
+        if self.scope.strict or self.contract.is_like_it(inputs):
             return False
-        self.beyond_example += 1
-        return self.beyond_example > MOST_BEYOND
+        by_shape = not self.contract.shapes_are_tied(inputs)
+        self.beyond_example[by_shape] += 1
+        return self.beyond_example[by_shape] > MOST_BEYOND
 
     def _ask_again(self, point: Point, grad: Array, first: Gradients) -> None:
         """Call bprop again at ties, which are rare in examples, to detect random tie-breaking."""

@@ -1,9 +1,10 @@
 """What is like the example, and what is beyond it: there a mistake of bprop is a note, and not a failure.
 
 Like the example are inputs of the same types and ranks, in which axes that are equal stay equal, none is empty,
-settings keep their type and a number its sign, and every property of the example holds. Nor is what the value itself
-cuts off, far out or at a singularity: 1 / (1 + exp(-x)) is 0 at -800, since exp(800) is infinite, and log(p + 2e-16) no
-longer moves with p = 1e-30. All of this is seen in the values; what the author of the code meant is not guessed.
+settings keep their type and a number its sign, every property of the example holds, and each number is 0 or less than
+three orders of magnitude from those of the example, or from 1. Nor is what the value itself cuts off, far out or at a
+singularity: 1 / (1 + exp(-x)) is 0 at -800, since exp(800) is infinite, and log(p + 2e-16) no longer moves with
+p = 1e-30. All of this is seen in the values; what the author of the code meant is not guessed.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ MOST = 24  # elements that are looked at
 FLAT = 1e-6  # of the slope that bprop gives: what is less is what a saturated value has
 HUGE = 1e100  # an exponential that large overflows after another factor of three in its argument
 NUDGE = 1e-3  # of an element
+ORDERS = 999.0  # times the smallest and the largest number of an input, or 1: a thousand times is of other units
 REACH = 10.0  # times the example's largest input, or 1: units of an input seldom span more within one use
 EXAMPLE, RANGE = "the example", "range"
 GUARD = 1e-6  # where clips that keep off a singularity begin at most
@@ -63,7 +65,25 @@ class ExampleContract:
                 given = np.asarray(self.target.inputs[i]).dtype
                 if other.dtype not in (given, np.dtype(np.float64)):
                     found.append(Excess("dtypes", f"{name} in {other.dtype}"))
+            if i in self.active and not self._of_its_order(i, other):
+                found.append(Excess(f"order of {name}", f"values of {name} of another order of magnitude"))
         return found if self.tied(inputs, output) else [*found, self.of_shapes(inputs)]
+
+    @functools.cached_property
+    def _orders(self) -> dict[int, tuple[float, float]]:
+        """For each active input the least and the largest size of a number, but 0, that is like the example's."""
+        sizes = {i: np.abs(np.asarray(self.example[i])) for i in self.active}
+        present = {i: size[size > 0] for i, size in sizes.items()}
+        return {i: (x.min(initial=1.0) / ORDERS, x.max(initial=1.0) * ORDERS) for i, x in present.items()}
+
+    def _of_its_order(self, i: int, x: Value) -> bool:
+        """Whether each number is 0, or of an order of magnitude near those of this input in the example, or near 1."""
+        sizes, (least, most) = np.abs(np.asarray(x)), self._orders[i]
+        return bool(np.all((sizes == 0) | ((sizes >= least) & (sizes <= most))))
+
+    def is_like_it(self, inputs: Inputs) -> bool:
+        """Whether shapes and orders of magnitude are those of the example."""
+        return self.shapes_are_tied(inputs) and all(self._of_its_order(i, inputs[i]) for i in self.active)
 
     @functools.cached_property
     def held(self) -> frozenset[int]:
@@ -381,16 +401,34 @@ def _with(point: Point, i: int, chosen: Array, number: float) -> Array:
 
 def guarded(contract: ExampleContract, suspicion: Suspicion) -> Iterator[Excess]:
     """Values beyond the guard of a singularity that is met within fprop, on the way from the example."""
-    point, start = suspicion.point, list(contract.example)
+    point = suspicion.point
     pairs = [(np.asarray(point.inputs[i]), np.asarray(contract.example[i])) for i in contract.active]
-    if not any(x.size and s.size and (x.min() < s.min() or x.max() > s.max()) for x, s in pairs):
+    reshaped = any(x.shape != s.shape for x, s in pairs)
+    outside = any(x.size and s.size and (x.min() < s.min() or x.max() > s.max()) for x, s in pairs)
+    if not outside and not reshaped:
         return  # no element is outside of the numbers that its input has in the example
-    for i in contract.active:
-        if np.shape(start[i]) != np.shape(point.inputs[i]):
-            start[i] = resampled(start[i], np.shape(point.inputs[i]), generator(0))
     grad = np.ones(point.value.shape) if suspicion.grad is None else suspicion.grad
-    if beyond_guard(point, tuple(start), grad):
-        yield Excess("guard", "values at which it is cut off, as log(p) at p < 0")
+    for fitted in (_resampled, _padded) if reshaped else (_resampled,):
+        start = list(contract.example)
+        for i in contract.active:
+            if np.shape(start[i]) != (shape := np.shape(point.inputs[i])):
+                start[i] = fitted(start[i], shape)
+        if beyond_guard(point, tuple(start), grad):
+            yield Excess("guard", "values at which it is cut off, as log(p) at p < 0")
+            return
+
+
+def _resampled(x: Array, shape: tuple[int, ...]) -> Array:
+    return resampled(x, shape, generator(0))
+
+
+def _padded(x: Array, shape: tuple[int, ...]) -> Array:
+    """The array in a corner of zeros: what keeps the length of each row, which more numbers of its size would not."""
+    made = np.zeros(shape, x.dtype)
+    if x.ndim == len(shape):
+        corner = tuple(slice(0, min(pair)) for pair in zip(x.shape, shape, strict=True))
+        made[corner] = x[corner]
+    return made
 
 
 BEYOND = (bound_sizes, clipped, out_of_range, guarded)

@@ -129,7 +129,7 @@ class Evidence:
         if gradients is None:
             return 0.0, np.inf, 0.0
         analytic, terms = analytic_slope(gradients, self.direction, self.point.active)
-        _, excess, tolerance, size = deviation(self.grad, slopes, analytic, terms)
+        _, excess, tolerance, size = deviation(self.grad, slopes, analytic, terms, self.point.runner.answers)
         unit = self.point.runner.unit
         if unit > NARROW:  # what bprop rounds to as well, many times over
             tolerance += (6 * unit**0.5 if unit > HALF else 64 * unit) * (size + terms)
@@ -318,7 +318,7 @@ def fewer_outputs(mismatch: ValueMismatch) -> ValueMismatch:
             if gradients is None or not are_finite(gradients):
                 continue
             analytic, terms = analytic_slope(gradients, direction, point.active)
-            _, excess, tolerance, _ = deviation(part, slopes, analytic, terms)
+            _, excess, tolerance, _ = deviation(part, slopes, analytic, terms, point.runner.answers)
             if excess > tolerance and (best is None or excess / tolerance > best[0]):
                 best = (excess / tolerance, part, analytic)
         if best is None:

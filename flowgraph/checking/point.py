@@ -85,6 +85,7 @@ class Runner:
         self.deadline = LATE * seconds
         self.shields = False  # give copies, where fprop or bprop is known to write into its arguments
         self.unit = 2.0**-53  # of the type that fprop computes in, whatever type it returns
+        self.answers = UNIT  # of the type that bprop rounds to
         self.digits = 0.0  # of a slope: less is a warning
         self.slope = 0.0  # the largest at the example
         self.size = 0.0  # of the largest output there

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from flowgraph.checking.check import NEEDED, checked, is_checkable, target_of, targets_of
+from flowgraph.checking.check import NEEDED, checked, is_checkable, place_of, targets_of
 from flowgraph.checking.check import check as fg_check
 from flowgraph.checking.report import GradientError
 
@@ -94,13 +94,8 @@ class TargetItem(pytest.Item):
 
     def reportinfo(self) -> tuple[Any, int | None, str]:
         """Where the class or the function stands."""
-        target = target_of(self.target)
-        owner = target if inspect.isclass(target) or inspect.isroutine(target) else type(target)
-        try:
-            path, line = inspect.getsourcefile(owner), inspect.getsourcelines(owner)[1]
-        except (OSError, TypeError):
-            return self.path, None, self.name
-        return path or self.path, line, self.name
+        place = place_of(self.target)
+        return (self.path, None, self.name) if place is None else (place[0] or self.path, place[1], self.name)
 
 
 def items_of(session: pytest.Session, place: str, order: int) -> list[pytest.Item]:

@@ -179,10 +179,11 @@ COARSE, FINE = 3e-4, 3e-6  # distances of neighbours, a hundred apart: slopes of
 NARROW_COARSE, NARROW_FINE, NARROW_SPAN = 0.3, 0.01, 0.3  # of what computes in float32: 3e-3 moves it by 1e4 roundings
 MOST_WINNERS = 32  # elements, of four neighbours each
 SPAN = 1e-2  # of a neighbour's stencil, against its distance from the point: it must stay on one side of a kink
-NODES = 41  # on the way to a point: of what falls without end only near its singularity, the steepest is next to it
-HALVINGS = 36  # of a stretch between two nodes, to 1e-12 of the way
+NODES = 41  # on the way to a point: of what falls without end near its singularity, the slope changes most beside it
+HALVINGS = 30  # of a stretch between two nodes, to 1e-10 of the way
 PAST = (1.1, 1.0, 0.3, 0.1, 0.03)  # times the way to a point, which may lie at the guard itself, or far beyond it
 CLIFFS = 2  # that are looked at: a jump elsewhere may be higher
+STEEP = 100.0  # times: what is as steep there is a singularity that is cut off, and no bend of the function
 CLOSER = (1e-3, 1e-5, 1e-7, 1e-9)  # of the way: wider than what HALVINGS leave
 
 
@@ -388,8 +389,8 @@ def _bad_coordinates(fault: FormFault, child: int) -> list[Direction]:
 def beyond_guard(point: Point, start: Inputs, grad: Array) -> bool:
     """Whether a guard of a singularity lies between other inputs of these shapes and the point.
 
-    log(max(s, 1e-20)) falls without end as s goes to 0, by as much for each power of ten, and stays where it is beyond.
-    A logarithm of |s| falls from both sides, a jump from neither, and what begins anew elsewhere does not stay.
+    log(max(s, 1e-20)) falls ever faster as s goes to 0, and stays where it is beyond. A logarithm of |s| falls from
+    both sides, a jump from neither, and what begins anew elsewhere does not stay.
     """
 
     def value(t: float) -> float:
@@ -398,35 +399,33 @@ def beyond_guard(point: Point, start: Inputs, grad: Array) -> bool:
 
     for reach in PAST:
         for place in _cliffs(value, reach):
-            if place > 1 + CLOSER[-1]:
-                continue  # past the point, which is still on the side of the example
-            near, beyond = (np.array([value(place + side * h * reach) for h in CLOSER]) for side in (-0.5, 0.5))
-            if _falls_and_stays(near, beyond):
-                return True
+            if 0 < place <= 1 + CLOSER[-1]:  # past the point, which is still on the side of the example
+                near, beyond = (np.array([value(place + side * h * reach) for h in CLOSER]) for side in (-0.5, 0.5))
+                if _is_guard(near, beyond, abs(near[0] - value(0.0)) * reach / place):
+                    return True
     return False
 
 
 def _cliffs(value: Callable[[float], float], reach: float) -> Iterator[float]:
-    """Where between 0 and `reach` a function moves most within little, by halving the stretch between two nodes."""
+    """Where between 0 and `reach` the slope of a function changes most, by halving the stretches beside a node."""
     nodes = reach * (1 - np.cos(np.pi * (np.arange(NODES) + 0.5) / NODES)) / 2
     seen = np.array([value(float(node)) for node in nodes])
     if not np.isfinite(seen).all():
         return
-    for k in np.argsort(-np.abs(np.diff(seen)))[:CLIFFS]:
-        (low, high), (at_low, at_high) = nodes[k : k + 2], seen[k : k + 2]
+    for k in np.argsort(-np.abs(np.diff(np.diff(seen) / np.diff(nodes))))[:CLIFFS]:
+        at, values = nodes[k : k + 3], seen[k : k + 3]
         for _ in range(HALVINGS):
-            middle = (low + high) / 2
-            at_middle = value(float(middle))
-            if abs(at_middle - at_low) > abs(at_high - at_middle):
-                high, at_high = middle, at_middle
-            else:
-                low, at_low = middle, at_middle
-        yield float(low)
+            middles = (at[1:] + at[:-1]) / 2
+            at = np.insert(at, [1, 2], middles)
+            values = np.insert(values, [1, 2], [value(float(middle)) for middle in middles])
+            start = int(np.argmax(np.abs(np.diff(np.diff(values) / np.diff(at)))))
+            at, values = at[start : start + 3], values[start : start + 3]
+        yield float(at[1])
 
 
-def _falls_and_stays(near: Array, beyond: Array) -> bool:
-    """Whether values ever closer to a place go on moving by as much on one side, and settle on the other, no nearer."""
-    falls, moves, floor = np.diff(near), np.diff(beyond), 1e-12 * float(np.abs(beyond).max())
-    endless = np.all(np.abs(falls[1:]) > 0.5 * np.abs(falls[:-1])) and abs(np.sign(falls).sum()) == len(falls)
-    stays = np.all(np.abs(moves[1:]) < 0.2 * np.abs(moves[:-1]) + floor)
-    return bool(endless and stays and (beyond[-1] - near[-1]) * falls[-1] >= 0)
+def _is_guard(near: Array, beyond: Array, usual: float) -> bool:
+    """Whether a value falls ever faster towards a place, far more than on its whole way there, and stays beyond it."""
+    falls, lengths = np.diff(near), -np.diff(CLOSER) / 2
+    slopes, after = np.abs(falls) / lengths, np.abs(np.diff(beyond)) / lengths
+    one_way = abs(np.sign(falls).sum()) == len(falls) and (beyond[-1] - near[-1]) * falls[-1] >= 0
+    return bool(one_way and slopes.max() > STEEP * max(usual, after.max()))

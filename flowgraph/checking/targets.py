@@ -23,10 +23,10 @@ from flowgraph.checking.scope import with_settings
 from flowgraph.checking.target import Inputs, Target, annotations_of, by_form, without_first
 from flowgraph.derivatives import gradient
 from flowgraph.derivatives.opaque import BpropOf
-from flowgraph.errors import BpropError, UsageError
+from flowgraph.errors import BpropError, ShapeError, UsageError
 from flowgraph.graph import Graph
 from flowgraph.graph.graph import Run
-from flowgraph.graph.passes import Edge, as_values
+from flowgraph.graph.passes import Edge, as_values, contradiction
 from flowgraph.graph.steps import derived_bprop
 
 
@@ -104,17 +104,22 @@ class BoxCalls:
 
     def _as_built(self, box: Box, value: Value) -> None:
         """Shape and dtype are those that the box was built with."""
-        parts = value if isinstance(value, tuple) else (value,)
-        if "spec" in self.findings:
+        differs = None if "spec" in self.findings else contradiction(box, value, {})
+        if differs is not None:
+            found, needed = differs
+            children = ", ".join(str(child.spec) for child in box.children)
+            of = f"of children {children}" + "".join(f", {k}={v!r}" for k, v in box.setting_values().items())
+            self.finding("spec", f"fprop gave {found} {of}, but the box was built with {needed}")
+
+    def keep_promise_of_signature(self, case: Case) -> None:
+        """That the box takes one more axis in front of its children, where it declares a signature."""
+        if self.cls.signature is None:
             return
-        for spec, part in zip(box.outputs, parts, strict=False):
-            sizes = [s if isinstance(s, int) else n for s, n in zip(spec.shape, part.shape, strict=False)]
-            if len(parts) != len(box.outputs) or spec.dtype != part.dtype or tuple(sizes) != part.shape:
-                found, needed = f"{part.shape} {part.dtype}", str(spec)
-                children = ", ".join(str(child.spec) for child in box.children)
-                of = f"of children {children}" + "".join(f", {k}={v!r}" for k, v in box.setting_values().items())
-                self.finding("spec", f"fprop gave {found} {of}, but the box was built as {needed}")
-                return
+        longer = [np.broadcast_to(child, (2, *child.shape)) for child in case.children]
+        try:
+            self.cls(*longer, **case.box.setting_values())
+        except ShapeError as error:
+            self.finding("spec", str(error).partition("\n")[0].partition(": ")[2])
 
     def _same_with_needs(self, box: Box, grads: tuple[Any, ...], arguments: tuple[Any, ...]) -> None:
         """What bprop returns for a child does not depend on which others are asked for."""

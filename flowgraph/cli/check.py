@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import inspect
 import json
 import math
 import os
@@ -17,7 +16,7 @@ import numpy as np
 
 from flowgraph.box import Box
 from flowgraph.checking.check import check as check_gradients
-from flowgraph.checking.check import checked, target_of
+from flowgraph.checking.check import checked, place_of
 from flowgraph.checking.point import generator
 from flowgraph.checking.report import EXAMPLE_ONLY, VERDICTS, Report
 from flowgraph.checking.scope import EFFORTS
@@ -90,16 +89,12 @@ def github_lines(place: str, thing: object, report: Report) -> list[str]:
 
 def _source(thing: object) -> str:
     """file=...,line=..., where the source of the target is known."""
-    target = target_of(thing)
-    owner = target if inspect.isclass(target) or inspect.isroutine(target) else type(target)
-    try:
-        path, line = inspect.getsourcefile(owner), inspect.getsourcelines(owner)[1]
-    except (OSError, TypeError):
+    place = place_of(thing)
+    if place is None:
         return ""
-    here = Path.cwd()
-    file = Path(str(path))
+    file, here = Path(place[0]), Path.cwd()
     shown = os.fspath(file.relative_to(here)) if file.is_relative_to(here) else os.fspath(file)
-    return f"file={_escaped(shown, title=True)},line={max(line, 1)},"
+    return f"file={_escaped(shown, title=True)},line={max(place[1], 1)},"
 
 
 def _escaped(text: str, title: bool = False) -> str:

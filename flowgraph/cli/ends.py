@@ -50,19 +50,17 @@ class Commands(click.Group):
             error.message = _short(error.message, most)  # type: ignore[misc]
             error.show()
             code = MISUSED if isinstance(error, click.UsageError) else FAILED
-        except (click.Abort, KeyboardInterrupt) as error:
-            if isinstance(error.__cause__, EOFError):  # of the code that ran: click takes each for Ctrl-D at a prompt
-                click.echo(traceback.format_exc(), err=True)
-                code = FAILED
-            else:
-                starting.say()
-                code = starting.INTERRUPTED
         except SystemExit as end:  # of click's: a shell was told what completes, or nobody reads the output any more
             code = FAILED if end.code else DONE
         except BaseException as error:  # of the user's code, or a mistake of ours; Python's own code would be WRONG
-            line = line_of(error)
-            click.echo(traceback.format_exc() if line is None else f"Error: {line}", err=True)
-            code = FAILED
+            at_a_prompt = isinstance(error.__cause__, EOFError)  # for which click takes each that the code raises
+            if isinstance(error, click.Abort | KeyboardInterrupt) and not at_a_prompt:
+                starting.say()
+                code = starting.INTERRUPTED
+            else:
+                line = line_of(error)
+                click.echo(traceback.format_exc() if line is None else f"Error: {line}", err=True)
+                code = FAILED
         starting.ignore_interrupts()
         sys.exit(code if isinstance(code, int) else DONE)
 

@@ -43,8 +43,8 @@ def play(data: str | None, target: str | None, out: Path) -> None:
       flowgraph play moons -o moons.html
       flowgraph play points.csv --target kind
 
-    DATA is a .csv, .tsv or .npz file of two columns and a target of two classes, or the name of a set; the page has
-    spirals, moons, circles, xor and blobs besides, and takes points by mouse or touch. It needs no network.
+    DATA is a .csv, .tsv or .npz file of two columns and a target of two to five classes, or of numbers, or the name of
+    a set; the page has data of its own besides, and takes points by mouse or touch. It needs no network.
     """
     examples = None if data is None else load_examples(data, target)
     click.echo(f"wrote {playground(out, data=examples)}")

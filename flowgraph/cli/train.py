@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import itertools
-import logging
 import re
 import shlex
 import sys
@@ -269,7 +268,6 @@ def search(  # noqa: PLR0913  click gives each option by its name
     Exit code 0 if the search came to its end, 3 if it could not, 64 for options that are wrong, 130 after Ctrl-C.
     """
     console = Console()
-    logging.getLogger("sqlalchemy").addHandler(logging.NullHandler())  # it shows how an interrupt closes a connection
     try:
         with warnings.catch_warnings(record=True):
             selection = select(

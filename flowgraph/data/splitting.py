@@ -14,7 +14,9 @@ import numpy as np
 from flowgraph.box import Array
 from flowgraph.box.node import line_of, users_instruction
 from flowgraph.data.examples import Examples
-from flowgraph.errors import DataError, TestSetError
+from flowgraph.errors import DataError, SavedFileError, TestSetError
+from flowgraph.saving.json_values import read_record
+from flowgraph.saving.limits import reading_foreign
 from flowgraph.saving.replacing import create_file
 
 
@@ -200,9 +202,10 @@ class TestSet:
         if self._record is None or not self._record.exists():
             return None
         try:
-            record = json.loads(self._record.read_text(encoding="utf-8"))
-            return Look(str(record["where"]), record["model"])
-        except (ValueError, KeyError, TypeError):
+            with reading_foreign(f"{self._record}: no record of a look", SavedFileError):
+                record = read_record(self._record)
+                return Look(str(record["where"]), record["model"])
+        except SavedFileError:
             return Look(f"a time that {self._record} keeps", None)
 
     def _keep(self, look: Look) -> Look:

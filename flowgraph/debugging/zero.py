@@ -163,7 +163,7 @@ def lost_at(
 
 
 def _unlike(own: Value) -> Any:
-    """A gradient whose elements have nothing to do with each other."""
+    """A random gradient, whose elements do not cancel each other by chance."""
     return np.random.default_rng(0).normal(size=np.shape(own)).astype(own.dtype)[()]
 
 

@@ -8,6 +8,7 @@ from typing import Any, TypeVar, cast
 import numpy as np
 
 from flowgraph.box import Box, Constant, Elementwise, Value
+from flowgraph.box.axes import core_of, counted_on, settings_over_rows
 from flowgraph.box.inference import axes_of
 from flowgraph.boxes.engine.passing_on import Part
 from flowgraph.boxes.engine.shape_like import (
@@ -27,7 +28,6 @@ from flowgraph.boxes.neural.convolution import Conv1d, Conv2d, Conv3d, ConvFilte
 from flowgraph.boxes.shape.arrangement import Transpose
 from flowgraph.boxes.shape.padding import Pad
 from flowgraph.boxes.shape.reshaping import Reshape
-from flowgraph.derivatives.axes import CORES, on_by_one
 from flowgraph.errors import ShapeError
 from flowgraph.graph.topology import topological_order
 from flowgraph.shapes.size import Size
@@ -55,13 +55,19 @@ def over_rows(outputs: Sequence[Box], rows: Mapping[Box, Box]) -> list[Box]:
 
 
 def _over_rows(box: Box, mapped: Mapping[Box, Box], some: Box) -> Box:
-    rule = _rules.get(type(box)) or (_elementwise if isinstance(box, Elementwise) else _rules[Box])
-    result: Box | None = rule(box, mapped, some)
+    rule = _rules.get(type(box))
+    if rule is None and isinstance(box, Elementwise):
+        rule = _elementwise
+    elif rule is None and core_of(type(box)) is not None:
+        rule = _of_loop_axes
+    elif rule is None and box.signature is not None:
+        rule = _of_signature
+    result: Box | None = (rule or _rules[Box])(box, mapped, some)
     return row_by_row(box, mapped, some) if result is None else result
 
 
 def rule_for(*classes: type[Box]) -> Callable[[Rule], Rule]:
-    """How boxes of these classes are taken over rows; None from the rule is as that for `Box`, which serves any box."""
+    """How boxes of these classes are taken over rows; where a rule returns None, that for `Box` does it."""
 
     def register(rule: Rule) -> Rule:
         _rules.update(dict.fromkeys(classes, rule))
@@ -107,14 +113,27 @@ def _elementwise(box: Box, mapped: Mapping[Box, Box], some: Box) -> Box:
 
 
 def _of_loop_axes(box: Box, mapped: Mapping[Box, Box], some: Box) -> Any:
-    """A box whose core axes are known: rows are one more loop axis."""
-    shifted = CORES[type(box)].shifted(box)
-    if shifted is None:
+    """A box whose core axes are declared: rows are one more loop axis."""
+    settings = settings_over_rows(box)
+    if settings is None:
         return None
-    return type(box)(*[lifted(child, mapped, some) for child in box.children], **box.setting_values() | shifted)
+    return type(box)(*[lifted(child, mapped, some) for child in box.children], **box.setting_values() | settings)
 
 
-_rules.update(dict.fromkeys(CORES, _of_loop_axes))
+def _of_signature(box: Box, mapped: Mapping[Box, Box], some: Box) -> Any:
+    """A box whose signature says that axes in front of the core axes broadcast; None where a core axis may be missing.
+
+    A child that has fewer of these axes than others gets them between the rows and its own.
+    """
+    if "?" in box.signature.text:
+        return None
+    fronts = [len(child.shape) - len(core) for child, core in zip(box.children, box.signature.children, strict=True)]
+    pairs = zip(box.children, fronts, strict=True)
+    children = [_aligned(child, len(child.shape) + max(fronts) - front, mapped) for child, front in pairs]
+    try:
+        return box.with_children(*children)
+    except ShapeError:  # of a box that takes its core axes alone
+        return None
 
 
 @rule_for(SumLike)
@@ -139,7 +158,7 @@ def _reshape_like(box: Box, mapped: Mapping[Box, Box], some: Box) -> Box:
 @rule_for(CountLike)
 def _count_like(box: Box, mapped: Mapping[Box, Box], some: Box) -> Box:
     (like,) = box.children
-    return RepeatRows(CountLike(mapped[like], axis=on_by_one(box.axis, len(like.shape))), some)
+    return RepeatRows(CountLike(mapped[like], axis=counted_on(box.axis, len(like.shape))), some)
 
 
 @rule_for(Transpose)

@@ -13,8 +13,8 @@ from typing import Any
 
 from flowgraph.errors import SavedFileError, UsageError
 from flowgraph.experiment.settings import TrainSettings
-from flowgraph.saving.json_values import MALFORMED
-from flowgraph.saving.limits import excerpt
+from flowgraph.saving.json_values import read_record
+from flowgraph.saving.limits import excerpt, reading_foreign
 from flowgraph.saving.lock import LOCK, held_folder
 from flowgraph.saving.replacing import make_folder, remove_leftovers, replace_text
 
@@ -124,16 +124,14 @@ class RunFolder:
         """
         if not self.config.exists():
             raise UsageError(f"{self.path}: found no config.json, so there is no run to resume; train without --resume")
-        try:
-            record = json.loads(self.config.read_text(encoding="utf-8"))
-            version, settings, fingerprint = record["format"], record["settings"], str(record["data"])
-        except MALFORMED as error:
-            raise SavedFileError(f"{self.config}: no configuration of a run ({excerpt(error)})") from None
-        if version != FORMAT:
-            raise SavedFileError(
-                f"{self.config}: found format {excerpt(version)}, needs {FORMAT}; install the newer flowgraph"
-            )
-        return TrainSettings.from_dict(settings), fingerprint
+        with reading_foreign(f"{self.config}: no configuration of a run", SavedFileError):
+            record = read_record(self.config)
+            if record["format"] != FORMAT:
+                raise SavedFileError(
+                    f"{self.config}: found format {excerpt(record['format'])}, needs {FORMAT}; install the newer "
+                    f"flowgraph"
+                )
+            return TrainSettings.from_dict(record["settings"]), str(record["data"])
 
     def clear(self) -> None:
         """Empty the folder, which is held, for another run."""
@@ -164,19 +162,16 @@ class RunFolder:
         SavedFileError
             If the file is damaged.
         """
-        try:
-            record = json.loads(self.result.read_text(encoding="utf-8"))
-            lists = {name: record[name] for name in ("columns", "classes")}
-        except FileNotFoundError:
+        if not self.result.exists():
             raise UsageError(
                 f"{self.path}: found no result.json, so no network was trained here; flowgraph train makes one"
-            ) from None
-        except MALFORMED as error:
-            raise SavedFileError(f"{self.result}: no result of a run ({excerpt(error)})") from None
-        for name, words in lists.items():
-            if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
-                raise SavedFileError(f"{self.result}: no result of a run ({name} are no list of texts)")
-        return dict(record)
+            )
+        with reading_foreign(f"{self.result}: no result of a run", SavedFileError):
+            record = read_record(self.result)
+            for name in ("columns", "classes"):
+                if not isinstance(record[name], list) or not all(isinstance(word, str) for word in record[name]):
+                    raise SavedFileError(f"{self.result}: no result of a run ({name} are no list of texts)")
+            return dict(record)
 
     def write_json(self, path: Path, record: Mapping[str, Any]) -> Path:
         """Write a record as indented JSON.

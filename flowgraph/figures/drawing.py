@@ -129,8 +129,10 @@ def difference_errors(function: Any, at: float = 1.0) -> Figure:
     graph = Graph(made)
     run = graph.fprop()
     true = float(run.bprop()[a])
-    if true == 0:
-        raise UsageError(f"difference_errors: found the slope 0 at {at}, needs a point where it is not 0")
+    if true == 0 or not np.isfinite(true):
+        raise UsageError(
+            f"difference_errors: found the slope {true:g} at {at}, needs a point where it is a number but 0"
+        )
 
     def value(x: float) -> float:
         return float(run.update({a: x}).outputs[0])

@@ -13,11 +13,7 @@ from flowgraph.box import Box, Value
 from flowgraph.box.arrays import refuse_masked
 from flowgraph.errors import DtypeError, UsageError
 from flowgraph.functional.containers import ARRAYS, flatten, paths
-
-
-def name_of(f: Callable[..., Any]) -> str:
-    """How an error calls a function."""
-    return getattr(f, "__qualname__", None) or type(f).__name__
+from flowgraph.loops.body import name_of as name_of
 
 
 def argument_names(f: Callable[..., Any], count: int) -> list[str]:
@@ -99,7 +95,7 @@ def called(f: Callable[..., Any], args: Sequence[Any], keywords: Mapping[str, An
     """The result of a function on boxes."""
     try:
         return f(*args, **keywords)
-    except ValueError as error:  # which NumPy makes of the refusal of a box to be a number
+    except ValueError as error:  # NumPy raises it in place of the error by which a box refuses to be a number
         if not isinstance(error.__cause__, UsageError):
             raise
         raise UsageError(

@@ -19,7 +19,7 @@ from flowgraph.functional.in_numbers import computed
 from flowgraph.functional.jit import Jitted
 from flowgraph.functional.programs import Kind, Program, programs_of, values_of
 from flowgraph.functional.record import Captured, read_record
-from flowgraph.functional.script import Follower, Writer
+from flowgraph.functional.replay import Recorder, Replay
 from flowgraph.functional.transforms import FIRST_ORDER, Subject, as_boxes
 
 _ONLY_ARRAYS = frozenset({np.ndarray})
@@ -41,10 +41,10 @@ class Call(NamedTuple):
 class Derived:
     """The function that computes a derivative of another.
 
-    In each call the function is called, on boxes. What these are is all that is kept: where calls build the same boxes,
-    of other arrays and numbers, the steps over them are made once, and run. A first derivative is computed in numbers,
-    by a forward and a backward pass, until its graph has run so often that it is derived and becomes a plan; nothing
-    is kept of the first call of a kind.
+    In each call the function is called, on boxes. Of these only the structure is kept: for calls that build the same
+    boxes, with other arrays and numbers, the steps are made once. A first derivative is computed in numbers, by a
+    forward and a backward pass, until its graph has run so often that it is derived and becomes a plan; nothing is kept
+    of the first call of a kind.
     """
 
     def __init__(
@@ -96,12 +96,12 @@ class Derived:
         kind = self._programs.kinds.get(key) or self._new_kind(key, call)
         leaves, latest = kind.leaves(), kind.latest
         trace = concrete_values.Trace(dict(zip(leaves, call.arrays, strict=True)), Captured, self._seed)
-        if latest is not None and latest.script is not None:
-            trace.steps = follower = Follower(latest.script, leaves)
-            return self._followed(call, kind, latest, follower, trace, leaves)
+        if latest is not None and latest.recording is not None:
+            trace.steps = replay = Replay(latest.recording, leaves)
+            return self._followed(call, kind, latest, replay, trace, leaves)
         is_first = latest is None and self._in_numbers and self._programs.is_new(hash(key))
         if not is_first and (latest is None or not latest.noted):
-            trace.steps = Writer(leaves)
+            trace.steps = Recorder(leaves)
         with concrete_values.traced(trace):
             subject = self._subject(*kind.arguments(leaves, call.statics))
         if is_first:
@@ -109,36 +109,36 @@ class Derived:
         return self._run(call, kind, subject, trace, leaves)
 
     def _followed(
-        self, call: Call, kind: Kind, latest: Program, follower: Follower, trace: concrete_values.Trace,
+        self, call: Call, kind: Kind, latest: Program, replay: Replay, trace: concrete_values.Trace,
         leaves: Sequence[Box],
     ) -> Any:  # fmt: skip
-        """The derivative by the latest program of the kind, if the call goes as its script; else as any other."""
+        """The derivative by the latest program of the kind, if the call goes as its recording; else as any other."""
         if type(self) is not Derived:  # which calls the function in a way of its own
             with concrete_values.traced(trace):
                 subject = self._subject(*kind.arguments(leaves, call.statics))
-            return self._run(call, kind, subject, trace, leaves, follower)
+            return self._run(call, kind, subject, trace, leaves, replay)
         with concrete_values.traced(trace):
             args, keywords = kind.arguments(leaves, call.statics)
             output = self._called(args[:-1] if self._vector else args, keywords)
-        if follower.returns(output):
-            values = values_of(follower.sources(), trace)
+        if replay.returns(output):
+            values = values_of(replay.sources(), trace)
             if latest.accepts(values):
                 kind.missed = 0
                 return latest.runs(call.arrays, values)
         with concrete_values.traced(trace):
             _, vector, by = self._parted(args)
             subject = Subject(self._f, as_boxes(output), by, vector, self._fallback)
-        return self._run(call, kind, subject, trace, leaves, follower)
+        return self._run(call, kind, subject, trace, leaves, replay)
 
     def _run(
         self, call: Call, kind: Kind, subject: Subject, trace: concrete_values.Trace, leaves: Sequence[Box],
-        follower: Follower | None = None,
+        replay: Replay | None = None,
     ) -> Any:  # fmt: skip
         """The derivative by the program for what a call built, if one is kept, found or made; else in numbers."""
         frame, roots = self._frame(call, subject, leaves)
         latest, fitting = kind.latest, None
-        if follower is not None and latest is not None and latest.frame == frame and follower.came_to(roots):
-            values = values_of(follower.sources(), trace)
+        if replay is not None and latest is not None and latest.frame == frame and replay.came_to(roots):
+            values = values_of(replay.sources(), trace)
             fitting = (latest, values) if latest.accepts(values) else None
         fitting = fitting or self._found(call, kind, subject, trace, leaves, frame, roots)
         if fitting is None:
@@ -159,7 +159,7 @@ class Derived:
         """What the derivative depends on besides boxes, and the boxes that the function returned.
 
         These are the transform and the containers. The shapes of all arguments belong to it, also of those that nothing
-        of the result reads, since a script is replayed with all of them.
+        of the result reads, since a recording is replayed with all of them.
         """
         roots: list[Any] = []
         wanted: list[Any] = []
@@ -193,8 +193,8 @@ class Derived:
                 return None
             program = made()
             self._programs.add(key, call.shapes, program)
-        if isinstance(trace.steps, Writer):
-            program.take(trace.steps.script(roots, record.sources))
+        if isinstance(trace.steps, Recorder):
+            program.take(trace.steps.recording(roots, record.sources))
         return program, values
 
     def _on_boxes(self, args: Sequence[Any], keywords: Mapping[str, Any]) -> Any:

@@ -24,7 +24,7 @@ ARRAYS = (np.ndarray, np.generic, float, complex, Box)
 _BRACKETS = {tuple: "({})", list: "[{}]"}
 
 _PLAIN = frozenset({dict, tuple, list})
-"""Containers that are known at a glance: to ask `isinstance` of five classes first takes 0.3 microseconds."""
+"""Containers that are recognised by their exact type: `isinstance` of five classes takes 0.3 microseconds."""
 
 
 def flatten(value: Value, leaves: list[Any], statics: list[Any] | None = None) -> Hashable:
@@ -37,7 +37,7 @@ def flatten(value: Value, leaves: list[Any], statics: list[Any] | None = None) -
     if kind is np.ndarray or kind is float or (kind not in _PLAIN and isinstance(value, ARRAYS)):
         leaves.append(value)
         return LEAF
-    # an array is told from what has parts without a call of its own: this is half of what a small derivative takes
+    # arrays are recognised here, without a call for each: flattening takes half of the time of a small derivative
     parts: list[Any] = []
     if kind is dict or isinstance(value, dict):
         for key, part in value.items():
@@ -59,7 +59,7 @@ def flatten(value: Value, leaves: list[Any], statics: list[Any] | None = None) -
 
 
 def _flatten_other(value: Value, leaves: list[Any], statics: list[Any] | None) -> Hashable:
-    """A dataclass taken apart, anything else noted as it is."""
+    """The structure of a dataclass; any other value is a static one."""
     kind = type(value)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         fields = dataclasses.fields(value)
@@ -72,7 +72,7 @@ def _flatten_other(value: Value, leaves: list[Any], statics: list[Any] | None) -
 
 
 class Open(list[T]):
-    """The arguments that are no arrays, left out of the structure: calls that differ in them alone share it."""
+    """Arguments that are no arrays and no part of the structure, so that calls which differ in them alone share it."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

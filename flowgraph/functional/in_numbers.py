@@ -44,14 +44,14 @@ class InNumbers:
         """Note which gradients a transform asks for; a box stands for each in its result."""
         self._outputs = outputs
         self._seeds = [seed_of(output, grad) for output, grad in zip(outputs, grads, strict=True)]
-        self._sent = {box._twin(): box for box in wrt}
+        self._sent = {box._copy_with(): box for box in wrt}
         return list(self._sent)
 
     def __call__(self, values: list[Any], masked: bool) -> list[Any] | None:
-        """The parts of the result, of a list with the values of the leaves, which takes those of all boxes.
+        """The parts of the result; `values` has those of the leaves, and is filled with those of all boxes.
 
-        Where a gradient is NaN, what is not taken has to be `masked`, for which boxes ask for the values of constants;
-        or there is no result.
+        Where a gradient is NaN, elements that are not taken have to be masked, which reads the values of constants: if
+        `masked` does not allow it, there is no result.
         """
         forward(self.graph, self._fsteps, values)
         arriving = [values[self.graph.slots[seed]] for seed in self._seeds]
@@ -63,7 +63,7 @@ class InNumbers:
         return None if grads is None else [self._value(part, values, grads) for part in self._parts]
 
     def _swept(self, values: Sequence[Any], seeds: Sequence[Any], masked: bool) -> list[Any] | None:
-        """The gradients of all boxes; it says nothing of a NaN, as a function of NumPy says nothing."""
+        """The gradients of all boxes, without a warning of a NaN, as functions of NumPy give none."""
         grads = list(seeds)
         sweep(self._bsteps, values, grads)
         arrived = [grads[self.graph.slots[box]] for box in self._wrt]
@@ -115,12 +115,12 @@ class FirstOrder:
         self._leaves = Leaves(self.graph, arguments, sources)
 
     def __call__(self, arrays: Sequence[Any], values: Sequence[Any]) -> list[Any] | None:
-        """The parts of the result; None where a derivation has to say what is not taken."""
+        """The parts of the result; None where a derivation is needed to find the elements that are not taken."""
         return self._run(self._leaves(arrays, values), False)
 
 
 def _steps(graph: CachedSteps, wrt: Sequence[Box]) -> tuple[Sequence[Fstep], Sequence[Step]]:
-    """The steps of both passes, made in one walk: a function that is called once takes as long as they take to make."""
+    """The steps of both passes, made in one walk: making them takes most of the time of a single call."""
     slots, made = graph.slots, tuple.__new__
     leads = bytearray(len(graph))
     for box in wrt:

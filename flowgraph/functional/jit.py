@@ -33,8 +33,8 @@ from flowgraph.plan.emitter import emitter_of
 def refuse_draws(who: str) -> Iterator[None]:
     """Refuse what draws inside from a generator that was there before: NumPy's and Python's own, and those of the user.
 
-    All of them are found, by way of the garbage collector, wherever the function has them from. A thread that draws
-    meanwhile is taken for the function; it is called anew by the next call.
+    All of them are found, by way of the garbage collector, wherever the function has them from. If another thread draws
+    meanwhile, the function is refused as if it had drawn, and called anew by the next call.
     """
     import random  # loads a library of hashes
 

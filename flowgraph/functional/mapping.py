@@ -172,7 +172,7 @@ class Mapped(Derived):
                     f"{self._who}: found {first[1]} examples in {first[0]} and {size} in {path}, needs as many in each"
                 )
             moved: Any = np.moveaxis(leaf, axis, 0) if axis % leaf.ndim else leaf
-            example: Any = Input(path, shape=moved.shape[1:], dtype=moved.dtype)._twin(of_a_call=True)
+            example: Any = Input(path, shape=moved.shape[1:], dtype=moved.dtype)._copy_with(of_a_call=True)
             rows[example] = moved
             given.append(example)
         if not rows:

@@ -22,16 +22,17 @@ from flowgraph.functional.arguments import name_of
 from flowgraph.functional.compiled import Compiled, Evaluation, is_bitwise
 from flowgraph.functional.containers import LEAF, flatten, mapped, rebuild, text_of
 from flowgraph.functional.in_numbers import FirstOrder
-from flowgraph.functional.record import Captured, Record, twin_of
-from flowgraph.functional.script import Script
+from flowgraph.functional.record import Captured, Record, captured_copy
+from flowgraph.functional.replay import Recording
 from flowgraph.functional.transforms import Subject
 from flowgraph.graph.topology import Topology, debugging
 
 RUNS, FEWEST = 128, 16
 """Runs of a graph of small arrays before it is compiled, and of any graph.
 
-Compiling takes 0.2 ms a box and saves 1 to 1.5 microseconds a box in each later run: 100 to 200 runs pay it back. Who
-compiles when as much was lost as compiling costs never takes more than twice the time of who knew the number of calls.
+Compiling takes 0.2 ms a box and saves 1 to 1.5 microseconds a box in each later run: 100 to 200 runs pay it back. To
+compile once as much was lost as compiling costs takes at most twice the time of the best choice for the true number of
+calls.
 """
 
 ELEMENTS = 4096
@@ -210,10 +211,10 @@ _PARTS = ("output", "by", "vector")
 class Program:
     """The derivative of one traced call, for all calls with the same record key.
 
-    It keeps twins of the boxes of that call, and none of their values: with them a first derivative is computed in
+    It keeps copies of the boxes of that call, and none of their values: with them a first derivative is computed in
     numbers, until a plan of its graph pays. `frame` is all that follows from beside boxes: the kind of derivative and
     the containers. `runs` gives the derivative for the arguments and sources of a call. A later call may follow the
-    `script` of one that was `noted`.
+    `recording` of one that was `noted`.
     """
 
     def __init__(
@@ -221,20 +222,20 @@ class Program:
         frame: tuple[Any, ...], room: deque[Planned], in_numbers: bool,
     ) -> None:  # fmt: skip
         self.frame = frame
-        self.script: Script | None = None
+        self.recording: Recording | None = None
         self.noted = False
-        twins = _twins(record, [None] * len(values))
-        boxes, sources = ([twins[box] for box in listed] for listed in (record.boxes, record.sources))
+        copies = _copies(record, [None] * len(values))
+        boxes, sources = ([copies[box] for box in listed] for listed in (record.boxes, record.sources))
         self._record = record._replace(boxes=boxes, sources=sources)
-        self._subject = _on(twins, subject)._replace(f=_stand_in(subject.f))
+        self._subject = _on(copies, subject)._replace(f=_stand_in(subject.f))
         self._transform = transform
         numbers = FirstOrder(transform, self._subject, record.arguments, _numbered(sources)) if in_numbers else None
         fixed = {i: values[i] for i, leaf in enumerate(sources) if not leaf.shape and not isinstance(leaf, Random)}
         self.runs = Planned(numbers or self._derived(values), self._derived, fixed, room)
 
-    def take(self, script: Script | None) -> None:
-        """Keep the script of a call, if there is none yet."""
-        self.script, self.noted = self.script or script, True
+    def take(self, recording: Recording | None) -> None:
+        """Keep the recording of a call, if there is none yet."""
+        self.recording, self.noted = self.recording or recording, True
 
     def accepts(self, values: Sequence[Any]) -> bool:
         """Whether the derivation, if there is one, would build the same graph for these values of the sources."""
@@ -242,11 +243,11 @@ class Program:
         return derivation is None or derivation.accepts(values)
 
     def _derived(self, values: Sequence[Any]) -> Derivation:
-        """The graph of the derivative, derived on twins that note what is read of these values of the sources."""
-        twins = _twins(self._record, values)
+        """The graph of the derivative, derived on copies that note what is read of these values of the sources."""
+        copies = _copies(self._record, values)
         with concrete_values.traced(None):
-            result = self._transform(_on(twins, self._subject))
-        return Derivation(result, self._record.arguments, [twins[source] for source in self._record.sources])
+            result = self._transform(_on(copies, self._subject))
+        return Derivation(result, self._record.arguments, [copies[source] for source in self._record.sources])
 
 
 def values_of(sources: Sequence[Any], trace: concrete_values.Trace) -> list[Any]:
@@ -258,24 +259,24 @@ def values_of(sources: Sequence[Any], trace: concrete_values.Trace) -> list[Any]
     return values
 
 
-def _twins(record: Record, values: Sequence[Any]) -> dict[Box, Box]:
+def _copies(record: Record, values: Sequence[Any]) -> dict[Box, Box]:
     """Copies of the boxes on the same arguments, with constants of these values that note what is read of them."""
     known = dict(zip(record.sources, values, strict=True))
-    twins: dict[Box, Box] = {}
+    copies: dict[Box, Box] = {}
     for box in record.boxes:
         if box.children:
-            twins[box] = box._twin(children=tuple([twins[child] for child in box.children]))
+            copies[box] = box._copy_with(children=tuple([copies[child] for child in box.children]))
         elif isinstance(box, Constant | Parameter):
             value = known[box]
-            twins[box] = twin_of(box, None if value is None else np.asarray(value))
+            copies[box] = captured_copy(box, None if value is None else np.asarray(value))
         else:
-            twins[box] = box
-    return twins
+            copies[box] = box
+    return copies
 
 
-def _on(twins: Mapping[Box, Box], subject: Subject) -> Subject:
-    """The subject with twins in the place of its boxes."""
-    own = {part: mapped(lambda leaf: twins.get(leaf, leaf), getattr(subject, part)) for part in _PARTS}
+def _on(copies: Mapping[Box, Box], subject: Subject) -> Subject:
+    """The subject with copies in the place of its boxes."""
+    own = {part: mapped(lambda leaf: copies.get(leaf, leaf), getattr(subject, part)) for part in _PARTS}
     return subject._replace(**own)
 
 
@@ -306,7 +307,7 @@ MOST_SEEN = 512
 
 IN_A_ROW = 8
 """Calls in a row that each needed a new graph, after which a warning says so, and one is looked for in every eighth
-call of the kind alone: a function that goes another way each time costs no keys."""
+call of the kind alone, so that no keys are made for a function that builds another graph each time."""
 
 
 class Kept(NamedTuple):
@@ -320,7 +321,8 @@ class Kept(NamedTuple):
 class Kind:
     """The calls of one derivative with arguments of one structure, of the same shapes and dtypes.
 
-    `latest` is the program that ran last for one of them: the next may go the same way. `missed` are the calls since.
+    `latest` is the program that ran last for one of them, which is tried first for the next. `missed` are the calls
+    since.
     """
 
     def __init__(self, structure: Hashable, known: Sequence[Input]) -> None:

@@ -65,9 +65,9 @@ def read_record(roots: Sequence[Box], leaves: Sequence[Box]) -> Record:
 
 
 def calls_back(box: Box) -> bool:
-    """Whether fprop or bprop of a box is code of the user's: of a class of theirs, of a function that it is made of.
+    """Whether fprop or bprop of a box calls code of the user's: that of their class, or a function in the box.
 
-    So it is where that is true of a box in its settings: in the body of a loop, or taken row by row.
+    It does too if a box in its settings does: in the body of a loop, or in a box that runs row by row.
     """
     waiting, seen = [box], {box}
     while waiting:
@@ -95,7 +95,7 @@ def refuse_stranger(box: Box) -> NoReturn:
 
 
 def state_key(box: Box, sizes: Sizes) -> Hashable:
-    """Settings; of a class that is not flowgraph's own all that it keeps in its instances."""
+    """The key of the settings of a box; of a class of the user's, of all attributes of the instance."""
     cls = type(box)
     if cls.built_in:
         if not cls.settings:
@@ -266,7 +266,7 @@ class _Equals:
         return value.tobytes() == self._bits
 
 
-def twin_of(source: Box, value: Array | None) -> Captured:
+def captured_copy(source: Box, value: Array | None) -> Captured:
     """A constant or parameter as a constant of a trace, which notes what is read of its value; None for no value."""
     state = {name: getattr(source, name) for name in ("children", "name", "scope", "built_at", "outputs")}
     return Captured._of_state(state, shape=source.shape, dtype=source.dtype, held=value, conditions=[])

@@ -59,13 +59,13 @@ def spec_of(leaf: Any, array: Any) -> tuple[Any, Any]:
     if type(leaf) in _NUMBERS:
         return (), type(leaf)
     trace = concrete_values.current()
-    if trace is not None and isinstance(trace.steps, _Weak) and isinstance(leaf, Box):  # a number in a jit around this
+    if trace is not None and isinstance(trace.steps, _Weak) and isinstance(leaf, Box):  # of a jitted caller
         return array.shape, trace.steps.kinds.get(leaf, array.dtype)
     return array.shape, array.dtype
 
 
 class _Weak:
-    """Lets what was a number of Python take the precision of what it meets; it looks on at the calls of NumPy on boxes.
+    """Gives boxes that stand for Python's numbers the precision of what they are combined with, in each call of NumPy.
 
     As in NumPy such a number does not widen floats; what is computed of such numbers alone is one too. An integer that
     meets integers keeps its 64 bits, as no value may be cut off.
@@ -162,14 +162,14 @@ class Variant:
                     f"{self._who}: found seed= and boxes as arguments, whose graph draws when it runs; give the seed "
                     f"to its fprop(seed=...), or arrays as arguments"
                 )
-            new[leaf] = twin = leaf._twin()
+            new[leaf] = copy = leaf._copy_with()
             if trace is not None and seed is None:
-                trace.note(twin)
+                trace.note(copy)
             elif trace is not None:
-                trace.randoms[twin] = seed, number
+                trace.randoms[copy] = seed, number
         for box in topological_order(self._outputs):
             if box not in new and any(child in new for child in box.children):
-                new[box] = box._twin(children=tuple([new.get(child, child) for child in box.children]))
+                new[box] = box._copy_with(children=tuple([new.get(child, child) for child in box.children]))
         return rebuild(self._structure, iter([new.get(box, box) for box in self._outputs]))
 
     def _plan(self) -> Compiled:
@@ -218,7 +218,7 @@ class Variant:
         def quick(args: Any, keywords: Any) -> Any:
             try:
                 return call(args, keywords)
-            except Exception:  # by the way round it runs box by box, whose error names the box
+            except Exception:  # then the call runs box by box, and the error names the box
                 return MISS
 
         return quick

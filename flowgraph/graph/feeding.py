@@ -169,8 +169,7 @@ def bind_sizes(graph: Topology, shapes: Mapping[Box, tuple[int, ...]]) -> dict[s
 
 def array_seeds(graph: Topology, values: Sequence[Any], grad: Value) -> list[Any]:
     """What `Run.bprop` is given as `grad`, read, in a list with a place for every box."""
-    given = _by_output(graph, grad)
-    return seeds_of(graph, [(box, _seed(graph, box, values[graph.slots[box]], part)) for box, part in given])
+    return seeds_of(graph, [(box, _seed(graph, box, values, part)) for box, part in _by_output(graph, grad)])
 
 
 def refuse_without_grad(who: str, shape: Shape, dtype: np.dtype[Any]) -> None:
@@ -211,11 +210,11 @@ def _by_output(graph: Topology, grad: Value) -> list[tuple[Box, Any]]:
     return list(zip(outputs, listed, strict=False))
 
 
-def _seed(graph: Topology, box: Box, value: Value, grad: Value) -> Any:
+def _seed(graph: Topology, box: Box, values: Sequence[Any], grad: Value) -> Any:
     """What arrives at an output, in its dtype."""
     if grad is None and len(box.outputs) == 1 and box.shape == () and box.dtype.kind == "f":
-        return value.dtype.type(1)
-    name = graph.names[box]
+        return box.dtype.type(1)
+    name, value = graph.names[box], values[graph.slots[box]]
     if isinstance(grad, Box):
         raise UsageError(
             f"bprop: found {grad.title} as grad=, which takes arrays that arrive at the outputs; to differentiate "
@@ -228,7 +227,7 @@ def _seed(graph: Topology, box: Box, value: Value, grad: Value) -> Any:
     if grad is None:
         refuse_without_grad(f"bprop: the output {name!r}", value.shape, value.dtype)
         return value.dtype.type(1)
-    seed = np.asarray(grad)
+    seed = np.asarray(grad[0] if _is_list_of_one(grad, value) else grad)
     if seed.shape != value.shape:
         raise FeedError(
             f"bprop: grad= of {name!r} has the shape {shape_text(seed.shape)}, needs {shape_text(value.shape)}"
@@ -236,3 +235,8 @@ def _seed(graph: Topology, box: Box, value: Value, grad: Value) -> Any:
     if seed.dtype.kind == "c" and value.dtype.kind != "c":
         raise DtypeError(f"bprop: grad= of {name!r} has dtype {seed.dtype}, needs {value.dtype}")
     return np.array(seed, value.dtype)[()]
+
+
+def _is_list_of_one(grad: Value, value: Value) -> bool:
+    """Whether a list holds what arrives at the only output, as a list of several outputs does."""
+    return isinstance(grad, list | tuple) and len(grad) == 1 and np.shape(grad) == (1, *value.shape)

@@ -65,11 +65,10 @@ class Graph(CachedSteps, OnGraph):
     """
 
     def __init__(self, *outputs: Built, along: Iterable[Box] = ()) -> None:
-        for output in outputs:
-            if not isinstance(output, Box):
-                raise UsageError(f"Graph: found {type(output).__name__} as an output, needs boxes")
-        if not outputs:
-            raise UsageError("Graph: found no output, needs one box or more")
+        strange = [type(output).__name__ for output in outputs if not isinstance(output, Box)]
+        if strange or not outputs:
+            problem = f"{strange[0]} as an output, needs boxes" if strange else "no output, needs one box or more"
+            raise UsageError(f"Graph: found {problem}")
         super().__init__(cast("tuple[Box, ...]", outputs), along)
         self._of_keywords = [box for box in self.inputs if box.name in _KEYWORDS]
 
@@ -283,14 +282,13 @@ class Run(OnRun):
                 f"bprop: found keep={keep!r} and unused={unused!r}, needs keep='wrt' or 'all', unused='raise' or "
                 f"'zeros'"
             )
-        boxes = self._wrt(wrt)
-        seeds = array_seeds(self.graph, self._values, grad)
-        cut = self.graph.cut(boxes)
+        graph, boxes = self.graph, self._wrt(wrt)
+        seeds = array_seeds(graph, self._values, grad)
+        cut = graph.cut(boxes)
         if cut and unused == "raise":
-            refuse_cut(self.graph, cut)
-        steps = self.graph.bsteps(boxes)
-        grads = backward(self.graph, steps, self._values, seeds, boxes, _sweep_arrays, every=keep == "all")
-        return Grads(self.graph, grads, boxes, self._values, seeds)
+            refuse_cut(graph, cut)
+        grads = backward(graph, graph.bsteps(boxes), self._values, seeds, boxes, _sweep_arrays, every=keep == "all")
+        return Grads(graph, grads, boxes, self._values, seeds)
 
     def _wrt(self, wrt: Built | str | Iterable[Built | str] | None) -> tuple[Box, ...]:
         if wrt is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from operator import itemgetter
 from typing import Any, NamedTuple
@@ -15,7 +15,16 @@ from flowgraph.box.arrays import is_foreign, is_underflow, read_only
 from flowgraph.box.inference import refuse_writing
 from flowgraph.boxes.elementwise.complex_numbers import conjugate_if_complex, real_part
 from flowgraph.boxes.engine.shape_like import sum_like
-from flowgraph.errors import BoxContractError, BpropError, FeedError, FlowgraphError, IndexingError
+from flowgraph.errors import (
+    BoxContractError,
+    BpropError,
+    DtypeError,
+    FeedError,
+    FlowgraphError,
+    IndexingError,
+    NoRoomError,
+    NoSolutionError,
+)
 from flowgraph.graph.topology import Topology, debugging
 from flowgraph.shapes.size import Size, evaluate
 from flowgraph.shapes.spec import same, shape_text
@@ -100,17 +109,27 @@ def forward(graph: Topology, steps: Sequence[Fstep], values: list[Any]) -> None:
         if debugging():
             assert_values(graph, values, {})  # the box that fails may not be the one at fault
         box = graph.boxes[slot]
-        where = f"in fprop of {type(box).__name__} {graph.names[box]!r}, built at {box.built_at}"
-        refusal = _REFUSALS.get(type(error)) if box.built_in else None
-        if refusal is not None:
-            raise refusal(f"{error}; {where}, from values that it does not take") from error
-        error.add_note(where)
+        _refuse(error, box, f"in fprop of {type(box).__name__} {graph.names[box]!r}, built at {box.built_at}")
         raise
 
 
-_REFUSALS: dict[type[Exception], type[FlowgraphError]] = {IndexError: IndexingError, ValueError: FeedError}
-"""What NumPy raises for values that a box of flowgraph's own does not take, such as a place outside, is refused as all
-else is; what a user's own fprop raises comes as it is."""
+def _refuse(error: Exception, box: Box, where: str) -> None:
+    """Refuse what a box of flowgraph's own does not take, such as a place outside, as all else is.
+
+    What a user's own fprop or bprop raises comes as it is, with a note; and so does what the user asked NumPy to raise.
+    """
+    if not box.built_in or isinstance(error, FlowgraphError | FloatingPointError | Warning):
+        error.add_note(where)
+        return
+    refusal = next((ours for kind, ours in _REFUSALS.items() if isinstance(error, kind)), FeedError)
+    raise refusal(f"{error}; {where}, from values that it does not take") from error
+
+
+_REFUSALS: dict[type[Exception], type[FlowgraphError]] = {
+    np.linalg.LinAlgError: NoSolutionError, ValueError: FeedError, IndexError: IndexingError, TypeError: DtypeError,
+    MemoryError: NoRoomError,
+}  # fmt: skip
+"""Errors of flowgraph's by those of NumPy that they are as well."""
 
 
 def as_values(value: Value) -> Any:
@@ -123,22 +142,28 @@ def as_values(value: Value) -> Any:
 
 
 def assert_values(graph: Topology, values: Sequence[Any], sizes: dict[str, int]) -> None:
-    """Every value has the shape and the dtype that its box was built with; of values that are there."""
+    """Check that each value that is there has the shape and the dtype that its box was built with."""
     for box, value in zip(graph.boxes, values, strict=True):
-        parts = value if isinstance(value, tuple) else (value,)
-        if value is None:
-            continue
-        if len(parts) != len(box.outputs):
-            raise _unlike(box, f"{len(parts)} outputs", len(box.outputs), sizes)
-        for spec, part in zip(box.outputs, parts, strict=True):
-            if part.dtype != spec.dtype:
-                raise _unlike(box, f"dtype {part.dtype}", spec.dtype, sizes)
-            same = part.ndim == len(spec.shape)
-            for number, size in zip(part.shape, spec.shape, strict=False):
-                known = not (isinstance(size, Size) and size.names - sizes.keys())
-                same &= not known or evaluate(size, sizes) == number
-            if not same:
-                raise _unlike(box, f"shape {part.shape}", spec.shape, sizes)
+        differs = None if value is None else contradiction(box, value, sizes)
+        if differs is not None:
+            raise _unlike(box, *differs, sizes)
+
+
+def contradiction(box: Box, value: Value, sizes: Mapping[str, int]) -> tuple[str, object] | None:
+    """In what a value is not what its box was built with, and what that is; a size without a number may be any."""
+    parts = value if isinstance(value, tuple) else (value,)
+    if len(parts) != len(box.outputs):
+        return f"{len(parts)} outputs", len(box.outputs)
+    for spec, part in zip(box.outputs, parts, strict=True):
+        if part.dtype != spec.dtype:
+            return f"dtype {part.dtype}", spec.dtype
+        same = part.ndim == len(spec.shape)
+        for number, size in zip(part.shape, spec.shape, strict=False):
+            known = not (isinstance(size, Size) and size.names - sizes.keys())
+            same &= not known or evaluate(size, sizes) == number
+        if not same:
+            return f"shape {part.shape}", spec.shape
+    return None
 
 
 def _unlike(box: Box, found: str, needed: object, sizes: dict[str, int]) -> BoxContractError:
@@ -182,7 +207,7 @@ def sweep(steps: Iterable[Step], values: Sequence[Any], grads: list[Any]) -> Non
                 grads[child] = part if arrived is None else accumulate(arrived, part)
     except Exception as error:
         if box is not None and not isinstance(error, FlowgraphError):
-            error.add_note(f"in bprop of {box.title}, built at {box.built_at}")
+            _refuse(error, box, f"in bprop of {box.title}, built at {box.built_at}")
         raise
 
 

@@ -235,10 +235,9 @@ class CachedSteps(Topology):
         tuple of Fstep
             In topological order.
         """
-        key = (kept, dirty)
-        if key not in self._fsteps:
-            self._fsteps[key] = forward_steps(self, kept, dirty)
-        return self._fsteps[key]
+        if (kept, dirty) not in self._fsteps:
+            self._fsteps[kept, dirty] = forward_steps(self, kept, dirty)
+        return self._fsteps[kept, dirty]
 
     def bsteps(self, wrt: tuple[Box, ...]) -> tuple[Step, ...]:
         """The steps of the backward pass: the boxes on a path from an output to one of `wrt`.

@@ -200,7 +200,7 @@ class Topology:
         return (self._by_name if isinstance(box, str) else self.slots).__contains__(box)
 
     def _unknown_box(self, key: object) -> str:
-        """What to say of a box or a name that is not here."""
+        """The error for a box or a name that the graph does not have."""
         if isinstance(key, Box):
             return f"{key.title}: is not in this graph; it holds the boxes that its outputs read"
         if not isinstance(key, str):

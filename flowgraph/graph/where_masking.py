@@ -131,7 +131,8 @@ def _in_dtype_of(child: Box, mark: Value) -> Any:
 class _MaskedBprop:
     """The bprop of a step that reads the mark of its box, and writes those of the children.
 
-    Children `inside` a chain get what is not taken as it comes, and are `late`: a box of the chain sets it to 0.
+    Gradients of children `inside` a chain are not masked here: these are `late`, and the last box of the chain masks
+    them.
     """
 
     def __init__(

@@ -59,7 +59,8 @@ class TensorBoard(Callback):
     def _add(self, name: str, step: int, value: float) -> None:
         records = _module("tensorboard.compat.proto.summary_pb2", "TensorBoard", "tensorboard")
         events = _module("tensorboard.compat.proto.event_pb2", "TensorBoard", "tensorboard")
-        written = records.Summary(value=[records.Summary.Value(tag=name, simple_value=value)])
+        tag = _STRANGE.sub("_", name)  # which TensorBoard shows in its pages
+        written = records.Summary(value=[records.Summary.Value(tag=tag, simple_value=value)])
         self._writer.add_event(events.Event(wall_time=time.time(), step=step, summary=written))
 
     def on_end(self, trainer: Trainer) -> None:

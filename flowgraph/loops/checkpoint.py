@@ -122,10 +122,10 @@ def _reverse_of(body: Body, arriving: tuple[bool, ...], wanted: tuple[bool, ...]
 
 
 def opened_body(box: Recomputed, children: Sequence[Box]) -> tuple[Box, ...]:
-    """The boxes of the body on these children, read behind what has to arrive before.
+    """The boxes of the body on these children, which are read once the gradients behind them have arrived.
 
-    Checkpoints inside are opened too. A parameter is there all the time, so it is read as it is where another argument
-    keeps the place.
+    Checkpoints inside are opened too. A parameter is in memory in any case, so it is read at once if another argument
+    waits.
     """
     body, count = box.body, len(children) - box.after
     late = children[count:]
@@ -226,7 +226,7 @@ def checkpoint(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _without_boxes(function: Callable[..., Any], args: Any, keywords: Any) -> Any:
-    """The value on arrays; a function that reads boxes all the same has nothing to be computed from again."""
+    """The value on arrays; a function that returns a box all the same is refused, as no argument leads to it."""
     returned = function(*args, **keywords)
     read = next(_boxes(returned), None)
     if read is not None:

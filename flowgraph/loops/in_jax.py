@@ -15,7 +15,7 @@ from flowgraph.loops.body import Body, fitted, known_of
 from flowgraph.loops.boxes import Scan, While
 from flowgraph.plan.jax.array import noted
 from flowgraph.plan.jax.evaluation import evaluate
-from flowgraph.plan.jax.twins import rule_for
+from flowgraph.plan.jax.rules import rule_for
 from flowgraph.plan.passes.inlining import without_unread
 from flowgraph.plan.rebuild import owner_of
 from flowgraph.shapes.spec import Spec

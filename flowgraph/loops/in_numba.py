@@ -72,11 +72,11 @@ def _while(plan: Schedule, box: While) -> Callable[..., Any] | None:
     return _or_numpy(box, lambda arrays: steps(arrays, min(most, FIRST) if steps.width else most, most))
 
 
-def _or_numpy(box: Box, found: Callable[[Sequence[Array]], tuple[Any, ...] | None]) -> Callable[..., Any]:
-    """The results that are found; where there are none, NumPy is to say what comes of it."""
+def _or_numpy(box: Box, compiled: Callable[[Sequence[Array]], tuple[Any, ...] | None]) -> Callable[..., Any]:
+    """The results of the compiled loop; where it gives none, NumPy computes them, with its warnings and errors."""
 
     def run(*values: Any) -> Any:
-        results = found([np.asarray(value) for value in values])
+        results = compiled([np.asarray(value) for value in values])
         if results is None:
             return box.fprop(*values)
         return results[0] if len(results) == 1 else results
@@ -89,8 +89,8 @@ class CompiledSteps:
 
     def __init__(self, body: Body, numbers: Numbers, holds: tuple[list[str], str] | None = None) -> None:
         self.kernel = compiling.compiled_kernel(_text(body, numbers, holds), ("int64",) * 7, of_math=OF_MATH)
-        self.carries = [shape_of(one) for one in body.results[: body.carries]]
-        self.stacks = [shape_of(one) for one in body.results[body.carries :]]
+        self.carries = [shape_of(result) for result in body.results[: body.carries]]
+        self.stacks = [shape_of(result) for result in body.results[body.carries :]]
         self.width = sum(map(math.prod, self.stacks))
         self.inner = body.carries + body.elements
 
@@ -102,17 +102,17 @@ class CompiledSteps:
         elements = np.concatenate(columns, axis=1) if columns else given
         last, done = np.empty(sum(a.size for a in carries)), 0
         rows = np.empty((room if self.width else 0, self.width))
-        while (found := self.kernel(*map(address_of, (given, elements, last, rows)), done, room, reverse)) < 0:
+        while (taken := self.kernel(*map(address_of, (given, elements, last, rows)), done, room, reverse)) < 0:
             if room == most:
                 return None
             given[1 : 1 + len(last)] = last
             more = np.empty((min(most, 2 * room), self.width))
             more[:room] = rows
             done, room, rows = room, len(more), more
-        rows = rows[:found] if self.width else np.empty((found, 0))
+        rows = rows[:taken] if self.width else np.empty((taken, 0))
         if not (np.isfinite(last).all() and np.isfinite(rows).all()):
             return None
-        return (*parted(last, self.carries, ()), *parted(rows, self.stacks, (found,)))
+        return (*parted(last, self.carries, ()), *parted(rows, self.stacks, (taken,)))
 
 
 def _text(body: Body, numbers: Numbers, holds: tuple[list[str], str] | None) -> str:
@@ -122,16 +122,19 @@ def _text(body: Body, numbers: Numbers, holds: tuple[list[str], str] | None) -> 
     """
     slots, inner = numbers.slots, body.carries + body.elements
     state, columns = names_of(slots[: body.carries]), names_of(slots[body.carries : inner])
-    one = step_of(body, state, numbers.results)
+    written = step_of(body, state, numbers.results)
     head = [f"{name} = pointer(g{place}, float64)" for place, name in enumerate(("given", "columns", "last", "rows"))]
     head += [f"{name} = given[{place}]" for place, name in enumerate([*state, *names_of(slots[inner:])], 1)]
     kept = [f"last[{place}] = {name}" for place, name in enumerate(state)]
     before, goes_on = holds or ([], "")
     test = [*before, f"if not ({goes_on}):", *(f"    {line}" for line in [*kept, "return n"])] if holds else []
-    step = [*test, *["t = room - 1 - n if reverse else n"] * bool(columns or one.stacked)]
+    step = [*test, *["t = room - 1 - n if reverse else n"] * bool(columns or written.stacked)]
     step += [f"{name} = columns[{len(columns)} * t + {place}]" for place, name in enumerate(columns)]
-    step += [*one.lines, *[f"rows[{len(one.stacked)} * t + {i}] = {text}" for i, text in enumerate(one.stacked)]]
-    loop = ["n = done", "while n < room:", *(f"    {line}" for line in [*step, *one.changed, "n += 1"])]
+    step += [
+        *written.lines,
+        *[f"rows[{len(written.stacked)} * t + {i}] = {text}" for i, text in enumerate(written.stacked)],
+    ]
+    loop = ["n = done", "while n < room:", *(f"    {line}" for line in [*step, *written.changed, "n += 1"])]
     end = [*test, *kept, "return -1" if holds else "return room"]
     lines = [*head, *loop, *end]
     return "\n".join(["def kernel(g0, g1, g2, g3, done, room, reverse):", *(f"    {line}" for line in lines)]) + "\n"
@@ -148,8 +151,8 @@ def _comparison(condition: Body, numbers: Numbers) -> tuple[list[str], str] | No
     }
     writer = statements()
     try:
-        found = evaluated(simplify(open_composites(Graph(*box.children))), slots)
-        left, right = (writer.read(one.flat[0]) for one in found)
+        values = evaluated(simplify(open_composites(Graph(*box.children))), slots)
+        left, right = (writer.read(value.flat[0]) for value in values)
     except Exception:  # whatever a fprop raises on expressions, on arrays it runs
         return None
     return lines_of(writer), f"({left}) {sign} ({right})"

@@ -126,7 +126,7 @@ def _part_of_while(box: Part, mapped: Mapping[Box, Box], some: Box) -> Any:
 
 
 def _leaves_in_rows(body: Body, children: Sequence[Box], mapped: Mapping[Box, Box], some: Box) -> dict[Box, Box]:
-    """A leaf with an axis of rows for each carry, and for what else has one outside."""
+    """A leaf with an axis of rows for each carry, and for each slot whose value outside the loop has one."""
     count = some.shape[0]
     return {
         leaf: type(leaf)(shape=(count, *leaf.shape), dtype=leaf.dtype)

@@ -96,10 +96,9 @@ def lines_of(writer: Statements) -> list[str]:
     return [f"{name} = {text}" for name, text in writer.assigned.items()]
 
 
-# A loop over few numbers, as arithmetic of Python's floats: NumPy takes longer to begin a call than to add so few.
-# The values of the body are arrays of expressions, on which each box calls its own fprop: what it does with the
-# elements
-# is noted, line by line.
+# A loop over few numbers, as arithmetic of Python's floats: NumPy takes longer to begin a call than to add so few. The
+# values of the body are arrays of expressions. Each box calls its own fprop on them, and every operation on an element
+# is recorded as a line.
 
 
 class Numbers:
@@ -115,13 +114,13 @@ class Numbers:
         self.slots, self.results, self.tape = slots, results, tape
 
     def __call__(self, arrays: Sequence[Array], length: int, reverse: bool) -> tuple[Any, ...] | None:
-        """The last carries and what was stacked; None where NumPy is to say what comes of it."""
+        """The last carries and what was stacked; None where NumPy has to compute them, with its warnings and errors."""
         inner = self.carries + self.elements
         columns = [column for array in arrays[self.carries : inner] for column in _columns(array, reverse)]
         given = [number for array in (*arrays[: self.carries], *arrays[inner:]) for number in array.ravel().tolist()]
         try:
             last, stacks = self.function(length, columns, *given)
-        except (ArithmeticError, ValueError):  # which of Python's floats are errors, and of NumPy's warnings
+        except (ArithmeticError, ValueError):  # where Python's floats raise, NumPy's warn
             return None
         state, rows = np.array(last, float), np.array(stacks, float).reshape(len(stacks), length)
         if not (np.isfinite(state).all() and np.isfinite(rows).all()):

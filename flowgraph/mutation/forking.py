@@ -83,7 +83,7 @@ class Host:
             with contextlib.suppress(OSError):
                 self.import_all((self.directory / "imported").read_text(encoding="utf-8").splitlines())
         gc.collect()
-        gc.freeze()  # what stands now is not searched, and so not copied, in each child
+        gc.freeze()  # the garbage collector of a child then does not visit, and so copy, what there is now
         for number in numbers:
             while len(self.running) >= self.plan["jobs"]:
                 self.wait()
@@ -101,7 +101,7 @@ class Host:
                     importlib.import_module(name)
 
     def stop(self, *_: Any) -> None:
-        """End all children and this process: nobody wants to know any more."""
+        """End all children and this process: the parent has stopped waiting."""
         for child in self.running:
             end_group(child)
         for child in self.running:

@@ -42,7 +42,7 @@ def compile(  # noqa: PLR0913  (its keywords are its interface)
     between the calls. A box that JAX cannot compute is refused by name. `devices`, a number of them or a list, or
     `mesh`, a `jax.sharding.Mesh` or a `flowgraph.interop.jax.Placement`, divide the batch among several devices: the
     inputs whose first axis has the name that the first input's has. See docs/jax.md.
-    `threads=2` computes pieces of the batch in that many threads, one piece in each; NumPy runs the rest. It pays where
+    `threads=2` computes shards of the batch in that many threads, one shard in each; NumPy runs the rest. It pays where
     lines are few and arrays large, as in attention; many short lines take longer so.
 
     Parameters
@@ -64,7 +64,7 @@ def compile(  # noqa: PLR0913  (its keywords are its interface)
     devices : int or list, optional
         Their number, or the devices themselves, in place of `mesh`.
     threads : int, optional
-        In how many threads pieces of the batch are computed, from 1 to 64; without it, what the environment variable
+        In how many threads shards of the batch are computed, from 1 to 64; without it, what the environment variable
         FLOWGRAPH_THREADS says, else one.
 
     Returns
@@ -124,7 +124,7 @@ def _read_threads(backend: BackendName, threads: int | None) -> int | None:
     if backend not in ("numpy", "numba"):
         raise UsageError(
             f"compile: found threads={threads!r} with backend={backend!r}, needs 'numpy' or 'numba', "
-            f"which compute pieces of a batch in threads"
+            f"which compute shards of a batch in threads"
         )
     if not isinstance(threads, int) or not 1 <= threads <= MOST:
         raise UsageError(f"compile: found threads={threads!r}, needs a number from 1 to {MOST}")

@@ -31,7 +31,7 @@ class Request(NamedTuple):
     given: Sequence[Box] = ()
     """The leaves as the user has them, with names for sizes."""
     threads: int = 1
-    """In how many threads pieces of the batch are computed."""
+    """In how many threads shards of the batch are computed."""
 
     @property
     def returned(self) -> int:

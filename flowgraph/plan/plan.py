@@ -46,6 +46,9 @@ def call(*_given, {signature}seed=_seed, prepare=False, **_unknown):
                 _results = _function({arguments})
             except _underflows as _error:
                 _results = _again(_error, _function, {arguments})
+            except _Exception as _error:
+                _explain(_error, ({names}))
+                raise
 {copies}            _store.commits += 1
         finally:
             _store.running = False
@@ -102,6 +105,7 @@ def make_call(variants: Variants, *, alone: bool, borrow: bool) -> Callable[...,
         "_ndarray": np.ndarray, "_debugging": debugging, "_store": store, "_enter": store.enter,
         "_lock": store.lock, "_copies": copies,
         "_again": again, "_underflows": (FloatingPointError, RuntimeWarning),
+        "_explain": variants.explain, "_Exception": Exception,
         "_variants": variants, "_read": variants.inputs.read,
     }  # fmt: skip
     for place, box in enumerate(boxes):

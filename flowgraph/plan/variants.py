@@ -12,7 +12,7 @@ from flowgraph.box.leaves import Parameter, new_lock
 from flowgraph.box.random_draws import Seed, seed_of_run
 from flowgraph.boxes.indexing.index import IndexAdd
 from flowgraph.boxes.indexing.scatter import SetAt
-from flowgraph.errors import FeedError, PlanError
+from flowgraph.errors import FeedError, FlowgraphError, PlanError
 from flowgraph.graph import Graph, feeding
 from flowgraph.graph.graph import Run
 from flowgraph.graph.topology import debugging
@@ -228,16 +228,34 @@ class Variants:
             for name, box, shape in zip(self.inputs.names, self.inputs.boxes, shapes, strict=True):
                 feeding.read_array(name, box, np.broadcast_to(np.zeros((), box.dtype), shape))
             sizes = feeding.bind_sizes(self.graph, {box: given[box] for box in self.graph.inputs})
-            if self.backend.standalone:
-                found = self._standalone().of_sizes(sizes)
-            else:
-                leaves = {**{box: box for box in self.inputs.boxes}, **concrete_leaves(self.graph, given, sizes)}
-                found = self.backend.specialised(self.graph, self.store, leaves, self.reads, self.without)
+            try:
+                found = self._made(given, sizes)
+            except Exception as error:
+                self.explain(error, [np.zeros(shape, box.dtype)[()] for box, shape in given.items()])
+                raise
             found.shapes = shapes
             while len(self.known) >= LARGEST_CACHE:
                 del self.known[next(iter(self.known))]
             self.known[shapes] = found
             return found
+
+    def _made(self, given: Mapping[Box, Any], sizes: Mapping[str, int]) -> Specialised:
+        if self.backend.standalone:
+            return self._standalone().of_sizes(sizes)
+        leaves = {**{box: box for box in self.inputs.boxes}, **concrete_leaves(self.graph, given, sizes)}
+        return self.backend.specialised(self.graph, self.store, leaves, self.reads, self.without)
+
+    def explain(self, error: Exception, values: Sequence[Any]) -> None:
+        """Raise what the graph raises for these values, which names the box, in place of an error of NumPy's."""
+        if isinstance(error, FlowgraphError):
+            return
+        fed = {box: value for box, value in zip(self.inputs.boxes, values, strict=True) if box in self.graph}
+        try:
+            self.graph.fprop(fed)
+        except FlowgraphError as named:
+            raise named from error
+        except Exception:  # of a user's own fprop, or one that the user asked NumPy for
+            return
 
     def _standalone(self) -> Specialised:
         """The function for inputs of all shapes."""

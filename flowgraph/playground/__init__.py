@@ -1,4 +1,4 @@
-"""The playground: a page in which a network of two inputs trains, computed by plans in JavaScript.
+"""The playground: a page in which a network of points or of small images trains, computed by plans in JavaScript.
 
 `graph.playground` is attached to graphs here, and loads what writes the page when it is called.
 """
@@ -28,14 +28,14 @@ class PlayedGraph:
     """A graph in a page in which it trains."""
 
     def playground(self: Any, path: str | os.PathLike[str], data: Any = None) -> Any:
-        """Write a page in which this classifier of points in the plane trains, in JavaScript and without a server.
+        """Write a page in which this network of points in the plane trains, in JavaScript and without a server.
 
         Parameters
         ----------
         path : str or path
             A .html file.
         data : Examples or pair of array_like, optional
-            Inputs of shape (n, 2) and classes of shape (n,), shown besides the toy data of the page.
+            Inputs of shape (n, 2) and classes or numbers of shape (n,), shown besides the toy data of the page.
 
         Returns
         -------

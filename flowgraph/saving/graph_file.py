@@ -12,14 +12,14 @@ from flowgraph.box import Array, Box, Constant, registry, registry_name
 from flowgraph.box.inference import bounded_trials
 from flowgraph.box.leaves import Input, Parameter, Random
 from flowgraph.box.random_draws import Draw, draws
-from flowgraph.errors import FlowgraphError, SavedFileError, UsageError
+from flowgraph.errors import SavedFileError, UsageError
 from flowgraph.graph import Graph
 from flowgraph.graph.topology import unique_names
 from flowgraph.printable import why_not_a_name
 from flowgraph.saving.archive import read_archive, write_archive
 from flowgraph.saving.formats import format_of
-from flowgraph.saving.json_values import MALFORMED, Reader, Writer, dtype_of
-from flowgraph.saving.limits import LARGEST_NUMBER, MOST_TRIED, check_shape, check_shapes, excerpt
+from flowgraph.saving.json_values import Reader, Writer, dtype_of
+from flowgraph.saving.limits import LARGEST_NUMBER, MOST_TRIED, check_shape, check_shapes, excerpt, reading_foreign
 from flowgraph.shapes.size import Shape, Size
 from flowgraph.shapes.spec import Spec, same
 
@@ -131,14 +131,12 @@ def read_graph(document: Any, arrays: Any, path: str | os.PathLike[str] = "docum
     boxes: list[Box] = []
     reader = Reader(arrays, boxes)
     try:
-        with bounded_trials(MOST_TRIED):
+        with reading_foreign("the table of boxes is wrong", SavedFileError), bounded_trials(MOST_TRIED):
             for row in document["boxes"]:
                 boxes.append(_box(row, reader))
-        return Graph(*[reader.box(place) for place in document["outputs"]])
+            return Graph(*[reader.box(place) for place in document["outputs"]])
     except SavedFileError as error:
-        raise SavedFileError(f"{path}: box {len(boxes)}: {excerpt(error)}") from None
-    except (*MALFORMED, FlowgraphError) as error:
-        raise SavedFileError(f"{path}: the table of boxes is wrong at box {len(boxes)}: {excerpt(error)}") from error
+        raise SavedFileError(f"{path}: box {len(boxes)}: {excerpt(error)}") from error.__cause__
 
 
 def _with_boxes_of_settings(outputs: Iterable[Box]) -> list[Box]:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import math
+import os
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
 from flowgraph.box import Array, Box
-from flowgraph.errors import UsageError
-from flowgraph.saving.limits import MOST_IN_RANGES, MOST_TERMS, check_numbers, check_shape
+from flowgraph.errors import SavedFileError, UsageError
+from flowgraph.saving.limits import MOST_IN_RANGES, MOST_TERMS, check_numbers, check_shape, read_within
 from flowgraph.shapes.size import Size, is_size_name, unknown
 
 _TYPES: dict[str, type[Any]] = {
@@ -21,8 +23,10 @@ _TYPES: dict[str, type[Any]] = {
     )
 }  # fmt: skip
 
-MALFORMED = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError, MemoryError)
-"""What is raised by reading a document that flowgraph did not write."""
+
+def read_record(path: str | os.PathLike[str]) -> Any:
+    """What a JSON file holds, which may be any file."""
+    return json.loads(read_within(path, "a JSON file", SavedFileError))
 
 
 class Writer:

@@ -134,18 +134,21 @@ def excerpt(error: object) -> str:
 
 
 @contextmanager
-def reading_foreign(problem: str, refusal: type[FlowgraphError]) -> Iterator[None]:
+def reading_foreign(
+    problem: str, refusal: type[FlowgraphError], passing: tuple[type[FlowgraphError], ...] | None = None
+) -> Iterator[None]:
     """Whatever is raised while the content of a file is read becomes one line: the problem, and what was said.
 
     Readers of other packages have errors of their own, and some that are no Exception (a panic of Rust), so no list of
     types would be whole. An interrupt passes, and what is no fault of the content: a missing or forbidden file, a
-    missing package; and a refusal, which says more already.
+    missing package; and a refusal, which says more already, or what is `passing` in its place.
     """
     try:
         yield
-    except (KeyboardInterrupt, FileNotFoundError, PermissionError, ImportError, refusal):
-        raise
     except BaseException as error:
+        no_fault = (KeyboardInterrupt, FileNotFoundError, PermissionError, ImportError)
+        if isinstance(error, (*no_fault, *((refusal,) if passing is None else passing))):
+            raise
         said = " ".join(excerpt(error).split()) or type(error).__name__
         raise refusal(f"{problem} ({said})") from error
 

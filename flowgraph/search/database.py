@@ -7,15 +7,21 @@ import math
 import re
 import warnings
 import weakref
-from collections.abc import Iterator, Mapping
+from _thread import get_ident, start_new_thread
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from queue import SimpleQueue
+from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from flowgraph.errors import FlowgraphError, UsageError, install_hint
+from flowgraph.plan.numpy.threads import Task, serve
 from flowgraph.printable import why_not_a_name
+from flowgraph.saving.limits import excerpt
 from flowgraph.saving.lock import Lock
 
 if TYPE_CHECKING:
@@ -189,7 +195,7 @@ def _said(error: BaseException, url: Any) -> str:
     """The first lines of a driver's error, without the password."""
     cause = getattr(error, "orig", None) or error
     lines = [line.strip() for line in str(cause).splitlines() if line.strip()]
-    said = "; ".join(lines[:2]) or type(cause).__name__
+    said = excerpt("; ".join(lines[:2]) or type(cause).__name__)
     password = str(url.password) if url.password else ""
     return _without_password(said.replace(password, "***") if password else said)
 
@@ -203,6 +209,9 @@ SAMPLERS = ("tpe", "random", "grid", "quasi-random", "gp")
 PRUNERS = ("median", "halving", "hyperband", "none")
 HEARTBEAT = 10
 """Seconds between two signs of life of a process in the database; Optuna's documentation has 60."""
+
+PATIENCE = 5.0
+"""Seconds for which an interrupt waits for the database; a second one does not."""
 
 GRACE = 60
 """Seconds without a sign, six of them, after which a process is taken for dead."""
@@ -290,33 +299,81 @@ def study_of(storage: Any, name: str, pruner: Any) -> Any:
     has died.
     """
     package = optuna()
-    kept = None
     chosen = pruner_of(pruner)
-    try:
-        if storage is not None:
-            url = check_storage(storage)
-            with _quiet():
-                retry = package.storages.RetryHeartbeatStaleTrialCallback(max_retry=3)
-                kept = package.storages.RDBStorage(
-                    url.render_as_string(hide_password=False), engine_kwargs=settings_of_engine(url),
-                    heartbeat_interval=HEARTBEAT, grace_period=GRACE,
-                    heartbeat_stale_trial_callback=retry,
-                )  # fmt: skip
+    url = None if storage is None else check_storage(storage)
+    if url is None:
+        return package.create_study(study_name=name, direction="minimize", pruner=chosen)
+
+    def made() -> tuple[Any, Any]:
+        with _quiet():
+            kept = package.storages.RDBStorage(
+                url.render_as_string(hide_password=False), engine_kwargs=settings_of_engine(url),
+                heartbeat_interval=HEARTBEAT, grace_period=GRACE,
+                heartbeat_stale_trial_callback=package.storages.RetryHeartbeatStaleTrialCallback(max_retry=3),
+            )  # fmt: skip
         study = package.create_study(
             storage=kept, study_name=name, direction="minimize", pruner=chosen, load_if_exists=True
         )
-    except BaseException as error:
-        if kept is not None:  # an interrupted write would keep the database locked until it is collected
-            kept.remove_session()
-        if storage is None or isinstance(error, KeyboardInterrupt | FlowgraphError | ImportError):
-            raise
-        shown = url.render_as_string(hide_password=True)
-        raise StorageError(
-            f"search: the storage {shown!r} holds no study that can be read: {_said(error, url)}"
-        ) from None
-    if kept is not None:  # whose connections would else be closed with a warning, some time later
-        weakref.finalize(study, kept.engine.dispose)
+        return study, kept.engine.dispose
+
+    apart = Apart(url)
+    try:
+        study, dispose = apart.do(made)
+    except BaseException:
+        apart.end()
+        raise
+    apart.does_all_of(study._storage)
+    weakref.finalize(study, apart.end, dispose)  # its connections would else be closed with a warning, some time later
     return study
+
+
+class Apart:
+    """A thread that does all that is done in a database.
+
+    Python raises an interrupt in the main thread alone, which waits here until what it asked for has come to its end:
+    no transaction is cut off, and none keeps the database locked. What the database holds may be anything: whatever is
+    raised over it, but for an interrupt and what is no fault of it, is a `StorageError`.
+    """
+
+    def __init__(self, url: Any) -> None:
+        self._url = url
+        self._passing = (KeyboardInterrupt, ImportError, FlowgraphError, optuna().exceptions.UpdateFinishedTrialError)
+        self._tasks: SimpleQueue[Task | None] = SimpleQueue()
+        self._thread = start_new_thread(serve, (self._tasks,))
+
+    def do(self, work: Callable[..., Any], *arguments: Any, **settings: Any) -> Any:
+        """What the work returns; what it asks for itself is done at once."""
+        if get_ident() == self._thread:
+            return work(*arguments, **settings)
+        answer: list[Any] = []
+        task = Task(lambda _: answer.append(work(*arguments, **settings)), ())
+        self._tasks.put(task)
+        try:
+            task.wait()
+        except BaseException:
+            last = monotonic() + PATIENCE
+            while not task.ended and monotonic() < last:
+                sleep(0.001)
+            raise
+        if task.error is None:
+            return answer[0]
+        if isinstance(task.error, self._passing):
+            raise task.error
+        shown = self._url.render_as_string(hide_password=True)
+        raise StorageError(
+            f"search: the storage {shown!r} holds no study that can be read: {_said(task.error, self._url)}"
+        ) from None
+
+    def does_all_of(self, storage: Any) -> None:
+        """Whatever is asked of a storage is done here."""
+        for name in dir(storage):
+            if not name.startswith("_") and callable(getattr(storage, name)):
+                setattr(storage, name, partial(self.do, getattr(storage, name)))
+
+    def end(self, last: Callable[[], Any] = lambda: None) -> None:
+        """End the thread, after what is to be done last."""
+        self._tasks.put(Task(lambda _: last(), ()))
+        self._tasks.put(None)
 
 
 def fail_stale(study: Study) -> None:

@@ -217,7 +217,7 @@ def search(  # noqa: PLR0913  a keyword for each setting of a search
         study = study_of(storage, name, pruner)
         agree(study, {"space": space_record(space), "sampler": kind, "seed": seed, "zoom": zoom, **(record or {})})
     spaces: list[Space] = []
-    with _a_call(study) as call:
+    with _a_call() as call:
         for number in range(rounds):
             spaces.append(_space_of_round(study, space, number, zoom))
             grid = Grid(spaces[-1], seed) if sampler == "grid" else None
@@ -235,7 +235,7 @@ def search(  # noqa: PLR0913  a keyword for each setting of a search
 
 
 @contextmanager
-def _a_call(study: Any) -> Iterator[int]:
+def _a_call() -> Iterator[int]:
     """The number of this call of `search`; a trial of one that has ended, such as by Ctrl-C, is run by nobody."""
     number = next(_calls)
     try:
@@ -243,7 +243,6 @@ def _a_call(study: Any) -> Iterator[int]:
         yield number
     finally:
         _running.discard(number)
-        study._storage.remove_session()  # an interrupted write would keep the database locked until it is collected
 
 
 def _begin(
@@ -280,7 +279,6 @@ def _objective(
             trial.set_user_attr("reason", f"{type(error).__name__}: {error}")
             raise
         except KeyboardInterrupt:
-            trial.study._storage.remove_session()  # a write that was interrupted would keep the database locked
             _take_up_again(trial)
             raise
         if attempt.pruned:

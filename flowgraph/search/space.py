@@ -11,9 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.errors import FlowgraphError, SavedFileError, UsageError
-from flowgraph.saving.json_values import MALFORMED
-from flowgraph.saving.limits import excerpt
+from flowgraph.errors import SavedFileError, UsageError
+from flowgraph.saving.limits import excerpt, reading_foreign
 from flowgraph.training.settings import read_count, read_number, strict_settings
 
 POINTS = 5
@@ -323,13 +322,9 @@ def space_record(space: Space) -> dict[str, Any]:
 
 def space_of_record(record: Any, first: Space) -> dict[str, Any]:
     """The space that `space_record` wrote, in a round after the first; one that is no part of that is refused."""
-    try:
+    with reading_foreign("study: its stored search space cannot be read; begin another study", SavedFileError):
         space = {name: _part_of_record(part) for name, part in record.items()}
         inside = space.keys() == first.keys() and all(_is_inside(space[name], first[name]) for name in first)
-    except (*MALFORMED, FlowgraphError) as error:
-        raise SavedFileError(
-            f"study: its stored search space cannot be read ({excerpt(error)}); begin another study"
-        ) from None
     if not inside:
         raise SavedFileError(
             "study: its stored search space is not inside that of its first round; begin another study"

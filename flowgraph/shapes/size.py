@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import functools
 import itertools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+
+from flowgraph.errors import UsageError
 
 Monomial = tuple[str, ...]
 Shape = tuple["int | Size", ...]
@@ -53,21 +55,39 @@ class Size(str):
         """The names of axes that it is made of."""
         return {name for monomial in self.terms for name in monomial}
 
-    def __add__(self, other: Any) -> Any:
-        return add(self, other)
+    def _with(self, other: Any, operation: Callable[[int | Size, int | Size], int | Size]) -> Any:
+        """The size of an operation with a size; boxes see to theirs themselves, and no other number fits."""
+        if isinstance(other, int | Size):
+            return operation(self, other)
+        return self._refused() if isinstance(other, float | np.generic) else NotImplemented
 
-    __radd__ = __add__
+    def __add__(self, other: Any) -> Any:
+        return self._with(other, add)
 
     def __sub__(self, other: Any) -> Any:
-        return add(self, multiply(-1, other))
+        return self._with(other, lambda left, right: add(left, multiply(-1, right)))
 
     def __rsub__(self, other: Any) -> Any:
-        return add(other, multiply(-1, self))
+        return self._with(other, lambda right, left: add(left, multiply(-1, right)))
 
     def __mul__(self, other: Any) -> Any:
-        return multiply(self, other)
+        return self._with(other, multiply)
 
-    __rmul__ = __mul__
+    __radd__, __rmul__ = __add__, __mul__
+
+    def _refused(self, *_: Any) -> Any:
+        raise UsageError(no_number(self))
+
+    __truediv__ = __rtruediv__ = __floordiv__ = __rfloordiv__ = __mod__ = __rmod__ = __pow__ = __rpow__ = _refused
+    __float__ = __int__ = __index__ = _refused
+
+
+def no_number(size: Size) -> str:
+    """What is said where a size is taken for a number."""
+    return (
+        f"found the size {size}, which each run decides, where a number is needed; fg.count_like(x, axis=0) is a "
+        f"box of the number of rows of x, and np.mean, np.ones_like, fg.arange_like and fg.broadcast_like follow it"
+    )
 
 
 def is_size_name(name: object) -> bool:

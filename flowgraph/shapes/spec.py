@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -48,13 +48,12 @@ def same(left: int | Size, right: int | Size) -> bool:
     return left == right or _unknown(left) or _unknown(right)
 
 
-def broadcast(shapes: Iterable[Shape]) -> Shape | None:
+def broadcast(shapes: Sequence[Shape]) -> Shape | None:
     """The shape that NumPy broadcasts these (one or more) to, or None where it cannot.
 
     A name stands for every size, so N and 3 do not broadcast, though they would for N = 3. Of two sizes that are only
     known in a run either may be 1, so the larger one is only known in a run too.
     """
-    shapes = list(shapes)
     if shapes.count(shapes[0]) == len(shapes):
         return shapes[0]
     ndim = max(map(len, shapes))
@@ -162,6 +161,10 @@ class Signature:
         if not arrow or not _GROUP.sub("", left + right).replace(",", "") == "":
             raise ValueError(f"signature {text!r} is not in gufunc notation, such as '(m,k),(k,n)->(m,n)'")
         groups = [[tuple(filter(None, g.split(","))) for g in _GROUP.findall(side)] for side in (left, right)]
+        sizes = {axis.rstrip("?") for core in groups[0] for axis in core}
+        for axis in (axis.rstrip("?") for core in groups[1] for axis in core):
+            if axis not in sizes and not axis.isdigit():
+                raise ValueError(f"signature {text!r} has an output of size {axis}, which no child has; declare infer")
         return cls(text.replace(" ", ""), tuple(groups[0]), tuple(groups[1]))
 
     def result(self, shapes: Sequence[Shape], names: Sequence[str]) -> tuple[Shape, ...]:
@@ -184,8 +187,7 @@ class Signature:
         SignatureMismatchError
             If two sizes of one axis differ, or the leading axes do not broadcast.
         """
-        key = tuple(shapes)
-        known = self._results.get(key)
+        known = self._results.get(key := tuple(shapes))
         if known is None:
             known = self._result(shapes, names)
             if not any(isinstance(size, Size) and size.unknown for shape in (*shapes, *known) for size in shape):
@@ -222,6 +224,8 @@ class Signature:
     def sampled(self, shapes: Sequence[Shape], size: int = 2) -> list[tuple[int, ...]]:
         """Small shapes with as many axes as those given, for a trial run.
 
+        The last of the leading axes is longer by one than a named one, so that no other place of it gives the same.
+
         Parameters
         ----------
         shapes : sequence of tuple
@@ -238,7 +242,10 @@ class Signature:
             self._present(core, shape, "", set()) if len(core) > len(shape) else bare
             for core, bare, shape in zip(self.children, self._bare, shapes, strict=True)
         ]
-        return [tuple([self._fixed.get(axis, size) for axis in core]) for core in cores]
+        return [
+            (*_leading(len(shape) - len(core), size + 1), *[self._fixed.get(axis, size) for axis in core])
+            for core, shape in zip(cores, shapes, strict=True)
+        ]
 
     def shapes(self, sizes: Sequence[int], loop: Shape = ()) -> list[Shape]:
         """A shape for each child, with all its axes.
@@ -275,6 +282,11 @@ class Signature:
                 f"child {name!r} has {len(shape)} axes but needs at least {len(present)} ({','.join(core)})"
             )
         return present
+
+
+def _leading(count: int, size: int) -> tuple[int, ...]:
+    """So many axes of few elements, of which the last has this size."""
+    return (1,) * (count - 1) + (size,) * min(count, 1)
 
 
 def summed_to(array: Any, shape: Sequence[int]) -> Any:

@@ -1,14 +1,18 @@
-"""Checks that a box is what it declares: its value, its shape and dtype, one gradient per child, no side effects."""
+"""Checks that a box is what it declares, slopes included, and does not depend on how arrays are given."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import warnings
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
-from flowgraph.box.vocabulary import Value
+from flowgraph.box import Array, Box, Elementwise
+from flowgraph.box.vocabulary import CONSTANT, FINITE, SHARE, Value
 from flowgraph.checking.cases import Case
+from flowgraph.checking.contract import LAYOUTS, laid
+from flowgraph.debugging.zero import is_flat
 from flowgraph.graph import Graph
 from flowgraph.graph.topology import debug
 from flowgraph.shapes.size import Size
@@ -94,3 +98,128 @@ def postconditions_hold(case: Case) -> None:
             grads_of(case, seeds(value))
         else:
             Graph(*outputs_of(case.box)).fprop()
+
+
+# What a box declares of its slopes is so.
+
+
+def slopes_as_declared(case: Case) -> None:
+    """`slopes` is true: elementwise, finite where children are, and 0 sent on as 0 by a constant; no share below 0."""
+    silent = case.cls.slopes == "" and case.cls.slopes_of is Box.slopes_of
+    if silent or not differentiable(case):
+        return
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of values at the edges of the domain
+        if issubclass(case.cls, Elementwise):
+            _require_finite(case)
+            _require_zeros(case)
+        if case.cls.slopes in SHARE:
+            shares = _grads(case, 1)
+            negative = any(np.any(np.real(share) < 0) for share in shares)
+            require(not negative, f"{case}: declares slopes = {case.cls.slopes!r}, sends on {shares} of ones")
+
+
+def saturation_as_declared(case: Case) -> None:
+    """A unit of a box that `saturates` is flat far from 0 on one side at least; one that can die has no slope there."""
+    if not case.cls.saturates or not differentiable(case):
+        return
+    with np.errstate(all="ignore"):
+        slopes = [_grads(moved, 1)[0] for moved in _filled(case, (-1e3, 1e3))]
+    flat = any(np.all(is_flat(case.box, slope)) for slope in slopes)
+    listed = ", ".join(f"{float(np.max(np.abs(slope), initial=0)):.3g}" for slope in slopes)
+    require(flat, f"{case}: declares saturates = {case.cls.saturates!r}, has the slopes {listed} at -1000 and 1000")
+
+
+def _require_finite(case: Case) -> None:
+    """Gradients that are declared finite are so, at 0 and at finite numbers on both sides of it."""
+    for moved in _filled(case, (0.0, -1.0, 1.0, 30.0, -30.0)):
+        box = moved.box
+        if all(box.slopes_of(i) in FINITE for i in case.floats):
+            results = (*parts(moved.value), *_grads(moved, 1))
+            finite = all(np.all(np.isfinite(result)) for result in results)
+            require(finite, f"{case}: declares finite slopes, gives {results} at {_numbers(moved)}")
+
+
+def _require_zeros(case: Case) -> None:
+    """Where slopes are declared constant, at numbers that would make a NaN of 0 times a slope."""
+    for moved in _filled(case, (0.0, np.inf, -np.inf, np.nan)):
+        box = moved.box
+        for i, grad in zip(case.floats, _grads(moved, 0), strict=True):
+            if box.slopes_of(i) in CONSTANT:
+                label = box.names_of_children()[i]
+                require(
+                    not np.any(grad),
+                    f"{case}: declares slopes by {label} that send 0 on as 0, sends {grad} at {_numbers(moved)}",
+                )
+
+
+def _filled(case: Case, numbers: tuple[float, ...]) -> Iterator[Case]:
+    """The case with one child after the other full of one number."""
+    for i in case.floats:
+        for number in numbers:
+            children = list(case.children)
+            children[i] = np.full_like(children[i], number)
+            yield case.replace(*children)
+
+
+def _grads(case: Case, number: int) -> list[Any]:
+    """The gradients of the children for a gradient full of one number."""
+    value = case.value
+    filled = tuple(np.full_like(part, number) for part in parts(value))
+    return grads_of(case, filled if isinstance(value, tuple) else filled[0])
+
+
+def _numbers(case: Case) -> str:
+    return ", ".join(np.array2string(a, threshold=6) for a in case.children)
+
+
+# Value and gradients do not depend on memory layout and precision; an array may be empty.
+
+
+def any_memory_layout(case: Case) -> None:
+    """Fortran order, negative strides, gaps and read-only memory give the same value and the same gradients."""
+    value = case.box.fprop(*case.children)
+    for label, arrange in LAYOUTS.items():
+        other = case.replace(*(laid(a, arrange) for a in case.children))
+        assert_same(other.box.fprop(*other.children), value, case, f"value of arrays with {label}")
+        if differentiable(case):
+            grad = seeds(value)
+            for a, b in zip(grads_of(other, laid(grad, arrange)), grads_of(case, grad), strict=True):
+                assert_same(a, b, case, f"gradient of arrays with {label}")
+
+
+def float32_like_float64(case: Case) -> None:
+    """float32 gives what float64 gives, with fewer digits."""
+    if not differentiable(case):
+        return
+    narrow = case.cast(np.float32)
+    wide = narrow.cast(np.float64)
+    value = narrow.box.fprop(*narrow.children)
+    # 2,000 units of float32 for a value, ten times as many for a gradient: sums and decompositions lose some digits
+    assert_same(value, wide.box.fprop(*wide.children), case, "float32 value", 2e-4)
+    grad = seeds(value)
+    wide_grad = tuple(map(_doubled, grad)) if isinstance(grad, tuple) else _doubled(grad)
+    for a, b in zip(grads_of(narrow, grad), grads_of(wide, wide_grad), strict=True):
+        require(a.dtype in (np.float32, np.complex64), f"{case}: the gradient of float32 is {a.dtype}")
+        assert_same(a, b, case, "float32 gradient", 2e-3)
+
+
+def empty_arrays(case: Case) -> None:
+    """With one axis of size 0, where fprop takes it, gradients are empty or zero, of the right shape."""
+    for size in sorted({n for a in case.children for n in a.shape}):
+        emptied = case.replace(*(a[tuple(slice(0 if n == size else None) for n in a.shape)] for a in case.children))
+        try:
+            with np.errstate(all="ignore"), warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # NumPy warns of the mean of nothing, and so may a box
+                value = emptied.box.fprop(*emptied.children)
+        except (ValueError, IndexError, TypeError, ZeroDivisionError, np.linalg.LinAlgError):
+            continue
+        if not all(np.all(np.isfinite(v)) for v in parts(value)) or not differentiable(emptied):
+            continue
+        for i, grad in zip(emptied.floats, grads_of(emptied, seeds(value)), strict=True):
+            require(grad.shape == emptied.children[i].shape, f"{case} with {size} -> 0: gradient of {grad.shape}")
+            require(np.all(np.isfinite(grad)), f"{case} with {size} -> 0: gradient {grad}")
+
+
+def _doubled(array: Array) -> Array:
+    return array.astype(np.result_type(array.dtype, np.float64))

@@ -1,4 +1,4 @@
-"""Checks of the first derivative: against central differences, against the complex step, linear in the gradient."""
+"""Checks of the first and second derivative: central differences, complex step, linearity, the gradient graph."""
 
 from __future__ import annotations
 
@@ -7,12 +7,29 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.box import Array, Value
+from flowgraph.box import Array, Box, Value
+from flowgraph.boxes.reduction.sums import sum as sum_of
 from flowgraph.checking.cases import Case
 from flowgraph.checking.check import check_case
 from flowgraph.checking.difference import Stencil
 from flowgraph.checking.scope import Asked
-from flowgraph.testing.probes import assert_same, differentiable, draw, grads_of, parts, product, require, seeds
+from flowgraph.derivatives import gradients
+from flowgraph.derivatives.opaque import BpropOf
+from flowgraph.graph import Graph
+from flowgraph.testing.probes import (
+    assert_same,
+    differentiable,
+    draw,
+    grads_of,
+    outputs_of,
+    parts,
+    product,
+    require,
+    seeds,
+    symbolic,
+)
+
+# The first derivative: central differences, the complex step, linear in the gradient.
 
 
 def slope(case: Case, directions: Sequence[Array], grad: Value) -> tuple[float, float]:
@@ -29,9 +46,9 @@ def slope(case: Case, directions: Sequence[Array], grad: Value) -> tuple[float, 
     stencil = Stencil(lambda steps: [objective(h) for h in steps], objective(0.0), start=3e-3)
     stencil.extend(5)
     size = sum(np.sum(np.abs(g * v)) for g, v in zip(parts(grad), parts(case.value), strict=True))
-    found = stencil.slopes(np.array([1e-15 * float(size)]))
-    assert found is not None  # a box on its own example is defined to both sides
-    return float(found.value[0]), float(found.error[0])
+    slopes = stencil.slopes(np.array([1e-15 * float(size)]))
+    assert slopes is not None  # a box on its own example is defined to both sides
+    return float(slopes.value[0]), float(slopes.error[0])
 
 
 def gradient_by_central_differences(case: Case) -> None:
@@ -101,3 +118,70 @@ def linear_in_grad(case: Case) -> None:
         assert_same(both, 3 * first - two, case, "bprop(3g - k)")
         assert_same(scaled, 1024 * first, case, "bprop(1024 g)", 1e-13)
         require(not np.any(zero), f"{case}: bprop(0) is not 0")
+
+
+# bprop, run on boxes, builds a graph of the right gradients, which has the right gradients itself.
+
+
+def gradient_graph_equals_bprop(case: Case) -> None:
+    """bprop on boxes builds a graph that gives the numbers of bprop on arrays, and that can be differentiated again."""
+    if not differentiable(case):
+        return
+    box, wrt, grads = symbolic(case)
+    seed = seeds(case.box.fprop(*case.children))
+    arrays: dict[Box, Any] = dict(zip([*box.children, *grads], [*case.children, *parts(seed)], strict=True))
+    built = gradients(outputs_of(box), wrt, grads)
+    called = [node for node in Graph(*built) if isinstance(node, BpropOf)]
+    require(not called, f"{case}: its bprop does not run on boxes: {called[0].why if called else ''}")
+    graph = Graph(*built)
+    run = graph.fprop({leaf: arrays[leaf] for leaf in graph.inputs})
+    for gradient, needed in zip(built, grads_of(case, seed), strict=True):
+        assert_same(run[gradient], needed, case, "gradient graph")
+
+
+def second_derivative(case: Case) -> None:
+    """The gradient of the gradient graph is the slope of bprop, by central differences."""
+    if not differentiable(case):
+        return
+    seed = seeds(case.box.fprop(*case.children))
+    rng = np.random.default_rng(5)
+    weights = [draw(rng, case.children[i]) for i in case.floats]
+    second = _second_order_grads(case, seed, weights)
+    for place, i in enumerate(case.floats):
+        direction = draw(rng, case.children[i])
+        analytic = 0.0 if second[place] is None else float(product(second[place], direction))
+        # of first derivatives in double: the steps are near the cube root of eps, which leaves about ten digits
+        coarse, fine = (_difference(case, i, direction, step, seed, weights) for step in (2e-4, 1e-4))
+        numeric = (4 * fine - coarse) / 3
+        scale = 1 + abs(numeric) + sum(float(np.sum(np.abs(w))) for w in weights)
+        require(
+            abs(analytic - numeric) <= 3e-7 * scale + abs(fine - coarse),
+            f"{case}: the second derivative is {analytic}, central differences of bprop give {numeric}",
+        )
+
+
+def _second_order_grads(case: Case, seed: Value, weights: list[Any]) -> list[Any]:
+    """The gradients of Σ weight · gradient by each child, from the graph; None if there is no path to the child."""
+    box, wrt, sent = symbolic(case)
+    total: Any = 0.0
+    for gradient, weight in zip(gradients(outputs_of(box), wrt, sent), weights, strict=True):
+        total = total + sum_of(np.real(gradient * np.conjugate(weight)))
+    graph = Graph(total)
+    feeds: dict[Box, Any] = {leaf: case.children[i] for i, leaf in zip(case.floats, wrt, strict=True)}
+    feeds |= dict(zip(sent, parts(seed), strict=True))
+    run = graph.fprop({leaf: a for leaf, a in feeds.items() if leaf in graph})
+    reached = [leaf for leaf in (*wrt, *sent) if leaf in graph]
+    second = run.bprop(wrt=reached, unused="zeros") if reached else None
+    return [second[leaf] if second is not None and leaf in graph else None for leaf in wrt]
+
+
+def _difference(case: Case, i: int, direction: Value, step: float, seed: Value, weights: list[Any]) -> float:
+    """The central difference of Σ weight · bprop along a direction of one child."""
+
+    def objective(step: float) -> float:
+        moved = list(case.children)
+        moved[i] = case.children[i] + step * direction
+        grads = grads_of(case.replace(*moved), seed)
+        return float(sum(product(w, g) for w, g in zip(weights, grads, strict=True)))
+
+    return (objective(step) - objective(-step)) / (2 * step)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from flowgraph.errors import UsageError
@@ -100,6 +100,13 @@ def as_callback(given: object) -> Callback:
     raise UsageError(
         f"callbacks: found {given!r}, needs a function of (trainer, epoch) or an object of a Callback class"
     )
+
+
+def listed_callbacks(given: Any) -> list[Any]:
+    """The callbacks of a training, which are given as a sequence."""
+    if not isinstance(given, Iterable):
+        raise UsageError(f"fit: found callbacks={given!r}, needs a list of them, [{given!r}]")
+    return list(given)
 
 
 def tell(callbacks: Sequence[Callback], event: str, *arguments: Any) -> None:

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from flowgraph.errors import SavedFileError
 from flowgraph.saving.archive import read_archive, write_archive
-from flowgraph.saving.json_values import MALFORMED, Reader, Writer
-from flowgraph.saving.limits import excerpt
+from flowgraph.saving.json_values import Reader, Writer
+from flowgraph.saving.limits import reading_foreign
 from flowgraph.saving.lock import Lock
 from flowgraph.saving.replacing import remove_leftovers
 from flowgraph.training.callbacks import Callback
@@ -143,12 +143,10 @@ def load_checkpoint(path: str | os.PathLike[str], *, max_bytes: int | None = Non
     2
     """
     document, arrays = read_archive(path, KIND, max_bytes)
-    try:
+    with reading_foreign(f"{path}: no checkpoint that this flowgraph reads", SavedFileError, passing=()):
         record, written = Reader(arrays, []).value(document["record"]), document["fingerprints"]
         check_record(record)
         return State(arrays, {**record, FINGERPRINTS: dict(written)})
-    except MALFORMED as error:
-        raise SavedFileError(f"{path}: no checkpoint that this flowgraph reads ({excerpt(error)})") from error
 
 
 def resume(path: str | os.PathLike[str], trainer: Trainer) -> Trainer:

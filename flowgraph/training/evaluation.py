@@ -135,7 +135,7 @@ def read_metrics(given: Any) -> dict[str, Metric]:
     if isinstance(given, Mapping):
         metrics = dict(given)
     else:
-        listed = [given] if callable(given) else list(given)
+        listed = [given] if callable(given) or isinstance(given, str) else list(given)
         metrics = {getattr(metric, "__name__", type(metric).__name__): metric for metric in listed}
         if len(metrics) < len(listed):
             raise UsageError("metrics: found two of one name; give them names, {'name': function}")

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from flowgraph.box import Box
 from flowgraph.box.leaves import Parameter
-from flowgraph.errors import UsageError
 from flowgraph.plan.backends import BackendName
-from flowgraph.training.callbacks import progress_callback
+from flowgraph.training.callbacks import listed_callbacks, progress_callback
 from flowgraph.training.early_stopping import EarlyStopping
 from flowgraph.training.history import History
 from flowgraph.training.preflight import examine
@@ -156,8 +155,6 @@ def fit(  # noqa: PLR0913  a keyword for each setting of a training
     True
     """
     epochs = read_setting("fit", "epochs", epochs)
-    if not isinstance(callbacks, Iterable):
-        raise UsageError(f"fit: found callbacks={callbacks!r}, needs a list of them, [{callbacks!r}]")
     trainer = Trainer(
         model,
         data,
@@ -185,4 +182,4 @@ def fit(  # noqa: PLR0913  a keyword for each setting of a training
         trainer.restore(resume)
     elif checks:
         examine(trainer.problem, trainer.examples(), trainer.seed, trainer.valid).tell()
-    return trainer.run(epochs, [progress_callback(progress), *callbacks])
+    return trainer.run(epochs, [progress_callback(progress), *listed_callbacks(callbacks)])

@@ -134,7 +134,8 @@ class Power(Schedule):
 
     def rate(self, t: int) -> float:
         """α / t^δ."""
-        return float(self.alpha / t**self.delta)
+        divisor: float = t**self.delta
+        return self.alpha / divisor
 
     def conditions(self) -> Convergence:
         """Both hold, since 0.5 < δ ≤ 1."""

@@ -13,6 +13,7 @@ from flowgraph.box.leaves import Parameter, Random
 from flowgraph.box.random_draws import Draw
 from flowgraph.errors import FeedError, UsageError
 from flowgraph.graph import Graph
+from flowgraph.saving.limits import excerpt
 from flowgraph.training.examples import Fed
 from flowgraph.training.history import Epoch
 from flowgraph.training.problem import Problem
@@ -112,8 +113,8 @@ def check_identity(record: Mapping[str, Any], identity: Mapping[str, Any]) -> No
     for what, needed in identity.items():
         if record.get(what) != needed:
             raise UsageError(
-                f"restore: found a state with {what} {record.get(what)!r}, but this trainer has {needed!r}; "
-                f"give the trainer what it had when the state was taken"
+                f"restore: found a state with {what} {excerpt(repr(record.get(what)))}, but this trainer has "
+                f"{needed!r}; give the trainer what it had when the state was taken"
             )
     if "sums" not in record:
         raise UsageError(

@@ -24,7 +24,7 @@ from flowgraph.graph.topology import Boxes
 from flowgraph.plan import compile
 from flowgraph.plan.backends import BackendName
 from flowgraph.plan.emitter import emitter_of
-from flowgraph.training.callbacks import Callback, as_callback, tell
+from flowgraph.training.callbacks import Callback, as_callback, listed_callbacks, tell
 from flowgraph.training.early_stopping import EarlyStopping, Lookout, find_stopping
 from flowgraph.training.evaluation import DRAWS_OF_EVALUATION, Evaluator, Metrics
 from flowgraph.training.examples import (
@@ -473,7 +473,7 @@ class Trainer(Picklable):
         History
             The measures of all epochs, and why training ended.
         """
-        listeners = [as_callback(callback) for callback in callbacks]
+        listeners = [as_callback(callback) for callback in listed_callbacks(callbacks)]
         for parameter, value in self._set_aside.items():
             parameter.value = value
         self._keep_finite()

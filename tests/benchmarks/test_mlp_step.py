@@ -1,45 +1,75 @@
-"""The peers of the benchmark of a training step compute that step: the parameters of a textbook version in float64."""
+"""The peers of the benchmarks of one step compute it: that of a textbook version, or of the graph run box by box."""
 
 import importlib
 
 import pytest
 
-from benchmarks.mlp_step import parsed, proved
-from benchmarks.peers.mlp import PEERS
-from benchmarks.peers.mlp.case import RATE, WIDTHS, Case
+from benchmarks import mlp_step, nets
+from benchmarks.peers.mlp import PEERS as OF_MLP
+from benchmarks.peers.mlp.case import RATE, WIDTHS
+from benchmarks.peers.mlp.case import Case as MLPCase
 from benchmarks.peers.mlp.report import tables
+from benchmarks.peers.nets import PEERS as OF_NETS
+from benchmarks.peers.nets.case import NETS
+from benchmarks.peers.nets.case import Case as NetCase
 from benchmarks.peers.worker import STEPS
+from flowgraph.plan import blas
+
+PROVED = {MLPCase: mlp_step.proved, NetCase: nets.proved}
+CASES = [
+    *((MLPCase(list(WIDTHS)[i], dtype), peer) for i in (0, 1, 3, 5) for dtype in ("float32", "float64")
+      for peer in ("by hand", "flowgraph", "autograd")),
+    *((NetCase(name, "float64"), peer) for name in NETS for peer in ("by hand", "flowgraph")),
+]  # fmt: skip
 
 
 def steps(peer, case):
-    module, name = PEERS[peer]
-    step = getattr(importlib.import_module(f"benchmarks.peers.mlp.{module}"), name)(case)
+    place, peers = ("mlp", OF_MLP) if isinstance(case, MLPCase) else ("nets", OF_NETS)
+    module, name = peers[peer]
+    step = getattr(importlib.import_module(f"benchmarks.peers.{place}.{module}"), name)(case)
     x, y = case.data()
     losses = [float(step(x, y, RATE)) for _ in range(STEPS)]
     return {"loss": losses[-1], "parameters": step.parameters()}
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("name", [list(WIDTHS)[i] for i in (0, 1, 3, 5)])
-@pytest.mark.parametrize("peer", ["by hand", "flowgraph", "autograd"])
-def test_a_peer_does_the_step(peer, name, dtype):
-    case = Case(name, dtype)
-    proved(case, peer, steps(peer, case))
+@pytest.fixture(autouse=True)
+def two_threads(monkeypatch):
+    """Steps by hand hold BLAS at one thread for good, as each has a process of its own in the benchmark."""
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    functions = blas._thread_functions()
+    before = 1 if functions is None else functions[0]()
+    yield
+    if functions is not None:
+        functions[1](before)
 
 
-def test_another_step_is_refused():
-    case = Case("32: 64-64-10", "float64")
+@pytest.mark.sampled(one_in=6)
+@pytest.mark.parametrize(("case", "peer"), CASES, ids=str)
+def test_a_peer_does_the_step(case, peer):
+    PROVED[type(case)](case, peer, steps(peer, case))
+
+
+@pytest.mark.parametrize(
+    ("case", "place"), [(MLPCase("32: 64-64-10", "float64"), 0), (NetCase("embedding", "float64"), 1)]
+)
+def test_another_step_is_refused(case, place):
     found = steps("by hand", case)
-    found["parameters"][0] = found["parameters"][0] * (1 + 1e-6)
+    found["parameters"][place] = found["parameters"][place] * (1 + 1e-6)
     with pytest.raises(AssertionError, match="by hand"):
-        proved(case, "by hand", found)
+        PROVED[type(case)](case, "by hand", found)
 
 
 def test_options_have_names():
-    options = parsed(["--quick", "--cases", "0,6", "--peers", "products, jax"])
+    options = mlp_step.parsed(["--quick", "--cases", "0,6", "--peers", "products, jax"])
     assert options.cases == ["1: 64-32-10", "1024: 1024-1024-1024-10"]
     assert options.peers == ["products", "jax"]
     assert options.dtypes == ["float32"]
+    options = nets.parsed(["--quick", "--float64", "--cases", "LSTM, LeNet", "--peers", "products, jax"])
+    assert options.cases == ["LSTM", "LeNet"]
+    assert options.peers == ["products", "jax"]
+    assert options.dtype == "float64"
+    with pytest.raises(SystemExit, match="needs some of LeNet"):
+        nets.parsed(["--cases", "GRU"])
 
 
 def test_the_table_holds_ratios_and_their_geometric_mean():

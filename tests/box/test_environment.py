@@ -180,6 +180,7 @@ def test_training_gives_the_same_weights(rule):
     assert_all_equal(weights[1], weights[0], rule)
 
 
+@pytest.mark.sampled(one_in=5)
 @pytest.mark.parametrize("cls", [fg.Divide, fg.Power, fg.Logit, fg.Softmax, fg.SoftmaxCrossEntropy])
 def test_a_verdict_does_not_depend_on_it(cls):
     with np.errstate(all="raise"):

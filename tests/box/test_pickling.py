@@ -157,7 +157,7 @@ def test_cloudpickle_takes_what_has_no_name(what):
             assert type(pickle.loads(cloudpickle.dumps(thing))).__name__ == type(thing).__name__
 
 
-@pytest.mark.sampled(one_in=3)
+@pytest.mark.sampled(one_in=8)
 def test_models_and_plans_go_to_spawned_processes():
     ran = subprocess.run(
         [sys.executable, "-m", "tests.box.spawned"], capture_output=True, text=True, timeout=120, check=False

@@ -237,10 +237,6 @@ def _take_along(r: Draw) -> Call:
     return [a, np.argsort(a, axis=axis)], {"axis": axis}
 
 
-def _whole(high: int) -> Callable[[Draw], int]:
-    return lambda r: r.randrange(-1, high)
-
-
 def _inserted(r: Draw, a: np.ndarray) -> Any:
     shapes = ((1,), (2,), a.shape[1:], (2, *a.shape[1:]))
     return r.choice([0, 1.5, *map(r.array, shapes)])

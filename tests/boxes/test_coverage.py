@@ -8,7 +8,6 @@ import scipy
 
 import flowgraph as fg
 from flowgraph.box.numpy_dispatch import implemented
-from tests.boxes.coverage_calls import COMMON, MATRIX, OWN, VECTOR, flat
 from tests.boxes.coverage_list import FIRST, NOT_YET, PROMISED, REFUSED, found
 from tools import coverage_page
 
@@ -35,39 +34,6 @@ def test_a_promised_function_is_understood(name):
         return
     assert found(name) is not None, f"{name}: flowgraph has no such name"
     assert understood(name), f"{name}: no box stands for it"
-
-
-@pytest.mark.parametrize("name", [name for name in NAMES if name not in REFUSED])
-@pytest.mark.filterwarnings("ignore::RuntimeWarning", "ignore::DeprecationWarning")
-def test_a_promised_function_gives_on_boxes_what_it_gives_on_arrays(name):
-    function = found(name)
-    if function is None:
-        pytest.skip(f"this version of NumPy or SciPy has no {name}")
-    if isinstance(function, type):  # a box of its own, whose values other tests hold against a formula
-        box = OWN[name](function, fg.Parameter(MATRIX), fg.Parameter(VECTOR))
-        assert np.all(np.isfinite(fg.Graph(box).fprop()[box]))
-        return
-    call, needed = called(name, function)
-    results = flat(call(function, fg.Parameter(MATRIX), fg.Parameter(VECTOR)))
-    assert len(results) == len(needed)
-    boxes = [one for one in results if isinstance(one, fg.Box)]
-    run = fg.Graph(*boxes).fprop()
-    for one, value in zip(results, needed, strict=True):
-        found_value = run[one] if isinstance(one, fg.Box) else one
-        assert np.shape(found_value) == np.shape(value)
-        np.testing.assert_allclose(found_value, value, rtol=1e-9, atol=1e-9)
-
-
-def called(name, function):
-    """The call that serves this function, and what it gives on arrays."""
-    for call in (OWN[name],) if name in OWN else COMMON:
-        try:
-            return call, flat(call(function, MATRIX, VECTOR))
-        except (TypeError, ValueError, IndexError, KeyError, np.linalg.LinAlgError):
-            continue
-    raise AssertionError(
-        f"{name}: none of the common calls serves it; give it one of its own in tests/boxes/coverage_calls.py"
-    )
 
 
 def test_every_name_is_promised_once():

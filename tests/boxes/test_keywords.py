@@ -1,4 +1,4 @@
-"""Keywords, methods and dtypes of NumPy that have to give on boxes what they give on arrays."""
+"""Keywords, methods and dtypes of NumPy, and the method outer of its ufuncs, give on boxes what they give on arrays."""
 
 import inspect
 
@@ -45,17 +45,8 @@ INTO_SINGLES = {"dtype": np.float32}
         lambda x: np.float_power(x**2, [1.0, 2.0, 3.0]),
         lambda x: np.copysign(np.array([True, False, True]), x),
         lambda x: np.square(np.array([True, False])) * x[0, 0],
-        lambda x: np.pad(x, ((1, 2), (0, 3)), "mean"),
-        lambda x: np.pad(x, 2, "median", stat_length=((1, 2), (2, 1))),
-        lambda x: np.pad(x, 1, "maximum", stat_length=1),
-        lambda x: np.pad(x, 1, "minimum"),
-        lambda x: np.pad(x, ((1, 2), (0, 3)), "linear_ramp", end_values=((1, 2), (3, 4))),
-        lambda x: np.pad(x, ((0, 5), (7, 0)), "reflect", reflect_type="odd"),
-        lambda x: np.pad(x, ((0, 5), (7, 0)), "symmetric", reflect_type="odd"),
-        lambda x: np.pad(x[:1], 2, "reflect", reflect_type="odd"),
         lambda x: np.pad(x[0], (1, 2), constant_values=x[1, 0]),
         lambda x: np.pad(x, (1, 2), constant_values=(x[1, 0], 2.0)),
-        lambda x: np.pad(np.arange(4), 2, "mean") * x[0, 0],
         lambda x: x.sum(0, None, None, True),
         lambda x: x.max(axis=1, keepdims=True),
         lambda x: x.var(0, None, None, 1),
@@ -186,3 +177,43 @@ def test_what_numpy_refuses(call, text):
 def test_the_normal_distribution_of_a_complex_number_is_refused():
     with pytest.raises(fg.FlowgraphError, match="found complex numbers, needs real ones"):
         scipy.special.ndtr(fg.Input("z", shape=(3,), dtype=complex))
+
+
+OF_TWO = sorted(
+    {
+        f
+        for f in numpy_dispatch.implemented()
+        if isinstance(f, np.ufunc) and (f.nin, f.nout, f.signature) == (2, 1, None)
+    },
+    key=lambda ufunc: ufunc.__name__,
+)
+SHAPES = [((3,), (2,)), ((), (2,)), ((2,), ()), ((2, 3), (4,)), ((2,), (3, 1)), ((0,), (2,))]
+
+
+def computed(ufunc, a, b):
+    """NumPy's result, for floats or for integers; None where the ufunc takes neither."""
+    with np.errstate(all="ignore"):
+        try:
+            return ufunc.outer(a, b)
+        except TypeError:
+            return None
+
+
+@pytest.mark.parametrize("ufunc", OF_TWO, ids=lambda ufunc: ufunc.__name__)
+def test_outer_is_numpys(ufunc):
+    tried = 0
+    for left, right in SHAPES:
+        for dtype in (float, int):
+            a = (np.arange(np.prod(left)).reshape(left) + 1).astype(dtype)
+            b = (np.arange(np.prod(right)).reshape(right) + 2).astype(dtype)
+            needed = computed(ufunc, a, b)
+            if needed is None or needed.dtype.kind not in "fiub":
+                continue
+            x, y = fg.Input("x", shape=left, dtype=dtype), fg.Input("y", shape=right, dtype=dtype)
+            box = ufunc.outer(x, y)
+            with np.errstate(all="ignore"):
+                found = fg.Graph(box).fprop(x=a, y=b)[box]
+            assert box.shape == needed.shape
+            np.testing.assert_allclose(found, needed, rtol=1e-14)
+            tried += 1
+    assert tried or ufunc is np.ldexp

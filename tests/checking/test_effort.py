@@ -1,7 +1,10 @@
 """`effort=` bounds the seconds of the processor, for every kind of target; arguments by name are settings."""
 
 import contextlib
+import importlib
+import io
 import random
+import threading
 import time
 
 import numpy as np
@@ -49,6 +52,36 @@ def test_a_slow_function_of_a_framework_keeps_to_them():
     x = torch.tensor([0.5, 1.5])
     spent(torch.sin, x)  # what torch imports at its first gradient takes most of a second
     assert spent(slow, x) < 1.2 * EFFORTS["fast"].framework + SLACK
+
+
+class Stream(io.StringIO):
+    """A stream that says whether a terminal reads it, and when it has been written to."""
+
+    def __init__(self, is_terminal):
+        super().__init__()
+        self.is_terminal, self.written = is_terminal, threading.Event()
+
+    def isatty(self):
+        return self.is_terminal
+
+    def write(self, text):
+        super().write(text)
+        self.written.set()
+
+
+@pytest.mark.parametrize("is_terminal", [True, False])
+def test_a_check_that_takes_long_says_so_on_a_terminal_and_nowhere_else(is_terminal, monkeypatch):
+    stream = Stream(is_terminal)
+    monkeypatch.setattr("sys.stderr", stream)
+    monkeypatch.setattr(importlib.import_module("flowgraph.checking.check"), "TELLS", 0.01)
+
+    def waits(x):
+        stream.written.wait(30.0 if is_terminal else 0.0)
+        return x * x
+
+    assert fg.check(waits, X, bprop=lambda g, y, x: (2 * g * x,), effort="fast").passed
+    lines = stream.getvalue().splitlines()
+    assert lines == ["fg.check: waits is still being checked after 0.01 s (effort='fast')"] * is_terminal
 
 
 def test_boxes_and_graphs_keep_to_them():

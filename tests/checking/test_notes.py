@@ -74,8 +74,10 @@ def guarded(value, slope):
         (lambda s: np.log(np.maximum(s, 1e-20)), lambda s: 1 / s),
         (lambda s: 1 / np.maximum(s, 1e-12), lambda s: -1 / s**2),
         (lambda s: -np.sqrt(1 / np.clip(s, 1e-15, None)), lambda s: 0.5 * np.abs(s) ** -1.5),
+        (lambda s: np.sqrt(np.maximum(s, 1e-15)), lambda s: 0.5 * np.abs(s) ** -0.5),
+        (lambda s: np.log(np.maximum(s, 1e-5)), lambda s: 1 / s),
     ],
-    ids=["logarithm", "quotient", "root"],
+    ids=["logarithm", "quotient", "root of a quotient", "root", "wide guard"],
 )
 def test_beyond_the_guard_of_a_singularity_within_fprop_numbers_are_noted(value, slope):
     fprop, bprop = guarded(value, slope)
@@ -104,6 +106,23 @@ def test_what_is_no_guard_of_a_singularity_hides_no_mistake(value, slope):
     assert report.verdict == "fail", str(report)
 
 
+def test_a_domain_that_is_a_ball_is_seen_in_rows_of_any_length():
+    """Forty numbers of the size of the example's three are far outside of it, though none of them is large."""
+
+    def room(x):
+        return 1 - np.clip((x * x).sum(axis=-1), 0, 1 - 1e-5)
+
+    def bprop(g, y, x):
+        return (2 * (g / room(x))[:, None] * x,)
+
+    inside = np.random.default_rng(0).uniform(-0.4, 0.4, (4, 3))
+    report = fg.check(lambda x: -np.log(room(x)), inside, bprop=bprop)
+    assert report.passed, str(report)
+    assert any("cut off" in note for note in report.notes)
+    wrong = fg.check(lambda x: -np.log(room(x)), inside, bprop=lambda *given: (1.01 * bprop(*given)[0],))
+    assert wrong.verdict == "fail"
+
+
 def test_a_mistake_close_to_a_guard_on_the_side_of_the_example_fails():
     def fprop(p):
         return np.log(np.maximum(p + 0.25, 1e-12)).sum()
@@ -116,6 +135,26 @@ def test_a_mistake_close_to_a_guard_on_the_side_of_the_example_fails():
     assert verdicts.count("fail") >= 2
     report = fg.check(lambda p: fprop(p - 0.25), np.array([0.3, 0.6]), bprop=lambda g, y, p: (g / np.maximum(p, 0.02),))
     assert report.verdict == "fail", str(report)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "verdict"),
+    [(0, 1e-6, "pass"), (0, 1e-2, "fail"), (1e5, np.inf, "pass"), (100, np.inf, "fail"), (-1, 1e-30, "fail")],
+    ids=["tiny", "small", "huge", "large", "zero"],
+)
+@pytest.mark.parametrize("scale", [1.0, 1e-4])
+def test_a_mistake_at_numbers_of_another_order_than_the_examples_and_1_is_noted(low, high, verdict, scale):
+    """Zero is of every order; the range of ordinary numbers grows with the example's."""
+
+    def bprop(g, y, x):
+        least = low * scale if high < 1 else low
+        most = high * scale if high < 1 else high
+        return (g * np.where((np.abs(x) > least) & (np.abs(x) <= most), 2.0, 1.0),)
+
+    report = fg.check(lambda x: 1.0 * x, scale * x, bprop=bprop)
+    assert report.verdict == verdict, str(report)
+    assert verdict == "fail" or any("another order of magnitude" in note for note in report.notes)
+    assert fg.check(lambda x: 1.0 * x, scale * x, bprop=bprop, strict=True).verdict == "fail"
 
 
 def test_a_value_that_moves_is_not_saturated():

@@ -36,6 +36,8 @@ FUNCTIONS = {
         lambda g, h, x: ((g * (1 - h * h)).astype(single).astype(float),),
         (X,),
     ),
+    "the gradient alone": (np.tanh, lambda g, h, x: ((g * (1 - h * h)).astype(single).astype(float),), (X,)),
+    "a factor of the gradient alone": (np.tanh, lambda g, h, x: (g * (1 - h * h).astype(single).astype(float),), (X,)),
 }
 
 

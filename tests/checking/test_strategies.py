@@ -264,6 +264,16 @@ def test_a_signature_promises_axes_in_front():
     assert "fprop gave" in str(fg.check(cls, budget=3000))
 
 
+@pytest.mark.parametrize("keepdims", [False, True], ids=["too few axes", "too many axes"])
+def test_a_value_with_another_number_of_axes_than_the_signature_says_fails(keepdims):
+    def total(a):
+        return np.sum(a, -1, keepdims=True) if keepdims else np.sum(a)
+
+    report = fg.check(declared("(n)->()", total, lambda g, h, a: (g * np.ones_like(a),), 1.0), budget=3000)
+    assert not report.passed, str(report)
+    assert "the box was built with" in str(report)
+
+
 def declared(text, fprop, bprop, factor):
     """A box class of these functions, whose gradients are `factor` times theirs."""
     space = {"f": fprop, "b": bprop, "factor": factor}

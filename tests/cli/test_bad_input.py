@@ -24,7 +24,8 @@ graph = fg.Graph(fg.sum(np.tanh(fg.Parameter([1.0, 2.0], name="w"))))
 """
 
 VALUES = {
-    "nothing": "", "here": ".", "above": "..", "many letters": "a" * 5000, "many of a file": "a" * 5000 + ".csv",
+    "nothing": "", "missing": "nowhere.csv", "here": ".", "above": "..", "many letters": "a" * 5000,
+    "many of a file": "a" * 5000 + ".csv",
     "a folder": "folder", "a folder called as a file": "folder.csv", "an empty file": "empty.csv",
     "empty npz": "empty.npz",
     "an empty graph": "empty.safetensors", "an empty model": "empty.onnx", "an empty module": "empty.py",

@@ -169,6 +169,7 @@ def test_sources_by_name(csv_of):
         load_examples("iris", kind="label")
 
 
+@pytest.mark.sampled(one_in=4)
 @pytest.mark.parametrize(
     ("name", "shape", "classes"),
     [

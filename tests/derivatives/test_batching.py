@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import flowgraph as fg
+from flowgraph.box.axes import core_of
 from flowgraph.boxes.engine.passing_on import Part
 from flowgraph.boxes.linear_algebra.matrices import GaugeInvarianceCheck
 from flowgraph.derivatives.batching import _rules, over_rows
@@ -17,13 +18,16 @@ from tests.test_contract import BOXES
 ROWS = 3
 ELSEWHERE = (GaugeInvarianceCheck, Part, Scan, While)
 """Classes without examples, which have tests of their own here or in tests/loops."""
-RULES = [*(cls for cls in _rules if cls not in ELSEWHERE), fg.Multiply, fg.Divide, fg.Where]
+DECLARED = [cls for cls in fg.registry.values() if (core_of(cls) or cls.signature) and cls.examples is not None]
+WITH_RULES = dict.fromkeys([*_rules, *DECLARED, fg.Multiply, fg.Divide, fg.Where])
+RULES = [cls for cls in WITH_RULES if cls not in ELSEWHERE]
 ONE_BY_ONE = {
     **dict.fromkeys(
-        ("CumSum", "CumProd", "ArgMax", "ArgMin", "NanArgMax", "NanArgMin", "ArgSort"),
+        ("Roll", "CumSum", "CumProd", "ArgMax", "ArgMin", "NanArgMax", "NanArgMin", "ArgSort"),
         lambda box, chosen: box.axis is None or not box.children[0].shape,
     ),
     "TensorDot": lambda box, chosen: chosen == (0, 1),
+    "AddMatMul": lambda box, chosen: True,
     "Solve": lambda box, chosen: 0 in chosen or box.children[1].ndim == 1,
     "Index": lambda box, chosen: len(box.index) == 3 and isinstance(box.index[2], str),
 }
@@ -52,14 +56,57 @@ def assert_rows(build, arrays, chosen):
     return box, over
 
 
-@pytest.mark.parametrize("cls", RULES, ids=lambda cls: cls.__name__)
-def test_a_rule_gives_the_rows_at_once(cls):
-    for case in cases(cls):
+def test_a_rule_gives_the_rows_at_once():
+    for case in [case for cls in RULES for case in cases(cls)]:
         free = [i for i, a in enumerate(case.children) if np.asarray(a).dtype.kind in "fc"]
         for chosen in itertools.chain(*(itertools.combinations(free, n + 1) for n in range(len(free)))):
-            box, over = assert_rows(lambda *leaves, case=case: cls(*leaves, **case.settings), case.children, chosen)
+            box, over = assert_rows(lambda *leaves, one=case: one.cls(*leaves, **one.settings), case.children, chosen)
             slow = any(isinstance(one, PerRow) for one in over)
-            assert slow == ONE_BY_ONE.get(cls.__name__, lambda *_: False)(box, chosen), (case, chosen)
+            assert slow == ONE_BY_ONE.get(case.cls.__name__, lambda *_: False)(box, chosen), (case, chosen)
+
+
+class Centred(fg.Box):
+    """h = a - mean of a along an axis"""
+
+    axis: int = -1
+    core = fg.Core("axis")
+
+    def fprop(self, a):
+        return a - np.mean(a, axis=self.axis, keepdims=True)
+
+
+class Scaled(fg.Box):
+    """h_ij = u_i a_ij, with axes in front"""
+
+    signature = "(m),(m,n)->(m,n)"
+
+    def fprop(self, u, a):
+        return u[..., None] * a
+
+
+class OfAll(Centred):
+    """h = a - mean of all, whose fprop is not that of the class which declares the core axes"""
+
+    def fprop(self, a):
+        return a - np.mean(a)
+
+
+@pytest.mark.parametrize(
+    ("build", "arrays", "slow"),
+    [
+        (lambda a: Centred(a, axis=0), [(3, 4)], False),
+        (lambda a: Centred(a), [(2, 3, 4)], False),
+        (Scaled, [(3,), (3, 4)], False),
+        (Scaled, [(2, 3), (3, 4)], False),
+        (Scaled, [(3,), (5, 2, 3, 4)], False),
+        (lambda a: OfAll(a, axis=0), [(3, 4)], True),
+    ],
+)
+def test_boxes_of_users_that_declare_their_axes_take_the_rows_at_once(build, arrays, slow):
+    values = [np.random.default_rng(i).normal(size=shape) for i, shape in enumerate(arrays)]
+    for chosen in itertools.chain(*(itertools.combinations(range(len(arrays)), n + 1) for n in range(len(arrays)))):
+        _, over = assert_rows(build, values, chosen)
+        assert any(isinstance(one, PerRow) for one in over) == slow
 
 
 @pytest.mark.parametrize(

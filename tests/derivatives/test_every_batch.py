@@ -7,8 +7,7 @@ import pytest
 
 import flowgraph as fg
 from flowgraph.errors import FlowgraphError, OpenChoiceError
-from tests.boxes.coverage_calls import COMMON, flat
-from tests.boxes.coverage_list import found
+from tests.boxes.coverage_list import COMMON, flat, found
 from tests.derivatives.test_forward_mode import CALLS, FUNCTIONS
 
 pytestmark = [pytest.mark.no_cover, pytest.mark.sampled(one_in=20)]  # other tests run the same lines

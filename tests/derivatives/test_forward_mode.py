@@ -8,8 +8,7 @@ import pytest
 import flowgraph as fg
 from flowgraph import functional as F
 from flowgraph.errors import NotDifferentiableError, UnknownBoxError
-from tests.boxes.coverage_calls import COMMON, OWN, flat
-from tests.boxes.coverage_list import found
+from tests.boxes.coverage_list import COMMON, OWN, flat, found
 from tests.cases import cases
 from tests.derivatives.every_derivative import assert_functional, assert_of_boxes
 from tests.test_contract import BOXES

@@ -105,6 +105,7 @@ def test_the_same_seed_gives_the_same_pictures(short, tmp_path):
         assert (tmp_path / name).read_bytes() == (short[0] / name).read_bytes()
 
 
+@pytest.mark.sampled(one_in=4)
 def test_the_full_demo_reaches_its_accuracy(tmp_path):
     result = CliRunner().invoke(main, ["demo", "--out", str(tmp_path)])
     assert float(re.search(r"accuracy ([\d.]+)%", result.output)[1]) >= 96
@@ -120,6 +121,7 @@ def test_the_split_is_disjoint_and_complete():
     assert not np.array_equal(split.train.digits, load_split(1).train.digits)
 
 
+@pytest.mark.sampled(one_in=4)
 def test_a_wrong_gradient_stops_the_demo(monkeypatch, tmp_path):
     monkeypatch.setattr(fg.SoftmaxCrossEntropy, "bprop", lambda self, grad, h, logits, targets: (logits * 0, None))
     result = CliRunner().invoke(main, ["demo", "--out", str(tmp_path), "--epochs", "1"])

@@ -6,6 +6,7 @@ import math
 import os
 import random
 import resource
+import shutil
 import subprocess
 import sys
 import tracemalloc
@@ -24,13 +25,21 @@ from flowgraph.experiment import Experiment, RunFolder, TrainSettings, resume_tr
 from flowgraph.search import Choice, LogUniform, Uniform, Whole
 from flowgraph.search.space import space_of_record, space_record
 from flowgraph.training.mlp import MLP
-from tests.saving.fuzz import mutated
+from tests.saving.documents import mutated
+
+pytestmark = pytest.mark.sampled(one_in=3)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("trained")
+    train(TrainSettings("moons", hidden=(2,), epochs=1), folder / "run", checks=False)
+    return folder / "run"
 
 
 @pytest.fixture
-def run(tmp_path):
-    train(TrainSettings("moons", hidden=(2,), epochs=1), tmp_path / "run", checks=False)
-    return RunFolder(tmp_path / "run")
+def run(trained, tmp_path):
+    return RunFolder(shutil.copytree(trained, tmp_path / "run"))
 
 
 def changed(path, change):

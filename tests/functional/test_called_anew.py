@@ -99,6 +99,7 @@ CUBES = {
 POINTS = [np.array([0.5, -1.0, 2.0]), np.array([1.5, 0.25, -2.0]), np.array([2.0, 1.0])]
 
 
+@pytest.mark.sampled(one_in=12)
 @pytest.mark.parametrize("name", BODIES)
 @pytest.mark.parametrize("transform", CUBES)
 @settings(max_examples=5)
@@ -151,19 +152,6 @@ def test_a_captured_array_has_the_value_that_it_had_when_it_was_read(size, how):
     for _ in range(6):
         now = big.sum()
         assert derived(2.0) == (2 * now, now)
-
-
-def test_an_array_may_change_between_two_reads_in_one_call():
-    outer = np.ones(3)
-
-    def f(x):
-        outer[:] = 1.0
-        first = np.sum(x * outer)
-        outer[:] = 5.0
-        return first + np.sum(x**2 * outer)
-
-    for _ in range(5):
-        np.testing.assert_allclose(grad(f)(SMALL), 1 + 10 * SMALL, rtol=1e-12)
 
 
 def test_an_iterator_among_the_arguments_goes_on():

@@ -86,15 +86,15 @@ def test_memory_is_flat_over_calls_with_numbers_that_never_come_again():
 
 
 def test_a_call_that_cannot_be_noted_is_noted_once(monkeypatch):
-    """A script is asked of the first call of a graph, and not again where it gives none."""
+    """A recording is asked of the first call of a graph, and not again where it gives none."""
     noted = []
 
-    class Counted(calls.Writer):
+    class Counted(calls.Recorder):
         def __init__(self, leaves):
             noted.append(leaves)
             super().__init__(leaves)
 
-    monkeypatch.setattr(calls, "Writer", Counted)
+    monkeypatch.setattr(calls, "Recorder", Counted)
     indices = np.arange(2000) % 3  # too many to be compared in each call
     slope = grad(lambda x, i: np.sum(x[indices]) * i)
     for i in range(1, 12):

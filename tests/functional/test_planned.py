@@ -250,7 +250,7 @@ def test_debug_mode_runs_box_by_box():
     assert compiled(slope) == 1
 
 
-@pytest.mark.sampled(one_in=3)
+@pytest.mark.sampled(one_in=10)
 def test_plans_are_kept_up_to_a_number_and_to_bytes():
     slope = grad(lambda x, k: np.sum(np.tanh(x) ** k))
     for size in range(programs.MOST_PLANS + 9):

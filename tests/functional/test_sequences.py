@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from flowgraph.functional import grad
 from flowgraph.functional.programs import Programs
-from tests.functional import numbers_and_draws, objects, worlds  # noqa: F401  they enter theirs
 from tests.functional.features import FEATURES, UNKNOWN_TO_AUTOGRAD, world
 
 POINTS = np.array([[0.3, -0.7, 1.2], [-0.4, 0.9, 0.5]])
@@ -73,28 +72,3 @@ def test_calls_in_a_row_equal_those_of_autograd(names, sequence):
 @given(st.lists(st.sampled_from(sorted(FEATURES)), min_size=1, max_size=2, unique=True), steps)
 def test_a_derivative_made_anew_in_each_call_finds_the_graphs_and_no_old_values(names, sequence):
     in_step(names, sequence, lambda f: lambda *arguments: grad(f)(*arguments), unknown, np)
-
-
-def test_the_reproduction_of_a_generator_in_the_closure():
-    autograd = pytest.importorskip("autograd", reason="autograd is not installed")
-    anp = pytest.importorskip("autograd.numpy", reason="autograd is not installed")
-
-    def slopes(np, grad):
-        generator = np.random.RandomState(0)
-        slope = grad(lambda mu: np.mean((mu + generator.randn(3)) ** 2))
-        return [float(slope(1.0)) for _ in range(6)]
-
-    found = slopes(np, grad)
-    assert found == slopes(anp, autograd.grad)
-    assert len(set(found)) == 6
-
-
-def test_the_global_generator_and_drawing_at_module_level():
-    def slopes(make):
-        np.random.seed(3)  # noqa: NPY002
-        slope = make(lambda x: np.sum(x * np.random.rand(3) * (np.random.rand(3) > 0.5)))  # noqa: NPY002
-        return [slope(POINTS[0]).tolist() for _ in range(8)]
-
-    found = slopes(grad)
-    assert found == slopes(unknown)
-    assert len({tuple(one) for one in found}) > 4

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import pathlib
 from collections.abc import Callable, Generator, Iterator, Mapping
 from typing import Any
 
@@ -174,3 +175,20 @@ def _remembered(state: dict[Any, Any], box: Any, what: str) -> Any:
 
 
 RULES: tuple[Callable[..., dict[Any, Any]], ...] = (descent, descent, decayed, momentum, adam, lazy)
+
+
+def attempt(call: Callable[[], Any]) -> tuple[Any, str]:
+    """What a call gives, or None and what it raises."""
+    try:
+        return call(), ""
+    except Exception as error:
+        return None, error_text(error)
+
+
+def error_text(error: BaseException) -> str:
+    """What was raised, and where."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    place = f" in {pathlib.Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}" if trace else ""
+    return f"{type(error).__name__}: {str(error)[:300]}{place}"

@@ -12,8 +12,7 @@ import flowgraph as fg
 from flowgraph.errors import UsageError
 from flowgraph.functional import jit, programs, value_and_grad
 from tests.fuzz.agreement import Rounding
-from tests.fuzz.attempts import attempt
-from tests.fuzz.built import SKIPPED, Built, Path
+from tests.fuzz.built import SKIPPED, Built, Path, attempt
 from tests.fuzz.case import Case
 from tests.fuzz.drawing import with_new_values
 

@@ -16,8 +16,7 @@ import numpy as np
 
 import flowgraph as fg
 from tests.fuzz.agreement import Rounding
-from tests.fuzz.attempts import attempt, error_text
-from tests.fuzz.built import SKIPPED, Built, Path
+from tests.fuzz.built import SKIPPED, Built, Path, attempt, error_text
 from tests.fuzz.case import Case
 from tests.fuzz.drawing import with_new_values
 from tests.fuzz.functional_path import functional
@@ -31,8 +30,8 @@ from tests.fuzz.plan_paths import (
     kernels_in_python,
     native,
     plan,
-    plan_in_pieces,
     plan_of_large,
+    plan_sharded,
     plan_without_one,
     plan_without_some,
 )
@@ -201,7 +200,7 @@ OWN: dict[str, Callable[[Built, np.random.Generator], Path]] = {
     "plan but one": plan_without_one,
     "plan but some": plan_without_some,
     "plan of large": plan_of_large,
-    "plan in pieces": plan_in_pieces,
+    "plan in shards": plan_sharded,
     "native in Python": interpreted,
     "native": native,
     "kernels in Python": kernels_in_python,

@@ -20,8 +20,7 @@ from flowgraph.plan.numpy import emitter as numpy_emitter
 from flowgraph.plan.passes import products, sparse_rows
 from flowgraph.plan.shards import split as shards
 from tests.fuzz.agreement import Rounding, disagreement
-from tests.fuzz.attempts import attempt
-from tests.fuzz.built import SKIPPED, Built, Path
+from tests.fuzz.built import SKIPPED, Built, Path, attempt
 from tests.fuzz.drawing import with_new_values
 from tests.plan.native_in_python import kernel_in_python
 
@@ -163,17 +162,17 @@ def plan_of_large(built: Built, rng: np.random.Generator) -> Path:
         return (yield from plan(built, rng))
 
 
-def plan_in_pieces(built: Built, rng: np.random.Generator) -> Path:
-    """A plan that computes all it can in pieces of the batch, two of them or three, in threads."""
+def plan_sharded(built: Built, rng: np.random.Generator) -> Path:
+    """A plan that computes all it can in shards of the batch, two of them or three, in threads."""
     split: list[bool] = []
 
-    def in_pieces(graph: Any, given: Any, leaves: Any, threads: int) -> Any:
-        found = shards.in_pieces(graph, given, leaves, threads)
+    def sharded(graph: Any, given: Any, leaves: Any, threads: int) -> Any:
+        found = shards.sharded(graph, given, leaves, threads)
         split.append(found is not graph)
         return found
 
     threads = str(rng.integers(2, 4))
-    with _changed({(numpy_emitter, "in_pieces"): in_pieces}), mock.patch.dict(os.environ, FLOWGRAPH_THREADS=threads):
+    with _changed({(numpy_emitter, "sharded"): sharded}), mock.patch.dict(os.environ, FLOWGRAPH_THREADS=threads):
         compared = yield from plan(built, rng)
     return compared if any(split) else SKIPPED
 

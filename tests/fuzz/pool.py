@@ -53,11 +53,6 @@ class Pool:
         ndim = self.arrays[name].ndim
         return int(self.rng.integers(-ndim if negative else 0, ndim)) if ndim else 0
 
-    def free_axis(self, name: str) -> int:
-        """An axis that is no batch, whose size a line may depend on."""
-        ndim = self.arrays[name].ndim
-        return int(self.rng.integers(1, ndim)) if self.batch and ndim > 1 else self.axis(name)
-
     def flag(self, chance: float = 0.5) -> bool:
         """True, with this chance."""
         return bool(self.rng.random() < chance)

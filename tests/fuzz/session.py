@@ -16,7 +16,7 @@ from tests.fuzz.paths import OWN, Difference, differences
 from tests.fuzz.shrinking import shrink
 
 EVERY: Mapping[str, int] = {
-    "plan bare": 3, "plan but one": 2, "plan but some": 2, "plan of large": 2, "plan in pieces": 2,
+    "plan bare": 3, "plan but one": 2, "plan but some": 2, "plan of large": 2, "plan in shards": 2,
     "native in Python": 3, "native": 30, "kernels in Python": 3, "kernels": 30, "javascript": 3, "functional": 3,
     "loaded": 4, "copied": 3, "jax": 8,
 }  # fmt: skip

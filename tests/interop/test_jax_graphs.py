@@ -110,6 +110,7 @@ def conv(x, w, **settings):
     return jax.lax.conv_general_dilated(x, w, **settings)
 
 
+@pytest.mark.sampled(one_in=6)
 def test_convolutions_and_pooling():
     def images(x, w, v):
         places = ("NHWC", "HWIO", "NHWC")
@@ -178,6 +179,7 @@ def test_short_scans_are_unrolled_and_long_ones_are_boxes():
     assert "scan" in graph.to_dot()
 
 
+@pytest.mark.sampled(one_in=6)
 def test_loops_branches_and_what_has_no_boxes():
     agrees(lambda x: jax.lax.cond(x.sum() > 0, jnp.sin, jnp.cos, x), X, opaque=["cond"])
     agrees(lambda x: jax.lax.fori_loop(0, 3, lambda i, h: h * x, x), X, opaque=[])

@@ -1,6 +1,7 @@
 """What is measured after each epoch is in the files of TensorBoard, MLflow and Weights & Biases, read back by these."""
 
 import json
+import re
 import struct
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import pytest
 import flowgraph as fg
 from flowgraph.interop.loggers import MLflow, TensorBoard, WandB, described, measured
 from flowgraph.training import Trainer
+from tests.test_hostile_pages import PAYLOADS
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(30, 4))
@@ -35,6 +37,23 @@ def test_tensorboard(tmp_path):
         assert {event.step: event.value for event in found.Scalars(name)} == column(history, name)
 
 
+def test_the_tags_of_tensorboard_hold_no_sign_that_a_page_could_take_for_markup(tmp_path):
+    """Layers may be called anything; more than 200 names that would run a script or ask for an address."""
+    accumulators = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+
+    class Watched:
+        def scalars(self):
+            return [(payload, 1, 0.5) for payload in PAYLOADS]
+
+    trained(TensorBoard(tmp_path, Watched()), epochs=1)
+    found = accumulators.EventAccumulator(str(tmp_path))
+    found.Reload()
+    tags = found.Tags()["scalars"]
+    assert len(tags) > 150
+    assert re.fullmatch(r"[\w.\-/ ]+", "".join(tags), re.ASCII)
+
+
+@pytest.mark.sampled(one_in=4)
 def test_mlflow_in_a_run_of_its_own_and_in_an_active_one(tmp_path, monkeypatch):
     mlflow = pytest.importorskip("mlflow")
     monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
@@ -69,6 +88,7 @@ def records(path):
             yield whole
 
 
+@pytest.mark.sampled(one_in=4)
 def test_weights_and_biases(tmp_path):
     wandb = pytest.importorskip("wandb")
     from wandb.proto import wandb_internal_pb2

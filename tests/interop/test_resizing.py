@@ -110,6 +110,7 @@ class UNet(nn.Module):
         return F.interpolate(whole, scale_factor=0.5, mode="bilinear", align_corners=True)
 
 
+@pytest.mark.sampled(one_in=6)
 def test_a_u_net_of_pytorch_runs_trains_and_draws_for_every_batch(tmp_path):
     torch.manual_seed(0)
     net = UNet().double().eval()
@@ -126,6 +127,7 @@ def test_a_u_net_of_pytorch_runs_trains_and_draws_for_every_batch(tmp_path):
     assert fg.check(graph, image=np.random.default_rng(0).normal(size=(2, 1, 8, 6))).passed
 
 
+@pytest.mark.sampled(one_in=6)
 def test_a_u_net_of_an_onnx_file_is_read_drawn_and_written(tmp_path):
     torch.manual_seed(0)
     net, path = UNet().eval(), tmp_path / "net.onnx"

@@ -54,6 +54,7 @@ class Recurrent(nn.Module):
         return self.norm(self.lstm(self.encoder(words))[0].transpose(1, 2)).mean(2)
 
 
+@pytest.mark.sampled(one_in=4)
 @pytest.mark.parametrize(("make", "shape"), [(LeNet, (1, 16, 16)), (Recurrent, (3, 4))])
 def test_one_graph_for_every_batch_size(make, shape):
     net = make().double().eval()

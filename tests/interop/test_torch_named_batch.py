@@ -163,7 +163,7 @@ UNTRIED |= {one for one in RULES.names if "native_batch_norm_legit" in one}
 """Operations without a value, and some that check nothing of what they are given; layers are tried of these."""
 
 
-@pytest.mark.sampled(one_in=72)
+@pytest.mark.sampled(one_in=150)
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("name", [one for one in RULES.names if one not in UNTRIED])
 def test_every_operation_with_a_rule_serves_every_batch_or_is_refused_by_its_name(name):
@@ -191,7 +191,7 @@ LAYERS = {
 }  # fmt: skip
 
 
-@pytest.mark.sampled(one_in=4)
+@pytest.mark.sampled(one_in=12)
 def test_layers_serve_every_batch():
     modules = nn.ModuleDict({name: layer for name, (layer, _) in LAYERS.items()}).double().eval()
 
@@ -219,6 +219,7 @@ SIZES = {
 }  # fmt: skip
 
 
+@pytest.mark.sampled(one_in=9)
 @pytest.mark.parametrize("name", SIZES)
 def test_the_size_of_the_batch_is_a_size_and_a_number(name):
     def call(*tensors):

@@ -1,10 +1,10 @@
-"""Loops beside those of JAX and PyTorch: an equation solved in steps, recurrent networks, checkpoints."""
+"""Loops beside those of JAX and PyTorch: an equation solved in steps, a number of steps that values decide."""
 
 import numpy as np
 import pytest
 
 import flowgraph as fg
-from tests.loops.agreement import assert_same
+from tests.loops.bodies import assert_same
 
 STEPS = 40
 
@@ -15,8 +15,6 @@ def lotka_volterra(stack, p, z, h=0.01):
 
 
 P, Z = np.array([1.5, 1.0, 1.0, 3.0]), np.array([10.0, 5.0])
-RNG = np.random.default_rng(0)
-W, U, X = RNG.normal(size=(4, 4)) / 2, RNG.normal(size=(3, 4)), RNG.normal(size=(STEPS, 5, 3))
 
 
 def ours(loss, values):
@@ -29,11 +27,6 @@ def ours(loss, values):
 def solved(p, z):
     last, path = fg.scan(lambda z, _: (lotka_volterra(np.stack, p, z), z), z, length=STEPS)
     return fg.sum(last * last) + fg.sum(np.sin(path))
-
-
-def recurrent(w, u):
-    h, states = fg.scan(lambda h, x: (np.tanh(h @ w + x @ u), h), np.zeros((5, 4)), X)
-    return fg.sum(h * h) + fg.sum(states**3)
 
 
 def theirs(jax, loss, values):
@@ -53,14 +46,6 @@ def test_an_equation_is_solved_as_by_jax(jax):
     assert_same(ours(solved, [P, Z]), theirs(jax, loss, [P, Z]))
 
 
-def test_a_recurrent_network_is_that_of_jax(jax):
-    def loss(w, u):
-        h, states = jax.lax.scan(lambda h, x: (jax.numpy.tanh(h @ w + x @ u), h), jax.numpy.zeros((5, 4)), X)
-        return jax.numpy.sum(h * h) + jax.numpy.sum(states**3)
-
-    assert_same(ours(recurrent, [W, U]), theirs(jax, loss, [W, U]))
-
-
 @pytest.mark.parametrize("reverse", [False, True])
 def test_what_is_stacked_is_that_of_jax(jax, reverse):
     def body(c, x):
@@ -70,18 +55,6 @@ def test_what_is_stacked_is_that_of_jax(jax, reverse):
     needed = jax.lax.scan(body, (0.0, 0), x, reverse=reverse)
     (last, count), stacked = fg.scan(body, (0.0, 0), x, reverse=reverse)
     assert_same([last, count, *stacked], [*needed[0], *needed[1]])
-
-
-def test_a_recurrent_network_is_that_of_pytorch():
-    torch = pytest.importorskip("torch", reason="torch is not installed")
-    w, u = (torch.tensor(value, requires_grad=True) for value in (W, U))
-    h, states = torch.zeros((5, 4), dtype=torch.float64), []
-    for x in torch.tensor(X):
-        states.append(h)
-        h = torch.tanh(h @ w + x @ u)
-    loss = (h * h).sum() + (torch.stack(states) ** 3).sum()
-    loss.backward()
-    assert_same(ours(recurrent, [W, U])[:3], [loss.detach(), w.grad, u.grad])
 
 
 A = np.array([[3.0, 0.5, 0.2], [0.5, 2.0, 0.3], [0.2, 0.3, 1.0]])
@@ -136,32 +109,3 @@ def test_value_and_gradients_of_a_while_loop_are_those_of_pytorch():
     loss.backward()
     found = ours_of_while_against_peers(lambda a, v: eigenvalue(fg.while_loop, np, a, v), [A, V])
     assert_same(found[:3], [loss.detach(), a.grad, v.grad])
-
-
-def network(xp, wrap, w, v):
-    """Layers of which each is computed again in the backward pass."""
-    h = v
-    for _ in range(4):
-        h = wrap(lambda h, w: xp.tanh(xp.sin(h @ w) @ w))(h, w)
-    return xp.sum(h * h)
-
-
-def test_values_and_derivatives_with_checkpoints_are_those_of_jax(jax):
-    values = [jax.numpy.asarray(A), jax.numpy.asarray(V)]
-    loss = lambda w, v: network(jax.numpy, jax.checkpoint, w, v)  # noqa: E731
-    value, grads = jax.value_and_grad(loss, (0, 1))(*values)
-    slope = jax.jvp(loss, values, [jax.numpy.ones_like(one) for one in values])[1]
-    assert_same(
-        ours_of_while_against_peers(lambda w, v: network(np, fg.checkpoint, w, v), [A, V]), [value, *grads, slope]
-    )
-
-
-def test_values_and_gradients_with_checkpoints_are_those_of_pytorch():
-    torch = pytest.importorskip("torch", reason="torch is not installed")
-    from torch.utils.checkpoint import checkpoint
-
-    w, v = (torch.tensor(value, requires_grad=True) for value in (A, V))
-    loss = network(torch, lambda f: lambda *args: checkpoint(f, *args, use_reentrant=False), w, v)
-    loss.backward()
-    found = ours_of_while_against_peers(lambda w, v: network(np, fg.checkpoint, w, v), [A, V])
-    assert_same(found[:3], [loss.detach(), w.grad, v.grad])

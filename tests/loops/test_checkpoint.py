@@ -11,8 +11,7 @@ import flowgraph as fg
 from flowgraph.graph.table import total_flops
 from flowgraph.loops.checkpoint import Recomputed
 from flowgraph.plan.javascript.emitter import node_program
-from tests.loops.agreement import assert_close, dear
-from tests.loops.bodies import leaves, random_body
+from tests.loops.bodies import assert_close, dear, leaves, random_body
 
 SHAPES = [(), (2,), (3, 3)]
 WRAPPED = {"one": fg.checkpoint, "nested": lambda f: fg.checkpoint(lambda *args: fg.checkpoint(f)(*args))}

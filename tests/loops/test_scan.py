@@ -10,9 +10,8 @@ import pytest
 
 import flowgraph as fg
 from flowgraph.loops.boxes import Scan
-from tests.loops.agreement import assert_close as agree
-from tests.loops.agreement import dear
-from tests.loops.bodies import leaves, random_body, unrolled
+from tests.loops.bodies import assert_close as agree
+from tests.loops.bodies import dear, leaves, random_body, unrolled
 
 SHAPES = [(), (2,), (3, 3)]
 assert_close = functools.partial(agree, single=1e-4)

@@ -9,8 +9,7 @@ import pytest
 import flowgraph as fg
 from flowgraph.errors import StepLimitError
 from flowgraph.loops.boxes import While
-from tests.loops.agreement import assert_close
-from tests.loops.bodies import leaves, random_body
+from tests.loops.bodies import assert_close, leaves, random_body
 
 SHAPES = [(), (2,), (3, 3)]
 LIMIT = 4.0

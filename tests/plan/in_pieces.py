@@ -1,4 +1,4 @@
-"""Plans that are computed in pieces, wherever they are compiled."""
+"""Plans that are computed in shards, wherever they are compiled."""
 
 import contextlib
 import os
@@ -9,13 +9,13 @@ from flowgraph.plan.shards.box import Running
 
 @contextlib.contextmanager
 def split_into(count=2, whole=True):
-    """Plans compiled inside compute all they can in so many pieces.
+    """Plans compiled inside compute all they can in so many shards.
 
-    A call in which a piece fails computes the `whole` batch at once; not where that is not allowed.
+    A call in which a shard fails computes the `whole` batch at once; not where that is not allowed.
     """
 
     def at_once(running, values):
-        raise AssertionError("a piece has failed")
+        raise AssertionError("a shard has failed")
 
     with mock.patch.dict(os.environ, FLOWGRAPH_THREADS=str(count)), contextlib.ExitStack() as stack:
         if not whole:

@@ -1,10 +1,10 @@
-"""A plan that computes pieces of the batch in threads gives what one gives that computes the batch at once."""
+"""A plan that computes shards of the batch in threads gives what one gives that computes the batch at once."""
 
 import numpy as np
 import pytest
 
 import flowgraph as fg
-from flowgraph.derivatives.axes import CORES
+from flowgraph.box.axes import core_of
 from flowgraph.derivatives.batching import over_rows
 from tests.cases import cases
 from tests.plan.agreement import assert_agree
@@ -205,12 +205,15 @@ def test_pieces_give_what_the_batch_gives(program, count):
                 assert_agree(one, other, f"{n} examples: output {i}", scale=1.0)
             for p, other in zip(updates, new, strict=True):
                 assert_agree(p.value, other, f"{n} examples: new {p.name}", scale=1.0)
-        assert "in_pieces(" in step.source
+        assert "sharded(" in step.source
 
 
-@pytest.mark.parametrize("cls", [cls for cls in CORES if cls.examples is not None], ids=lambda cls: cls.__name__)
+OVER_ROWS = [cls for cls in fg.registry.values() if core_of(cls) or cls.signature is not None]
+
+
+@pytest.mark.parametrize("cls", [cls for cls in OVER_ROWS if cls.examples is not None], ids=lambda cls: cls.__name__)
 def test_a_box_over_rows_is_the_same_in_pieces_of_them(cls):
-    """The table of axes says of a box where rows go in front of it, and where the batch is in its value."""
+    """The core axes say of a box where rows go in front of it, and where the batch is in its value."""
     scales = np.random.default_rng(0).uniform(0.9, 1.1, 5)  # one for a row: a child may be the largest of another
     for case in cases(cls):
         arrays = [np.asarray(a) for a in case.children]

@@ -1,4 +1,4 @@
-"""What a call of a plan in pieces guarantees: errors, threads of BLAS, memory; small steps stay whole."""
+"""What a call of a plan in shards guarantees: errors, threads of BLAS, memory; small steps stay whole."""
 
 import contextlib
 import copy
@@ -33,7 +33,7 @@ def blas_threads(number):
 
 
 class Model:
-    """A step of descent in pieces."""
+    """A step of descent in shards."""
 
     def __init__(self, **settings):
         self.w = fg.Parameter(np.linspace(-1, 1, 12).reshape(4, 3), name="w")
@@ -113,7 +113,7 @@ def test_copies_and_pickles_are_split_too():
             needed = Model.__new__(Model)
             needed.w, needed.step = copy.deepcopy((model.w, model.step))
             assert step(x=X, y=Y) == needed.step(x=X, y=Y)
-            assert "in_pieces(" in step.source
+            assert "sharded(" in step.source
 
 
 def test_results_are_the_callers_and_lie_in_the_plan_where_borrowed():
@@ -145,7 +145,7 @@ def test_boxes_of_a_user_run_in_the_callers_thread_on_the_whole_batch():
         seen.clear()
         plan(x=np.ones((6, 3)))
     assert seen == [((6, 3), threading.current_thread())]
-    assert "in_pieces(" in plan.source
+    assert "sharded(" in plan.source
 
 
 def test_an_error_in_a_thread_is_raised_when_all_have_ended():
@@ -171,7 +171,7 @@ def test_pieces_take_over_what_numpy_does_about_errors():
             plan(x=given)
         with np.errstate(invalid="ignore"):
             assert np.isnan(plan(x=given)[55]).all()
-    assert "in_pieces(" in plan.source
+    assert "sharded(" in plan.source
 
 
 def test_work_inside_a_piece_does_not_wait_for_its_thread():
@@ -183,7 +183,7 @@ def test_work_inside_a_piece_does_not_wait_for_its_thread():
 
 
 def split(plan):
-    return "in_pieces(" in plan.source
+    return "sharded(" in plan.source
 
 
 def test_a_batch_is_split_where_threads_are_asked_for(monkeypatch):
@@ -217,7 +217,7 @@ def test_a_number_of_threads_that_is_none_is_refused(threads, monkeypatch):
 def test_a_plan_in_pieces_is_drawn_and_counted():
     with split_into(2):
         step = Model().step.prepare(x=X, y=Y)
-        assert "in pieces" in step.graph.to_dot()
+        assert "in shards" in step.graph.to_dot()
         assert str(step.graph)
-        assert "# in_pieces, a thread for each piece: examples 0 to 3 and 4 to 7" in step.source
+        assert "# sharded, a thread for each shard: examples 0 to 3 and 4 to 7" in step.source
         assert step.source.count("def step(") == 2

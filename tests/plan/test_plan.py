@@ -276,3 +276,23 @@ def test_a_plan_says_which_arguments_it_takes():
     assert list(inspect.signature(plan).parameters) == ["_given", "x", "rate", "seed", "prepare", "_unknown"]
     assert type(plan) is fg.Plan
     assert callable(plan)
+
+
+NOT_TAKEN = {
+    "a place outside": (lambda x: fg.sum(x[:, fg.Constant([0, 7])]), ("N", "M"), np.ones((2, 2)), IndexError),
+    "a singular matrix": (lambda x: fg.sum(np.linalg.inv(x)), ("N", "N"), np.zeros((2, 2)), np.linalg.LinAlgError),
+    "another number of elements": (lambda x: fg.sum(np.reshape(x, (3, -1))), ("N", "M"), np.ones((2, 2)), ValueError),
+}
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("what", NOT_TAKEN)
+def test_what_numpy_does_not_take_is_refused_by_a_plan_as_by_the_graph(what, threads):
+    """An error of flowgraph's, of NumPy's own kind, that names the box; and the next call is as if it had not been."""
+    build, shape, value, kind = NOT_TAKEN[what]
+    box = build(fg.Input("x", shape))
+    plan = fg.compile(box, threads=threads)
+    for run in (lambda: fg.Graph(box).fprop(x=value), lambda: plan(x=value), lambda: plan(x=value)):
+        with pytest.raises(fg.FlowgraphError) as caught:
+            run()
+        assert isinstance(caught.value, kind), caught.value

@@ -127,10 +127,10 @@ def test_it_is_offered_for_small_nets_alone_and_says_why(page):
         return [large, [offered(), said(), learner.newton], innerWidth - document.documentElement.scrollWidth];
     """
     large, small, room = answered(page, script, (390, 800), '#method="newton"&depth=2')
-    assert large[0] == [True, False]
+    assert large[0] == [True, True, True, False]
     assert f"114 parameters, needs {MOST_NEWTON} at most" in large[1]
     assert not large[2]
-    assert small[0] == [True, True]
+    assert small[0] == [True, True, True, True]
     assert "All examples" in small[1]
     assert small[2]
     assert room >= 0

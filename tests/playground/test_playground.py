@@ -33,41 +33,6 @@ def test_page_needs_no_network_and_is_small(tmp_path):
 
 
 @in_a_browser
-def test_the_page_trains_as_numpy_does(tmp_path):
-    """Ten updates of the page, repeated by a plan in NumPy from the weights, examples and minibatches of the page."""
-    script = """
-        const rows = (a) => ({ shape: a.shape, data: Array.from(a.data) });
-        const first = learner.parameters.map(rows), batches = [], losses = [];
-        for (let i = 0; i < 10; i++) {
-          const batch = learner.minibatch();
-          losses.push(learner.look(batch).loss.data[0]);
-          learner.descend(batch);
-          batches.push({ x: Array.from(batch.x), y: Array.from(batch.y) });
-        }
-        return { first, batches, losses, last: learner.parameters.map(rows) };
-    """
-    page = playground(tmp_path / "a.html")
-    said = told(page, script, '#depth=2&units=[5,4,8,8]&data="moons"&l1=0.001&l2=0.003&momentum=0.8')
-    x, y = fg.Input("x", shape=("N", 2)), fg.Input("y", shape=("N",), dtype=int)
-    first = [np.reshape(np.array(one["data"], float), one["shape"]) for one in said["first"]]
-    values = [fg.Parameter(one, name=f"p{i}") for i, one in enumerate(first)]
-    (w1, b1, w2, b2, w3, b3) = values
-    scores = np.tanh(np.tanh(x @ w1 + b1) @ w2 + b2) @ w3 + b3
-    loss = fg.mean(fg.SoftmaxCrossEntropy(scores, y))
-    total = loss + 0.001 * fg.L1(w1, w2, w3) + 0.003 * fg.L2(w1, w2, w3)
-    speeds = [fg.Parameter(np.zeros(one.shape), name=f"v{i}") for i, one in enumerate(values)]
-    news = [0.8 * v - 0.03 * g for v, g in zip(speeds, fg.gradient(total, values), strict=True)]
-    updates = {p: p + v for p, v in zip(values, news, strict=True)} | dict(zip(speeds, news, strict=True))
-    step = fg.compile([loss], updates)
-    for batch, needed in zip(said["batches"], said["losses"], strict=True):
-        np.testing.assert_allclose(
-            step(x=np.reshape(batch["x"], (-1, 2)), y=np.array(batch["y"], int))[0], needed, rtol=1e-11
-        )
-    for one, other in zip(values, said["last"], strict=True):
-        np.testing.assert_allclose(one.value.ravel(), other["data"], rtol=1e-10, atol=1e-13)
-
-
-@in_a_browser
 @pytest.mark.parametrize("address", ["", "#depth=0", '#depth=4&activation="sigmoid"', '#activation="relu"&data="none"',
                                      "#junk&rate=-1&units=[99]&depth=7&__proto__=1"])  # fmt: skip
 def test_every_part_of_the_page_works(address, tmp_path):
@@ -121,18 +86,27 @@ def test_what_cannot_be_shown_is_refused(tmp_path):
     with pytest.raises(UsageError, match=r"found the inputs x \(N, 3\), y \(N,\), needs one of shape \(N, 2\)"):
         fg.Graph(fg.mean(fg.SoftmaxCrossEntropy(x @ w, y))).playground(tmp_path / "a.html")
     z = fg.Input("z", shape=("N", 2))
-    three = fg.Parameter(np.zeros((2, 3)), name="three")
-    with pytest.raises(UsageError, match=r"found scores of shape .N, 3., needs those of two classes"):
-        fg.Graph(fg.mean(fg.SoftmaxCrossEntropy(z @ three, y))).playground(tmp_path / "a.html")
-    with pytest.raises(UsageError, match="found no loss of classes in the graph, needs one of SoftmaxCrossEntropy"):
+    six = fg.Parameter(np.zeros((2, 6)), name="six")
+    with pytest.raises(UsageError, match=r"found scores of shape .N, 6., needs those of 5 classes at most"):
+        fg.Graph(fg.mean(fg.SoftmaxCrossEntropy(z @ six, y))).playground(tmp_path / "a.html")
+    numbers = fg.Input("numbers", shape=("N", 6))
+    with pytest.raises(UsageError, match=r"found scores of shape .N, 6., needs one number for each example"):
+        fg.Graph(fg.mean(fg.SquaredError(z @ six, numbers))).playground(tmp_path / "a.html")
+    with pytest.raises(UsageError, match="found no loss of examples in the graph, needs one of SoftmaxCrossEntropy"):
         fg.Graph(fg.mean(z @ w[:2])).playground(tmp_path / "a.html")
     with pytest.raises(UsageError, match=r"needs a name that ends in \.html"):
         playground(tmp_path / "a.svg")
     wide = fg.MLP([2, 40, 2], output="linear", rng=0)
     with pytest.raises(UsageError, match=r"found 40 units .* needs 16 at most"):
         fg.Graph(fg.mean(fg.SoftmaxCrossEntropy(wide(z), y))).playground(tmp_path / "a.html")
-    with pytest.raises(DataError, match=r"x of shape \(4, 2\) and 3 classes, needs two columns and two classes"):
-        playground(tmp_path / "a.html", data=(np.zeros((4, 2)), [0, 1, 2, 2]))
+    with pytest.raises(DataError, match=r"x of shape \(4, 3\) and y of shape \(4,\), needs \(N, 2\) and \(N,\)"):
+        playground(tmp_path / "a.html", data=(np.zeros((4, 3)), [0, 1, 1, 1]))
+    with pytest.raises(DataError, match=r"found 6 classes, needs 2 to 5; examples without classes are numbers"):
+        playground(tmp_path / "a.html", data=(np.zeros((6, 2)), np.arange(6)))
+    with pytest.raises(DataError, match=r"found 3 classes, needs 2 to 2"):
+        own_graph().playground(tmp_path / "a.html", (np.zeros((6, 2)), np.arange(6) % 3))
+    with pytest.raises(DataError, match="found values that are not finite"):
+        playground(tmp_path / "a.html", data=(np.full((4, 2), np.nan), [0, 1, 0, 1]))
     assert not list(tmp_path.iterdir())
 
 

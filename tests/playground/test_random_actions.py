@@ -24,7 +24,12 @@ SCRIPT = """
     for (const name of events) element.dispatchEvent(new Event(name, { bubbles: true }));
   };
   const pause = () => new Promise((resolve) => setTimeout(resolve));
-  const acted = [], wrong = [];
+  const acted = [], wrong = [], none = /.{0,40}(NaN|undefined|\\[object|null).{0,40}/;
+  const drawn = label;
+  label = (c, text, ...rest) => {
+    if (none.test(text)) wrong.push(`${c.canvas.id}: ${text}`);
+    drawn(c, text, ...rest);
+  };
   const act = (element) => {
     if (element.tagName === "CANVAS") {
       const box = element.getBoundingClientRect();
@@ -47,7 +52,7 @@ SCRIPT = """
       return element.value;
     }
     if (random() < 0.1) {
-      const key = any(["ArrowRight", "ArrowLeft", " ", "Enter", "r", "Escape", "Tab"]);
+      const key = any(["ArrowRight", "ArrowLeft", "ArrowUp", " ", "Enter", "r", "R", "g", "c", "e", "Escape", "Tab"]);
       element.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true, shiftKey: random() < 0.5 }));
       return key;
     }
@@ -61,8 +66,11 @@ SCRIPT = """
     const name = element.id || element.getAttribute("aria-label") || element.textContent.trim().slice(0, 20);
     acted.push(`${element.tagName.toLowerCase()} ${name} ${act(element)}`);
     if (i % 5 === 0) await pause();
-    const bad = document.body.innerText.match(/.{0,40}(NaN|undefined|\\[object|null).{0,40}/);
+    const labelled = [...document.querySelectorAll("[aria-label], [title]")];
+    const labels = labelled.map((one) => `${one.ariaLabel ?? ""} ${one.title}`);
+    const bad = [document.body.innerText, ...labels].map((text) => text.match(none)).find(Boolean);
     if (bad) wrong.push(bad[0]);
+    if (learner.updates && !learner.train.count) wrong.push("updates without examples");
   }
   const loss = document.querySelectorAll("canvas").length;
   return { count: acted.length, last: acted.slice(-12), wrong, errors: errors.slice(), canvases: loss };

@@ -10,7 +10,7 @@ pytestmark = in_a_browser
 STATE = """
 const state_of = (one) => ({
   parameters: one.parameters.map((part) => Array.from(part.data)),
-  velocities: one.velocities.map((part) => Array.from(part.data)),
+  memory: one.memory.map((part) => Object.entries(part).map(([name, { data }]) => [name, Array.from(data)])),
   order: one.order, updates: one.updates, passes: one.passes, settings: one.settings, damping: one.damping,
   points: Array.from(one.train.x), epochs: one.history.map((point) => point.epoch), address: one.address,
 });
@@ -50,7 +50,7 @@ DONE = {
         change("method", "newton");
         for (let i = 0; i < 4; i++) learner.update();
         learner.act("best");
-        change("method", "sgd");
+        change("method", "adam");
         for (let i = 0; i < 9; i++) learner.update();
         $("reset").click();
         for (let i = 0; i < 30; i++) learner.update();
@@ -66,7 +66,7 @@ DONE = {
         part(); openWalk(3); takeStep(); closeWalk();
         part(); $("step").click();
         part(); play(true); play(false);
-        part(); change("method", "sgd");
+        part(); change("method", "momentum");
         for (let i = 0; i < 5; i++) learner.update();
     """,
 }

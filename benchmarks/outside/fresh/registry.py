@@ -1,9 +1,9 @@
-"""The packages of both sets, which set each belongs to, and the entries that a mistake is planted in.
+"""The packages of the sets, which set each belongs to, and the entries that a mistake is planted in.
 
-All packages were gathered before they were split. The split is drawn within each framework: the packages in an order
-drawn with a fixed seed, each into the set that has fewer entries so far; split.csv holds what came of it. The entries
-that get a planted mistake are drawn with the same seed among those of a set that are right; the entry itself stays in
-the set beside the mistake.
+All packages of the first two sets were gathered before they were split. The split is drawn within each framework: the
+packages in an order drawn with a fixed seed, each into the set that has fewer entries so far; split.csv holds what came
+of it. The third set is `packages/later.py`, gathered when the second had been scored. The entries that get a planted
+mistake are drawn with the same seed among those of a set that are right; the entry itself stays in the set beside it.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ import numpy as np
 
 from benchmarks.outside.entry import FRAMEWORKS, Entry, Package
 
-SetName = Literal["one", "two"]
-SETS: tuple[SetName, SetName] = ("one", "two")
+SetName = Literal["one", "two", "three"]
+SETS: tuple[SetName, ...] = ("one", "two", "three")
 SEED = 20261129
 SPLIT = Path(__file__).with_name("split.csv")
-PLANTED: dict[SetName, int] = {"one": 20, "two": 40}
+PLANTED: dict[SetName, int] = {"one": 20, "two": 40, "three": 20}
 
 
 @cache
@@ -48,7 +48,7 @@ def draw() -> dict[str, SetName]:
     rng = np.random.default_rng(SEED)
     found: dict[str, SetName] = {}
     for framework in FRAMEWORKS:
-        packages = [one for one in gathered() if one.framework == framework]
+        packages = [one for one in gathered() if one.framework == framework and split()[one.name] != "three"]
         sizes: dict[SetName, int] = {"one": 0, "two": 0}
         for k in rng.permutation(len(packages)):
             smaller = min(SETS, key=lambda name: sizes[name])

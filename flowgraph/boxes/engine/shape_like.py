@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Box, Value
+from flowgraph.box.axes import Core
 from flowgraph.box.base import public
 from flowgraph.box.inference import Axes, axes_of
 from flowgraph.box.vocabulary import example
@@ -102,6 +103,7 @@ class FitLike(Box):
 
     symbol = "fit like"
     arithmetic = False
+    core = Core("axes")
     constant_children = frozenset({"like"})
     examples = (
         example((5,), (3,), axes=(0,)),

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Box, Value
+from flowgraph.box.axes import Core
 from flowgraph.box.inference import axis_of
 from flowgraph.box.numpy_dispatch import implements
 from flowgraph.box.vocabulary import example
@@ -103,6 +104,7 @@ class Unwrap(Box):
     symbol = "unwrap"
     formula = r"p + k\, period"
     derivative = "1"
+    core = Core("axis", line=True)
     examples = (
         example(np.array([[0.0, 1.0, 6.0, 9.5], [3.0, -3.0, 2.5, -2.0]])),
         example(np.array([[0.0, 1.0], [2.5, 5.3], [5.1, 0.2]]), axis=0, period=4.0),

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 
 from flowgraph.box import Box, Value
+from flowgraph.box.axes import Core
 from flowgraph.box.inference import Axes, axes_of, axis_of, try_fprop
 from flowgraph.box.numpy_dispatch import implements
 from flowgraph.box.vocabulary import example
@@ -33,6 +34,7 @@ class Fourier(Box, abstract=True):
     s: tuple[int, ...] | None = None
     norm: Literal["backward", "ortho", "forward"] | None = None
 
+    core = Core("axes")
     examples: ClassVar[tuple[Any, ...]] = (
         example((5,)),
         example((3, 4), axes=(0,), norm="ortho"),
@@ -80,7 +82,7 @@ class Fourier(Box, abstract=True):
 
     def _of_first(self, count: int) -> Box:
         """The same transform of so many axes, for a trial of dtypes: the sizes that are given may be large."""
-        return self._twin(s=None, axes=tuple(range(count)))
+        return self._copy_with(s=None, axes=tuple(range(count)))
 
     @property
     def _who(self) -> str:
@@ -219,6 +221,7 @@ class BothHalves(Box):
 
     symbol = "both halves"
     formula = r"2 a_k"
+    core = Core("axis")
     constant_children = frozenset({"like"})
     examples = (example((3, 4), (3, 6)), example((3, 2), (4, 2), axis=0), example((3,), (5,)), example((1,), (1,)))
 
@@ -257,6 +260,7 @@ class FftShift(Box):
 
     symbol = "fftshift"
     arithmetic = False
+    core = Core("axes")
     examples = (
         example((5,)),
         example((3, 4), inverse=True),
@@ -277,100 +281,46 @@ class FftShift(Box):
         return a
 
 
-def _one(box: type[Fourier], a: Value, n: Any, axis: Axes | None, norm: Any) -> Any:
-    return box(a, axes=(axis,), s=None if n is None else (n,), norm=norm)
+def _along_one_axis(box: type[Fourier]) -> Callable[..., Any]:
+    def transform(a: Value, n: Any = None, axis: int = -1, norm: Any = None) -> Any:
+        return box(a, axes=(axis,), s=None if n is None else (n,), norm=norm)
+
+    return transform
 
 
-def _several(box: type[Fourier], a: Value, s: Value, axes: Any, norm: Any) -> Any:
+def _along_several(box: type[Fourier], default: tuple[int, ...] | None) -> Callable[..., Any]:
     """As np.fft counts axes: the last ones where only sizes are given; a size of None is that of the axis."""
-    if s is None:
-        return box(a, axes=None if axes is None else tuple(axes), norm=norm)
-    sizes: Shape = tuple(-1 if size is None else size for size in s)
-    return box(a, axes=tuple(range(-len(sizes), 0)) if axes is None else tuple(axes), s=sizes, norm=norm)
+
+    def transform(a: Value, s: Value = None, axes: Any = default, norm: Any = None) -> Any:
+        if s is None:
+            return box(a, axes=None if axes is None else tuple(axes), norm=norm)
+        sizes: Shape = tuple(-1 if size is None else size for size in s)
+        return box(a, axes=tuple(range(-len(sizes), 0)) if axes is None else tuple(axes), s=sizes, norm=norm)
+
+    return transform
 
 
-@implements(np.fft.fft)
-def fft(a: Value, n: Any = None, axis: int = -1, norm: Any = None) -> Any:
-    """np.fft.fft of a box."""
-    return _one(Fft, a, n, axis, norm)
-
-
-@implements(np.fft.ifft)
-def ifft(a: Value, n: Any = None, axis: int = -1, norm: Any = None) -> Any:
-    """np.fft.ifft of a box."""
-    return _one(Ifft, a, n, axis, norm)
-
-
-@implements(np.fft.rfft)
-def rfft(a: Value, n: Any = None, axis: int = -1, norm: Any = None) -> Any:
-    """np.fft.rfft of a box."""
-    return _one(Rfft, a, n, axis, norm)
-
-
-@implements(np.fft.irfft)
-def irfft(a: Value, n: Any = None, axis: int = -1, norm: Any = None) -> Any:
-    """np.fft.irfft of a box."""
-    return _one(Irfft, a, n, axis, norm)
+for _box, _of_one, _of_two, _of_all in (
+    (Fft, np.fft.fft, np.fft.fft2, np.fft.fftn),
+    (Ifft, np.fft.ifft, np.fft.ifft2, np.fft.ifftn),
+    (Rfft, np.fft.rfft, np.fft.rfft2, np.fft.rfftn),
+    (Irfft, np.fft.irfft, np.fft.irfft2, np.fft.irfftn),
+):
+    implements(_of_one)(_along_one_axis(_box))
+    implements(_of_two)(_along_several(_box, (-2, -1)))
+    implements(_of_all)(_along_several(_box, None))
 
 
 @implements(np.fft.hfft)
 def hfft(a: Value, n: Any = None, axis: int = -1, norm: Any = None) -> Any:
     """np.fft.hfft of a box: the transform of numbers whose first half is given, the rest being its conjugate."""
-    return irfft(np.conjugate(a), n, axis, SWAPPED.get(norm, norm))
+    return np.fft.irfft(np.conjugate(a), n, axis, SWAPPED.get(norm, norm))
 
 
 @implements(np.fft.ihfft)
 def ihfft(a: Value, n: Any = None, axis: int = -1, norm: Any = None) -> Any:
     """np.fft.ihfft of a box: the inverse of np.fft.hfft."""
-    return np.conjugate(rfft(a, n, axis, SWAPPED.get(norm, norm)))
-
-
-@implements(np.fft.fft2)
-def fft2(a: Value, s: Value = None, axes: Any = (-2, -1), norm: Any = None) -> Any:
-    """np.fft.fft2 of a box."""
-    return _several(Fft, a, s, axes, norm)
-
-
-@implements(np.fft.ifft2)
-def ifft2(a: Value, s: Value = None, axes: Any = (-2, -1), norm: Any = None) -> Any:
-    """np.fft.ifft2 of a box."""
-    return _several(Ifft, a, s, axes, norm)
-
-
-@implements(np.fft.rfft2)
-def rfft2(a: Value, s: Value = None, axes: Any = (-2, -1), norm: Any = None) -> Any:
-    """np.fft.rfft2 of a box."""
-    return _several(Rfft, a, s, axes, norm)
-
-
-@implements(np.fft.irfft2)
-def irfft2(a: Value, s: Value = None, axes: Any = (-2, -1), norm: Any = None) -> Any:
-    """np.fft.irfft2 of a box."""
-    return _several(Irfft, a, s, axes, norm)
-
-
-@implements(np.fft.fftn)
-def fftn(a: Value, s: Value = None, axes: Any = None, norm: Any = None) -> Any:
-    """np.fft.fftn of a box."""
-    return _several(Fft, a, s, axes, norm)
-
-
-@implements(np.fft.ifftn)
-def ifftn(a: Value, s: Value = None, axes: Any = None, norm: Any = None) -> Any:
-    """np.fft.ifftn of a box."""
-    return _several(Ifft, a, s, axes, norm)
-
-
-@implements(np.fft.rfftn)
-def rfftn(a: Value, s: Value = None, axes: Any = None, norm: Any = None) -> Any:
-    """np.fft.rfftn of a box."""
-    return _several(Rfft, a, s, axes, norm)
-
-
-@implements(np.fft.irfftn)
-def irfftn(a: Value, s: Value = None, axes: Any = None, norm: Any = None) -> Any:
-    """np.fft.irfftn of a box."""
-    return _several(Irfft, a, s, axes, norm)
+    return np.conjugate(np.fft.rfft(a, n, axis, SWAPPED.get(norm, norm)))
 
 
 @implements(np.fft.fftshift)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Box, Value, joined
+from flowgraph.box.axes import Core
 from flowgraph.box.inference import axis_of
 from flowgraph.box.numpy_dispatch import implements
 from flowgraph.box.vocabulary import example
@@ -31,6 +32,7 @@ class TakeAlongAxis(Box):
     aliases = ("gather",)
     symbol = "take along"
     arithmetic = False
+    core = Core("axis", line=True)
     constant_children = frozenset({"indices"})
     slopes = "choice"
     examples = (
@@ -79,6 +81,7 @@ class ArgSort(Box):
     axis: int = -1
 
     symbol = "argsort"
+    core = Core("axis", line=True)
     examples = (example((3, 4)), example((3, 4), axis=0), example((5,)))
 
     def fprop(self, a: Value) -> Value:

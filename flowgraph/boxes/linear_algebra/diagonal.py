@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from flowgraph.box import Box, Value
+from flowgraph.box.axes import Core
 from flowgraph.box.inference import axes_of
 from flowgraph.box.numpy_dispatch import implements
 from flowgraph.box.vocabulary import example
@@ -38,6 +39,7 @@ class Diagonal(Box):
     symbol = "diagonal"
     arithmetic = False
     formula = r"\operatorname{diag}(a)"
+    core = Core("axis1", "axis2")
     slopes = "choice"
     examples = (
         example((3, 3)),
@@ -73,6 +75,7 @@ class OnDiagonal(Box):
 
     symbol = "on diagonal"
     arithmetic = False
+    core = Core("axis1", "axis2", of_value=True)
     constant_children = frozenset({"like"})
     slopes = "share"
     examples = (
@@ -140,6 +143,7 @@ class Triangle(Box, abstract=True):
     k: int = 0
 
     arithmetic = False
+    core = Core(last=2)
     examples = (example((3, 4)), example((4, 3), k=1), example((2, 3, 3), k=-1))
 
     @classmethod

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Box, Value
+from flowgraph.box.axes import Core
 from flowgraph.box.inference import try_fprop
 from flowgraph.boxes.elementwise.complex_numbers import conjugate
 from flowgraph.boxes.linear_algebra.diagonal import OnDiagonal
@@ -18,6 +19,8 @@ from flowgraph.shapes.spec import SignatureMismatchError, Spec
 
 class OfMatrices(Box, abstract=True):
     """A box of the matrices on the last two axes; axes in front of them are a stack, as in np.linalg."""
+
+    core = Core(last=2)
 
     def infer(self, *specs: Spec) -> Any:
         """Shapes by `shapes`, dtypes of a trial on matrices of one element, which are never singular.
@@ -120,6 +123,7 @@ class GaugeInvarianceCheck(Box):
     what: str
 
     symbol = "gauge"
+    core = Core(last=2)
     constant_children = frozenset({"free"})
     examples = None  # it is tested with the boxes of factorisations
 

@@ -146,7 +146,7 @@ class Affine(Box):
             (grad.sum(axis=rows) if rows else grad) if needs[2] else None,
         )
 
-    def infer(self, *specs: Spec) -> Spec:
+    def infer(self, *specs: Spec) -> Any:
         """By the signature; the weights are one matrix, the biases one vector."""
         _, weights, biases = specs
         if len(weights.shape) != 2 or len(biases.shape) != 1:
@@ -185,7 +185,7 @@ class AddMatMul(Box):
     def bprop(self, grad: Value, h: Value, c: Value, left: Value, right: Value) -> tuple[Value, ...]:
         return grad, grad @ right.T, left.T @ grad
 
-    def infer(self, *specs: Spec) -> Spec:
+    def infer(self, *specs: Spec) -> Any:
         """By the signature, of matrices alone: plans write it as one call of BLAS."""
         if any(len(spec.shape) != 2 for spec in specs):
             raise self.shape_error(

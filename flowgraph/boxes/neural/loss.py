@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import numpy as np
 
 from flowgraph.box import Box, Elementwise, Value
+from flowgraph.box.axes import Core
 from flowgraph.box.vocabulary import Interval, example
 from flowgraph.boxes.elementwise.complex_numbers import conjugate, real_part
 from flowgraph.boxes.engine import remedies
@@ -26,6 +27,8 @@ class ClassLoss(Box, abstract=True):
     """
 
     role = "loss"
+
+    core = Core(last=1)
 
     def infer(self, *specs: Spec) -> Spec:
         """One value per example, of the dtype of the scores; refuses targets that would be broadcast."""

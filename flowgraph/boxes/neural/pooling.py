@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Box, Value
+from flowgraph.box.axes import Core
 from flowgraph.box.vocabulary import example
 from flowgraph.boxes.neural.sliding import Padding, PerAxis, Sliding, numbers, read_sliding
 from flowgraph.errors import DtypeError, UsageError
@@ -27,6 +28,8 @@ class Pooling(Box, abstract=True):
     stride: PerAxis | None = None
     padding: Padding = 0
     dilation: PerAxis = 1
+
+    core = Core(last=lambda box: len(box.sliding.size))
 
     def check_settings(self) -> None:
         """Read the window once, so that what makes no sense is refused where it is written."""

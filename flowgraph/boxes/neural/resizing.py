@@ -10,6 +10,7 @@ import numpy as np
 
 from flowgraph.box import Box, Value
 from flowgraph.box.arrays import Array
+from flowgraph.box.axes import Core
 from flowgraph.box.vocabulary import example
 from flowgraph.errors import DtypeError, UsageError
 from flowgraph.shapes.size import Shape, Size, unknown
@@ -37,6 +38,8 @@ class Resizing(Box, abstract=True):
     rounding: Rounding = "round_prefer_floor"
     cubic: float = -0.75
     exclude_outside: bool = False
+
+    core = Core(last=lambda box: len(box.size or box.scale))
 
     def sizes(self, shape: Shape) -> Shape:
         """The shape of the result for that of the input."""

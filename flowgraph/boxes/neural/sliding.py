@@ -80,15 +80,6 @@ class Sliding(NamedTuple):
                 ),
             )
 
-    def windows(self, a: Value) -> Any:
-        """All windows of a padded array as a view: the axes before, the elements of the window, its places."""
-        axes = tuple(range(-len(self.size), 0))
-        view = np.lib.stride_tricks.sliding_window_view(a, self.spans, axis=axes)
-        steps: Any = [slice(None, None, step) for step in (*self.stride, *self.dilation)]
-        view = view[(..., *steps)]
-        ndim = len(self.size)
-        return np.moveaxis(view, range(-ndim, 0), range(-2 * ndim, -ndim))
-
     @staticmethod
     def _count_of(box: Box, size: Any, span: int, stride: int, pair: tuple[int, int]) -> Any:
         if isinstance(size, Size):

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from flowgraph.box import Box, Value
+from flowgraph.box.axes import Core
 from flowgraph.box.base import public
 from flowgraph.box.inference import Axes, is_of_number
 from flowgraph.box.vocabulary import example
@@ -20,6 +21,7 @@ class AlongAxis(Box, abstract=True):
 
     axis: Axes | None = -1
 
+    core = Core("axis")
     examples = (example((3, 4)), example((3, 4), axis=0), example((2, 3, 4), axis=(0, 2)), example((5,), axis=None))
 
     def infer(self, *specs: Spec) -> Spec:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from flowgraph.box import Box, Value
+from flowgraph.box.axes import Core
 from flowgraph.box.inference import Axes
 from flowgraph.box.numpy_dispatch import implements
 from flowgraph.box.vocabulary import example
@@ -72,6 +73,7 @@ class ArgMax(Reduction):
 
     axis: int | None = None
 
+    core = Core("axis", line=True)
     of_numbers = True
     numpy = np.argmax
     symbol = "argmax"
@@ -87,6 +89,7 @@ class ArgMin(Reduction):
 
     axis: int | None = None
 
+    core = Core("axis", line=True)
     of_numbers = True
     numpy = np.argmin
     symbol = "argmin"
@@ -200,6 +203,7 @@ class NanArgMax(Reduction):
 
     axis: int | None = None
 
+    core = Core("axis", line=True)
     of_numbers = True
     per_element = 2  # a comparison with itself, which a NaN fails, and one with the best so far
     numpy = np.nanargmax
@@ -219,6 +223,7 @@ class NanArgMin(Reduction):
 
     axis: int | None = None
 
+    core = Core("axis", line=True)
     of_numbers = True
     per_element = 2  # a comparison with itself, which a NaN fails, and one with the best so far
     numpy = np.nanargmin

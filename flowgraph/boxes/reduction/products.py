@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from flowgraph.box import Box, Value
+from flowgraph.box.axes import Core
 from flowgraph.box.inference import Axes, is_of_number, small_shape, try_fprop
 from flowgraph.box.numpy_dispatch import implements
 from flowgraph.box.vocabulary import Interval, example
@@ -87,6 +88,8 @@ class Running(Box, abstract=True):
     """A box that adds or multiplies on along one axis, or along all elements in a row for axis=None."""
 
     axis: int | None = None
+
+    core = Core("axis", line=True)
 
     @classmethod
     def from_numpy(cls, a: Value, axis: Axes | None = None, *, dtype: DTypeLike | None = None) -> Any:

@@ -8,6 +8,7 @@ from typing import Any, Literal, cast
 import numpy as np
 
 from flowgraph.box import Box, Value
+from flowgraph.box.axes import Core
 from flowgraph.box.inference import axis_of, small_shape, try_fprop
 from flowgraph.box.vocabulary import example
 from flowgraph.boxes.engine.shape_like import count_like
@@ -159,6 +160,7 @@ class Median(OrderStatistic):
     symbol = "median"
     formula = r"\operatorname{median} a"
     derivative = "1_{a = h}"
+    core = Core("axis")
     examples = (
         example(_LINES, axis=1),
         example((4, 3)),

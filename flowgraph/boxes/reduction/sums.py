@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from flowgraph.box import Box, Value
+from flowgraph.box.axes import Core
 from flowgraph.box.base import holds_box, public
-from flowgraph.box.inference import Axes, is_of_number, small_shape, try_dtype
+from flowgraph.box.inference import Axes, is_of_number, small_shape, try_dtypes
 from flowgraph.box.vocabulary import example
 from flowgraph.boxes.elementwise.complex_numbers import conjugate, real_part
 from flowgraph.boxes.elementwise.exponential import finite_or_zero, one_at_zero
@@ -114,6 +115,7 @@ class Reduction(Box, abstract=True):
     axis: Axes | None = None
     keepdims: bool = False
 
+    core = Core("axis")
     of_numbers: ClassVar[bool] = False
     """Whether NumPy takes the axes 0 and -1 for what has none."""
 
@@ -130,7 +132,7 @@ class Reduction(Box, abstract=True):
             shape: Shape = tuple([1 if i in axes else size for i, size in enumerate(a.shape)])
         else:
             shape = tuple([size for i, size in enumerate(a.shape) if i not in axes])
-        return Spec(shape, try_dtype(self, (ndim, a.dtype), lambda: [Spec(small_shape(ndim), a.dtype)]))
+        return Spec(shape, *try_dtypes(self, (ndim, a.dtype), lambda: [Spec(small_shape(ndim), a.dtype)]))
 
     def axes(self, ndim: int) -> tuple[int, ...]:
         """The axes that are reduced, counted from the front."""

@@ -9,6 +9,7 @@ from typing import Any, cast
 import numpy as np
 
 from flowgraph.box import Box, Value
+from flowgraph.box.axes import Core
 from flowgraph.box.inference import Axes, axes_of, axis_of
 from flowgraph.box.numpy_dispatch import implements
 from flowgraph.box.vocabulary import example
@@ -65,6 +66,7 @@ class Flip(Box):
 
     numpy = np.flip
     symbol = "flip"
+    core = Core("axis")
     slopes = "share"
     arithmetic = False
     examples = (example((3, 4)), example((3, 4), axis=0), example((2, 3, 4), axis=(0, -1)), example(()))
@@ -98,6 +100,7 @@ class Roll(Box):
 
     numpy = np.roll
     symbol = "roll"
+    core = Core("axis", line=True)
     slopes = "share"
     arithmetic = False
     examples = (

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from flowgraph.box import Box, Value
+from flowgraph.box.axes import Core
 from flowgraph.box.inference import Axes, axis_of
 from flowgraph.box.numpy_dispatch import implements
 from flowgraph.box.vocabulary import example
@@ -33,6 +34,7 @@ class Concatenate(Box):
 
     numpy = np.concatenate
     symbol = "concatenate"
+    core = Core("axis", line=True)
     slopes = "share"
     arithmetic = False
     examples = (
@@ -83,6 +85,7 @@ class SplitLike(Box):
 
     symbol = "split like"
     arithmetic = False
+    core = Core("axis", line=True)
     constant_children = frozenset({"likes"})
     slopes = "share"
     examples = (example((5, 4), (3, 4), (2, 4)), example((3, 4), (3, 1), (3, 3), axis=-1))
@@ -120,6 +123,7 @@ class Stack(Box):
 
     numpy = np.stack
     symbol = "stack"
+    core = Core("axis", line=True, of_value=True)
     slopes = "share"
     arithmetic = False
     examples = (example((3, 4), (3, 4)), example((3,), (3,), (3,), axis=-1), example((), ()), example((2,), axis=1))
@@ -310,6 +314,7 @@ class Split(Box):
     uneven: bool = False
 
     symbol = "split"
+    core = Core("axis", line=True)
     slopes = "share"
     arithmetic = False
     examples = (
@@ -366,6 +371,7 @@ class Unstack(Box):
 
     numpy = np.unstack
     symbol = "unstack"
+    core = Core("axis", line=True)
     slopes = "share"
     arithmetic = False
     examples = (example((3, 4)), example((2, 3, 2), axis=-1), example((2,)))

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Box, Value, joined
+from flowgraph.box.axes import Core
 from flowgraph.box.inference import Axes, axes_of, is_of_number
 from flowgraph.box.numpy_dispatch import implements
 from flowgraph.box.vocabulary import example
@@ -84,6 +85,7 @@ class ExpandDims(Box):
 
     numpy = np.expand_dims
     symbol = "expand"
+    core = Core("axis", line=True, of_value=True)
     slopes = "share"
     arithmetic = False
     examples = (example((3, 4), axis=1), example((3,), axis=(0, -1)), example((), axis=0), example((3,), axis=()))
@@ -112,6 +114,7 @@ class Squeeze(Box):
 
     numpy = np.squeeze
     symbol = "squeeze"
+    core = Core("axis", line=True)
     slopes = "share"
     arithmetic = False
     examples = (example((3, 1, 4), axis=1), example((1, 3, 1), axis=(0, -1)), example((1,), axis=0))

@@ -299,7 +299,7 @@ class ModelReader:
         boxes = tuple(box if isinstance(box, Box) else Constant(box) for box in listed)
         for box in boxes:
             self.room.hold(box)
-            if isinstance(box, Constant) and not any(box is one for one in node.inputs):
+            if isinstance(box, Constant) and not any(box is given for given in node.inputs):
                 self.room.make(box.value.nbytes)
         known = content_of(node)
         if known is not None:

@@ -179,6 +179,7 @@ def read_expand(node: Node, a: Foreign, shape: Foreign) -> Any:
     ]
     if tuple(sizes) == tuple(a.shape):
         return a
+    # a size that follows the batch is a number in a run alone, so the array grows by broadcasting against another one
     if any(isinstance(size, Size) and size != there for size, there in zip(sizes, own, strict=True)):
         return node.expanded(a, [1 if size == there else size for size, there in zip(sizes, own, strict=True)])
     return np.broadcast_to(a, tuple(sizes))

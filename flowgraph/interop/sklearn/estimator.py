@@ -16,6 +16,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 
 from flowgraph.box import Array
 from flowgraph.box.leaves import Input
+from flowgraph.errors import UsageError
 from flowgraph.graph import Graph
 from flowgraph.training.evaluation import predict, read_metrics
 from flowgraph.training.history import History
@@ -24,6 +25,7 @@ from flowgraph.training.objective import mlp_problem, weighted_problem
 from flowgraph.training.problem import losses_in
 from flowgraph.training.rule import Rule
 from flowgraph.training.schedules import Schedule
+from flowgraph.training.settings import read_setting
 from flowgraph.training.trainer import Trainer
 
 DTYPES = (np.float64, np.float32)
@@ -96,7 +98,8 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]
         network = getattr(self, "_network", None) if self.warm_start else None
         if network is None or not network.fits(valid is not None):
             network = self._begin(x, y, valid)
-        network.train(x, y, weights, valid, self.epochs, self._batch(x), self.callbacks)
+        epochs = read_setting(type(self).__name__, "epochs", self.epochs)
+        network.train(x, y, weights, valid, epochs, self._batch(x), self.callbacks)
         self._keep(network)
 
     def _partial_fit(self, x: Array, y: Array, weights: Array | None) -> None:
@@ -112,12 +115,16 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]
         self.n_iter_ = len(network.history)
 
     def _begin(self, x: Array, y: Array, valid: object) -> Network:
+        if self.loss is not None and not callable(self.loss):
+            raise UsageError(
+                f"{type(self).__name__}: found loss={self.loss!r}, needs a function of two boxes, fg.SquaredError"
+            )
         rng = check_random_state(self.random_state)
         classes = getattr(self, "classes_", None)
         network, settings = (int(seed) for seed in rng.randint(np.iinfo(np.int32).max, size=2))
         return Network(
             Settings(
-                sizes=(x.shape[1], *np.atleast_1d(np.asarray(self.hidden_layer_sizes, int)).tolist()),
+                sizes=(x.shape[1], *self._hidden()),
                 classes=classes,
                 activation=self.activation,
                 dropout=self.dropout,
@@ -134,6 +141,16 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]
             ),
             x, y, valid,
         )  # fmt: skip
+
+    def _hidden(self) -> list[int]:
+        """The units of the hidden layers, of which one number is one layer."""
+        sizes = np.atleast_1d(np.asarray(self.hidden_layer_sizes))
+        if sizes.size and (sizes.ndim > 1 or sizes.dtype.kind not in "iu" or sizes.min() < 1):
+            raise UsageError(
+                f"{type(self).__name__}: found hidden_layer_sizes={self.hidden_layer_sizes!r}, needs whole numbers "
+                f"from 1 on, one per layer, such as (100, 50)"
+            )
+        return [int(size) for size in sizes]
 
     def _patience(self, valid: object) -> Any:
         if valid is None or self.early_stopping is False or self.early_stopping is None:

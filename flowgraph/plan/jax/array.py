@@ -15,44 +15,49 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from flowgraph.box.arrays import Foreign
 from flowgraph.box.vocabulary import Value
-from flowgraph.plan.jax.twins import TWINS
+from flowgraph.plan.jax.rules import RULES
 
 # What stands for a NumPy function on arrays of JAX: that of `jax.numpy` by the same name, in NumPy's dtypes.
 
 _MODULES = {"numpy": jnp, "numpy.linalg": jnp.linalg, "numpy.fft": jnp.fft}
 _SCALARS = (bool, int, float, complex)
 
-Twin = Callable[..., Any]
-_twins: dict[Callable[..., Any], Twin] = {}
+Function = Callable[..., Any]
+_replacements: dict[Callable[..., Any], Function] = {}
 
 
-class NoTwinError(Exception):
+class NotInJaxError(Exception):
     """What a fprop asks for that JAX does not have, or that no traced array gives; who calls it names the box."""
 
 
-def twin_for(*functions: Callable[..., Any]) -> Callable[[Twin], Twin]:
+def replacement_for(*functions: Callable[..., Any]) -> Callable[[Function], Function]:
     """Register what stands for NumPy functions, in place of the one of the same name; it is given arrays of JAX."""
 
-    def register(twin: Twin) -> Twin:
+    def register(function_of_jax: Function) -> Function:
         for function in functions:
-            _twins[function] = twin
-        return twin
+            _replacements[function] = function_of_jax
+        return function_of_jax
 
     return register
+
+
+def is_replaced(ufunc: np.ufunc, dtypes: Sequence[np.dtype[Any]]) -> bool:
+    """Whether something stands for a ufunc of these dtypes that `jax.numpy` has by the same name."""
+    return ufunc in _replacements and dtypes[0].kind not in "fc"
 
 
 def call_function(function: Callable[..., Any], args: Sequence[Any], keywords: Mapping[str, Any]) -> Any:
     """The value of a NumPy function on arrays of JAX."""
     name = getattr(function, "__name__", str(function))
-    twin = _twins.get(function)
-    if twin is None:
-        twin = getattr(_MODULES.get(str(getattr(function, "__module__", ""))), name, None)
-    if twin is None:
-        raise NoTwinError(f"it calls {getattr(function, '__module__', '')}.{name}, which JAX does not have")
+    function_of_jax = _replacements.get(function)
+    if function_of_jax is None:
+        function_of_jax = getattr(_MODULES.get(str(getattr(function, "__module__", ""))), name, None)
+    if function_of_jax is None:
+        raise NotInJaxError(f"it calls {getattr(function, '__module__', '')}.{name}, which JAX does not have")
     if keywords.get("out") is not None:
-        raise NoTwinError(f"it calls np.{name} with out=, and arrays of JAX are not written to")
+        raise NotInJaxError(f"it calls np.{name} with out=, and arrays of JAX are not written to")
     given = {key: value for key, value in keywords.items() if not _says_nothing(key, value)}
-    return twin(*args, **given)
+    return function_of_jax(*args, **given)
 
 
 def _says_nothing(name: str, value: Value) -> bool:
@@ -62,43 +67,43 @@ def _says_nothing(name: str, value: Value) -> bool:
 
 def call_ufunc(ufunc: np.ufunc, method: str, inputs: Sequence[Any], keywords: Mapping[str, Any]) -> Any:
     """The value of a ufunc on arrays of JAX, computed in the dtype in which NumPy computes it."""
-    twin = _twin_of_ufunc(ufunc)
+    function_of_jax = _ufunc_of_jax(ufunc)
     unknown = [name for name in keywords if name not in ("dtype", "axis", "keepdims", "casting")]
     if unknown:
-        raise NoTwinError(f"it calls {ufunc.__name__} with {unknown[0]}=, which JAX does not have")
+        raise NotInJaxError(f"it calls {ufunc.__name__} with {unknown[0]}=, which JAX does not have")
     if method != "__call__":
-        of_method = getattr(twin, method, None) if isinstance(twin, jnp.ufunc) else None
+        of_method = getattr(function_of_jax, method, None) if isinstance(function_of_jax, jnp.ufunc) else None
         if of_method is None or method == "at":
-            raise NoTwinError(f"it calls {ufunc.__name__}.{method}, which JAX does not have")
+            raise NotInJaxError(f"it calls {ufunc.__name__}.{method}, which JAX does not have")
         return of_method(*inputs, **keywords)
     if "axis" in keywords or "keepdims" in keywords:
-        raise NoTwinError(f"it calls {ufunc.__name__} with axis=, which JAX does not have")
-    return twin(*in_dtypes_of(ufunc, inputs, keywords.get("dtype")))
+        raise NotInJaxError(f"it calls {ufunc.__name__} with axis=, which JAX does not have")
+    return function_of_jax(*in_dtypes_of(ufunc, inputs, keywords.get("dtype")))
 
 
-def in_dtypes_of(ufunc: np.ufunc, inputs: Sequence[Any], dtype: Value = None) -> list[Any]:
+def in_dtypes_of(ufunc: np.ufunc, inputs: Sequence[Any], dtype: Value) -> list[Any]:
     """The inputs in the dtypes in which NumPy would compute with them; those of JAX promote in another way."""
-    arrays = [one if type(one) in _SCALARS else jnp.asarray(one) for one in inputs]
-    kinds = [type(one) if type(one) in _SCALARS else np.dtype(one.dtype) for one in arrays]
+    arrays = [value if type(value) in _SCALARS else jnp.asarray(value) for value in inputs]
+    kinds = [type(array) if type(array) in _SCALARS else np.dtype(array.dtype) for array in arrays]
     outputs = (np.dtype(dtype),) * ufunc.nout
     wanted: dict[str, Any] = {} if dtype is None else {"signature": (*(None,) * ufunc.nin, *outputs)}
     loop = ufunc.resolve_dtypes((*kinds, *(None,) * ufunc.nout), **wanted)
-    return [jnp.asarray(one, jax.dtypes.canonicalize_dtype(to)) for one, to in zip(arrays, loop, strict=False)]
+    return [jnp.asarray(array, jax.dtypes.canonicalize_dtype(to)) for array, to in zip(arrays, loop, strict=False)]
 
 
-def _twin_of_ufunc(ufunc: np.ufunc) -> Any:
+def _ufunc_of_jax(ufunc: np.ufunc) -> Any:
     name = ufunc.__name__
     if getattr(np, name, None) is ufunc:
-        twin = _twins.get(ufunc) or getattr(jnp, name, None)
+        function_of_jax = _replacements.get(ufunc) or getattr(jnp, name, None)
     else:
-        twin = _twins.get(ufunc) or getattr(jax.scipy.special, name, None)
+        function_of_jax = _replacements.get(ufunc) or getattr(jax.scipy.special, name, None)
         name = f"scipy.special.{name}"
-    if twin is None:
-        raise NoTwinError(f"it calls {name}, which JAX does not have")
-    return twin
+    if function_of_jax is None:
+        raise NotInJaxError(f"it calls {name}, which JAX does not have")
+    return function_of_jax
 
 
-def _sized(function: Twin) -> Twin:
+def _sized(function: Function) -> Function:
     """A Fourier transform for which a size of -1 is that of the axis, as it is for NumPy."""
 
     def transformed(a: Value, s: Any = None, axes: Any = None, norm: Any = None, **_: Any) -> Any:
@@ -110,10 +115,10 @@ def _sized(function: Twin) -> Twin:
 
 
 for _name in ("fftn", "ifftn", "rfftn", "irfftn"):
-    twin_for(getattr(np.fft, _name))(_sized(getattr(jnp.fft, _name)))
+    replacement_for(getattr(np.fft, _name))(_sized(getattr(jnp.fft, _name)))
 
 
-@twin_for(np.split, np.array_split)
+@replacement_for(np.split, np.array_split)
 def _split(a: Value, sections: Any, axis: int = 0) -> Any:
     """Cut where NumPy cuts: also at places from the back, and beyond the end."""
     parts = np.array_split(np.arange(a.shape[axis]), sections)
@@ -123,24 +128,92 @@ def _split(a: Value, sections: Any, axis: int = 0) -> Any:
     )
 
 
-@twin_for(np.ldexp)
+@replacement_for(np.ldexp)
 def _ldexp(a: Value, exponents: Value) -> Any:
     return jnp.ldexp(*jnp.broadcast_arrays(a, exponents))
 
 
-@twin_for(np.argsort)
+# Integers: JAX has another value for a quotient by zero, and computes sums of parts and means of narrow ones in these.
+
+
+@replacement_for(np.floor_divide)
+def _floor_divide(a: Value, b: Value) -> Any:
+    if a.dtype.kind == "f":
+        return jnp.floor_divide(a, b)
+    return jnp.where(b == 0, 0, jnp.floor_divide(a, jnp.where(b == 0, 1, b))).astype(a.dtype)
+
+
+@replacement_for(np.reciprocal)
+def _reciprocal(a: Value) -> Any:
+    if a.dtype.kind in "fc":
+        return jnp.reciprocal(a)
+    with np.errstate(divide="ignore"):
+        of_zero = np.reciprocal(np.zeros((), a.dtype))
+    stays = a == 1 if a.dtype.kind == "u" else jnp.abs(a) == 1
+    return jnp.where(a == 0, of_zero, jnp.where(stays, a, 0)).astype(a.dtype)
+
+
+@replacement_for(np.power)
+def _power(a: Value, b: Value) -> Any:
+    """By squares, for each bit of the exponent; JAX reads six of them."""
+    if a.dtype.kind in "fc":
+        return jnp.power(a, b)
+    power, square = jnp.ones_like(a), a
+    for bit in range(8 * a.dtype.itemsize):
+        power = jnp.where((b >> bit) & 1 == 1, power * square, power)
+        square = square * square
+    return power
+
+
+def _in_dtype_of(function: Callable[..., Any]) -> None:
+    """A running sum or product of integers is as wide as NumPy's."""
+    of_jax = getattr(jnp, function.__name__)
+
+    def running(a: Value, axis: Any = None, dtype: Any = None, **_: Any) -> Any:
+        wide = function(np.zeros(1, a.dtype)).dtype if dtype is None else dtype
+        return of_jax(a, axis=axis, dtype=jax.dtypes.canonicalize_dtype(wide))
+
+    replacement_for(function)(running)
+
+
+def _in_floats(function: Callable[..., Any]) -> None:
+    """A function of real numbers computes with integers in double precision, as NumPy does."""
+    of_jax = getattr(jnp, function.__name__)
+
+    def widened(a: Value, *args: Any, **keywords: Any) -> Any:
+        wide = a if a.dtype.kind in "fc" else a.astype(jax.dtypes.canonicalize_dtype(float))
+        return of_jax(wide, *args, **keywords)
+
+    replacement_for(function)(widened)
+
+
+for _running in (np.cumsum, np.cumprod):
+    _in_dtype_of(_running)
+for _of_reals in (np.mean, np.sinc, np.i0):
+    _in_floats(_of_reals)
+
+
+@replacement_for(np.round)
+def _round(a: Value, decimals: int = 0, **_: Any) -> Any:
+    if a.dtype.kind in "fc" or decimals >= 0:
+        return jnp.round(a, decimals)
+    scale = 10.0**-decimals
+    return (jnp.rint(a.astype(jax.dtypes.canonicalize_dtype(float)) / scale) * scale).astype(a.dtype)
+
+
+@replacement_for(np.argsort)
 def _argsort(a: Value, axis: Any = -1, kind: Any = None, order: Any = None, **_: Any) -> Any:
     return jnp.argsort(a, axis=axis, stable=True)
 
 
-@twin_for(np.lib.stride_tricks.sliding_window_view)
+@replacement_for(np.lib.stride_tricks.sliding_window_view)
 def _windows(a: Value, window_shape: Any, axis: Any = None, **_: Any) -> Any:
     sizes = (window_shape,) if isinstance(window_shape, int) else tuple(window_shape)
     axes = tuple(range(a.ndim)) if axis is None else (axis,) if isinstance(axis, int) else tuple(axis)
-    axes = tuple(one % a.ndim for one in axes)
-    for one, size in zip(axes, sizes, strict=True):
-        places = np.arange(a.shape[one] - size + 1)[:, None] + np.arange(size)
-        a = jnp.moveaxis(jnp.take(a, places, axis=one), one + 1, -1)
+    axes = tuple(windowed % a.ndim for windowed in axes)
+    for windowed, size in zip(axes, sizes, strict=True):
+        places = np.arange(a.shape[windowed] - size + 1)[:, None] + np.arange(size)
+        a = jnp.moveaxis(jnp.take(a, places, axis=windowed), windowed + 1, -1)
     return a
 
 
@@ -153,10 +226,10 @@ _flags: ContextVar[list[Any]] = ContextVar("flowgraph_jax_flags")
 @contextmanager
 def flags() -> Iterator[list[Any]]:
     """Collect what the fprops called inside refuse: an array of booleans for each refusal, true where it holds."""
-    found: list[Any] = []
-    token = _flags.set(found)
+    collected: list[Any] = []
+    token = _flags.set(collected)
     try:
-        yield found
+        yield collected
     finally:
         _flags.reset(token)
 
@@ -177,7 +250,7 @@ def _method(function: Callable[..., Any]) -> Callable[..., Any]:
 class Traced(NDArrayOperatorsMixin, Foreign):
     """An array of JAX, `value`, under NumPy's protocols: its functions call those of `jax.numpy`, dtypes are NumPy's.
 
-    What needs numbers, `if`, `int()`, `np.asarray`, is refused with a NoTwinError, as there are none while a function
+    What needs numbers, `if`, `int()`, `np.asarray`, is refused with a NotInJaxError, as there are none while a function
     is traced. Like a NumPy array that is read-only, it is never written to.
     """
 
@@ -187,7 +260,7 @@ class Traced(NDArrayOperatorsMixin, Foreign):
         self.value = value
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Value, **keywords: Any) -> Any:
-        return wrapped(call_ufunc(ufunc, method, [unwrapped(one) for one in inputs], keywords))
+        return wrapped(call_ufunc(ufunc, method, [unwrapped(value) for value in inputs], keywords))
 
     def __array_function__(self, function: Any, types: Any, args: Any, keywords: Any) -> Any:
         return wrapped(call_function(function, unwrapped(args), unwrapped(keywords)))
@@ -200,8 +273,8 @@ class Traced(NDArrayOperatorsMixin, Foreign):
     @property
     def dtype(self) -> np.dtype[Any]:
         """The dtype, as NumPy's."""
-        found: np.dtype[Any] = np.dtype(self.value.dtype)
-        return found
+        dtype: np.dtype[Any] = np.dtype(self.value.dtype)
+        return dtype
 
     @property
     def ndim(self) -> int:
@@ -287,7 +360,7 @@ class Traced(NDArrayOperatorsMixin, Foreign):
         return Traced(self.value.at[place].get(mode="fill"))
 
     def __setitem__(self, index: Any, value: Value) -> NoReturn:
-        raise NoTwinError("it writes into an array")
+        raise NotInJaxError("it writes into an array")
 
     def __len__(self) -> int:
         return len(self.value)
@@ -296,18 +369,18 @@ class Traced(NDArrayOperatorsMixin, Foreign):
         return (Traced(part) for part in self.value)
 
     def __bool__(self) -> bool:
-        raise NoTwinError("it branches on values (bool() of an array)")
+        raise NotInJaxError("it branches on values (bool() of an array)")
 
     def __int__(self) -> int:
-        raise NoTwinError("it takes a number out of an array (int())")
+        raise NotInJaxError("it takes a number out of an array (int())")
 
     __index__ = __int__
 
     def __float__(self) -> float:
-        raise NoTwinError("it takes a number out of an array (float())")
+        raise NotInJaxError("it takes a number out of an array (float())")
 
     def __array__(self, dtype: Value = None, copy: Any = None) -> Any:
-        raise NoTwinError("it makes a NumPy array of its values")
+        raise NotInJaxError("it makes a NumPy array of its values")
 
     def computed(self, box: Any, values: Sequence[Any]) -> Any:
         """What stands for the box in JAX, inside the fprop or bprop of another one."""
@@ -320,7 +393,7 @@ class Traced(NDArrayOperatorsMixin, Foreign):
 
 def computed(box: Any, values: Sequence[Any]) -> Any:
     """The value of a box on arrays: by the rule of its class, else by its fprop."""
-    rule = TWINS.of(box)
+    rule = RULES.of(box)
     if rule is not None:
         return wrapped(rule.value(box, *[unwrapped(value) for value in values]))
     return box.fprop(*[wrapped(value) for value in values])

@@ -10,20 +10,20 @@ import jax.numpy as jnp
 from flowgraph.box.leaves import Random
 from flowgraph.box.vocabulary import Value
 from flowgraph.errors import UnsupportedError
-from flowgraph.plan.jax.array import NoTwinError, Traced, unwrapped
+from flowgraph.plan.jax.array import NotInJaxError, Traced, unwrapped
 
 
 def drawn(leaf: Random, key: Value, shape: tuple[int, ...]) -> Any:
     """What a random leaf draws from a key."""
     try:
-        found = unwrapped(leaf.draw(KeyGenerator(key), shape))  # type: ignore[arg-type]
-    except (NoTwinError, AttributeError, TypeError) as error:
+        values = unwrapped(leaf.draw(KeyGenerator(key), shape))  # type: ignore[arg-type]
+    except (NotInJaxError, AttributeError, TypeError) as error:
         known = ", ".join(name for name in vars(KeyGenerator) if not name.startswith("_"))
         raise UnsupportedError(
             f"{leaf.title}: its draw does not run on a key of JAX ({error}); it may call {known} of the generator, and "
             f"functions of NumPy on what these return\n  built at {leaf.built_at}"
         ) from error
-    return jnp.broadcast_to(jnp.asarray(found, jax.dtypes.canonicalize_dtype(leaf.dtype)), shape)
+    return jnp.broadcast_to(jnp.asarray(values, jax.dtypes.canonicalize_dtype(leaf.dtype)), shape)
 
 
 class KeyGenerator:
@@ -98,4 +98,4 @@ def _shape(size: Value) -> tuple[int, ...]:
 
 
 def _shape_for(size: Value, *of: Any) -> tuple[int, ...]:
-    return jnp.broadcast_shapes(*[jnp.shape(unwrapped(one)) for one in of]) if size is None else _shape(size)
+    return jnp.broadcast_shapes(*[jnp.shape(unwrapped(argument)) for argument in of]) if size is None else _shape(size)

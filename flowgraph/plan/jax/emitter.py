@@ -29,10 +29,10 @@ from flowgraph.errors import LabelError
 from flowgraph.graph import Graph
 from flowgraph.plan.binding import Binding, Memory, Names, Program
 from flowgraph.plan.emitter import Request
-from flowgraph.plan.jax.array import flags, noted, struct_of
+from flowgraph.plan.jax.array import flags, is_replaced, noted, struct_of
 from flowgraph.plan.jax.evaluation import refuse_unfit, value_of
 from flowgraph.plan.jax.placement import Layout, Placement, on_devices, replicated
-from flowgraph.plan.jax.twins import TWINS
+from flowgraph.plan.jax.rules import RULES
 from flowgraph.plan.numpy.emit import beside
 from flowgraph.plan.numpy.lines import index_text, literal_of, tuple_text
 from flowgraph.plan.numpy.ufuncs import ufunc_of
@@ -66,7 +66,7 @@ def has_line(box: Box) -> bool:
     A loss of classes stays one call: opened, it indexes the scores of all examples at once, which would gather them
     from all devices.
     """
-    return ufunc_of(box) is not None or type(box) in _EXPRESSIONS or TWINS.has(box) or isinstance(box, ClassLoss)
+    return ufunc_of(box) is not None or type(box) in _EXPRESSIONS or RULES.has(box) or isinstance(box, ClassLoss)
 
 
 def expression_of(box: Box, texts: Sequence[str]) -> str | None:
@@ -75,23 +75,24 @@ def expression_of(box: Box, texts: Sequence[str]) -> str | None:
     There is none (None) where JAX would compute in another dtype than NumPy, where the box has a rule, and where it is
     no function of JAX.
     """
-    if TWINS.of(box) is not None and type(box) not in _EXPRESSIONS:
+    if RULES.of(box) is not None and type(box) not in _EXPRESSIONS:
         return None
     ufunc = ufunc_of(box)
     if ufunc is not None:
-        return _call_of_ufunc(box, ufunc, texts) if _computes_alike(box, ufunc) else None
-    found = _EXPRESSIONS.get(type(box))
-    return None if found is None else found(box, texts) or None
+        return _call_of_ufunc(ufunc, texts) if _computes_alike(box, ufunc) else None
+    expression = _EXPRESSIONS.get(type(box))
+    return None if expression is None else expression(box, texts) or None
 
 
 def _computes_alike(box: Box, ufunc: np.ufunc) -> bool:
     """Whether the children have the dtype that NumPy computes in, as JAX does then, and JAX has the function."""
     dtypes = [child.dtype for child in box.children]
     known = getattr(np, ufunc.__name__, None) is ufunc and hasattr(jnp, ufunc.__name__)
-    return known and ufunc.nout == 1 and ufunc.resolve_dtypes((*dtypes, None)) == (*dtypes, box.dtype)
+    alike = known and not is_replaced(ufunc, dtypes)
+    return alike and ufunc.nout == 1 and ufunc.resolve_dtypes((*dtypes, None)) == (*dtypes, box.dtype)
 
 
-def _call_of_ufunc(box: Box, ufunc: np.ufunc, texts: Sequence[str]) -> str:
+def _call_of_ufunc(ufunc: np.ufunc, texts: Sequence[str]) -> str:
     sign = _OPERATORS.get(ufunc)
     if sign is not None and len(texts) == 2:
         return f"{texts[0]} {sign} {texts[1]}"
@@ -222,11 +223,14 @@ class Compiled:
                 tuple([struct_of(box.shape, box.dtype) for box in boxes])
                 for boxes in (self.leaves, self.parameters, self.reads)
             ]
-            jax.eval_shape(step, *structs)  # what has no twin is refused before anything runs
+            jax.eval_shape(step, *structs)  # what JAX cannot compute is refused before anything runs
 
     def refuse(self, leaves: Sequence[Any], old: Sequence[Any], reads: Sequence[Any]) -> None:
         """Raise what the graph raises on the same values, computed by NumPy."""
-        arrays = [np.asarray(replicated(one) if isinstance(one, jax.Array) else one) for one in (*leaves, *old, *reads)]
+        arrays = [
+            np.asarray(replicated(value) if isinstance(value, jax.Array) else value)
+            for value in (*leaves, *old, *reads)
+        ]
         boxes = (*self.leaves, *self.parameters, *self.reads)
         given = {box: array for box, array in zip(boxes, arrays, strict=True) if box in self.graph}
         with np.errstate(all="ignore"):
@@ -241,7 +245,7 @@ def _count(refused: Sequence[Any], results: Sequence[Any]) -> Any:
     """
     if not refused:
         return None
-    floats = [one.dtype for one in results if getattr(one, "dtype", np.dtype(int)).kind == "f"]
+    floats = [result.dtype for result in results if getattr(result, "dtype", np.dtype(int)).kind == "f"]
     return sum(jnp.sum(flag, dtype=floats[0] if floats else np.float32) for flag in refused)
 
 
@@ -267,10 +271,10 @@ class Runner:
             results, new, wrong = compiled.run(given, old, read)
             if wrong is not None and float(wrong) > 0:  # an array of JAX would compare on the device
                 compiled.refuse(leaves, old, read)
-            found = tuple([_to_numpy(result) for result in results])
+            arrays = tuple([_to_numpy(result) for result in results])
         for held, value in zip(self.new, new, strict=True):
             held.value = value
-        return found
+        return arrays
 
     def _read(self, parameter: Parameter, array: Value) -> Any:
         """A parameter that no update changes, put on the devices when it is another array than before."""
@@ -289,7 +293,7 @@ def _to_numpy(value: Value) -> Any:
 OF_NUMPY = frozenset(
     {"labels", "pooling", "transpose_layout", "products", "batch_one", "accumulation", "flat_parameters"}
 )
-"""Passes that turn a graph into what NumPy is fast at; XLA finds its own ways."""
+"""Passes that turn a graph into what NumPy is fast at; XLA optimises by itself."""
 
 _CALL = """\
 def step({arguments}):
@@ -298,7 +302,7 @@ def step({arguments}):
 
 
 class JaxEmitter:
-    """Needs JAX, and a twin in it for every box: what has none is refused by name, and no other back end runs it."""
+    """Needs JAX, and that it computes every box: what it cannot is refused by name, and no other back end runs it."""
 
     name: ClassVar[str] = "jax"
     standalone: ClassVar[bool] = False
@@ -311,7 +315,7 @@ class JaxEmitter:
         return JaxEmitter(placement)
 
     def why_missing(self) -> None:
-        """Whoever made this has JAX."""
+        """JAX is there, as this module imports it."""
 
     def store(self, updates: Mapping[Parameter, Box]) -> DeviceStore:
         """Parameters live where they are computed."""
@@ -322,7 +326,7 @@ class JaxEmitter:
         return has_line(box)
 
     def schedule(self, request: Request) -> Schedule:
-        """The graph after the passes that do not aim at NumPy; where values lie is XLA's affair."""
+        """The graph after the passes that do not aim at NumPy; XLA lays out the memory."""
         parameters = request.store.parameters
         small = simplify(request.graph, request.without | OF_NUMPY, len(parameters))
         refuse_unfit(small.boxes)
@@ -371,7 +375,7 @@ class _Writer:
             self.texts[box] = self._text(box)
         results = [self.texts[box] for box in self.graph.outputs]
         head = f"def step({', '.join(self.names[box] for box in self.arguments)}):"
-        kept, new = ("".join(f"{one}, " for one in part).rstrip() for part in (results[: self.returned],
+        kept, new = ("".join(f"{text}, " for text in part).rstrip() for part in (results[: self.returned],
                                                                               results[self.returned :]))  # fmt: skip
         self.lines.append(f"    return ({kept}), ({new})")
         self.text = "\n".join([head, *self.lines]) + "\n"
@@ -394,11 +398,11 @@ class _Writer:
         if scope != self.scope:
             self.lines.append(f"    # {printable(scope)}".rstrip())
             self.scope = scope
-        found = expression_of(box, self._operands(box))
-        if found is None:
-            found = f"{self._called(box)}({', '.join(self.texts[child] for child in box.children)})"
+        text = expression_of(box, self._operands(box))
+        if text is None:
+            text = f"{self._called(box)}({', '.join(self.texts[child] for child in box.children)})"
         shapes = " and ".join(shape_text(spec.shape) for spec in box.outputs)
-        self.lines.append(beside(f"    {name} = {found}", shapes if sizes_known(box) else "size from values"))
+        self.lines.append(beside(f"    {name} = {text}", shapes if sizes_known(box) else "size from values"))
         return name
 
     def _operands(self, box: Box) -> Sequence[str]:
@@ -415,11 +419,11 @@ class _Writer:
     def _called(self, box: Box) -> str:
         """The name of a function that computes the box by its rule or its fprop."""
 
-        def twin(*values: Value) -> Any:
+        def computed(*values: Value) -> Any:
             value, refused = value_of(box, values)
             noted(refused)
             return value
 
         name = self.taken.free(type(box).__name__)
-        self.space[name] = twin
+        self.space[name] = computed
         return name

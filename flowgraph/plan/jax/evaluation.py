@@ -12,8 +12,8 @@ import numpy as np
 from flowgraph.box import Box, Constant
 from flowgraph.box.vocabulary import Value
 from flowgraph.errors import DtypeError, FlowgraphError
-from flowgraph.plan.jax.array import NoTwinError, computed, constant, flags, unwrapped
-from flowgraph.plan.jax.twins import refuse
+from flowgraph.plan.jax.array import NotInJaxError, computed, constant, flags, unwrapped
+from flowgraph.plan.jax.rules import refuse
 
 _FAILURES = (TypeError, NotImplementedError, AttributeError, IndexError)
 """What functions of JAX, and NumPy on arrays of JAX, raise where they cannot do what is asked."""
@@ -47,10 +47,10 @@ def value_of(box: Box, children: Sequence[Any]) -> tuple[Any, list[Any]]:
     """The value of a box, in the dtypes that it was built with, and booleans of JAX that say what it refuses."""
     with flags() as refused:
         try:
-            found = unwrapped(computed(box, children))
+            value = unwrapped(computed(box, children))
         except FlowgraphError:
             raise
-        except NoTwinError as error:
+        except NotInJaxError as error:
             refuse(box, str(error), error)
         except jax.errors.NonConcreteBooleanIndexError as error:
             refuse(box, _OF_MASKS, error)
@@ -59,8 +59,8 @@ def value_of(box: Box, children: Sequence[Any]) -> tuple[Any, list[Any]]:
         except _FAILURES as error:
             refuse(box, f"{type(error).__name__}: {str(error).splitlines()[0]}", error)
     if len(box.outputs) == 1:
-        return _settled(found, box.dtype), refused
-    return tuple([_settled(one, spec.dtype) for one, spec in zip(found, box.outputs, strict=True)]), refused
+        return _settled(value, box.dtype), refused
+    return tuple([_settled(part, spec.dtype) for part, spec in zip(value, box.outputs, strict=True)]), refused
 
 
 def _settled(value: Value, dtype: np.dtype[Any]) -> Any:
@@ -71,13 +71,13 @@ def _settled(value: Value, dtype: np.dtype[Any]) -> Any:
 
 
 def _constant(box: Constant) -> Any:
-    found = constant(box.value)
-    if found.dtype != box.dtype and box.dtype.kind in "iu" and not np.array_equal(found, box.value):
+    array = constant(box.value)
+    if array.dtype != box.dtype and box.dtype.kind in "iu" and not np.array_equal(array, box.value):
         raise DtypeError(
-            f"{box.title}: found numbers beyond {found.dtype}, to which JAX narrows {box.dtype} unless "
+            f"{box.title}: found numbers beyond {array.dtype}, to which JAX narrows {box.dtype} unless "
             f'jax.config.update("jax_enable_x64", True) was called\n  built at {box.built_at}'
         )
-    return found
+    return array
 
 
 def _poison(dtype: np.dtype[Any]) -> Any:

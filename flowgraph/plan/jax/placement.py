@@ -138,8 +138,8 @@ _spec: Any = PartitionSpec
 
 def _whole() -> PartitionSpec:
     """Of an array that is not divided."""
-    found: PartitionSpec = _spec()
-    return found
+    spec: PartitionSpec = _spec()
+    return spec
 
 
 def _placement(numbers: Any, names: Any, weights: Any, axis: str, uneven: bool) -> Placement:
@@ -173,7 +173,7 @@ def _devices(who: str, given: Value) -> list[Any]:
             raise UsageError(f"{who}: found devices={given}, needs a number from 1 to {len(jax.devices())}: {_found()}")
         return list(jax.devices()[:given])
     listed = list(given) if isinstance(given, Sequence | np.ndarray) else [given]
-    if not listed or not all(isinstance(one, jax.Device) for one in listed):
+    if not listed or not all(isinstance(device, jax.Device) for device in listed):
         raise UsageError(f"{who}: found devices={given!r}, needs a number of devices or a list of them: {_found()}")
     return listed
 
@@ -246,8 +246,8 @@ def on_devices(array: Value, sharding: NamedSharding | None) -> Any:
     mesh: Any = sharding.mesh
     if not _is_over_hosts(mesh):
         return jax.device_put(array, sharding)
-    found = np.asarray(array)
-    return jax.make_array_from_callback(found.shape, sharding, lambda place: found[place])
+    whole = np.asarray(array)
+    return jax.make_array_from_callback(whole.shape, sharding, lambda place: whole[place])
 
 
 def replicated(value: Value) -> Any:

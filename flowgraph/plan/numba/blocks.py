@@ -67,7 +67,7 @@ def _matrix(kernel: Kernel, box: Box, shape: Sequence[int], strides: Sequence[in
     if not (along == 1 and down >= columns) and not (down == 1 and along >= rows):
         return None
     turned = not (along == 1 and down >= columns)
-    at = ["0" if size == 1 else one for size, one in zip(inside, stack[len(stack) - len(inside) :], strict=True)]
+    at = ["0" if size == 1 else letter for size, letter in zip(inside, stack[len(stack) - len(inside) :], strict=True)]
     place = flat_text(0, strides[:-2], at)
     address = kernel.address(box) + ("" if place == "0" else f" + {box.dtype.itemsize} * ({place})")
     return f"({address}, {along if turned else down}, {int(turned)})"
@@ -79,23 +79,23 @@ def _write_by_blas(kernel: Kernel, call: str, box: Box) -> bool:
     floats = box.dtype in (np.float32, np.float64) and left.dtype == right.dtype == box.dtype
     if not floats or min(left.ndim, right.ndim) < 2:
         return False
-    sides = [(one, shape_of(one), strides_of(layout_of(kernel.plan, one))) for one in (*factors, box)]
+    sides = [(operand, shape_of(operand), strides_of(layout_of(kernel.plan, operand))) for operand in (*factors, box)]
     if box.ndim > 2 and right.ndim == 2 and is_rows(sides[0][2], shape_of(left)):  # one matrix for all rows
         for place in (0, 2):
-            one, shape, strides = sides[place]
-            sides[place] = one, (math.prod(shape[:-1]), shape[-1]), strides[-2:]
+            operand, shape, strides = sides[place]
+            sides[place] = operand, (math.prod(shape[:-1]), shape[-1]), strides[-2:]
     *stack, rows, columns = sides[2][1]
     between = shape_of(left)[-1]
     if rows * columns * between < LARGE or min(rows, columns, between) < 2:
         return False
-    found: Any = routine(box.dtype)
-    if found is None:
+    function: Any = routine(box.dtype)
+    if function is None:
         raise RefusedError("is a large product, for which no BLAS was found", box)
     texts = [_matrix(kernel, *side, own_index(stack)) for side in sides]
     if None in texts:
         return False
     heads, indent = _nested(list(zip(own_index(stack), stack, strict=True)))
-    gemm = ctypes.cast(found, ctypes.c_void_p).value or 0
+    gemm = ctypes.cast(function, ctypes.c_void_p).value or 0
     given = f"{number_name(box.dtype, box)}(1), {(rows, columns, between)}, {', '.join(map(str, texts))}"
     kernel.lines += [*heads, f"{indent}{call}({kernel.entry(gemm)}, {given})"]
     return True

@@ -67,7 +67,7 @@ LARGEST_WINDOW = 16
 
 def is_plain(box: Pooling) -> bool:
     """Whether windows are small, not padded, and of floats that lie without gaps."""
-    floats = box.dtype in (np.float32, np.float64) and all(one.dtype == box.dtype for one in box.children)
+    floats = box.dtype in (np.float32, np.float64) and all(child.dtype == box.dtype for child in box.children)
     known = (
         floats
         and all(map(sizes_known, (box, *box.children)))
@@ -84,7 +84,7 @@ def largest_of_windows(plan: Schedule, box: MaxPool) -> Callable[[Array], Array]
     order = plan.orders.get(box)
     windows = Windows(box, layout_of(plan, box.children[0]), empty(shape_of(box), box.dtype, order))
     name = number_name(box.dtype)
-    body = ["h = p0[{0}]", *[f"h = largest(h, p0[{{0}} + {one}])" for one in windows.offsets[1:]], "p1[{1}] = h"]
+    body = ["h = p0[{0}]", *[f"h = largest(h, p0[{{0}} + {offset}])" for offset in windows.offsets[1:]], "p1[{1}] = h"]
     text = windows.text([("p0", name), ("p1", name)], [windows.inside, windows.place(windows.pooled)], body)
     kernel = compiling.compiled_kernel(text, ("int64",) * 2)
     find = Addressed(windows.layout)
@@ -109,8 +109,8 @@ def spread_to_rectified(plan: Schedule, box: SpreadToRectified) -> Callable[...,
     starts = windows.starts(out)
     number = f"{name}({{}})".format
     taken = [
-        f"t{i} = {number('1.0')} if p1[{{1}} + {one}] == m else {number('0.0')}"
-        for i, one in enumerate(windows.offsets)
+        f"t{i} = {number('1.0')} if p1[{{1}} + {offset}] == m else {number('0.0')}"
+        for i, offset in enumerate(windows.offsets)
     ]
     ties = " + ".join(f"t{i}" for i in range(count))
     body = [
@@ -119,19 +119,19 @@ def spread_to_rectified(plan: Schedule, box: SpreadToRectified) -> Callable[...,
         f"share = share * {number(0.5 * box.half)} if low else share",
         f"ties = {number(float(count))} if low else ties",
         f"share = share / (ties if ties > {number('1.0')} else {number('1.0')})",
-        *[f"p3[{{3}} + {one}] = share * t{i}" for i, one in enumerate(starts)],
+        *[f"p3[{{3}} + {start}] = share * t{i}" for i, start in enumerate(starts)],
     ]  # fmt: skip
     arrays = [("p0", name), ("p1", name), ("p2", name), ("p3", name)]
     text = windows.text(arrays, places, body, finite=0)
     kernel = compiling.compiled_kernel(text, ("int64",) * 4)
-    found = [Addressed(one) for one in (g, source, largest)]
+    finders = [Addressed(layout) for layout in (g, source, largest)]
     covered = box.sliding.covers(shape_of(box))
 
     def spread(*arrays: Array) -> Array:
         *read, h = arrays
         if not covered:
             h[...] = 0
-        addresses = [find(a) for find, a in zip(found, read, strict=True)]
+        addresses = [find(a) for find, a in zip(finders, read, strict=True)]
         if kernel(*addresses, address_of(h)):
             np.copyto(h, box.fprop(*read))
         return h
@@ -162,7 +162,7 @@ class Windows:
         """How far the elements of a window are from its first one."""
         last = [stride // a.itemsize for stride in a.strides[a.ndim - len(self.size) :]]
         return [
-            sum(one * gap * stride for one, gap, stride in zip(offsets, self.gaps, last, strict=True))
+            sum(offset * gap * stride for offset, gap, stride in zip(offsets, self.gaps, last, strict=True))
             for offsets in itertools.product(*map(range, self.size))
         ]
 
@@ -207,7 +207,7 @@ def kernel(table, change, named, count, before, known, changed, tick):
     for k in range(count):
         if rows[k] < -{rows} or rows[k] >= {rows}:
             return -1
-    found = 0
+    count_of_rows = 0
     for k in range(count):
         row = rows[k] + {rows} if rows[k] < 0 else rows[k]
         if stamps[row] == tick:
@@ -215,8 +215,8 @@ def kernel(table, change, named, count, before, known, changed, tick):
         else:
             stamps[row] = tick
             counts[row] = 1
-            touched[found] = row
-            found += 1
+            touched[count_of_rows] = row
+            count_of_rows += 1
     for k in range(known):
         row = last[k]
         if stamps[row] != tick:
@@ -234,12 +234,12 @@ def kernel(table, change, named, count, before, known, changed, tick):
         else:
             for i in range({width}):
                 new[{width} * row + i] = new[{width} * row + i] + added[{width} * k + i]
-    for k in range(found):
+    for k in range(count_of_rows):
         row = touched[k]
         if counts[row] < 0:
             for i in range({width}):
                 new[{width} * row + i] = old[{width} * row + i] + new[{width} * row + i]
-    return found
+    return count_of_rows
 """
 """First all that is added to a row, then the row itself, as the graph adds them up.
 
@@ -268,12 +268,12 @@ class StampedRows(NewRows):
         touched = np.empty(count, np.int64)
         self.tick += 1
         given = (address_of(added), address_of(places), count, address_of(last), last.size, address_of(touched))
-        found = self.kernel(self.table, *given, self.tick)
-        if found < 0:
+        changed = self.kernel(self.table, *given, self.tick)
+        if changed < 0:
             table.take(places, 0)  # NumPy's error of a row that is not there
             raise IndexError("index out of bounds")
         if self.differing is not None:
-            self.differing[self.parameter] = self.store.begun, touched[:found]
+            self.differing[self.parameter] = self.store.begun, touched[:changed]
         return self.new
 
 

@@ -35,7 +35,7 @@ from flowgraph.plan.numpy.ufuncs import ufunc_of
 from flowgraph.plan.passes.simplify import simplify
 from flowgraph.plan.rebuild import elements, on_children, rebuild, shape_of, sizes_known
 from flowgraph.plan.schedule import Buffer, FindKernels, Schedule, nearest_first, schedule, with_new_values
-from flowgraph.plan.shards.box import InPieces
+from flowgraph.plan.shards.box import Sharded
 from flowgraph.printable import printable
 from flowgraph.shapes.spec import shape_text
 
@@ -69,12 +69,12 @@ LONG = 4096
 
 def find_kernels(plan: Schedule) -> list[tuple[Box, ...]]:
     """The groups of lines of a schedule that become kernels."""
-    found: list[tuple[Box, ...]] = []
+    groups: list[tuple[Box, ...]] = []
     members: list[Box] = []
 
     def end() -> None:
         if len(members) >= FEWEST:
-            found.append(tuple(members))
+            groups.append(tuple(members))
         members.clear()
 
     for box in plan.graph.boxes:
@@ -84,11 +84,11 @@ def find_kernels(plan: Schedule) -> list[tuple[Box, ...]]:
         if not fits or not _joins(plan, box, members):
             end()
         if _is_long_sum(plan, box):
-            found.append((box,))
+            groups.append((box,))
         if fits:
             members.append(box)
     end()
-    return found
+    return groups
 
 
 def is_member(plan: Schedule, box: Box) -> bool:
@@ -100,7 +100,7 @@ def is_member(plan: Schedule, box: Box) -> bool:
         return False
     if ufunc in SLOW and elements(box) >= LEAST:
         return False
-    return _is_compiled(box) and all(_has_place(plan, child) for child in box.children)
+    return _is_compiled(box) and all(map(_has_place, box.children))
 
 
 def _is_long_sum(plan: Schedule, box: Box) -> bool:
@@ -109,20 +109,20 @@ def _is_long_sum(plan: Schedule, box: Box) -> bool:
         return False
     (child,) = box.children
     floats = box.dtype in (np.float32, np.float64) and child.dtype == box.dtype
-    return floats and sizes_known(child) and elements(child) >= LONG and _has_place(plan, child)
+    return floats and sizes_known(child) and elements(child) >= LONG and _has_place(child)
 
 
 def _is_compiled(box: Box) -> bool:
     try:
-        for one in (box, *box.children):
-            number_name(one.dtype, one)
+        for operand in (box, *box.children):
+            number_name(operand.dtype, operand)
         expression(box, ["0"] * len(box.children))
     except RefusedError:
         return False
     return True
 
 
-def _has_place(plan: Schedule, box: Box) -> bool:
+def _has_place(box: Box) -> bool:
     """Whether the elements of a child can be found by its strides, which are known before a run."""
     if len(box.outputs) != 1 or not sizes_known(box):
         return False
@@ -172,10 +172,14 @@ def add_products(graph: Graph, updates: int) -> Graph:
 
 def _is_large_product(box: Box, like: Box) -> bool:
     """Whether a product of two matrices has the shape and the dtype of a box, and so many terms that BLAS adds them."""
-    if not isinstance(box, MatMul) or box.shape != like.shape or any(one.ndim != 2 for one in (box, *box.children)):
+    if (
+        not isinstance(box, MatMul)
+        or box.shape != like.shape
+        or any(operand.ndim != 2 for operand in (box, *box.children))
+    ):
         return False
     between = shape_of(box.children[0])[1]
-    alike = all(one.dtype == like.dtype for one in (box, *box.children))
+    alike = all(operand.dtype == like.dtype for operand in (box, *box.children))
     return alike and elements(box) * between >= LARGE and min(*shape_of(box), between) > 1
 
 
@@ -238,9 +242,9 @@ class KernelWriter(Writer):
 
     def function_of(self, box: Box) -> Callable[..., Any] | None:
         """What is called for a box without lines; None for its fprop."""
-        found = compiled_call(self.plan, box, fills=False)
-        self.compiled += found is not None
-        return found or super().function_of(box)
+        function = compiled_call(self.plan, box, fills=False)
+        self.compiled += function is not None
+        return function or super().function_of(box)
 
     def _fill(self, box: Box, name: str, texts: list[str]) -> None:
         self.compiled += bind_changer(self, box)
@@ -343,7 +347,7 @@ class MixedEmitter(NumPyEmitter):
         return program
 
     def written(self, request: Request, schedule: Schedule, writer: MakesWriter = KernelWriter) -> Program:
-        """The program, and how many values Numba computes in it and in its pieces; of a piece, none is enough."""
+        """The program, and how many values Numba computes in it and in its shards; of a shard, none is enough."""
         made: list[Any] = []
 
         def noted(plan: Schedule, source: Source) -> Writer:
@@ -351,8 +355,10 @@ class MixedEmitter(NumPyEmitter):
             return made[0]  # type: ignore[no-any-return]
 
         program = super().written(request, schedule, noted)
-        pieces = [box.body.programs.values() for box in schedule.graph.boxes if isinstance(box, InPieces)]
-        program.compiled = made[0].compiled + sum(max((one.compiled for one in some), default=0) for some in pieces)
+        shards = [box.body.programs.values() for box in schedule.graph.boxes if isinstance(box, Sharded)]
+        program.compiled = made[0].compiled + sum(
+            max((inner.compiled for inner in programs), default=0) for programs in shards
+        )
         return program
 
 
@@ -360,7 +366,7 @@ OF_NUMPY = frozenset({"pooling", "transpose_layout", "products", "batch_one", "a
 """Passes that turn a graph into what NumPy is fast at, which loops do not need."""
 
 LARGEST = 1000
-"""Boxes that are compiled into one function. A limit of patience: Numba would take minutes for more."""
+"""Boxes that are compiled into one function: Numba would take minutes for more."""
 
 FEW, LARGE_VALUES = 150, 4096
 """Boxes, and elements of a value in the mean, above which kernels are made of NumPy's plan.

@@ -46,8 +46,8 @@ def rows_of(shape: Sequence[int]) -> tuple[int, ...]:
 
 def flat_text(offset: int, strides: Sequence[int], index: Sequence[str]) -> str:
     """An offset and an index by its strides as one sum."""
-    terms = [one if stride == 1 else f"{stride} * {one}" for stride, one in zip(strides, index, strict=True)
-             if stride and one != "0"]  # fmt: skip
+    pairs = [pair for pair in zip(strides, index, strict=True) if pair[0] and pair[1] != "0"]
+    terms = [letter if stride == 1 else f"{stride} * {letter}" for stride, letter in pairs]
     return " + ".join([*([str(offset)] if offset or not terms else []), *terms])
 
 
@@ -62,19 +62,19 @@ def joined(
 ) -> tuple[list[int], list[list[int]]]:
     """The loops of which none could be one with the next, for all arrays; those over one element are left out."""
     kept: list[int] = []
-    found: list[list[int]] = [[] for _ in strides]
+    steps: list[list[int]] = [[] for _ in strides]
     for axis, size in enumerate(sizes):
         if size == 1:
             continue
-        if join and kept and all(some[-1] == along[axis] * size for some, along in zip(found, strides, strict=True)):
+        if join and kept and all(some[-1] == along[axis] * size for some, along in zip(steps, strides, strict=True)):
             kept[-1] *= size
-            for some, along in zip(found, strides, strict=True):
+            for some, along in zip(steps, strides, strict=True):
                 some[-1] = along[axis]
             continue
         kept.append(size)
-        for some, along in zip(found, strides, strict=True):
+        for some, along in zip(steps, strides, strict=True):
             some.append(along[axis])
-    return kept, found
+    return kept, steps
 
 
 # A kernel: a function that computes several boxes of a plan. Kernels of equal text are one function: where its arrays
@@ -210,7 +210,7 @@ def in_memory(dtype: np.dtype[Any]) -> str:
 
 
 def layout_of(plan: Schedule, box: Box) -> Array:
-    """An array of no account with the strides of a value."""
+    """An array with the strides of a value, whose numbers do not matter."""
     return _layouts(plan, box)[1]
 
 
@@ -223,7 +223,7 @@ def offset_of(plan: Schedule, box: Box) -> int:
 
 
 def _layouts(plan: Schedule, box: Box) -> tuple[Array, Array]:
-    """Arrays of no account that lie in memory as a value does, and as what it is a view of."""
+    """Arrays with the layout of a value and of what it is a view of; their numbers do not matter."""
     views: list[Box] = []
     while plan.kinds[box] == "view":
         views.append(box)
@@ -251,7 +251,7 @@ class Addressed:
 
     def __init__(self, layout: Array) -> None:
         self.shape, self.dtype, self.strides = layout.shape, layout.dtype, layout.strides
-        self.held = threading.local()  # of each thread: pieces of a batch run at the same time
+        self.held = threading.local()  # of each thread: shards of a batch run at the same time
 
     def __call__(self, a: Array) -> int:
         """The address of the first element."""

@@ -60,7 +60,7 @@ def product_index(box: Box, index: Sequence[str], between: str) -> tuple[list[st
 def _stack(child: Box, index: Sequence[str]) -> list[str]:
     sizes = shape_of(child)[:-2]
     last = list(index)[len(index) - len(sizes) :]
-    return ["0" if size == 1 else one for size, one in zip(sizes, last, strict=True)]
+    return ["0" if size == 1 else letter for size, letter in zip(sizes, last, strict=True)]
 
 
 @indexed_for(MatMul, when=lambda box: box.dtype.kind != "b" and box.children[0].shape[-1] == 1)
@@ -205,7 +205,7 @@ def write_loop(kernel: Kernel, boxes: Sequence[Box]) -> None:
     full = [np.broadcast_to(layout_of(plan, box), shape) for box in arrays]
     full += [_over(box, layout_of(plan, box), shape) for box in written]
     axes = _axes(plan, boxes[0], full) if plain else range(len(shape))
-    strides = [[strides_of(one)[axis] for axis in axes] for one in full]
+    strides = [[strides_of(array)[axis] for axis in axes] for array in full]
     sizes, strides = joined([shape[axis] for axis in axes], strides, plain)
     along = [Along(*pair) for pair in zip([*arrays, *written], strides, strict=True)]
     sums = [Along(box, ()) for box in boxes if isinstance(box, Reduction) and not box.shape]
@@ -231,8 +231,8 @@ class _Loop:
 
     def __init__(self, kernel: Kernel, sizes: Sequence[int], arrays: Sequence[Along], written: Sequence[Along]) -> None:
         self.kernel, self.sizes, self.arrays = kernel, sizes, arrays
-        self.places = {one.box: one for one in written}
-        self.sums = [one for one in written if isinstance(one.box, Reduction)]
+        self.places = {array.box: array for array in written}
+        self.sums = [array for array in written if isinstance(array.box, Reduction)]
         self.values: dict[Box, str] = {}
 
     def line(self, depth: int, text: str) -> None:
@@ -242,10 +242,10 @@ class _Loop:
     def write(self, boxes: Sequence[Box]) -> None:
         """The lines."""
         inside = len(self.sizes)
-        for one in self.sums:
-            if not one.is_at_once:
-                self.line(0, f"for z in range({elements(one.box)}):")
-                self.line(1, self.kernel.store(one.box, "z", _identity(one.box)))
+        for reduced in self.sums:
+            if not reduced.is_at_once:
+                self.line(0, f"for z in range({elements(reduced.box)}):")
+                self.line(1, self.kernel.store(reduced.box, "z", _identity(reduced.box)))
         for depth in range(inside + 1):
             self._begin(depth)
             if depth < inside:
@@ -257,41 +257,41 @@ class _Loop:
 
     def _begin(self, depth: int) -> None:
         """What is read, and set, before the loop over one more axis."""
-        for one in self.arrays:
-            if one.depth == depth:
-                self.values[one.box] = self.kernel.name("x")
-                self.line(depth, f"{self.values[one.box]} = {self.kernel.element(one.box, one.place)}")
-        for one in self.sums:
-            if one.depth == depth and self._has_total(one):
-                self.line(depth, f"{self.kernel.variable(one.box)} = {_identity(one.box)}")
+        for array in self.arrays:
+            if array.depth == depth:
+                self.values[array.box] = self.kernel.name("x")
+                self.line(depth, f"{self.values[array.box]} = {self.kernel.element(array.box, array.place)}")
+        for reduced in self.sums:
+            if reduced.depth == depth and self._has_total(reduced):
+                self.line(depth, f"{self.kernel.variable(reduced.box)} = {_identity(reduced.box)}")
 
     def _end(self, depth: int) -> None:
         """What is stored after it."""
-        for one in self.sums:
-            if one.depth == depth and one.box.shape and self._has_total(one):
-                total = self.kernel.texts[one.box]
-                added = total if one.is_at_once else _combined(one.box, self._there(one), total)
-                self.line(depth, self.kernel.store(one.box, one.place, added))
+        for reduced in self.sums:
+            if reduced.depth == depth and reduced.box.shape and self._has_total(reduced):
+                total = self.kernel.texts[reduced.box]
+                added = total if reduced.is_at_once else _combined(reduced.box, self._there(reduced), total)
+                self.line(depth, self.kernel.store(reduced.box, reduced.place, added))
 
-    def _has_total(self, one: Along) -> bool:
+    def _has_total(self, reduced: Along) -> bool:
         """Whether a sum is taken in a variable, and not in memory: the innermost axes are summed over."""
-        return one.is_at_once or one.depth < len(self.sizes)
+        return reduced.is_at_once or reduced.depth < len(self.sizes)
 
-    def _there(self, one: Along) -> str:
-        return self.kernel.element(one.box, one.place)
+    def _there(self, reduced: Along) -> str:
+        return self.kernel.element(reduced.box, reduced.place)
 
     def _read(self, child: Box, index: Sequence[str] = ()) -> str:
         return self.values.get(child) or self.kernel.number(child) or self.kernel.read(child, index)
 
     def _sum(self, box: Reduction) -> None:
         (child,) = box.children
-        one, value = self.places[box], cast(self._read(child), child.dtype, box.dtype)
-        if self._has_total(one):
+        reduced, value = self.places[box], cast(self._read(child), child.dtype, box.dtype)
+        if self._has_total(reduced):
             total = self.kernel.texts[box]
             self.line(len(self.sizes), f"{total} = {_combined(box, total, value)}")
         else:
-            added = _combined(box, self._there(one), value)
-            self.line(len(self.sizes), self.kernel.store(box, one.place, added))
+            added = _combined(box, self._there(reduced), value)
+            self.line(len(self.sizes), self.kernel.store(box, reduced.place, added))
 
     def _element(self, box: Box) -> None:
         kernel, rule, check, code = self.kernel, RULES.of(box), CHECKS.of(box), 0
@@ -387,5 +387,5 @@ def _sink(plan: Schedule, at: dict[Box, int], shapes: Sequence[tuple[int, ...] |
         (place,) = there
         arrays = {plan.bases[child] for child in box.children} & at.keys()
         own = shapes[place] == shapes[at[box]] and all(_reads_own(plan, *pair, shapes[place]) for pair in readers[box])
-        if own and sum(elements(one) > 1 for one in arrays) < 2:
+        if own and sum(elements(array) > 1 for array in arrays) < 2:
             at[box] = place

@@ -23,8 +23,6 @@ from flowgraph.plan.numpy.ufuncs import ufunc_of
 from flowgraph.plan.rebuild import owner_of, shape_of
 from flowgraph.plan.rules import Condition, Rules, always
 
-# Rules of the Numba back end: which loops compute a box. `rule_for` registers one for a class of your own.
-
 Read = Callable[[Box, Sequence[str]], str]
 """The text of an element of a child."""
 
@@ -83,11 +81,11 @@ def rule_for(
     return register
 
 
-def element_for(*classes: type[Box], when: Condition = always) -> Callable[[AnyElement], AnyElement]:
+def element_for(*classes: type[Box]) -> Callable[[AnyElement], AnyElement]:
     """Register an expression that has the dtype of the box by itself."""
 
     def register(expression: AnyElement) -> AnyElement:
-        RULES.add(classes, Rule("element", element=expression, when=when))
+        RULES.add(classes, Rule("element", element=expression))
         return expression
 
     return register
@@ -186,6 +184,17 @@ _OPERATORS: dict[Any, str] = {
     np.less: "{} < {}", np.less_equal: "{} <= {}", np.equal: "{} == {}", np.not_equal: "{} != {}",
 }  # fmt: skip
 
+_OF_INTEGERS = frozenset({
+    np.add, np.subtract, np.multiply, np.negative, np.positive, np.square, np.absolute, np.greater, np.greater_equal,
+    np.less, np.less_equal, np.equal, np.not_equal, np.maximum, np.minimum, np.bitwise_and, np.bitwise_or,
+    np.bitwise_xor, np.invert, np.logical_and, np.logical_or, np.logical_xor, np.logical_not,
+})  # fmt: skip
+"""Ufuncs that give the integers and booleans of NumPy in what Numba compiles, which has no value of its own for them at
+zero divisors, shifts of more than the width and negative powers: a quotient by 0 ends the process there."""
+
+_OTHERWISE = frozenset({np.floor_divide, np.ldexp})
+"""Ufuncs of floats for which Numba's own give other values: of infinities, and of exponents beyond 32 bits."""
+
 
 def expression(box: Box, texts: Sequence[str]) -> str:
     """One element of the box from those of its children."""
@@ -209,26 +218,19 @@ def _where(box: Where, texts: Sequence[str]) -> str:
     return f"({yes} if {mask} else {no})"
 
 
-@element_for(Erf)
-def _erf(box: Erf, texts: Sequence[str]) -> str:
-    return _in_float64(box, texts, "erf({})")
+_OF_FLOAT64: dict[type[Box], str] = {
+    Erf: "erf({})",
+    Erfc: "erfc({})",
+    NormalCdf: "0.5 * erfc(-0.7071067811865476 * {})",
+}
+"""Functions of one real number that Numba has for float64 only."""
 
 
-@element_for(Erfc)
-def _erfc(box: Erfc, texts: Sequence[str]) -> str:
-    return _in_float64(box, texts, "erfc({})")
-
-
-@element_for(NormalCdf)
-def _normal_cdf(box: NormalCdf, texts: Sequence[str]) -> str:
-    return _in_float64(box, texts, "0.5 * erfc(-0.7071067811865476 * {})")
-
-
-def _in_float64(box: Box, texts: Sequence[str], formula: str) -> str:
-    """A function of one real number that Numba has for float64 only."""
+@element_for(*_OF_FLOAT64)
+def _in_float64(box: Box, texts: Sequence[str]) -> str:
     _real(box)
     wide = np.dtype(np.float64)
-    return cast(formula.format(cast(texts[0], box.children[0].dtype, wide)), wide, box.dtype)
+    return cast(_OF_FLOAT64[type(box)].format(cast(texts[0], box.children[0].dtype, wide)), wide, box.dtype)
 
 
 @element_for(BinaryCrossEntropy)
@@ -262,7 +264,8 @@ def _of_ufunc(box: Box, texts: Sequence[str]) -> str:
     assert ufunc is not None
     dtypes = ufunc.resolve_dtypes((*[child.dtype for child in box.children], None))
     loop = "".join(d.char for d in dtypes[:-1]) + "->" + dtypes[-1].char
-    if loop not in _loops(ufunc):
+    of_integers = dtypes[0].kind in "iub"
+    if loop not in _loops(ufunc) or ufunc in _OTHERWISE or (of_integers and ufunc not in _OF_INTEGERS):
         raise RefusedError(f"has no rule for Numba with dtype {', '.join(str(d) for d in dtypes[:-1])}", box)
     given = [cast(text, child.dtype, d) for text, child, d in zip(texts, box.children, dtypes, strict=False)]
     if ufunc in _OPERATORS and dtypes[0].kind == "f":

@@ -142,7 +142,7 @@ def write_join(writer: Writing, box: Box, texts: Sequence[str]) -> str:
         if section not in writer.joins[box]:
             writer.line(child, f"{out}[{start}:{stop}] = {text}")
         start = stop
-    sections = [writer.out(one) for _, one in sorted(writer.joins[box].items())]
+    sections = [writer.out(child) for _, child in sorted(writer.joins[box].items())]
     listed = " and ".join(sections) if len(sections) < 3 else f"{sections[0]} to {sections[-1]}"
     writer.lines.append((f"    {name} = {out}", f"{shape_text(box.shape)} of {listed}"))
     return name

@@ -31,8 +31,8 @@ from flowgraph.plan.schedule import (
     schedule,
     with_new_values,
 )
-from flowgraph.plan.shards.box import InPieces, Part, bytes_of_pieces, text_of_pieces
-from flowgraph.plan.shards.split import in_pieces
+from flowgraph.plan.shards.box import Part, Sharded, bytes_of_shards, text_of_shards
+from flowgraph.plan.shards.split import sharded
 from flowgraph.plan.store import Store
 
 
@@ -54,7 +54,7 @@ class NumPyEmitter:
     def schedule(self, request: Request) -> Schedule:
         """All passes; the boxes that new values, and joined arrays, are computed from come as early as they can."""
         without, parameters = request.without, request.store.parameters
-        graph = in_pieces(request.graph, request.given, request.leaves, request.threads)
+        graph = sharded(request.graph, request.given, request.leaves, request.threads)
         self._make_programs(graph, request)
         small = simplify(graph, without, len(parameters))
         if "sparse_rows" not in without and has_all(small, (IndexAdd,)):
@@ -71,21 +71,21 @@ class NumPyEmitter:
         graph = Graph(*kept, *nearest_first(whole, new), along=(*nearest_first(whole, kept), *early))
         plan = schedule(graph, dict(zip(parameters, new, strict=True)), flat, ordered=True, fused=self.fused)
         for line, box in enumerate(graph.boxes):
-            if isinstance(box, InPieces):
-                plan.buffers[box] = Buffer(bytes_of_pieces(box), line, plan.last[box])
+            if isinstance(box, Sharded):
+                plan.buffers[box] = Buffer(bytes_of_shards(box), line, plan.last[box])
         give_scratch(plan)
         return plan
 
     def _make_programs(self, graph: Graph, request: Request) -> None:
-        """Compile what boxes compute in pieces."""
+        """Compile what boxes compute in shards."""
         for box in graph.boxes:
-            if isinstance(box, InPieces):
+            if isinstance(box, Sharded):
                 box.body.program_of = functools.partial(self._program, request.without)
                 with planned_for_one_thread():
                     box.body.programs.update({rows: box.body.program_of(part) for rows, part in box.body.parts.items()})
 
     def _program(self, without: frozenset[str], part: Part) -> Program:
-        """The program of a piece of the batch, which neither reads nor writes parameters of a store."""
+        """The program of a shard of the batch, which neither reads nor writes parameters of a store."""
         request = Request(part.graph, Store({}), part.leaves, (), without, part.leaves)
         return self.written(request, self.schedule(request))
 
@@ -96,12 +96,12 @@ class NumPyEmitter:
     def written(
         self, request: Request, schedule: Schedule, writer: Callable[[Schedule, Source], Writer] = Writer
     ) -> Program:
-        """The lines of a plan, or of a piece of the batch in it, by the writer that is made for a schedule."""
+        """The lines of a plan, or of a shard of the batch in it, by the writer that is made for a schedule."""
         kept = schedule.graph.outputs[: request.returned]
         buffers = {id(buffer): buffer for buffer in schedule.buffers.values() if buffer.is_own}
         buffers.update({id(buffer): buffer for buffer in schedule.scratch.values()})
         size = lay_out(buffers.values())
         source = emit(schedule, [*request.leaves, *request.reads], kept, writer)
         copied = tuple([schedule.kinds[box] != "number" for box in kept])
-        inside = "".join(text_of_pieces(box) for box in schedule.graph.boxes if isinstance(box, InPieces))
+        inside = "".join(text_of_shards(box) for box in schedule.graph.boxes if isinstance(box, Sharded))
         return Program(source.text + inside, source.text, source.bindings, size, copied)

@@ -13,7 +13,7 @@ from flowgraph.boxes.indexing.index import IndexAdd
 from flowgraph.boxes.indexing.scatter import AddAtRows, SetAt
 from flowgraph.errors import IndexingError
 from flowgraph.plan.binding import Memory
-from flowgraph.plan.numpy.rules import Writes, rule_for
+from flowgraph.plan.numpy.rules import Operands, Writes, rule_for
 from flowgraph.plan.passes.sparse_rows import FEWER
 from flowgraph.plan.rebuild import elements, shape_of
 from flowgraph.shapes.indexing import ARRAY
@@ -156,28 +156,14 @@ def summer(out: Array) -> Callable[[Array, Array], Array]:
     return add_up
 
 
-def _bind_adder(writer: Writes, box: AddAtRows, texts: Sequence[str], out: str) -> list[str]:
-    """What adds rows to the table in the buffer of its new value."""
-    writer.source.bind(f"add_rows_{out}", adder_in, box.children[0], out)
-    return list(texts)
+def _binding(name: str, make: Callable[..., Any], data: Callable[[Any, str], Sequence[Any]]) -> Operands:
+    """What binds a name, followed by that of the buffer, to what `make` makes of the memory and of `data(box, out)`."""
 
+    def bind(writer: Writes, box: Any, texts: Sequence[str], out: str) -> list[str]:
+        writer.source.bind(f"{name}_{out}", make, *data(box, out))
+        return list(texts)
 
-def _bind_setter(writer: Writes, box: SetAt, texts: Sequence[str], out: str) -> list[str]:
-    """What gives rows of the table their values in the buffer of its new value."""
-    writer.source.bind(f"set_rows_{out}", setter_in, box.children[0], out)
-    return list(texts)
-
-
-def _bind_finder(writer: Writes, box: PlacesOfRows, texts: Sequence[str], out: str) -> list[str]:
-    """What finds rows, with memory for the numbers of all of a table."""
-    writer.source.bind(f"find_rows_{out}", finder_in, out, shape_of(box.children[2])[0])
-    return list(texts)
-
-
-def _bind_summer(writer: Writes, box: IndexAdd, texts: Sequence[str], out: str) -> list[str]:
-    """What adds up rows in the buffer."""
-    writer.source.bind(f"add_up_{out}", summer_in, out)
-    return list(texts)
+    return bind
 
 
 def adder_in(memory: Memory, table: Any, name: str) -> Callable[..., Array]:
@@ -206,22 +192,30 @@ def _is_plain(box: AddAtRows | SetAt) -> bool:
     return rows.dtype.kind in "iu" and a.dtype == change.dtype and bool(elements(a))
 
 
-@rule_for(AddAtRows, operands=_bind_adder, when=_is_plain)
+@rule_for(AddAtRows, operands=_binding("add_rows", adder_in, lambda box, out: (box.children[0], out)), when=_is_plain)
 def _add_rows(box: AddAtRows, names: Sequence[str], out: str) -> list[str]:
     return [f"add_rows_{out}({', '.join(names)})"]
 
 
-@rule_for(SetAt, operands=_bind_setter, when=lambda box: box.index == (ARRAY,) and _is_plain(box))
+@rule_for(
+    SetAt,
+    operands=_binding("set_rows", setter_in, lambda box, out: (box.children[0], out)),
+    when=lambda box: box.index == (ARRAY,) and _is_plain(box),
+)
 def _set_rows(box: SetAt, names: Sequence[str], out: str) -> list[str]:
     return [f"set_rows_{out}({', '.join(names)})"]
 
 
-@rule_for(PlacesOfRows, operands=_bind_finder, when=lambda box: bool(elements(box)))
+@rule_for(
+    PlacesOfRows,
+    operands=_binding("find_rows", finder_in, lambda box, out: (out, shape_of(box.children[2])[0])),
+    when=lambda box: bool(elements(box)),
+)
 def _find_rows(box: PlacesOfRows, names: Sequence[str], out: str) -> list[str]:
     return [f"find_rows_{out}({', '.join(names[:2])})"]
 
 
-@rule_for(IndexAdd, operands=_bind_summer, when=lambda box: _is_by_place(box))
+@rule_for(IndexAdd, operands=_binding("add_up", summer_in, lambda box, out: (out,)), when=lambda box: _is_by_place(box))
 def _add_up(box: IndexAdd, names: Sequence[str], out: str) -> list[str]:
     return [f"add_up_{out}({names[0]}, {names[2]})"]
 

@@ -1,4 +1,4 @@
-"""Threads that compute pieces of a batch; NumPy releases the GIL in its loops."""
+"""Threads that compute shards of a batch; NumPy releases the GIL in its loops."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from typing import Any
 
 from flowgraph.errors import UsageError
 
-_tasks: SimpleQueue[_Task] = SimpleQueue()
+_tasks: SimpleQueue[Task | None] = SimpleQueue()
 _count = 0
 """The threads that there are."""
 _working: contextvars.ContextVar[bool] = contextvars.ContextVar("working in threads", default=False)
 
 
 MOST = 64
-"""Threads that the pieces of plans run in, of all that are called at once: a bound on the memory of their stacks."""
+"""Threads that the shards of plans run in, of all that are called at once: a bound on the memory of their stacks."""
 
 
 def threads_asked() -> int:
@@ -29,7 +29,7 @@ def threads_asked() -> int:
     return int(text)
 
 
-class _Task:
+class Task:
     """A share of some work, for a thread that computes it in the context of the caller; it runs once.
 
     The locks of `concurrent.futures` are taken in Python, where an interrupt could leave them taken for good.
@@ -74,10 +74,10 @@ def in_threads(work: Callable[[Sequence[Any]], None], shares: Sequence[Sequence[
         return
     first, *others = shares
     token = _working.set(True)
-    tasks: list[_Task] = []
+    tasks: list[Task] = []
     try:
         for share in others:
-            tasks.append(_Task(work, share))
+            tasks.append(Task(work, share))
             _hand_out(tasks[-1], len(tasks))
         work(first)
     except BaseException:
@@ -92,7 +92,7 @@ def in_threads(work: Callable[[Sequence[Any]], None], shares: Sequence[Sequence[
             raise task.error
 
 
-def _finish(tasks: Sequence[_Task]) -> None:
+def _finish(tasks: Sequence[Task]) -> None:
     """Wait for all, also through interruptions, the last of which is raised afterwards."""
     interruption: BaseException | None = None
     while True:
@@ -106,18 +106,20 @@ def _finish(tasks: Sequence[_Task]) -> None:
         raise interruption
 
 
-def _hand_out(task: _Task, needed: int) -> None:
+def _hand_out(task: Task, needed: int) -> None:
     """Let a thread compute the task; a new one where there are fewer than needed, or than tasks that wait."""
     global _count
     _tasks.put(task)
     if _count < MOST and _count < max(needed, _tasks.qsize()):
         _count += 1
-        _thread.start_new_thread(_serve, (_tasks,))
+        _thread.start_new_thread(serve, (_tasks,))
 
 
-def _serve(tasks: SimpleQueue[_Task]) -> None:
-    while True:
-        tasks.get().run()
+def serve(tasks: SimpleQueue[Task | None]) -> None:
+    """Compute tasks, until there is None."""
+    while (task := tasks.get()) is not None:
+        task.run()
+        del task  # what it holds must not wait for the next one
 
 
 def forget_threads() -> None:

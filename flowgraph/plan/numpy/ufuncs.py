@@ -10,8 +10,6 @@ import numpy as np
 from flowgraph.box import Array, Box, Constant, Elementwise
 from flowgraph.boxes.elementwise.selection import Where
 
-# Which boxes are one universal function of NumPy, so that a line of a plan can call it with a buffer to fill.
-
 
 def ufunc_of(box: Box) -> np.ufunc | None:
     """The ufunc that computes the box from its children, None if there is none.

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import functools
 import itertools
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -48,17 +47,17 @@ def give_scratch(plan: Schedule) -> None:
 
 def bytes_of(shapes: Shapes) -> int:
     """Bytes of these arrays, one after another."""
-    return sum(_bytes(*one) for one in shapes.values())
+    return sum(_bytes(*array) for array in shapes.values())
 
 
 def arrays_in(memory: Memory, start: int, shapes: Shapes) -> dict[str, Array]:
     """The arrays in the scratch memory of a box, which begins at that byte."""
-    found = {}
+    arrays = {}
     for name, (shape, dtype) in shapes.items():
         size = math.prod(shape) * np.dtype(dtype).itemsize
-        found[name] = memory.arena[start : start + size].view(dtype).reshape(shape)
+        arrays[name] = memory.arena[start : start + size].view(dtype).reshape(shape)
         start += _bytes(shape, dtype)
-    return found
+    return arrays
 
 
 def _bytes(shape: tuple[int, ...], dtype: Any) -> int:
@@ -79,8 +78,7 @@ def placed_in(memory: Memory, name: str | None) -> Array | None:
 
 
 # Convolutions and their gradients in memory of the plan: all views are made before the first run.
-# Products, and the order of sums, are those of `flowgraph.boxes.neural.convolution`, where the matrices of all
-# rows of
+# Products, and the order of sums, are those of `flowgraph.boxes.neural.convolution`, where the matrices of all rows of
 # places are made at once; larger convolutions stay calls of the fprop.
 
 
@@ -136,7 +134,7 @@ def _is_prepared(box: Convolving) -> bool:
     """Whether the views of a convolution or of one of its gradients are made before the first run."""
     both = box.children[:2]
     known = all(map(sizes_known, (box, *box.children))) and box.groups == 1
-    if not known or any(one.dtype != box.dtype or not elements(one) for one in both) or box.dtype.kind != "f":
+    if not known or any(child.dtype != box.dtype or not elements(child) for child in both) or box.dtype.kind != "f":
         return False
     layout = layout_of(box)
     if not convolution.is_whole(layout.x, layout.sliding, layout.counts):
@@ -201,7 +199,7 @@ class Lines:
         self.windows = convolution.lines_of(x.last, layout.sliding, 1, layout.counts)[0]
         places = layout.places
         piece, row = places // pieces, lines[0].size * layout.sliding.stride[0]
-        strides = [one * lines.itemsize for one in (row, piece, places, 1)]
+        strides = [step * lines.itemsize for step in (row, piece, places, 1)]
         self.columns = as_strided(lines, (layout.counts[0], pieces, layout.read, piece), strides, writeable=False)
 
     def load(self, value: Array) -> None:
@@ -272,6 +270,7 @@ class OfInput:
         self.g = Turned(g, arrays["sent"])
         filters, size = arrays["filters"], sliding.size[0]
         turned = filters.reshape(layout.x[1], *sliding.size[1:], size, layout.w[0])
+        # A row of x is read by window row k of the places k rows before it: so the rows of the window go backwards.
         self.given = np.moveaxis(turned, (-2, -1), (2, 0))[:, :, ::-1]
         sent = self.g.last.reshape(layout.counts[0], layout.w[0], -1)
         flat = rows.reshape(len(rows), len(filters), -1)
@@ -282,10 +281,10 @@ class OfInput:
         self.inside = self.h[convolution.inside_of(layout.x[2:], sliding)] if padded else None
         others = Sliding(sliding.size[1:], sliding.stride[1:], sliding.padding[1:], sliding.dilation[1:])
         offsets = [*itertools.product(*map(range, others.size))]
-        places = [convolution.places_of(others, one, tuple(map(slice, layout.counts[1:]))) for one in offsets]
+        places = [convolution.places_of(others, offset, tuple(map(slice, layout.counts[1:]))) for offset in offsets]
         self.to = [self.h[(slice(None), slice(None), *place)] for place in places]
-        ends: list[tuple[Any, ...]] = [(slice(None), slice(None), *one) for one in offsets]
-        self.read = [rows[one] for one in ends]
+        ends: list[tuple[Any, ...]] = [(slice(None), slice(None), *offset) for offset in offsets]
+        self.read = [rows[end] for end in ends]
 
     def __call__(self, g: Array, w: Array, like: Array) -> Array:
         """Fill the buffer."""
@@ -375,12 +374,12 @@ class Largest:
 
     def __call__(self, a: Array) -> Array:
         """Fill the buffer."""
-        found, *others = self.windows.of(a)
+        largest, *others = self.windows.of(a)
         out = self.out
         if not others:
-            np.copyto(out, found)
-        for one in others:
-            found = np.maximum(found, one, out=out)
+            np.copyto(out, largest)
+        for read in others:
+            largest = np.maximum(largest, read, out=out)
         return out
 
 
@@ -405,8 +404,8 @@ class SpreadRectified:
         self.source = Windows(box.sliding, count, source)
         self.targets = Windows(box.sliding, count, out).of(out)
         self.covers = box.sliding.covers(out.shape)
-        self.taken = [in_order(one, shape, order) for one in arrays["taken"]]
-        self.counts = [one.view(np.uint8) for one in self.taken]
+        self.taken = [in_order(is_largest, shape, order) for is_largest in arrays["taken"]]
+        self.counts = [is_largest.view(np.uint8) for is_largest in self.taken]
         self.share, self.ties, self.test = (in_order(arrays[name], shape, order) for name in ("share", "ties", "test"))
         self.divided = box.dtype.type(0.5 * box.half)
 
@@ -417,11 +416,11 @@ class SpreadRectified:
         if not np.isfinite(share, test).all():
             np.copyto(self.out, self.box.fprop(g, source, largest))
             return self.out
-        for one, taken in zip(self.source.of(source), self.taken, strict=True):
-            np.equal(one, largest, taken)
+        for read, taken in zip(self.source.of(source), self.taken, strict=True):
+            np.equal(read, largest, taken)
         first, *others = self.counts
-        for one in others:
-            first = np.add(first, one, ties)
+        for count in others:
+            first = np.add(first, count, ties)
         np.logical_and(np.equal(largest, self.box.floor, test), first, test)
         if test.any():
             share[test] *= self.divided
@@ -460,72 +459,26 @@ def _spreads_at_once(box: SpreadToRectified) -> bool:
     return _is_pooled(box) and box.sliding.apart and math.prod(box.sliding.size) < 256
 
 
-def spread_rectified(box: SpreadToRectified, out: Array, g: Array, source: Array, largest: Array) -> Array:
-    """The same for any window."""
-    sliding = box.sliding
-    padded = sliding.padded(source, -np.inf)
-    places = [*sliding.places(_count(box, g.shape))]
-    taken = [padded[place] == largest for place in places]
-    share = _shares(g, taken, largest, box)
-    if share is None:
-        np.copyto(out, box.fprop(g, source, largest))
-        return out
-    direct = padded is source
-    h = out if direct else np.empty_like(padded)
-    apart = sliding.apart
-    if not (apart and sliding.covers(padded.shape)):
-        h[...] = 0
-    for place, one in zip(places, taken, strict=True):
-        if apart:
-            np.multiply(share, one, out=h[place])
-        else:
-            h[place] += share * one
-    if not direct:
-        np.copyto(out, sliding.inside(h))
-    return out
-
-
-def _shares(g: Array, taken: Sequence[Array], largest: Array, box: SpreadToRectified) -> Array | None:
-    """What each of the largest gets, in the order in memory of the largest; None where the fprop has to say it."""
-    counts = [one.view(np.uint8) if len(taken) < 256 else one.astype(np.intp) for one in taken]
-    ties: Array = functools.reduce(np.add, counts)
-    share = np.empty_like(largest)
-    np.copyto(share, g)
-    if not np.isfinite(share).all():
-        return None
-    at_floor = np.logical_and(largest == box.floor, ties)
-    if at_floor.any():
-        if any(map(any, box.sliding.padding)):  # and then not all of a window may count
-            return None
-        share[at_floor] *= share.dtype.type(0.5 * box.half)
-        ties = np.where(at_floor, len(taken), ties)
-    if ties.size and ties.max() > 1:
-        np.divide(share, np.maximum(ties, 1), out=share, dtype=share.dtype)
-    return share
-
-
 def _scratch_of_pooling(box: SpreadToRectified) -> int:
-    return bytes_of(SpreadRectified.shapes(box, shape_of(box.children[0]))) if _spreads_at_once(box) else 0
+    return bytes_of(SpreadRectified.shapes(box, shape_of(box.children[0])))
 
 
 def _bind_spread(writer: Writes, box: SpreadToRectified, texts: Sequence[str], out: str) -> list[str]:
     """The function that computes the box, and its arguments."""
-    windows = shape_of(box.children[0]) if _spreads_at_once(box) else None
+    windows = shape_of(box.children[0])
     data = without_graph(box), windows, writer.plan.scratch[box].start, place_of(writer, box.children[1], texts[1]), out
     return [writer.source.bind_new("spread_rectified", spreading_in, *data), *texts]
 
 
 def spreading_in(
-    memory: Memory, box: SpreadToRectified, windows: tuple[int, ...] | None, start: int, source: str | None, out: str
-) -> Callable[..., Array]:
-    """The gradient of pooling over a rectifier into a named buffer; of so many windows at once, or of one by one."""
-    if windows is None:
-        return functools.partial(spread_rectified, box, memory[out])
+    memory: Memory, box: SpreadToRectified, windows: tuple[int, ...], start: int, source: str | None, out: str
+) -> SpreadRectified:
+    """The gradient of pooling over a rectifier, of an array of `windows`, into a named buffer."""
     arrays = arrays_in(memory, start, SpreadRectified.shapes(box, windows))
     return SpreadRectified(box, windows, arrays, placed_in(memory, source), memory[out])
 
 
-@rule_for(SpreadToRectified, operands=_bind_spread, scratch=_scratch_of_pooling)
+@rule_for(SpreadToRectified, operands=_bind_spread, when=_spreads_at_once, scratch=_scratch_of_pooling)
 def _spread(box: SpreadToRectified, names: Sequence[str], out: str) -> list[str]:
     return [f"{names[0]}({', '.join(names[1:])})"]
 

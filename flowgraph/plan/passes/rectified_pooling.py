@@ -33,6 +33,8 @@ def slope_of_both(make: Builder, box: Any) -> Box | None:
     spread = sent if strict else _halved(sent)
     if not isinstance(spread, SpreadToLargest) or spread.dtype != box.dtype:
         return None
+    if not spread.sliding.apart or any(map(any, spread.sliding.padding)):  # for which no back end has lines
+        return None
     g, raised = spread.children
     found = _raised(raised)
     if found is None or g.dtype != raised.dtype or not sizes_known(spread):

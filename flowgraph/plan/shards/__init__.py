@@ -1,1 +1,1 @@
-"""A batch in pieces: which part of a graph can be computed piece by piece, and the graph that does so."""
+"""A batch in shards: which part of a graph can be computed shard by shard, and the graph that does so."""

@@ -1,4 +1,4 @@
-"""The box of what is computed on pieces of the batch, each in a thread of its own, and how they run."""
+"""The box of what is computed on shards of the batch, each in a thread of its own, and how they run."""
 
 from __future__ import annotations
 
@@ -21,16 +21,14 @@ from flowgraph.plan.blas import one_thread
 from flowgraph.plan.numpy.rules import Writes, call_for
 from flowgraph.plan.numpy.threads import in_threads
 from flowgraph.plan.rebuild import elements
-from flowgraph.plan.shards.rules import Shard
+from flowgraph.plan.shards.rules import BatchAxis
 from flowgraph.shapes.size import Shape
 from flowgraph.shapes.spec import Spec
-
-# The box of what is computed on pieces of the batch, each in a thread of its own.
 
 
 @dataclass(eq=False)
 class Part:
-    """The graph of a piece of so many examples, and its leaves in the order of what it is given."""
+    """The graph of a shard of so many examples, and its leaves in the order of what it is given."""
 
     rows: int
     leaves: Sequence[Box]
@@ -39,40 +37,40 @@ class Part:
 
 @dataclass(eq=False)
 class Body:
-    """What a box in pieces computes.
+    """What a box in shards computes.
 
-    `reads` says where each child is cut, None for one that all pieces read whole; `joins` where the pieces of each
+    `reads` says where each child is cut, None for one that all shards read whole; `joins` where the shards of each
     output lie behind one another, None for an output that is the sum of theirs. `whole` is the graph of the whole
-    batch, `starts` the first example of each piece, `parts` the graphs of pieces by their number of examples, and
+    batch, `starts` the first example of each shard, `parts` the graphs of shards by their number of examples, and
     `programs` what a back end has made of these; `program_of` makes one of another.
     """
 
     whole: Part
     starts: Sequence[int]
     parts: Mapping[int, Part]
-    reads: Sequence[Shard | None]
-    joins: Sequence[Shard | None]
+    reads: Sequence[BatchAxis | None]
+    joins: Sequence[BatchAxis | None]
     programs: dict[int, Any] = field(default_factory=dict)
     program_of: Callable[[Part], Any] | None = None
 
     @property
-    def pieces(self) -> list[tuple[int, int]]:
-        """The first example of each piece, and the one behind its last."""
+    def shards(self) -> list[tuple[int, int]]:
+        """The first example of each shard, and the one behind its last."""
         return list(zip(self.starts, [*self.starts[1:], self.whole.rows], strict=True))
 
 
-class InPieces(Box):
-    """Sums over the batch, and values with a batch, of which each piece of the batch computes its part.
+class Sharded(Box):
+    """Sums over the batch, and values with a batch, of which each shard of the batch computes its part.
 
-    h = (Σ over the pieces of theirs, …, theirs one behind the other, …)
+    h = (Σ over the shards of theirs, …, theirs one behind the other, …)
 
-    Plans make it: a back end runs the graph of a piece in a thread for each of them. Its fprop computes the whole batch
+    Plans make it: a back end runs the graph of a shard in a thread for each of them. Its fprop computes the whole batch
     at once, box by box.
     """
 
     body: Body
 
-    symbol = "in pieces"
+    symbol = "in shards"
     public = False
     examples = None  # it holds a graph; tests/plan/test_shards.py tests it with those of networks
 
@@ -84,13 +82,13 @@ class InPieces(Box):
         for leaf, value in zip(part.leaves, values, strict=True):
             if leaf in graph.slots:
                 held[graph.slots[leaf]] = np.asarray(value)[()]
-        slots = [graph.slots[one] for one in graph.outputs]
+        slots = [graph.slots[output] for output in graph.outputs]
         forward(graph, graph.fsteps(frozenset(slots)), held)
         return tuple([held[slot] for slot in slots])
 
     def infer_from_children(self) -> Spec | Sequence[Spec]:
         """Those of the results."""
-        return [one.spec for one in self.body.whole.graph.outputs]
+        return [output.spec for output in self.body.whole.graph.outputs]
 
     def flops(self, shape: Shape, *shapes: Shape) -> Any:
         """Those of the boxes of the whole batch; None where one of them is not known."""
@@ -98,46 +96,46 @@ class InPieces(Box):
         return total.known if total.complete else None
 
 
-TUPLES_OF_ONE.add(InPieces)
+TUPLES_OF_ONE.add(Sharded)
 
 
-def cut_of(value: Array, cut: Shard | None, start: int, stop: int) -> Array:
-    """The part of a value that a piece reads."""
+def cut_of(value: Array, cut: BatchAxis | None, start: int, stop: int) -> Array:
+    """The part of a value that a shard reads."""
     if cut is None:
         return value
     return value[(slice(None),) * cut.axis + (slice(start * cut.inner, stop * cut.inner),)]
 
 
-# Pieces of a batch in threads: each runs the program of a piece in memory of its own, and the sums are added.
+# Shards of a batch in threads: each runs the program of a shard in memory of its own, and the sums are added.
 
 
-def bytes_of_pieces(box: InPieces) -> int:
-    """Bytes of the memory of all pieces, and of their results."""
+def bytes_of_shards(box: Sharded) -> int:
+    """Bytes of the memory of all shards, and of their results."""
     programs = box.body.programs
-    of_pieces = sum(aligned(programs[stop - start].bytes) for start, stop in box.body.pieces)
-    return of_pieces + sum(aligned(elements(one) * one.dtype.itemsize) for one in box.body.whole.graph.outputs)
+    of_shards = sum(aligned(programs[stop - start].bytes) for start, stop in box.body.shards)
+    return of_shards + sum(aligned(elements(output) * output.dtype.itemsize) for output in box.body.whole.graph.outputs)
 
 
 class Running:
-    """The function of a box in pieces, in the memory of a plan from some byte on."""
+    """The function of a box in shards, in the memory of a plan from some byte on."""
 
-    def __init__(self, box: InPieces, memory: Memory, start: int) -> None:
+    def __init__(self, box: Sharded, memory: Memory, start: int) -> None:
         self.box = box
-        self.pieces = box.body.pieces
+        self.shards = box.body.shards
         self.memory = memory
         self.whole: Callable[..., Any] | None = None
         self._next = start
         self.functions = self._bound()
         self.results = [self._result(number) for number in range(len(box.outputs))]
-        self.targets = [self._targets(*piece) for piece in self.pieces]
-        self.found: list[Sequence[Any]] = [()] * len(self.pieces)
-        self.shares = [[number] for number in range(len(self.pieces))]
+        self.targets = [self._targets(*shard) for shard in self.shards]
+        self.of_shards: list[Sequence[Any]] = [()] * len(self.shards)
+        self.shares = [[number] for number in range(len(self.shards))]
 
     def _bound(self) -> list[Callable[..., Any]]:
-        sizes = [stop - start for start, stop in self.pieces]
+        sizes = [stop - start for start, stop in self.shards]
         made: dict[int, list[Callable[..., Any]]] = {}
         for size, program in self.box.body.programs.items():
-            arenas = [self._bytes(program.bytes) for one in sizes if one == size]
+            arenas = [self._bytes(program.bytes) for rows in sizes if rows == size]
             made[size] = bind_alone(program, arenas, self.memory.store)
         return [made[size].pop() for size in sizes]
 
@@ -147,18 +145,18 @@ class Running:
 
     def _result(self, number: int) -> Array:
         spec = self.box.outputs[number]
-        one = self.box.body.whole.graph.outputs[number]
-        return self._bytes(elements(one) * spec.dtype.itemsize).view(spec.dtype).reshape(spec.shape)
+        output = self.box.body.whole.graph.outputs[number]
+        return self._bytes(elements(output) * spec.dtype.itemsize).view(spec.dtype).reshape(spec.shape)
 
     def _targets(self, start: int, stop: int) -> list[tuple[int, Array]]:
-        """The places where a piece writes results that have a batch."""
+        """The places where a shard writes results that have a batch."""
         joins = enumerate(self.box.body.joins)
         return [(i, cut_of(self.results[i], cut, start, stop)) for i, cut in joins if cut is not None]
 
     def __call__(self, *values: Any) -> tuple[Any, ...]:
         """The results for these values of the children.
 
-        Where a piece fails, the whole batch is computed at once, as without pieces: that raises the error which the
+        Where a shard fails, the whole batch is computed at once, as without shards: that raises the error which the
         user knows, with its places and shapes.
         """
         try:
@@ -166,7 +164,7 @@ class Running:
                 in_threads(partial(self._work, values), self.shares)
             return self._summed()
         except Exception:
-            self.found = [()] * len(self.pieces)
+            self.of_shards = [()] * len(self.shards)
         return self._at_once(values)
 
     def _at_once(self, values: Sequence[Any]) -> tuple[Any, ...]:
@@ -180,52 +178,54 @@ class Running:
 
     def _work(self, values: Sequence[Any], numbers: Sequence[int]) -> None:
         for number in numbers:
-            start, stop = self.pieces[number]
+            start, stop = self.shards[number]
             given = [cut_of(value, cut, start, stop) for value, cut in zip(values, self.box.body.reads, strict=True)]
-            self.found[number] = found = self.functions[number](*given)
+            self.of_shards[number] = results = self.functions[number](*given)
             for place, target in self.targets[number]:
-                np.copyto(target, found[place])
+                np.copyto(target, results[place])
 
     def _summed(self) -> tuple[Any, ...]:
-        first, second, *others = self.found
+        first, second, *others = self.of_shards
         results: list[Any] = list(self.results)
         for place, cut in enumerate(self.box.body.joins):
             if cut is not None:
                 continue
             if self.box.outputs[place].shape:
                 total = np.add(first[place], second[place], results[place])
-                for one in others:
-                    np.add(total, one[place], total)
+                for results_of_shard in others:
+                    np.add(total, results_of_shard[place], total)
             else:
-                results[place] = sum((one[place] for one in others), first[place] + second[place])
+                results[place] = sum(
+                    (results_of_shard[place] for results_of_shard in others), first[place] + second[place]
+                )
         return tuple(results)
 
 
-def _bind(writer: Writes, box: InPieces, texts: Sequence[str], name: str) -> list[str]:
-    """The function that runs the pieces, and its arguments."""
-    return [writer.source.bind_new("in_pieces", running_in, box, writer.plan.buffers[box].start), *texts]
+def _bind(writer: Writes, box: Sharded, texts: Sequence[str], name: str) -> list[str]:
+    """The function that runs the shards, and its arguments."""
+    return [writer.source.bind_new("sharded", running_in, box, writer.plan.buffers[box].start), *texts]
 
 
-def running_in(memory: Memory, box: InPieces, start: int) -> Running:
-    """What runs the pieces of a box, whose results begin at that byte."""
+def running_in(memory: Memory, box: Sharded, start: int) -> Running:
+    """What runs the shards of a box, whose results begin at that byte."""
     return Running(box, memory, start)
 
 
-@call_for(InPieces, operands=_bind)
-def _in_pieces(box: InPieces, names: Sequence[str]) -> str:
+@call_for(Sharded, operands=_bind)
+def _sharded(box: Sharded, names: Sequence[str]) -> str:
     return f"{names[0]}({', '.join(names[1:])})"
 
 
-@call_for(Output, when=lambda box: isinstance(box.children[0], InPieces))
+@call_for(Output, when=lambda box: isinstance(box.children[0], Sharded))
 def _output(box: Output, names: Sequence[str]) -> str:
     return f"{names[0]}[{box.index}]"
 
 
-def text_of_pieces(box: InPieces) -> str:
-    """The source of the functions of the pieces, for people to read."""
+def text_of_shards(box: Sharded) -> str:
+    """The source of the functions of the shards, for people to read."""
     body = box.body
     texts = []
     for rows, program in body.programs.items():
-        places = " and ".join(f"{start} to {stop - 1}" for start, stop in body.pieces if stop - start == rows)
-        texts.append(f"\n# in_pieces, a thread for each piece: examples {places}\n{program.text}")
+        places = " and ".join(f"{start} to {stop - 1}" for start, stop in body.shards if stop - start == rows)
+        texts.append(f"\n# sharded, a thread for each shard: examples {places}\n{program.text}")
     return "".join(texts)

@@ -1,4 +1,4 @@
-"""The pass: what can be computed on pieces of the batch becomes one box, which a back end runs in threads."""
+"""The pass: what can be computed on shards of the batch becomes one box, which a back end runs in threads."""
 
 from __future__ import annotations
 
@@ -20,63 +20,63 @@ from flowgraph.boxes.shape.reshaping import BroadcastTo, Reshape
 from flowgraph.graph import Graph
 from flowgraph.plan.rebuild import built_for, elements, named_after, of_nobody, of_shape, on_children, shape_of
 from flowgraph.plan.schedule import nearest_first
-from flowgraph.plan.shards.box import Body, InPieces, Part
-from flowgraph.plan.shards.rules import NUMBERS, PARTIAL, Shard, Way, Whole, piece_shape, way_of
+from flowgraph.plan.shards.box import Body, Part, Sharded
+from flowgraph.plan.shards.rules import NUMBERS, PARTIAL, BatchAxis, Way, Whole, shard_shape, way_of
 
-# What of a graph can be computed piece by piece: where the batch lies in each value.
+# What of a graph can be computed shard by shard: where the batch lies in each value.
 
 
 @dataclass
 class Analysis:
-    """The boxes that are computed in pieces, and how.
+    """The boxes that are computed in shards, and how.
 
-    `ways` are those of the boxes in pieces, `cuts` where the batch lies in leaves and in such boxes; `later` are boxes
-    that read a sum over the batch, or that no piece can compute. All others are the same for all examples.
+    `ways` are those of the boxes in shards, `cuts` where the batch lies in leaves and in such boxes; `later` are boxes
+    that read a sum over the batch, or that no shard can compute. All others are the same for all examples.
     """
 
     examples: int
-    cuts: dict[Box, Shard]
+    cuts: dict[Box, BatchAxis]
     ways: dict[Box, Way] = field(default_factory=dict)
     partial: list[Box] = field(default_factory=list)
     later: set[Box] = field(default_factory=set)
 
     def is_shared(self, box: Box) -> bool:
-        """Whether the value is the same for all examples, and known before the pieces are."""
+        """Whether the value is the same for all examples, and known before the shards are."""
         return box not in self.cuts and box not in self.ways and box not in self.later
 
 
-def analysed(graph: Graph, cuts: Mapping[Box, Shard], examples: int) -> Analysis:
-    """What can be computed in pieces of the leaves that are cut so."""
-    found = Analysis(examples, dict(cuts))
+def analysed(graph: Graph, cuts: Mapping[Box, BatchAxis], examples: int) -> Analysis:
+    """What can be computed in shards of the leaves that are cut so."""
+    analysis = Analysis(examples, dict(cuts))
     for box in graph.boxes:
         if not box.children:
             continue
-        if any(child in found.later or found.ways.get(child, _NONE).result is PARTIAL for child in box.children):
-            found.later.add(box)
+        if any(child in analysis.later or analysis.ways.get(child, _NONE).result is PARTIAL for child in box.children):
+            analysis.later.add(box)
             continue
-        of_children = [found.cuts.get(child) for child in box.children]
+        of_children = [analysis.cuts.get(child) for child in box.children]
         if not any(of_children):
             continue
         way = way_of(box, of_children, examples)
         if way is None:
-            found.later.add(box)
+            analysis.later.add(box)
         else:
-            found.ways[box] = way
-            if isinstance(way.result, Shard):
-                found.cuts[box] = way.result
+            analysis.ways[box] = way
+            if isinstance(way.result, BatchAxis):
+                analysis.cuts[box] = way.result
             else:
-                found.partial.append(box)
-    return found
+                analysis.partial.append(box)
+    return analysis
 
 
-_NONE = Way(Shard(0), ())
+_NONE = Way(BatchAxis(0), ())
 
 
-def batches(given: Sequence[Box], leaves: Sequence[Box]) -> Iterator[tuple[dict[Box, Shard], int]]:
+def batches(given: Sequence[Box], leaves: Sequence[Box]) -> Iterator[tuple[dict[Box, BatchAxis], int]]:
     """Where the batch may lie in the leaves, and its size: along axes of one name, or along the first axes.
 
-    `given` are the leaves as the user has them, with names for sizes. Whatever the choice, pieces give the values of
-    the whole; it decides how much can be computed in pieces.
+    `given` are the leaves as the user has them, with names for sizes. Whatever the choice, shards give the values of
+    the whole; it decides how much can be computed in shards.
     """
     named = Counter(
         str(size) for box in given for size in box.shape if not isinstance(size, int) and str(size).isidentifier()
@@ -86,27 +86,27 @@ def batches(given: Sequence[Box], leaves: Sequence[Box]) -> Iterator[tuple[dict[
         for box, leaf in zip(given, leaves, strict=True):
             axes = [axis for axis, size in enumerate(box.shape) if str(size) == name]
             if axes:
-                cuts[leaf] = Shard(axes[0])
+                cuts[leaf] = BatchAxis(axes[0])
         sizes = {shape_of(leaf)[cut.axis] for leaf, cut in cuts.items()}
         if len(sizes) == 1 and min(sizes) > 1:
             yield cuts, sizes.pop()
     first = Counter(shape_of(leaf)[0] for leaf in leaves if leaf.shape and shape_of(leaf)[0] > 1)
     for size, _ in first.most_common(1) if not named else ():
-        yield {leaf: Shard(0) for leaf in leaves if leaf.shape and leaf.shape[0] == size}, size
+        yield {leaf: BatchAxis(0) for leaf in leaves if leaf.shape and leaf.shape[0] == size}, size
 
 
 _MOST_NAMES = 2
 """Names of sizes that are tried, the most frequent first."""
 
 
-# The graph of a piece of the batch, made of a part of the whole graph.
+# The graph of a shard of the batch, made of a part of the whole graph.
 
-Reading = tuple[Box, Shard | None]
-"""A box of the whole graph that pieces read, and where it is cut; None where each piece reads it whole."""
+Reading = tuple[Box, BatchAxis | None]
+"""A box of the whole graph that shards read, and where it is cut; None where each shard reads it whole."""
 
 
-class Piece:
-    """Makes the boxes of a piece of `rows` examples; `read` are the boxes that it has to be given, in their order."""
+class ShardBuilder:
+    """Makes the boxes of a shard of `rows` examples; `read` are the boxes that it has to be given, in their order."""
 
     def __init__(self, analysis: Analysis, rows: int) -> None:
         self.analysis = analysis
@@ -115,11 +115,11 @@ class Piece:
         self._made: dict[Reading, Box] = {}
 
     def of(self, boxes: Sequence[Box]) -> list[Box]:
-        """What stands for boxes that are computed in pieces; called with children before parents."""
+        """What stands for boxes that are computed in shards; called with children before parents."""
         return [self._made[box, self.analysis.cuts.get(box)] for box in boxes]
 
     def make(self, box: Box) -> None:
-        """Make the box that stands for one computed in pieces; its children are made already."""
+        """Make the box that stands for one computed in shards; its children are made already."""
         way = self.analysis.ways[box]
         children = [
             Constant(np.arange(self.rows)) if need is NUMBERS else self._child(child, need)
@@ -128,7 +128,7 @@ class Piece:
         settings = {} if way.settings is None else dict(way.settings(self.rows))
         self._made[box, self.analysis.cuts.get(box)] = _rebuilt(box, children, settings)
 
-    def _child(self, child: Box, need: Shard | Whole | None) -> Box:
+    def _child(self, child: Box, need: BatchAxis | Whole | None) -> Box:
         assert not isinstance(need, Whole)
         if (child, need) in self._made:
             return self._made[child, need]
@@ -138,7 +138,7 @@ class Piece:
         self._made[child, need] = made
         return made
 
-    def _shared(self, box: Box, cut: Shard | None) -> Box:
+    def _shared(self, box: Box, cut: BatchAxis | None) -> Box:
         """What is the same for all examples, cut or whole: made anew where that costs nothing, else given."""
         again = None
         if isinstance(box, Constant):
@@ -151,19 +151,19 @@ class Piece:
             self.read[box, cut] = self._leaf(box, cut)
         return self.read[box, cut]
 
-    def _leaf(self, box: Box, cut: Shard | None) -> Box:
-        """What stands for a value that the piece is given: a leaf keeps its name, unless it is read in two ways."""
-        shape = shape_of(box) if cut is None else piece_shape(shape_of(box), cut, self.rows)
-        if box.children or isinstance(box, Constant) or any(one is box for one, _ in self.read):
+    def _leaf(self, box: Box, cut: BatchAxis | None) -> Box:
+        """What stands for a value that the shard is given: a leaf keeps its name, unless it is read in two ways."""
+        shape = shape_of(box) if cut is None else shard_shape(shape_of(box), cut, self.rows)
+        if box.children or isinstance(box, Constant) or any(read is box for read, _ in self.read):
             return of_nobody(Input("shared", shape=shape, dtype=box.dtype))
         return of_shape(box, shape)
 
-    def _constant(self, box: Constant, cut: Shard | None) -> Box | None:
+    def _constant(self, box: Constant, cut: BatchAxis | None) -> Box | None:
         """The constant, or its first rows where all are the same."""
         if cut is None:
             return box
         first, *others = np.moveaxis(box.value, cut.axis, 0)
-        if any(one.tobytes() != first.tobytes() for one in others):
+        if any(row.tobytes() != first.tobytes() for row in others):
             return None
         return Constant(box.value.take(range(self.rows * cut.inner), cut.axis))
 
@@ -173,22 +173,22 @@ class Piece:
             return on_children(box, [self._child(child, None) for child in box.children])
         return None
 
-    def _cut(self, box: Box, cut: Shard) -> Box | None:
-        """A piece of what is repeated along the batch."""
+    def _cut(self, box: Box, cut: BatchAxis) -> Box | None:
+        """A shard of what is repeated along the batch."""
         if isinstance(box, BroadcastTo):
             child = box.children[0]
             axis = cut.axis - (box.ndim - child.ndim)
             repeated = axis < 0 or child.shape[axis] == 1
-            inner = self._child(child, None if repeated else Shard(axis, cut.inner))
-            return _rebuilt(box, [inner], {"to": piece_shape(shape_of(box), cut, self.rows)})
+            inner = self._child(child, None if repeated else BatchAxis(axis, cut.inner))
+            return _rebuilt(box, [inner], {"to": shard_shape(shape_of(box), cut, self.rows)})
         if isinstance(box, MatMul) or len(box.children) != 1 or not is_repeated(box):
             return None
         child, count = box.children[0], self.analysis.examples
         for axis, size in enumerate(shape_of(child)):
             if size % count or size == 0:
                 continue
-            way = way_of(box, [Shard(axis, size // count)], count)
-            if way is not None and way.result == cut and isinstance(way.needs[0], Shard):
+            way = way_of(box, [BatchAxis(axis, size // count)], count)
+            if way is not None and way.result == cut and isinstance(way.needs[0], BatchAxis):
                 settings = {} if way.settings is None else dict(way.settings(self.rows))
                 return _rebuilt(box, [self._child(child, way.needs[0])], settings)
         return None
@@ -210,14 +210,14 @@ def _rebuilt(box: Box, children: Sequence[Box], settings: dict[str, object]) -> 
     return made
 
 
-# The pass: what can be computed on pieces of the batch becomes one box, which a back end runs in threads.
+# The pass: what can be computed on shards of the batch becomes one box, which a back end runs in threads.
 
 _VIEWS = (Transpose, Reshape, BroadcastTo, PlacesOf)
-"""Boxes that are made again outside, where others read them; the places of a piece count from its own first example."""
+"""Boxes that are made again outside, where others read them; the places of a shard count from its own first example."""
 
 
-def in_pieces(graph: Graph, given: Sequence[Box], leaves: Sequence[Box], threads: int) -> Graph:
-    """The graph in which a box computes what it can in a piece for each thread; the graph itself if that is nothing.
+def sharded(graph: Graph, given: Sequence[Box], leaves: Sequence[Box], threads: int) -> Graph:
+    """The graph in which a box computes what it can in a shard for each thread; the graph itself if that is nothing.
 
     `given` are the leaves as the user has them, with names for sizes.
     """
@@ -233,37 +233,37 @@ def in_pieces(graph: Graph, given: Sequence[Box], leaves: Sequence[Box], threads
 
 
 def _wanted(graph: Graph, analysis: Analysis) -> list[Box]:
-    """The boxes in pieces that others read: outputs, and what is computed after the pieces."""
+    """The boxes in shards that others read: outputs, and what is computed after the shards."""
     asked = {child for box in analysis.later for child in box.children} | set(graph.outputs)
-    found = set()
+    sources = set()
     for box in asked:
         source = _source(box, analysis)
         if source in analysis.ways:
-            found.add(source)
-    return [box for box in graph.boxes if box in found]
+            sources.add(source)
+    return [box for box in graph.boxes if box in sources]
 
 
 def _source(box: Box, analysis: Analysis) -> Box:
-    """What has to be given by the pieces, so that a box can be made of it outside."""
+    """What has to be given by the shards, so that a box can be made of it outside."""
     while isinstance(box, _VIEWS) and box in analysis.ways:
         box = box.children[0]
     return box
 
 
 def _needed(wanted: Sequence[Box], analysis: Analysis) -> list[Box]:
-    """The boxes in pieces that these are computed from, with them, children first."""
-    found: set[Box] = set()
+    """The boxes in shards that these are computed from, with them, children first."""
+    needed: set[Box] = set()
     stack = list(wanted)
     while stack:
         box = stack.pop()
-        if box in analysis.ways and box not in found:
-            found.add(box)
+        if box in analysis.ways and box not in needed:
+            needed.add(box)
             stack.extend(box.children)
-    return [box for box in analysis.ways if box in found]
+    return [box for box in analysis.ways if box in needed]
 
 
 class _Split:
-    """The graph with a box in pieces in the place of some of its boxes."""
+    """The graph with a box in shards in the place of some of its boxes."""
 
     def __init__(
         self, graph: Graph, analysis: Analysis, boxes: Sequence[Box], wanted: Sequence[Box], count: int
@@ -283,7 +283,7 @@ class _Split:
                 self.new[box] = self._on(box)
         self.graph = Graph(*[self._outside(box) for box in graph.outputs])
 
-    def _made(self, count: int) -> InPieces:
+    def _made(self, count: int) -> Sharded:
         examples = self.analysis.examples
         starts = [examples * number // count for number in range(count)]
         whole, read = self._part(examples)
@@ -291,33 +291,33 @@ class _Split:
         parts = {size: self._part(size)[0] for size in rows}
         joins = [None] * (len(self.numbers) + len(self.arrays)) + [self.analysis.cuts[box] for box in self.joined]
         body = Body(whole, starts, parts, [cut for _, cut in read], joins)
-        return InPieces(*[box for box, _ in read], body=body)
+        return Sharded(*[box for box, _ in read], body=body)
 
     def _part(self, rows: int) -> tuple[Part, list[Reading]]:
-        piece = Piece(self.analysis, rows)
+        shard = ShardBuilder(self.analysis, rows)
         for box in self.boxes:
-            piece.make(box)
+            shard.make(box)
         flat = [
-            Concatenate(*[Reshape(one, to=(elements(one),)) for one in piece.of(arrays)], axis=0)
+            Concatenate(*[Reshape(array, to=(elements(array),)) for array in shard.of(arrays)], axis=0)
             for arrays in self.arrays
         ]
-        results = [*piece.of(self.numbers), *flat, *piece.of(self.joined)]
-        return Part(rows, list(piece.read.values()), Graph(*results)), list(piece.read)
+        results = [*shard.of(self.numbers), *flat, *shard.of(self.joined)]
+        return Part(rows, list(shard.read.values()), Graph(*results)), list(shard.read)
 
-    def _read_results(self, box: InPieces) -> None:
-        """What stands outside for the boxes that are computed in pieces."""
+    def _read_results(self, box: Sharded) -> None:
+        """What stands outside for the boxes that are computed in shards."""
         outputs = [Output(box, index=i) for i in range(len(box.outputs))]
         results = iter(outputs)
-        for one in self.numbers:
-            self._stands(one, next(results))
+        for old in self.numbers:
+            self._stands(old, next(results))
         for arrays in self.arrays:
             flat, start = next(results), 0
-            for one in arrays:
-                stop = start + elements(one)
-                self._stands(one, Reshape(Index(flat, index=(slice(start, stop),)), to=shape_of(one)))
+            for old in arrays:
+                stop = start + elements(old)
+                self._stands(old, Reshape(Index(flat, index=(slice(start, stop),)), to=shape_of(old)))
                 start = stop
-        for one in self.joined:
-            self._stands(one, next(results))
+        for old in self.joined:
+            self._stands(old, next(results))
 
     def _stands(self, old: Box, new: Box) -> None:
         built_for(new, old)
@@ -332,11 +332,11 @@ class _Split:
         return new
 
     def _outside(self, box: Box) -> Box:
-        """What stands for a box outside of the pieces."""
+        """What stands for a box outside of the shards."""
         if box not in self.new:
             chain = [box]
             while chain[-1] in self.analysis.ways and chain[-1].children[0] not in self.new:
                 chain.append(chain[-1].children[0])
-            for one in reversed(chain):
-                self.new[one] = self._on(one) if one in self.analysis.ways else one
+            for inner in reversed(chain):
+                self.new[inner] = self._on(inner) if inner in self.analysis.ways else inner
         return self.new[box]

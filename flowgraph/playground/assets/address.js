@@ -1,5 +1,6 @@
 // The address: the settings at update 0, the number of updates, and what was done when. Opening it repeats all of it.
 
+const LARGEST = 1000; // of a number among the settings
 const MOST_UPDATES = 500000, MOST_ACTS = 400; // what is longer is not kept: the address then begins with what is set now
 
 // Only what differs from the defaults stands in the address.
@@ -36,14 +37,16 @@ function isAct(act) {
 }
 
 function isPoint(value) {
-  return Array.isArray(value) && value.length === 3 && value.every((one) => Math.abs(one) <= 2) && (value[2] === 0 || value[2] === 1);
+  return Array.isArray(value) && value.length === 3 && value.every((one) => Math.abs(one) <= Math.max(2, GIVEN.mostClasses));
 }
 
 function isSetting(name, value) {
   const option = OPTIONS.flatMap(([, options]) => options).find(([own]) => own === name)?.[2];
   if (option?.choice) return option.choice.includes(value);
+  if (option?.only) return option.values.includes(value);
+  if (option?.several) return Array.isArray(value) && value.length > 0 && value.every((one) => option.several.includes(one));
   if (name === "units") return Array.isArray(value) && value.length === 4 && value.every((n) => Number.isInteger(n) && n >= 1 && n <= 8);
   if (name === "added") return Array.isArray(value) && value.length <= 500 && value.every(isPoint);
-  if (name === "seed") return Number.isInteger(value) && value >= 0;
-  return Object.hasOwn(DEFAULTS, name) && Number.isFinite(value) && value >= 0;
+  if (name === "seed") return Number.isSafeInteger(value) && value >= 0;
+  return Object.hasOwn(DEFAULTS, name) && Number.isFinite(value) && value >= 0 && value <= LARGEST;
 }

@@ -4,16 +4,17 @@ function drawCurves(learner) {
   const h = learner.history, read = (part, name) => h.map((one) => one[part][name]);
   const best = learner.held.count ? learner.best?.epoch : undefined, at = h.map((one) => one.epoch);
   const lines = (name) => [{ values: read("train", name), tone: "--plus", dash: [] }, { values: read("held", name), tone: "--grad", dash: [5, 3] }];
-  const now = h.at(-1), percent = (part) => (Number.isNaN(part) ? "none" : `${(100 * part).toFixed(1)} %`);
+  const now = h.at(-1), { classes } = learner.task;
+  const errorText = ({ error }) => (error === null ? "none" : classes ? `${(100 * error).toFixed(1)} %` : short(error));
   drawCurve("lossCurve", "mean loss", `train ${lossText(now.train)}   validation ${lossText(now.held)}`, at, lines("loss"), best);
-  drawCurve("errorCurve", "error", `train ${percent(now.train.error)}   validation ${percent(now.held.error)}`, at, lines("error"), best);
+  drawCurve("errorCurve", classes ? "error" : "mean |f − y|", `train ${errorText(now.train)}   validation ${errorText(now.held)}`, at, lines("error"), best);
   const newton = learner.newton;
   drawCurve("rateCurve", newton ? "damping μ" : "learning rate α", newton ? short(learner.damping) : convergence(learner.settings), at, [{ values: h.map((one) => one.rate), tone: "--minus", dash: [] }]);
 }
 
 // The mean loss of some examples in words: without examples there is none.
 function lossText(part) {
-  return !Number.isNaN(part.loss) ? short(part.loss) : Number.isNaN(part.error) ? "none" : "diverged";
+  return part.loss === null ? "none" : short(part.loss);
 }
 
 // The conditions of Robbins and Monro, under which the minimum of a convex loss is approached.
@@ -31,7 +32,7 @@ function drawCurve(id, title, note, at, lines, best) {
   const x = (epoch) => 40 + (epoch / end) * (width - 46), y = (value) => 92 - (Math.min(value, top) / top) * 68;
   c.strokeStyle = colour("--line");
   c.lineWidth = 1;
-  for (const part of [0, 0.5, 1]) {
+  for (const part of finite.length ? [0, 0.5, 1] : [0]) {
     c.beginPath();
     c.moveTo(40, y(part * top));
     c.lineTo(width - 4, y(part * top));

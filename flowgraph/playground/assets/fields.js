@@ -1,4 +1,4 @@
-// What each unit answers over the plane: a grid of points, pictures of it, the boundary.
+// What each unit answers, as pictures: over the plane, a grid of points and the boundary; of images weights and values.
 
 const SIDE = 44;
 const GRID = (() => {
@@ -7,17 +7,19 @@ const GRID = (() => {
     x[2 * i] = -1.1 + (2.2 * ((i % SIDE) + 0.5)) / SIDE;
     x[2 * i + 1] = 1.1 - (2.2 * (Math.floor(i / SIDE) + 0.5)) / SIDE;
   }
-  return { x, y: new Float64Array(SIDE * SIDE), count: SIDE * SIDE };
+  return { x, y: new Float64Array(SIDE * SIDE), count: SIDE * SIDE, width: 2 };
 })();
 
-function fieldsOf(learner) {
-  const values = learner.values(GRID);
-  const units = learner.model.columns.map((_, k) => {
-    const h = values[`h${k + 1}`], count = h.shape[1] ?? 1;
-    return Array.from({ length: count }, (_, unit) => everyOf(h.data, count, unit));
-  });
-  const f = everyOf(values.f.data, values.f.data.length / GRID.count, values.f.data.length / GRID.count - 1);
-  return { units, f };
+// A field for each unit, and for each class its probabilities or the one of numbers. Of images the weights to a unit of
+// the first layer are its field, and the value at the image that is looked at that of all others.
+function fieldsOf(learner, example) {
+  const { task, model } = learner, examples = task.image ? example : learner.grid, values = learner.values(examples);
+  const every = ({ data }, rows) => {
+    const columns = data.length / rows;
+    return Array.from({ length: columns }, (_, unit) => everyOf(data, columns, unit));
+  };
+  const units = model.columns.map((column, k) => (task.image && k === 0 ? every(learner.parameters[column.weights], PIXELS) : every(values[`h${k + 1}`], examples.count)));
+  return { units, f: every(values.f, examples.count) };
 }
 
 // Every so many elements from one on.
@@ -27,8 +29,12 @@ function everyOf(data, step, from) {
   return found;
 }
 
+// Colours of the style by name, each read once in a drawing.
+const COLOURS = new Map();
+
 function colour(name) {
-  return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+  if (!COLOURS.has(name)) COLOURS.set(name, getComputedStyle(document.documentElement).getPropertyValue(name).trim());
+  return COLOURS.get(name);
 }
 
 function channels(text) {
@@ -36,21 +42,44 @@ function channels(text) {
   return [1, 3, 5].map((at) => parseInt(full.slice(at, at + 2), 16));
 }
 
-// A field as a picture: paper at 0, one colour to either side; at `scale` a colour is full.
+// A square field as a picture: paper at 0, one colour to either side; at `scale` a colour is full.
 function picture(field, scale, colours) {
-  const image = new ImageData(SIDE, SIDE);
+  const side = Math.sqrt(field.length), image = new ImageData(side, side);
   for (let i = 0; i < field.length; i++) {
-    const share = Math.max(-1, Math.min(1, field[i] / scale)), end = share < 0 ? colours.minus : colours.plus, part = Math.abs(share);
-    for (let k = 0; k < 3; k++) image.data[4 * i + k] = colours.paper[k] + (end[k] - colours.paper[k]) * part;
-    image.data[4 * i + 3] = 255;
+    const share = Math.max(-1, Math.min(1, field[i] / scale));
+    pixel(image.data, 4 * i, colours.paper, share < 0 ? colours.minus : colours.plus, Math.abs(share));
   }
-  const canvas = new OffscreenCanvas(SIDE, SIDE);
+  return canvasOf(image);
+}
+
+// A colour on paper, with a share from 0 to 1; NaN leaves the paper.
+function pixel(data, at, paper, end, share) {
+  for (let k = 0; k < 3; k++) data[at + k] = paper[k] + (end[k] - paper[k]) * (share || 0);
+  data[at + 3] = 255;
+}
+
+function canvasOf(image) {
+  const canvas = new OffscreenCanvas(image.width, image.height);
   canvas.getContext("2d").putImageData(image, 0, 0);
   return canvas;
 }
 
+// Draws a picture in a square; pixels of images stay as they are.
+function put(c, image, x, y, size) {
+  c.imageSmoothingEnabled = image.width >= SIDE;
+  c.drawImage(image, x, y, size, size);
+}
+
 function palette() {
   return { plus: channels(colour("--plus")), minus: channels(colour("--minus")), paper: channels(colour("--card")), grad: channels(colour("--grad")) };
+}
+
+// Classes of points in the plane by colour and mark.
+const TONES = ["--plus", "--minus", "--good", "--grad", "--fifth"], MARKS = ["●", "▲", "■", "◆", "✚"];
+
+// How a target is called.
+function targetText(y, { classes, image }) {
+  return image || !classes ? String(y).replace("-", "−") : MARKS[y];
 }
 
 function scaleOf(field) {

@@ -2,24 +2,48 @@
 
 class Learner {
   constructor(settings) {
-    this.settings = settings;
-    this.key = GIVEN.fixed ? "own" : `${settings.depth}/${settings.depth ? settings.activation : "tanh"}`;
+    this.task = taskOf(settings);
+    const added = settings.added.filter(([, , y]) => isTarget(y, this.task));
+    this.settings = added.length === settings.added.length ? settings : { ...settings, added };
+    const { depth, activation, seed } = settings;
+    this.key = GIVEN.fixed ? "own" : `${depth}/${depth ? activation : "tanh"}/${this.task.loss}`;
     this.model = GIVEN.variants[this.key];
     this.plan = MODULES[this.key];
-    this.random = source(settings.seed);
+    this.random = source(seed);
     this.parameters = this.model.parameters.map((one) => this.first(one));
-    this.velocities = this.parameters.map((one) => zeros(one.shape, one.dtype));
-    ({ train: this.train, held: this.held } = examplesOf(settings));
+    this.beginning = this.parameters;
+    this.memory = this.parameters.map(() => ({}));
+    ({ train: this.train, held: this.held } = examplesOf(this.settings, this.task));
+    this.train = this.ready(this.train);
+    this.held = this.ready(this.held);
+    this.grid = this.task.image ? null : this.ready(GRID);
     this.updates = 0;
     this.passes = 0;
     this.order = [];
     this.acts = [];
-    this.start = settings;
+    this.start = this.settings;
     this.damping = FIRST_DAMPING;
     this.work = null; // of an update that is under way
     this.history = [];
     this.best = null;
     this.note();
+  }
+
+  // The features of the points that the network is given, in order of the page.
+  get features() {
+    return GIVEN.fixed ? ["x1", "x2"] : Object.keys(GIVEN.features).filter((name) => this.settings.features.includes(name));
+  }
+
+  get inputs() {
+    return this.task.image ? PIXELS : this.features.length;
+  }
+
+  // Examples with z, what the network is given of them: their features, or the pixels as they are.
+  ready(examples) {
+    if (this.task.image) return { ...examples, z: examples.x };
+    const names = Object.keys(GIVEN.features), chosen = this.features.map((name) => names.indexOf(name));
+    const [found] = FEATURES({ x: array(examples.x, [examples.count, 2]), chosen: asArray(chosen, "int64") }).values;
+    return { ...examples, z: found.data };
   }
 
   // Why Newton's method is not offered; empty where it is.
@@ -31,9 +55,10 @@ class Learner {
     return this.settings.method === "newton" && !this.refused;
   }
 
-  // The sizes of the units as the page has them, or those of the user's graph.
+  // The sizes as the page has them, or those of the user's graph.
   shapeOf(one) {
-    return one.shape.map((size) => (typeof size === "number" ? size : this.settings.units[Number(size.slice(1)) - 1]));
+    const sizes = { F: this.inputs, K: this.task.classes };
+    return one.shape.map((size) => (typeof size === "number" ? size : sizes[size] ?? this.settings.units[Number(size.slice(1)) - 1]));
   }
 
   first(one) {
@@ -42,7 +67,7 @@ class Learner {
     const h = zeros(shape, "float64");
     if (shape.length < 2 || this.settings.initial === "zero") return h;
     const limit = Math.sqrt(6 / (shape[0] + shape[1]));
-    for (let i = 0; i < h.data.length; i++) h.data[i] = this.settings.initial === "equal" ? 0.3 : (2 * this.random.uniform() - 1) * limit;
+    for (let i = 0; i < h.data.length; i++) h.data[i] = this.settings.initial === "equal" ? 0.3 : rounded3((2 * this.random.uniform() - 1) * limit);
     return h;
   }
 
@@ -55,37 +80,54 @@ class Learner {
     return this.passes + (this.order.length ? 1 - this.order.length / Math.max(this.train.count, 1) : 0);
   }
 
+  // Of the next update.
   get rate() {
-    const { rate, schedule, decay } = this.settings, t = this.updates;
-    if (schedule === "hyperbolic") return rate / (1 + decay * t);
-    return schedule === "power" ? rate / (t + 1) ** 0.6 : rate;
+    const { rate, schedule } = this.settings;
+    return RATES[schedule]({ alpha: array([rate], []), t: array([this.updates + 1], []) }).values[0].data[0];
+  }
+
+  // The name of the update rule among those of the page: descent where Newton's method is set, but not offered.
+  get rule() {
+    const { method, momentum } = this.settings;
+    return method === "momentum" ? `momentum ${momentum}` : method === "adam" ? "adam" : "sgd";
   }
 
   given(examples, values = this.parameters) {
     const parameters = Object.fromEntries(values.map((one, i) => [`p${i}`, one]));
     const y = this.model.rowsOfTargets === 2 ? [examples.count, 1] : [examples.count];
-    return { ...parameters, [this.model.x]: array(examples.x, [examples.count, 2]), [this.model.y]: asArray(array(examples.y, y), this.model.targets) };
+    return { ...parameters, [this.model.x]: array(examples.z, [examples.count, this.inputs]), [this.model.y]: asArray(array(examples.y, y), this.model.targets) };
   }
 
   values(examples) {
-    return named(this.plan.forward(this.given(examples)).values, this.model.forward_names);
+    return named(this.plan.forward(this.given(examples)).values, this.model.names.forward);
   }
 
   // The slope of each activation, h'(a), at some examples.
   slopes(examples) {
-    return this.plan.slopes ? named(this.plan.slopes(this.given(examples)).values, this.model.slope_names) : {};
+    return this.plan.slopes ? named(this.plan.slopes(this.given(examples)).values, this.model.names.slopes) : {};
   }
 
-  // Values and gradients of some examples, and the parameters after an update on them; nothing changes.
+  // Values and gradients of some examples; nothing changes.
   look(examples, parameters = this.parameters) {
-    const { momentum, l1, l2 } = this.settings, number = (value) => array([value], []);
-    const velocities = Object.fromEntries(this.velocities.map((one, i) => [`v${i}`, one]));
-    const settings = { rate: number(this.rate), momentum: number(momentum), l1: number(l1), l2: number(l2) };
-    return named(this.plan.learn({ ...this.given(examples, parameters), ...velocities, ...settings }).values, this.model.learn_names);
+    const { l1, l2 } = this.settings, settings = { l1: array([l1], []), l2: array([l2], []) };
+    return named(this.plan.learn({ ...this.given(examples, parameters), ...settings }).values, this.model.names.learn);
+  }
+
+  // The parameters after an update by the rule with the gradients that were seen, and what the rule remembers then.
+  stepped(seen) {
+    const { names } = GIVEN.rules[this.rule], step = STEPS[this.rule], rate = array([this.rate], []);
+    const line = (one) => array(one.data, [one.data.length]);
+    const after = this.parameters.map((one, i) => {
+      const given = { theta: line(one), grad: line(seen[`dp${i}`]), rate };
+      for (const name of names) given[name] ??= this.memory[i][name] ?? (name.includes("/") ? zeros([one.data.length], "float64") : array([0], []));
+      return named(step(given).values, names);
+    });
+    return { parameters: after.map(({ theta }, i) => array(theta.data, this.parameters[i].shape)), memory: after.map(({ theta, ...rest }) => rest) };
   }
 
   minibatch() {
-    if (!this.order.length) this.order = this.random.shuffled(Array.from({ length: this.train.count }, (_, i) => i));
+    const { count } = this.train;
+    if (!this.order.length) this.order = this.batch < count ? epochOrder(count, this.settings.seed, this.passes) : Array.from({ length: count }, (_, i) => i);
     this.rows = this.order.splice(0, this.batch);
     return rowsOf(this.train, this.rows);
   }
@@ -118,13 +160,13 @@ class Learner {
   }
 
   descend(examples) {
-    const found = this.look(examples);
-    this.parameters = this.parameters.map((_, i) => found[`new_p${i}`]);
-    this.velocities = this.velocities.map((_, i) => found[`new_v${i}`]);
+    Object.assign(this, this.stepped(this.look(examples)));
   }
 
   // What is done while the net trains, and kept for the address: an act as `isAct` knows them.
   act(what, value) {
+    if (what === "point" && !isTarget(value[2], this.task)) return;
+    if (what === "best" && !this.best) return;
     this.settle();
     const last = this.acts.at(-1);
     if (last && last[0] === this.updates && last[1] === what && LIVE.has(what)) this.acts.pop();
@@ -146,8 +188,8 @@ class Learner {
   }
 
   add([u, v, y]) {
-    const point = packed([[u, v, y]]), join = (one, other) => Float64Array.from([...one, ...other]);
-    this.train = { x: join(this.train.x, point.x), y: join(this.train.y, point.y), count: this.train.count + 1 };
+    const join = (one, other) => Float64Array.from([...one, ...other]), point = packed([[u, v, y]]);
+    this.train = this.ready({ ...point, x: join(this.train.x, point.x), y: join(this.train.y, point.y), count: this.train.count + 1 });
     this.settings = { ...this.settings, added: [...this.settings.added, [u, v, y]] };
   }
 
@@ -157,17 +199,22 @@ class Learner {
     return long ? toAddress(this.settings) : toAddress(this.start, this.updates, this.acts);
   }
 
+  // The mean loss of some examples, and the share of wrong classes, or the mean distance of numbers; null without examples.
   measure(examples) {
-    if (!examples.count) return { loss: NaN, error: NaN };
+    if (!examples.count) return { loss: null, error: null };
     const [losses, f] = this.plan.losses(this.given(examples)).values;
     let wrong = 0;
-    for (let i = 0; i < examples.count; i++) wrong += this.isOf(f, i) >= 0.5 !== (examples.y[i] > 0.5);
+    for (let i = 0; i < examples.count; i++) wrong += this.task.classes ? this.decided(f, i) !== examples.y[i] : Math.abs(f.data[i] - examples.y[i]);
     return { loss: losses.data.reduce((total, one) => total + one, 0) / examples.count, error: wrong / examples.count };
   }
 
-  // The probability of the second class.
-  isOf(f, i) {
-    return f.shape.at(-1) === 2 && f.shape.length === 2 ? f.data[2 * i + 1] : f.data[i];
+  // The class of the largest probability in a row; of a single probability, which is that of the second class.
+  decided(f, i) {
+    const columns = f.data.length / f.shape[0];
+    if (columns === 1) return f.data[i] >= 0.5 ? 1 : 0;
+    let found = 0;
+    for (let k = 1; k < columns; k++) if (f.data[i * columns + k] > f.data[i * columns + found]) found = k;
+    return found;
   }
 
   note() {

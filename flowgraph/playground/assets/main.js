@@ -1,10 +1,11 @@
 // The page: state, the loop of frames, what keys and pointers do.
 
 const $ = (id) => document.getElementById(id);
+const TITLES = { step: "One update (right arrow)", epoch: "One epoch (shift and right arrow)", explain: "One example through fprop and bprop (e)" };
 const SPEEDS = [1, 2, 5, 15, 60, 240, 600, 1500, 4000];
 const calm = matchMedia("(prefers-reduced-motion: reduce)");
 let settings = structuredClone(DEFAULTS), learner = new Learner(settings), replay = null;
-const state = { units: null, playing: false, view: "values", unit: null, walk: null, cross: [0, 0], added: 0, told: "", due: 0, layout: null };
+const state = { units: null, playing: false, view: "values", unit: null, walk: null, program: false, example: null, row: 0, cross: [0, 0], added: 0, told: "", due: 0, layout: null };
 let fields = null, seen = null, last = 0, wordsAt = 0, curvesAt = 0, spokenAt = 0, unitsAt = 0, addressAt = 0;
 
 function look() {
@@ -13,7 +14,9 @@ function look() {
 }
 
 function draw(now = performance.now(), everything = true) {
-  fields = fieldsOf(learner);
+  COLOURS.clear();
+  state.example = learner.task.image ? rowsOf(imagesShown(learner, state), [state.walk ? state.walk.row : state.row]) : null;
+  fields = fieldsOf(learner, state.example);
   if (state.view === "gradients" || everything || now - wordsAt > 240) look();
   if (everything || now - unitsAt > 300) {
     state.units = unitsSeen(learner);
@@ -22,12 +25,14 @@ function draw(now = performance.now(), everything = true) {
   state.layout = drawNetwork($("net"), learner, fields, seen, state);
   $("beside").textContent = besideText(state.layout);
   drawPlane($("plane"), learner, fields, state);
+  $("reset").disabled = !learner.updates;
   if (everything || now - curvesAt > 80) {
     drawCurves(learner);
     curvesAt = now;
   }
   if (everything || now - wordsAt > 240) {
     showWords(learner, seen);
+    if (state.program) showProgram();
     $("count").textContent = `epoch ${Math.floor(learner.epoch)}`;
     $("count").title = `${learner.updates.toLocaleString("en")} updates`;
     const count = flat(learner.parameters).length;
@@ -101,8 +106,10 @@ function shown() {
 function restart() {
   replay?.stop();
   learner = new Learner(settings);
+  settings = learner.settings;
   closeWalk();
   state.unit = null;
+  state.row = 0;
 }
 
 // Repeats what an address says.
@@ -131,6 +138,46 @@ function refresh() {
 function showControls() {
   buildControls(settings, change, lesson, state.told, learner.refused);
   $("seed").textContent = `Seed ${settings.seed}`;
+  const { image } = learner.task, empty = !learner.train.count;
+  for (const id of ["play", "step", "epoch", "explain"]) {
+    $(id).disabled = empty;
+    $(id).title = empty ? "There are no training examples: add points in the plane, or choose other data" : TITLES[id] ?? "";
+  }
+  $("program").hidden = GIVEN.fixed;
+  $("targets").hidden = image;
+  $("targets").replaceChildren(...(image ? [] : targetsOf(learner.task).map(targetButton)));
+  showPlaneTitle();
+}
+
+// The targets that a point can be added with.
+function targetsOf({ classes }) {
+  return classes ? Array.from({ length: classes }, (_, k) => k) : [-1, 0, 1];
+}
+
+function targetButton(y) {
+  const on = targetOf(false) === y, button = element("button", { textContent: targetText(y, learner.task), onclick: () => chooseTarget(y) });
+  button.setAttribute("role", "radio");
+  button.setAttribute("aria-checked", String(on));
+  button.setAttribute("aria-label", learner.task.classes ? `add points of class ${y + 1}` : `add points of the number ${y}`);
+  return button;
+}
+
+function chooseTarget(y) {
+  state.added = y;
+  showControls();
+}
+
+// The target of the next point: with shift the next class, or the number of the other sign.
+function targetOf(shift) {
+  const targets = targetsOf(learner.task), y = targets.includes(state.added) ? state.added : targets[0];
+  return !shift ? y : learner.task.classes ? (y + 1) % learner.task.classes : -y;
+}
+
+// What the plane shows, and by which marks.
+function showPlaneTitle() {
+  const { classes, image } = learner.task, { unit } = state;
+  $("planeTitle").textContent = unit && unit[0] && !image ? `layer ${unit[0]}, unit ${unit[1] + 1}` : image ? (state.walk ? "training images" : "validation images") : "f(x)";
+  $("planeNote").textContent = image ? "in the corner: what the network takes it for" : classes ? "filled: training, hollow: validation" : "dark rim: training, light: validation; lines at 0 and ±½";
 }
 
 function change(name, value, group) {
@@ -139,7 +186,10 @@ function change(name, value, group) {
   if (LIVE.has(name)) {
     learner.act(name, value);
     settings = learner.settings;
-  } else restart();
+  } else {
+    state.told = ""; // a lesson says what to see with its own settings
+    restart();
+  }
   refresh();
   const focused = group && document.querySelector(`[aria-label="${group}"] [aria-checked="true"]`);
   if (focused) focused.focus();
@@ -166,9 +216,8 @@ function openWalk(row) {
   if (!learner.train.count) return;
   play(false);
   state.walk = new Walk(learner, row ?? worst());
-  $("explain").setAttribute("aria-pressed", "true");
-  $("walkCard").hidden = false;
-  $("wordsCard").hidden = true;
+  showCards();
+  showPlaneTitle();
   showWalk();
 }
 
@@ -196,13 +245,44 @@ function takeStep() {
 
 function closeWalk() {
   state.walk = null;
-  $("explain").setAttribute("aria-pressed", "false");
-  $("walkCard").hidden = true;
-  $("wordsCard").hidden = false;
+  showCards();
+  showPlaneTitle();
+}
+
+// What stands beside the network: what the gradients say, or a step explained, or the program.
+function showCards() {
+  const shown = { walkCard: state.walk, programCard: state.program && !state.walk, wordsCard: !state.walk && !state.program };
+  for (const [id, on] of Object.entries(shown)) $(id).hidden = !on;
+  $("explain").setAttribute("aria-pressed", String(Boolean(state.walk)));
+  $("program").setAttribute("aria-pressed", String(state.program));
+}
+
+function showProgram() {
+  const text = programOf(learner);
+  if ($("code").textContent !== text) $("code").textContent = text;
+}
+
+function openProgram(on) {
+  state.program = on;
+  if (on) closeWalk();
+  showCards();
+  draw();
+}
+
+// Where a page may not write to the clipboard the text is selected, for the keys of the system.
+async function copyProgram() {
+  showProgram();
+  try {
+    await navigator.clipboard.writeText($("code").textContent);
+    $("copied").textContent = "copied";
+  } catch {
+    getSelection().selectAllChildren($("code"));
+    $("copied").textContent = "selected: copy it with your keys";
+  }
 }
 
 function addPoint([u, v], y) {
-  if (settings.added.length >= 500) return;
+  if (settings.added.length >= 500 || learner.task.image) return;
   replay?.stop();
   learner.act("point", [...[u, v].map((one) => Number(one.toFixed(3))), y]);
   settings = learner.settings;
@@ -214,11 +294,32 @@ function pointOf(event) {
   return [((event.clientX - box.left) / box.width) * 2.2 - 1.1, 1.1 - ((event.clientY - box.top) / box.height) * 2.2];
 }
 
-$("plane").onclick = (event) => (state.walk ? openWalk(nearest(learner, pointOf(event))) : addPoint(pointOf(event), event.shiftKey ? 1 - state.added : state.added));
+$("plane").onclick = (event) => {
+  if (learner.task.image) chooseImage(imageAt(event));
+  else if (state.walk) openWalk(nearest(learner, pointOf(event)));
+  else addPoint(pointOf(event), targetOf(event.shiftKey));
+};
+
+function imageAt(event) {
+  const box = $("plane").getBoundingClientRect(), at = (offset, size) => Math.max(0, Math.min(ACROSS - 1, Math.floor((offset / size) * ACROSS)));
+  return at(event.clientY - box.top, box.height) * ACROSS + at(event.clientX - box.left, box.width);
+}
+
+// The image that is looked at, or whose step is explained.
+function chooseImage(row) {
+  const count = Math.min(imagesShown(learner, state).count, ACROSS * ACROSS);
+  if (row < 0 || row >= count) return;
+  if (state.walk) openWalk(row);
+  else {
+    state.row = row;
+    draw();
+  }
+}
 $("plane").onkeydown = (event) => {
   const by = { ArrowLeft: [-0.05, 0], ArrowRight: [0.05, 0], ArrowUp: [0, 0.05], ArrowDown: [0, -0.05] }[event.key];
-  if (by) state.cross = state.cross.map((one, i) => Math.max(-1.1, Math.min(1.1, one + by[i])));
-  else if (event.key === "Enter") addPoint(state.cross, event.shiftKey ? 1 : 0);
+  if (by && learner.task.image) chooseImage((state.walk ? state.walk.row : state.row) + Math.sign(by[0]) - ACROSS * Math.sign(by[1]));
+  else if (by) state.cross = state.cross.map((one, i) => Math.max(-1.1, Math.min(1.1, one + by[i])));
+  else if (event.key === "Enter") addPoint(state.cross, targetOf(event.shiftKey));
   else return;
   event.preventDefault();
   event.stopPropagation();
@@ -238,9 +339,9 @@ $("net").onkeydown = (event) => {
 };
 
 function tileAt(event) {
-  const box = $("net").getBoundingClientRect(), x = event.clientX - box.left, y = event.clientY - box.top, { layers, tile } = state.layout;
+  const box = $("net").getBoundingClientRect(), x = event.clientX - box.left, y = event.clientY - box.top, { layers } = state.layout;
   for (let layer = 0; layer < layers.length; layer++) {
-    const unit = layers[layer].tiles.findIndex((spot) => x >= spot.x && x <= spot.x + tile && y >= spot.y && y <= spot.y + tile);
+    const unit = layers[layer].tiles.findIndex((spot) => x >= spot.x && x <= spot.x + spot.size && y >= spot.y && y <= spot.y + spot.size);
     if (unit >= 0) return [layer, unit];
   }
   return null;
@@ -249,7 +350,7 @@ function tileAt(event) {
 function lookAt(unit) {
   if (JSON.stringify(unit) === JSON.stringify(state.unit)) return;
   state.unit = unit;
-  $("planeTitle").textContent = unit && unit[0] ? `layer ${unit[0]}, unit ${unit[1] + 1}` : "f(x)";
+  showPlaneTitle();
   showNote();
   if (!state.playing) draw();
 }
@@ -267,12 +368,8 @@ $("seed").onclick = () => change("seed", settings.seed + 1);
 $("explain").onclick = () => (state.walk ? (closeWalk(), draw()) : openWalk());
 $("viewValues").onclick = () => setView("values");
 $("viewGradients").onclick = () => setView("gradients");
-for (const [id, value] of [["addA", 0], ["addB", 1]]) {
-  $(id).onclick = () => {
-    state.added = value;
-    for (const other of ["addA", "addB"]) $(other).setAttribute("aria-checked", String(other === id));
-  };
-}
+$("program").onclick = () => openProgram(!state.program);
+$("copy").onclick = copyProgram;
 $("theme").onclick = () => {
   const dark = document.documentElement.dataset.theme ?? (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
   document.documentElement.dataset.theme = dark === "dark" ? "light" : "dark";
@@ -286,7 +383,7 @@ document.onkeydown = (event) => {
   const keys = {
     " ": () => (state.walk ? goWalk(1) : play(!state.playing)), ArrowRight: () => (state.walk ? goWalk(1) : $(event.shiftKey ? "epoch" : "step").click()),
     ArrowLeft: () => state.walk && goWalk(-1), r: () => $("reset").click(), R: () => $("seed").click(),
-    g: () => setView(state.view === "values" ? "gradients" : "values"), e: () => $("explain").click(), Escape: () => (replay && !replay.over ? replay.stop() : state.walk && (closeWalk(), draw())),
+    g: () => setView(state.view === "values" ? "gradients" : "values"), c: () => $("program").click(), e: () => $("explain").click(), Escape: () => (replay && !replay.over ? replay.stop() : state.walk && (closeWalk(), draw())),
   };
   if (!keys[event.key]) return;
   event.preventDefault();

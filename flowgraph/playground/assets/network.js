@@ -1,17 +1,20 @@
 // The network: a tile for each unit, links by their weights, and under them the flow graph in the same columns.
 
-const BOX = 54;
+const BOX = 54, FLOW = 150; // a box of the flow graph, and how high it is with the parameters under it
+const LEAST_TILES = 230, MOST_TILES = 430, AROUND = 512; // heights: of all tiles of a column, of what else the window shows
 
 // Where everything stands, for a width in pixels.
 function layoutOf(learner, width) {
   const columns = learner.model.columns.map((column, k) => ({ ...column, k, units: unitsOf(learner, column) }));
-  const slots = columns.length + 2, step = Math.max(width / slots, 64), most = Math.max(2, ...columns.map((one) => one.units));
-  const tile = Math.max(18, Math.min(58, Math.max(step - 62, step / 2), 430 / most - 8));
+  const { image } = learner.task, inputs = image ? 1 : learner.inputs;
+  const slots = columns.length + 2, step = Math.max(width / slots, 64), most = Math.max(2, inputs, ...columns.map((one) => one.units));
+  const room = Math.max(LEAST_TILES, Math.min(MOST_TILES, window.innerHeight - AROUND));
+  const tile = Math.max(18, Math.min(58, Math.max(step - 62, step / 2), room / most - 8));
   const height = most * (tile + 8) + 30, middle = height / 2 + 12;
-  const place = (slot, unit, units) => ({ x: step * (slot + 0.5) - tile / 2, y: middle + (unit - (units - 1) / 2) * (tile + 8) - tile / 2 });
-  const layers = [{ slot: 0, units: 2, tiles: [0, 1].map((unit) => place(0, unit, 2)) }];
-  columns.forEach((column, k) => layers.push({ ...column, slot: k + 1, tiles: Array.from({ length: column.units }, (_, unit) => place(k + 1, unit, column.units)) }));
-  return { layers, tile, step, height, width: step * slots, whole: height + 150 };
+  const spots = (slot, units, size = tile) => Array.from({ length: units }, (_, unit) => ({ x: step * (slot + 0.5) - size / 2, y: middle + (unit - (units - 1) / 2) * (size + 8) - size / 2, size }));
+  const layers = [{ slot: 0, units: inputs, tiles: image ? spots(0, 1, Math.min(104, step - 12)) : spots(0, inputs) }];
+  columns.forEach((column, k) => layers.push({ ...column, slot: k + 1, tiles: spots(k + 1, column.units) }));
+  return { layers, tile, step, height, image, width: step * slots, whole: height + FLOW };
 }
 
 function unitsOf(learner, column) {
@@ -25,16 +28,19 @@ function drawNetwork(canvas, learner, fields, seen, state) {
   c.textBaseline = "middle";
   layout.layers.forEach((layer, place) => place && drawLinks(c, learner, layout, place, state, colours));
   layout.layers.forEach((layer, place) => {
+    const scales = place ? scaleOf(fields.units[place - 1].map(scaleOf)) : 1;
     layer.tiles.forEach((spot, unit) => {
-      const field = place ? fields.units[place - 1][unit] : inputField(unit);
-      drawTile(c, layout, spot, state.view === "gradients" && place ? gradientTile(seen, place, unit, colours) : picture(field, scaleOf(field), colours));
+      const field = place ? fields.units[place - 1][unit] : inputField(learner, state, unit), scale = field.length > 1 ? scaleOf(field) : scales;
+      drawTile(c, spot, state.view === "gradients" && place ? gradientTile(seen, place, unit, colours) : picture(field, scale, colours));
       const focus = state.unit && state.unit[0] === place && state.unit[1] === unit;
       c.lineWidth = focus ? 3 : 1.2;
       c.strokeStyle = focus ? colour("--plus") : ink;
-      rounded(c, spot.x, spot.y, layout.tile, layout.tile, 5);
+      rounded(c, spot.x, spot.y, spot.size, spot.size, 5);
       c.stroke();
       if (place) drawBeside(c, learner, state.units?.[place - 1]?.[unit], layout, spot, colours);
       if (place && layer.bias !== null) drawBias(c, learner, layer, spot, unit, layout, colours);
+      if (!place && !layout.image) drawCaption(c, GIVEN.features[learner.features[unit]].label, spot, layout);
+      if (place === layout.layers.length - 1) drawAnswer(c, learner, fields, unit, spot, layout);
       if (place && state.view === "gradients" && !unitGradient(seen, place, unit)) label(c, "∇ = 0", spot.x + layout.tile / 2, spot.y + layout.tile / 2, muted, 10);
     });
     label(c, place ? (place === layout.layers.length - 1 ? "output" : `layer ${place}`) : "input", layout.step * (layer.slot + 0.5), 9, muted, 12);
@@ -43,18 +49,41 @@ function drawNetwork(canvas, learner, fields, seen, state) {
   return layout;
 }
 
-function inputField(axis) {
-  return Float64Array.from({ length: GRID.count }, (_, i) => GRID.x[2 * i + axis]);
+// A feature over the plane, or the image that is looked at.
+function inputField(learner, { example }, unit) {
+  return learner.task.image ? example.z : everyOf(learner.grid.z, learner.inputs, unit);
 }
 
-function drawTile(c, layout, spot, image) {
+// The name of a feature, on paper at the top of its tile.
+function drawCaption(c, text, spot, layout) {
+  const size = layout.tile < 34 ? 8 : 10;
+  c.font = `${size}px system-ui, sans-serif`;
+  c.fillStyle = colour("--card");
+  c.globalAlpha = 0.85;
+  c.fillRect(spot.x + 2, spot.y + 2, Math.min(c.measureText(text).width + 4, layout.tile - 4), size + 3);
+  c.globalAlpha = 1;
+  label(c, text, spot.x + 4, spot.y + 4 + size / 2, colour("--ink"), size, "left");
+}
+
+// To the right of an output: the class that it stands for; of an image its probability.
+function drawAnswer(c, learner, fields, unit, spot, layout) {
+  const { task } = learner, x = spot.x + layout.tile + 5, y = spot.y + layout.tile / 2;
+  if (task.image) label(c, `${unit}  ${share(fields.f[unit][0])}`, x, y, colour("--ink"), 11, "left");
+  else if (task.classes && fields.f.length > 1) label(c, MARKS[unit], x, y, colour(TONES[unit]), 13, "left");
+}
+
+function share(probability) {
+  return Number.isFinite(probability) ? `${Math.round(100 * probability)} %` : "";
+}
+
+function drawTile(c, spot, image) {
   c.save();
-  rounded(c, spot.x, spot.y, layout.tile, layout.tile, 5);
+  rounded(c, spot.x, spot.y, spot.size, spot.size, 5);
   c.clip();
   if (typeof image === "string") {
     c.fillStyle = image;
     c.fill();
-  } else c.drawImage(image, spot.x, spot.y, layout.tile, layout.tile);
+  } else put(c, image, spot.x, spot.y, spot.size);
   c.restore();
 }
 
@@ -74,12 +103,16 @@ function drawLinks(c, learner, layout, place, state, colours) {
   const layer = layout.layers[place], before = layout.layers[place - 1];
   if (layer.weights === null) return;
   const weights = learner.parameters[layer.weights], units = layer.units, most = scaleOf(weights.data);
+  if (layout.image && place === 1) {
+    drawBundle(c, layout, before, layer);
+    return;
+  }
   if (weights.shape[0] !== before.tiles.length) return;
   for (let from = 0; from < before.tiles.length; from++) {
     for (let to = 0; to < units; to++) {
       const weight = weights.data[from * units + to], share = Math.abs(weight) / most;
       const near = !state.unit || (state.unit[0] === place && state.unit[1] === to) || (state.unit[0] === place - 1 && state.unit[1] === from);
-      const x = before.tiles[from].x + layout.tile + (place > 1 && before.activation !== "linear" ? besideWidth(layout) + 3 : 0), y = before.tiles[from].y + layout.tile / 2, u = layer.tiles[to].x, v = layer.tiles[to].y + layout.tile / 2;
+      const x = before.tiles[from].x + layout.tile + (state.units?.[place - 2] ? besideWidth(layout) + 3 : 0), y = before.tiles[from].y + layout.tile / 2, u = layer.tiles[to].x, v = layer.tiles[to].y + layout.tile / 2;
       c.beginPath();
       c.moveTo(x, y);
       c.bezierCurveTo((x + u) / 2, y, (x + u) / 2, v, u, v);
@@ -90,6 +123,19 @@ function drawLinks(c, learner, layout, place, state, colours) {
     }
   }
   c.setLineDash([]);
+}
+
+// From an image to each unit, which has a weight for each pixel.
+function drawBundle(c, layout, before, layer) {
+  const [{ x, y, size }] = before.tiles, from = x + size, middle = layout.tile / 2, start = y + size / 2;
+  c.strokeStyle = colour("--line");
+  c.lineWidth = 1.5;
+  for (const spot of layer.tiles) {
+    c.beginPath();
+    c.moveTo(from, start);
+    c.bezierCurveTo((from + spot.x) / 2, start, (from + spot.x) / 2, spot.y + middle, spot.x, spot.y + middle);
+    c.stroke();
+  }
 }
 
 function drawBias(c, learner, layer, spot, unit, layout, colours) {
@@ -124,7 +170,7 @@ function gradientTile(seen, place, unit, colours) {
 
 // Boxes in a row: x, a, h ... f, loss, their parameters under them; rms of values or of gradients.
 function drawFlow(c, learner, layout, seen, state) {
-  const y = layout.height + 44, gradients = state.view === "gradients", tone = gradients ? "--grad" : "--plus";
+  const y = layout.height + 40, gradients = state.view === "gradients", tone = gradients ? "--grad" : "--plus";
   const say = (name) => (seen?.[name] ? short(rms(seen[name])) : "");
   let last = null;
   const draw = (x, title, note, number, line, square = false, at = y) => {
@@ -142,12 +188,13 @@ function drawFlow(c, learner, layout, seen, state) {
       last = x;
     }
   };
-  draw(layout.step * 0.5, "x", "input", "", colour("--plus"));
+  const { classes } = learner.task, { answer } = learner.model;
+  draw(layout.step * 0.5, "x", layout.image ? "8 × 8" : layout.layers[0].units === 2 ? "input" : `${layout.layers[0].units} feature${layout.layers[0].units === 1 ? "" : "s"}`, "", colour("--plus"));
   layout.layers.slice(1).forEach((layer, i) => {
     const k = i + 1, centre = layout.step * (layer.slot + 0.5), final = k === layout.layers.length - 1, top = superscript(k);
     const spread = Math.min(30, layout.step / 2 - BOX / 2 - 1), pair = spread >= BOX / 2;
-    draw(pair ? centre - spread : centre, `a${top}`, `${layer.units} units`, say(gradients ? `da${k}` : `a${k}`), colour("--muted"));
-    if (pair) draw(centre + spread, final ? "f" : `h${top}`, final ? "softmax" : layer.activation, say(gradients ? `dh${k}` : final ? "f" : `h${k}`), final ? colour("--good") : colour("--muted"));
+    draw(pair ? centre - spread : centre, `a${top}`, layer.units === 1 ? "1 unit" : `${layer.units} units`, say(gradients ? `da${k}` : `a${k}`), colour("--muted"));
+    if (pair) draw(centre + spread, final ? "f" : `h${top}`, final ? answer : layer.activation, say(gradients ? `dh${k}` : final ? "f" : `h${k}`), final ? colour("--good") : colour("--muted"));
     const names = [[layer.weights, "W"], [layer.bias, "b"]].filter(([number]) => number !== null);
     names.forEach(([number, letter], side) => {
       const x = names.length === 1 || !pair ? centre : centre + (side ? spread : -spread), shape = learner.parameters[number].shape.join("×");
@@ -157,7 +204,7 @@ function drawFlow(c, learner, layout, seen, state) {
       }
     });
   });
-  draw(layout.step * (layout.layers.length + 0.5), "loss", "−log fᵧ", seen?.loss ? short(seen.loss.data[0]) : "", colour("--grad"));
+  draw(layout.step * (layout.layers.length + 0.5), "loss", classes ? "−log fᵧ" : "(f − y)²", seen?.loss ? short(seen.loss.data[0]) : "", colour("--grad"));
 }
 
 function arrow(c, x, y, u, v, back) {
@@ -179,7 +226,7 @@ function superscript(number) {
 }
 
 function short(number) {
-  if (number !== number) return "NaN";
+  if (!Number.isFinite(number)) return "diverged";
   if (number === 0) return "0";
   return Math.abs(number) >= 1e-3 && Math.abs(number) < 1e4 ? String(Number(number.toPrecision(2))) : number.toExponential(0);
 }

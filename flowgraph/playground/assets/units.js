@@ -6,16 +6,16 @@ const DOTS = 120;
 // Of every hidden unit the slopes ∇h at the training examples, their mean and rms, and the share that is saturated.
 function unitsSeen(learner) {
   if (!learner.train.count) return null;
-  const seen = learner.look(learner.train), slopes = learner.slopes(learner.train), plane = learner.slopes(GRID), count = learner.train.count;
+  const seen = learner.look(learner.train), slopes = learner.slopes(learner.train), plane = learner.grid ? learner.slopes(learner.grid) : null, count = learner.train.count;
   return learner.model.columns.map((column, i) => {
-    const grad = seen[`dh${i + 1}`], own = slopes[`s${i + 1}`], everywhere = plane[`s${i + 1}`];
+    const grad = seen[`dh${i + 1}`], own = slopes[`s${i + 1}`], everywhere = plane?.[`s${i + 1}`];
     if (!own) return null;
-    const units = grad.shape[1] ?? 1, steepest = Math.max(scaleOf(own.data), 1e-12), scale = scaleOf(everywhere.data);
+    const units = grad.shape[1] ?? 1, steepest = Math.max(scaleOf(own.data), 1e-12), scale = everywhere ? scaleOf(everywhere.data) : 1;
     return Array.from({ length: units }, (_, unit) => {
       const asked = everyOf(grad.data, units, unit).map((one) => one * count), passed = everyOf(own.data, units, unit);
       const mean = asked.reduce((total, one) => total + one, 0) / count;
       const saturated = passed.filter((one) => Math.abs(one) < SATURATED * steepest).length / count;
-      return { asked, mean, size: rms({ data: asked }), saturated, field: everyOf(everywhere.data, units, unit), scale, image: null };
+      return { asked, mean, size: rms({ data: asked }), saturated, field: everywhere && everyOf(everywhere.data, units, unit), scale, image: null };
     });
   });
 }
@@ -33,8 +33,8 @@ function besideText(layout) {
 }
 
 // How wide the square beside a tile is; 0 where links leave it no room.
-function besideWidth({ step, tile }) {
-  return step - tile >= 62 ? Math.round(Math.min(tile * 0.6, (step - tile) / 2.6)) : 0;
+function besideWidth({ step, tile, image }) {
+  return !image && step - tile >= 62 ? Math.round(Math.min(tile * 0.6, (step - tile) / 2.6)) : 0;
 }
 
 // The square and the number above it; the square is made once for all frames until units are looked at again.

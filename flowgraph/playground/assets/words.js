@@ -11,6 +11,7 @@ function sentences(learner, seen) {
   if (broken) return ["A parameter is no finite number any more: the steps were too long. Reset with a smaller learning rate."];
   if (weights.every((one) => one.data.every((x) => x === 0))) found.push("All weights are 0: below the output no gradient arrives, since ∇h = W ∇a.");
   else if (weights.slice(0, -1).some(equalUnits)) found.push("The units of a layer are equal: they get equal gradients and stay equal. Only different first weights break the symmetry.");
+  if (!learner.train.count) found.push("There are no training examples, so there is no loss and no gradient. Add points in the plane, or choose other data.");
   const ratio = sizes[0] / sizes.at(-1);
   if (sizes.length > 1 && sizes.at(-1) > 0 && found.length === 0) {
     if (sizes[0] === 0) found.push("No gradient reaches layer 1.");
@@ -19,10 +20,11 @@ function sentences(learner, seen) {
     else if (ratio > 10) found.push(`The gradient grows on its way: layer 1 gets ${times(ratio)} more than the output layer.`);
     else found.push(`The gradient arrives: layer 1 gets ${ratio < 1 ? `${times(1 / ratio)} less` : `${times(ratio)} more`} than the output layer.`);
   }
+  if (sizes.length === 1 && sizes[0] > 0 && found.length === 0) found.push("Without a hidden layer the gradient of the output goes straight to its weights.");
   const dead = deadUnits(learner, seen);
   if (dead) found.push(`${dead} ${dead === 1 ? "unit is" : "units are"} dead: 0 for all of the minibatch, so no gradient passes (ReLU, a ≤ 0).`);
-  if (now.train.error === 0 && now.train.loss < 0.05) found.push("Every training example is on its side of the boundary: what is left of the gradient is small.");
-  if (now.held.loss > 1.6 * (learner.best?.loss ?? Infinity) && now.held.loss > 2 * now.train.loss) found.push("It overfits: the validation loss rises while the training loss falls. Early stopping would keep the parameters of the best epoch.");
+  if (learner.task.classes && now.train.error === 0 && now.train.loss < 0.05) found.push("Every training example is taken for what it is: what is left of the gradient is small.");
+  if (now.held.loss !== null && now.held.loss > 1.6 * (learner.best?.loss ?? Infinity) && now.held.loss > 2 * now.train.loss) found.push("It overfits: the validation loss rises while the training loss falls. Early stopping would keep the parameters of the best epoch.");
   return found.slice(0, 4);
 }
 

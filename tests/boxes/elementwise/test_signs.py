@@ -55,6 +55,7 @@ def test_derivatives_of_bessel_functions_are_scipys(order):
         np.testing.assert_allclose(value(slope), scipy.special.ivp(order, a, n), rtol=1e-12)
 
 
+@pytest.mark.sampled(one_in=10)  # each of the orders has two terms for every one before
 def test_the_largest_order_has_its_derivatives_at_0():
     x = fg.Parameter(0.0, name="x")
     slope = fg.ModifiedBessel(x, order=8)

@@ -93,14 +93,6 @@ def test_several_axes_of_which_the_last_has_no_points():
             np.testing.assert_array_equal(fg.Graph(box).fprop()[box], function(np.zeros((3, 3)), s=(4, 5), axes=(0, 1)))
 
 
-def test_single_precision_stays():
-    x = fg.Parameter(A.astype(np.float32))
-    spectrum = np.fft.rfft2(x)
-    loss = fg.sum(np.abs(np.fft.irfft2(spectrum * 2j)) ** 2)
-    assert (spectrum.dtype, loss.dtype) == (np.complex64, np.float32)
-    assert fg.Graph(loss).fprop().bprop()[x].dtype == np.float32
-
-
 def test_one_graph_serves_every_size():
     x = fg.Input("x", shape=("N", "M"))
     loss = fg.sum(np.abs(np.fft.irfft(np.fft.rfft(x) * (1 + 1j))) ** 2 + fg.sum(np.abs(np.fft.fftshift(x))))
@@ -129,6 +121,7 @@ def test_hessian_of_a_spectrum_in_rows():
     np.testing.assert_allclose(H[:4], rows, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.sampled(one_in=6)
 def test_gradients_agree_with_jax():
     jax = pytest.importorskip("jax")
     jnp = jax.numpy

@@ -1,4 +1,4 @@
-"""Elements taken, chosen, searched and set by place: sorting, masks that are boxes, every batch, refusals."""
+"""Elements taken, chosen, searched, set by place and read off lines: masks that are boxes, every batch, refusals."""
 
 import numpy as np
 import pytest
@@ -24,12 +24,6 @@ def test_sorting_sends_each_gradient_back_to_its_place(axis):
     places = x.argsort(axis=axis)
     assert places.dtype.kind == "i"
     np.testing.assert_array_equal(fg.Graph(places).fprop()[places], np.argsort(A, axis=axis, kind="stable"))
-
-
-def test_equal_elements_keep_their_order():
-    x = fg.Parameter([1.0, 0.0, 1.0, 0.0], name="x")
-    box = np.sort(x)
-    np.testing.assert_array_equal(fg.Graph(box).fprop().bprop([1.0, 2.0, 3.0, 4.0])[x], [3, 1, 4, 2])
 
 
 def test_every_batch():
@@ -236,4 +230,52 @@ def test_a_search_that_does_not_fit_is_refused_where_it_is_written(build, error,
 def test_edges_that_are_not_in_order_are_refused_in_a_run():
     box = np.digitize(fg.Constant(MATRIX), [0.0, 2.0, 1.0])
     with pytest.raises(ValueError, match="monotonically"):
+        fg.Graph(box).fprop()
+
+
+X = np.array([[-0.7, 0.1, 1.9], [-2.0, 0.4, 3.0]])
+XP = np.array([-1.0, -0.3, 0.5, 2.0])
+FP = np.array([0.3, -1.2, 2.0, 0.7])
+
+
+@pytest.mark.parametrize("settings", [{}, {"left": -9.0, "right": 4}, {"left": 1}, {"period": 2.6}, {"period": -7}])
+def test_points_and_places_get_gradients(settings):
+    assert_as_numpy(lambda x, xp, fp: np.interp(x, xp, fp, **settings), X, XP, FP)
+    assert_as_numpy(lambda x: np.interp(x, XP, FP, **settings), X[::-1, ::-1])
+    assert_as_numpy(lambda fp: np.interp(X, XP, fp, **settings), FP[::-1])
+    assert_as_numpy(lambda x: np.interp(x, XP, FP, **settings), X.astype("float32"))
+    assert_as_numpy(lambda x: np.interp(x, XP, FP, **settings), (2 * X).astype(int))
+
+
+def test_what_lies_outside_may_be_a_box():
+    assert_as_numpy(lambda x, left, right: np.interp(x, XP, FP, left, right), X, np.array(2.0), np.array(-1.0))
+
+
+def test_corners_and_ends_of_lines():
+    x = fg.Parameter([-2.0, -1.0, -0.3, 2.0, 2.5], name="x")
+    fp = fg.Parameter(FP, name="fp")
+    box = np.interp(x, XP, fp)
+    run = fg.Graph(box).fprop()
+    np.testing.assert_array_equal(run[box], [FP[0], FP[0], FP[1], FP[3], FP[3]])
+    grads = run.bprop(np.ones(5))
+    slopes = np.diff(FP) / np.diff(XP)
+    np.testing.assert_allclose(grads[x], [0, slopes[0], slopes[1], slopes[2], 0])
+    np.testing.assert_allclose(grads[fp], [2, 1, 0, 2])
+
+
+def test_one_point_two_in_one_place_and_nan():
+    assert_as_numpy(lambda x: np.interp(x, [0.5], [2.0]), X)
+    for x, xp, fp in (([-1, 0, 1, 2, 0.5], [0.0, 1, 1], [1.0, 2, 3]), ([np.nan, 0.2], XP, FP)):
+        box = np.interp(fg.Constant(x), xp, fp)
+        np.testing.assert_array_equal(fg.Graph(box).fprop()[box], np.interp(x, xp, fp))
+
+
+def test_lines_in_every_batch():
+    assert assert_every_batch(lambda x: np.interp(x, XP, FP), ("N", 3)) == [("N", 3)]
+    assert assert_every_batch(lambda f: np.interp(X, np.sort(f), f), ("N",), batches=(2, 7)) == [(2, 3)]
+
+
+def test_places_out_of_order_are_refused_in_a_run():
+    box = np.interp(fg.Constant(X), XP[::-1], FP)
+    with pytest.raises(UsageError, match="found xp that is not increasing, needs ascending xp"):
         fg.Graph(box).fprop()

@@ -116,18 +116,6 @@ def test_empty_matrices_and_purity(cls):
     assert all(np.array_equal(x, y) for x, y in zip(one, two, strict=True))
 
 
-def test_float32_stays_float32():
-    a = fg.Parameter(SQUARE.astype(np.float32) + np.eye(3, dtype=np.float32))
-    for loss in (
-        np.sum(np.linalg.qr(a)[0] ** 3),
-        np.sum(np.abs(np.linalg.eig(a)[0])),
-        np.sum(np.linalg.svd(a)[0] ** 2),
-        np.linalg.slogdet(a)[1],
-    ):
-        assert loss.dtype == np.float32
-        assert gradient_of(loss, a).dtype == np.float32
-
-
 def test_sizes_that_follow_the_batch():
     batches = {"batches": (1, 4)}
     assert assert_every_batch(lambda a: np.linalg.svdvals(a), ("N", 2, 3), **batches) == [("N", 2)]
@@ -168,25 +156,3 @@ def test_of_unknown_height_it_is_right_and_says_why_it_has_no_second_derivative(
 def test_what_does_not_fit_is_refused(call, error, text):
     with pytest.raises(error, match=text):
         call(fg.Parameter(normal(2, 3), name="x"))
-
-
-@pytest.mark.parametrize(
-    "function",
-    [
-        lambda a: np.linalg.svd(a, full_matrices=False)[0],
-        lambda a: np.linalg.svd(a)[1],
-        lambda a: polar(a),
-        lambda a: np.linalg.qr(a)[1],
-        lambda a: np.linalg.eigh(a.mT @ a)[1],
-        lambda a: np.real(np.linalg.eigvals(a.mT @ a + a[:3])),
-        lambda a: np.linalg.cholesky(a.mT @ a),
-        lambda a: np.linalg.lstsq(a, a[:, 0] ** 2)[0],
-        lambda a: np.linalg.norm(a, "nuc"),
-    ],
-)
-def test_forward_mode(function):
-    array, direction, step = TALL[0], normal(5, 3), 1e-6
-    a = fg.Parameter(array)
-    slope = fg.jvp(function(a), [a], [direction])
-    numeric = (function(array + step * direction) - function(array - step * direction)) / (2 * step)
-    np.testing.assert_allclose(fg.Graph(slope).fprop()[slope], numeric, rtol=1e-6, atol=1e-7)

@@ -99,13 +99,6 @@ def test_flops():
     assert dots.flops(dots.shape, x.shape, W.shape) == 2 * 5 * 4 * 3
 
 
-def test_float32_stays_float32():
-    x, W, b = (fg.Parameter(np.ones(shape, np.float32)) for shape in ((2, 3), (3, 4), (4,)))
-    for box in (x @ W, fg.Affine(x, W, b), np.tensordot(x, W, 1), np.einsum("ij,jk", x, W), np.outer(b, b)):
-        assert box.dtype == np.float32
-        assert all(g.dtype == np.float32 for g in fg.Graph(np.sum(box)).fprop().bprop().values())
-
-
 def test_vector_products_that_follow_the_batch():
     assert assert_every_batch(np.cross, ("N", 3), (3,)) == [("N", 3)]
 

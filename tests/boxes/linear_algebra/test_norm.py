@@ -1,45 +1,15 @@
-"""Norms: every order, axis and keepdims as NumPy has them, and the gradient where there is none."""
+"""Norms: the gradient where there is none, a zero among others, ties, every batch, refusals."""
 
 import numpy as np
 import pytest
 
 import flowgraph as fg
 from flowgraph.errors import ShapeError, UsageError
-from tests.boxes.numpy_calls import assert_as_numpy, assert_every_batch
+from tests.boxes.numpy_calls import assert_every_batch
 
-RNG = np.random.default_rng(0)
-VECTOR, MATRIX, STACK = (RNG.normal(size=shape) for shape in ((5,), (3, 4), (2, 3, 4)))
+MATRIX = np.random.default_rng(0).normal(size=(3, 4))
 ORDERS = (None, 1, 2, 3, 1.5, 0.5, -1, -2, -0.5, 0, np.inf, -np.inf)
 OF_MATRICES = (None, "fro", "nuc", 1, -1, 2, -2, np.inf, -np.inf)
-
-
-@pytest.mark.parametrize("ord", ORDERS)
-@pytest.mark.parametrize("keepdims", [False, True])
-def test_norms_of_vectors(ord, keepdims):
-    assert_as_numpy(lambda x: np.linalg.norm(x, ord, keepdims=keepdims), VECTOR)
-    assert_as_numpy(lambda x: np.linalg.norm(x, ord, axis=1, keepdims=keepdims), STACK)
-    assert_as_numpy(lambda x: np.linalg.norm(x, ord=ord, axis=(-1,), keepdims=keepdims), MATRIX)
-    if ord is not None:
-        assert_as_numpy(lambda x: np.linalg.vector_norm(x, ord=ord, keepdims=keepdims), MATRIX)
-        assert_as_numpy(lambda x: np.linalg.vector_norm(x, axis=(0, 2), ord=ord, keepdims=keepdims), STACK)
-
-
-@pytest.mark.parametrize("ord", OF_MATRICES)
-@pytest.mark.parametrize("keepdims", [False, True])
-def test_norms_of_matrices(ord, keepdims):
-    assert_as_numpy(lambda x: np.linalg.norm(x, ord, keepdims=keepdims), MATRIX)
-    assert_as_numpy(lambda x: np.linalg.norm(x, ord, axis=(2, 0), keepdims=keepdims), STACK)
-    assert_as_numpy(lambda x: np.linalg.norm(x, ord, (1, 2), keepdims), STACK)
-    if ord is not None:
-        assert_as_numpy(lambda x: np.linalg.matrix_norm(x, ord=ord, keepdims=keepdims), STACK)
-
-
-@pytest.mark.parametrize("p", [None, 1, -1, 2, -2, np.inf, -np.inf, "fro", "nuc"])
-def test_condition_numbers(p):
-    square = RNG.normal(size=(2, 3, 3)) + 2 * np.eye(3)
-    assert_as_numpy(lambda x: np.linalg.cond(x, p), square, rtol=1e-9)
-    if p in (None, 2, -2):
-        assert_as_numpy(lambda x: np.linalg.cond(x, p), MATRIX, rtol=1e-9)
 
 
 @pytest.mark.parametrize("ord", ORDERS)
@@ -99,14 +69,6 @@ def test_sizes_that_follow_the_batch():
     assert assert_every_batch(lambda x: np.linalg.norm(x, 3, axis=0), ("N", 3)) == [(3,)]
     assert assert_every_batch(lambda x: np.linalg.matrix_norm(x, ord=2), ("N", 3, 2)) == [("N",)]
     assert assert_every_batch(lambda x: np.linalg.norm(x, "nuc", keepdims=True), ("N", 3), batches=(2, 7)) == [(1, 1)]
-
-
-def test_float32_stays_float32():
-    x = fg.Parameter(np.ones((3, 2), np.float32))
-    for ord in OF_MATRICES:
-        box = np.linalg.norm(x, ord)
-        assert box.dtype == np.float32
-        assert fg.Graph(box).fprop().bprop()[x].dtype == np.float32
 
 
 @pytest.mark.parametrize(

@@ -138,11 +138,6 @@ def test_one_number_alone_has_no_spread_and_no_gradient():
     np.testing.assert_array_equal(run.bprop()[x], np.zeros((2, 2)))
 
 
-def test_ties_share_the_gradient():
-    x = fg.Parameter([np.nan, 2.0, 2.0, 1.0], name="x")
-    np.testing.assert_array_equal(fg.Graph(np.nanmax(x)).fprop().bprop()[x], [0, 0.5, 0.5, 0])
-
-
 @pytest.mark.parametrize("function", REDUCTIONS)
 def test_passing_over_nan_in_every_batch(function):
     batches = (1, 7) if function in (np.nanvar, np.nanstd, np.nanmax, np.nanmin, np.nanmean) else (0, 1, 7)

@@ -10,21 +10,6 @@ from tests.boxes.numpy_calls import assert_as_numpy, assert_every_batch
 RNG = np.random.default_rng(0)
 A = RNG.normal(size=(3, 4, 5))
 HOLES = np.where(RNG.random(A.shape) < 0.25, np.nan, A)
-PARTS = np.array([0, 0.1, 0.125, 0.25, 1 / 3, 0.5, 0.75, 0.8, 1.0])
-
-
-@pytest.mark.parametrize("n", [1, 2, 5, 8])
-@pytest.mark.parametrize("method", METHODS)
-def test_every_method(method, n):
-    a = RNG.normal(size=(n, 2))
-
-    def function(a, q=PARTS):
-        return np.quantile(a, q, axis=0, method=method)
-
-    assert_as_numpy(function, a)
-    assert_as_numpy(function, (10 * a).astype(int))
-    assert_as_numpy(function, a.astype("float32"), rtol=1e-6)
-    assert_as_numpy(lambda a: function(a, 0.25), a.astype("float32"), rtol=1e-6)
 
 
 @pytest.mark.parametrize("method", METHODS)

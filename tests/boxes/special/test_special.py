@@ -14,12 +14,6 @@ from flowgraph.boxes.special import scipy_special
 from flowgraph.errors import install_hint
 from flowgraph.functional import grad
 
-ONE = """
-    erf erfc erfcx erfinv erfcinv ndtr ndtri log_ndtr gamma gammaln loggamma rgamma digamma psi entr exprel expit logit
-    log_expit j0 j1 y0 y1 i0 i0e i1 i1e expi exp1 dawsn spence cbrt exp2 expm1 log1p"""
-TWO = """
-    beta betaln gammainc gammaincc rel_entr kl_div xlogy xlog1py boxcox boxcox1p inv_boxcox jv yn iv ive expn"""
-
 
 def slope(function, *at, by=-1):
     """The gradient of the last argument, or of another, of a call on boxes."""
@@ -37,42 +31,11 @@ def second(function, *at, by=-1):
 
 
 class TestDispatch:
-    @pytest.mark.parametrize("name", ONE.split())
-    def test_of_one_argument(self, name):
-        function, at = getattr(special, name), np.array([0.3, 0.5, 0.8])
-        np.testing.assert_allclose(self.value(function, at), function(at), rtol=1e-14)
-
-    @pytest.mark.parametrize("name", TWO.split())
-    def test_of_two_arguments(self, name):
-        function = getattr(special, name)
-        a, at = 2 if name in ("yn", "expn") else 1.5, np.array([0.3, 0.5, 0.8])
-        x = fg.Input("x", shape=(3,))
-        box = function(a, x)
-        np.testing.assert_allclose(fg.Graph(box).fprop(x=at)[box], function(a, at), rtol=1e-14)
-
-    def test_of_three_arguments(self):
-        x = fg.Input("x")
-        box = special.betainc(2.0, 3.5, x)
-        assert float(fg.Graph(box).fprop(x=0.3)) == special.betainc(2.0, 3.5, 0.3)
-
-    @staticmethod
-    def value(function, at):
-        x = fg.Input("x", shape=at.shape)
-        box = function(x)
-        return fg.Graph(box).fprop(x=at)[box]
-
     def test_traced_functions(self):
         found = grad(lambda x: np.sum(special.erf(x) * special.xlogy(x, x)))(np.array([0.5, 2.0]))
         at = np.array([0.5, 2.0])
         needed = 2 / np.sqrt(np.pi) * np.exp(-at * at) * at * np.log(at) + special.erf(at) * (np.log(at) + 1)
         np.testing.assert_allclose(found, needed, rtol=1e-13)
-
-    def test_single_precision_stays(self):
-        x = fg.Parameter(np.array([0.3, 0.6], np.float32))
-        for function in (special.erf, special.gammaln, special.log_ndtr, special.entr, special.i0e, special.exprel):
-            loss = fg.sum(function(x))
-            assert loss.dtype == np.float32
-            assert fg.Graph(loss).fprop().bprop()[x].dtype == np.float32
 
     def test_scipy_is_imported_when_a_box_of_it_is_run(self):
         code = (
@@ -263,12 +226,6 @@ class TestOrders:
 
 
 class TestPolygamma:
-    def test_on_boxes_arrays_and_numbers(self):
-        x = fg.Parameter([0.5, 2.0])
-        box = fg.polygamma(2, x)
-        np.testing.assert_allclose(fg.Graph(box).fprop()[box], special.polygamma(2, x.value))
-        assert fg.polygamma(1, 1.0) == special.polygamma(1, 1.0)
-
     def test_negative_numbers(self):
         for n in (0, 1, 2, 3):
             assert slope(lambda x, n=n: fg.polygamma(n, x), -2.6) == pytest.approx(

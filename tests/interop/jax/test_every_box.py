@@ -92,7 +92,7 @@ def test_what_has_no_twin_is_refused_by_name(name):
             function(graph)({}, feeds)
 
 
-@pytest.mark.sampled(one_in=12)
+@pytest.mark.sampled(one_in=24)
 @pytest.mark.parametrize("name", [name for name in BOXES if name not in OF_NUMBERS])
 def test_value_and_gradient_are_those_of_the_graph(name):
     with jax.enable_x64(True), warnings.catch_warnings():

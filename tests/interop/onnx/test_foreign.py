@@ -143,7 +143,7 @@ def exported(name, path, varying):
     return module, draw
 
 
-@pytest.mark.sampled(one_in=4)
+@pytest.mark.sampled(one_in=8)
 @pytest.mark.parametrize("name", MODULES)
 def test_a_module_is_read(name, tmp_path):
     path = tmp_path / "net.onnx"

@@ -155,7 +155,7 @@ register({
     "flip": np.flip,
     "tril": np.tril,
     "triu": np.triu,
-    "unbind": np.unstack,
+    "unbind": lambda a, dim=0: np.unstack(a, axis=dim),
     "cat concat": joined,
     "stack": np.stack,
     "split.Tensor": split,

@@ -1,8 +1,8 @@
-"""A recording of a call, and its replay: what gives the next call the same for each NumPy function on boxes.
+"""Records what NumPy functions on boxes build in a call of a function, and replays it in the next call.
 
-To build a box its function is looked up, its arguments are read, its shape and its dtype are inferred. Another call
-that goes the same way may copy what came of it: the code of a step compares the arguments with those of the call that
-was noted, and makes the boxes that came of them, of their classes and states at once.
+To build a box its function is looked up, its arguments are read, its shape and its dtype are inferred. A later call
+with the same steps copies their results: the code of a step compares the arguments with those of the call that was
+recorded, and makes the same boxes directly from their classes and states.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ MISS = object()
 """What the code of a step returns where a call differs from the one that was noted."""
 
 _MOST_TEXTS = 1024
-"""Texts whose code is kept. Steps that differ in their boxes, settings and states alone share one: a script of a few
+"""Texts whose code is kept. Steps that differ in their boxes, settings and states alone share one: a recording of a few
 thousand steps has a handful, of some kilobytes each."""
 
 _PRODUCTS = (np.dot, np.inner, np.matmul, np.linalg.matmul)
-"""Functions that make children of their arguments, whatever these hold; so do the ufuncs that a class stands for."""
+"""Functions whose arguments become children, whatever their values; the ufuncs of box classes are such too."""
 
 _NUMBERS = (float, int, bool, complex)
 
@@ -40,14 +40,14 @@ _BY_EQUALITY = (int, str, np.int64, np.int32, np.intp)
 _UNSHARED = ("children", "held")
 
 
-class UnscriptableError(Exception):
-    """Raised for a call that cannot be recorded; the script ends before it."""
+class UnrecordableError(Exception):
+    """Raised for a call that cannot be recorded; the recording ends before it."""
 
 
 class Step(NamedTuple):
     """One recorded call of a function.
 
-    `run(inputs, keywords, boxes, follower)` returns its result for another call, whose boxes it appends, or `MISS`.
+    `run(inputs, keywords, boxes, replay)` returns its result for another call, whose boxes it appends, or `MISS`.
     Boxes are numbered in the order in which they come up, after the arguments of the call.
     """
 
@@ -59,7 +59,7 @@ class Step(NamedTuple):
 END = Step(None, "", lambda *_: MISS)
 
 
-class Script(NamedTuple):
+class Recording(NamedTuple):
     """The steps of a call with an `END`, and the numbers of the boxes that it returned and that give it values.
 
     `strangers` are the keys of boxes that come up among those that it returned.
@@ -71,7 +71,7 @@ class Script(NamedTuple):
     sources: tuple[int, ...]
 
 
-class Writer:
+class Recorder:
     """Records a call: a step for each NumPy function on boxes, as long as its arguments decide what it builds."""
 
     def __init__(self, leaves: Sequence[Box]) -> None:
@@ -106,20 +106,20 @@ class Writer:
         try:
             run = _Code(self.places, self._sizes).written(inputs, keywords, result, held)
             self._steps.append(Step(function, method, run))
-        except UnscriptableError:
+        except UnrecordableError:
             self._open = False
         return result
 
-    def script(self, roots: Sequence[Box], sources: Sequence[Box]) -> Script | None:
-        """The script of the call, if all of it could be noted."""
+    def recording(self, roots: Sequence[Box], sources: Sequence[Box]) -> Recording | None:
+        """The recording of the call, if all of it could be noted."""
         try:
             strangers = [key for root in roots for key in placed(root, self.places, self._sizes)]
-        except UnscriptableError:
+        except UnrecordableError:
             return None
         if not self._open or not all(source in self.places for source in sources):
             return None
         ends = [tuple([self.places[box] for box in boxes]) for boxes in (roots, sources)]
-        return Script((*self._steps, END), tuple(strangers), *ends)
+        return Recording((*self._steps, END), tuple(strangers), *ends)
 
 
 class _Code:
@@ -176,7 +176,7 @@ class _Code:
             place = self._named(self._places[value])
             if not keys:
                 return f"{name} is not boxes[{place}]"
-            return f"not follower.comes({name}, {self._named(keys)}, {place})"
+            return f"not replay.comes({name}, {self._named(keys)}, {place})"
         if kind is list or kind is tuple:
             return self._differs_in_parts(name, value)
         if value is None or value is True or value is False or value is ...:
@@ -188,13 +188,13 @@ class _Code:
             ends = [self._differs(f"{name}.{end}", getattr(value, end)) for end in ("start", "stop", "step")]
             return f"type({name}) is not slice or {' or '.join(ends)}"
         if isinstance(value, np.ndarray) and value.nbytes > LARGEST_KEY:
-            raise UnscriptableError
+            raise UnrecordableError
         key = setting_key(value, self._sizes)
         if isinstance(value, type | np.ufunc):
             return f"{name} is not {self._named(value)}"
         if type(key) is Same:  # a function, which is to be called in each call, or an object that may have changed
-            raise UnscriptableError
-        return f"not follower.has_key({name}, {self._named(key)})"
+            raise UnrecordableError
+        return f"not replay.has_key({name}, {self._named(key)})"
 
     def _differs_in_parts(self, name: str, value: Sequence[Any]) -> str:
         differs = f"type({name}) is not {type(value).__name__} or len({name}) != {self._named(len(value))}"
@@ -214,7 +214,7 @@ class _Code:
             kind = type(value)
             return f"{self._named(kind)}({parts if hasattr(kind, '_fields') else f'({parts})'})"
         if not isinstance(value, (*_NUMBERS, str, np.generic, np.dtype, type(None))):
-            raise UnscriptableError
+            raise UnrecordableError
         return self._named(value)
 
     def _name_of(self, box: Box) -> str:
@@ -227,7 +227,7 @@ class _Code:
         if box.children:
             own = f", children=({''.join([f'{self._name_of(child)}, ' for child in box.children])})"
         elif not isinstance(box, Captured) or (argument is None and box.held.nbytes > LARGEST_KEY):
-            raise UnscriptableError
+            raise UnrecordableError
         else:
             state["children"] = ()
             if argument is None:
@@ -245,7 +245,7 @@ class _Code:
 def _factory(text: str, count: int) -> Callable[..., Callable[..., Any]]:
     """What makes the code of a step of this text for its values."""
     names = ", ".join([f"v{i}" for i in range(count)])
-    head = "    def run(inputs, keywords, boxes, follower):"
+    head = "    def run(inputs, keywords, boxes, replay):"
     space: dict[str, Any] = {"MISS": MISS, "array": np.array, "ndarray": np.ndarray, "new": object.__new__, "is_": is_}
     exec(compile(f"def factory({names}):\n{head}\n        {text}\n    return run", "<step of a call>", "exec"), space)
     factory: Callable[..., Callable[..., Any]] = space["factory"]
@@ -289,7 +289,7 @@ def stranger_key(box: Box, places: Mapping[Box, int], sizes: Sizes) -> Any:
         return "constant", sizes.of(box)
     if isinstance(box, Random):
         return "random", sizes.of(box)
-    raise UnscriptableError
+    raise UnrecordableError
 
 
 def _held_arguments(
@@ -323,17 +323,17 @@ def _is_plain(value: Value, constant: Box) -> bool:
     return type(value) in (*_NUMBERS, np.ndarray) or isinstance(value, np.generic)
 
 
-# Each function of NumPy that the call uses goes to the code of its step. From the first difference on everything is
-# built as ever.
+# Each function of NumPy that the call uses runs the code of its step. From the first difference on, boxes are built in
+# the usual way.
 
 
-class Follower:
-    """One call that follows a script; `boxes` are those that came up, by their numbers."""
+class Replay:
+    """One call that follows a recording; `boxes` are those that came up, by their numbers."""
 
-    def __init__(self, script: Script, leaves: Sequence[Box]) -> None:
+    def __init__(self, recording: Recording, leaves: Sequence[Box]) -> None:
         self.boxes = list(leaves)
-        self._script = script
-        self._steps: Iterator[Step] = iter(script.steps)
+        self._recording = recording
+        self._steps: Iterator[Step] = iter(recording.steps)
         self._places: dict[Box, int] = {}
         self._sizes = Sizes()
 
@@ -345,7 +345,7 @@ class Follower:
         inputs: Sequence[Any],
         keywords: Mapping[str, Any],
     ) -> Any:
-        """The result of a NumPy function on boxes: a copied box if the script has the same call, else a new one."""
+        """The result of a NumPy function on boxes: a copied box if the recording has the same call, else a new one."""
         known, how, run = next(self._steps)
         if known is function and how == method:
             made = run(inputs, keywords, self.boxes, self)
@@ -357,17 +357,17 @@ class Follower:
         return build(function, method, inputs, keywords)
 
     def returns(self, output: Value) -> bool:
-        """Whether the call followed the script to its end, and returned the same single box."""
-        roots = self._script.roots
+        """Whether the call followed the recording to its end, and returned the same single box."""
+        roots = self._recording.roots
         return self._is_at_end() and len(roots) == 1 and roots[0] < len(self.boxes) and output is self.boxes[roots[0]]
 
     def came_to(self, roots: Sequence[Box]) -> bool:
-        """Whether the call followed the script to its end, and returned these boxes."""
-        return self._is_at_end() and self._come(roots, self._script.strangers, self._script.roots)
+        """Whether the call followed the recording to its end, and returned these boxes."""
+        return self._is_at_end() and self._come(roots, self._recording.strangers, self._recording.roots)
 
     def sources(self) -> list[Box]:
-        """The boxes that give values to a call which followed the script to its end."""
-        return [self.boxes[place] for place in self._script.sources]
+        """The boxes that give values to a call which followed the recording to its end."""
+        return [self.boxes[place] for place in self._recording.sources]
 
     def comes(self, value: Value, keys: Sequence[Any], place: int) -> bool:
         """Whether an argument is the box of this number, and what it reads from outside has these keys."""
@@ -389,7 +389,7 @@ class Follower:
             places[box] = len(places)
         try:
             strangers = [key for box in boxes for key in placed(box, places, self._sizes)]
-        except UnscriptableError:
+        except UnrecordableError:
             return False
         # boxes from elsewhere are numbered too, as they were in the recording
         self.boxes += [*places][len(self.boxes) :] if strangers else []
