@@ -1,7 +1,8 @@
-"""Six networks of PyTorch as flowgraph, torchview and Netron draw them, side by side in one picture.
+"""Six networks of PyTorch as flowgraph, torchview, Netron and Model Explorer draw them, side by side in one picture.
 
 Each tool draws as it does by itself: `fg.render(net, x, "net.svg")`, `torchview.draw_graph` with the program dot (or
-FLOWGRAPH_DOT), and Netron's page of the ONNX model that `torch.onnx.export` writes. All are shrunk to the same cell.
+FLOWGRAPH_DOT), Netron's page of the ONNX model that `torch.onnx.export` writes, and Model Explorer's of the program
+that `torch.export` gives, whose layers are closed at first and opened here. All are shrunk to the same cell.
 
     python -m benchmarks contact_sheet [--to docs/pictures/contact-sheet.png]
 """
@@ -10,8 +11,11 @@ from __future__ import annotations
 
 import argparse
 import base64
+import socket
 import sys
 import tempfile
+import threading
+import time
 from collections.abc import Callable
 from html import escape
 from pathlib import Path
@@ -119,8 +123,40 @@ def by_netron(page: Page, net: Any, x: Any, folder: Path) -> str:
     return _data((folder / "netron.png").read_bytes(), "png")
 
 
+def by_model_explorer(page: Page, net: Any, x: Any, folder: Path) -> str:
+    """What Model Explorer's page shows of the exported program, its layers opened."""
+    import model_explorer
+    import torch
+    from model_explorer.config import ModelExplorerConfig
+
+    shown = ModelExplorerConfig()
+    shown.add_model_from_pytorch("net", torch.export.export(net.eval(), (x,)))
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        port = free.getsockname()[1]
+    server = {"config": shown, "port": port, "no_open_in_browser": True}
+    threading.Thread(target=model_explorer.visualize_from_config, kwargs=server, daemon=True).start()
+    while not _listens(port):
+        time.sleep(0.1)
+    page.visit(f"http://localhost:{port}/?data={shown.to_url_param_value()}", (1280, 760))
+    for button in ("hide-toggle", "expand-all", "zoom-fit"):
+        page.tell(_when(f"document.querySelector('.{button}')"))
+        page.frames(60)
+        page.tell(f"document.querySelector('.{button}').click()")
+    page.tell("document.querySelector('.cdk-overlay-container')?.remove()")  # what the buttons say
+    page.frames(60)
+    page.screenshot(folder / "explorer.png")
+    return _data((folder / "explorer.png").read_bytes(), "png")
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as one:
+        return not one.connect_ex(("localhost", port))
+
+
 TOOLS: dict[str, Callable[[Page, Any, Any, Path], str]] = {
     "flowgraph": by_flowgraph, "torchview": by_torchview, "Netron": by_netron,
+    "Model Explorer": by_model_explorer,
 }  # fmt: skip
 
 

@@ -66,6 +66,11 @@ def _run(cell: Cell, names: dict[str, Any]) -> list[Cell]:
 
 def _shown(value: Any) -> dict[str, list[str]]:
     """A picture or a page where the value has one, else its text."""
+    bundle = getattr(value, "_repr_mimebundle_", None)
+    if bundle is not None and not isinstance(value, type):
+        shown = bundle()
+        kind = next((kind for kind in RICH.values() if kind in shown), "text/plain")
+        return {kind: _lines(shown[kind])}
     for method, kind in RICH.items():
         rich = getattr(value, method, None)
         text = rich() if rich is not None and not isinstance(value, type) else None

@@ -1,19 +1,23 @@
-"""A run step by step, fprop and bprop: a page to step through, or a picture that plays itself; no network."""
+"""A run step by step, fprop and bprop: a page, a picture that plays itself, a film, a PDF; no network."""
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 from xml.etree import ElementTree
 
-from flowgraph.rendering import films
+from flowgraph.errors import RenderError
 from flowgraph.rendering.compose import compose
-from flowgraph.rendering.films import SECONDS
+from flowgraph.rendering.conversion import painting
 from flowgraph.rendering.measure import text_width
 from flowgraph.rendering.page import html_page
 from flowgraph.rendering.palette import THEMES, adaptive, check_theme, drawn_theme
@@ -28,6 +32,15 @@ from flowgraph.saving.shown import ShownFile
 if TYPE_CHECKING:
     from flowgraph.graph import Graph
     from flowgraph.rendering.steps import Step
+
+SECONDS = 1.6
+"""For a step; the last one stays three times as long."""
+
+_WIDE = 1920.0
+"""Pixels of a screen; a film is twice as large as its SVG unless it were wider."""
+
+_COLOURS = 128
+"""Of a GIF, which has 256 at most: a picture has some thirty and the shades between them and the paper."""
 
 _LINE, _SIZE = 19.0, 13  # pixels from line to line of text, and of its letters
 _SVG = "http://www.w3.org/2000/svg"
@@ -217,6 +230,62 @@ _BODY = """<div class="controls" role="group" aria-label="steps">
 _SIZE_OF_SVG = re.compile(r'<svg[^>]* width="(\d+)" height="(\d+)"')
 
 
+def _ready(suffix: str) -> None:
+    """Refuse, before anything is drawn, what cannot be written on this machine."""
+    painting("animate")
+    if suffix == ".mp4" and shutil.which("ffmpeg") is None:
+        raise RenderError(
+            "animate: found no program ffmpeg, which writes an .mp4; install it (https://ffmpeg.org/download.html), or "
+            "write a .gif, .html, .svg or .pdf"
+        )
+
+
+def _frames(stills: Sequence[str]) -> Any:
+    painter = painting("animate")
+    (left, right), _ = painter.Painted(stills[0]).sides
+    return painter.frames(stills, min(2.0, _WIDE / (right - left)))
+
+
+def _gif(stills: Sequence[str], title: str) -> bytes:
+    from PIL import Image  # what matplotlib needs
+
+    images = [
+        Image.frombytes("RGBA", size, pixels).convert("RGB").quantize(_COLOURS, dither=Image.Dither.NONE)
+        for size, pixels in _frames(stills)
+    ]
+    times = [round(1000 * SECONDS)] * len(images)
+    times[-1] *= 3
+    content = io.BytesIO()
+    first, *others = images
+    first.save(content, "GIF", save_all=True, append_images=others, duration=times, loop=0, comment=title.encode())
+    return content.getvalue()
+
+
+def _mp4(stills: Sequence[str], title: str) -> bytes:
+    program = shutil.which("ffmpeg") or "ffmpeg"
+    shown = list(_frames([*stills, stills[-1], stills[-1]]))
+    wide, high = shown[0][0]
+    raw = ["-f", "rawvideo", "-pix_fmt", "rgba", "-s", f"{wide}x{high}", "-r", f"{1 / SECONDS:g}", "-i", "-"]
+    even = ["-vf", "pad=ceil(iw/2)*2:ceil(ih/2)*2", "-r", "25", "-pix_fmt", "yuv420p", "-movflags", "+faststart"]
+    with tempfile.TemporaryDirectory() as folder:
+        made = Path(folder) / "film.mp4"
+        command = [program, "-y", "-loglevel", "error", *raw, *even, "-metadata", f"title={title}", str(made)]
+        done = subprocess.run(command, input=b"".join(pixels for _, pixels in shown), capture_output=True, check=False)
+        if done.returncode or not made.is_file():
+            said = done.stderr.decode(errors="replace").strip() or f"it ended with {done.returncode}"
+            raise RenderError(f"animate: ffmpeg wrote no .mp4: {said}; write a .gif, .html, .svg or .pdf")
+        return made.read_bytes()
+
+
+def _pdf(stills: Sequence[str], title: str) -> bytes:
+    content: bytes = painting("animate").vector_file(stills, title)
+    return content
+
+
+_FILMS: Mapping[str, Callable[[Sequence[str], str], bytes]] = {".gif": _gif, ".mp4": _mp4, ".pdf": _pdf}
+"""By suffix, what makes a file of the pictures of all steps and a title."""
+
+
 def animate(
     graph: Graph, path: str | os.PathLike[str], run: Any, grads: Any = None, *, theme: str = "auto", **settings: Any
 ) -> Path:
@@ -225,15 +294,15 @@ def animate(
     A page (.html), a picture that plays itself (.svg), a film (.gif, .mp4), or a document with a page for each (.pdf).
     """
     target = Path(path)
-    written = by_suffix("animate", target, {".html": _page, ".svg": playing_svg, **dict.fromkeys(films.WRITERS)})
+    written = by_suffix("animate", target, {".html": _page, ".svg": playing_svg, **dict.fromkeys(_FILMS)})
     check_theme(theme)
     if written is None:
-        films.ready(target.suffix.lower())
+        _ready(target.suffix.lower())
     picture, told = _told(graph, run, grads, **settings)
     if written is not None:
         return ShownFile(replace_text(target, written(picture, told, theme)))
     stills = list(_Player(picture, told, drawn_theme(theme)).stills())
-    return ShownFile(replace_file(target, films.WRITERS[target.suffix.lower()](stills, picture.title)))
+    return ShownFile(replace_file(target, _FILMS[target.suffix.lower()](stills, picture.title)))
 
 
 def page(graph: Graph, run: Any, grads: Any = None, *, theme: str = "auto", **settings: Any) -> str:

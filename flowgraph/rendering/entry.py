@@ -15,6 +15,7 @@ from flowgraph.graph import Graph
 from flowgraph.plan import Plan
 from flowgraph.rendering import files
 from flowgraph.rendering.foreign import graph_maker_of
+from flowgraph.saving.formats import format_of
 
 
 def render(subject: Any, *examples_and_path: Any, **settings: Any) -> Path:
@@ -22,8 +23,9 @@ def render(subject: Any, *examples_and_path: Any, **settings: Any) -> Path:
 
     Parameters
     ----------
-    subject : Graph, Box, list of Box, Plan or function
-        What is drawn; a function may be one of NumPy, PyTorch (or an `nn.Module`) or JAX.
+    subject : Graph, Box, list of Box, Plan, function or path
+        What is drawn; a function may be one of NumPy, PyTorch (or an `nn.Module`) or JAX, a path that of a file which
+        `fg.load` reads.
     *examples_and_path : array_like, then str or path
         What a function is called with, then the path, whose suffix says the format: .svg, .png, .pdf, .eps,
         .html, .tex, .dot or .mmd.
@@ -58,6 +60,8 @@ def render(subject: Any, *examples_and_path: Any, **settings: Any) -> Path:
         return drawn
     if callable(getattr(subject, "named_modules", None)):
         settings.setdefault("titles", subject)
+    elif isinstance(subject, str | os.PathLike) and (format := format_of(subject)) is not None:
+        settings.setdefault("titles", format.module_titles(subject))
     return files.render(graph_to_draw(subject, examples), path, **settings)
 
 

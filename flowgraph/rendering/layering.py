@@ -12,7 +12,7 @@ from typing import NamedTuple
 from flowgraph.rendering.channels import climbs_of, room_for
 from flowgraph.rendering.columns import GAP, Member, Tie, assign_columns, routes_of
 
-LEAST_WIDTH = 2600.0
+LEAST_WIDTH = 2400.0
 """Pixels of a level that is folded into steps; a narrower one fits a screen as it is."""
 
 _RATIO = 1.8
@@ -68,7 +68,7 @@ def _equal(sizes: Sequence[float], steps: Sequence[int], period: int) -> list[fl
     return equal
 
 
-_SCREEN = 2600.0
+_SCREEN = 2400.0
 """Pixels that a screen shows such that 10 px letters can be read; a narrower level is never folded."""
 
 _LARGE_SCREEN = 3900.0
@@ -89,14 +89,13 @@ def lines_of(
     """Where the lines of a level start, and the line of each column; `passing` has the links that pass before each."""
     if wrap:
         return [left for left, _ in edges[::wrap]], [column // wrap for column in range(len(edges))]
-    total = edges[-1][1] if edges else 0.0
-    if framed and total < _LARGE_SCREEN:
-        return _break(edges, 1)
-    if wrap is None and _too_wide(total, height):
-        return _break(edges, max(2, round(math.sqrt(total / (2.5 * (height + 60))))))
-    if wrap is None and total > _SCREEN and total > _PAGE * height:
-        return _break_where_few_pass(edges, max(2, round(math.sqrt(total / (height + 60)))), passing)
-    return _break(edges, 1)
+    total, count = edges[-1][1] if edges else 0.0, 1
+    if wrap is None and not (framed and total < _LARGE_SCREEN):
+        if _too_wide(total, height):
+            count = max(2, round(math.sqrt(total / (2.5 * (height + 60)))))
+        elif total > _SCREEN and total > _PAGE * height:
+            count = max(2, round(math.sqrt(total / (height + 60))))
+    return _break_where_few_pass(edges, count, passing)
 
 
 def _too_wide(width: float, height: float) -> bool:
@@ -104,34 +103,11 @@ def _too_wide(width: float, height: float) -> bool:
     return (width > _SCREEN and width > 10 * height) or width + 36 > 11.5 * (height + 92)
 
 
-def _break(edges: Sequence[tuple[float, float]], count: int) -> tuple[list[float], list[int]]:
-    """The starts of at most `count` lines, of which the longest is as short as it can be; the line of each column."""
-    low, high = max((right - left for left, right in edges), default=0.0), edges[-1][1] if edges else 0.0
-    rights = [right for _, right in edges]
-    while high - low > 1:
-        middle = (low + high) / 2
-        low, high = (low, middle) if len(_fill(edges, rights, middle)) <= count else (middle, high)
-    firsts = _fill(edges, rights, high)
-    line_of = [line for line, (first, last) in enumerate(pairwise([*firsts, len(edges)])) for _ in range(first, last)]
-    return [edges[first][0] if first else 0.0 for first in firsts], line_of
-
-
-def _fill(edges: Sequence[tuple[float, float]], rights: Sequence[float], width: float) -> list[int]:
-    """The first column of each line, where lines have that width."""
-    firsts = [0]
-    while True:
-        start = edges[firsts[-1]][0] if firsts[-1] else 0.0
-        following = max(bisect_right(rights, start + width + 1e-6), firsts[-1] + 1)
-        if following >= len(edges):
-            return firsts
-        firsts.append(following)
-
-
 def _break_where_few_pass(
     edges: Sequence[tuple[float, float]], count: int, passing: Sequence[int]
 ) -> tuple[list[float], list[int]]:
     """At most `count` lines of similar length, broken where the fewest edges cross."""
-    total = edges[-1][1]
+    total = edges[-1][1] if edges else 0.0
     firsts = [0]
     for line in range(1, count):
         ideal = total * line / count
@@ -330,10 +306,10 @@ def _level(run: Sequence[Member], low: float, high: float, ends: dict[int, list[
         member.y = places[0] if places else mean
 
 
-COLUMN_GAP = 30.0
+COLUMN_GAP = 24.0
 """Pixels between columns, in which an arrow and its label fit."""
 
-PORT_GAP = 8.0
+PORT_GAP = 6.0
 """Pixels between the border of a frame's inside and the next column, in which an arrowhead fits."""
 
 LINE_GAP = 46.0
@@ -421,7 +397,7 @@ def _column_sizes(
     gaps = [PORT_GAP + inset if column in border else COLUMN_GAP for column in range(count)]
     for column, climbs in climbs_of(ties, arrangement.routes).items():
         climbing = {climb for climb in climbs if abs(climb.end - climb.start) > _STEEP}
-        gaps[column] = inset + room_for(climbs, gaps[column] + min(30.0, 3.0 * len(climbing)) - inset)
+        gaps[column] = inset + room_for(climbs, gaps[column] + min(20.0, 2.0 * len(climbing)) - inset)
     return widths, gaps
 
 

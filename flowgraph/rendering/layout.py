@@ -6,7 +6,7 @@ from flowgraph.rendering.columns import GAP, Member, Tie, wire
 from flowgraph.rendering.layering import arrange
 from flowgraph.rendering.measure import text_width, tile_size
 from flowgraph.rendering.nesting import FRAME, PORTS, InlineLeaves, Level, Nesting, frame_of, nest
-from flowgraph.rendering.picture import Picture
+from flowgraph.rendering.picture import Picture, Tile
 from flowgraph.rendering.placement import Layout, Place, Placed
 from flowgraph.rendering.routing import ARROW_ROOM, routes
 
@@ -147,9 +147,8 @@ class Placer:
             return Member(width, inside.up + MARGIN + above, inside.down + MARGIN, pinned)
         width, height = self.sizes[name]
         up = down = height / 2
-        if self.tiles[name].carried:
-            wide = text_width(self.tiles[name].carried, 10)
-            up, down = (up, down + LOOP + wide) if self.turned else (up + LOOP, down)
+        above, below = loop_room(self.tiles[name], self.turned)
+        up, down = up + above, down + below
         inline_leaves = self.nesting.inline_leaves.get(name, InlineLeaves())
         width = max([width, *(self.sizes[leaf][0] for leaf in inline_leaves.all)])
         up += self.sizes[inline_leaves.above][1] + self.gap if inline_leaves.above else 0
@@ -184,6 +183,13 @@ class Placer:
             for name, at in places.items():
                 places[name] = Place(at.y, at.x, at.height, at.width)
         result.routes = [(link, [(y, x) for x, y in points]) for link, points in result.routes]
+
+
+def loop_room(tile: Tile, turned: bool) -> tuple[float, float]:
+    """What the arrow of a loop needs above and below a tile that flows to the right, or down, where it is turned."""
+    if not tile.carried:
+        return 0.0, 0.0
+    return (0.0, LOOP + text_width(tile.carried, 10)) if turned else (LOOP, 0.0)
 
 
 def turns(picture: Picture) -> frozenset[tuple[str, str]]:

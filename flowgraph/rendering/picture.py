@@ -63,6 +63,11 @@ class Tile:
     carried: str = ""
     frame: str = ""
 
+    @property
+    def title(self) -> str:
+        """Its first line."""
+        return "  ".join(item.text for item in self.rows[0].items if isinstance(item, Span))
+
 
 @dataclass(frozen=True)
 class Link:

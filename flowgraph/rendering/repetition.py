@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+import itertools
+from collections import Counter
+from collections.abc import Hashable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 
 from flowgraph.box import Box
 from flowgraph.rendering.columns import Member, Tie, assign_columns
-from flowgraph.rendering.picture import Link, Picture, Tile
+from flowgraph.rendering.picture import Picture, Span, Tile
 from flowgraph.rendering.subject import Subject
 
 LONGEST = 8
@@ -17,22 +19,38 @@ LONGEST = 8
 def with_duplicated_nodes(picture: Picture) -> Picture:
     """The picture with a named stub in place of each link that would pass too many columns."""
     column = columns(picture)
-    tiles = {tile.id: tile for tile in picture.tiles}
+    long = [link for link in picture.links if not link.spine and column[link.head] - column[link.tail] > LONGEST]
+    if not long:
+        return picture
+    tiles = _told_apart(picture, {link.tail for link in long})
     stubs: dict[str, list[Tile]] = {}
-    links: list[Link] = []
     hosts = dict(picture.hosts)
-    for link in picture.links:
-        if link.spine or column[link.head] - column[link.tail] <= LONGEST:
-            links.append(link)
-            continue
+    replaced = {}
+    for link in long:
         stub = _stub(tiles[link.tail], tiles[link.head])
         stubs.setdefault(link.head, []).append(stub)
         hosts[stub.id] = link.head
-        links.append(replace(link, tail=stub.id))
-    if not stubs:
-        return picture
-    every = [part for tile in picture.tiles for part in (*stubs.get(tile.id, ()), tile)]
+        replaced[link] = replace(link, tail=stub.id)
+    links = (replaced.get(link, link) for link in picture.links)
+    every = [part for tile in tiles.values() for part in (*stubs.get(tile.id, ()), tile)]
     return replace(picture, tiles=tuple(every), links=tuple(links), hosts=hosts)
+
+
+def _told_apart(picture: Picture, named: Set[str]) -> dict[str, Tile]:
+    """The tiles by their ids, those that stubs name with a number where another tile is called alike."""
+    titles = Counter(tile.title for tile in picture.tiles)
+    numbers = itertools.count(1)
+    return {
+        tile.id: _numbered(tile, next(numbers)) if tile.id in named and titles[tile.title] > 1 else tile
+        for tile in picture.tiles
+    }
+
+
+def _numbered(tile: Tile, number: int) -> Tile:
+    first, *more = tile.rows[0].items
+    assert isinstance(first, Span)
+    title = replace(tile.rows[0], items=(replace(first, text=f"{first.text} #{number}"), *more))
+    return replace(tile, rows=(title, *tile.rows[1:]))
 
 
 def columns(picture: Picture) -> dict[str, int]:

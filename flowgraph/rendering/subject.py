@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, get_args
 
-from flowgraph.box import Box
+from flowgraph.box import Box, registry
 from flowgraph.errors import UsageError
+from flowgraph.plan.rebuild import owner_of
 from flowgraph.rendering import kinds
 from flowgraph.rendering.assigned import assigned_names
-from flowgraph.rendering.backward_boxes import backward_boxes, gradient_names
 from flowgraph.rendering.kinds import View
 from flowgraph.rendering.statistics import Statistics, describe
+from flowgraph.rendering.wording import gradient_name
 
 if TYPE_CHECKING:
     from flowgraph.graph import Graph
@@ -66,7 +68,7 @@ class Subject:
     @cached_property
     def backward(self) -> set[Box]:
         """The boxes of a gradient graph that compute derivatives."""
-        return backward_boxes(self.graph.boxes)
+        return _backward_boxes(self.graph.boxes)
 
     @cached_property
     def assigned(self) -> dict[Box, str]:
@@ -81,7 +83,9 @@ class Subject:
     @cached_property
     def gradients(self) -> dict[Box, str]:
         """The names of gradients in a gradient graph, "" for those of boxes without a name."""
-        return gradient_names(self.backward, {name: box for box, name in self.graph.names.items()}, self._given_names())
+        return _gradient_names(
+            self.backward, {name: box for box, name in self.graph.names.items()}, self._given_names()
+        )
 
     def _given_names(self) -> dict[Box, str]:
         return {box: self.names[box] for box in self.graph.boxes if box.name is not None or box in self.assigned}
@@ -170,3 +174,34 @@ class Subject:
             array = self.grads[box] if known and self.grads is not None else None
             self._statistics[key] = None if array is None or isinstance(array, tuple) else describe(array)
         return self._statistics[key]
+
+
+def _backward_boxes(boxes: Iterable[Box]) -> set[Box]:
+    """The boxes built by a derivative; in a plan, those that replace them."""
+    owners = {box: owner_of(box) for box in boxes}
+    places = {owner.built_at for owner in owners.values() if owner.is_derivative}
+    return {box for box, owner in owners.items() if box.children and owner.built_at in places}
+
+
+def _gradient_names(backward: Iterable[Box], by_name: Mapping[str, Box], names: Mapping[Box, str]) -> dict[Box, str]:
+    """The names of gradients as mathematics, ∇W⁽¹⁾ for what `fg.gradient` has called dW1; "" where the box had no name.
+
+    `by_name` has the boxes of the graph by their own names, `names` what the picture calls those that have a name.
+    """
+    shown_names = {}
+    for box in backward:
+        path, slash, last = (box.name or "").rpartition("/")
+        if not last.startswith("d"):
+            continue
+        source = by_name.get(f"{path}{slash}{last[1:]}")
+        shown = _own_name(last[1:]) if source is None else names.get(source, "").rpartition("/")[2]
+        if shown[:1].isalpha() and box.name is not None and box.name.startswith(box.scope):
+            shown_names[box] = f"{box.scope}{gradient_name(shown)}"
+        else:
+            shown_names[box] = ""
+    return shown_names
+
+
+def _own_name(name: str) -> str:
+    """A name of a box that the graph does not hold; "" where it is the symbol of a kind of boxes."""
+    return "" if re.sub(r"_\d+$", "", name) in {cls.symbol for cls in registry.values()} else name

@@ -20,7 +20,7 @@ from flowgraph.rendering.formulas import plain_formula
 from flowgraph.rendering.kinds import scope_path
 from flowgraph.rendering.labels import titles_of
 from flowgraph.rendering.layering import LANE, LINE_GAP, TURN, Arrangement
-from flowgraph.rendering.layout import MARGIN, TITLE, Placer
+from flowgraph.rendering.layout import MARGIN, TITLE, Placer, loop_room
 from flowgraph.rendering.measure import row_width, tile_size
 from flowgraph.rendering.module_tile import module_tile
 from flowgraph.rendering.modules import Module, modules
@@ -199,8 +199,8 @@ def _hold(module: Module, box: Box) -> None:
 
 
 def _lid(subject: Subject, path: str, module: Module, titles: Mapping[str, str]) -> Tile:
-    """The tile of a closed frame; what its steps hand on is seen when it is open."""
-    return replace(module_tile(subject, module, f"{identifier(path)}@lid", titles), carried="")
+    """The tile of a closed frame."""
+    return module_tile(subject, module, f"{identifier(path)}@lid", titles)
 
 
 def _row_path(module: Module) -> str:
@@ -248,7 +248,11 @@ def relayout_data(placer: Placer) -> dict[str, Any]:
         "links": _links(placer, ids),
         "tiles": [_tile(placer, id, ids) for id in ids],
         "paths": list(paths),
-        "lids": [[paths[path], lid.id, *tile_size(lid)] for path, lid in picture.lids.items() if path in result.frames],
+        "lids": [
+            [paths[path], lid.id, *tile_size(lid), *loop_room(lid, placer.turned)]
+            for path, lid in picture.lids.items()
+            if path in result.frames
+        ],
         "closed": [paths[path] for path in picture.closed if path in result.frames],
         "inside": [paths.get(nesting.frame.get(id, ""), -1) for id in ids],
         "frames": [

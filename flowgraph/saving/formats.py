@@ -1,8 +1,8 @@
 """The format of a file, by its suffix: what writes or reads it, and which formats other packages have.
 
 What writes and reads files of other people's formats stands above this folder and needs packages of its own, so it is
-named here, as an entry point is, and imported when a file of its suffix is met. Such a module has `save(path, graph)`
-and `load(path)`.
+named here, as an entry point is, and imported when a file of its suffix is met. Such a module has `save(path, graph)`,
+`load(path)` and `module_titles(path)`, which says what scopes are.
 """
 
 from __future__ import annotations

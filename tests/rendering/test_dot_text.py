@@ -7,13 +7,16 @@ import warnings
 from collections.abc import Callable
 from html import unescape
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 import flowgraph as fg
 from flowgraph.errors import UsageError
+from flowgraph.rendering.files import picture_of
 from flowgraph.rendering.kinds import kinds, receivers, spine
+from flowgraph.rendering.picture import Swatch
 from tests.cases import cases
 from tests.registry import boxes_with_examples
 from tests.rendering.graphs import deep, feeds, lecture, nasty
@@ -204,6 +207,15 @@ def test_a_count_that_is_unknown_altogether_is_said() -> None:
 @pytest.mark.parametrize("move", [np.transpose, np.ravel, lambda a: a[0]])
 def test_what_only_moves_numbers_has_no_operations_to_name(move: Callable[[fg.Box], fg.Box]) -> None:
     assert facts(move(fg.Parameter(A, name="a"))) == []
+
+
+@pytest.mark.parametrize("how", [{}, {"detail": "boxes", "collapse": False}, {"collapse": True}], ids=str)
+@pytest.mark.parametrize("inside", [False, True])
+def test_the_legend_has_the_looks_that_are_seen_and_no_others(inside: bool, how: dict[str, Any]) -> None:
+    picture = picture_of(fg.Graph(deep(40).outputs[0].children[0]) if inside else deep(3), **how)
+    seen = {tile.fill for tile in picture.tiles} | {row.fill for tile in picture.tiles for row in tile.rows}
+    legend = {item.fill for row in picture.caption for item in row.items if isinstance(item, Swatch)}
+    assert legend == seen - {""}
 
 
 def test_the_legend_of_the_values_names_the_strips_that_occur() -> None:

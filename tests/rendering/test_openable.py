@@ -102,6 +102,38 @@ def test_a_large_graph_begins_closed_and_search_opens_what_it_finds(layers: int)
     assert seen.tell("[...marked].map((box) => [box.id, box.getClientRects().length])") == [["box-layer7/h", 1]]
 
 
+LOOPS = """
+const at = (part) => { const r = part.getBoundingClientRect(); return [r.left, r.top, r.right, r.bottom]; };
+const seen = (part) => part.getClientRects().length > 0;
+return {
+  loops: [...document.querySelectorAll(".loop")].filter(seen).map((loop) => [loop.textContent, at(loop)]),
+  tiles: [...document.querySelectorAll(".box")].filter(seen).map((box) => at(box.querySelector("rect"))),
+  paper: at(paper),
+};
+"""
+
+
+@in_a_browser
+@pytest.mark.parametrize("direction", ["right", "down"])
+def test_a_closed_loop_shows_what_it_hands_on_beside_all_else_as_in_any_picture(direction: str) -> None:
+    x, W = fg.Input("x", shape=("N", 6, 4)), fg.Parameter(np.eye(4), name="W")
+    h: Any = fg.Input("h", shape=("N", 4))
+    for t in range(6):
+        with fg.scope(f"step{t}"):
+            h = np.tanh(x[:, t] + h @ W).named("h")
+    page = fg.Graph(fg.mean(h * x[:, 0])).interactive(direction=direction, collapse=True).text
+    found = answered(page, LOOPS)
+    ((text, (left, top, right, bottom)),) = found["loops"]
+    assert text == "h"
+    assert all(
+        right <= a[0] + 1 or a[2] <= left + 1 or bottom <= a[1] + 9 or a[3] <= top + 1 for a in found["tiles"]
+    ), found
+    low, high, far, deepest = found["paper"]
+    assert low <= left < right <= far
+    assert high <= top < bottom <= deepest
+    assert answered(page, f"toggleAll(false); {LOOPS}")["loops"] == []
+
+
 def test_equal_modules_in_a_row_have_a_frame_of_their_own() -> None:
     picture = viewer.openable(Subject(deep(50)))
     (row,) = [frame for frame in picture.frames if "//" in frame.path]

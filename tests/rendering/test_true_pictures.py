@@ -80,6 +80,17 @@ def pictures_of(graph: fg.Graph, view: str, direction: str) -> list[Picture]:
     return [picture_of(graph, **how, **choice) for choice in choices]
 
 
+def ambiguous(picture: Picture) -> list[str]:
+    """Stubs whose names are not those of one tile, the one for which they stand."""
+    tiles = [tile for tile in picture.tiles if not tile.dashed]
+    called = {tile.title: [one.tooltip for one in tiles if one.title == tile.title] for tile in tiles}
+    return [
+        tile.id
+        for tile in picture.tiles
+        if tile.dashed and [f"here by name: {tooltip}" for tooltip in called.get(tile.title, ())] != [tile.tooltip]
+    ]
+
+
 @pytest.mark.sampled(one_in=10)
 @pytest.mark.parametrize("direction", ["right", "down"])
 @pytest.mark.parametrize("view", VIEWS)
@@ -90,6 +101,7 @@ def test_every_view_in_every_direction_open_and_closed_is_true(name: str, view: 
         return
     for picture in pictures_of(graph, view, direction):
         assert untrue(of_layout(picture)) == []
+        assert ambiguous(picture) == []
 
 
 @pytest.mark.parametrize("place", range(len(SIZES)))
@@ -108,7 +120,9 @@ def test_random_graphs_of_each_commit_are_true(place: int) -> None:
     if view != "forward":
         run = graph.fprop(batch())
         how |= {"view": view, "run": run, "grads": run.bprop(grad=np.ones_like(run.outputs[0]), keep="all")}
-    assert untrue(of_layout(picture_of(graph, **how))) == [], (seed, {**how, "run": view, "grads": view})
+    picture = picture_of(graph, **how)
+    assert untrue(of_layout(picture)) == [], (seed, {**how, "run": view, "grads": view})
+    assert ambiguous(picture) == [], (seed, {**how, "run": view, "grads": view})
 
 
 @pytest.mark.sampled(one_in=2)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ from flowgraph.interop.onnx.tensors import (
     onnx,
     scope_of_parts,
 )
+from flowgraph.printable import printable
 from flowgraph.saving.limits import (
     MOST_TRIED,
     check_made,
@@ -49,14 +50,48 @@ def graph_of_file(
     path: str | os.PathLike[str], known: Mapping[str, Any] | None = None, max_bytes: int | None = None
 ) -> Graph:
     """The graph of an .onnx file."""
-    content = read_within(path, "an .onnx file", SavedFileError, max_bytes)
-    model = onnx().ModelProto()
-    with reading_foreign(f"{path}: no ONNX model, or a damaged one", SavedFileError):
-        model.ParseFromString(content)
+    model = _model_in(path, max_bytes)
     try:
         return graph_of_model(model, Path(path).parent, known, max_bytes=max_bytes)
     except SavedFileError as error:
         raise SavedFileError(f"{path}: {excerpt(error)}") from None
+
+
+def _model_in(path: str | os.PathLike[str], max_bytes: int | None = None) -> Foreign:
+    content = read_within(path, "an .onnx file", SavedFileError, max_bytes)
+    model = onnx().ModelProto()
+    with reading_foreign(f"{path}: no ONNX model, or a damaged one", SavedFileError):
+        model.ParseFromString(content)
+    return model
+
+
+def module_titles(path: str | os.PathLike[str]) -> dict[str, str]:
+    """What the modules are of which PyTorch has written down the names and classes: "0 · Linear", by their scopes."""
+    titles: dict[str, str] = {}
+    for node in _model_in(path).graph.node:
+        kinds = _noted(node, "class_hierarchy")
+        for (_, parts), kind in zip(_module_paths(_noted(node, "name_scopes")), kinds, strict=False):
+            if parts:
+                title = f"{parts[-1]} · {kind.rpartition('.')[2]}"
+                titles.setdefault(scope_of_parts(parts)[:-1], printable(title))
+    return titles
+
+
+def _noted(node: Foreign, what: str) -> list[str]:
+    """Names that PyTorch noted of the modules around a node, from the outside in; none where it has not."""
+    notes = (entry.value for entry in node.metadata_props if entry.key == f"pkg.torch.onnx.{what}")
+    return re.findall(r"'([^']*)'", next((note for note in notes if len(note) < 4096), ""))[:-1]
+
+
+def _module_paths(names: Iterable[str]) -> Iterator[tuple[str, list[str]]]:
+    """Modules, each of which is written with all those around it, and the parts of their paths."""
+    parts: list[str] = []
+    before = ""
+    for name in names:
+        if name:
+            parts = [*parts, name.removeprefix(f"{before}.") if before else name]
+            before = name
+        yield name, parts
 
 
 def graph_of_model(
@@ -302,20 +337,10 @@ class ModelReader:
 
     def _scope_of(self, proto: Foreign) -> str:
         """The scope of a node: the modules that PyTorch wrote down, else the path of its name."""
-        for entry in proto.metadata_props:
-            if entry.key == "pkg.torch.onnx.name_scopes" and len(entry.value) < 4096:
-                return self._modules(re.findall(r"'([^']*)'", entry.value)[:-1])
-        parts = [part for part in proto.name.split("/")[:-1] if part]
-        return scope_of_parts(parts)
-
-    def _modules(self, names: list[str]) -> str:
-        """The path of modules, each of which is written with all those around it."""
-        path: list[str] = []
-        before = ""
-        for name in filter(None, names):
-            path.append(name.removeprefix(f"{before}.") if before else name)
-            before = name
-            self.scopes.setdefault(name, scope_of_parts(path))
+        path = [part for part in proto.name.split("/")[:-1] if part]
+        for name, path in _module_paths(_noted(proto, "name_scopes")):
+            if name:
+                self.scopes.setdefault(name, scope_of_parts(path))
         return scope_of_parts(path)
 
     def _scope_of_parameter(self, name: str) -> str:

@@ -60,8 +60,8 @@ function memberSize(member, measured) {
   if (!name.startsWith("frame ")) return { width, up, down };
   const path = name.slice(6);
   if (closed.has(path)) {
-    const [wide, high] = lidSize(path);
-    return { width: wide, up: high / 2, down: high / 2 };
+    const [wide, high] = lidSize(path), [, , , above, below] = plan.lids[path];
+    return { width: wide, up: high / 2 + above, down: high / 2 + below };
   }
   const inner = measured.get(path);
   const { margin, title } = plan.constants;

@@ -1,6 +1,7 @@
 """Exports of PyTorch and scikit-learn: they are read, agree with onnxruntime and the original, draw and explain."""
 
 import logging
+import re
 
 import numpy as np
 import pytest
@@ -193,3 +194,14 @@ def test_the_command_line_says_what_is_wrong_with_a_file(tmp_path):
     assert done.exit_code == 3
     assert "net.onnx: " in done.output
     assert not (tmp_path / "net.svg").exists()
+
+
+def test_a_file_of_pytorch_is_drawn_by_its_modules_with_their_kinds(tmp_path):
+    module, _ = exported("perceptron", tmp_path / "net.onnx", varying=False)
+    kinds = {path: type(one).__name__ for path, one in module.named_modules() if path}
+    svg = fg.render(tmp_path / "net.onnx", tmp_path / "net.svg").read_text("utf-8")
+    titles = re.findall(r'font-weight="bold"[^>]*>([^<]* · [^<]*)<', svg)
+    assert set(titles) <= {f"{path} · {kind}" for path, kind in kinds.items()}  # torch leaves out, or joins, some
+    assert {"4 · Linear", "6 · LayerNorm", "7 · Linear"} <= set(titles)
+    plain = fg.render(tmp_path / "net.onnx", tmp_path / "net.svg", titles={}).read_text("utf-8")
+    assert " · Linear" not in plain
