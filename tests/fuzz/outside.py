@@ -121,12 +121,22 @@ def _near(theirs: Any, ours: Any) -> bool:
 
 
 def _is_plain(built: Built) -> bool:
-    """Whether all is float64, finite and of an ordinary size, with nothing drawn: where two packages mean the same."""
+    """Whether all is float64, finite and of an ordinary size, with nothing drawn: where two packages mean the same.
+
+    Of a quotient by zero on the way, one package multiplies a slope of zero by an infinity and the other does not.
+    """
     arrays = [np.asarray(leaf.array) for leaf in built.case.leaves]
     if any(a.dtype != np.float64 or not _ordinary(a) for a in arrays) or built.forward.randoms or not built.wrt:
         return False
+    run = built.forward.fprop(built.feeds(built.case.arrays, built.forward))
+    if not all(np.isfinite(part).all() for box in built.forward.boxes for part in _parts(run[box])):
+        return False
     outputs = built.case(built.case.arrays)
     return all(np.asarray(one).dtype == np.float64 and _ordinary(np.asarray(one)) for one in outputs)
+
+
+def _parts(value: Any) -> tuple[Any, ...]:
+    return value if isinstance(value, tuple) else (value,)
 
 
 def _ordinary(array: Any) -> bool:
