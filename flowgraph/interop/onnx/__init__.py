@@ -22,7 +22,8 @@ from flowgraph.interop.onnx import (  # noqa: F401  (they register rules)
     sklearn,
 )
 from flowgraph.interop.onnx.export import is_exportable, model_of
-from flowgraph.interop.onnx.model import graph_of_file, graph_of_model, module_titles
+from flowgraph.interop.onnx.model import graph_of_file, graph_of_model
+from flowgraph.interop.onnx.model import module_titles as module_titles
 from flowgraph.interop.onnx.table import parts_for, reader_for, rule_for
 from flowgraph.saving.replacing import replace_file
 
@@ -31,7 +32,6 @@ __all__ = [
     "is_exportable",
     "load",
     "model_of",
-    "module_titles",
     "parts_for",
     "reader_for",
     "rule_for",
