@@ -1,8 +1,9 @@
 """Six networks of PyTorch as flowgraph, torchview, Netron and Model Explorer draw them, side by side in one picture.
 
-Each tool draws as it does by itself: `fg.render(net, x, "net.svg")`, `torchview.draw_graph` with the program dot (or
-FLOWGRAPH_DOT), Netron's page of the ONNX model that `torch.onnx.export` writes, and Model Explorer's of the program
-that `torch.export` gives, whose layers are closed at first and opened here. All are shrunk to the same cell.
+Ours are `fg.render(net, x, "net.svg", inches=3.3)`, for a column of a paper. The others draw as they do by themselves:
+`torchview.draw_graph` with the program dot (or FLOWGRAPH_DOT), Netron's page of the ONNX model that `torch.onnx.export`
+writes, and Model Explorer's of the program that `torch.export` gives, whose layers are closed at first and opened here.
+All are shrunk to the same cell.
 
     python -m benchmarks contact_sheet [--to docs/pictures/contact-sheet.png]
 """
@@ -93,7 +94,8 @@ def nets() -> dict[str, tuple[Any, Any]]:
 
 def by_flowgraph(page: Page, net: Any, x: Any, folder: Path) -> str:
     """The SVG of fg.render, as an address of data."""
-    return _data(Path(fg.render(net, x, folder / "net.svg", theme="light")).read_bytes(), "svg+xml")
+    drawn = fg.render(net, x, folder / "net.svg", theme="light", inches=3.3)
+    return _data(Path(drawn).read_bytes(), "svg+xml")
 
 
 def by_torchview(page: Page, net: Any, x: Any, folder: Path) -> str:
