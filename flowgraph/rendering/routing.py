@@ -108,15 +108,28 @@ def routes(
 ) -> list[tuple[Link, list[Point]]]:
     """The route of every link but those between an inline leaf and its host, once all has its place."""
     pieces = {path: _pieces(level, tiles) for path, level in placed.items()}
+    before = {path: _heights_before(level) for path, level in placed.items()}
     hosted = nesting.hosted
-    routed = []
+    routed, comes_from = [], []
     for link in picture.links:
         if hosted.get(link.tail) != link.head:
             tail, head = (nesting.chain(hosted.get(end, end)) for end in (link.tail, link.head))
-            points = [point for path, wire in way(link.tail, tail, head) for point in pieces[path][wire]]
+            passed = way(link.tail, tail, head)
+            points = [point for path, wire in passed for point in pieces[path][wire]]
             routed.append((link, _once(points)))
-    _spread(routed, {tile: at.height for tile, at in tiles.items()})
+            path, wire = passed[-1]
+            comes_from.append(before[path][wire])
+    _spread(routed, comes_from, {tile: at.height for tile, at in tiles.items()})
     return routed
+
+
+def _heights_before(placed: Placed) -> dict[Wire, float]:
+    """The height of each wire of a level in the last column before its end."""
+    wires = zip(placed.level.wires, placed.ties, placed.arrangement.routes, strict=True)
+    return {
+        wire: round(placed.origin[1] + route[-2].y + (tie.tail_below if len(route) == 2 else 0.0), 1)
+        for wire, tie, route in wires
+    }
 
 
 def _once(points: list[Point]) -> list[Point]:
@@ -179,21 +192,19 @@ def _turning(placed: Placed, turn: Turn, far: Point, near: Point) -> list[Point]
     return [(far[0] + outer, far[1]), (far[0] + outer, gutter), (back, gutter), (back, near[1])]
 
 
-def _spread(routes: list[tuple[Link, list[Point]]], heights: Mapping[str, float]) -> None:
-    """Move the ends of the routes that arrive at one tile apart, in place; a link of the spine stays in the middle."""
-    arriving: dict[str, list[tuple[Link, list[Point]]]] = {}
-    for link, points in routes:
-        arriving.setdefault(link.head, []).append((link, points))
-    for head, arrived in arriving.items():
-        if len(arrived) > 1:
-            arrived.sort(key=lambda route: _comes_from(route[1]))
-            _spread_ends(arrived, heights[head])
+def _spread(
+    routes: list[tuple[Link, list[Point]]], comes_from: Sequence[float], heights: Mapping[str, float]
+) -> None:
+    """Move the ends of the routes that arrive at one tile apart, in place; a link of the spine stays in the middle.
 
-
-def _comes_from(points: list[Point]) -> float:
-    """The height at which a route was before it turned to its end."""
-    end = points[-1][1]
-    return round(next((y for _, y in reversed(points) if abs(y - end) > _SAME), end), 1)
+    They arrive in the order of their heights in the column before, so that none changes places with another there.
+    """
+    arriving: dict[str, list[int]] = {}
+    for place, (link, _) in enumerate(routes):
+        arriving.setdefault(link.head, []).append(place)
+    for head, places in arriving.items():
+        if len(places) > 1:
+            _spread_ends([routes[i] for i in sorted(places, key=comes_from.__getitem__)], heights[head])
 
 
 def _spread_ends(arrived: list[tuple[Link, list[Point]]], height: float) -> None:

@@ -128,7 +128,7 @@ function drawLinks(found) {
     if (ends[0] === ends[1] || drawn.has(ends.join(" "))) return;
     drawn.add(ends.join(" "));
     const route = { part: linkOf[place], head: ends[1], spine, along: pieces.length > 0 };
-    if (pieces.length) led.push({ ...route, points: way(pieces, found) });
+    if (pieces.length) led.push({ ...route, points: way(pieces, found), from: heightBefore(pieces, found) });
     else short.push({ ...route, points: straight(...ends.map((end) => places.get(end))) });
   });
   spread(led, places);

@@ -355,6 +355,15 @@ function way(pieces, found) {
   return points.filter(([x, y], i) => !i || Math.hypot(x - points[i - 1][0], y - points[i - 1][1]) > 0.05);
 }
 
+/* The height of a link in the last column before its end. */
+function heightBefore(pieces, { origins }) {
+  const [number, level] = [...pieces].reverse().map(([at, i]) => [i, plan.levels[at]])
+    .find(([, one]) => origins.has(one.path));
+  const sums = measured.get(level.path), route = sums.routes[number];
+  const below = route.length === 2 ? sums.ends[number][0] : 0;
+  return Math.round(10 * (origins.get(level.path)[1] + route[route.length - 2].y + below)) / 10;
+}
+
 function straight(tail, head) {
   const middle = [tail.x + tail.width / 2, tail.y + tail.height / 2];
   if (tail.y + tail.height <= head.y) return [[middle[0], tail.y + tail.height], [middle[0], head.y]];
@@ -368,7 +377,7 @@ function spread(routes, places) {
   for (const one of routes) arriving.has(one.head) ? arriving.get(one.head).push(one) : arriving.set(one.head, [one]);
   for (const [head, found] of arriving) {
     if (found.length < 2) continue;
-    found.sort((one, other) => comesFrom(one.points) - comesFrom(other.points));
+    found.sort((one, other) => one.from - other.from);
     const spine = found.findIndex((one) => one.spine);
     const middle = spine < 0 ? (found.length - 1) / 2 : spine;
     const most = (places.get(head).height / 2 - 8) / Math.max(middle, found.length - 1 - middle);
@@ -383,10 +392,4 @@ function spread(routes, places) {
       for (const point of points.slice(first)) point[1] += (i - middle) * step;
     });
   }
-}
-
-/* The height at which a route was before it turned to its end. */
-function comesFrom(points) {
-  const end = points[points.length - 1][1];
-  return Math.round(10 * ([...points].reverse().find(([, y]) => Math.abs(y - end) > 0.05) ?? [0, end])[1]) / 10;
 }
