@@ -53,10 +53,8 @@ class Subject:
     def __post_init__(self) -> None:
         if self.view not in VIEWS:
             raise UsageError(f"render: found view={self.view!r}, needs one of {', '.join(VIEWS)}")
-        for name, view, way in (("run", "values", "graph.fprop(...)"), ("grads", "gradients", "run.bprop()")):
+        for name in ("run", "grads"):
             given = getattr(self, name)
-            if given is None and self.view == view and not self.stepped:
-                raise UsageError(f"render: found view={view!r} without {name}=, needs {name}={way}")
             if given is not None and getattr(given, "graph", None) is not self.graph:
                 raise UsageError(f"render: {name}= belongs to another graph than the one that is drawn")
 
