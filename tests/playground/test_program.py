@@ -49,6 +49,9 @@ def drawn(number):
         "seed": int(rng.integers(0, 2**40)),
         "added": [[0.123, -0.5, 0], [-0.25, 0.75, 1]],
     }
+    if chosen["initial"] == "equal" and chosen["activation"] == "relu":
+        # equal weights send a gradient back that is zero but for rounding, whose sign then opens or closes rectifiers
+        chosen["activation"] = "tanh"
     return "#" + "&".join(f"{name}={json.dumps(value)}" for name, value in chosen.items())
 
 
