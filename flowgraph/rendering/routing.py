@@ -192,9 +192,7 @@ def _turning(placed: Placed, turn: Turn, far: Point, near: Point) -> list[Point]
     return [(far[0] + outer, far[1]), (far[0] + outer, gutter), (back, gutter), (back, near[1])]
 
 
-def _spread(
-    routes: list[tuple[Link, list[Point]]], comes_from: Sequence[float], heights: Mapping[str, float]
-) -> None:
+def _spread(routes: list[tuple[Link, list[Point]]], comes_from: Sequence[float], heights: Mapping[str, float]) -> None:
     """Move the ends of the routes that arrive at one tile apart, in place; a link of the spine stays in the middle.
 
     They arrive in the order of their heights in the column before, so that none changes places with another there.
