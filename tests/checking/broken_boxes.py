@@ -132,7 +132,7 @@ class WrongShape(fg.Box):
         return (2 * a[0] * grad,)
 
 
-@broken(None, "built as")
+@broken(None, "built with")
 class NotAsBuilt(fg.Box):
     examples = (example((3, 4)),)
 
