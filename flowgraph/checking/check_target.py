@@ -206,10 +206,12 @@ def find_unit(examination: Examination, point: Point) -> None:
     if examination.scope.strict:
         return
     # ones leave what bprop rounded before it multiplies as it is, any numbers show what it rounds at the end
-    for grad in (np.ones(point.value.shape), generator(0).normal(size=point.value.shape)):
-        gradients, _ = ask(point, grad)
-        answered = _unit_of([g.ravel() for g in gradients or [] if g is not None], 0.0, NARROW_BITS[-1:])
-        runner.answers = max(runner.answers, (answered or 0.0) / 2)
+    any_numbers = generator(0).normal(size=point.value.shape)
+    asked = [ask(point, grad)[0] or [] for grad in (any_numbers, np.ones(point.value.shape))]
+    answered = [[g.ravel() for g in gradients if g is not None] for gradients in asked]
+    left = LEFT * max((float(np.abs(g).max(initial=0.0)) for gradients in answered for g in gradients), default=0.0)
+    for gradients in answered:
+        runner.answers = max(runner.answers, (_unit_of(gradients, left, NARROW_BITS[-1:]) or 0.0) / 2)
 
 
 def _unit_of(values: Sequence[Array], left: float, narrow: Sequence[int] = NARROW_BITS) -> float | None:
