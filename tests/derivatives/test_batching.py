@@ -18,7 +18,8 @@ from tests.test_contract import BOXES
 ROWS = 3
 ELSEWHERE = (GaugeInvarianceCheck, Part, Scan, While)
 """Classes without examples, which have tests of their own here or in tests/loops."""
-DECLARED = [cls for cls in fg.registry.values() if (core_of(cls) or cls.signature) and cls.examples is not None]
+DECLARED = [cls for cls in fg.registry.values() if cls.built_in and (core_of(cls) or cls.signature)]
+DECLARED = [cls for cls in DECLARED if cls.examples is not None]
 WITH_RULES = dict.fromkeys([*_rules, *DECLARED, fg.Multiply, fg.Divide, fg.Where])
 RULES = [cls for cls in WITH_RULES if cls not in ELSEWHERE]
 ONE_BY_ONE = {
