@@ -153,3 +153,7 @@ def test_sizes_that_a_run_decides_pass_the_gradient():
     a = fg.Parameter([1.0, -2.0, 3.0], name="a")
     (da,) = fg.gradient(np.sum(a[a > 0] ** 2), [a])
     assert fg.Graph(da).fprop()[da].tolist() == [2.0, 0.0, 6.0]
+
+
+def test_a_leaf_has_no_children_to_list():
+    assert X.lineup() == []
