@@ -14,7 +14,17 @@ import numpy as np
 from flowgraph.errors import FlowgraphError, UsageError
 from flowgraph.printable import why_not_a_name
 from flowgraph.saving.lock import has_ended, this_process
-from flowgraph.search.database import Turns, agree, check_storage, fail_stale, finite, optuna, sampler_of, study_of
+from flowgraph.search.database import (
+    StorageError,
+    Turns,
+    agree,
+    check_storage,
+    fail_stale,
+    finite,
+    optuna,
+    sampler_of,
+    study_of,
+)
 from flowgraph.search.result import SearchResult, Trial
 from flowgraph.search.space import Space, space_of_record, space_record
 from flowgraph.training.callbacks import Callback
@@ -224,14 +234,29 @@ def search(  # noqa: PLR0913  a keyword for each setting of a search
             count = len(grid) if grid is not None else read_count("search", "trials", trials)
             study.sampler = sampler_of(sampler, seed)
             objective = partial(_objective, train, spaces[-1], number, call, watch)
-            while len(_finished(study, number)) < count:
-                if _begin(study, number, count, grid, turns, objective):
-                    if on_trial is not None:
-                        on_trial(_result(study, spaces, watch))
-                else:
-                    sleep(WAIT)  # other processes have the last trials; what they leave behind is taken up here
-                    fail_stale(study)
+            begin = partial(_begin, study, number, count, grid, turns, objective)
+            for _ in _trials_to_the_end(study, number, count, begin):
+                if on_trial is not None:
+                    on_trial(_result(study, spaces, watch))
     return _result(study, spaces, watch)
+
+
+def _trials_to_the_end(study: Any, number: int, count: int, begin: Callable[[], bool]) -> Iterator[None]:
+    """Run trials of a round until so many have ended; after each of this process it is told."""
+    ended = _finished(study, number)
+    while len(ended) < count:
+        begun = begin()
+        if begun:
+            yield
+        else:
+            sleep(WAIT)  # other processes have the last trials; what they leave behind is taken up here
+            fail_stale(study)
+        before, ended = len(ended), _finished(study, number)
+        if begun and len(ended) <= before:  # as would the next one, for ever
+            raise StorageError(
+                "search: found a storage that does not keep what a trial notes of itself, as if its tables were "
+                "changed by hand; needs one that is whole: give another storage="
+            )
 
 
 @contextmanager

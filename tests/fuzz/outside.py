@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 import flowgraph as fg
+from flowgraph.checking.point import parts
 from flowgraph.errors import OpenChoiceError
 from tests.fuzz.agreement import Rounding
 from tests.fuzz.built import SKIPPED, Built, Path
@@ -129,14 +130,10 @@ def _is_plain(built: Built) -> bool:
     if any(a.dtype != np.float64 or not _ordinary(a) for a in arrays) or built.forward.randoms or not built.wrt:
         return False
     run = built.forward.fprop(built.feeds(built.case.arrays, built.forward))
-    if not all(np.isfinite(part).all() for box in built.forward.boxes for part in _parts(run[box])):
+    if not all(np.isfinite(part).all() for box in built.forward.boxes for part in parts(run[box])):
         return False
     outputs = built.case(built.case.arrays)
     return all(np.asarray(one).dtype == np.float64 and _ordinary(np.asarray(one)) for one in outputs)
-
-
-def _parts(value: Any) -> tuple[Any, ...]:
-    return value if isinstance(value, tuple) else (value,)
 
 
 def _ordinary(array: Any) -> bool:

@@ -1,8 +1,10 @@
 """Search: spaces, grids, draws, refinement, pruning, crashes, several processes, tables and pictures."""
 
+import contextlib
 import math
 import re
 import signal
+import sqlite3
 import subprocess
 import sys
 
@@ -282,3 +284,14 @@ def test_without_optuna(monkeypatch):
     monkeypatch.setitem(sys.modules, "optuna", None)
     with pytest.raises(ImportError, match=re.escape(f"a search needs optuna; run: {install_hint('search')}")):
         search(bowl, BOWL)
+
+
+def test_a_storage_that_keeps_no_notes_of_trials_ends_the_search(tmp_path):
+    """As the tables of a study whose number was changed: each trial would be tried again, without end."""
+    path, space = tmp_path / "search.db", {"a": Uniform(0.0, 1.0, points=2)}
+    search(lambda settings, _: settings["a"], space, sampler="grid", storage=path)
+    with contextlib.closing(sqlite3.connect(path)) as tables, tables:
+        tables.execute("UPDATE studies SET study_id = -1")
+        tables.execute("UPDATE study_user_attributes SET study_id = -1")
+    with pytest.raises(fg.FlowgraphError, match="search: found a storage that does not keep"):
+        search(lambda settings, _: settings["a"], space, sampler="grid", storage=path)
