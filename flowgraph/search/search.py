@@ -64,8 +64,9 @@ class Grid:
 
 
 def point_of(trial: Any) -> Any:
-    """Which point of a grid a trial tries; of another search, every trial is a point of its own."""
-    return trial.user_attrs.get(POINT, f"trial {trial.number}")
+    """Which point of a grid a trial tries; of another search, and where a database says nothing, one of its own."""
+    place = trial.user_attrs.get(POINT)
+    return place if type(place) is int else f"trial {trial.number}"
 
 
 FAILURES = (FlowgraphError, ArithmeticError, np.linalg.LinAlgError, MemoryError)

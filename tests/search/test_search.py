@@ -295,3 +295,11 @@ def test_a_storage_that_keeps_no_notes_of_trials_ends_the_search(tmp_path):
         tables.execute("UPDATE study_user_attributes SET study_id = -1")
     with pytest.raises(fg.FlowgraphError, match="search: found a storage that does not keep"):
         search(lambda settings, _: settings["a"], space, sampler="grid", storage=path)
+
+
+def test_a_point_that_a_storage_names_by_no_number_is_tried_again(tmp_path):
+    path, space = tmp_path / "search.db", {"a": Uniform(0.0, 1.0, points=2)}
+    search(lambda settings, _: settings["a"], space, sampler="grid", storage=path)
+    with contextlib.closing(sqlite3.connect(path)) as tables, tables:
+        tables.execute("UPDATE trial_user_attributes SET value_json = '[1]' WHERE key = 'point'")
+    assert search(lambda settings, _: settings["a"], space, sampler="grid", storage=path).best.value == 0.0
