@@ -127,7 +127,7 @@ def check_progress(record: Mapping[str, Any], sums: Mapping[str, Mapping[str, An
     for what, own in sums.items():
         if record[what].keys() != own.keys():
             raise UsageError(
-                f"restore: found a state with {what} of {', '.join(record[what])}, this trainer has those of "
+                f"restore: found a state with {what} of {excerpt(', '.join(record[what]))}, this trainer has those of "
                 f"{', '.join(own)}"
             )
     if train is not None and record["position"] > len(train):

@@ -34,8 +34,15 @@ def read_gather_nd(node: Node, a: Foreign, places: Foreign) -> Any:
     """Elements at places along the first axes."""
     batch = node.at_most(node.get("batch_dims", 0), len(a.shape), "axes of batches")
     depth = _depth(node, a, places)
-    lines = open_grid(places, range(batch), ndim=len(places.shape) - 1, at=range(batch))
+    lines = _grid(node, places, range(batch), len(places.shape) - 1)
     return a[(*lines, *(places[..., i] for i in range(depth)))]
+
+
+def _grid(node: Node, places: Foreign, axes: Sequence[int], ndim: int) -> list[Any]:
+    """The places along each of these axes, which take room in a model whose sizes are known."""
+    for size in (places.shape[axis] for axis in axes):
+        node.make(0 if isinstance(size, Size) else 8 * size)
+    return open_grid(places, axes, ndim=ndim, at=axes)
 
 
 def _depth(node: Node, a: Foreign, places: Foreign) -> int:
@@ -48,7 +55,7 @@ def read_scatter_elements(node: Node, a: Foreign, places: Foreign, updates: Fore
     """Elements put at the places that they name along an axis."""
     axis = node.axis("axis", 0, len(a.shape))
     others = [i for i in range(len(a.shape)) if i != axis]
-    index: list[Any] = open_grid(places, others, ndim=len(a.shape), at=others)
+    index = _grid(node, places, others, len(a.shape))
     index.insert(axis, places)
     return _scattered(node, a, tuple(index), updates)
 

@@ -183,7 +183,8 @@ def read_pooling(node: Node, a: Foreign) -> Any:
         return boxes.MaxPool.apply(np.pad(a, np.add(inner, more).tolist(), constant_values=low), **settings)
     if any(isinstance(extent, Size) for extent in a.shape[2:]):
         raise node.refuse("found padding of more than half of a window with sizes that follow the batch")
-    node.few(math.prod(a.shape[2:]))
+    padded = [n + sum(pair) + extra for n, pair, extra in zip(a.shape[2:], window.padding, rest, strict=True)]
+    node.make(8 * math.prod(padded))
     counted = np.pad(np.pad(np.ones((1, 1, *a.shape[2:])), inner, constant_values=float(counts)), more)
     share = boxes.MeanPool.apply(counted, **settings).astype(a.dtype)
     return boxes.MeanPool.apply(np.pad(a, np.add(inner, more).tolist()), **settings) / Constant(np.asarray(share))
