@@ -14,6 +14,7 @@ import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from flowgraph.box import Box
+from flowgraph.box.arrays import Foreign
 
 LONGEST = 500
 """Characters of an expression from which it gets a name: parsers count how deep brackets stand."""
@@ -25,7 +26,7 @@ class Untraceable(Exception):
     box: Box | None = None
 
 
-class Number(NDArrayOperatorsMixin):
+class Number(NDArrayOperatorsMixin, Foreign):
     """One number in a fprop that is written down: `pattern` with the texts of its operands is its own text."""
 
     __slots__ = ("dtype", "operands", "pattern", "tape", "uses")
@@ -50,6 +51,14 @@ class Number(NDArrayOperatorsMixin):
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
         """Note the call of a function of NumPy."""
         return self.tape.call_function(function, args, kwargs)
+
+    def computed(self, box: Box, values: Sequence[Any]) -> Any:
+        """The value of a box inside of the fprop of another."""
+        return self.tape.call_box(box, values)
+
+    def note_wrong(self) -> NoReturn:
+        """Refuse: a function of numbers raises no error."""
+        raise Untraceable("a look at its values")
 
     def __bool__(self) -> NoReturn:
         raise Untraceable("a case distinction on a value")
@@ -83,6 +92,10 @@ class Tape:
 
     def __init__(self) -> None:
         self.known: dict[Any, Number] = {}
+
+    def call_box(self, box: Box, values: Sequence[Any]) -> Any:
+        """The value of a box inside of the fprop of another; a language may have a function for it."""
+        return box.fprop(*values)
 
     def note(self, pattern: str, operands: Sequence[Any], dtype: np.dtype[Any]) -> Number:
         """The number of an operation, the one that there is already for the same."""

@@ -83,6 +83,13 @@ class JavaScript(Tape):
             raise Untraceable(f"{name}")
         return self.keep(pattern, operands, result)
 
+    def call_box(self, box: Box, values: Sequence[Any]) -> Any:
+        """That of the function of SciPy which the box is, where there is one here, else that of its fprop."""
+        pattern = _UFUNCS.get(str(type(box).numpy).removeprefix("scipy.special."))
+        if pattern is None:
+            return super().call_box(box, values)
+        return self.keep(pattern, values, np.result_type(*[value.dtype for value in values], np.float16))
+
     def call_function(self, function: Any, args: Any, kwargs: Any) -> Any:
         """The value of a function of NumPy that is no ufunc."""
         rule = _FUNCTIONS.get(function)

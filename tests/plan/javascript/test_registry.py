@@ -53,6 +53,11 @@ def test_module_equals_graph_or_is_refused(name):
     assert taken or name not in SUPPORTED
 
 
+@pytest.mark.parametrize("case", cases(fg.GELU), ids=str)
+def test_a_box_whose_fprop_calls_another_is_taken_with_each_setting(case):
+    assert_plan_equals_graph("GELU", case, backend="javascript")
+
+
 def test_supported_boxes_exist():
     assert not SUPPORTED - set(BOXES)
 
