@@ -16,6 +16,13 @@ from flowgraph.shapes.size import Shape, Size, product
 from flowgraph.shapes.spec import Spec, same, shape_text, summed_to
 
 
+def _check_broadcast(box: Box, small: Shape, large: Shape) -> None:
+    """Refuse a shape that does not broadcast to another, as far as sizes are known."""
+    extra = len(large) - len(small)
+    if extra < 0 or not all(n == 1 or same(f, n) for f, n in zip(large[extra:], small, strict=True)):
+        raise box.shape_error(f"{shape_text(small)} does not broadcast to {shape_text(large)}")
+
+
 class SumLike(Box):
     """Sum over the axes along which a smaller array was broadcast: the gradient of broadcasting.
 
@@ -37,9 +44,7 @@ class SumLike(Box):
 
     def infer(self, a: Spec, like: Spec) -> Spec:
         """The shape of `like`, the dtype of a."""
-        extra = len(a.shape) - len(like.shape)
-        if extra < 0 or not all(n == 1 or same(f, n) for f, n in zip(a.shape[extra:], like.shape, strict=True)):
-            raise self.shape_error(f"{shape_text(like.shape)} does not broadcast to {shape_text(a.shape)}")
+        _check_broadcast(self, like.shape, a.shape)
         return Spec(like.shape, a.dtype)
 
     def flops(self, shape: Shape, *shapes: Shape) -> Any:
@@ -67,6 +72,7 @@ class BroadcastLike(Box):
 
     def infer(self, a: Spec, like: Spec) -> Spec:
         """The shape of `like`, the dtype of a."""
+        _check_broadcast(self, a.shape, like.shape)
         return Spec(like.shape, a.dtype)
 
 

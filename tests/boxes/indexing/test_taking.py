@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import flowgraph as fg
 from flowgraph.errors import IndexingError, ShapeError, UsageError
@@ -279,3 +281,21 @@ def test_places_out_of_order_are_refused_in_a_run():
     box = np.interp(fg.Constant(X), XP[::-1], FP)
     with pytest.raises(UsageError, match="found xp that is not increasing, needs ascending xp"):
         fg.Graph(box).fprop()
+
+
+@given(st.data())
+def test_a_value_that_does_not_fit_its_place_is_refused_on_the_line_that_builds_it(data):
+    a = np.arange(12.0).reshape(3, 4)
+    places = data.draw(st.sampled_from([0, (1, 2), slice(1), (slice(None), [0, 3, 3]), [2, 0]]))
+    value = np.ones(data.draw(st.lists(st.sampled_from([1, 2, 3, 4]), max_size=2)))
+    try:
+        fits = np.broadcast_to(value, a[places].shape).shape == a[places].shape
+    except ValueError:
+        fits = False
+    for function in (fg.set_at, fg.add_at):
+        if not fits:
+            with pytest.raises(fg.ShapeError, match="does not broadcast to"):
+                function(fg.Input("a", shape=(3, 4)), places, value)
+            continue
+        box = function(fg.Input("a", shape=(3, 4)), places, value)
+        np.testing.assert_array_equal(fg.Graph(box).fprop(a=a)[box], function(a, places, value))
