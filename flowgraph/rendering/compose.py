@@ -233,8 +233,9 @@ class _Composer:
         return owners
 
     def _frames(self, direction: str) -> tuple[Frame, ...]:
-        """The scopes, outer before inner, with the number of parameters in each."""
+        """The scopes that hold a tile, outer before inner, with the number of parameters in each."""
         counts: dict[str, int] = {}
+        held: set[str] = set()
         for box in self.graph.boxes:
             path = scope_path(box)
             if box in self.module_of:
@@ -242,6 +243,7 @@ class _Composer:
             while path:
                 own = box.value.size if self.subject.kind[box] == "parameter" else 0
                 counts[path] = counts.get(path, 0) + own
+                held.update([] if box in self.inside else [path])
                 path = path.rpartition("/")[0]
         return tuple(
             Frame(
@@ -251,6 +253,7 @@ class _Composer:
                 parent=path.rpartition("/")[0],
             )
             for path in sorted(counts, key=lambda path: (path.count("/"), list(counts).index(path)))
+            if path in held
         )
 
 

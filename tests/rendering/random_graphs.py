@@ -64,7 +64,9 @@ class Author:
         self.left -= 1
         kind = int(self.rng.integers(7))
         if kind == 0:
-            return one @ fg.Parameter(np.eye(WIDTH), name=f"W{self.left}")
+            with fg.scope("weights") if self.rng.random() < 0.3 else contextlib.nullcontext():
+                W = fg.Parameter(np.eye(WIDTH), name=f"W{self.left}")
+            return one @ W
         if kind == 1:
             return fg.Affine(one, self.shared[0], fg.Parameter(np.zeros(WIDTH), name=f"b{self.left}"))
         if kind == 2:
