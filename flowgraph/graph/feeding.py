@@ -232,7 +232,7 @@ def _seed(graph: Topology, box: Box, values: Sequence[Any], grad: Value) -> Any:
         raise FeedError(
             f"bprop: grad= of {name!r} has the shape {shape_text(seed.shape)}, needs {shape_text(value.shape)}"
         )
-    if seed.dtype.kind == "c" and value.dtype.kind != "c":
+    if seed.dtype.kind not in "biufc" or (seed.dtype.kind == "c" and value.dtype.kind != "c"):
         raise DtypeError(f"bprop: grad= of {name!r} has dtype {seed.dtype}, needs {value.dtype}")
     return np.array(seed, value.dtype)[()]
 

@@ -41,6 +41,7 @@ def test_bprop_arguments():
     for arguments, texts in [
         ({}, (out, "fg.sum or fg.mean, or give grad=")),
         ({"grad": np.ones(3)}, ("grad= of '×' has the shape (3,), needs (2, 3)",)),
+        ({"grad": np.full((2, 3), "a")}, ("grad= of '×' has dtype <U1, needs float64",)),
         ({"grad": np.ones((2, 3)), "keep": "some"}, ("keep='wrt' or 'all'",)),
         ({"grad": np.ones((2, 3)), "wrt": ["v"]}, ("no box of the graph is called 'v'",)),
     ]:  # fmt: skip

@@ -131,6 +131,7 @@ def test_what_no_graph_stands_for_is_an_error():
 
     for call, words in (
         (lambda: graph_of(branches, torch.ones(3)), "torch.export cannot export branches"),
+        (lambda: graph_of(torch.add, (torch.ones(3), torch.ones(3))), "given one by one, not as a tuple"),
         (lambda: graph_of(lambda x: x + torch.rand(3), torch.ones(3)), "draws random numbers"),
         (lambda: graph_of(3, torch.ones(3)), "found a int"),
         (lambda: graph_of(nn.ReLU(), torch.ones(3, device="meta")), "found a tensor on meta"),

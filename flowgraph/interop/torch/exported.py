@@ -41,6 +41,8 @@ def exported(
                 f"; if the size {batch_axis} is the reason, leave batch_axis out, or give examples of 2 rows or more"
                 if batch_axis is not None else ""
             )  # fmt: skip
+            if len(examples) == 1 and isinstance(examples[0], tuple | list):
+                advice += "; several arguments are given one by one, not as a tuple"
             raise UsageError(
                 f"graph_of: torch.export cannot export {name} on these examples: {_reason(error)}{advice}"
             ) from error
