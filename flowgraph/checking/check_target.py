@@ -251,7 +251,6 @@ def _one_triangle(point: Point, i: int) -> bool:
 def _visit(examination: Examination, regimes: Any, share: float) -> list[Inputs]:
     """Visits regimes until this phase's share of the budget is used; the legal ones are handed on to later phases."""
     legal: list[Inputs] = []
-    after_failure = 0
     for regime, inputs in regimes:
         if not examination.allows(inputs) or examination.has_noted_enough(inputs):
             continue
@@ -260,7 +259,7 @@ def _visit(examination: Examination, regimes: Any, share: float) -> list[Inputs]
             break
         if examination.visit(regime, inputs) is not None:
             legal.append(inputs)
-        after_failure += bool(examination.wrong)
-        if after_failure > 30 or (after_failure and examination.runner.elapsed() > examination.runner.seconds / 2):
+        examination.visited_since += bool(examination.wrong)
+        if examination.has_failed_enough:
             break
     return legal

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -40,6 +39,7 @@ from flowgraph.checking.scope import EVERYTHING, Scope
 from flowgraph.checking.target import Array, Inputs, Target, in_double
 
 MOST_BEYOND = 12  # test cases that are not like the example: what is wrong there is a note, and one says enough
+MOST_SINCE = 30  # test cases, once one has failed
 DIRECTIONS = 64  # calls of fprop, for one of which there must be time: eight steps, eight times over
 MOST_SETTLED = 150  # suspicions: at 400 calls each they take the whole budget
 MOST_OF_ONE_POINT = 4  # suspicions: what one of the clearest does not show, the others seldom do
@@ -78,8 +78,8 @@ class Examination:
     first: dict[Any, Inputs] = field(default_factory=dict)  # inputs by their shapes: those of the first call
     settled: int = 0  # suspicions
     inner: Examination | None = None  # of the bprop as an operation of its own
-    deadline: float = float("inf")  # for making what was found small and explaining it
     visited: int = 0
+    visited_since: int = 0  # something was wrong
     beyond_example: Counter[bool] = field(default_factory=Counter)  # test cases that are not like it, by shape or not
     unchecked: str = ""  # what was asked for and could not be done
 
@@ -197,6 +197,12 @@ class Examination:
         self.beyond_example[by_shape] += 1
         return self.beyond_example[by_shape] > MOST_BEYOND
 
+    @property
+    def has_failed_enough(self) -> bool:
+        """Whether enough was visited since something was wrong: the verdict is known, other inputs may be wrong too."""
+        late = self.runner.elapsed() > self.runner.seconds / 2
+        return self.visited_since > MOST_SINCE or (self.visited_since > 0 and late)
+
     def _ask_again(self, point: Point, grad: Array, first: Gradients) -> None:
         """Call bprop again at ties, which are rare in examples, to detect random tie-breaking."""
         again = ask(point, grad)[0]
@@ -247,6 +253,7 @@ class Examination:
             if "rounding" in self.warnings and is_in_last_digits(suspicion):
                 continue
             if self.wrong and self.runner.elapsed() > self.runner.seconds:
+                self._settle_late(suspicions)
                 break
             self.settled += 1
             self.enter(settle(suspicion, self.rng, self.scope.without))
@@ -313,10 +320,6 @@ class Examination:
             kind in ("count", "shape", "raised") and ruling.suspicion.point.regime == EXAMPLE
             for (kind, _), ruling in self.wrong.items()
         )
-
-    def late(self, needed: float = 0.0) -> bool:
-        """Whether there is no time left for something that needs so many seconds."""
-        return time.process_time() + needed > self.deadline
 
     def warn(self, kind: str, text: str) -> None:
         """Enter a warning; the first of a kind stays."""

@@ -130,9 +130,9 @@ class Runner:
         if self.elapsed() > self.deadline:
             raise OutOfTime
 
-    def end_limits(self) -> None:
+    def explain_for(self, seconds: float) -> None:
         """What was found is explained in seconds of its own."""
-        self.deadline = self.most_calls = float("inf")
+        self.deadline, self.most_calls = self.elapsed() + seconds, float("inf")
 
     def fprop(self, inputs: Inputs) -> Value:
         """One evaluation, counted, with the random state of the first; the examination ends where calls are used up."""
