@@ -39,6 +39,7 @@ from flowgraph.checking.scope import EVERYTHING, Scope
 from flowgraph.checking.target import Array, Inputs, Target, in_double
 
 MOST_BEYOND = 12  # test cases that are not like the example: what is wrong there is a note, and one says enough
+MOST_ALONE = 6  # inputs that are moved one by one in a test case: a module may have forty
 MOST_SINCE = 30  # test cases, once one has failed
 DIRECTIONS = 64  # calls of fprop, for one of which there must be time: eight steps, eight times over
 MOST_SETTLED = 150  # suspicions: at 400 calls each they take the whole budget
@@ -172,7 +173,8 @@ class Examination:
             self.skipped["fprop takes too long there"] += 1
             return None
         self.visited += 1
-        directions = directions_for(point, self.rng, coordinates)[: self._affordable(point)]
+        most = None if regime == EXAMPLE else MOST_ALONE
+        directions = directions_for(point, self.rng, coordinates, most)[: self._affordable(point)]
         grads = grads_for(point, self.rng, single)
         gradients, faults = self.first_answer(point, grads[0])
         gradients = kept(gradients)

@@ -508,11 +508,19 @@ def analytic_slope(gradients: list[Array | None], direction: Direction, active: 
     return total, size
 
 
-def directions_for(point: Point, rng: np.random.Generator, coordinates: int) -> list[Direction]:
-    """Directions: all elements at once, which reveals double counting at ties; random per input; single elements."""
+def directions_for(
+    point: Point, rng: np.random.Generator, coordinates: int, most: int | None = None
+) -> list[Direction]:
+    """Directions: all elements at once, which reveals double counting at ties; random per input; single elements.
+
+    By `most` inputs, any of them, where there are more: the first direction moves all.
+    """
+    alone = point.active
+    if most is not None and len(alone) > most:
+        alone = tuple(alone[k] for k in sorted(rng.permutation(len(alone))[:most]))
     dense = {i: within(point, i, np.abs(random_direction(point, i, rng))) for i in point.active if point.size(i)}
     chosen: list[Direction] = [dense]
-    chosen += [{i: random_direction(point, i, rng)} for i in point.active if point.size(i)]
+    chosen += [{i: random_direction(point, i, rng)} for i in alone if point.size(i)]
     chosen = [direction for direction in chosen if direction]
     total = [i for i in point.active for _ in range(point.size(i))]
     if len(total) > 1:
