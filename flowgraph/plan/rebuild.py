@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Hashable, Iterable, MutableSet, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, MutableSet, Sequence
 from itertools import repeat
 from operator import is_
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import DTypeLike
 
-from flowgraph.box import Array, Box, Constant, Leaf
+from flowgraph.box import Array, Box, Constant, Elementwise, Leaf
+from flowgraph.box.node import inside
 from flowgraph.graph import Graph
 from flowgraph.shapes.size import Size
 from flowgraph.shapes.spec import Spec, same
@@ -20,6 +21,9 @@ from flowgraph.shapes.spec import Spec, same
 # Boxes are immutable for their users. This is the one file of plans that writes into a box, always one made by a plan.
 
 _OWNER = "built_for"
+
+inside[__file__] = False
+"""The walk up the stack for the line of the user ends in `rebuild`: what a pass makes is given that of its owner."""
 
 
 def owner_of(box: Box) -> Box:
@@ -218,6 +222,28 @@ _LARGEST_SHARED = 64
 """Constants of so many numbers are compared by their values, larger ones by identity: a bound on the time of a plan."""
 
 
+class RuleSet(NamedTuple):
+    """Rules of the passes that are named, none of which may be left out: by the class of a box, and by elements."""
+
+    passes: tuple[str, ...]
+    by_class: Mapping[type[Box], Sequence[Reduction]]
+    elementwise: tuple[Reduction, ...] = ()
+
+
+class RulesByClass(dict[type[Box], Sequence[Reduction]]):
+    """The rules for boxes of a class, in the order of their sets; listed when the first box of the class comes."""
+
+    def __init__(self, sets: Sequence[RuleSet] = ()) -> None:
+        super().__init__()
+        self._sets = sets
+
+    def __missing__(self, cls: type[Box]) -> Sequence[Reduction]:
+        self[cls] = rules = []
+        for each in self._sets:
+            rules += [*each.by_class.get(cls, ()), *(each.elementwise if issubclass(cls, Elementwise) else ())]
+        return rules
+
+
 class _UnknownSizeError(Exception):
     """A rule asks for a shape whose sizes depend on values: no array can be given it, and the rule does not hold."""
 
@@ -225,7 +251,7 @@ class _UnknownSizeError(Exception):
 class Builder:
     """Makes boxes for a simplified graph; `rules` say, by class, what simpler box stands for a new one."""
 
-    def __init__(self, rules: dict[type[Box], list[Reduction]], share: bool) -> None:
+    def __init__(self, rules: RulesByClass, share: bool) -> None:
         self.rules = rules
         self.share = share
         self.known: dict[Hashable, Box] = {}
@@ -244,7 +270,7 @@ class Builder:
 
     def reduced(self, box: Box) -> Box:
         """The box that stands for this one, whose children are reduced already."""
-        for rule in self.rules.get(type(box), ()):
+        for rule in self.rules[type(box)]:
             try:
                 found = rule(self, box)
             except _UnknownSizeError:

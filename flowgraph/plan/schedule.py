@@ -331,9 +331,12 @@ def with_new_values(graph: Graph, parameters: Sequence[Parameter], flat: FlatPar
     return Graph(*outputs)
 
 
-def nearest_first(graph: Graph, new: Sequence[Box]) -> list[Box]:
-    """Boxes in the order in which backpropagation comes to them: what they read can die early."""
+def depths(graph: Graph) -> dict[Box, int]:
+    """The length of the longest chain of boxes up to each: in this order backpropagation comes to them.
+
+    What the first of them read can die early.
+    """
     depth: dict[Box, int] = {}
     for box in graph.boxes:
-        depth[box] = 1 + max((depth[child] for child in box.children), default=0)
-    return sorted(new, key=depth.__getitem__)
+        depth[box] = 1 + max([depth[child] for child in box.children], default=0)
+    return depth

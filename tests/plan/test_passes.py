@@ -220,7 +220,7 @@ def test_passes_broken_on_purpose_are_found_out_in_debug_mode(monkeypatch):
         monkeypatch.undo()
         monkeypatch.setitem(scalars.RULES, fg.Add, [wrong_zero])
         kept = importlib.import_module("flowgraph.plan.passes.simplify")
-        monkeypatch.setattr(kept, "_early_rules", kept._early_rules.__wrapped__)  # made anew, and not kept
+        monkeypatch.setattr(kept, "_rules", kept._rules.__wrapped__)  # made anew, and not kept
         with pytest.raises(fg.FlowgraphError, match=r"the output .* differs from that of the graph"):
             fg.compile(x + w)(x=given)
 

@@ -35,7 +35,7 @@ from flowgraph.plan.numpy.ufuncs import ufunc_of
 from flowgraph.plan.passes.scales import work_of
 from flowgraph.plan.passes.simplify import simplify
 from flowgraph.plan.rebuild import elements, on_children, rebuild, shape_of, sizes_known
-from flowgraph.plan.schedule import Buffer, FindKernels, Schedule, nearest_first, schedule, with_new_values
+from flowgraph.plan.schedule import Buffer, FindKernels, Schedule, depths, schedule, with_new_values
 from flowgraph.plan.shards.box import Sharded
 from flowgraph.printable import printable
 from flowgraph.shapes.spec import shape_text
@@ -410,7 +410,7 @@ class NumbaEmitter(MixedEmitter):
         small = simplify(in_parts(request.graph), request.without | OF_NUMPY, len(parameters))
         whole = add_products(with_new_values(small, parameters), len(parameters))
         if any(isinstance(box, Barrier) for box in whole.boxes):  # each gradient while its values are there
-            whole = Graph(*whole.outputs, along=nearest_first(whole, whole.outputs))
+            whole = Graph(*whole.outputs, along=sorted(whole.outputs, key=depths(whole).__getitem__))
         if len(whole.boxes) > LARGEST:
             raise RefusedError(
                 f"the plan has {len(whole.boxes)} boxes, more than the {LARGEST} that are compiled at once"

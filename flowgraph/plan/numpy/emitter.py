@@ -27,7 +27,7 @@ from flowgraph.plan.schedule import (
     FindKernels,
     FlatParameters,
     Schedule,
-    nearest_first,
+    depths,
     schedule,
     with_new_values,
 )
@@ -67,8 +67,9 @@ class NumPyEmitter:
         whole = with_new_values(small, parameters, flat)
         kept, new = whole.outputs[: request.returned], whole.outputs[request.returned :]
         parts = [child for box in whole.boxes if isinstance(box, Concatenate) for child in box.children]
-        early = nearest_first(whole, [*new, *parts])
-        graph = Graph(*kept, *nearest_first(whole, new), along=(*nearest_first(whole, kept), *early))
+        depth = depths(whole).__getitem__
+        along = (*sorted(kept, key=depth), *sorted([*new, *parts], key=depth))
+        graph = Graph(*kept, *sorted(new, key=depth), along=along)
         plan = schedule(graph, dict(zip(parameters, new, strict=True)), flat, ordered=True, fused=self.fused)
         for line, box in enumerate(graph.boxes):
             if isinstance(box, Sharded):

@@ -362,7 +362,8 @@ class _Joining:
         self.members = {box: members for reading in groups.values() for members in reading.merged for box in members}
         self.segments = {members: cut for reading in groups.values() for members, cut in reading.segments.items()}
         self.whole: dict[Members, Box] = {}
-        self.new: dict[Box, Box] = {}
+        changed = _following(graph, self.members)
+        self.new: dict[Box, Box] = {box: box for box in graph.boxes if box not in changed}
 
     def rebuilt(self, outputs: Sequence[Box]) -> list[Box]:
         """The boxes that stand for the outputs."""

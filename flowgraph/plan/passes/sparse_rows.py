@@ -18,7 +18,17 @@ from flowgraph.boxes.linear_algebra.products import MatMul
 from flowgraph.boxes.shape.joining import Concatenate
 from flowgraph.boxes.shape.reshaping import BroadcastTo, Reshape
 from flowgraph.graph import Graph
-from flowgraph.plan.rebuild import Builder, built_for, elements, is_scalar, on_children, rebuild, shape_of, sizes_known
+from flowgraph.plan.rebuild import (
+    Builder,
+    RulesByClass,
+    built_for,
+    elements,
+    is_scalar,
+    on_children,
+    rebuild,
+    shape_of,
+    sizes_known,
+)
 from flowgraph.shapes.indexing import ARRAY
 
 # The change of a table by the gradient of a lookup is a change of the rows that were looked up, and of no other.
@@ -118,7 +128,7 @@ class _Keeper:
     """What has been made for one graph: each array once."""
 
     def __init__(self, share: bool) -> None:
-        self.make = Builder({}, share=share)
+        self.make = Builder(RulesByClass(), share=share)
         self.parts: dict[Box, list[Added]] = {}
 
     def kept(self, box: Box, children: tuple[Box, ...]) -> Box:
