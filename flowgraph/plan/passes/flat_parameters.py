@@ -364,6 +364,7 @@ class _Joining:
         self.whole: dict[Members, Box] = {}
         changed = _following(graph, self.members)
         self.new: dict[Box, Box] = {box: box for box in graph.boxes if box not in changed}
+        self.read = {*graph.outputs, *[child for box in changed.difference(self.members) for child in box.children]}
 
     def rebuilt(self, outputs: Sequence[Box]) -> list[Box]:
         """The boxes that stand for the outputs."""
@@ -389,13 +390,14 @@ class _Joining:
         return box if same else box.with_children(*children)
 
     def _join_members(self, members: Members) -> None:
-        """One box for all members; what stands for each of them is its section of the flat array."""
+        """One box for all members; what stands for each that is read alone is its section of the flat array."""
         whole = of_nobody(members[0].with_children(*[self._flat(children) for children in children_of(members)]))
         self.whole[members] = whole
         start = 0
         for box in members:
             stop = start + elements(box)
-            self.new[box] = Reshape(Index(whole, index=(slice(start, stop),)), to=shape_of(box))
+            alone = box in self.read
+            self.new[box] = Reshape(Index(whole, index=(slice(start, stop),)), to=shape_of(box)) if alone else whole
             start = stop
 
     def _flat(self, members: Members) -> Box:

@@ -57,6 +57,8 @@ def in_numbers(box: Box) -> Box:
         return _sum_to(box.children[0], box.shape)
     if isinstance(box, BroadcastLike):
         return BroadcastTo(box.children[0], to=box.shape)
+    if isinstance(box, Reshape) and box.to == box.shape:
+        return box
     if isinstance(box, ReshapeLike | Reshape | ExpandDims | Squeeze):
         return Reshape(box.children[0], to=box.shape)
     return _without_like(box)
