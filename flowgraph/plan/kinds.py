@@ -82,8 +82,8 @@ class Kinds(dict[Box, str]):
         chain = [box]
         while _may_view(chain[-1]) and (child := chain[-1].children[0]) not in self:
             chain.append(child)
-        for one in reversed(chain):
-            self[one] = self._found(one)
+        for link in reversed(chain):
+            self[link] = self._found(link)
         return self[box]
 
     def in_order(self, box: Box) -> str:

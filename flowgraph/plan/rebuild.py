@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Mapping, MutableSet, Sequence
 from itertools import repeat
 from operator import is_
@@ -105,12 +106,12 @@ def rebuild(graph: Graph, rule: Rule) -> Graph:
     for box in graph.boxes:
         before = box.children
         children = tuple(map(new.__getitem__, before))
-        found = rule(box, children)
-        if found is box:
+        instead = rule(box, children)
+        if instead is box:
             new[box] = box
             changed = changed or box.children is not before
         else:
-            new[box] = placed(found, box, children, graph)
+            new[box] = placed(instead, box, children, graph)
             changed = True
     return Graph(*[new[output] for output in graph.outputs]) if changed else graph
 
@@ -136,28 +137,28 @@ def on_children(box: Box, children: Sequence[Box], own: Own | None = None) -> Bo
     return made
 
 
-def placed(found: Box, old: Box, children: Iterable[Box], graph: Graph) -> Box:
+def placed(box: Box, old: Box, children: Iterable[Box], graph: Graph) -> Box:
     """What was made for a box has its place in the user's code; its name too, if it has none.
 
     What stands in the graph already, the box itself or one that is equal, stays as it is.
     """
-    if found.children is children and children:  # made here, of nothing but the new children
-        built_for(found, old)
-        named_after(found, old)
-        return found
-    if found in graph.slots or _is_given(found) or any(map(is_, children, repeat(found))):
-        return found
-    if not has_owner(found):
-        built_for(found, old)
-        _place_parts(found, old, children, graph)
-    if not isinstance(found, Leaf):
-        named_after(found, old)
-    return found
+    if box.children is children and children:  # made here, of nothing but the new children
+        built_for(box, old)
+        named_after(box, old)
+        return box
+    if box in graph.slots or _is_given(box) or any(map(is_, children, repeat(box))):
+        return box
+    if not has_owner(box):
+        built_for(box, old)
+        _place_parts(box, old, children, graph)
+    if not isinstance(box, Leaf):
+        named_after(box, old)
+    return box
 
 
-def _place_parts(found: Box, old: Box, children: Iterable[Box], graph: Graph) -> None:
+def _place_parts(made: Box, old: Box, children: Iterable[Box], graph: Graph) -> None:
     """Say of what was made on the way to a box, from the new children, for which box it was made."""
-    stack = [child for child in found.children if not has_owner(child)]
+    stack = [child for child in made.children if not has_owner(child)]
     if not stack:
         return
     known = {id(child) for child in children}
@@ -171,6 +172,13 @@ def _place_parts(found: Box, old: Box, children: Iterable[Box], graph: Graph) ->
 def _is_given(box: Box) -> bool:
     """Whether the value comes from outside, so that nothing else can stand for the box."""
     return isinstance(box, Leaf) and not isinstance(box, Constant)
+
+
+def readers_of(graph: Graph) -> Counter[Box]:
+    """How often each value is read, an output once more."""
+    readers = Counter(child for box in graph.boxes for child in box.children)
+    readers.update(graph.outputs)
+    return readers
 
 
 def is_scalar(box: Box) -> bool:
@@ -202,7 +210,7 @@ def shape_of(box: Box) -> tuple[int, ...]:
     shape = box.shape
     for size in shape:
         if not isinstance(size, int):
-            return tuple([one if isinstance(one, int) else -1 for one in shape])
+            return tuple([number if isinstance(number, int) else -1 for number in shape])
     return shape  # type: ignore[return-value]
 
 
@@ -272,13 +280,13 @@ class Builder:
         """The box that stands for this one, whose children are reduced already."""
         for rule in self.rules[type(box)]:
             try:
-                found = rule(self, box)
+                simpler = rule(self, box)
             except _UnknownSizeError:
                 continue
-            if found is not None:
-                assert _as_long(found, box), f"{rule.__name__} changes the shape of {box!r} to {found!r}"
-                assert found.dtype == box.dtype, f"{rule.__name__} changes the dtype of {box!r} to {found!r}"
-                return found
+            if simpler is not None:
+                assert _as_long(simpler, box), f"{rule.__name__} changes the shape of {box!r} to {simpler!r}"
+                assert simpler.dtype == box.dtype, f"{rule.__name__} changes the dtype of {box!r} to {simpler!r}"
+                return simpler
         return self.shared(box)
 
     def shared(self, box: Box) -> Box:
@@ -291,12 +299,12 @@ class Builder:
         return box if key is None else self.known.setdefault(key, box)
 
 
-def _as_long(one: Box, other: Box) -> bool:
+def _as_long(box: Box, other: Box) -> bool:
     """Whether two boxes have one shape, as far as it is known before a run.
 
     What a mask takes has another name each time.
     """
-    return one.ndim == other.ndim and all(map(same, one.shape, other.shape))
+    return box.ndim == other.ndim and all(map(same, box.shape, other.shape))
 
 
 def _key(box: Box) -> Hashable:

@@ -10,7 +10,6 @@ from flowgraph.box import Box
 from flowgraph.boxes.indexing.index import IndexAdd
 from flowgraph.boxes.shape.joining import Concatenate
 from flowgraph.graph import Graph
-from flowgraph.plan.arena import lay_out
 from flowgraph.plan.binding import Program
 from flowgraph.plan.blas import planned_for_one_thread
 from flowgraph.plan.emitter import Request
@@ -28,6 +27,7 @@ from flowgraph.plan.schedule import (
     FlatParameters,
     Schedule,
     depths,
+    lay_out,
     schedule,
     with_new_values,
 )

@@ -50,7 +50,7 @@ def _beside_numbers(make: Builder, box: Box) -> Box | None:
     if Reshape not in map(type, box.children) or not any(child.shape == box.shape for child in box.children):
         return None
     children = [_number(make, child) if _is_reshaped_number(child) else child for child in box.children]
-    if all(one is other for one, other in zip(children, box.children, strict=True)):
+    if all(new is old for new, old in zip(children, box.children, strict=True)):
         return None
     return make.reduced(box.with_children(*children))
 

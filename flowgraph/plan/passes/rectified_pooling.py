@@ -17,10 +17,10 @@ from flowgraph.plan.rebuild import Builder, number_of, sizes_known
 def rectified_last(make: Builder, box: Any) -> Box | None:
     """The largest of what is raised to a number is the largest, raised to it: fewer elements are raised."""
     (raised,) = box.children
-    found = _raised(raised)
-    if found is None:
+    operands = _raised(raised)
+    if operands is None:
         return None
-    source, floor = found
+    source, floor = operands
     return make.make(Maximum, make.make(MaxPool, source, **box.setting_values()), floor)
 
 
@@ -36,10 +36,10 @@ def slope_of_both(make: Builder, box: Any) -> Box | None:
     if not spread.sliding.apart or any(map(any, spread.sliding.padding)):  # for which no back end has lines
         return None
     g, raised = spread.children
-    found = _raised(raised)
-    if found is None or g.dtype != raised.dtype or not sizes_known(spread):
+    operands = _raised(raised)
+    if operands is None or g.dtype != raised.dtype or not sizes_known(spread):
         return None
-    source, floor = found
+    source, floor = operands
     if strict and not (mask.children[0] is source and number_of(mask.children[1]) == number_of(floor)):
         return None
     if not strict and not (_are(mask, source, raised) and _are(sent.children[0], source, floor)):
@@ -72,14 +72,14 @@ def _is_half(half: Box, whole: Box) -> bool:
     if isinstance(half, Divide):
         return half.children[0] is whole and number_of(half.children[1]) == 2
     return isinstance(half, Multiply) and any(
-        one is whole and number_of(other) == 0.5 for one, other in (half.children, half.children[::-1])
+        operand is whole and number_of(other) == 0.5 for operand, other in (half.children, half.children[::-1])
     )
 
 
-def _are(box: Box, one: Box, other: Box) -> bool:
+def _are(box: Box, first: Box, second: Box) -> bool:
     """Whether the children of a box are these two, numbers by their value."""
     for a, b in (box.children, box.children[::-1]):
-        if a is one and (b is other or (number_of(b) is not None and number_of(b) == number_of(other))):
+        if a is first and (b is second or (number_of(b) is not None and number_of(b) == number_of(second))):
             return True
     return False
 

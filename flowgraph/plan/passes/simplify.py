@@ -122,7 +122,7 @@ def simplify(graph: Graph, without: frozenset[str] = frozenset(), updated: int =
 def has_all(graph: Graph, classes: Iterable[type[Box]]) -> bool:
     """Whether the graph has boxes of each of these classes."""
     present = set(map(type, graph.boxes))
-    return all(cls in present or any(issubclass(one, cls) for one in present) for cls in classes)
+    return all(cls in present or any(issubclass(other, cls) for other in present) for cls in classes)
 
 
 def _ways_of_numpy(graph: Graph, how: How) -> Graph:

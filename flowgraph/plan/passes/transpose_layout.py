@@ -29,7 +29,7 @@ SHORT is an estimate, which no benchmark has tuned.
 
 def scores(graph: Graph) -> set[Box]:
     """The products whose short rows a maximum is taken of, also after steps that work element by element."""
-    found: set[Box] = set()
+    products: set[Box] = set()
     seen: set[Box] = set()
     stack = [box.children[0] for box in graph.boxes if isinstance(box, Max) and box.axes(box.children[0].ndim) == (1,)]
     while stack:
@@ -38,10 +38,10 @@ def scores(graph: Graph) -> set[Box]:
             continue
         seen.add(box)
         if isinstance(box, MatMul) and box.dtype.kind == "f":
-            found.add(box)
+            products.add(box)
         elif ufunc_of(box) is not None:
             stack.extend(child for child in box.children if child.shape == box.shape)
-    return found
+    return products
 
 
 def _is_long(box: Box) -> bool:
@@ -116,9 +116,9 @@ def minus_at(make: Builder, box: Box) -> Box | None:
 
 
 def _by_columns(make: Builder, places: PlacesOf) -> Box:
-    found = PlacesOf(*places.children, columns=True)
-    built_for(found, owner_of(places))
-    return make.shared(found)
+    by_columns = PlacesOf(*places.children, columns=True)
+    built_for(by_columns, owner_of(places))
+    return make.shared(by_columns)
 
 
 RULES: dict[type[Box], list[Any]] = {
