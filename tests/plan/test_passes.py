@@ -7,7 +7,7 @@ import pytest
 
 import flowgraph as fg
 from flowgraph.plan import PASSES, simplify
-from flowgraph.plan.passes import scalars, transpose_layout
+from flowgraph.plan.passes import idioms, scalars
 from flowgraph.plan.passes.inlining import open_composites, opened, specialise
 from flowgraph.plan.passes.simplify import ORDER, How, has_all
 from flowgraph.plan.store import aligned
@@ -255,7 +255,7 @@ def test_memory_is_near_the_least_that_the_schedule_needs(sizes):
 
 
 def test_the_thresholds_of_columns_are_what_the_tests_cover():
-    assert transpose_layout.MANY < 33 < transpose_layout.LARGE < 300
+    assert idioms.MANY < 33 < idioms.LARGE < 300
 
 
 def test_a_pass_changes_nothing_where_its_classes_are_missing():

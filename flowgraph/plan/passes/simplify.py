@@ -19,7 +19,7 @@ from flowgraph.boxes.shape.arrangement import Transpose
 from flowgraph.boxes.shape.reshaping import BroadcastTo, Reshape
 from flowgraph.graph import Graph
 from flowgraph.plan.numpy.ufuncs import ufunc_of
-from flowgraph.plan.passes import batch_one, products, rectified_pooling, scalars, shapes, transpose_layout
+from flowgraph.plan.passes import idioms, products, scalars, shapes
 from flowgraph.plan.passes.products import accumulate
 from flowgraph.plan.passes.scales import move_scales
 from flowgraph.plan.passes.shapes import join_slices, share_copies
@@ -128,7 +128,7 @@ def has_all(graph: Graph, classes: Iterable[type[Box]]) -> bool:
 def _ways_of_numpy(graph: Graph, how: How) -> Graph:
     """The graph in which short rows are columns, and sums are products."""
     without = how.without
-    turned = transpose_layout.scores(graph) if "transpose_layout" not in without else frozenset()
+    turned = idioms.scores(graph) if "transpose_layout" not in without else frozenset()
     if not turned:
         without |= {"transpose_layout"}
     if without >= {"transpose_layout", "products"}:
@@ -138,7 +138,7 @@ def _ways_of_numpy(graph: Graph, how: How) -> Graph:
 
 def _numbers_of_one(graph: Graph, how: How) -> Graph:
     """The graph in which arrays of one element are numbers, if there are some."""
-    single = any(map(batch_one.is_single, graph.boxes))
+    single = any(map(idioms.is_single, graph.boxes))
     return reduce(graph, builder(how.without, "numbers"), how.own) if single else graph
 
 
@@ -159,7 +159,7 @@ def reduce(graph: Graph, make: Builder, own: Own, turned: Set[Box] = frozenset()
         if not children:
             return make.shared(box)
         same = on_children(box, children, own)
-        return transpose_layout.in_columns(make, same) if box in turned else make.reduced(same)
+        return idioms.in_columns(make, same) if box in turned else make.reduced(same)
 
     return rebuild(graph, rule)
 
@@ -192,11 +192,11 @@ RULES: dict[str, tuple[RuleSet, ...]] = {
         *(RuleSet(("scalars", "shapes"), shapes.GATHERING), REPETITION),
     ),
     "changes": (CONSTANTS, RuleSet(("scalars",), scalars.OF_CHANGES), *_OF_BOXES, REPETITION),
-    "pooling": (RuleSet(("pooling",), rectified_pooling.RULES),),
+    "pooling": (idioms.POOLING,),
     "layout": (
-        RuleSet(("transpose_layout",), transpose_layout.RULES, (transpose_layout.elementwise,)),
+        idioms.COLUMNS,
         RuleSet(("products",), products.RULES, (products.same_axes,)),
     ),
-    "numbers": (RuleSet(("batch_one",), batch_one.RULES, (batch_one.elementwise,)),),
+    "numbers": (idioms.OF_ONE,),
 }
 """The rules of each walk over a graph."""
