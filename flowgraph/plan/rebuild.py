@@ -231,9 +231,9 @@ _LARGEST_SHARED = 64
 
 
 class RuleSet(NamedTuple):
-    """Rules of the passes that are named, none of which may be left out: by the class of a box, and by elements."""
+    """Rules of a pass: by the class of a box, and for all that works element by element."""
 
-    passes: tuple[str, ...]
+    name: str
     by_class: Mapping[type[Box], Sequence[Reduction]]
     elementwise: tuple[Reduction, ...] = ()
 

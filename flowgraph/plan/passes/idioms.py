@@ -130,7 +130,7 @@ def _by_columns(make: Builder, places: PlacesOf) -> Box:
 
 
 COLUMNS = RuleSet(
-    ("transpose_layout",),
+    "transpose_layout",
     {
         Sum: [over_columns],
         Max: [over_columns],
@@ -217,7 +217,7 @@ def _is_place(box: Box) -> bool:
 
 
 OF_ONE = RuleSet(
-    ("batch_one",),
+    "batch_one",
     {
         Reshape: [reshape],
         MatMul: [product],
@@ -303,4 +303,4 @@ def _are(box: Box, first: Box, second: Box) -> bool:
     return False
 
 
-POOLING = RuleSet(("pooling",), {MaxPool: [rectified_last], Where: [slope_of_both]})
+POOLING = RuleSet("pooling", {MaxPool: [rectified_last], Where: [slope_of_both]})

@@ -24,7 +24,7 @@ from flowgraph.boxes.shape.reshaping import BroadcastTo, Reshape
 from flowgraph.graph import Graph
 from flowgraph.plan.blas import count_threads, routine
 from flowgraph.plan.numpy.rules import VIEWS
-from flowgraph.plan.passes.scalars import as_written
+from flowgraph.plan.passes.scalars import minus_one_times
 from flowgraph.plan.rebuild import (
     Builder,
     Own,
@@ -147,11 +147,6 @@ def same_axes(make: Builder, box: Box) -> Box | None:
     return make.reduced(box.with_children(*children))
 
 
-def written(make: Builder, box: Box) -> Box | None:
-    """Back from factors to differences."""
-    return as_written(box, box.children)
-
-
 def product_with_weights(make: Builder, box: Box) -> Box | None:
     """A stack of matrices times one matrix is one product of all rows, where BLAS has several threads for it.
 
@@ -176,8 +171,7 @@ RULES: dict[type[Box], list[Any]] = {
     MatMul: [product_with_weights],
     Equal: [at_extremum],
     Sum: [sum_as_product],
-    Add: [written],
-    Multiply: [written, square],
+    Multiply: [minus_one_times, square],
 }
 
 

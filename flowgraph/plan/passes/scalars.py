@@ -213,15 +213,10 @@ def _factor(make: Builder, box: Box) -> Box:
     return box.children[0] if _is_scaled(box) else make.constant(1, box.dtype)
 
 
-def as_written(box: Box, children: tuple[Box, ...]) -> Box | None:
-    """Back from factors to what one would write: x + (-1) * y is x - y, (-1) * x is -x."""
-    if isinstance(box, Add):
-        for x, y in (children, children[::-1]):
-            if _is_scaled(y) and _is(y.children[0], -1) and y.children[1].dtype == x.dtype:
-                return Subtract(x, y.children[1])
-    if isinstance(box, Multiply) and _is(children[0], -1) and _same(box, children[1]):
-        return Negative(children[1])
-    return None
+def minus_one_times(make: Builder, box: Box) -> Box | None:
+    """-1 * x is -x, which is written so once no other factor can take the sign in."""
+    c, x = box.children
+    return Negative(x) if _is(c, -1) and _same(box, x) else None
 
 
 RULES: dict[type[Box], list[Any]] = {

@@ -21,13 +21,12 @@ from flowgraph.boxes.shape.arrangement import Transpose
 from flowgraph.boxes.shape.joining import Concatenate
 from flowgraph.boxes.shape.reshaping import BroadcastTo, Reshape
 from flowgraph.graph import Graph
-from flowgraph.plan.passes.scalars import is_normal, is_unit
+from flowgraph.plan.passes.scalars import is_normal
 from flowgraph.plan.rebuild import (
     Builder,
     Own,
     elements,
     is_scalar,
-    number_of,
     on_children,
     rebuild,
     shape_of,
@@ -131,19 +130,6 @@ def _sum(make: Builder, box: Box, a: object, axes: tuple[int, ...]) -> Box | Non
     return None
 
 
-def factor_of_sum(make: Builder, box: Box) -> Box | None:
-    """Σ -x is -Σ x; another factor would move the sum in the range of the dtype."""
-    (a,) = box.children
-    if isinstance(a, Multiply) and is_unit(number_of(a.children[0])) and a.children[1].shape == a.shape and _floats(a):
-        summed = make.make(Sum, a.children[1], axis=box.axis, keepdims=box.keepdims)
-        return make.make(Multiply, a.children[0], summed)
-    return None
-
-
-def _floats(box: Box) -> bool:
-    return box.dtype.kind == "f" and all(child.dtype == box.dtype for child in box.children)
-
-
 def without_repetition(make: Builder, box: Box) -> Box | None:
     """A child that was repeated is read as it was; where all children are, so is the result."""
     if not isinstance(box, Elementwise) or BroadcastTo not in map(type, box.children):
@@ -185,9 +171,6 @@ RULES: dict[type[Box], list[Any]] = {
     Max: [reduction],
     Min: [reduction],
 }
-
-GATHERING: dict[type[Box], list[Any]] = {Sum: [factor_of_sum]}
-"""Rules that bring signs outwards, to meet others; once factors stand where they cost least, these are left out."""
 
 
 # Reshapes of one turned array that cannot be views share one copy: the others are views of it.

@@ -84,11 +84,11 @@ ORDER: tuple[Pass, ...] = (
     Pass("repeated", (Sum, MatMul), lambda graph, how: products.sum_before_product(graph, builder(how.without))),
     Pass("slices", (IndexAdd, Add), lambda graph, how: join_slices(graph, builder(how.without))),
     # Then the rules that look at one box and its children, and make a graph smaller whatever else there is: constants
-    # are folded, views of views are one view, signs and factors gather at the outside, where they meet others.
+    # are folded, views of views are one view, factors gather at the outside, where they meet others.
     Pass("", (), lambda graph, how: reduce(graph, builder(how.without), how.own)),
     # The slope of a rectifier over pooling is recognised by the factors that it has now, 0.5 or none.
     Pass("pooling", (MaxPool,), lambda graph, how: reduce(graph, builder(how.without, "pooling"), how.own)),
-    # Factors that have gathered go back to the smallest arrays, in one move each; what gathers them is left out now.
+    # Factors that have gathered go back to the smallest arrays, in one move each.
     Pass("scales", (Multiply,), lambda graph, how: move_scales(graph, builder(how.without, "changes"), how.updated)),
     # Only now the ways of NumPy, which hide the algebra from the passes above: `transpose_layout` and `products` in one
     # walk. Of each box the layout comes before products with ones: it says whether sums go over rows or columns.
@@ -149,7 +149,7 @@ def builder(without: frozenset[str], rules: str = "algebra") -> Builder:
 
 @functools.lru_cache(32)
 def _rules(name: str, without: frozenset[str]) -> RulesByClass:
-    return RulesByClass([each for each in RULES[name] if without.isdisjoint(each.passes)])
+    return RulesByClass([each for each in RULES[name] if each.name not in without])
 
 
 def reduce(graph: Graph, make: Builder, own: Own, turned: Set[Box] = frozenset()) -> Graph:
@@ -181,22 +181,16 @@ def folded(make: Builder, box: Box) -> Box | None:
         return None
 
 
-CONSTANTS = RuleSet(("constants",), {Cast: (folded,)}, (folded,))
-REPETITION = RuleSet(("shapes",), {}, (shapes.without_repetition,))
+CONSTANTS = RuleSet("constants", {Cast: (folded,)}, (folded,))
 _OF_BOXES = (
-    RuleSet(("shapes",), shapes.RULES), RuleSet(("repeated",), products.REPEATED), RuleSet(("labels",), products.LABELS)
+    RuleSet("shapes", shapes.RULES), RuleSet("repeated", products.REPEATED), RuleSet("labels", products.LABELS),
+    RuleSet("shapes", {}, (shapes.without_repetition,)),
 )  # fmt: skip
 RULES: dict[str, tuple[RuleSet, ...]] = {
-    "algebra": (
-        *(CONSTANTS, RuleSet(("scalars",), scalars.RULES), *_OF_BOXES),
-        *(RuleSet(("scalars", "shapes"), shapes.GATHERING), REPETITION),
-    ),
-    "changes": (CONSTANTS, RuleSet(("scalars",), scalars.OF_CHANGES), *_OF_BOXES, REPETITION),
+    "algebra": (CONSTANTS, RuleSet("scalars", scalars.RULES), *_OF_BOXES),
+    "changes": (CONSTANTS, RuleSet("scalars", scalars.OF_CHANGES), *_OF_BOXES),
     "pooling": (idioms.POOLING,),
-    "layout": (
-        idioms.COLUMNS,
-        RuleSet(("products",), products.RULES, (products.same_axes,)),
-    ),
+    "layout": (idioms.COLUMNS, RuleSet("products", products.RULES, (products.same_axes,))),
     "numbers": (idioms.OF_ONE,),
 }
 """The rules of each walk over a graph."""
