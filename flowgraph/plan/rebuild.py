@@ -313,14 +313,18 @@ def _key(box: Box) -> Hashable:
     cls = type(box)
     if not cls.settings:
         return cls, *map(id, box.children)
-    settings = tuple([frozen(value) for value in box.setting_values().values()])
+    state = box.__dict__
+    settings = tuple([frozen(state[name]) for name in cls.settings])
     return None if None in settings else (cls, settings, tuple(map(id, box.children)))
 
 
-def frozen(value: object) -> Hashable:
+_INTEGERS = frozenset({int})
+
+
+def frozen(value: Any) -> Hashable:
     """What tells a setting apart from others, None for a setting of which nothing does but itself."""
     kind = type(value)
-    if kind is int or kind is str:
+    if kind is int or kind is str or (kind is tuple and _INTEGERS.issuperset(map(type, value))):
         return kind, value
     if isinstance(value, Sequence) and not isinstance(value, str | range):
         parts = tuple(map(frozen, value))
