@@ -14,8 +14,7 @@ from flowgraph.boxes.elementwise.selection import Where
 from flowgraph.boxes.neural.convolution import Conv1d, Conv2d, Conv3d, ConvInput
 from flowgraph.boxes.neural.pooling import MaxPool, MeanPool, SpreadToLargest, SpreadToRectified
 from flowgraph.plan.numpy.lines import fill_of, number_of, view_of
-from flowgraph.plan.numpy.rules import VIEWS
-from flowgraph.plan.numpy.ufuncs import ufunc_of
+from flowgraph.plan.numpy.rules import VIEWS, ufunc_of
 from flowgraph.plan.rebuild import elements, shape_of, sizes_known
 
 # The order of the axes of a value in memory: convolutions return the examples last, and so is what follows.

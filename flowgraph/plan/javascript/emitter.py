@@ -28,7 +28,7 @@ from flowgraph.graph import Graph
 from flowgraph.plan.binding import Binding, Memory, Names, Program
 from flowgraph.plan.emitter import RefusedError, Request
 from flowgraph.plan.javascript import boxes as boxes  # it registers its rules
-from flowgraph.plan.javascript.rules import RULES, literal
+from flowgraph.plan.javascript.boxes import RULES, literal
 from flowgraph.plan.javascript.tracing import REFUSED, function_of_numbers
 from flowgraph.plan.passes.simplify import simplify
 from flowgraph.plan.schedule import Schedule

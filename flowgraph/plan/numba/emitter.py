@@ -29,8 +29,7 @@ from flowgraph.plan.numba.machine import number_name, refuse_dtypes, why_missing
 from flowgraph.plan.numba.rules import CHECKS, RULES, checked_child, expression, refuse
 from flowgraph.plan.numpy.emit import Source, Writer
 from flowgraph.plan.numpy.emitter import NumPyEmitter
-from flowgraph.plan.numpy.rules import VIEWS
-from flowgraph.plan.numpy.ufuncs import ufunc_of
+from flowgraph.plan.numpy.rules import VIEWS, ufunc_of
 from flowgraph.plan.passes.products import accumulate
 from flowgraph.plan.passes.scales import work_of
 from flowgraph.plan.passes.simplify import simplify

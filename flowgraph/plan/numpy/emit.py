@@ -27,8 +27,7 @@ from flowgraph.plan.binding import (
 )
 from flowgraph.plan.kinds import Order
 from flowgraph.plan.numpy.lines import fill_of, literal_of, number_of
-from flowgraph.plan.numpy.rules import CALLS, VIEWS
-from flowgraph.plan.numpy.ufuncs import keep_where, ufunc_of
+from flowgraph.plan.numpy.rules import CALLS, VIEWS, keep_where, ufunc_of
 from flowgraph.plan.rebuild import is_data, shape_of, sizes_known, without_graph
 from flowgraph.plan.schedule import Buffer, Schedule
 from flowgraph.plan.store import bytes_of

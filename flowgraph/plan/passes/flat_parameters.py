@@ -15,7 +15,7 @@ from flowgraph.boxes.shape.joining import Concatenate
 from flowgraph.boxes.shape.reshaping import Reshape
 from flowgraph.graph import Graph
 from flowgraph.plan.kinds import Kinds
-from flowgraph.plan.numpy.ufuncs import ufunc_of
+from flowgraph.plan.numpy.rules import ufunc_of
 from flowgraph.plan.passes.shapes import inner_sums, terms_of
 from flowgraph.plan.rebuild import elements, is_scalar, of_nobody, on_children, rebuild, shape_of, sizes_known
 from flowgraph.plan.schedule import FlatParameters

@@ -19,7 +19,7 @@ from flowgraph.boxes.reduction.sums import Sum
 from flowgraph.boxes.shape.arrangement import Transpose
 from flowgraph.boxes.shape.reshaping import Reshape
 from flowgraph.graph import Graph
-from flowgraph.plan.numpy.ufuncs import ufunc_of
+from flowgraph.plan.numpy.rules import ufunc_of
 from flowgraph.plan.passes.shapes import reshape
 from flowgraph.plan.rebuild import Builder, RuleSet, built_for, elements, number_of, owner_of, shape_of, sizes_known
 from flowgraph.shapes.indexing import ARRAY

@@ -18,7 +18,7 @@ from flowgraph.boxes.reduction.sums import Sum
 from flowgraph.boxes.shape.arrangement import Transpose
 from flowgraph.boxes.shape.reshaping import BroadcastTo, Reshape
 from flowgraph.graph import Graph
-from flowgraph.plan.numpy.ufuncs import ufunc_of
+from flowgraph.plan.numpy.rules import ufunc_of
 from flowgraph.plan.passes import idioms, products, scalars, shapes
 from flowgraph.plan.passes.products import accumulate
 from flowgraph.plan.passes.scales import move_scales
