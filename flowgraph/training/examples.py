@@ -240,6 +240,10 @@ GATHERED = 1 << 20
 """Bytes of examples that are gathered at once, an epoch of a small set: one batch of a larger one, which stays in the
 cache of the processor until the step has read it."""
 
+ORDERED = 1 << 17
+"""Bytes of the orders of epochs to come that are drawn at once. A generator made between two steps finds nothing of
+NumPy's in the cache of the processor, and takes 4 times as long: 12 of the 200 microseconds of a step on digits."""
+
 
 class Shuffled:
     """Batches of examples in arrays, each example once per epoch."""
@@ -252,6 +256,7 @@ class Shuffled:
         self.seed = seed
         batch = sum(array[:1].nbytes for array in examples.arrays.values()) * self.size
         self._together = 1 if examples.mapped else max(1, GATHERED // max(1, batch))
+        self._orders: dict[int, Array] = {}
         self.begin(0)
 
     def begin(self, epoch: int, position: int = 0) -> None:
@@ -259,7 +264,7 @@ class Shuffled:
         self.steps = -(-position // self.size)
         self._position = self._begin = self._end = position
         self._gathered: Mapping[Box, Array] = {}
-        self._order = epoch_order(self.count, self.size, self.seed, epoch)
+        self._epoch = epoch
 
     @property
     def more(self) -> bool:
@@ -274,12 +279,20 @@ class Shuffled:
         else:
             if start >= self._end:
                 self._begin, self._end = start, min(start + self.size * self._together, self.count)
-                self._gathered = self.examples.take(self._order[self._begin : self._end])
+                self._gathered = self.examples.take(self._order()[self._begin : self._end])
             part = slice(start - self._begin, stop - self._begin)
             arrays = {box: array[part] for box, array in self._gathered.items()}
         self._position = stop
         self.steps += 1
         return Batch(arrays, stop - start)
+
+    def _order(self) -> Array:
+        """The order of this epoch, drawn with those of up to twice as many to come as were drawn last."""
+        if self._epoch not in self._orders:
+            more = min(2 * len(self._orders), ORDERED // (8 * self.count))
+            epochs = range(self._epoch, self._epoch + more + 1)
+            self._orders = {epoch: epoch_order(self.count, self.size, self.seed, epoch) for epoch in epochs}
+        return self._orders[self._epoch]
 
 
 class Stream:

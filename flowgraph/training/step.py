@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -23,7 +23,8 @@ from flowgraph.training.rules import norm_of
 class Step:
     """The plan of a step, all parameters together, and what there is to read of it.
 
-    `places` and `layers` say where the plan returns each measure, and the norm of the gradient of each layer.
+    `places` and `layers` say where the plan returns each measure, and the norm of the gradient of each layer: after
+    the `measures`, which are counted.
     `parameters` are those of the problem by name, `owned` these and those of the rule and the averages. `averages` maps
     each parameter that is trained to the exponential moving average of its values, if the decay `average` is given:
     E becomes β E + (1 − β) theta with the new theta, from the first values on. The model is used with those `in_use`,
@@ -52,7 +53,8 @@ class Step:
         measures = problem.measures.with_penalty(rule.penalty).by_name()
         watched = Boxes(dict.fromkeys(measures.values()))
         self.places = {name: watched.index(box) for name, box in measures.items()}
-        self.layers = {layer: len(watched) + number for number, layer in enumerate(norms)}
+        self.measures = len(watched)
+        self.layers = {layer: self.measures + number for number, layer in enumerate(norms)}
         dtypes = {parameter.dtype for parameter in problem.parameters}
         rate = Input("learning_rate", dtype=dtypes.pop() if len(dtypes) == 1 else float)
         updates = rule.updates(grads, rate)
@@ -71,9 +73,18 @@ class Step:
         self.owned = {f"parameter/{name}": p for name, p in self.parameters.items()}
         self.owned |= {f"rule/{number}/{p.name}": p for number, p in enumerate(own)}
 
-    def run(self, arrays: Mapping[Box, Array], rate: float, seed: int) -> list[float]:
-        """Change the parameters by a batch; the measures at `places`, and the norms of the gradient at `layers`."""
-        return [*map(float, self.plan(*[arrays[box] for box in self.problem.inputs], rate, seed=seed))]
+    def totals(self, sums: Mapping[str, float], norms: Mapping[str, float]) -> list[float]:
+        """The sums of what the plan returns, in its order, of sums by name; 0 where there is none."""
+        totals = [0.0] * (self.measures + len(self.layers))
+        for places, given in ((self.places, sums), (self.layers, norms)):
+            for name, place in places.items():
+                totals[place] = given.get(name, 0.0)
+        return totals
+
+    def named(self, totals: Sequence[float]) -> tuple[dict[str, float], dict[str, float]]:
+        """The sums by name: those of the measures, and those of the norms of the gradient."""
+        sums = {name: totals[place] for name, place in self.places.items()}
+        return sums, {layer: totals[place] for layer, place in self.layers.items()}
 
     def evaluator(self) -> Evaluator:
         """What measures the model on validation examples: on the devices of the steps, if these are those of JAX."""
