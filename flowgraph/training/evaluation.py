@@ -21,6 +21,7 @@ from flowgraph.plan import compile
 from flowgraph.plan.backends import BackendName
 from flowgraph.training.examples import Fed, read_examples
 from flowgraph.training.problem import Problem, losses_in
+from flowgraph.training.settings import read_result
 
 DRAWS_OF_EVALUATION = 1 << 39
 """What tells the draws of random leaves in an evaluation from those of the steps, which are counted from 1."""
@@ -180,7 +181,7 @@ class Metrics:
         if isinstance(self._loss, ClassLoss) and numbers.shape[-1] == 2:
             numbers = numbers[..., 1]
         return {
-            name: float(metric(wanted, numbers if _takes_scores(metric) else predicted))
+            name: read_result(f"metrics: {name!r}", metric(wanted, numbers if _takes_scores(metric) else predicted))
             for name, metric in self.metrics.items()
         }
 
