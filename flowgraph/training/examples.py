@@ -262,9 +262,8 @@ class Shuffled:
     def begin(self, epoch: int, position: int = 0) -> None:
         """Go to the beginning of an epoch, or to the example in it where a training was left."""
         self.steps = -(-position // self.size)
-        self._position = self._begin = self._end = position
-        self._gathered: Mapping[Box, Array] = {}
-        self._epoch = epoch
+        self._position, self._epoch = position, epoch
+        self._gathered: list[Batch] = []
 
     @property
     def more(self) -> bool:
@@ -273,18 +272,21 @@ class Shuffled:
 
     def take(self) -> Batch:
         """The next batch."""
-        start, stop = self._position, min(self._position + self.size, self.count)
-        if stop - start == self.count and not self.examples.mapped:
-            arrays = self.examples.arrays
-        else:
-            if start >= self._end:
-                self._begin, self._end = start, min(start + self.size * self._together, self.count)
-                self._gathered = self.examples.take(self._order()[self._begin : self._end])
-            part = slice(start - self._begin, stop - self._begin)
-            arrays = {box: array[part] for box, array in self._gathered.items()}
-        self._position = stop
+        if not self._gathered:
+            self._gathered = self._gather(self._position)
+        batch = self._gathered.pop()
+        self._position += batch.size
         self.steps += 1
-        return Batch(arrays, stop - start)
+        return batch
+
+    def _gather(self, start: int) -> list[Batch]:
+        """The next batches, the last one first: their examples are gathered and cut at once."""
+        stop = min(start + self.size * self._together, self.count)
+        arrays: Mapping[Box, Array] = self.examples.arrays
+        if self.size < self.count or self.examples.mapped:
+            arrays = self.examples.take(self._order()[start:stop])
+        cuts = [(place, min(place + self.size, stop - start)) for place in range(0, stop - start, self.size)]
+        return [Batch({box: a[low:high] for box, a in arrays.items()}, high - low) for low, high in reversed(cuts)]
 
     def _order(self) -> Array:
         """The order of this epoch, drawn with those of up to twice as many to come as were drawn last."""

@@ -53,7 +53,8 @@ class Schedule:
         """The rate of update t, from 1 on; UsageError below."""
         if t < 1:
             raise UsageError(f"{type(self).__name__}: found update {t}, but updates are counted from 1")
-        return read_result(f"{type(self).__name__}: rate({t})", self.rate(t))
+        rate: object = self.rate(t)
+        return rate if type(rate) is float else read_result(f"{type(self).__name__}: rate({t})", rate)
 
     def rate(self, t: int) -> float:
         """The rate of update t, from 1 on."""
