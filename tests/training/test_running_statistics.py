@@ -7,7 +7,7 @@ import pytest
 
 import flowgraph as fg
 from flowgraph.errors import DtypeError, ShapeError, UsageError
-from flowgraph.training import Checkpoint, EarlyStopping, Evaluator, Problem, State, Trainer, load_checkpoint, resume
+from flowgraph.training import Checkpoint, EarlyStopping, Evaluator, Problem, State, Trainer, load_checkpoint
 from flowgraph.training.examples import epoch_order
 
 RNG = np.random.default_rng(0)
@@ -159,7 +159,8 @@ def test_a_checkpoint_has_them_and_refuses_other_updates(tmp_path):
     Normalised().trainer().run(2, [Checkpoint(path)])
     state = load_checkpoint(path)
     assert {"parameter/mean", "parameter/var", "best/mean", "best/var"} <= set(state.arrays)
-    resumed, whole = resume(path, Normalised().trainer()), Normalised().trainer()
+    resumed, whole = Normalised().trainer(), Normalised().trainer()
+    resumed.restore(load_checkpoint(path))
     assert resumed.run(5)["train_objective"] == whole.run(5)["train_objective"]
     for change in ("updates", "evaluate"):
         net = Normalised()
@@ -168,7 +169,7 @@ def test_a_checkpoint_has_them_and_refuses_other_updates(tmp_path):
         else:
             net.evaluate = net.evaluate + 1.0
         with pytest.raises(UsageError, match=f"resume: .* was written in a training with another {change}"):
-            resume(path, net.trainer())
+            net.trainer().restore(load_checkpoint(path))
 
 
 def test_the_checks_before_training_pass_on_a_network_that_learns():
