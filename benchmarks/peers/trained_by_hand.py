@@ -55,7 +55,7 @@ class Net:
         """Write the gradient of the mean loss plus l2 times the squared weights; the sum of both over the examples."""
         own, count = self.buffers(len(x)), len(x)
         np.dot(x, self.W1, own.a)
-        np.maximum(own.a, 0, own.h[:, :-1])
+        np.maximum(own.a, 0, out=own.h[:, :-1])
         np.dot(self.W2.T, own.h.T, own.scores)
         loss = self._softmax(own, y) if len(own.scores) > 1 else self._sigmoid(own, y)
         np.multiply(own.scores, self.dtype.type(1 / count), own.scores)

@@ -26,8 +26,9 @@ class Checkpoint(Callback):
     """Writes the state of the training into a file, at most every so many seconds, and when training ends.
 
     A process killed at any instant, in the middle of a write too, leaves a whole file:
-    `fg.fit(resume=load_checkpoint(path))` goes on from it, and ends with the same bits as a training that was never interrupted. Two trainings do not share a file:
-    the second is refused, by a lock beside it. `lock=False` leaves that to who holds the folder.
+    `fg.fit(resume=load_checkpoint(path))` goes on from it, and ends with the same bits as a training that was never
+    interrupted. Two trainings do not share a file: the second is refused, by a lock beside it. `lock=False` leaves that
+    to who holds the folder.
 
     Parameters
     ----------
