@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.box import Box, Value, joined
+from flowgraph.box import Box, Value
 from flowgraph.box.axes import Core
 from flowgraph.box.inference import axis_of
 from flowgraph.box.numpy_dispatch import implements
 from flowgraph.box.vocabulary import example
 from flowgraph.boxes.engine.shape_like import count_like
-from flowgraph.boxes.indexing.index import arange_like, index_add, open_grid
+from flowgraph.boxes.indexing.index import arange_like, as_index, index_add, open_grid
 from flowgraph.boxes.numpy_api.array_arguments import as_box, with_axis
 from flowgraph.errors import UsageError
 from flowgraph.shapes.indexing import ARRAY
@@ -129,7 +129,7 @@ def take(a: Value, indices: Value, axis: int | None = None, *, mode: str = "rais
     if mode not in ("raise", "wrap", "clip"):
         raise UsageError(f"np.take: found mode={mode!r}, needs one of raise, wrap, clip")
     a, axis = with_axis(as_box(a), axis)
-    places = joined(indices)
+    places = as_index(a, indices)
     if places.dtype.kind == "b":
         places = places.astype(int)
     if mode != "raise":

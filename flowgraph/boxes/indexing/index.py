@@ -233,7 +233,7 @@ def get(box: Box, index: object) -> Any:
     items = index if isinstance(index, tuple) else (index,)
     if all(map(_is_settled, items)):
         return Index(box, index=items)
-    items = tuple(item if _is_place(item) else _as_index(box, item) for item in items)
+    items = tuple(item if _is_place(item) else as_index(box, item) for item in items)
     template: list[Any] = []
     arrays: list[Any] = []
     axes = [_axes_read(item) for item in items]
@@ -276,7 +276,7 @@ def _plain(box: Box, item: object, axis: int) -> Any:
         raise _no_index(box, item) from None
 
 
-def _as_index(box: Box, item: object) -> Any:
+def as_index(box: Box, item: object) -> Any:
     """What NumPy makes an array of, as that array; an empty list is one of integers, as in NumPy."""
     array = joined(item)
     if isinstance(array, Box):

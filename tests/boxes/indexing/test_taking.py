@@ -200,6 +200,15 @@ def test_what_is_not_zero(function, a):
         np.testing.assert_array_equal(run[box], places)
 
 
+@pytest.mark.parametrize("places", [[], [[]], [2, 0], [[1], [-1]], 1, [True, False], np.zeros((0, 2), int)], ids=repr)
+@pytest.mark.parametrize("axis", [None, 0, -1])
+def test_take_and_an_index_read_the_same_places(places, axis):
+    x = fg.Input("x", shape=MATRIX.shape)
+    box = np.take(x, places, axis=axis)
+    assert box.shape == np.take(MATRIX, places, axis=axis).shape
+    np.testing.assert_array_equal(fg.Graph(box).fprop(x=MATRIX)[box], np.take(MATRIX, places, axis=axis))
+
+
 def test_what_is_taken_at_places_gets_gradients():
     x = fg.Input("x", shape=("N", 3))
     loss = np.sum(x[np.nonzero(x > 0)] ** 2)
