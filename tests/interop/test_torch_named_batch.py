@@ -1,5 +1,6 @@
 """Graphs of PyTorch for every batch size: of each operation with a rule, and of sizes that programs compute with."""
 
+import copy
 import os
 import random
 import sys
@@ -202,6 +203,14 @@ def test_layers_serve_every_batch():
         return [torch.randn(rows, *shape, dtype=torch.float64) for _, shape in LAYERS.values()]
 
     assert agrees_for_every_batch(call, tensors_of, (1, 4, 6)) is None
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_a_layer_of_32_bits_computes_in_no_more(name):
+    """A number of NumPy's, such as the root of a size, would widen all behind it."""
+    layer, shape = LAYERS[name]
+    graph = graph_of(copy.deepcopy(layer).float().eval(), torch.randn(2, *shape))
+    assert {box.dtype.name for box in graph if box.children and len(box.outputs) == 1} <= {"float32", "int64", "bool"}
 
 
 SIZES = {

@@ -165,7 +165,7 @@ def attention(
     """softmax(q kᵀ / √d) v, where a mask may take places out or add to the scores; 0 where it takes out all."""
     if dropout_p or enable_gqa:
         raise NoBoxesError("attention with dropout or groups of queries")
-    factor = scale if scale is not None else 1 / np.sqrt(count_like(q, -1))
+    factor = scale if scale is not None else count_like(q, -1) ** -0.5
     scores = q @ np.swapaxes(k, -1, -2) * factor
     if is_causal:
         scores = np.where(arange_like(q, -2)[:, None] >= arange_like(k, -2)[None, :], scores, -np.inf)
