@@ -67,7 +67,6 @@ _SIGNS = {
     "mathrel": "",
 }
 _SUPERSCRIPTS = str.maketrans("0123456789+-nT", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ⁿᵀ")
-_BAR = re.compile(r"\\bar\s*([^\s{}]|\{[^\s{}]\})")
 _COMMAND = re.compile(r"\\([A-Za-z]+)")
 
 
