@@ -14,6 +14,7 @@ from flowgraph.testing.declared import (
     one_gradient_per_child,
     postconditions_hold,
     pure,
+    rows_at_once,
     saturation_as_declared,
     shape_and_dtype_as_built,
     slopes_as_declared,
@@ -213,6 +214,12 @@ class NeverFlat(Square):
 @breaks(saturation_as_declared, lambda a: np.where(a > 0, a, 0.01 * a))
 class NeverDead(fg.LeakyReLU):
     saturates = "dead"
+
+
+@breaks(rows_at_once, lambda a: a - np.mean(a))
+class MixesElements(fg.Elementwise):
+    def fprop(self, a):
+        return a - np.mean(a)
 
 
 @breaks(postconditions_hold)
