@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -17,8 +16,8 @@ from flowgraph.checking.diagnosis import Trial, diagnose
 from flowgraph.checking.edited_graphs import Graphs
 from flowgraph.checking.examination import Examination, Mismatch
 from flowgraph.checking.excuses import settle
-from flowgraph.checking.point import NARROW, Illegal, Point, coordinate, directions_for, generator, grads_for
-from flowgraph.checking.regimes import axis_groups
+from flowgraph.checking.families import axis_groups
+from flowgraph.checking.point import NARROW, Illegal, OutOfTime, Point, coordinate, directions_for, generator, grads_for
 from flowgraph.checking.report import EXAMPLE_ONLY, VERDICTS, Failure, Report, distinct, nothing
 from flowgraph.checking.reproduce import reproducing_code
 from flowgraph.checking.target import Array, Inputs
@@ -29,21 +28,22 @@ BLIND = (
     "no comparison could see a relative error of a thousandth: fprop computes in a narrow type, as float16 is, or has "
     "few correct digits; let it compute in the type of its inputs"
 )
-COUNTED = ("weak", "comparisons", "undecided", "kinks", "regimes", "evaluations", "bprop_calls", "seconds")
+COUNTED = ("weak", "comparisons", "undecided", "kinks", "test_cases", "evaluations", "bprop_calls", "seconds")
 TRIES = 40  # attempts at smaller inputs, which the seconds for explaining bound too
 CLEAR = 1e3  # times the tolerance
-OF_ESCALATION = 500  # calls of fprop
 
 
 def shrunk(examination: Examination, suspicion: Suspicion) -> tuple[Point, Suspicion]:
     """Greedy: whatever simpler input still shows the same kind of mistake of the same child is taken.
 
-    A clear mismatch is believed at once, so that this stays fast where settling is slow, and confirmed at the end.
+    A clear mismatch is believed at once, so that this stays fast where settling is slow, and confirmed at the end, if
+    there is time.
     """
     for believe in (True, False):
-        best = _smallest(examination, suspicion, believe)
-        believed = believe and best is not suspicion and not examination.late(OF_ESCALATION * best.point.seconds)
-        confirmed = _confirmed(best) if believed else best
+        confirmed: Suspicion | None = (best := _smallest(examination, suspicion, believe))
+        if believe and best is not suspicion:
+            with suppress(OutOfTime):
+                confirmed = _confirmed(best)
         if confirmed is not None:
             return confirmed.point, confirmed
     return suspicion.point, suspicion
@@ -56,9 +56,12 @@ def _smallest(examination: Examination, best: Suspicion, believe: bool) -> Suspi
         improved = False
         for inputs in _simpler(best.point):
             tries += 1
-            if tries > TRIES or examination.late():
+            if tries > TRIES:
                 break
-            found = _still_wrong(examination, best, inputs, believe)
+            try:
+                found = _still_wrong(examination, best, inputs, believe)
+            except OutOfTime:
+                return best
             if found is not None:
                 best, improved = found, True
                 break
@@ -68,7 +71,7 @@ def _smallest(examination: Examination, best: Suspicion, believe: bool) -> Suspi
 def _still_wrong(examination: Examination, suspicion: Suspicion, inputs: Inputs, believe: bool) -> Suspicion | None:
     rng = generator(0)
     try:
-        point = Point.at(examination.runner, inputs, suspicion.point.regime, examination.active)
+        point = Point.at(examination.runner, inputs, suspicion.point.test_case, examination.active)
     except Illegal:
         return None
     if examination.beyond(point) and not examination.beyond(suspicion.point):
@@ -125,11 +128,14 @@ def describe(examination: Examination, ruling: Ruling) -> Failure:
     if isinstance(suspicion, ValueMismatch) and child is not None:
         analytic, numeric, error = suspicion.analytic, suspicion.numeric, suspicion.tolerance / 4
     if suspicion.grad is not None and suspicion.kind in ("value", "nonfinite"):
-        found = _worst_element(examination, point, suspicion.grad, child)
+        found = None
+        with suppress(OutOfTime):
+            found = _worst_element(point, suspicion.grad, child)
         if found is not None:
             child, index, analytic, numeric, error = found
     if suspicion.kind in ("value", "shape") and child is not None:
-        diagnosis = diagnose(_trials(examination, ruling.suspicion, child), examination.late)
+        with suppress(OutOfTime):
+            diagnosis = diagnose(_trials(examination, ruling.suspicion, child))
     message = ruling.note or suspicion.note or "the gradient is wrong"
     code = reproducing_code(target, point, suspicion, child, index)
     return Failure(
@@ -140,7 +146,7 @@ def describe(examination: Examination, ruling: Ruling) -> Failure:
         analytic,
         numeric,
         error,
-        point.regime,
+        point.test_case,
         diagnosis,
         message,
         code,
@@ -161,12 +167,12 @@ def _trials(examination: Examination, suspicion: Suspicion, child: int) -> Itera
         first = examination.first_of(inputs)
         pairs = [(one.grad, one.direction) for one in shown if one.grad is not None]
         with suppress(Illegal):
-            point = Point.at(examination.runner, inputs, suspicion.point.regime, suspicion.point.active)
+            point = Point.at(examination.runner, inputs, suspicion.point.test_case, suspicion.point.active)
             yield Trial(point, child, pairs, None if first is inputs else first, graphs)
 
 
 def _worst_element(
-    examination: Examination, point: Point, grad: Array, child: int | None
+    point: Point, grad: Array, child: int | None
 ) -> tuple[int, tuple[int, ...], float, float, float] | None:
     """The single coordinate that shows the mismatch most clearly, in units of the gradient itself."""
     gradients, _ = ask(point, grad)
@@ -180,7 +186,10 @@ def _worst_element(
         for k in range(min(point.size(i), 48)):
             direction = coordinate(point, i, k)
             length = float(np.ravel(direction[i])[k]) or 1.0
-            slopes = None if examination.late() else point.slopes(direction, depth=8)
+            try:
+                slopes = point.slopes(direction, depth=8)
+            except OutOfTime:
+                break
             if slopes is None:
                 continue
             value = float(values.ravel()[k])
@@ -199,12 +208,11 @@ def _worst_element(
 
 
 def _described(examination: Examination) -> list[Failure]:
-    """The failures, reduced and explained within the time that is left."""
+    """The failures, reduced and explained for as long as there are seconds for it."""
     failures: list[Failure] = []
     for one in (examination, examination.inner):
         if one is not None:
-            one.runner.end_limits()
-            one.deadline = time.process_time() + examination.scope.explaining
+            one.runner.explain_for(examination.scope.explaining)
             failures += [describe(one, ruling) for ruling in list(one.wrong.values())[:MOST_DESCRIBED]]
     return distinct(failures)
 

@@ -189,8 +189,8 @@ Hypothesis: TypeAlias = Callable[[Trial, Array], Claim | None]
 """None where it does not apply, which refutes it."""
 
 
-def diagnose(trials: Iterable[Trial], late: Callable[[], bool] = lambda: False) -> str:
-    """The first hypothesis that explains every trial, in words; "" if none does, or not in time.
+def diagnose(trials: Iterable[Trial]) -> str:
+    """The first hypothesis that explains every trial, in words; "" if none does.
 
     Trials after the first are made once a hypothesis explains the ones before.
     """
@@ -205,10 +205,8 @@ def diagnose(trials: Iterable[Trial], late: Callable[[], bool] = lambda: False) 
 
     first = next(each(), None)
     for words, hypothesis in () if first is None else hypotheses(first):
-        if late():
-            return ""
         if all(trial.bears_out(hypothesis) for trial in each()):
-            return "" if late() else words
+            return words
     return ""
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -32,18 +31,20 @@ from flowgraph.checking.example_contract import (
     Notes,
 )
 from flowgraph.checking.excuses import settle
+from flowgraph.checking.families import Source
 from flowgraph.checking.point import Direction, Illegal, OutOfTime, Point, Runner, directions_for, generator, grads_for
 from flowgraph.checking.properties import Property, equal_inputs, keeps, properties_of, structure_of
-from flowgraph.checking.regimes import Source
 from flowgraph.checking.roughness import overflows_on_the_way
 from flowgraph.checking.scope import EVERYTHING, Scope
 from flowgraph.checking.target import Array, Inputs, Target, in_double
 
 MOST_BEYOND = 12  # test cases that are not like the example: what is wrong there is a note, and one says enough
+MOST_ALONE = 6  # inputs that are moved one by one in a test case: a module may have forty
+MOST_SINCE = 30  # test cases, once one has failed
 DIRECTIONS = 64  # calls of fprop, for one of which there must be time: eight steps, eight times over
 MOST_SETTLED = 150  # suspicions: at 400 calls each they take the whole budget
 MOST_OF_ONE_POINT = 4  # suspicions: what one of the clearest does not show, the others seldom do
-CALLS_OF_VISIT = 40  # that one regime needs
+CALLS_OF_VISIT = 40  # that one test case needs
 SURE = 1e3  # tolerances: a mismatch as large, away from kinks, is seldom explained away
 
 
@@ -72,14 +73,14 @@ class Examination:
     wrong: dict[tuple[str, int | None], Ruling] = field(default_factory=dict)
     warnings: dict[str, str] = field(default_factory=dict)
     notes: Notes = field(default_factory=Notes)
-    skipped: Counter[str] = field(default_factory=Counter)  # regimes that are not legal, by reason
+    skipped: Counter[str] = field(default_factory=Counter)  # test cases that are not legal, by reason
     excused: Counter[str] = field(default_factory=Counter)  # how often each excuse explained a mismatch
     mismatches: dict[int, list[Mismatch]] = field(default_factory=dict)  # clear ones, by input
     first: dict[Any, Inputs] = field(default_factory=dict)  # inputs by their shapes: those of the first call
     settled: int = 0  # suspicions
     inner: Examination | None = None  # of the bprop as an operation of its own
-    deadline: float = float("inf")  # for making what was found small and explaining it
     visited: int = 0
+    visited_since: int = 0  # something was wrong
     beyond_example: Counter[bool] = field(default_factory=Counter)  # test cases that are not like it, by shape or not
     unchecked: str = ""  # what was asked for and could not be done
 
@@ -108,15 +109,15 @@ class Examination:
             self.equal = {j: i for j, i in equal.items() if not {names[i], names[j]} & set(self.scope.vary)}
 
     def source(self) -> Source:
-        """What regimes are derived from."""
+        """What test cases are derived from."""
         code, names = Code(self.target.code), self.target.names
         named = [word for hint in self.target.annotations.values() for word in _literals(hint)]
         written = ([*self.target.kinks, *code.numbers], [*code.words(self.inputs), *named], code.sizes)
         own = (self.properties, self.equal, self.scope.strict)
         return Source(self.inputs, self.active, names, *own, self.rng, *written)
 
-    def point(self, regime: str, inputs: Inputs) -> Point | None:
-        """The point, or None where the regime is not legal, which is counted."""
+    def point(self, test_case: str, inputs: Inputs) -> Point | None:
+        """The point, or None where the test case is not legal, which is counted."""
         runner, active = self.runner, self.active
         domain = self.target.domain.items()
         if not all(np.all((inputs[i] >= low) & (inputs[i] <= high)) for i, (low, high) in domain):
@@ -125,16 +126,16 @@ class Examination:
         self.first_of(inputs)
         own = inputs if runner.shields else _copied(inputs)
         try:
-            point = Point.at(runner, own, regime, active)
+            point = Point.at(runner, own, test_case, active)
             if (changed := self._changed(inputs, own)) and not runner.shields:
                 runner.shields = True
                 fault = FormFault("mutation", point, f"fprop changes {changed} in place")
-                point = Point.at(runner, inputs, regime, active)
+                point = Point.at(runner, inputs, test_case, active)
                 self.pursue([fault])
         except Illegal as reason:
             self.skipped[str(reason).split(":")[0]] += 1
             if "overflow" not in self.warnings and overflows_on_the_way(runner, inputs, active, reason):
-                self.warn("overflow", f"fprop overflows on its way ({regime}), though its value fits into float64")
+                self.warn("overflow", f"fprop overflows on its way ({test_case}), though its value fits into float64")
             return None
         return point
 
@@ -160,19 +161,20 @@ class Examination:
         gradients = kept(gradients)
         self.runner.shields = True
         point.inputs = before[: len(point.inputs)]
-        point.output = Point.at(self.runner, point.inputs, point.regime, point.active).output
+        point.output = Point.at(self.runner, point.inputs, point.test_case, point.active).output
         return gradients, [FormFault("mutation", point, f"bprop changes {changed} in place"), *faults]
 
-    def visit(self, regime: str, inputs: Inputs, coordinates: int = 1, single: int = 1) -> Point | None:
+    def visit(self, test_case: str, inputs: Inputs, coordinates: int = 1, single: int = 1) -> Point | None:
         """Compare the gradients in some directions at a point; None where the inputs are not legal."""
-        point = self.point(regime, inputs)
+        point = self.point(test_case, inputs)
         if point is None:
             return None
         if self.visited and point.slower_than(self.runner.seconds / CALLS_OF_VISIT):
             self.skipped["fprop takes too long there"] += 1
             return None
         self.visited += 1
-        directions = directions_for(point, self.rng, coordinates)[: self._affordable(point)]
+        most = None if test_case == EXAMPLE else MOST_ALONE
+        directions = directions_for(point, self.rng, coordinates, most)[: self._affordable(point)]
         grads = grads_for(point, self.rng, single)
         gradients, faults = self.first_answer(point, grads[0])
         gradients = kept(gradients)
@@ -196,6 +198,12 @@ class Examination:
         by_shape = not self.contract.shapes_are_tied(inputs)
         self.beyond_example[by_shape] += 1
         return self.beyond_example[by_shape] > MOST_BEYOND
+
+    @property
+    def has_failed_enough(self) -> bool:
+        """Whether enough was visited since something was wrong: the verdict is known, other inputs may be wrong too."""
+        late = self.runner.elapsed() > self.runner.seconds / 2
+        return self.visited_since > MOST_SINCE or (self.visited_since > 0 and late)
 
     def _ask_again(self, point: Point, grad: Array, first: Gradients) -> None:
         """Call bprop again at ties, which are rare in examples, to detect random tie-breaking."""
@@ -225,7 +233,7 @@ class Examination:
     def _settle_late(self, suspicions: Sequence[Suspicion]) -> None:
         """Enter what the example shows, and the time was not enough to look at from all sides."""
         for one in suspicions:
-            if isinstance(one, ValueMismatch) and one.point.regime == EXAMPLE and one.is_plain:
+            if isinstance(one, ValueMismatch) and one.point.test_case == EXAMPLE and one.is_plain:
                 bar = one.tolerance / 4
                 self.enter(Ruling("wrong", one, one.numeric, bar, "the gradient is wrong; the time is used up"))
 
@@ -247,6 +255,7 @@ class Examination:
             if "rounding" in self.warnings and is_in_last_digits(suspicion):
                 continue
             if self.wrong and self.runner.elapsed() > self.runner.seconds:
+                self._settle_late(suspicions)
                 break
             self.settled += 1
             self.enter(settle(suspicion, self.rng, self.scope.without))
@@ -285,12 +294,12 @@ class Examination:
             self.warn(
                 "structure",
                 f"wrong only where an input no longer {ruling.note}, as it does in the example "
-                f"({suspicion.point.regime}); give valid= if that is the contract",
+                f"({suspicion.point.test_case}); give valid= if that is the contract",
             )
         if ruling.kind == "wrong":
             self.wrong.setdefault((suspicion.kind, suspicion.child), ruling)
         elif ruling.kind == "rounding":
-            self.warn("rounding", f"{ruling.note} ({suspicion.point.regime})")
+            self.warn("rounding", f"{ruling.note} ({suspicion.point.test_case})")
         elif ruling.kind == "undecided":
             self.tally.undecided += 1
         elif ruling.kind == "kink":
@@ -310,13 +319,9 @@ class Examination:
     def broken(self) -> bool:
         """Whether the form of the answer is wrong at the example already: then numbers cannot be compared."""
         return any(
-            kind in ("count", "shape", "raised") and ruling.suspicion.point.regime == EXAMPLE
+            kind in ("count", "shape", "raised") and ruling.suspicion.point.test_case == EXAMPLE
             for (kind, _), ruling in self.wrong.items()
         )
-
-    def late(self, needed: float = 0.0) -> bool:
-        """Whether there is no time left for something that needs so many seconds."""
-        return time.process_time() + needed > self.deadline
 
     def warn(self, kind: str, text: str) -> None:
         """Enter a warning; the first of a kind stays."""

@@ -20,8 +20,8 @@ import numpy as np
 from flowgraph.box.vocabulary import Interval, Value
 from flowgraph.checking.code_contents import reachable_values, whole_numbers_of
 from flowgraph.checking.compare import Suspicion, ValueMismatch, ask
+from flowgraph.checking.families import resampled
 from flowgraph.checking.point import Direction, Point, analytic_slope, coordinate, generator, parts
-from flowgraph.checking.regimes import resampled
 from flowgraph.checking.roughness import beyond_guard
 from flowgraph.checking.target import Array, Inputs, Target, shown
 
@@ -31,7 +31,7 @@ HUGE = 1e100  # an exponential that large overflows after another factor of thre
 NUDGE = 1e-3  # of an element
 ORDERS = 999.0  # times the smallest and the largest number of an input, or 1: a thousand times is of other units
 REACH = 10.0  # times the example's largest input, or 1: units of an input seldom span more within one use
-EXAMPLE, RANGE = "the example", "range"
+EXAMPLE = "the example"
 GUARD = 1e-6  # where clips that keep off a singularity begin at most
 INSIDE = 1e-5  # how far beside the edge of a clip its singularity shows
 STEEP = 100.0  # times the move: log(p) is steeper below 0.01
@@ -40,9 +40,9 @@ NOTED = ("raised", "layout", "dtype", "overflow")
 
 
 class Excess(NamedTuple):
-    """One respect in which inputs go beyond the example: the setting, or "shapes", and the words for it."""
+    """One respect in which inputs go beyond the example: a setting, "shapes", or a rule of BEYOND; the words for it."""
 
-    subject: str
+    subject: object
     words: str
 
 
@@ -231,7 +231,7 @@ def fits(hint: object, value: Value) -> bool:
 class Notes:
     """One text for each kind of mistake, child, and respect in which inputs go beyond the example."""
 
-    found: dict[tuple[frozenset[str], str, int | None], str] = field(default_factory=dict)
+    found: dict[tuple[frozenset[object], str, int | None], str] = field(default_factory=dict)
 
     def texts(self) -> list[str]:
         """All of them, in the order in which they were found."""
@@ -239,26 +239,30 @@ class Notes:
 
     def of_none(self, child: int, name: str) -> None:
         """That a gradient of None was taken as the answer that none is meant to be asked for."""
-        self.found[frozenset({"None"}), "none", child] = f"bprop gives None for {name}"
+        self.found[frozenset[object]({"None"}), "none", child] = f"bprop gives None for {name}"
 
     def spares(self, suspicion: Suspicion, contract: ExampleContract) -> bool:
-        """Whether a suspicion need not be confirmed: it is a refusal that is noted, or said already."""
+        """Whether a suspicion need not be confirmed: it is a refusal that is noted, or said already.
+
+        A rule that has told of this mistake before is asked again, which takes fewer calls than to confirm it.
+        """
         if suspicion.kind in NOTED:
             return self.takes(suspicion, contract)
         excesses = contract.beyond(suspicion.point.inputs, suspicion.point.output)
-        if any(RANGE in known for known, *_ in self.found):
-            excesses += out_of_range(contract, suspicion)
+        about = (suspicion.kind, suspicion.child)
+        told = {subject for known, *other in self.found if tuple(other) == about for subject in known}
+        excesses += [one for rule in BEYOND if rule in told for one in rule(contract, suspicion)]
         return self._known(suspicion, excesses)
 
     def takes(self, suspicion: Suspicion, contract: ExampleContract) -> bool:
         """Whether a mistake is a note: it is a refusal, or of inputs that are not like the example."""
         point = suspicion.point
-        at_example = point.inputs is contract.example or point.regime == EXAMPLE
+        at_example = point.inputs is contract.example or point.test_case == EXAMPLE
         if at_example and suspicion.kind not in ("layout", "dtype", "overflow"):
             return False
         excesses = contract.beyond(point.inputs, point.output)
         if not excesses and suspicion.kind not in NOTED:
-            excesses = [one for rule in BEYOND for one in rule(contract, suspicion)]
+            excesses = next((found for rule in BEYOND if (found := list(rule(contract, suspicion)))), [])
             if not excesses:
                 return False
         if not self._known(suspicion, excesses):
@@ -279,7 +283,7 @@ def _words(suspicion: Suspicion, excesses: list[Excess]) -> str:
     said = suspicion.loud or (
         "bprop gives a NaN or infinity there" if suspicion.kind == "nonfinite" else "bprop gives wrong numbers there"
     )
-    return f"fprop takes {beyond or f'other values ({suspicion.point.regime})'}, {said}"
+    return f"fprop takes {beyond or f'other values ({suspicion.point.test_case})'}, {said}"
 
 
 def bound_sizes(contract: ExampleContract, suspicion: Suspicion) -> Iterator[Excess]:
@@ -310,7 +314,7 @@ def out_of_range(contract: ExampleContract, suspicion: Suspicion) -> Iterator[Ex
         return  # no element is much larger than all in the example
     if isinstance(suspicion, ValueMismatch):
         if _saturates(suspicion):
-            yield Excess(RANGE, "values so large that it saturates")
+            yield Excess(out_of_range, "values so large that it saturates")
         return
     grad = np.ones(point.value.shape) if suspicion.grad is None else suspicion.grad
     gradients = ask(point, grad)[0] if suspicion.kind == "nonfinite" else None
@@ -321,9 +325,9 @@ def out_of_range(contract: ExampleContract, suspicion: Suspicion) -> Iterator[Ex
     bad = [coordinate(point, child, int(k)) for k in np.flatnonzero(~np.isfinite(found))[:MOST]]
     flat = all(_is_flat(point, np.ones(point.value.shape), one, 0.0, FLAT * NUDGE * size) for one in bad)
     if (size > HUGE or flat) and _overflows(point):
-        yield Excess(RANGE, "values so large that it overflows on its way")
+        yield Excess(out_of_range, "values so large that it overflows on its way")
     elif flat and not np.isnan(found).any():
-        yield Excess(RANGE, "values so large that it saturates")
+        yield Excess(out_of_range, "values so large that it saturates")
 
 
 def _overflows(point: Point) -> bool:
@@ -389,7 +393,7 @@ def clipped(contract: ExampleContract, suspicion: Suspicion) -> Iterator[Excess]
                 outside |= one & np.array_equal(_with(point, i, one, edge), point.value)
             steps = [_with(point, i, outside, near) - _with(point, i, outside, at) for at, near in edges.items()]
             if outside.any() and any(np.any(np.abs(step) > STEEP * INSIDE) for step in steps):
-                yield Excess(f"values of {i}", f"values of {contract.target.names[i]} that it clips")
+                yield Excess(clipped, f"values of {contract.target.names[i]} that it clips")
                 break
 
 
@@ -414,7 +418,7 @@ def guarded(contract: ExampleContract, suspicion: Suspicion) -> Iterator[Excess]
             if np.shape(start[i]) != (shape := np.shape(point.inputs[i])):
                 start[i] = fitted(start[i], shape)
         if beyond_guard(point, tuple(start), grad):
-            yield Excess("guard", "values at which it is cut off, as log(p) at p < 0")
+            yield Excess(guarded, "values at which it is cut off, as log(p) at p < 0")
             return
 
 

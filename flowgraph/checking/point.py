@@ -130,9 +130,9 @@ class Runner:
         if self.elapsed() > self.deadline:
             raise OutOfTime
 
-    def end_limits(self) -> None:
+    def explain_for(self, seconds: float) -> None:
         """What was found is explained in seconds of its own."""
-        self.deadline = self.most_calls = float("inf")
+        self.deadline, self.most_calls = self.elapsed() + seconds, float("inf")
 
     def fprop(self, inputs: Inputs) -> Value:
         """One evaluation, counted, with the random state of the first; the examination ends where calls are used up."""
@@ -305,7 +305,7 @@ class Point:
 
     runner: Runner
     inputs: Inputs
-    regime: str
+    test_case: str
     active: tuple[int, ...]
     output: Any = None
     value: Array = field(default_factory=lambda: np.zeros(0))
@@ -316,9 +316,9 @@ class Point:
     _stencils: dict[tuple[int, float], tuple[Direction, Stencil]] = field(default_factory=dict)
 
     @classmethod
-    def at(cls, runner: Runner, inputs: Inputs, regime: str, active: tuple[int, ...]) -> Point:
+    def at(cls, runner: Runner, inputs: Inputs, test_case: str, active: tuple[int, ...]) -> Point:
         """Raises Illegal outside the domain."""
-        point = cls(runner, inputs, regime, active)
+        point = cls(runner, inputs, test_case, active)
         began = time.perf_counter()
         point.output = runner.legal(inputs)
         point.seconds = time.perf_counter() - began
@@ -362,7 +362,7 @@ class Point:
     def beside(self, inputs: Inputs) -> Point | None:
         """The point at other inputs; None outside the domain, and where the value has another form."""
         try:
-            near = Point.at(self.runner, inputs, self.regime, self.active)
+            near = Point.at(self.runner, inputs, self.test_case, self.active)
         except Illegal:
             return None
         return near if near.value.shape == self.value.shape else None
@@ -508,11 +508,19 @@ def analytic_slope(gradients: list[Array | None], direction: Direction, active: 
     return total, size
 
 
-def directions_for(point: Point, rng: np.random.Generator, coordinates: int) -> list[Direction]:
-    """Directions: all elements at once, which reveals double counting at ties; random per input; single elements."""
+def directions_for(
+    point: Point, rng: np.random.Generator, coordinates: int, most: int | None = None
+) -> list[Direction]:
+    """Directions: all elements at once, which reveals double counting at ties; random per input; single elements.
+
+    By `most` inputs, any of them, where there are more: the first direction moves all.
+    """
+    alone = point.active
+    if most is not None and len(alone) > most:
+        alone = tuple(alone[k] for k in sorted(rng.permutation(len(alone))[:most]))
     dense = {i: within(point, i, np.abs(random_direction(point, i, rng))) for i in point.active if point.size(i)}
     chosen: list[Direction] = [dense]
-    chosen += [{i: random_direction(point, i, rng)} for i in point.active if point.size(i)]
+    chosen += [{i: random_direction(point, i, rng)} for i in alone if point.size(i)]
     chosen = [direction for direction in chosen if direction]
     total = [i for i in point.active for _ in range(point.size(i))]
     if len(total) > 1:

@@ -52,8 +52,10 @@ def _measured(point: Point, direction: Direction) -> Array:
     Source: Hamming, Introduction to applied numerical analysis; Moré, Wild, Estimating computational noise (2011).
     """
     beside = next((offset for offset in (BESIDE, -BESIDE) if point.along(direction, offset) is not None), 0.0)
-    levels = [_level(point, direction, spacing, beside) for spacing in SPACINGS]
-    known = [level for level in levels if level is not None]
+    grid = np.arange(GRID) - GRID // 2
+    lines = [(direction, (beside + spacing * 0.917 * grid).tolist()) for spacing in SPACINGS]
+    seen = (_legal(values) for values in point.along_all(lines))
+    known = [_of_differences(np.stack(values)) for values in seen if len(values) == GRID]
     if len(known) < 2:
         return known[0] if known else np.zeros(point.value.shape)
     noise = np.zeros(point.value.shape)
@@ -63,14 +65,8 @@ def _measured(point: Point, direction: Direction) -> Array:
     return noise
 
 
-def _level(point: Point, direction: Direction, spacing: float, beside: float) -> Array | None:
-    values = []
-    for k in range(GRID):
-        value = point.along(direction, beside + (k - GRID // 2) * spacing * 0.917)
-        if value is None:
-            return None
-        values.append(value)
-    return _of_differences(np.stack(values))
+def _legal(values: list[Array | None]) -> list[Array]:
+    return [value for value in values if value is not None]
 
 
 def _of_differences(difference: Array) -> Array:
@@ -266,7 +262,7 @@ def _inwards(x: Array) -> Array:
 
 
 def _stacked(point: Point, rows: list[Array | None]) -> Array:
-    return np.array([row for row in rows if row is not None]).reshape(-1, point.value.size)
+    return np.array(_legal(rows)).reshape(-1, point.value.size)
 
 
 def is_smooth(
@@ -314,8 +310,7 @@ def is_singular(point: Point, rng: np.random.Generator, direction: Direction | N
         scales = {i: point.scales(i) for i in point.active}
         signs = {i: rng.choice([-1.0, 1.0], s.shape) if k > 1 else float(1 - 2 * k) for i, s in scales.items()}
         tried.append({i: s * signs[i] for i, s in scales.items()})
-    for offsets in tried:
-        moved = [point.along(offsets, distance) for distance in (1e-10, 1e-8, 1e-3)]
+    for moved in point.along_all([(offsets, [1e-10, 1e-8, 1e-3]) for offsets in tried]):
         closest, close, far = (None if near is None else np.abs(near - point.value) for near in moved)
         for distance, change, expected, share in (
             (1e-10, closest, far, 0.1),

@@ -18,8 +18,9 @@ from flowgraph.errors import UsageError
 class Effort(NamedTuple):
     """How much a check may take: calls of fprop for one target, and seconds of the processor for the whole of it.
 
-    A function that a framework runs gets more of them, since it may have to be compiled, a class of boxes more for its
-    examples, a graph more for its boxes. `explaining` is for making small and telling what is wrong, beside the others.
+    A class of boxes gets more of them for its examples, a graph more for its boxes, and where there is little time a
+    function that a framework runs, since it may have to be compiled. `explaining` is for making small and telling what
+    is wrong, beside the others.
     """
 
     budget: int
@@ -32,8 +33,8 @@ class Effort(NamedTuple):
 
 EFFORTS = {
     "fast": Effort(2_000, 0.5, 1.0, 1.0, 4.0, 0.5),
-    "normal": Effort(60_000, 3.0, 12.0, 6.0, 30.0, 1.5),
-    "thorough": Effort(300_000, 15.0, 60.0, 30.0, 150.0, 3.0),
+    "normal": Effort(60_000, 3.0, 3.0, 6.0, 30.0, 1.5),
+    "thorough": Effort(300_000, 15.0, 15.0, 30.0, 150.0, 3.0),
 }
 NORMAL = EFFORTS["normal"]
 KINDS = ("values", "shapes", "settings", "dtypes")

@@ -1,7 +1,7 @@
 """The entries of one package under one checker: `python -m benchmarks.outside.fresh.worker CHECKER TITLE...`.
 
-The function of an entry is called once before the clock starts: many import what they need at the first call, and that
-is no part of a check.
+The function of an entry, and a backward pass of torch, are called once before the clock starts: many import what they
+need at the first call, and that is no part of a check.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ def called_once(make: Callable[[], Case]) -> Case:
     """The case, made anew after its function has been called."""
     case = make()
     case.function(*case.inputs)
+    if torch := sys.modules.get("torch"):
+        torch.ones((), requires_grad=True).backward()
     return make()
 
 
