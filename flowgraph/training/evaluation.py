@@ -75,6 +75,11 @@ class Evaluator:
         self._plan = compile(boxes, backend=backend, mesh=mesh)
         self._places = {name: boxes.index(box) for name, box in self._measures.items()}
 
+    def __call__(self, data: object) -> tuple[float, float | None]:
+        """Loss and error, None where there is no error to speak of."""
+        measures = self.measure(data)
+        return measures["loss"], measures.get("error")
+
     def measure(self, data: object, *, seed: int = 0) -> dict[str, float]:
         """The objective, the loss and the error, averaged over examples.
 
