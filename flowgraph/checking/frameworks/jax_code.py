@@ -8,6 +8,7 @@ NumPy, elementwise special functions by XLA in a few padded sizes, each compiled
 from __future__ import annotations
 
 import contextlib
+import importlib
 import re
 import sys
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
@@ -23,7 +24,7 @@ from flowgraph.checking.point import generator
 from flowgraph.checking.target import Array, Inputs, form_of
 
 QUICK = {"xla_backend_optimization_level": 0}
-STACK = 32  # rows of one run: a regime needs 8 for each of three or four directions
+STACK = 32  # rows of one run: a test case needs 8 for each of three or four directions
 CLOSE = 1e-9  # relative, of NumPy and XLA
 WITHOUT_KEY = re.compile(r"\[<flat index (\d+)>\]")
 
@@ -195,15 +196,20 @@ class JaxCode(Adapter):
         return both
 
     def _value_and_gradient(self, inputs: Inputs) -> tuple[Any, list[Any], list[Any]]:
-        """The function to trace, and zeros in the form of its arguments."""
+        """The function to trace, its arguments, and zeros in the form of the incoming gradients.
+
+        The user's code is traced once: what JAX wrote down of it is what is differentiated.
+        """
         jax = sys.modules["jax"]
         active, function = self._of_active(inputs)
+        written = jax.make_jaxpr(function)(*active)
+        as_written = importlib.import_module("jax.extend.core").jaxpr_as_fun(written)
 
         def value_and_gradient(values: Sequence[Value], arriving: Sequence[Value]) -> Any:
-            outputs, pull = jax.vjp(function, *values)
+            outputs, pull = jax.vjp(as_written, *values)
             return outputs, pull(arriving)
 
-        return value_and_gradient, active, [np.zeros(y.shape, y.dtype) for y in jax.eval_shape(function, *active)]
+        return value_and_gradient, active, [np.zeros(y.shape, y.dtype) for y in written.out_avals]
 
     def _agree(self, inputs: Inputs, compiled: Any) -> bool:
         """Whether NumPy gives the numbers of XLA, for the value and for the gradient."""
@@ -256,9 +262,10 @@ class JaxCode(Adapter):
         return (by_grad, None, *self._each(by_active, inputs))
 
     def _of_active(self, inputs: Inputs) -> tuple[list[Any], Any]:
-        leaves = [self._array(x) for x in inputs]
-
-        return [leaves[i] for i in self.differentiated], lambda *active: self._values(self._with_active(leaves, active))
+        """The differentiated inputs as NumPy arrays, and the function of them alone."""
+        leaves = [x if i in self.differentiated else self._array(x) for i, x in enumerate(inputs)]
+        active = [wide_enough(inputs[i]) for i in self.differentiated]
+        return active, lambda *moved: self._values(self._with_active(leaves, moved))
 
     def _values(self, leaves: list[Any]) -> list[Any]:
         jax = sys.modules["jax"]
