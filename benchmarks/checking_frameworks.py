@@ -57,7 +57,7 @@ def checked(function: Any, arguments: tuple[Any, ...], framework: str, options: 
     except Exception as error:
         result: dict[str, Any] = {"refused": f"{type(error).__name__}: {error}"[:200]}
     else:
-        failures = [f"{one.child or ''}: {one.message} [{one.regime}]" for one in report.failures]
+        failures = [f"{one.child or ''}: {one.message} [{one.test_case}]" for one in report.failures]
         result = {"verdict": report.verdict, "failures": failures}
         if "--full" in options and failures:
             print(report)

@@ -14,13 +14,13 @@ Answer = dict[str, Any]
 
 
 def flowgraph(entry: Entry, case: Case) -> Answer:
-    """The verdict with everyone's defaults, and the failures with their regimes."""
+    """The verdict with everyone's defaults, and the failures with their test cases."""
     import flowgraph as fg
 
     pair = {} if case.bprop is None else {"bprop": case.bprop}
     report = fg.check(case.function, *case.inputs, **pair)
     failures = [
-        {"kind": one.kind, "input": one.child or "", "regime": one.regime, "message": one.message[:300]}
+        {"kind": one.kind, "input": one.child or "", "test_case": one.test_case, "message": one.message[:300]}
         for one in report.failures
     ]
     return {"verdict": report.verdict, "failures": failures, "reasons": [str(one)[:200] for one in report.warnings][:6]}

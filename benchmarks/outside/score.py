@@ -73,7 +73,7 @@ def line(result: Result) -> str:
     text = f"  {result.outcome:<12}{result.answer['seconds']:>7.1f} s  {result.entry.title}"
     if result.outcome in ("right", "MISSED"):
         return text
-    reasons = [f"{one['kind']} of {one['input']} [{one['regime']}]: {one['message']}" for one in failures(result)]
+    reasons = [f"{one['kind']} of {one['input']} [{one['test_case']}]: {one['message']}" for one in failures(result)]
     return "\n        ".join([text, *(reasons or result.answer.get("reasons", []))[:4]])
 
 

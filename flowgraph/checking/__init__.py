@@ -1,4 +1,4 @@
-"""Gradient checking: `check` runs an operation in many regimes and says which gradient is wrong, where and why."""
+"""Gradient checking: `check` runs an operation in many test cases and says which gradient is wrong, where and why."""
 
 from flowgraph.checking.check import check
 from flowgraph.checking.check_target import check_target

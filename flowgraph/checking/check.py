@@ -106,9 +106,15 @@ def _is_legal(case: Case, valid: Callable[..., Any] | None, vary: bool) -> bool:
 
 
 def check_case(
-    case: Case, asked: Asked, seconds: float = NORMAL.box, *, vary: bool = True, regimes: bool = True, title: str = ""
+    case: Case,
+    asked: Asked,
+    seconds: float = NORMAL.box,
+    *,
+    vary: bool = True,
+    test_cases: bool = True,
+    title: str = "",
 ) -> Report:
-    """One example; at order 2 its gradient graph too. Without `regimes` at its own values only."""
+    """One example; at order 2 its gradient graph too. Without `test_cases` at its own values only."""
     plain, seed, scope = in_parts(case), asked.seed, asked.scope(strict=True)
     target, calls = box_target(plain, vary=vary and plain is case, title=title)
     calls.keep_promise_of_signature(case)
@@ -117,7 +123,7 @@ def check_case(
         calls.fprop(*target.inputs)
         report = nothing(target.name, "has no gradient here: only the form was looked at", seed)
         return with_failures(report, calls.findings.values())
-    report = check_target(target, 1, seed, asked.budget, seconds, regimes, scope)
+    report = check_target(target, 1, seed, asked.budget, seconds, test_cases, scope)
     if report.verdict == "pass" and any(child.dtype.kind == "c" for child in plain.children):
         report = replace(report, verdict="undecided")  # its real children are right, which says nothing of the others
     report = with_failures(report, calls.findings.values())
@@ -127,7 +133,7 @@ def check_case(
     if isinstance(second, Report):
         both = combined(target.name, [report, second], seed)
         return both if both.verdict == "fail" else replace(both, verdict="undecided")
-    inner = without_rounding(check_target(second, 1, seed, asked.budget, seconds, regimes, scope))
+    inner = without_rounding(check_target(second, 1, seed, asked.budget, seconds, test_cases, scope))
     return replace(combined(target.name, [report, inner], seed), checked=report.checked)
 
 
@@ -165,7 +171,7 @@ def _check(graph: Graph, feeds: Mapping[Any, Any], name: str, asked: Asked) -> R
     scope = replace(asked.scope(strict=True), strict=True)
     reports = boxes_in_place(run, wrt, seed, seconds * IN_PLACE)
     target = graph_target(run, wrt, name)
-    whole = check_target(target, 1, seed, asked.calls, seconds * (1 - IN_PLACE), regimes=False, scope=scope)
+    whole = check_target(target, 1, seed, asked.calls, seconds * (1 - IN_PLACE), test_cases=False, scope=scope)
     report = joined(name, reports, whole, seed)
     if order < 2 or report.verdict == "fail":
         return report
@@ -187,7 +193,7 @@ def joined(name: str, boxes: Sequence[Report], whole: Report, seed: int) -> Repo
 def check_function(
     function: Callable[..., Any], inputs: tuple[Any, ...], keywords: Mapping[str, Any], asked: Asked
 ) -> Report:
-    """Box by box at the example, then end to end in many regimes, the function on arrays against its graph."""
+    """Box by box at the example, then end to end in many test cases, the function on arrays against its graph."""
     plain = Target.of_functions(function, lambda *_: None, inputs, asked.names, asked.valid)  # bprop comes below
     target, traced = function_target(plain, keywords)
     run, leaves = traced.run(*target.inputs)
@@ -196,7 +202,7 @@ def check_function(
     boxes = boxes_in_place(run, read, seed, seconds)
     whole = check_target(target, 1, seed, asked.calls, asked.effort.function, scope=asked.scope(strict=False))
     if whole.verdict == "fail" and not any(report.failures for report in boxes):
-        boxes = boxes_in_place(run, read, seed, seconds, regimes=True)
+        boxes = boxes_in_place(run, read, seed, seconds, test_cases=True)
     report = joined(target.name, boxes, whole, seed)
     if asked.order < 2 or report.verdict == "fail":
         return report
@@ -236,8 +242,8 @@ def _total(graph: Graph) -> Any:
     return total
 
 
-def boxes_in_place(run: Run, wrt: Sequence[Box], seed: int, seconds: float, regimes: bool = False) -> list[Report]:
-    """One report per box that leads to `wrt`, in topological order; with `regimes` also near these values."""
+def boxes_in_place(run: Run, wrt: Sequence[Box], seed: int, seconds: float, test_cases: bool = False) -> list[Report]:
+    """One report per box that leads to `wrt`, in topological order; with `test_cases` also near these values."""
     watch = Stopwatch()
     boxes = [step.box for step in reversed(run.graph.bsteps(tuple(wrt)))]
     reports: dict[Box, Report] = {}
@@ -246,7 +252,7 @@ def boxes_in_place(run: Run, wrt: Sequence[Box], seed: int, seconds: float, regi
         if watch.seconds() > seconds:
             left += 1
             continue
-        report = _box_in_place(run, box, seed, regimes, min(2.0, max(seconds - watch.seconds(), 0.1)))
+        report = _box_in_place(run, box, seed, test_cases, min(2.0, max(seconds - watch.seconds(), 0.1)))
         if report is not None:
             reports[box] = report
     found = [reports[box] for box in boxes if box in reports]
@@ -260,7 +266,7 @@ def boxes_in_place(run: Run, wrt: Sequence[Box], seed: int, seconds: float, regi
     return found
 
 
-def _box_in_place(run: Run, box: Box, seed: int, regimes: bool, seconds: float) -> Report | None:
+def _box_in_place(run: Run, box: Box, seed: int, test_cases: bool, seconds: float) -> Report | None:
     """None for a box that has no gradient or reads several outputs; a tuple has no perturbation of its own."""
     values = [run[child] for child in box.children]
     if any(isinstance(value, tuple) for value in values):
@@ -271,7 +277,7 @@ def _box_in_place(run: Run, box: Box, seed: int, regimes: bool, seconds: float) 
         return None
     target, calls = box_target(case, vary=False, title=title)
     try:
-        report = check_target(target, 1, seed, BUDGET_OF_A_BOX, seconds, regimes, Scope(strict=True))
+        report = check_target(target, 1, seed, BUDGET_OF_A_BOX, seconds, test_cases, Scope(strict=True))
     except ValueError as reason:
         if "cannot be run" not in str(reason):
             raise
@@ -440,7 +446,7 @@ def _of_its_own_kind(
         return check_built(target, asked)
     if isinstance(target, Case):
         asked.refuse("a case is checked at its own values", "valid", "vary", "fixed", "names")
-        return check_case(target, asked, vary=False, regimes=False)
+        return check_case(target, asked, vary=False, test_cases=False)
     raise UsageError(f"check: found {type(target).__name__}, needs a box class, a box, a Graph, or a function")
 
 

@@ -1,7 +1,7 @@
 """The check of one target: from one example to many test cases and a verdict.
 
 1. What bars, directions and test cases follow from is measured at the example: precision, slope, properties of inputs.
-2. A test case is drawn (`regimes`), and left out where it is not what was asked for (`Examination.allows`).
+2. A test case is drawn (`families`), and left out where it is not what was asked for (`Examination.allows`).
 3. Slopes by differences, with their bars, are compared with what bprop says (`compare`).
 4. A mismatch beyond its bar is asked about in more and more costly ways, until one explains it (`excuses.settle`).
 5. What none explains is wrong: a failure at inputs like the example, a note elsewhere (`example_contract.Notes`).
@@ -24,8 +24,8 @@ from flowgraph.checking.describe import report_of
 from flowgraph.checking.difference import STEP
 from flowgraph.checking.examination import Examination
 from flowgraph.checking.example_contract import EXAMPLE, ExampleContract
+from flowgraph.checking.families import FAMILIES, first_values, joint, settings, shapes, values
 from flowgraph.checking.point import OutOfTime, Point, generator, random_direction
-from flowgraph.checking.regimes import REGIMES, first_values, joint, settings, shapes, values
 from flowgraph.checking.report import Report
 from flowgraph.checking.scope import EVERYTHING, NORMAL, Scope
 from flowgraph.checking.target import Array, Inputs, Target
@@ -47,12 +47,12 @@ def check_target(
     seed: int = 0,
     budget: int | None = None,
     seconds: float = NORMAL.function,
-    regimes: bool = True,
+    test_cases: bool = True,
     scope: Scope = EVERYTHING,
 ) -> Report:
     """fg.check for a Target, which can also declare domain, kinks and constant inputs.
 
-    Without `regimes` it is looked at on its example alone.
+    Without `test_cases` it is looked at on its example alone.
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ def check_target(
         Largest number of calls of fprop.
     seconds : float, default 3.0
         Largest time of the processor, in seconds.
-    regimes : bool, default True
+    test_cases : bool, default True
         Whether other values, shapes and settings than those of the example are tried.
     scope : Scope
         What is varied, and how strict the verdict is.
@@ -82,10 +82,10 @@ def check_target(
     >>> from flowgraph.checking import Target, check_target
     >>> half = (np.array([0.5]),)
     >>> target = Target(np.log, lambda grad, h, x: (grad / x,), half, ("x",), "log", (0,), domain={0: (0, 9)})
-    >>> check_target(target, regimes=False).verdict
+    >>> check_target(target, test_cases=False).verdict
     'pass'
     """
-    examination = examined(target, order, seed, budget, seconds, regimes, scope)
+    examination = examined(target, order, seed, budget, seconds, test_cases, scope)
     with shielded():
         return report_of(examination, seed)
 
@@ -96,7 +96,7 @@ def examined(
     seed: int = 0,
     budget: int | None = None,
     seconds: float = NORMAL.function,
-    regimes: bool = True,
+    test_cases: bool = True,
     scope: Scope = EVERYTHING,
 ) -> Examination:
     """The examination alone: failures are found, but not yet reduced and explained."""
@@ -106,9 +106,9 @@ def examined(
         if examination.runner.drawn_from:
             examination.warn("random", RANDOM.format(examination.runner.drawn_from))
         try:
-            _phases(examination, order, regimes)
+            _phases(examination, order, test_cases)
         except OutOfTime:
-            examination.warn("budget", "the time was used up before all regimes were visited")
+            examination.warn("budget", "the time was used up before all test cases were visited")
             if not examination.tally.comparisons:
                 examination.unchecked = "the time was used up at the example: give a higher effort="
         finally:
@@ -129,7 +129,7 @@ def shielded() -> Iterator[None]:
             random.setstate(python_state)
 
 
-def _phases(examination: Examination, order: int, regimes: bool) -> None:
+def _phases(examination: Examination, order: int, test_cases: bool) -> None:
     """The whole check, from the example to second derivatives."""
     inputs, point = examination.inputs, _at_the_example(examination)
     # measured before anything is compared: bars, directions and test cases follow from it
@@ -141,20 +141,20 @@ def _phases(examination: Examination, order: int, regimes: bool) -> None:
     examination.find_properties()
     examination.visit(EXAMPLE, inputs, coordinates=6 if point.slower_than(SLOW) else 24, single=4)
     source = examination.source()
-    varied = regimes and not examination.broken
+    varied = test_cases and not examination.broken
     if varied:
-        _visit(examination, first_values(source), REGIMES[values])
+        _visit(examination, first_values(source), FAMILIES[values])
     contract(examination, EXAMPLE, inputs)
-    if examination.broken or not regimes:
+    if examination.broken or not test_cases:
         return
     if examination.scope.varies("dtypes"):
         other_types(examination)
-    for family, share in REGIMES.items():
+    for family, share in FAMILIES.items():
         if family is joint and examination.runner.used() < MOST_OF_BUDGET:
             # the contract at a few other shapes and settings, before everything is varied at once
             legal = [*source.legal[shapes], *source.legal[settings]]
             for k in examination.rng.permutation(len(legal))[:ELSEWHERE]:
-                contract(examination, "another regime", legal[k])
+                contract(examination, "another test case", legal[k])
         source.legal[family] = _visit(examination, family(source), share)
     if order >= 2:
         second_order(examination)
@@ -248,16 +248,16 @@ def _one_triangle(point: Point, i: int) -> bool:
     return False
 
 
-def _visit(examination: Examination, regimes: Any, share: float) -> list[Inputs]:
-    """Visits regimes until this phase's share of the budget is used; the legal ones are handed on to later phases."""
+def _visit(examination: Examination, test_cases: Any, share: float) -> list[Inputs]:
+    """Visits test cases until this phase's share of the budget is used; the legal ones are handed on to later ones."""
     legal: list[Inputs] = []
-    for regime, inputs in regimes:
+    for test_case, inputs in test_cases:
         if not examination.allows(inputs) or examination.has_noted_enough(inputs):
             continue
         if examination.runner.used() > share or examination.broken:
-            examination.warn("budget", "the budget was used up before all regimes were visited")
+            examination.warn("budget", "the budget was used up before all test cases were visited")
             break
-        if examination.visit(regime, inputs) is not None:
+        if examination.visit(test_case, inputs) is not None:
             legal.append(inputs)
         examination.visited_since += bool(examination.wrong)
         if examination.has_failed_enough:

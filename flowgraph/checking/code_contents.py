@@ -22,9 +22,9 @@ from flowgraph.checking.target import Inputs
 
 GLOBAL = (np.random.get_state.__self__, random.getstate.__self__)  # type: ignore[attr-defined]
 RANDOM_SOURCES = (np.random.Generator, np.random.RandomState, random.Random)
-MOST = 28  # numbers, each of which makes four regimes of some 40 calls: 4,500 of 60,000
+MOST = 28  # numbers, each of which makes four test cases of some 40 calls: 4,500 of 60,000
 MOST_FUNCTIONS = 40  # that are read: what calls more than that has its numbers elsewhere
-MOST_SIZES = 16  # each of which makes a regime for every group of axes
+MOST_SIZES = 16  # each of which makes a test case for every group of axes
 MOST_WORDS = 12  # modes, and whole numbers: each is tried for every setting
 LARGEST_WHOLE = 2000  # a year, a length; larger ones are masks and seeds
 

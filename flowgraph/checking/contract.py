@@ -21,8 +21,8 @@ from flowgraph.checking.compare import FormFault, Gradients, are_finite, ask, ga
 from flowgraph.checking.difference import STEP
 from flowgraph.checking.examination import Examination
 from flowgraph.checking.example_contract import EXAMPLE
+from flowgraph.checking.families import DRAWS, Draw, as_input, first_values, values
 from flowgraph.checking.point import HALF, UNIT, Direction, Illegal, Point, flatten, parts, random_direction
-from flowgraph.checking.regimes import DRAWS, Draw, as_input, first_values, values
 from flowgraph.checking.roughness import jittered, rounded_otherwise
 from flowgraph.checking.target import Array, Inputs, Target, without_first
 
@@ -112,14 +112,14 @@ def other_types(examination: Examination) -> None:
             examination.fail(wrong)
 
 
-def _in_both(examination: Examination, inputs: Inputs, regime: str) -> tuple[Point, Point] | None:
+def _in_both(examination: Examination, inputs: Inputs, test_case: str) -> tuple[Point, Point] | None:
     """The same numbers in float32 and in float64; None where one is not legal, or fprop widens."""
     moved = [i for i in examination.active if type(inputs[i]) is not float]
     if not any(isinstance(inputs[i], np.ndarray) for i in moved):
         return None
     narrow = tuple(np.asarray(x).astype(np.float32) if i in moved else x for i, x in enumerate(inputs))
     exact = tuple(x.astype(np.float64) if i in moved else x for i, x in enumerate(narrow))
-    large, small = examination.point(regime, exact), examination.point(regime, narrow)
+    large, small = examination.point(test_case, exact), examination.point(test_case, narrow)
     if small is None or large is None or small.value.shape != large.value.shape or not small.value.size:
         return None
     floats = [kind for part in parts(small.output) if (kind := np.asarray(part).dtype).kind == "f"]
@@ -269,7 +269,7 @@ class Answer:
         What was drawn at random must be kept from fprop to bprop, and its shape with it.
         """
         point, rng = self.point, self.examination.rng
-        if point.regime != EXAMPLE and not point.runner.draws:
+        if point.test_case != EXAMPLE and not point.runner.draws:
             yield Point.at(point.runner, self.examination.inputs, EXAMPLE, point.active)
         changes: tuple[Callable[[int, Array], Array], ...] = (
             lambda _, x: x * rng.uniform(0.7, 1.3, x.shape),
@@ -278,12 +278,12 @@ class Answer:
         )
         for change in changes:
             with suppress(Illegal):
-                yield Point.at(point.runner, point.changed(change), point.regime, point.active)
+                yield Point.at(point.runner, point.changed(change), point.test_case, point.active)
 
 
-def contract(examination: Examination, regime: str, inputs: Inputs) -> None:
+def contract(examination: Examination, test_case: str, inputs: Inputs) -> None:
     """All rules at one set of inputs."""
-    point = examination.point(regime, inputs)
+    point = examination.point(test_case, inputs)
     if point is None or not point.value.size:
         return
     answer = Answer.at(examination, point, examination.rng.normal(size=point.value.shape))
@@ -384,10 +384,10 @@ def reads_arrays_anew(answer: Answer) -> Iterator[FormFault]:
                 yield FormFault("stale", point, note, child=child)
 
 
-def _with(point: Point, arrays: dict[int, Any], regime: str = "") -> Point:
+def _with(point: Point, arrays: dict[int, Any], test_case: str = "") -> Point:
     """The point at other arrays, Illegal where fprop does not take them."""
     inputs = tuple(arrays.get(i, x) for i, x in enumerate(point.inputs))
-    return Point.at(point.runner, inputs, regime or point.regime, point.active)
+    return Point.at(point.runner, inputs, test_case or point.test_case, point.active)
 
 
 def same_array_twice(answer: Answer) -> Iterator[FormFault]:
@@ -466,7 +466,7 @@ RULES: tuple[Callable[[Answer], Iterator[FormFault]], ...] = (
 )
 
 
-REGIMES = 24  # each is a comparison of bprop as an operation of its own
+MOST_OF_SECOND = 24  # each is a comparison of bprop as an operation of its own
 
 
 def second_order(examination: Examination) -> None:
@@ -488,13 +488,13 @@ def second_order(examination: Examination) -> None:
     inner = Examination.begin(target, seed, budget, 1.0, examination.scope)
     inner.visit("the example, second order", inner.inputs, coordinates=12, single=4)
     source = inner.source()
-    for k, (regime, inputs) in enumerate(chain(first_values(source), values(source))):
-        if k >= REGIMES or inner.wrong or inner.runner.used() > 1:
+    for k, (test_case, inputs) in enumerate(chain(first_values(source), values(source))):
+        if k >= MOST_OF_SECOND or inner.wrong or inner.runner.used() > 1:
             break
-        inner.visit(f"{regime}, second order", inputs)
+        inner.visit(f"{test_case}, second order", inputs)
     examination.inner = inner
     if not inner.tally.comparisons and not inner.wrong:
-        examination.unchecked = "the second derivative was not checked: no regime is legal"
+        examination.unchecked = "the second derivative was not checked: no test case is legal"
 
 
 def _bprop_as_target(target: Target, active: tuple[int, ...], inputs: Inputs) -> Target:
@@ -542,7 +542,7 @@ def _symmetric(examination: Examination, point: Point) -> None:
     def slope(along: Direction, seen: Direction, h: float) -> float:
         total = 0.0
         for sign in (1, -1):
-            near = Point.at(runner, point.moved(along, sign * h), point.regime, point.active)
+            near = Point.at(runner, point.moved(along, sign * h), point.test_case, point.active)
             gradients = runner.bprop(near.arriving(grad), near.output, near.inputs)
             total += sign * sum(float(np.sum(gradients[i] * seen[i])) for i in point.active if gradients[i] is not None)
         return total / (2 * h)

@@ -16,8 +16,8 @@ from flowgraph.checking.diagnosis import Trial, diagnose
 from flowgraph.checking.edited_graphs import Graphs
 from flowgraph.checking.examination import Examination, Mismatch
 from flowgraph.checking.excuses import settle
+from flowgraph.checking.families import axis_groups
 from flowgraph.checking.point import NARROW, Illegal, OutOfTime, Point, coordinate, directions_for, generator, grads_for
-from flowgraph.checking.regimes import axis_groups
 from flowgraph.checking.report import EXAMPLE_ONLY, VERDICTS, Failure, Report, distinct, nothing
 from flowgraph.checking.reproduce import reproducing_code
 from flowgraph.checking.target import Array, Inputs
@@ -28,7 +28,7 @@ BLIND = (
     "no comparison could see a relative error of a thousandth: fprop computes in a narrow type, as float16 is, or has "
     "few correct digits; let it compute in the type of its inputs"
 )
-COUNTED = ("weak", "comparisons", "undecided", "kinks", "regimes", "evaluations", "bprop_calls", "seconds")
+COUNTED = ("weak", "comparisons", "undecided", "kinks", "test_cases", "evaluations", "bprop_calls", "seconds")
 TRIES = 40  # attempts at smaller inputs, which the seconds for explaining bound too
 CLEAR = 1e3  # times the tolerance
 
@@ -71,7 +71,7 @@ def _smallest(examination: Examination, best: Suspicion, believe: bool) -> Suspi
 def _still_wrong(examination: Examination, suspicion: Suspicion, inputs: Inputs, believe: bool) -> Suspicion | None:
     rng = generator(0)
     try:
-        point = Point.at(examination.runner, inputs, suspicion.point.regime, examination.active)
+        point = Point.at(examination.runner, inputs, suspicion.point.test_case, examination.active)
     except Illegal:
         return None
     if examination.beyond(point) and not examination.beyond(suspicion.point):
@@ -146,7 +146,7 @@ def describe(examination: Examination, ruling: Ruling) -> Failure:
         analytic,
         numeric,
         error,
-        point.regime,
+        point.test_case,
         diagnosis,
         message,
         code,
@@ -167,7 +167,7 @@ def _trials(examination: Examination, suspicion: Suspicion, child: int) -> Itera
         first = examination.first_of(inputs)
         pairs = [(one.grad, one.direction) for one in shown if one.grad is not None]
         with suppress(Illegal):
-            point = Point.at(examination.runner, inputs, suspicion.point.regime, suspicion.point.active)
+            point = Point.at(examination.runner, inputs, suspicion.point.test_case, suspicion.point.active)
             yield Trial(point, child, pairs, None if first is inputs else first, graphs)
 
 

@@ -31,9 +31,9 @@ from flowgraph.checking.example_contract import (
     Notes,
 )
 from flowgraph.checking.excuses import settle
+from flowgraph.checking.families import Source
 from flowgraph.checking.point import Direction, Illegal, OutOfTime, Point, Runner, directions_for, generator, grads_for
 from flowgraph.checking.properties import Property, equal_inputs, keeps, properties_of, structure_of
-from flowgraph.checking.regimes import Source
 from flowgraph.checking.roughness import overflows_on_the_way
 from flowgraph.checking.scope import EVERYTHING, Scope
 from flowgraph.checking.target import Array, Inputs, Target, in_double
@@ -44,7 +44,7 @@ MOST_SINCE = 30  # test cases, once one has failed
 DIRECTIONS = 64  # calls of fprop, for one of which there must be time: eight steps, eight times over
 MOST_SETTLED = 150  # suspicions: at 400 calls each they take the whole budget
 MOST_OF_ONE_POINT = 4  # suspicions: what one of the clearest does not show, the others seldom do
-CALLS_OF_VISIT = 40  # that one regime needs
+CALLS_OF_VISIT = 40  # that one test case needs
 SURE = 1e3  # tolerances: a mismatch as large, away from kinks, is seldom explained away
 
 
@@ -73,7 +73,7 @@ class Examination:
     wrong: dict[tuple[str, int | None], Ruling] = field(default_factory=dict)
     warnings: dict[str, str] = field(default_factory=dict)
     notes: Notes = field(default_factory=Notes)
-    skipped: Counter[str] = field(default_factory=Counter)  # regimes that are not legal, by reason
+    skipped: Counter[str] = field(default_factory=Counter)  # test cases that are not legal, by reason
     excused: Counter[str] = field(default_factory=Counter)  # how often each excuse explained a mismatch
     mismatches: dict[int, list[Mismatch]] = field(default_factory=dict)  # clear ones, by input
     first: dict[Any, Inputs] = field(default_factory=dict)  # inputs by their shapes: those of the first call
@@ -109,15 +109,15 @@ class Examination:
             self.equal = {j: i for j, i in equal.items() if not {names[i], names[j]} & set(self.scope.vary)}
 
     def source(self) -> Source:
-        """What regimes are derived from."""
+        """What test cases are derived from."""
         code, names = Code(self.target.code), self.target.names
         named = [word for hint in self.target.annotations.values() for word in _literals(hint)]
         written = ([*self.target.kinks, *code.numbers], [*code.words(self.inputs), *named], code.sizes)
         own = (self.properties, self.equal, self.scope.strict)
         return Source(self.inputs, self.active, names, *own, self.rng, *written)
 
-    def point(self, regime: str, inputs: Inputs) -> Point | None:
-        """The point, or None where the regime is not legal, which is counted."""
+    def point(self, test_case: str, inputs: Inputs) -> Point | None:
+        """The point, or None where the test case is not legal, which is counted."""
         runner, active = self.runner, self.active
         domain = self.target.domain.items()
         if not all(np.all((inputs[i] >= low) & (inputs[i] <= high)) for i, (low, high) in domain):
@@ -126,16 +126,16 @@ class Examination:
         self.first_of(inputs)
         own = inputs if runner.shields else _copied(inputs)
         try:
-            point = Point.at(runner, own, regime, active)
+            point = Point.at(runner, own, test_case, active)
             if (changed := self._changed(inputs, own)) and not runner.shields:
                 runner.shields = True
                 fault = FormFault("mutation", point, f"fprop changes {changed} in place")
-                point = Point.at(runner, inputs, regime, active)
+                point = Point.at(runner, inputs, test_case, active)
                 self.pursue([fault])
         except Illegal as reason:
             self.skipped[str(reason).split(":")[0]] += 1
             if "overflow" not in self.warnings and overflows_on_the_way(runner, inputs, active, reason):
-                self.warn("overflow", f"fprop overflows on its way ({regime}), though its value fits into float64")
+                self.warn("overflow", f"fprop overflows on its way ({test_case}), though its value fits into float64")
             return None
         return point
 
@@ -161,19 +161,19 @@ class Examination:
         gradients = kept(gradients)
         self.runner.shields = True
         point.inputs = before[: len(point.inputs)]
-        point.output = Point.at(self.runner, point.inputs, point.regime, point.active).output
+        point.output = Point.at(self.runner, point.inputs, point.test_case, point.active).output
         return gradients, [FormFault("mutation", point, f"bprop changes {changed} in place"), *faults]
 
-    def visit(self, regime: str, inputs: Inputs, coordinates: int = 1, single: int = 1) -> Point | None:
+    def visit(self, test_case: str, inputs: Inputs, coordinates: int = 1, single: int = 1) -> Point | None:
         """Compare the gradients in some directions at a point; None where the inputs are not legal."""
-        point = self.point(regime, inputs)
+        point = self.point(test_case, inputs)
         if point is None:
             return None
         if self.visited and point.slower_than(self.runner.seconds / CALLS_OF_VISIT):
             self.skipped["fprop takes too long there"] += 1
             return None
         self.visited += 1
-        most = None if regime == EXAMPLE else MOST_ALONE
+        most = None if test_case == EXAMPLE else MOST_ALONE
         directions = directions_for(point, self.rng, coordinates, most)[: self._affordable(point)]
         grads = grads_for(point, self.rng, single)
         gradients, faults = self.first_answer(point, grads[0])
@@ -233,7 +233,7 @@ class Examination:
     def _settle_late(self, suspicions: Sequence[Suspicion]) -> None:
         """Enter what the example shows, and the time was not enough to look at from all sides."""
         for one in suspicions:
-            if isinstance(one, ValueMismatch) and one.point.regime == EXAMPLE and one.is_plain:
+            if isinstance(one, ValueMismatch) and one.point.test_case == EXAMPLE and one.is_plain:
                 bar = one.tolerance / 4
                 self.enter(Ruling("wrong", one, one.numeric, bar, "the gradient is wrong; the time is used up"))
 
@@ -294,12 +294,12 @@ class Examination:
             self.warn(
                 "structure",
                 f"wrong only where an input no longer {ruling.note}, as it does in the example "
-                f"({suspicion.point.regime}); give valid= if that is the contract",
+                f"({suspicion.point.test_case}); give valid= if that is the contract",
             )
         if ruling.kind == "wrong":
             self.wrong.setdefault((suspicion.kind, suspicion.child), ruling)
         elif ruling.kind == "rounding":
-            self.warn("rounding", f"{ruling.note} ({suspicion.point.regime})")
+            self.warn("rounding", f"{ruling.note} ({suspicion.point.test_case})")
         elif ruling.kind == "undecided":
             self.tally.undecided += 1
         elif ruling.kind == "kink":
@@ -319,7 +319,7 @@ class Examination:
     def broken(self) -> bool:
         """Whether the form of the answer is wrong at the example already: then numbers cannot be compared."""
         return any(
-            kind in ("count", "shape", "raised") and ruling.suspicion.point.regime == EXAMPLE
+            kind in ("count", "shape", "raised") and ruling.suspicion.point.test_case == EXAMPLE
             for (kind, _), ruling in self.wrong.items()
         )
 

@@ -20,8 +20,8 @@ import numpy as np
 from flowgraph.box.vocabulary import Interval, Value
 from flowgraph.checking.code_contents import reachable_values, whole_numbers_of
 from flowgraph.checking.compare import Suspicion, ValueMismatch, ask
+from flowgraph.checking.families import resampled
 from flowgraph.checking.point import Direction, Point, analytic_slope, coordinate, generator, parts
-from flowgraph.checking.regimes import resampled
 from flowgraph.checking.roughness import beyond_guard
 from flowgraph.checking.target import Array, Inputs, Target, shown
 
@@ -257,7 +257,7 @@ class Notes:
     def takes(self, suspicion: Suspicion, contract: ExampleContract) -> bool:
         """Whether a mistake is a note: it is a refusal, or of inputs that are not like the example."""
         point = suspicion.point
-        at_example = point.inputs is contract.example or point.regime == EXAMPLE
+        at_example = point.inputs is contract.example or point.test_case == EXAMPLE
         if at_example and suspicion.kind not in ("layout", "dtype", "overflow"):
             return False
         excesses = contract.beyond(point.inputs, point.output)
@@ -283,7 +283,7 @@ def _words(suspicion: Suspicion, excesses: list[Excess]) -> str:
     said = suspicion.loud or (
         "bprop gives a NaN or infinity there" if suspicion.kind == "nonfinite" else "bprop gives wrong numbers there"
     )
-    return f"fprop takes {beyond or f'other values ({suspicion.point.regime})'}, {said}"
+    return f"fprop takes {beyond or f'other values ({suspicion.point.test_case})'}, {said}"
 
 
 def bound_sizes(contract: ExampleContract, suspicion: Suspicion) -> Iterator[Excess]:

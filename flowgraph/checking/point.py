@@ -305,7 +305,7 @@ class Point:
 
     runner: Runner
     inputs: Inputs
-    regime: str
+    test_case: str
     active: tuple[int, ...]
     output: Any = None
     value: Array = field(default_factory=lambda: np.zeros(0))
@@ -316,9 +316,9 @@ class Point:
     _stencils: dict[tuple[int, float], tuple[Direction, Stencil]] = field(default_factory=dict)
 
     @classmethod
-    def at(cls, runner: Runner, inputs: Inputs, regime: str, active: tuple[int, ...]) -> Point:
+    def at(cls, runner: Runner, inputs: Inputs, test_case: str, active: tuple[int, ...]) -> Point:
         """Raises Illegal outside the domain."""
-        point = cls(runner, inputs, regime, active)
+        point = cls(runner, inputs, test_case, active)
         began = time.perf_counter()
         point.output = runner.legal(inputs)
         point.seconds = time.perf_counter() - began
@@ -362,7 +362,7 @@ class Point:
     def beside(self, inputs: Inputs) -> Point | None:
         """The point at other inputs; None outside the domain, and where the value has another form."""
         try:
-            near = Point.at(self.runner, inputs, self.regime, self.active)
+            near = Point.at(self.runner, inputs, self.test_case, self.active)
         except Illegal:
             return None
         return near if near.value.shape == self.value.shape else None

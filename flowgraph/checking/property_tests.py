@@ -233,7 +233,7 @@ def _examine(target: Target, say: Callable[[Report], Report] = lambda report: re
     """A target at its own arguments: raises where a gradient is wrong; a case that says nothing is rejected."""
     __tracebackhide__ = True
     try:
-        examination = examined(target, 1, 0, regimes=False)
+        examination = examined(target, 1, 0, test_cases=False)
         if order > 1 and not examination.wrong:
             second_order(examination)
     except ValueError:  # not finite in float64

@@ -35,7 +35,7 @@ class Failure:
         What differences of fprop say.
     error : float
         Error bar of `numeric`, in the same unit.
-    regime : str
+    test_case : str
         The values, shapes and settings at which it was seen.
     diagnosis : str
         What the mistake looks like, such as a factor of 2.
@@ -65,11 +65,11 @@ class Failure:
     analytic: float
     numeric: float
     error: float
-    regime: str
+    test_case: str
     diagnosis: str
     message: str
     code: str
-    beyond: str = ""  # in what the regime goes beyond the example
+    beyond: str = ""  # in what the test case goes beyond the example
     oracle: str = ""  # what decided: differences, in long double or not, or the complex step
     backward: str = "bprop"
 
@@ -84,7 +84,7 @@ class Failure:
             lines.append(f"  {self.backward:<{width}} {self.analytic:.12g}")
             lines.append(f"  {'numeric':<{width}} {self.numeric:.12g} ± {self.error:.1g}")
             lines += [f"  decided by: {self.oracle}"] if self.oracle else []
-        lines.append(f"  test case: {self.regime}")
+        lines.append(f"  test case: {self.test_case}")
         if self.diagnosis:
             lines.append(f"  looks like: {self.diagnosis}")
         if self.code:
@@ -103,7 +103,7 @@ class Failure:
 
 
 def distinct(failures: Iterable[Failure]) -> list[Failure]:
-    """One failure per mistake: per box, child and kind the first, which was found in the simplest regime.
+    """One failure per mistake: per box, child and kind the first, which was found in the simplest test case.
 
     A gradient of wrong numbers that is not linear either, since it drops the incoming gradient, is one mistake.
     """
@@ -135,12 +135,12 @@ class Report:
     warnings, notes : list of str
         What should be looked at, and what is beyond the contract of the example.
     skipped : dict of str to int
-        Regimes that were left out, by reason, and how many.
+        Test cases that were left out, by reason, and how many.
     resolution, seconds : float
         Relative error that would have been seen, and how long it took.
     comparisons, weak, undecided : int
         Derivatives that were compared, those that could not show an error of that size, and those left undecided.
-    kinks, regimes, evaluations, bprop_calls, seed : int
+    kinks, test_cases, evaluations, bprop_calls, seed : int
         Points where no derivative exists, sets of values, shapes and settings that were tried, calls, the seed.
     checked, not_differentiated, not_checked, words, kept : sequence of str
         What was varied, the inputs whose gradient was not asked for, what else was not looked at, as complex values of
@@ -163,7 +163,7 @@ class Report:
     comparisons: int
     undecided: int
     kinks: int
-    regimes: int
+    test_cases: int
     evaluations: int
     bprop_calls: int
     seed: int
@@ -202,7 +202,7 @@ class Report:
         what = WRONG if first.message == "the gradient is wrong" else first.message
         of = f" of {first.child}" if first.child is not None and what == WRONG else ""
         rest = f", and {more} more failure{'s' * (more > 1)}" if more else ""
-        return f"{first.box}: {what}{of} ({first.diagnosis or first.regime}){rest}"
+        return f"{first.box}: {what}{of} ({first.diagnosis or first.test_case}){rest}"
 
     def __bool__(self) -> bool:
         return self.passed
@@ -236,7 +236,7 @@ class Report:
     def _facts(self) -> list[str]:
         facts = [
             self._looked_at(),
-            f"{self.comparisons} comparisons in {self.regimes} regimes, {self.weak} of them weak; "
+            f"{self.comparisons} comparisons in {self.test_cases} test cases, {self.weak} of them weak; "
             f"{self.kinks} at kinks, {self.undecided} undecided",
         ]
         if self.kept:
@@ -250,7 +250,7 @@ class Report:
         if self.skipped:
             total = sum(self.skipped.values())
             most = max(self.skipped, key=lambda reason: self.skipped[reason])
-            facts.append(f"{total} regimes skipped as not legal, most often because: {most}")
+            facts.append(f"{total} test cases skipped as not legal, most often because: {most}")
         facts.append(
             f"{self.evaluations} calls of {self.words[0]}, {self.bprop_calls} of {self.words[1]}, "
             f"{self.seconds:.2f} s, seed={self.seed}"

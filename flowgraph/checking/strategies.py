@@ -27,7 +27,7 @@ from flowgraph.box.vocabulary import Example, Interval
 from flowgraph.boxes import sum as sum_of
 from flowgraph.checking.cases import Case, children_of, examples_of
 from flowgraph.checking.contract import LAYOUTS
-from flowgraph.checking.regimes import RANKS, alternatives, axis_groups
+from flowgraph.checking.families import RANKS, alternatives, axis_groups
 from flowgraph.errors import FlowgraphError, install_hint
 from flowgraph.graph import Graph
 

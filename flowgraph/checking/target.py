@@ -15,7 +15,7 @@ from flowgraph.box.vocabulary import Value
 Array: TypeAlias = NDArray[Any]
 Inputs: TypeAlias = tuple[Any, ...]
 Made = TypeVar("Made")
-LARGEST_CACHE = 256  # what is made for the shapes and settings that regimes repeat; beyond, memory grows for nothing
+LARGEST_CACHE = 256  # what is made for the shapes and settings that test cases repeat; beyond, memory grows for nothing
 
 
 def is_float_array(value: Value) -> bool:

@@ -15,7 +15,7 @@ from flowgraph.mutation.forking import WITHOUT
 from flowgraph.mutation.mutants import Mutant
 from flowgraph.mutation.processes import PATIENCE, SHORTEST, Outcome, Processes
 
-ENOUGH = 0.2  # of what the original was asked: regimes come of the numbers in the code too, which a mutant changes
+ENOUGH = 0.2  # of what the original was asked: test cases come of the numbers in the code too, which a mutant changes
 
 Answers = Mapping[str, str]
 

@@ -70,7 +70,7 @@ def gradient_by_central_differences(case: Case) -> None:
 
 def _told_by_check(case: Case) -> list[str]:
     """What fg.check says of these values: the child, the element, and what the mistake looks like."""
-    return [str(failure) for failure in check_case(case, Asked(), vary=False, regimes=False).failures]
+    return [str(failure) for failure in check_case(case, Asked(), vary=False, test_cases=False).failures]
 
 
 def gradient_by_complex_step(case: Case) -> None:

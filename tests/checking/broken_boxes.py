@@ -1,4 +1,4 @@
-"""Boxes broken on purpose, many of them in one regime only, with what fg.check must say of each."""
+"""Boxes broken on purpose, many of them in one test case only, with what fg.check must say of each."""
 
 import numpy as np
 

@@ -8,8 +8,8 @@ import pytest
 import flowgraph as fg
 from flowgraph.checking.check_target import examined
 from flowgraph.checking.code_contents import Code
+from flowgraph.checking.families import alternatives
 from flowgraph.checking.point import Point, Runner, Stopwatch
-from flowgraph.checking.regimes import alternatives
 from flowgraph.checking.target import Target
 
 rng = np.random.default_rng(5)
@@ -17,7 +17,7 @@ rng = np.random.default_rng(5)
 
 def is_wrong(fprop, bprop, *inputs, seed=0):
     """Whether something is wrong at the example itself."""
-    return bool(examined(Target.of_functions(fprop, bprop, inputs), seed=seed, regimes=False).wrong)
+    return bool(examined(Target.of_functions(fprop, bprop, inputs), seed=seed, test_cases=False).wrong)
 
 
 def of_condition(condition, size=5):

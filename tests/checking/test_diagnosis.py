@@ -146,7 +146,7 @@ def test_one_test_case_that_a_hypothesis_does_not_explain_silences_it():
 def test_a_mistake_is_told_as_it_was_found_where_the_time_for_its_explanation_is_used_up(monkeypatch):
     monkeypatch.setattr(Runner, "explain_for", lambda runner, seconds: setattr(runner, "deadline", -1.0))
     report = fg.check(np.exp, X, bprop=lambda g, h, a: (-g * h,), names=["a"])
-    assert [(one.child, one.regime, one.diagnosis) for one in report.failures] == [("a", "the example", "")]
+    assert [(one.child, one.test_case, one.diagnosis) for one in report.failures] == [("a", "the example", "")]
 
 
 @pytest.mark.parametrize("on_boxes", [True, False])

@@ -159,7 +159,7 @@ def test_float_defaults_are_settings():
 
     assert check(leaky, A, bprop=back).passed
     report = check(leaky, A, bprop=fixed)
-    assert [failure.regime for failure in report.failures] == ["slope = 0.2"]
+    assert [failure.test_case for failure in report.failures] == ["slope = 0.2"]
     assert "slope=slope" in report.failures[0].code
     assert check(leaky, A, bprop=fixed, valid=lambda x, slope=0.1: slope == 0.1).passed
 
@@ -217,7 +217,7 @@ def test_a_slow_operation_is_explained_all_the_same():
     assert failure.index is not None
 
 
-def test_a_regime_that_takes_too_long_is_left_out():
+def test_a_test_case_that_takes_too_long_is_left_out():
     def patient(x):
         until = time.process_time() + (0.2 if x.size > 100 else 0)
         while time.process_time() < until:  # work: what is given to others would not count

@@ -114,7 +114,7 @@ def test_arguments_by_name_are_settings_that_are_varied():
     assert report.passed
     assert report.not_differentiated == ["axis"]
     wrong = fg.check(fprop, X, bprop=lambda g, y, x: (2 * x * np.expand_dims(g, 1),), axis=1)
-    assert [failure.regime for failure in wrong.failures] != []
+    assert [failure.test_case for failure in wrong.failures] != []
     assert "axis" in str(wrong.failures[0])
     assert fg.check(lambda x, power: x**power, X, power=2).passed
 

@@ -37,11 +37,11 @@ def test_names_are_unique_and_every_excuse_gives_its_reason_and_cost():
 
 def test_what_an_excuse_decides_is_counted():
     target = Target.of_functions(rippled, exp_backward, (X,))
-    found = examined(target, regimes=False)
+    found = examined(target, test_cases=False)
     assert not found.wrong
     assert found.excused.total() > 0
     assert set(found.excused) <= set(NAMES)
-    without = examined(target, regimes=False, scope=Scope(without=frozenset(found.excused)))
+    without = examined(target, test_cases=False, scope=Scope(without=frozenset(found.excused)))
     assert not set(found.excused) & set(without.excused)
 
 
@@ -100,7 +100,7 @@ def verdict_at_zeros(slope, arriving=1, factor=1):
 
     inputs, names = (np.zeros(3), np.zeros(3)), ("grad", "a")
     target = Target(slope, derivative, inputs, names, "bprop", (0, 1), arriving=arriving)
-    return check_target(target, regimes=False).verdict
+    return check_target(target, test_cases=False).verdict
 
 
 def test_an_incoming_gradient_of_0_hides_that_a_bprop_jumps():

@@ -317,7 +317,7 @@ def test_torch_every_subset_of_the_inputs_that_need_a_gradient(torch):
     x = torch.tensor(X)
     report = fg.check(OnlyTogether, x, x + 1, x + 2, budget=1500)
     assert {failure.child for failure in report.failures} == {"w"}
-    assert "only w needs a gradient" in report.failures[0].regime
+    assert "only w needs a gradient" in report.failures[0].test_case
     assert fg.check(torch.addcmul, x, x + 1, x + 2, budget=1500).passed
 
 

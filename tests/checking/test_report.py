@@ -113,7 +113,7 @@ def put(x, i, g):
     return dx
 
 
-def test_valid_and_domain_keep_regimes_within_the_contract():
+def test_valid_and_domain_keep_test_cases_within_the_contract():
     def log_wrong_below_1(grad, y, x):
         return (np.where(x < 1, 2.0, 1.0) * grad / x,)
 

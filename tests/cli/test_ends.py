@@ -217,7 +217,7 @@ def test_strict_makes_failures_of_notes_and_a_small_budget_is_said(here):
         for more in ([], ["--budget", "40"])
     )
     assert few["evaluations"] < many["evaluations"] / 2
-    assert few["warnings"] == ["the budget was used up before all regimes were visited"]
+    assert few["warnings"] == ["the budget was used up before all test cases were visited"]
 
 
 def test_a_name_that_a_module_does_not_have_is_answered_with_those_that_it_has(here):

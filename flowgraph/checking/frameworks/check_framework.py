@@ -376,7 +376,7 @@ def in_words_of(adapter: Adapter, report: Report) -> Report:
 def _said(failure: Failure, said: Callable[[str], str], backward: str) -> Failure:
     return replace(
         failure,
-        regime=said(failure.regime),
+        test_case=said(failure.test_case),
         diagnosis=said(failure.diagnosis),
         message=said(failure.message),
         backward=backward,
@@ -418,7 +418,7 @@ def _subsets(differentiated: Sequence[int]) -> Iterator[tuple[int, ...]]:
 
 def _of_subset(target: Target, adapter: Adapter, subset: tuple[int, ...], whole: Sequence[Any]) -> Iterator[Failure]:
     needed = " and ".join(target.names[i] for i in subset) if len(subset) < ALL_SUBSETS else "some inputs"
-    regime = f"the example, where only {needed} need{'s' if len(subset) == 1 else ''} a gradient"
+    test_case = f"the example, where only {needed} need{'s' if len(subset) == 1 else ''} a gradient"
 
     def wrong(
         i: int, message: str, index: tuple[int, ...] | None = None, one: Any = np.nan, other: Any = np.nan
@@ -427,7 +427,7 @@ def _of_subset(target: Target, adapter: Adapter, subset: tuple[int, ...], whole:
         looks_like = "what backward skips where an input needs no gradient is needed for another one"
         grad = _example_grad(adapter.fprop(*target.inputs))
         code = "" if target.snippet is None else target.snippet(Shown(target.inputs, grad, i, index, None, subset))
-        return Failure(target.name, target.names[i], index, "needs", *numbers, regime, looks_like, message, code)
+        return Failure(target.name, target.names[i], index, "needs", *numbers, test_case, looks_like, message, code)
 
     try:
         found = _gradients(adapter, target)

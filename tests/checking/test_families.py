@@ -8,8 +8,7 @@ import pytest
 import flowgraph as fg
 from flowgraph import Interval
 from flowgraph.checking.example_contract import fits
-from flowgraph.checking.properties import structure_of
-from flowgraph.checking.regimes import (
+from flowgraph.checking.families import (
     DRAWS,
     JOINT,
     MODES,
@@ -26,6 +25,7 @@ from flowgraph.checking.regimes import (
     shapes,
     values,
 )
+from flowgraph.checking.properties import structure_of
 
 X = np.random.default_rng(1).normal(size=(4, 3))
 ROWS, COLUMNS = np.random.default_rng(2).normal(size=(4, 3)), np.random.default_rng(3).normal(size=3)
@@ -329,7 +329,7 @@ def test_options_that_are_not_given_are_tried_with_their_other_values():
     assert fg.check(fprop, x, bprop=bprop).passed
     for wrong, words in ((bprop_of_mean, "mode = 'sum'"), (bprop_of_square, "squared = False")):
         (failure,) = fg.check(fprop, x, bprop=wrong).failures
-        assert words in failure.regime
+        assert words in failure.test_case
 
 
 def test_an_option_is_tried_with_the_members_of_its_literal_type():
@@ -339,7 +339,7 @@ def test_an_option_is_tried_with_the_members_of_its_literal_type():
         return x * factors[how]
 
     (failure,) = fg.check(fprop, np.arange(3.0), bprop=lambda g, h, x, how="once": (g,), vary="settings").failures
-    assert failure.regime == "how = 'twice'"
+    assert failure.test_case == "how = 'twice'"
     assert failure.diagnosis == "a factor: it should be 2 times as large"
 
 

@@ -1,6 +1,6 @@
 """Test cases: other values, settings and shapes than those of the example, by families.
 
-Each family is a function of the example that gives labels and other inputs; `REGIMES` is the list of them. What fprop
+Each family is a function of the example that gives labels and other inputs; `FAMILIES` is the list of them. What fprop
 takes of one family is kept for those that come later.
 """
 
@@ -228,7 +228,7 @@ def _small_moves(value: Array, rng: np.random.Generator) -> Iterator[Array]:
 
 
 SIZES = (1, 2, 3, 5, 0, 7, 9, 40)  # edges, odd and prime ones, and one beyond the blocks of 8, 16, 32 of kernels
-LARGEST = 20_000  # elements of an array: a regime that takes longer costs more than it shows
+LARGEST = 20_000  # elements of an array: a test case that takes longer costs more than it shows
 PAIRS: tuple[tuple[tuple[int, ...], tuple[int, ...]], ...] = (((2, 1), (1, 3)), ((4, 1, 3), (2, 1)))  # each broadcasts
 SETS = 12  # pairs, and triples, of groups of axes: all of five inputs would be hundreds
 JOINT = 12  # draws at each of five shapes where there are no settings, at 40 calls each
@@ -236,12 +236,12 @@ JOINT = 12  # draws at each of five shapes where there are no settings, at 40 ca
 Shape = tuple[int, ...]
 Axis = tuple[int, int]
 Shapes = dict[int, Shape]
-Regime = tuple[str, Inputs]
+Labelled = tuple[str, Inputs]
 
 
 @dataclass
 class Source:
-    """What regimes are derived from: the example, what is written in the code, and what earlier regimes found legal.
+    """What test cases are derived from: the example, what is written in the code, and what earlier ones found legal.
 
     `properties` and `equal` are what the inputs of the example have in common with others, as `properties_of` gives it;
     where `broken`, they are both kept and broken.
@@ -284,12 +284,12 @@ FIRST = ("one zero", "all zeros", "equal rows", "a tie", "one large")
 """What is tried directly after the example: where most mistakes show that it does not show itself."""
 
 
-def first_values(source: Source) -> Iterator[Regime]:
+def first_values(source: Source) -> Iterator[Labelled]:
     """A single zero, all zeros, a tie, one large value."""
     return _of_all_inputs(source, FIRST)
 
 
-def values(source: Source) -> Iterator[Regime]:
+def values(source: Source) -> Iterator[Labelled]:
     """All differentiated inputs drawn alike, then one at a time, then equal to one another."""
     if source.properties and source.broken:
         yield "a neighbour without structure", source.drawn(beside, source.active)
@@ -301,7 +301,7 @@ def values(source: Source) -> Iterator[Regime]:
         yield from _equal_inputs(source)
 
 
-def _of_all_inputs(source: Source, labels: Iterable[str]) -> Iterator[Regime]:
+def _of_all_inputs(source: Source, labels: Iterable[str]) -> Iterator[Labelled]:
     for label in labels:
         drawn = source.drawn(DRAWS[label], source.active)
         if source.broken or not source.properties:
@@ -310,7 +310,7 @@ def _of_all_inputs(source: Source, labels: Iterable[str]) -> Iterator[Regime]:
             yield (f"{label}, keeping what the example has" if source.broken else label), source.kept(drawn)
 
 
-def _equal_inputs(source: Source) -> Iterator[Regime]:
+def _equal_inputs(source: Source) -> Iterator[Labelled]:
     for i, j in permutations(source.active, 2):
         other = np.asarray(source.inputs[j])
         try:
@@ -323,7 +323,7 @@ def _equal_inputs(source: Source) -> Iterator[Regime]:
             yield names, source.kept(replaced(source.inputs, {j: as_input(source.inputs[j], mixed)}))
 
 
-def near_numbers(source: Source) -> Iterator[Regime]:
+def near_numbers(source: Source) -> Iterator[Labelled]:
     """Values near every number in the code."""
     for c in source.constants:
         for label, draw in near(c).items():
@@ -331,7 +331,7 @@ def near_numbers(source: Source) -> Iterator[Regime]:
             yield label, drawn if source.broken else source.kept(drawn)
 
 
-def settings(source: Source) -> Iterator[Regime]:
+def settings(source: Source) -> Iterator[Labelled]:
     """One setting at a time, then two at a time drawn at random."""
     rng, found = source.rng, {}
     for i in source.settings:
@@ -351,7 +351,7 @@ def settings(source: Source) -> Iterator[Regime]:
         yield ", ".join(f"{source.names[k]} = {shown(v)}" for k, v in chosen.items()), replaced(source.inputs, chosen)
 
 
-def shapes(source: Source) -> Iterator[Regime]:
+def shapes(source: Source) -> Iterator[Labelled]:
     """The simplest first: one group of axes at a time, then ranks, then two and three groups."""
     inputs, seen = source.inputs, set()
     for table in _tables(inputs, source.sizes, source.rng):
@@ -427,7 +427,7 @@ def _floats(inputs: Inputs) -> list[int]:
     return [i for i, x in enumerate(inputs) if isinstance(x, np.ndarray) and x.dtype.kind == "f"]
 
 
-def joint(source: Source) -> Iterator[Regime]:
+def joint(source: Source) -> Iterator[Labelled]:
     """Shapes, settings and values at once: every setting at a few shapes, half of the inputs drawn anew."""
     rng, labels = source.rng, list(DRAWS)
     for base in _spread(source):
@@ -462,7 +462,7 @@ def _axes(inputs: Inputs) -> int:
     return max((x.ndim for x in inputs if isinstance(x, np.ndarray)), default=0)
 
 
-REGIMES: dict[Callable[[Source], Iterator[Regime]], float] = {
+FAMILIES: dict[Callable[[Source], Iterator[Labelled]], float] = {
     values: 0.4, near_numbers: 0.52, settings: 0.65, shapes: 0.78, joint: 0.95
 }  # fmt: skip
 """Each with the share of the budget after which it ends; the rest is left for what looks wrong at the end."""
