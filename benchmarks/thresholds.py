@@ -55,7 +55,7 @@ def sum_of_product(size: int) -> tuple[Call, Call]:
 
 
 def scores(rows: int, copied: bool) -> tuple[Call, Call]:
-    """The softmax of a product with 10 classes: in rows, or as columns (`passes.transpose_layout`, MANY and LARGE)."""
+    """The softmax of a product with 10 classes: in rows, or as columns (`passes.idioms`, MANY and LARGE)."""
     rng = np.random.default_rng(0)
     h, w = rng.standard_normal((rows, 64)).astype("float32"), rng.standard_normal((64, 10)).astype("float32")
     a, b = np.empty((rows, 10), "float32"), np.empty((10, rows), "float32")
@@ -74,7 +74,7 @@ def scores(rows: int, copied: bool) -> tuple[Call, Call]:
 
 
 def layouts(rows: int) -> tuple[Call, Call]:
-    """The same in columns that are made as such, or made in rows and copied (`passes.transpose_layout`, LARGE)."""
+    """The same in columns that are made as such, or made in rows and copied (`passes.idioms`, LARGE)."""
     return scores(rows, False)[1], scores(rows, True)[1]
 
 

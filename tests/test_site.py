@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import flowgraph as fg
-from tools import pages
+from tools import notebooks, pages
 from tools.site import api_pages, command_line_page, copied_pages, docstrings, errors_page
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
@@ -136,6 +136,13 @@ def test_links_of_copied_pages_lead_from_where_they_stand():
             file = (DOCS / "generated" / target).resolve()
             is_page = file.exists() and file.is_relative_to(DOCS)
             assert is_page or target in copied_pages.copied_pages(), f"{name}: {target} is no page of the site"
+
+
+def test_a_notebook_on_the_site_shows_what_its_cells_show():
+    for path in notebooks.paths():
+        text = copied_pages.copied_pages()[f"{path.stem}.myst"]
+        shown = [kind for cell in notebooks.read(path)["cells"] for kind in notebooks.kinds(cell.get("outputs", []))]
+        assert text.count("data:image/svg+xml;base64,") == shown.count("image/svg+xml") > 0
 
 
 @pytest.mark.parametrize(

@@ -445,10 +445,6 @@ class ArrayMethods(Node, Operators[Made]):
         """The concrete value of the box while a function is traced, converted by `kind`; refused anywhere else."""
         trace = concrete_values.current()
         answer = None if trace is None else trace.answer(self, kind)
-        if answer is None and trace is not None and not trace.for_all:
-            self._refuse(
-                what, "it reads an input from outside of the function, which has to be an argument", error=error
-            )
         if answer is None:
             self._refuse(what, way_out, run, error)
         return answer
@@ -461,7 +457,12 @@ class ArrayMethods(Node, Operators[Made]):
         elif trace.for_all:
             why, more = f"which {concrete_values.UNDER_JIT}", _JIT
         else:
-            why, more = f"which {concrete_values.DIFFERENTIATED}", ""
+            why, more = "which is differentiated, and as numbers it would carry no gradient", ""
+            leaf = trace.unknown(self)
+            if leaf is not None and "example_of" in leaf.__dict__:
+                why = f"which stands for one of many examples in {leaf.example_of}, called once for all of them"
+            elif leaf is not None:
+                why, way_out = f"which reads {leaf.title} from outside of the function", "give it as an argument"
         raise error(f"{self.title}: found {what} of a box, {why}; {way_out}" + (f"; {more}" if more else ""))
 
 

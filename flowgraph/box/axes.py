@@ -14,7 +14,9 @@ from flowgraph.box.node import Node
 class Core:
     """The axes that a box works along; for every index of the others, the loop axes, it does the same.
 
-    The core axes are those of the first child, and the children broadcast along the loop axes, or have them all.
+    The core axes are those of the first child. A child with as many axes as the first has the same core axes, and
+    broadcasts along the loop axes; which axes another one has is not said, so that rows are taken one by one,
+    unless `all_loops` says it.
 
     Parameters
     ----------
@@ -27,6 +29,8 @@ class Core:
         Whether None in a setting stands for an array that is read as one line, and not for all of its axes.
     of_value : bool, default False
         Whether a negative setting is counted from the axes of the value, and not from those of the first child.
+    all_loops : bool, default False
+        Whether a child with another number of axes than the first has all loop axes too, as class labels have.
 
     Examples
     --------
@@ -47,11 +51,17 @@ class Core:
     last: int | Callable[[Any], int]
     line: bool
     of_value: bool
+    all_loops: bool
 
     def __init__(
-        self, *settings: str, last: int | Callable[[Any], int] = 0, line: bool = False, of_value: bool = False
+        self,
+        *settings: str,
+        last: int | Callable[[Any], int] = 0,
+        line: bool = False,
+        of_value: bool = False,
+        all_loops: bool = False,
     ) -> None:
-        self.__dict__.update(settings=settings, last=last, line=line, of_value=of_value)
+        self.__dict__.update(settings=settings, last=last, line=line, of_value=of_value, all_loops=all_loops)
 
 
 def core_of(cls: type[Node]) -> Core | None:
@@ -81,9 +91,10 @@ def core_axes(box: Node) -> tuple[int, ...] | None:
 def settings_over_rows(box: Node) -> dict[str, Any] | None:
     """The settings with one more loop axis in front; None where no core axes are declared or rows are no loop axis."""
     core = core_of(type(box))
-    if core is None:
+    first, *others = (len(child.shape) for child in box.children)
+    if core is None or (set(others) - {first} and not core.all_loops):
         return None
-    ndim = len(box.shape if core.of_value else box.children[0].shape)
+    ndim = len(box.shape) if core.of_value else first
     given = {name: getattr(box, name) for name in core.settings}
     for axis in given.values():
         # an array without axes is a line of one element for a box of lines, and where an axis is named

@@ -311,6 +311,11 @@ class Box(ArrayMethods["Box"], OnBox):
         -------
         Box or array
             A box if one of the values is a box, else the value of `fprop`.
+
+        Raises
+        ------
+        ShapeError
+            If the shapes of the children do not fit, of arrays as of boxes.
         """
         if any(isinstance(value, Box) for value in values):
             return cls(*values, **settings)
@@ -321,9 +326,14 @@ class Box(ArrayMethods["Box"], OnBox):
             return foreign.computed(box, values)
         arrays = [np.asarray(value) for value in values]
         try:
+            if cls.role == "loss":  # which never broadcasts, and NumPy would
+                box.infer(*[Spec(a.shape, a.dtype) for a in arrays])
             return box.fprop(*arrays)
         except (FloatingPointError, RuntimeWarning) as error:
             return again(error, box.fprop, *arrays)
+        except (ValueError, TypeError, IndexError):
+            cls(*arrays, **settings)  # says which children do not fit, where it is their shapes or dtypes
+            raise
 
     def __copy__(self) -> Self:
         return self

@@ -85,6 +85,18 @@ class Trace:
         self.asked += 1
         return kind(value)
 
+    def unknown(self, box: Node) -> Any:
+        """The leaf that a box reads and that has no value in this call, if any."""
+        seen: set[Node] = set(self._values)
+        stack = [box]
+        while stack:
+            top = stack.pop()
+            if top not in seen and not top.children and "draw" not in top.__dict__ and self._value_of_leaf(top) is None:
+                return top
+            stack += () if top in seen else top.children
+            seen.add(top)
+        return None
+
     def value_of(self, box: Node) -> Any:
         """The value of a box, None where it reads a leaf from outside that has none."""
         values = self._values
@@ -115,9 +127,6 @@ class Trace:
 
 UNDER_JIT = "has no number in a function under jit, which is called once for all values"
 """Why a box is no number there, as errors say it."""
-
-DIFFERENTIATED = "is differentiated, and as numbers it would carry no gradient"
-"""Why it is none in a derivative."""
 
 current: Callable[[], Trace | None] = _current.get
 """The trace that is going on, if any."""

@@ -39,7 +39,7 @@ class Line(NamedTuple):
 def users_instruction() -> tuple[CodeType, int]:
     """Where the user's code is: the innermost code of the call stack that is neither flowgraph's nor NumPy's."""
     frame = sys._getframe(1)
-    while _inside[frame.f_code.co_filename] and frame.f_back is not None:
+    while inside[frame.f_code.co_filename] and frame.f_back is not None:
         frame = frame.f_back
     return frame.f_code, frame.f_lasti
 
@@ -59,7 +59,7 @@ class _Inside(dict[str, bool]):
         return self[path]
 
 
-_inside = _Inside()
+inside = _Inside()
 
 
 def is_built_in(cls: type[Any]) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import math
 import os
 import re
@@ -23,7 +22,6 @@ MISSING = ("", "nan", "na", "n/a", "#n/a", "<na>", "null", "none")
 
 LONGEST = max(map(len, MISSING))
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-READERS = ("polars", "pyarrow", "pandas")
 
 
 @dataclass(frozen=True)
@@ -145,33 +143,24 @@ def _values(column: Any) -> list[Any]:
 
 
 def _parquet(path: Path, max_bytes: int | None = None) -> Any:
-    backend = next((name for name in READERS if importlib.util.find_spec(name) is not None), None)
-    if backend is None:
-        raise ImportError(f"{path}: a Parquet file needs polars, pyarrow or pandas; run: {install_hint('tables')}")
+    """Read by pyarrow alone: polars ends the process where a damaged file asks for more memory than there is."""
+    try:
+        parquet = importlib.import_module("pyarrow.parquet")
+    except ImportError as missing:
+        raise ImportError(f"{path}: a Parquet file needs pyarrow; run: {install_hint('tables')}") from missing
+    narwhals = _narwhals()
     size = size_of(path, "a Parquet file", DataError)
     with reading_foreign(f"{path}: no Parquet file", DataError):
-        check_made(path, _CELL * _cells_in(path, backend), size, DataError, max_bytes)
-        frame = _narwhals().read_parquet(str(path), backend=backend)
-        texts = [column for column in frame.iter_columns() if column.dtype == _narwhals().String]
+        declared = parquet.read_metadata(path)
+        check_made(path, _CELL * int(declared.num_rows * declared.num_columns), size, DataError, max_bytes)
+        frame = narwhals.from_native(parquet.read_table(path), eager_only=True)
+        texts = [column for column in frame.iter_columns() if column.dtype == narwhals.String]
         check_made(path, sum(column.str.len_chars().sum() for column in texts), size, DataError, max_bytes)
     return frame
 
 
 _CELL = 100
 """Bytes that a cell takes in lists of Python, texts counted apart."""
-
-
-def _cells_in(path: Path, backend: str) -> int:
-    """Rows times columns, as the end of a Parquet file declares them."""
-    if backend == "polars":
-        polars = importlib.import_module("polars")
-        lazy = polars.scan_parquet(path)
-        return int(lazy.select(polars.len()).collect().item()) * len(lazy.collect_schema())
-    if importlib.util.find_spec("pyarrow") is not None:
-        found = importlib.import_module("pyarrow.parquet").read_metadata(path)
-        return int(found.num_rows * found.num_columns)
-    file = importlib.import_module("fastparquet").ParquetFile(str(path))  # with which pandas reads else
-    return int(file.count() * len(file.columns))
 
 
 def _narwhals() -> Any:

@@ -28,7 +28,7 @@ from flowgraph.boxes.neural.convolution import Conv1d, Conv2d, Conv3d, ConvFilte
 from flowgraph.boxes.shape.arrangement import Transpose
 from flowgraph.boxes.shape.padding import Pad
 from flowgraph.boxes.shape.reshaping import Reshape
-from flowgraph.errors import ShapeError
+from flowgraph.errors import ShapeError, UsageError
 from flowgraph.graph.topology import topological_order
 from flowgraph.shapes.size import Size
 
@@ -117,7 +117,11 @@ def _of_loop_axes(box: Box, mapped: Mapping[Box, Box], some: Box) -> Any:
     settings = settings_over_rows(box)
     if settings is None:
         return None
-    return type(box)(*[lifted(child, mapped, some) for child in box.children], **box.setting_values() | settings)
+    children = [lifted(child, mapped, some) for child in box.children]
+    try:
+        return type(box)(*children, **box.setting_values() | settings)
+    except UsageError:  # of a setting that is one axis or None, where None means several that are not all
+        return None
 
 
 def _of_signature(box: Box, mapped: Mapping[Box, Box], some: Box) -> Any:
@@ -242,6 +246,8 @@ def _lookup(a: Box, indices: Sequence[Box], index: Sequence[Any], mapped: Mappin
     """Rows of one table by an index array of each row, which comes first; None for any other index."""
     others_are_slices = all(isinstance(item, slice) for item in index[1:])
     if len(indices) != 1 or a in mapped or not isinstance(index[0], str) or not others_are_slices:
+        return None
+    if indices[0].dtype == bool:  # a mask takes as many axes as it has
         return None
     return Index(a, mapped[indices[0]], index=tuple(index))
 

@@ -383,8 +383,9 @@ class PerRow(Box):
         if len(shapes) > 1:
             raise ShapeError(
                 f"{self.box.title}: found {shape_text(shapes[0])} for one example and {shape_text(shapes[1])} for "
-                f"another, needs the same for all that functional.vmap maps over; to differentiate while loops of "
-                f"different lengths, map the function and then differentiate the sum over the examples"
+                f"another, needs the same for all that functional.vmap maps over; choose elements with np.where and "
+                f"not by a mask, and to differentiate while loops of different lengths, map the function and then "
+                f"differentiate the sum over the examples"
             )
         return np.stack(part)
 

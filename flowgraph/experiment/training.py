@@ -19,7 +19,7 @@ from flowgraph.graph.table import HEADINGS, graph_rows
 from flowgraph.markup import folded, text
 from flowgraph.saving.graph_file import save
 from flowgraph.saving.replacing import replace_file, replace_text
-from flowgraph.training.checkpoint import Checkpoint, resume
+from flowgraph.training.checkpoint import Checkpoint, load_checkpoint
 from flowgraph.training.display import history_picture
 from flowgraph.training.evaluation import predict
 from flowgraph.training.history import Advice, History, advice_html, findings_html
@@ -280,7 +280,7 @@ def go_on(run: RunFolder, *, epochs: int | None = None, callbacks: Sequence[Any]
 def _run(experiment: Experiment, run: RunFolder, checks: bool, callbacks: Sequence[Any], seconds: float) -> Outcome:
     trainer = experiment.trainer()
     if run.checkpoint.exists():
-        resume(run.checkpoint, trainer)
+        trainer.restore(load_checkpoint(run.checkpoint))
     elif checks:
         examine(trainer.problem, trainer.examples(), trainer.seed).tell()
     history = trainer.run(

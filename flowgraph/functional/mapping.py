@@ -111,13 +111,8 @@ class Mapped(Derived):
         trace = concrete_values.current()
         drawn = set() if trace is None else set(trace.randoms)
         one_args, one_keywords = rebuild(structure, iter(given))
-        try:
-            result = self._called(one_args, one_keywords)
-        except UsageError as error:
-            if concrete_values.DIFFERENTIATED in str(error):
-                error.add_note(f"in {self._who}: one call stands for all examples, which may differ; see np.where")
-            raise
-        return Subject(self._f, self._over_examples(result, rows, drawn), (), None, None)
+        result = self._over_examples(self._called(one_args, one_keywords), rows, drawn)
+        return Subject(self._f, result, (), None, None)
 
     def _arguments(self, args: Sequence[Any], keywords: Mapping[str, Any]) -> list[Leaf]:
         """The leaves of the arguments with their axes; those by keyword have the first axis."""
@@ -172,7 +167,8 @@ class Mapped(Derived):
                     f"{self._who}: found {first[1]} examples in {first[0]} and {size} in {path}, needs as many in each"
                 )
             moved: Any = np.moveaxis(leaf, axis, 0) if axis % leaf.ndim else leaf
-            example: Any = Input(path, shape=moved.shape[1:], dtype=moved.dtype)._copy_with(of_a_call=True)
+            plain: Any = Input(path, shape=moved.shape[1:], dtype=moved.dtype)
+            example = plain._copy_with(of_a_call=True, example_of=self._who)
             rows[example] = moved
             given.append(example)
         if not rows:

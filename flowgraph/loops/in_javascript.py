@@ -9,9 +9,8 @@ from flowgraph.graph import Graph
 from flowgraph.loops.body import Body, fitted
 from flowgraph.loops.boxes import Scan, While
 from flowgraph.plan.emitter import RefusedError
-from flowgraph.plan.javascript.emit import Writer, shape_in_numbers
-from flowgraph.plan.javascript.emitter import JavaScriptEmitter, in_lines
-from flowgraph.plan.javascript.rules import dtype, literal, rule_for
+from flowgraph.plan.javascript.boxes import dtype, literal, rule_for
+from flowgraph.plan.javascript.emitter import JavaScriptEmitter, Writer, in_lines, shape_in_numbers
 from flowgraph.plan.passes.inlining import open_composites, specialise, without_unread
 from flowgraph.shapes.size import Size
 

@@ -27,7 +27,7 @@ from flowgraph.loops.numbers import (
 from flowgraph.plan.numba import compiling
 from flowgraph.plan.numba.compiled_calls import compiled_for
 from flowgraph.plan.numba.kernels import address_of
-from flowgraph.plan.numpy.ufuncs import ufunc_of
+from flowgraph.plan.numpy.rules import ufunc_of
 from flowgraph.plan.passes.inlining import open_composites
 from flowgraph.plan.passes.simplify import simplify
 from flowgraph.plan.rebuild import shape_of

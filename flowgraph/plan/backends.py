@@ -158,9 +158,9 @@ class Specialised:
 
     def of_sizes(self, sizes: Mapping[str, int]) -> Specialised:
         """The same function for names of sizes with these numbers, where it serves all."""
-        found = copy.copy(self)
-        found.sizes = sizes
-        return found
+        other = copy.copy(self)
+        other.sizes = sizes
+        return other
 
 
 def copies(values: Sequence[Any], copied: Sequence[bool]) -> tuple[Any, ...]:
@@ -250,14 +250,14 @@ class Backend:
             instead: Emitter | None = getattr(self._emitter, "instead", None)
             if instead is not None:
                 with contextlib.suppress(RefusedError):
-                    found = Specialised(instead, graph, store, leaves, reads, without, self.threads)
-                    found.program.note = found.note = f"{found.note}: {reason}"  # of all plans that share it
-                    return found
+                    made = Specialised(instead, graph, store, leaves, reads, without, self.threads)
+                    made.program.note = made.note = f"{made.note}: {reason}"  # of all plans that share it
+                    return made
             self._fall_back(str(reason))
             self._note = f"NumPy runs it: {reason}"
-        found = Specialised(self._emitter, graph, store, leaves, reads, without, self.threads)
-        found.note = found.note or self._note
-        return found
+        made = Specialised(self._emitter, graph, store, leaves, reads, without, self.threads)
+        made.note = made.note or self._note
+        return made
 
     def _fall_back(self, reason: str) -> None:
         self._emitter = emitter_of("numpy")

@@ -23,10 +23,9 @@ import numpy as np
 from flowgraph.box import Array, Box, Constant, Leaf
 from flowgraph.box.leaves import Parameter
 from flowgraph.graph.passes import as_values, guarded
-from flowgraph.plan.arena import WORTH_RETURNING, aligned_bytes, return_free_memory
 from flowgraph.plan.kinds import Order, in_order
 from flowgraph.plan.rebuild import LARGEST_READ
-from flowgraph.plan.store import Store, flat_view
+from flowgraph.plan.store import WORTH_RETURNING, Store, aligned_bytes, flat_view, return_free_memory
 
 # Names for the values of a plan, as in hand-written code: 'layer1/a' becomes a1.
 

@@ -46,17 +46,17 @@ def routine(dtype: np.dtype[Any]) -> Routine | None:
     except (OSError, ImportError, AttributeError):  # NumPy built into the interpreter, or laid out in another way
         return None
     for name, integer in _NAMES:
-        found = getattr(library, name.format(letter), None)
-        if found is not None:
+        gemm = getattr(library, name.format(letter), None)
+        if gemm is not None:
             pointer = ctypes.c_void_p
-            found.argtypes = (
+            gemm.argtypes = (
                 [ctypes.c_int] * 3
                 + [integer] * 3
                 + [number, pointer, integer, pointer, integer, number, pointer, integer]
             )
-            found.restype = None
-            if _is_right(found, dtype):
-                return found  # type: ignore[no-any-return]
+            gemm.restype = None
+            if _is_right(gemm, dtype):
+                return gemm  # type: ignore[no-any-return]
     return None
 
 

@@ -189,7 +189,7 @@ def _read_inputs(graph: Graph, inputs: Sequence[Box] | None) -> list[Box]:
     for box in listed:
         if not isinstance(box, Input):
             raise UsageError(f"compile: found {box!r} among inputs, needs inputs of the graph")
-    missing = [box for box in graph.inputs if not any(box is one for one in listed)]
+    missing = [box for box in graph.inputs if not any(box is given for given in listed)]
     if missing:
         raise UsageError(f"compile: inputs= leaves out {missing[0].name!r}, which the outputs read; add it")
     return listed

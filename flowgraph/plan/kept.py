@@ -156,9 +156,9 @@ _FROM_DISK = Line("a graph of another process", 0)
 
 
 def _array(dtype: str, shape: tuple[int, ...], order: Any, content: bytes) -> Array:
-    found = np.frombuffer(content, dtype).reshape(shape, order=order).copy("K")
-    found.flags.writeable = False
-    return found
+    array = np.frombuffer(content, dtype).reshape(shape, order=order).copy("K")
+    array.flags.writeable = False
+    return array
 
 
 def packed(made: Made) -> bytes | None:
@@ -218,11 +218,11 @@ def folder() -> Path | None:
     return Path(home, inside, "flowgraph")
 
 
-def is_own(found: os.stat_result) -> bool:
+def is_own(status: os.stat_result) -> bool:
     """Whether a file or folder belongs to the user of this process, and nobody else may write to it."""
     if not hasattr(os, "geteuid"):  # Windows, where the folder is one of the user's profile, or was named
         return True
-    return found.st_uid == os.geteuid() and not found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+    return status.st_uid == os.geteuid() and not status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
 
 
 def own_folder(path: Path) -> bool:
@@ -230,8 +230,8 @@ def own_folder(path: Path) -> bool:
     path.parent.mkdir(parents=True, exist_ok=True)
     with contextlib.suppress(FileExistsError):
         path.mkdir(mode=0o700)
-    found = path.lstat()
-    return stat.S_ISDIR(found.st_mode) and is_own(found)
+    status = path.lstat()
+    return stat.S_ISDIR(status.st_mode) and is_own(status)
 
 
 @functools.cache
@@ -248,8 +248,8 @@ def _files_in(folder: str) -> Iterator[tuple[str, int, int]]:
         if entry.is_dir():
             yield from _files_in(entry.path)
         elif entry.name.endswith(".py"):
-            found = entry.stat()
-            yield entry.path, found.st_size, found.st_mtime_ns
+            status = entry.stat()
+            yield entry.path, status.st_size, status.st_mtime_ns
 
 
 def file_of(key: Hashable, boxes: int) -> Path | None:
@@ -314,10 +314,10 @@ def write(path: Path, made: Made) -> None:
 
 def _make_room(place: Path) -> None:
     """Let half of the files go if they are too large, those that were not read for longest."""
-    found = sorted((entry.stat().st_mtime_ns, entry.stat().st_size, entry.path) for entry in os.scandir(place))
-    total = sum(size for _, size, _ in found)
+    files = sorted((entry.stat().st_mtime_ns, entry.stat().st_size, entry.path) for entry in os.scandir(place))
+    total = sum(size for _, size, _ in files)
     left = total if total <= LARGEST else LARGEST // 2
-    for _, size, path in found:
+    for _, size, path in files:
         if total <= left:
             return
         with contextlib.suppress(OSError):  # another process was here

@@ -14,8 +14,7 @@ from flowgraph.boxes.elementwise.selection import Where
 from flowgraph.boxes.neural.convolution import Conv1d, Conv2d, Conv3d, ConvInput
 from flowgraph.boxes.neural.pooling import MaxPool, MeanPool, SpreadToLargest, SpreadToRectified
 from flowgraph.plan.numpy.lines import fill_of, number_of, view_of
-from flowgraph.plan.numpy.rules import VIEWS
-from flowgraph.plan.numpy.ufuncs import ufunc_of
+from flowgraph.plan.numpy.rules import VIEWS, ufunc_of
 from flowgraph.plan.rebuild import elements, shape_of, sizes_known
 
 # The order of the axes of a value in memory: convolutions return the examples last, and so is what follows.
@@ -82,8 +81,8 @@ class Kinds(dict[Box, str]):
         chain = [box]
         while _may_view(chain[-1]) and (child := chain[-1].children[0]) not in self:
             chain.append(child)
-        for one in reversed(chain):
-            self[one] = self._found(one)
+        for link in reversed(chain):
+            self[link] = self._found(link)
         return self[box]
 
     def in_order(self, box: Box) -> str:

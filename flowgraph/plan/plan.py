@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import keyword
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, SupportsIndex
+from types import CodeType
+from typing import Any, SupportsIndex, cast
 
 import numpy as np
 
@@ -110,9 +112,16 @@ def make_call(variants: Variants, *, alone: bool, borrow: bool) -> Callable[...,
     }  # fmt: skip
     for place, box in enumerate(boxes):
         space |= {f"_dtype{place}": box.dtype, f"_type{place}": box.dtype.type, f"_last{place}": [(None, None)]}
-    exec(compile(_text(names, boxes, variants, alone, borrow), "<call of a plan>", "exec"), space)
-    call: Callable[..., Any] = space.pop("call")
-    return call
+    exec(_compiled(_text(names, boxes, variants, alone, borrow)), space)
+    call = space.pop("call")
+    call.__code__ = call.__code__.replace()  # the caches of instructions, which the interpreter keeps, are its own
+    return cast(Callable[..., Any], call)
+
+
+@functools.lru_cache(64)
+def _compiled(text: str) -> CodeType:
+    """The code of a call, which plans whose inputs have the same names share: a third of the time of an equal plan."""
+    return compile(text, "<call of a plan>", "exec")
 
 
 def _text(names: Sequence[str], boxes: Sequence[Box], variants: Variants, alone: bool, borrow: bool) -> str:

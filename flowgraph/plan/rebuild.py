@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Hashable, Iterable, MutableSet, Sequence
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterable, Mapping, MutableSet, Sequence
 from itertools import repeat
 from operator import is_
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import DTypeLike
 
-from flowgraph.box import Array, Box, Constant, Leaf
+from flowgraph.box import Array, Box, Constant, Elementwise, Leaf
+from flowgraph.box.node import inside
 from flowgraph.graph import Graph
 from flowgraph.shapes.size import Size
 from flowgraph.shapes.spec import Spec, same
@@ -20,6 +22,9 @@ from flowgraph.shapes.spec import Spec, same
 # Boxes are immutable for their users. This is the one file of plans that writes into a box, always one made by a plan.
 
 _OWNER = "built_for"
+
+inside[__file__] = False
+"""The walk up the stack for the line of the user ends in `rebuild`: what a pass makes is given that of its owner."""
 
 
 def owner_of(box: Box) -> Box:
@@ -101,12 +106,12 @@ def rebuild(graph: Graph, rule: Rule) -> Graph:
     for box in graph.boxes:
         before = box.children
         children = tuple(map(new.__getitem__, before))
-        found = rule(box, children)
-        if found is box:
+        instead = rule(box, children)
+        if instead is box:
             new[box] = box
             changed = changed or box.children is not before
         else:
-            new[box] = placed(found, box, children, graph)
+            new[box] = placed(instead, box, children, graph)
             changed = True
     return Graph(*[new[output] for output in graph.outputs]) if changed else graph
 
@@ -132,28 +137,28 @@ def on_children(box: Box, children: Sequence[Box], own: Own | None = None) -> Bo
     return made
 
 
-def placed(found: Box, old: Box, children: Iterable[Box], graph: Graph) -> Box:
+def placed(box: Box, old: Box, children: Iterable[Box], graph: Graph) -> Box:
     """What was made for a box has its place in the user's code; its name too, if it has none.
 
     What stands in the graph already, the box itself or one that is equal, stays as it is.
     """
-    if found.children is children and children:  # made here, of nothing but the new children
-        built_for(found, old)
-        named_after(found, old)
-        return found
-    if found in graph.slots or _is_given(found) or any(map(is_, children, repeat(found))):
-        return found
-    if not has_owner(found):
-        built_for(found, old)
-        _place_parts(found, old, children, graph)
-    if not isinstance(found, Leaf):
-        named_after(found, old)
-    return found
+    if box.children is children and children:  # made here, of nothing but the new children
+        built_for(box, old)
+        named_after(box, old)
+        return box
+    if box in graph.slots or _is_given(box) or any(map(is_, children, repeat(box))):
+        return box
+    if not has_owner(box):
+        built_for(box, old)
+        _place_parts(box, old, children, graph)
+    if not isinstance(box, Leaf):
+        named_after(box, old)
+    return box
 
 
-def _place_parts(found: Box, old: Box, children: Iterable[Box], graph: Graph) -> None:
+def _place_parts(made: Box, old: Box, children: Iterable[Box], graph: Graph) -> None:
     """Say of what was made on the way to a box, from the new children, for which box it was made."""
-    stack = [child for child in found.children if not has_owner(child)]
+    stack = [child for child in made.children if not has_owner(child)]
     if not stack:
         return
     known = {id(child) for child in children}
@@ -167,6 +172,13 @@ def _place_parts(found: Box, old: Box, children: Iterable[Box], graph: Graph) ->
 def _is_given(box: Box) -> bool:
     """Whether the value comes from outside, so that nothing else can stand for the box."""
     return isinstance(box, Leaf) and not isinstance(box, Constant)
+
+
+def readers_of(graph: Graph) -> Counter[Box]:
+    """How often each value is read, an output once more."""
+    readers = Counter(child for box in graph.boxes for child in box.children)
+    readers.update(graph.outputs)
+    return readers
 
 
 def is_scalar(box: Box) -> bool:
@@ -198,7 +210,7 @@ def shape_of(box: Box) -> tuple[int, ...]:
     shape = box.shape
     for size in shape:
         if not isinstance(size, int):
-            return tuple([one if isinstance(one, int) else -1 for one in shape])
+            return tuple([number if isinstance(number, int) else -1 for number in shape])
     return shape  # type: ignore[return-value]
 
 
@@ -218,6 +230,28 @@ _LARGEST_SHARED = 64
 """Constants of so many numbers are compared by their values, larger ones by identity: a bound on the time of a plan."""
 
 
+class RuleSet(NamedTuple):
+    """Rules of a pass: by the class of a box, and for all that works element by element."""
+
+    name: str
+    by_class: Mapping[type[Box], Sequence[Reduction]]
+    elementwise: tuple[Reduction, ...] = ()
+
+
+class RulesByClass(dict[type[Box], Sequence[Reduction]]):
+    """The rules for boxes of a class, in the order of their sets; listed when the first box of the class comes."""
+
+    def __init__(self, sets: Sequence[RuleSet] = ()) -> None:
+        super().__init__()
+        self._sets = sets
+
+    def __missing__(self, cls: type[Box]) -> Sequence[Reduction]:
+        self[cls] = rules = []
+        for each in self._sets:
+            rules += [*each.by_class.get(cls, ()), *(each.elementwise if issubclass(cls, Elementwise) else ())]
+        return rules
+
+
 class _UnknownSizeError(Exception):
     """A rule asks for a shape whose sizes depend on values: no array can be given it, and the rule does not hold."""
 
@@ -225,7 +259,7 @@ class _UnknownSizeError(Exception):
 class Builder:
     """Makes boxes for a simplified graph; `rules` say, by class, what simpler box stands for a new one."""
 
-    def __init__(self, rules: dict[type[Box], list[Reduction]], share: bool) -> None:
+    def __init__(self, rules: RulesByClass, share: bool) -> None:
         self.rules = rules
         self.share = share
         self.known: dict[Hashable, Box] = {}
@@ -244,15 +278,15 @@ class Builder:
 
     def reduced(self, box: Box) -> Box:
         """The box that stands for this one, whose children are reduced already."""
-        for rule in self.rules.get(type(box), ()):
+        for rule in self.rules[type(box)]:
             try:
-                found = rule(self, box)
+                simpler = rule(self, box)
             except _UnknownSizeError:
                 continue
-            if found is not None:
-                assert _as_long(found, box), f"{rule.__name__} changes the shape of {box!r} to {found!r}"
-                assert found.dtype == box.dtype, f"{rule.__name__} changes the dtype of {box!r} to {found!r}"
-                return found
+            if simpler is not None:
+                assert _as_long(simpler, box), f"{rule.__name__} changes the shape of {box!r} to {simpler!r}"
+                assert simpler.dtype == box.dtype, f"{rule.__name__} changes the dtype of {box!r} to {simpler!r}"
+                return simpler
         return self.shared(box)
 
     def shared(self, box: Box) -> Box:
@@ -265,12 +299,12 @@ class Builder:
         return box if key is None else self.known.setdefault(key, box)
 
 
-def _as_long(one: Box, other: Box) -> bool:
+def _as_long(box: Box, other: Box) -> bool:
     """Whether two boxes have one shape, as far as it is known before a run.
 
     What a mask takes has another name each time.
     """
-    return one.ndim == other.ndim and all(map(same, one.shape, other.shape))
+    return box.ndim == other.ndim and all(map(same, box.shape, other.shape))
 
 
 def _key(box: Box) -> Hashable:
@@ -279,14 +313,18 @@ def _key(box: Box) -> Hashable:
     cls = type(box)
     if not cls.settings:
         return cls, *map(id, box.children)
-    settings = tuple([frozen(value) for value in box.setting_values().values()])
+    state = box.__dict__
+    settings = tuple([frozen(state[name]) for name in cls.settings])
     return None if None in settings else (cls, settings, tuple(map(id, box.children)))
 
 
-def frozen(value: object) -> Hashable:
+_INTEGERS = frozenset({int})
+
+
+def frozen(value: Any) -> Hashable:
     """What tells a setting apart from others, None for a setting of which nothing does but itself."""
     kind = type(value)
-    if kind is int or kind is str:
+    if kind is int or kind is str or (kind is tuple and _INTEGERS.issuperset(map(type, value))):
         return kind, value
     if isinstance(value, Sequence) and not isinstance(value, str | range):
         parts = tuple(map(frozen, value))

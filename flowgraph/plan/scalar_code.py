@@ -43,7 +43,7 @@ class Number(NDArrayOperatorsMixin):
         settings.pop("where", None) if settings.get("where") is True else None
         if method != "__call__" or settings.keys() - {"dtype", "casting"}:
             raise Untraceable(f"np.{ufunc.__name__}.{method} with {', '.join(settings)}")
-        if any(isinstance(one, np.ndarray) and one.dtype == object for one in inputs):
+        if any(isinstance(operand, np.ndarray) and operand.dtype == object for operand in inputs):
             return ufunc(*map(in_array, inputs))  # element by element, which comes back here for each
         return self.tape.call(ufunc, inputs)
 
@@ -86,14 +86,18 @@ class Tape:
 
     def note(self, pattern: str, operands: Sequence[Any], dtype: np.dtype[Any]) -> Number:
         """The number of an operation, the one that there is already for the same."""
-        key = (pattern, dtype, *[id(one) if isinstance(one, Number) else np.asarray(one).tobytes() for one in operands])
+        key = (
+            pattern,
+            dtype,
+            *[id(operand) if isinstance(operand, Number) else np.asarray(operand).tobytes() for operand in operands],
+        )
         if key not in self.known:
             if len(self.known) >= self.most:
                 raise Untraceable(f"more than {self.most} operations")
             self.known[key] = Number(self, pattern, tuple(operands), dtype)
-            for one in operands:
-                if isinstance(one, Number):
-                    one.uses += 1
+            for operand in operands:
+                if isinstance(operand, Number):
+                    operand.uses += 1
         return self.known[key]
 
     def given(self, name: str, dtype: np.dtype[Any]) -> Number:
@@ -143,7 +147,11 @@ class Statements:
         stack = [result]
         while stack:
             number = stack[-1]
-            missing = [one for one in number.operands if self._is_missing(one)] if self._is_missing(number) else []
+            missing = (
+                [operand for operand in number.operands if self._is_missing(operand)]
+                if self._is_missing(number)
+                else []
+            )
             if missing:
                 stack.extend(missing)
                 continue
@@ -152,13 +160,16 @@ class Statements:
                 self._texts[id(number)] = self._written(number)
         return self._texts[id(result)] if isinstance(result, Number) else self.literal(result)
 
-    def _is_missing(self, one: Any) -> bool:
-        return isinstance(one, Number) and id(one) not in self._texts
+    def _is_missing(self, operand: Any) -> bool:
+        return isinstance(operand, Number) and id(operand) not in self._texts
 
     def _written(self, number: Number) -> str:
         if not number.operands:
             return number.pattern
-        texts = [self._texts[id(one)] if isinstance(one, Number) else self.literal(one) for one in number.operands]
+        texts = [
+            self._texts[id(operand)] if isinstance(operand, Number) else self.literal(operand)
+            for operand in number.operands
+        ]
         text = _PLACE.sub(lambda place: _placed(place, texts), number.pattern)
         if number.uses < 2 and len(text) < LONGEST:
             return text

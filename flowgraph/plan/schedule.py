@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import NamedTuple
 
+import numpy as np
+
 from flowgraph.box import Box
 from flowgraph.box.leaves import Parameter
 from flowgraph.boxes.elementwise.arithmetic import Positive
@@ -16,6 +18,7 @@ from flowgraph.graph import Graph
 from flowgraph.plan.kinds import Kinds, Order
 from flowgraph.plan.numpy.lines import fill_of
 from flowgraph.plan.rebuild import elements, sizes_known
+from flowgraph.plan.store import aligned
 
 # Memory plan: each value is a scalar, a view, a section of what it is joined to, or a buffer that is reused.
 
@@ -85,18 +88,18 @@ class Buffer:
     @property
     def whole(self) -> Buffer:
         """The buffer that this one is a section of, itself if of none."""
-        found = self
-        while found.inside is not None:
-            found = found.inside
-        return found
+        buffer = self
+        while buffer.inside is not None:
+            buffer = buffer.inside
+        return buffer
 
     @property
     def start(self) -> int:
         """The byte of the whole where it begins, or of the memory, where the whole has its place there."""
-        found, start = self, self.offset
-        while found.inside is not None:
-            found = found.inside
-            start += found.offset
+        buffer, start = self, self.offset
+        while buffer.inside is not None:
+            buffer = buffer.inside
+            start += buffer.offset
         return start
 
     @property
@@ -240,8 +243,8 @@ def _hold(plan: Schedule, box: Box) -> None:
     kernel = plan.kernels[box]
     first, last = plan.graph.slots[kernel[0]], plan.graph.slots[kernel[-1]]
     plan.buffers[box].first = min(plan.buffers[box].first, first)
-    for one in (box, *box.children):
-        buffer = plan.buffers.get(plan.bases[one])
+    for value in (box, *box.children):
+        buffer = plan.buffers.get(plan.bases[value])
         if buffer is not None:
             buffer.last = max(buffer.last, last)
 
@@ -273,28 +276,30 @@ def _aliased(plan: Schedule, child: Box, children: Sequence[Box], in_place: Sequ
     A sum x + x reads each element before it is written over; in x + x @ x the product reads those that are.
     """
     buffer = plan.buffers[child]
-    read_on = [one for place, one in enumerate(children) if one is not child or place not in in_place]
+    read_on = [operand for place, operand in enumerate(children) if operand is not child or place not in in_place]
     return _lies_in(plan, [plan.bases[other] for other in read_on], buffer)
 
 
 def _viewed_in_kernel(plan: Schedule, box: Box, buffer: Buffer) -> bool:
     """Whether the box's kernel reads a view of the buffer, of which an element may be what an earlier one overwrote."""
     read = [child for each in plan.kernels.get(box, ()) for child in each.children]
-    return _lies_in(plan, [owner for one in read if plan.kinds[one] != "fill" for owner in _owners(plan, one)], buffer)
+    return _lies_in(
+        plan, [owner for value in read if plan.kinds[value] != "fill" for owner in _owners(plan, value)], buffer
+    )
 
 
 def _owners(plan: Schedule, box: Box) -> list[Box]:
     """The boxes in whose buffers a value may lie: what a fprop returns may be a view of its children."""
-    found: dict[Box, None] = {}
+    owners: dict[Box, None] = {}
     stack = [box]
     while stack:
-        one = stack.pop()
-        if one in found:
+        owner = stack.pop()
+        if owner in owners:
             continue
-        found[one] = None
-        if plan.kinds[one] in ("view", "call"):
-            stack += one.children
-    return list(found)
+        owners[owner] = None
+        if plan.kinds[owner] in ("view", "call"):
+            stack += owner.children
+    return list(owners)
 
 
 def _lies_in(plan: Schedule, boxes: Iterable[Box], buffer: Buffer) -> bool:
@@ -302,12 +307,39 @@ def _lies_in(plan: Schedule, boxes: Iterable[Box], buffer: Buffer) -> bool:
     return any(box in plan.buffers and _is_part(plan.buffers[box], buffer) for box in boxes)
 
 
-def _is_part(one: Buffer, of: Buffer) -> bool:
+def _is_part(buffer: Buffer, of: Buffer) -> bool:
     """Whether a buffer is a section of another, or of its sections, or that itself."""
-    around: Buffer | None = one
+    around: Buffer | None = buffer
     while around is not None and around is not of:
         around = around.inside
     return around is of
+
+
+# Buffers laid into one block of memory, so that those alive at the same time do not overlap.
+
+
+def lay_out(buffers: Iterable[Buffer]) -> int:
+    """Give each buffer its offset, the largest first, each at the lowest place free; return the bytes needed."""
+    listed = sorted(buffers, key=lambda buffer: (-buffer.size, buffer.first))
+    count = len(listed)
+    first, last, low, high = (np.zeros(count, np.int64) for _ in range(4))
+    total = 0
+    for number, buffer in enumerate(listed):
+        alive = (first[:number] <= buffer.last) & (last[:number] >= buffer.first)
+        buffer.offset = _lowest_gap(low[:number][alive], high[:number][alive], aligned(buffer.size))
+        first[number], last[number] = buffer.first, buffer.last
+        low[number], high[number] = buffer.offset, buffer.offset + aligned(buffer.size)
+        total = max(total, int(high[number]))
+    return total
+
+
+def _lowest_gap(low: np.ndarray, high: np.ndarray, size: int) -> int:
+    """The lowest offset at which `size` bytes fit between blocks that are taken."""
+    order = np.argsort(low, kind="stable")
+    starts = low[order]
+    ends = np.concatenate([[0], np.maximum.accumulate(high[order])])
+    fits = np.flatnonzero(starts - ends[:-1] >= size)
+    return int(ends[fits[0]] if len(fits) else ends[-1])
 
 
 # New values of parameters, each in memory of its own.
@@ -331,9 +363,12 @@ def with_new_values(graph: Graph, parameters: Sequence[Parameter], flat: FlatPar
     return Graph(*outputs)
 
 
-def nearest_first(graph: Graph, new: Sequence[Box]) -> list[Box]:
-    """Boxes in the order in which backpropagation comes to them: what they read can die early."""
+def depths(graph: Graph) -> dict[Box, int]:
+    """The length of the longest chain of boxes up to each: in this order backpropagation comes to them.
+
+    What the first of them read can die early.
+    """
     depth: dict[Box, int] = {}
     for box in graph.boxes:
-        depth[box] = 1 + max((depth[child] for child in box.children), default=0)
-    return sorted(new, key=depth.__getitem__)
+        depth[box] = 1 + max([depth[child] for child in box.children], default=0)
+    return depth

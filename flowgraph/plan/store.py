@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
+import functools
 import os
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 from weakref import WeakSet
@@ -13,8 +15,49 @@ import numpy as np
 from flowgraph.box import Array, Box, Elementwise
 from flowgraph.box.leaves import Parameter, moving, new_lock
 from flowgraph.errors import PlanError
-from flowgraph.plan.arena import ALIGNMENT, WORTH_RETURNING, aligned_bytes, return_free_memory
 from flowgraph.plan.rebuild import elements, number_of
+
+# Memory that begins where a cache line does, and memory that is given back.
+
+ALIGNMENT = 64
+"""Bytes: a cache line, and the widest vector of today's processors."""
+
+
+def aligned_bytes(size: int) -> Array:
+    """New memory that begins where a cache line does."""
+    raw = np.empty(size + ALIGNMENT, np.uint8)
+    start = -raw.ctypes.data % ALIGNMENT
+    return raw[start : start + size]
+
+
+WORTH_RETURNING = 1 << 20
+"""Bytes that were freed at once from which they are given back: a megabyte is a fifth of what an LSTM takes in all."""
+
+
+def return_free_memory() -> None:
+    """Let the system have the pages that the C library keeps after they were freed, where it is that of GNU.
+
+    It keeps them for the next arrays, and once arrays of some megabytes have been freed it gives none back by itself.
+    What it has taken to compile a long function, or to move the parameters, is not needed a second time.
+    """
+    trim = _trim()
+    if trim is not None:
+        trim(0)
+
+
+@functools.cache
+def _trim() -> Callable[[int], Any] | None:
+    try:
+        trim: Callable[[int], Any] = ctypes.CDLL(None).malloc_trim
+    except (OSError, AttributeError, TypeError):  # another C library; TypeError on Windows
+        return None
+    return trim
+
+
+def aligned(size: int) -> int:
+    """Bytes up to the next place where a buffer may begin."""
+    return -(-size // ALIGNMENT) * ALIGNMENT
+
 
 # Which parameters lie next to one another in a store: those whose new values are computed by the same expression.
 
@@ -34,8 +77,8 @@ def layout_of(updates: Mapping[Parameter, Box]) -> dict[Parameter, int]:
     places: dict[Parameter, int] = {}
     end = 0
     for group in groups.values():
-        end = -(-end // ALIGNMENT) * ALIGNMENT
-        for parameter in sorted(group, key=lambda one: -one.ndim):
+        end = aligned(end)
+        for parameter in sorted(group, key=lambda member: -member.ndim):
             places[parameter] = end
             end += bytes_of(parameter)
     return places
@@ -82,8 +125,8 @@ class Layout:
     def are_adjacent(self, boxes: Sequence[Box]) -> bool:
         """Whether these are parameters that are adjacent here, in this order."""
         return all(isinstance(box, Parameter) and box in self._places for box in boxes) and all(
-            one.dtype == other.dtype and self._places[one] + bytes_of(one) == self._places[other]  # type: ignore[index]
-            for one, other in pairwise(boxes)
+            first.dtype == second.dtype and self._places[first] + bytes_of(first) == self._places[second]  # type: ignore[index]
+            for first, second in pairwise(boxes)
         )
 
 
@@ -210,12 +253,12 @@ class Store(Layout):
     def value(self, place: int) -> Array:
         """A read-only copy of the value of a parameter, the same array until the next commit."""
         with self.lock:
-            found = self._read.get(place)
-            if found is None or found[0] != self.commits:
+            known = self._read.get(place)
+            if known is None or known[0] != self.commits:
                 copy: Any = self._copied(place)
                 copy.setflags(write=False)
-                found = self._read[place] = (self.commits, copy)
-            return found[1]
+                known = self._read[place] = (self.commits, copy)
+            return known[1]
 
 
 def flat_view(arrays: Sequence[Array]) -> Array:

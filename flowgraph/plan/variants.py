@@ -49,8 +49,8 @@ class Expected:
 
     def _compare(self, what: str, found: Any, expected: Any, box: Box, changed: bool = False) -> None:
         parts = zip(found, expected, strict=True) if isinstance(expected, tuple) else [(found, expected)]
-        for one, other in parts:
-            difference = self._difference(np.asarray(one), np.asarray(other), changed)
+        for value, right in parts:
+            difference = self._difference(np.asarray(value), np.asarray(right), changed)
             if difference is not None:
                 raise PlanError(
                     f"plan: {what} differs from that of the graph: {difference}; needs the same numbers. "
@@ -58,19 +58,19 @@ class Expected:
                     f"\n  built at {box.built_at}"
                 )
 
-    def _difference(self, found: Any, expected: Any, changed: bool) -> str | None:
-        if found.shape != expected.shape or found.dtype != expected.dtype:
-            return f"{found.shape} {found.dtype}, not {expected.shape} {expected.dtype}"
+    def _difference(self, value: Any, expected: Any, changed: bool) -> str | None:
+        if value.shape != expected.shape or value.dtype != expected.dtype:
+            return f"{value.shape} {value.dtype}, not {expected.shape} {expected.dtype}"
         if expected.dtype.kind not in "fc":
-            return None if np.array_equal(found, expected) else f"{found.ravel()[:3]}, not {expected.ravel()[:3]}"
-        if not np.array_equal(np.isnan(found), np.isnan(expected)):
+            return None if np.array_equal(value, expected) else f"{value.ravel()[:3]}, not {expected.ravel()[:3]}"
+        if not np.array_equal(np.isnan(value), np.isnan(expected)):
             return "NaN in other places"
         infinite = np.isinf(expected)
         # A factor of a change stands where it costs least: what overflows in the graph need not in the plan.
-        if not changed and not np.array_equal(found[infinite], expected[infinite], equal_nan=True):
+        if not changed and not np.array_equal(value[infinite], expected[infinite], equal_nan=True):
             return "another number in the place of an infinity"
         with np.errstate(all="ignore"):
-            apart = np.abs(found - expected)[np.isfinite(expected)]
+            apart = np.abs(value - expected)[np.isfinite(expected)]
         bound = ULPS * self.precision * max(self.largest, 1e-300)
         if apart.size and not float(apart.max()) <= bound:
             return f"by {float(apart.max()):.3g}, where rounding explains {bound:.3g}"
@@ -161,7 +161,7 @@ class Inputs:
         count = len(self._graph.outputs) - len(self._store.parameters)
         boxes, new = self._graph.outputs[:count], self._graph.outputs[count:]
         updated = dict(zip(self._store.parameters, new, strict=True))
-        return lambda found: expected.compare(boxes, found, updated)
+        return lambda results: expected.compare(boxes, results, updated)
 
 
 def is_plain(box: Box, value: object) -> bool:
@@ -229,15 +229,15 @@ class Variants:
                 feeding.read_array(name, box, np.broadcast_to(np.zeros((), box.dtype), shape))
             sizes = feeding.bind_sizes(self.graph, {box: given[box] for box in self.graph.inputs})
             try:
-                found = self._made(given, sizes)
+                function = self._made(given, sizes)
             except Exception as error:
                 self.explain(error, [np.zeros(shape, box.dtype)[()] for box, shape in given.items()])
                 raise
-            found.shapes = shapes
+            function.shapes = shapes
             while len(self.known) >= LARGEST_CACHE:
                 del self.known[next(iter(self.known))]
-            self.known[shapes] = found
-            return found
+            self.known[shapes] = function
+            return function
 
     def _made(self, given: Mapping[Box, Any], sizes: Mapping[str, int]) -> Specialised:
         if self.backend.standalone:
@@ -264,12 +264,12 @@ class Variants:
             self._of_all_shapes = self.backend.specialised(self.graph, self.store, leaves, self.reads, self.without)
         return self._of_all_shapes
 
-    def more(self, found: Specialised, seed: Seed) -> list[Any]:
+    def more(self, function: Specialised, seed: Seed) -> list[Any]:
         """What the function takes beside the inputs: random draws, and parameters that it only reads."""
         if self.graph.randoms or seed is not None:
             seed = seed_of_run(seed, "plan")
         drawn = [
-            found.leaves[leaf].value_for(seed, number, found.sizes)[()]
+            function.leaves[leaf].value_for(seed, number, function.sizes)[()]
             for number, leaf in enumerate(self.graph.randoms)
         ]
         return drawn + [parameter.array[()] for parameter in self.reads]

@@ -20,7 +20,7 @@ from flowgraph.derivatives import gradient, hvp
 from flowgraph.errors import FlowgraphError, UsageError
 from flowgraph.graph import Graph
 from flowgraph.plan import compile
-from flowgraph.plan.javascript.emit import AFTER_KERNELS
+from flowgraph.plan.javascript.emitter import AFTER_KERNELS
 from flowgraph.plan.rebuild import on_children, rebuild
 from flowgraph.shapes.size import Size
 from flowgraph.shapes.spec import shape_text

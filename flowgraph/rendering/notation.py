@@ -33,7 +33,7 @@ def mathml(latex: str) -> str:
         raise RenderError(
             f"a page with formulas needs latex2mathml; run: {install_hint('cli')}, or explain into a .md or .tex"
         ) from None
-    latex = printable(latex)
+    latex = printable(" ".join(latex.split()))
     texts: list[str] = []
 
     def aside(match: re.Match[str]) -> str:

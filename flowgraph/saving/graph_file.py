@@ -19,7 +19,7 @@ from flowgraph.printable import why_not_a_name
 from flowgraph.saving.archive import read_archive, write_archive
 from flowgraph.saving.formats import format_of
 from flowgraph.saving.json_values import Reader, Writer, dtype_of
-from flowgraph.saving.limits import LARGEST_NUMBER, MOST_TRIED, check_shape, check_shapes, excerpt, reading_foreign
+from flowgraph.saving.limits import LARGEST_NUMBER, MOST_TRIED, RunMemory, check_shape, excerpt, reading_foreign
 from flowgraph.shapes.size import Shape, Size
 from flowgraph.shapes.spec import Spec, same
 
@@ -84,8 +84,8 @@ def load(path: str | os.PathLike[str], *, max_bytes: int | None = None) -> Graph
     path : str or path
         The file.
     max_bytes : int, optional
-        The most bytes that a file may have, or, of an ONNX model, that its values may take; by default 4 GiB, and for
-        what is made of a model 200 MB for each MB of it.
+        The most bytes that a file may have, and that the values of all boxes may take in a run, each axis with a name
+        as one; by default 4 GiB, and for what is made of an ONNX model 200 MB for each MB of it.
 
     Returns
     -------
@@ -111,7 +111,7 @@ def load(path: str | os.PathLike[str], *, max_bytes: int | None = None) -> Graph
         graph: Graph = other.load(path, max_bytes=max_bytes)
         return graph
     document, arrays = read_archive(path, KIND, max_bytes)
-    return read_graph(document, arrays, path)
+    return read_graph(document, arrays, path, max_bytes)
 
 
 def graph_document(graph: Graph) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -126,14 +126,18 @@ def graph_document(graph: Graph) -> tuple[dict[str, Any], dict[str, Any]]:
     return {"boxes": rows, "outputs": [writer.places[box] for box in graph.outputs]}, writer.arrays
 
 
-def read_graph(document: Any, arrays: Any, path: str | os.PathLike[str] = "document") -> Graph:
+def read_graph(
+    document: Any, arrays: Any, path: str | os.PathLike[str] = "document", max_bytes: int | None = None
+) -> Graph:
     """The graph of a table of boxes."""
     boxes: list[Box] = []
     reader = Reader(arrays, boxes)
+    memory = RunMemory(max_bytes)
     try:
         with reading_foreign("the table of boxes is wrong", SavedFileError), bounded_trials(MOST_TRIED):
             for row in document["boxes"]:
                 boxes.append(_box(row, reader))
+                memory.hold(boxes[-1].outputs)
             return Graph(*[reader.box(place) for place in document["outputs"]])
     except SavedFileError as error:
         raise SavedFileError(f"{path}: box {len(boxes)}: {excerpt(error)}") from error.__cause__
@@ -217,7 +221,6 @@ def _box(row: Any, reader: Reader) -> Box:
     else:
         settings = {name: reader.value(value) for name, value in row.get("settings", {}).items()}
         box = cls(*[reader.box(place) for place in row["children"]], **settings)
-        check_shapes(box.outputs)
         _compare(box, row["outputs"], reader)
     box._place(_name(row.get("name")), _scope(row.get("scope", "")))
     return box

@@ -95,10 +95,19 @@ def check_size(path: object, size: int, error: type[FlowgraphError], max_bytes: 
         raise error(f"{path}: found more than {_most(max_bytes):,} bytes, needs fewer; max_bytes= takes more")
 
 
-def check_shapes(specs: Iterable[Spec]) -> None:
-    """Refuse what no array can have, and sizes that would grow from box to box."""
-    for spec in specs:
-        check_shape(spec.shape)
+class RunMemory:
+    """The memory that the values of a graph from a file take in a run, each axis of a name as one."""
+
+    def __init__(self, max_bytes: int | None) -> None:
+        self.max_bytes = max_bytes
+        self._held = 0
+
+    def hold(self, specs: Iterable[Spec]) -> None:
+        """Refuse the values of one more box where no array has their shapes, or where all take more than is allowed."""
+        for spec in specs:
+            check_shape(spec.shape)
+            self._held += math.prod(size for size in spec.shape if isinstance(size, int)) * spec.dtype.itemsize
+        check_size("the memory of its values", self._held, SavedFileError, self.max_bytes)
 
 
 def check_shape(shape: Shape) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
+from collections.abc import Callable
 from typing import Any
 
-from flowgraph.errors import install_hint
+from flowgraph.box import Value, holds_box
+from flowgraph.errors import UsageError, install_hint
 
 
 def of_scipy(part: str, who: str) -> Any:
@@ -14,3 +17,19 @@ def of_scipy(part: str, who: str) -> Any:
         return importlib.import_module(f"scipy.{part}")
     except ImportError as missing:
         raise ImportError(f"{who} needs SciPy; {install_hint('scipy')}") from missing
+
+
+def in_numbers(who: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    """A user's function as SciPy calls it, on numbers: a box that it returns nevertheless is one from outside of it."""
+
+    @functools.wraps(function)
+    def called(*args: Value) -> Any:
+        result = function(*args)
+        if holds_box(result):
+            raise UsageError(
+                f"{who}: found a box that its function returned for numbers, as it reads a box from outside; give what "
+                f"it reads in args=, where it gets a gradient"
+            )
+        return result
+
+    return called

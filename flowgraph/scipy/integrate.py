@@ -13,7 +13,7 @@ from flowgraph.functional import make_vjp
 from flowgraph.functional.containers import arrays_of
 from flowgraph.functional.custom import custom_vjp
 from flowgraph.functional.flat import flatten
-from flowgraph.scipy import of_scipy
+from flowgraph.scipy import in_numbers, of_scipy
 
 Slope = Callable[..., Any]
 Solver = Callable[..., Any]
@@ -95,7 +95,9 @@ def solve_ivp(
     """
     given = () if args is None else tuple(args)
     if not holds_box([*t_span, y0, t_eval, *arrays_of(given)]):
-        return of_scipy("integrate", "solve_ivp").solve_ivp(fun, t_span, y0, method, t_eval, args=args, **options)
+        return of_scipy("integrate", "solve_ivp").solve_ivp(
+            in_numbers("solve_ivp", fun), t_span, y0, method, t_eval, args=args, **options
+        )
     refused = [name for name in ("dense_output", "events", "vectorized") if options.get(name)]
     if refused or t_eval is None:
         raise UsageError(
@@ -115,7 +117,7 @@ def solve_ivp(
 
 
 def _by_odeint(func: Slope, y0: Value, t: Value, args: tuple[Any, ...], **settings: Value) -> Any:
-    return of_scipy("integrate", "odeint").odeint(func, y0, t, args, **settings)
+    return of_scipy("integrate", "odeint").odeint(in_numbers("odeint", func), y0, t, args, **settings)
 
 
 def _by_solve_ivp(func: Slope, y0: Value, t: Value, args: tuple[Any, ...], **settings: Value) -> Any:
@@ -123,7 +125,7 @@ def _by_solve_ivp(func: Slope, y0: Value, t: Value, args: tuple[Any, ...], **set
     if t[0] == t[-1]:  # SciPy gives no state then
         return np.stack([y0] * len(t))
     solution = of_scipy("integrate", "solve_ivp").solve_ivp(
-        lambda t, y: func(y, t, *args), (t[0], t[-1]), y0, t_eval=t[1:], **settings
+        in_numbers("solve_ivp", lambda t, y: func(y, t, *args)), (t[0], t[-1]), y0, t_eval=t[1:], **settings
     )
     if solution.status < 0:
         raise FlowgraphError(f"solve_ivp: {solution.message}")

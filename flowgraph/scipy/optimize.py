@@ -14,7 +14,7 @@ from flowgraph.functional import jacobian, make_vjp, value_and_grad
 from flowgraph.functional.containers import arrays_of
 from flowgraph.functional.custom import custom_vjp
 from flowgraph.functional.flat import flatten
-from flowgraph.scipy import of_scipy
+from flowgraph.scipy import in_numbers, of_scipy
 
 Objective = Callable[..., Any]
 
@@ -52,12 +52,14 @@ def root(fun: Objective, x0: Value, args: tuple[Any, ...] = (), method: str = "h
     0.25
     """
     if not holds_box([x0, *arrays_of(args)]):
-        return of_scipy("optimize", "root").root(fun, x0, args, method, **settings)
+        return of_scipy("optimize", "root").root(in_numbers("root", fun), x0, args, method, **settings)
     start = _start("root", x0)
 
     def solver(*given: Value) -> Any:
         jac = settings.get("jac", jacobian(fun))
-        return of_scipy("optimize", "root").root(fun, start, given, method, **{**settings, "jac": jac})
+        return of_scipy("optimize", "root").root(
+            in_numbers("root", fun), start, given, method, **{**settings, "jac": jac}
+        )
 
     return of_scipy("optimize", "root").OptimizeResult(x=_solution(solver, fun, start, args))
 
@@ -101,18 +103,16 @@ def minimize(fun: Objective, x0: Value, args: tuple[Any, ...] = (), method: Any 
     6.0
     """
     if not holds_box([x0, *arrays_of(args)]):
-        return of_scipy("optimize", "minimize").minimize(fun, x0, args, method, **settings)
+        return of_scipy("optimize", "minimize").minimize(in_numbers("minimize", fun), x0, args, method, **settings)
     for name in ("bounds", "constraints"):
         if settings.get(name):
             raise UsageError(f"minimize: found boxes with {name}, needs a minimum inside; leave {name} out")
     start = _start("minimize", x0)
 
     def solver(*given: Value) -> Any:
-        if "jac" in settings:
-            return of_scipy("optimize", "minimize").minimize(fun, start, given, method, **settings)
-        return of_scipy("optimize", "minimize").minimize(
-            value_and_grad(fun), start, given, method, jac=True, **settings
-        )
+        both = fun if "jac" in settings else value_and_grad(fun)
+        of_numbers = in_numbers("minimize", both)
+        return of_scipy("optimize", "minimize").minimize(of_numbers, start, given, method, **{"jac": True, **settings})
 
     return of_scipy("optimize", "minimize").OptimizeResult(x=_solution(solver, gradient_of(fun), start, args))
 
@@ -145,10 +145,12 @@ def fixed_point(func: Objective, x0: Value, args: tuple[Any, ...] = (), **settin
     0.25
     """
     if not holds_box([x0, *arrays_of(args)]):
-        return of_scipy("optimize", "fixed_point").fixed_point(func, x0, args, **settings)
+        return of_scipy("optimize", "fixed_point").fixed_point(in_numbers("fixed_point", func), x0, args, **settings)
 
     def solver(*given: Value) -> Any:
-        point = of_scipy("optimize", "fixed_point").fixed_point(func, start, given, **settings)
+        point = of_scipy("optimize", "fixed_point").fixed_point(
+            in_numbers("fixed_point", func), start, given, **settings
+        )
         return of_scipy("optimize", "fixed_point").OptimizeResult(x=point, success=True)
 
     start = _start("fixed_point", x0)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import math
 import re
 import warnings
 import weakref
@@ -393,8 +392,3 @@ def agree(study: Study, record: Mapping[str, Any]) -> None:
             )
         if key not in study.user_attrs:
             study.set_user_attr(key, value)
-
-
-def finite(value: Any) -> float:
-    """A value that Optuna keeps: one that is no number counts as the worst."""
-    return math.inf if math.isnan(float(value)) else float(value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from functools import partial
@@ -20,16 +21,15 @@ from flowgraph.search.database import (
     agree,
     check_storage,
     fail_stale,
-    finite,
     optuna,
     sampler_of,
     study_of,
 )
 from flowgraph.search.result import SearchResult, Trial
-from flowgraph.search.space import Space, space_of_record, space_record
+from flowgraph.search.space import Space, check_space, space_of_record, space_record
 from flowgraph.training.callbacks import Callback
 from flowgraph.training.history import Epoch
-from flowgraph.training.settings import read_count, read_number, read_setting, strict_keywords
+from flowgraph.training.settings import read_count, read_number, read_result, read_setting, strict_keywords
 from flowgraph.training.trainer import Trainer
 
 if TYPE_CHECKING:
@@ -70,6 +70,12 @@ def point_of(trial: Any) -> Any:
 
 
 FAILURES = (FlowgraphError, ArithmeticError, np.linalg.LinAlgError, MemoryError)
+"""What ends a trial, where a training raises it, and not the search."""
+
+
+class FailedTrial(Exception):
+    """What Optuna is told of a trial that failed; anything else that is raised ends the search."""
+
 
 PROCESS = "process"
 """The attribute of a trial that says which process runs it, and in which of its calls of `search`."""
@@ -80,6 +86,12 @@ _running: set[int] = set()
 
 WAIT = 0.25
 """Seconds between two looks at trials that other processes run."""
+
+
+def finite(who: str, value: Any) -> float:
+    """A value that Optuna keeps, of what a function of the user's gave: NaN counts as the worst."""
+    number = read_result(who, value)
+    return math.inf if math.isnan(number) else number
 
 
 class Attempt(Callback):
@@ -128,7 +140,7 @@ class Attempt(Callback):
         bool
             Whether the trial should stop.
         """
-        self._trial.report(finite(value), step)
+        self._trial.report(finite("report", value), step)
         self.pruned = self.pruned or bool(self._trial.should_prune())
         return self.pruned
 
@@ -170,7 +182,7 @@ def search(  # noqa: PLR0913  a keyword for each setting of a search
     train : function
         `train(settings, attempt)` returns the number that is minimised.
     space : dict
-        A range or choice by setting; or a list of such.
+        A range or choice by setting.
     trials : int or None, default 30
         Number of trials of each round; None for all points of a grid.
     sampler : str or optuna sampler, default 'tpe'
@@ -202,7 +214,7 @@ def search(  # noqa: PLR0913  a keyword for each setting of a search
     Raises
     ------
     UsageError
-        If the space or a setting does not fit.
+        If the space or a setting does not fit, or `train` returns what is no number.
 
     Examples
     --------
@@ -214,8 +226,7 @@ def search(  # noqa: PLR0913  a keyword for each setting of a search
 
     Source: Larochelle, Training neural networks, "model selection": grid search, random search.
     """
-    if not space:
-        raise UsageError("search: found an empty space, needs a setting with values or a range")
+    check_space(space)
     if (problem := why_not_a_name(name)) is not None:
         raise UsageError(f"search: found another text as name=, {problem}")
     read_setting("search", "watch", watch)
@@ -286,7 +297,7 @@ def _begin(
             return False
         if grid is not None:
             grid.hand_out(study, number, taken)
-        study.optimize(objective(turn.close), n_trials=1, catch=FAILURES)
+        study.optimize(objective(turn.close), n_trials=1, catch=(FailedTrial,))
     return True
 
 
@@ -302,14 +313,15 @@ def _objective(
             attempt = Attempt(trial, watch)
             value = train(settings, attempt)
         except FAILURES as error:
-            trial.set_user_attr("reason", f"{type(error).__name__}: {error}")
-            raise
+            reason = f"{type(error).__name__}: {error}"
+            trial.set_user_attr("reason", reason)
+            raise FailedTrial(reason) from error
         except KeyboardInterrupt:
             _take_up_again(trial)
             raise
         if attempt.pruned:
             raise optuna().TrialPruned
-        return finite(value)
+        return finite("search: train", value)
 
     return objective
 

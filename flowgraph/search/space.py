@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Mapping, Sequence
+import reprlib
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from numbers import Integral
 from typing import Any
 
 import numpy as np
 
 from flowgraph.errors import SavedFileError, UsageError
+from flowgraph.printable import why_not_a_name
 from flowgraph.saving.limits import excerpt, reading_foreign
 from flowgraph.training.settings import read_count, read_number, strict_settings
 
@@ -39,9 +42,14 @@ class Choice:
     values: tuple[Any, ...]
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "values", tuple(self.values))
+        given = self.values
+        if isinstance(given, str | bytes | Mapping) or not isinstance(given, Iterable):
+            raise UsageError(f"Choice: found {reprlib.repr(given)}, needs values in a tuple, Choice((16, 64))")
+        object.__setattr__(self, "values", tuple(given))
         if not self.values:
             raise UsageError("Choice: found no value, needs one or more")
+        for value in self.values:
+            _check_value(value)
         if len(set(self.labels)) < len(self.values):
             raise UsageError(f"Choice: found a value twice in {self.values!r}")
 
@@ -120,6 +128,17 @@ class Choice:
         return self
 
 
+def _check_value(value: object) -> None:
+    """Refuse what a database cannot keep."""
+    try:
+        json.dumps(value)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise UsageError(
+            f"Choice: found the value {reprlib.repr(value)} of type {type(value).__name__}, needs numbers of Python, "
+            f"texts, None, or tuples of these; give a function by its name, a number of NumPy's as .item()"
+        ) from error
+
+
 @strict_settings
 @dataclass(frozen=True)
 class Range:
@@ -134,10 +153,13 @@ class Range:
     def __post_init__(self) -> None:
         who = type(self).__name__
         low, high = (read_number(who, name, getattr(self, name)) for name in ("low", "high"))
+        for name in ("low", "high"):
+            end = getattr(self, name)
+            object.__setattr__(self, name, int(end) if isinstance(end, Integral) else float(end))
         if not (0.0 if self.log else -math.inf) < low <= high:
             need = "0 < low <= high" if self.log else "low <= high"
             raise UsageError(f"{who}: found {self.low} to {self.high}, needs finite numbers, {need}")
-        read_count(who, "points", self.points)
+        object.__setattr__(self, "points", read_count(who, "points", self.points))
 
     def suggest(self, trial: Any, name: str) -> Any:
         """Let a trial of Optuna draw a number.
@@ -312,6 +334,24 @@ Space = Mapping[str, Any]
 
 
 _KINDS = {kind.__name__: kind for kind in (Choice, Uniform, LogUniform, Whole)}
+
+
+def check_space(space: object) -> None:
+    """Refuse what is no space of a search."""
+    example = "{'learning_rate': LogUniform(1e-4, 1e-1), 'hidden': Choice((16, 64))}"
+    if not isinstance(space, Mapping):
+        raise UsageError(f"search: found {type(space).__name__} as the space, needs a dict, {example}")
+    if not space:
+        raise UsageError(f"search: found an empty space, needs a setting with values or a range, {example}")
+    for name, part in space.items():
+        if (problem := why_not_a_name(name)) is not None:
+            raise UsageError(f"search: found the name {reprlib.repr(name)} of a setting, {problem}")
+        if type(part) not in _KINDS.values():
+            values = part if isinstance(part, list | tuple) and part else (part,)
+            raise UsageError(
+                f"search: found {reprlib.repr(part)} for the setting {name!r}, needs a range, Uniform, LogUniform or "
+                f"Whole, or a choice, Choice({reprlib.repr(tuple(values))})"
+            )
 
 
 def space_record(space: Space) -> dict[str, Any]:

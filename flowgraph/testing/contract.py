@@ -17,6 +17,7 @@ from flowgraph.testing.declared import (
     one_gradient_per_child,
     postconditions_hold,
     pure,
+    rows_at_once,
     saturation_as_declared,
     shape_and_dtype_as_built,
     slopes_as_declared,
@@ -94,6 +95,7 @@ CHECKS: tuple[Check, ...] = tuple(
             second_derivative,
             slopes_as_declared,
             saturation_as_declared,
+            rows_at_once,
             postconditions_hold,
         ),
     )

@@ -115,6 +115,11 @@ def tell(callbacks: Sequence[Callback], event: str, *arguments: Any) -> None:
         getattr(callback, event)(*arguments)
 
 
+def hear_steps(callbacks: Sequence[Callback]) -> list[Callback]:
+    """Those that do something after each step; where there are none, an epoch of steps is one loop."""
+    return [one for one in callbacks if getattr(one.on_step, "__func__", None) is not Callback.on_step]
+
+
 RENEWED = 0.1
 """Seconds between two states of a bar in a notebook: more are not seen, and each is a message to the browser."""
 

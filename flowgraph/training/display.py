@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from html import escape
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from flowgraph.box.leaves import Parameter
 from flowgraph.errors import UsageError, install_hint
@@ -17,9 +17,6 @@ from flowgraph.rendering.value_table import HEADINGS, summary
 from flowgraph.saving.formats import by_suffix
 from flowgraph.saving.replacing import replace_file
 from flowgraph.saving.shown import ShownFile
-
-if TYPE_CHECKING:
-    pass
 
 BLUE, VERMILION, GREY = "#0072B2", "#D55E00", "#7B8794"
 MOST_LABELS = 24

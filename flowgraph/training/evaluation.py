@@ -21,6 +21,7 @@ from flowgraph.plan import compile
 from flowgraph.plan.backends import BackendName
 from flowgraph.training.examples import Fed, read_examples
 from flowgraph.training.problem import Problem, losses_in
+from flowgraph.training.settings import read_result
 
 DRAWS_OF_EVALUATION = 1 << 39
 """What tells the draws of random leaves in an evaluation from those of the steps, which are counted from 1."""
@@ -34,9 +35,7 @@ class Evaluator:
 
     They are evaluated in parts of 1024, and each part counts by its number of examples: the mean of an objective that
     is a mean over examples, regularizers aside, is its value on all of them at once. Of an objective that is none, a
-    sum, it is the mean over the parts; up to 1024 examples are one part. `penalty` is what an update rule minimises
-    beside the objective; `averages` stand in place of the parameters they are of. `backend` and `mesh` are those of
-    `fg.compile`.
+    sum, it is the mean over the parts; up to 1024 examples are one part.
 
     Parameters
     ----------
@@ -76,11 +75,6 @@ class Evaluator:
         self._plan = compile(boxes, backend=backend, mesh=mesh)
         self._places = {name: boxes.index(box) for name, box in self._measures.items()}
         self._inputs = Graph(*boxes).inputs
-
-    def __call__(self, data: object) -> tuple[float, float | None]:
-        """Loss and error, None where there is no error to speak of."""
-        measures = self.measure(data)
-        return measures["loss"], measures.get("error")
 
     def measure(self, data: object, *, seed: int = 0) -> dict[str, float]:
         """The objective, the loss and the error, averaged over examples.
@@ -180,7 +174,7 @@ class Metrics:
         if isinstance(self._loss, ClassLoss) and numbers.shape[-1] == 2:
             numbers = numbers[..., 1]
         return {
-            name: float(metric(wanted, numbers if _takes_scores(metric) else predicted))
+            name: read_result(f"metrics: {name!r}", metric(wanted, numbers if _takes_scores(metric) else predicted))
             for name, metric in self.metrics.items()
         }
 

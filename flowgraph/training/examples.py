@@ -240,6 +240,10 @@ GATHERED = 1 << 20
 """Bytes of examples that are gathered at once, an epoch of a small set: one batch of a larger one, which stays in the
 cache of the processor until the step has read it."""
 
+ORDERED = 1 << 17
+"""Bytes of the orders of epochs to come that are drawn at once. A generator made between two steps finds nothing of
+NumPy's in the cache of the processor, and takes 4 times as long: 12 of the 200 microseconds of a step on digits."""
+
 
 class Shuffled:
     """Batches of examples in arrays, each example once per epoch."""
@@ -252,14 +256,14 @@ class Shuffled:
         self.seed = seed
         batch = sum(array[:1].nbytes for array in examples.arrays.values()) * self.size
         self._together = 1 if examples.mapped else max(1, GATHERED // max(1, batch))
+        self._orders: dict[int, Array] = {}
         self.begin(0)
 
     def begin(self, epoch: int, position: int = 0) -> None:
         """Go to the beginning of an epoch, or to the example in it where a training was left."""
         self.steps = -(-position // self.size)
-        self._position = self._begin = self._end = position
-        self._gathered: Mapping[Box, Array] = {}
-        self._order = epoch_order(self.count, self.size, self.seed, epoch)
+        self._position, self._epoch = position, epoch
+        self._gathered: list[Batch] = []
 
     @property
     def more(self) -> bool:
@@ -268,18 +272,29 @@ class Shuffled:
 
     def take(self) -> Batch:
         """The next batch."""
-        start, stop = self._position, min(self._position + self.size, self.count)
-        if stop - start == self.count and not self.examples.mapped:
-            arrays = self.examples.arrays
-        else:
-            if start >= self._end:
-                self._begin, self._end = start, min(start + self.size * self._together, self.count)
-                self._gathered = self.examples.take(self._order[self._begin : self._end])
-            part = slice(start - self._begin, stop - self._begin)
-            arrays = {box: array[part] for box, array in self._gathered.items()}
-        self._position = stop
+        if not self._gathered:
+            self._gathered = self._gather(self._position)
+        batch = self._gathered.pop()
+        self._position += batch.size
         self.steps += 1
-        return Batch(arrays, stop - start)
+        return batch
+
+    def _gather(self, start: int) -> list[Batch]:
+        """The next batches, the last one first: their examples are gathered and cut at once."""
+        stop = min(start + self.size * self._together, self.count)
+        arrays: Mapping[Box, Array] = self.examples.arrays
+        if self.size < self.count or self.examples.mapped:
+            arrays = self.examples.take(self._order()[start:stop])
+        cuts = [(place, min(place + self.size, stop - start)) for place in range(0, stop - start, self.size)]
+        return [Batch({box: a[low:high] for box, a in arrays.items()}, high - low) for low, high in reversed(cuts)]
+
+    def _order(self) -> Array:
+        """The order of this epoch, drawn with those of up to twice as many to come as were drawn last."""
+        if self._epoch not in self._orders:
+            more = min(2 * len(self._orders), ORDERED // (8 * self.count))
+            epochs = range(self._epoch, self._epoch + more + 1)
+            self._orders = {epoch: epoch_order(self.count, self.size, self.seed, epoch) for epoch in epochs}
+        return self._orders[self._epoch]
 
 
 class Stream:

@@ -32,10 +32,6 @@ class SGD(Rule):
     <Graph of 5 boxes: −>
 
     Source: Larochelle, Training neural networks, "stochastic gradient descent".
-
-    >>> import flowgraph as fg
-    >>> fg.SGD()
-    SGD()
     """
 
     default_rate = 0.1

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from flowgraph.errors import UsageError
-from flowgraph.training.settings import Number, read_fields, read_number, set_frozen, strict_settings
+from flowgraph.training.settings import Number, read_fields, read_number, read_result, set_frozen, strict_settings
 
 
 class ConvergenceWarning(UserWarning):
@@ -53,7 +53,8 @@ class Schedule:
         """The rate of update t, from 1 on; UsageError below."""
         if t < 1:
             raise UsageError(f"{type(self).__name__}: found update {t}, but updates are counted from 1")
-        return float(self.rate(t))
+        rate: object = self.rate(t)
+        return rate if type(rate) is float else read_result(f"{type(self).__name__}: rate({t})", rate)
 
     def rate(self, t: int) -> float:
         """The rate of update t, from 1 on."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import math
+import reprlib
 import sys
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, fields
@@ -16,7 +17,9 @@ from typing import Any, ParamSpec, TypeAlias, TypeVar, get_type_hints
 import numpy as np
 
 from flowgraph.box import Value
+from flowgraph.box.arrays import refuse_masked
 from flowgraph.errors import UsageError
+from flowgraph.saving.limits import excerpt
 
 Rng: TypeAlias = int | np.integer[Any] | np.random.Generator | None
 """A seed from 0 on, or a generator; None draws differently every time."""
@@ -57,6 +60,21 @@ def read_count(who: str, name: str, value: object, *, low: int = 1, otherwise: s
     if not isinstance(value, Integral) or isinstance(value, bool) or value < low:
         raise UsageError(f"{who}: found {name}={value!r}, needs a whole number from {low} on{otherwise}")
     return int(value)
+
+
+def read_result(who: str, value: Any) -> float:
+    """The number that a function of the user's returned, of whatever package: also NaN, and an array of one number."""
+    refuse_masked(f"{who}: the result", value)
+    number = value.item() if isinstance(value, np.ndarray) and value.size == 1 else value
+    try:
+        if isinstance(number, str | bytes | bytearray):  # which float() reads, "1e3" too
+            raise TypeError
+        return float(number)
+    except Exception as error:  # whatever its __float__ raises: RuntimeError of PyTorch's for several numbers
+        raise UsageError(
+            f"{who}: found a result of type {type(value).__name__}, {excerpt(reprlib.repr(value))}, needs one number; "
+            f"let the function return a float"
+        ) from error
 
 
 def read_generator(who: str, rng: Rng) -> np.random.Generator:

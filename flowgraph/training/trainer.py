@@ -7,7 +7,7 @@ import math
 import signal
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any
@@ -16,17 +16,13 @@ import numpy as np
 
 from flowgraph.box import Array, Box
 from flowgraph.box.copying import Picklable
-from flowgraph.box.leaves import Input, Parameter
-from flowgraph.box.node import reopened
-from flowgraph.derivatives import gradient
+from flowgraph.box.leaves import Parameter
 from flowgraph.errors import UsageError
-from flowgraph.graph.topology import Boxes
-from flowgraph.plan import compile
 from flowgraph.plan.backends import BackendName
 from flowgraph.plan.emitter import emitter_of
-from flowgraph.training.callbacks import Callback, as_callback, listed_callbacks, tell
+from flowgraph.training.callbacks import Callback, as_callback, hear_steps, listed_callbacks, tell
 from flowgraph.training.early_stopping import EarlyStopping, Lookout, find_stopping
-from flowgraph.training.evaluation import DRAWS_OF_EVALUATION, Evaluator, Metrics
+from flowgraph.training.evaluation import DRAWS_OF_EVALUATION, Metrics
 from flowgraph.training.examples import (
     Fed,
     Nothing,
@@ -40,9 +36,8 @@ from flowgraph.training.examples import (
 )
 from flowgraph.training.history import Epoch, History
 from flowgraph.training.objective import problem_of, weighted_problem
-from flowgraph.training.problem import Problem
-from flowgraph.training.rule import Rule, Updates
-from flowgraph.training.rules import RuleName, clipped_rule, find_rule, norm_of
+from flowgraph.training.rule import Rule
+from flowgraph.training.rules import RuleName, clipped_rule, find_rule
 from flowgraph.training.schedules import Schedule, find_schedule
 from flowgraph.training.settings import read_setting, strict_settings
 from flowgraph.training.state import (
@@ -55,6 +50,7 @@ from flowgraph.training.state import (
     fingerprints,
     read_state,
 )
+from flowgraph.training.step import Step
 
 
 def read_placement(backend: BackendName, mesh: Any, devices: Any, batches: Shuffled | Stream | Nothing) -> Any:
@@ -103,32 +99,34 @@ def agreed(placement: Any, wish: bool) -> bool:
     return bool(multihost_utils.broadcast_one_to_all(int(wish)))
 
 
-class Interruption:
-    """Whether Ctrl-C was pressed."""
-
-    def __init__(self) -> None:
-        self.asked = False
-
-    def handle(self, number: int, frame: FrameType | None) -> None:
-        """Take note of the first time; the second raises KeyboardInterrupt."""
-        if self.asked:
-            raise KeyboardInterrupt
-        self.asked = True
-
-
 @contextmanager
-def interruption() -> Iterator[Interruption]:
-    """Ctrl-C is noted, not raised; in a thread, or under a handler of the user's own, it stays as it was."""
-    noted = Interruption()
+def interruption(stop: Callable[[], None]) -> Iterator[None]:
+    """The first Ctrl-C calls a function, the second raises KeyboardInterrupt.
+
+    In a thread, or under a handler of the user's own, it stays as it was.
+    """
+    pressed: list[int] = []
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        if pressed:
+            raise KeyboardInterrupt
+        pressed.append(number)
+        stop()
+
     before = signal.getsignal(signal.SIGINT)
     if threading.current_thread() is not threading.main_thread() or before is not signal.default_int_handler:
-        yield noted
+        yield
         return
-    signal.signal(signal.SIGINT, noted.handle)
+    signal.signal(signal.SIGINT, handle)
     try:
-        yield noted
+        yield
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def are_finite(values: Array) -> bool:
+    """Whether all are; their squares are looked at one by one only where the sum of these is not finite."""
+    return bool(np.isfinite(np.vdot(values, values)) or np.isfinite(values).all())
 
 
 SMALLER = "try a smaller learning rate"
@@ -145,90 +143,6 @@ def cause_in(arrays: Mapping[Box, Array], step: int) -> str:
                 f"{array[place]} at {list(place)}; leave such examples out, or fill them in"
             )
     return SMALLER
-
-
-class Step:
-    """The plan of a step, all parameters together, and what there is to read of it.
-
-    `places` and `layers` say where the plan returns each measure, and the norm of the gradient of each layer.
-    `parameters` are those of the problem by name, `owned` these and those of the rule and the averages. `averages` maps
-    each parameter that is trained to the exponential moving average of its values, if the decay `average` is given:
-    E becomes β E + (1 − β) theta with the new theta, from the first values on. The model is used with those `in_use`,
-    averages where there are any.
-
-    Source: Polyak and Juditsky 1992, Acceleration of stochastic approximation by averaging; with the exponential mean
-    of Kingma and Ba 2015, Adam, section 7.2.
-    """
-
-    def __init__(
-        self,
-        problem: Problem,
-        rule: Rule,
-        backend: BackendName,
-        average: float | None = None,
-        placement: Any = None,
-    ) -> None:
-        self.problem, self.backend, self.placement = problem, backend, placement
-        grads: dict[Parameter, Box] = dict(
-            zip(problem.parameters, gradient(problem.objective, problem.parameters), strict=True)
-        )
-        norms = _norms(problem, grads)
-        if rule.needs_weights:
-            rule = rule.of_weights(problem.weights(rule.name))
-        self.penalty = rule.penalty
-        measures = problem.measures.with_penalty(rule.penalty).by_name()
-        watched = Boxes(dict.fromkeys(measures.values()))
-        self.places = {name: watched.index(box) for name, box in measures.items()}
-        self.layers = {layer: len(watched) + number for number, layer in enumerate(norms)}
-        dtypes = {parameter.dtype for parameter in problem.parameters}
-        rate = Input("learning_rate", dtype=dtypes.pop() if len(dtypes) == 1 else float)
-        updates = rule.updates(grads, rate)
-        self.averages = {} if average is None else {p: _average_of(p) for p in grads}
-        updates |= _moved(self.averages, updates, average or 0.0)
-        self.plan = compile(
-            [*watched, *norms.values()],
-            updates | problem.updates,
-            [*problem.inputs, rate],
-            backend=backend,
-            mesh=placement,
-        )
-        self.parameters: dict[str, Parameter] = {problem.names[p]: p for p in (*grads, *problem.updates)}
-        self.in_use = {name: self.averages.get(p, p) for name, p in self.parameters.items()}
-        own = [parameter for parameter in updates if parameter not in grads]
-        self.owned = {f"parameter/{name}": p for name, p in self.parameters.items()}
-        self.owned |= {f"rule/{number}/{p.name}": p for number, p in enumerate(own)}
-
-    def run(self, arrays: Mapping[Box, Array], rate: float, seed: int) -> list[float]:
-        """Change the parameters by a batch; the measures at `places`, and the norms of the gradient at `layers`."""
-        return [*map(float, self.plan(*[arrays[box] for box in self.problem.inputs], rate, seed=seed))]
-
-    def evaluator(self) -> Evaluator:
-        """What measures the model on validation examples: on the devices of the steps, if these are those of JAX."""
-        where: dict[str, Any] = {"backend": "jax", "mesh": self.placement} if self.backend == "jax" else {}
-        return Evaluator(self.problem, self.penalty, averages=self.averages, **where)
-
-    def values(self) -> dict[str, Array]:
-        """The values of those `in_use`."""
-        return {name: p.value for name, p in self.in_use.items()}
-
-
-def _norms(problem: Problem, grads: Mapping[Parameter, Box]) -> dict[str, Any]:
-    """The Euclidean norm of the gradient of each layer."""
-    by_layer: dict[str, list[Any]] = {}
-    for parameter, grad in grads.items():
-        by_layer.setdefault(problem.layer_of(parameter), []).append(grad)
-    return {layer: norm_of(parts) for layer, parts in by_layer.items()}
-
-
-def _average_of(parameter: Parameter) -> Parameter:
-    with reopened(""):
-        return Parameter(np.array(parameter.value), name=f"{parameter.name or 'parameter'}/average")
-
-
-def _moved(averages: Mapping[Parameter, Parameter], updates: Updates, decay: float) -> Updates:
-    """The new values of the averages, from the new values of the parameters."""
-    new: Mapping[Parameter, Any] = updates
-    return {average: decay * average + (1 - decay) * new[p] for p, average in averages.items()}
 
 
 @strict_settings
@@ -316,8 +230,7 @@ class Trainer(Picklable):
 
     def _begin_epoch(self, position: int = 0) -> None:
         self.position, self._seconds = position, 0.0
-        self._sums = dict.fromkeys(self._step.places, 0.0)
-        self._norms = dict.fromkeys(self._step.layers, 0.0)
+        self._totals = self._step.totals({}, {})
         self.batches.begin(self.epoch, position)
 
     def feed(
@@ -378,22 +291,30 @@ class Trainer(Picklable):
         UsageError
             If the epoch has no examples left; `end_epoch` starts the next one.
         """
-        start = time.perf_counter()
         if not self.batches.more:
             raise UsageError(
                 f"step: found no example left in epoch {self.epoch + 1}, needs end_epoch() to go on to the next"
             )
-        batch = self.batches.take()
-        self.updates += 1
-        seed = (self.seed << 40) + self.updates
-        values, step = self._step.run(batch.arrays, self.schedule(self.updates), seed), self._step
-        for name, place in step.places.items():
-            self._sums[name] += values[place] * batch.size
-        for layer, place in step.layers.items():
-            self._norms[layer] += values[place]
-        if self._cause is None and not math.isfinite(sum(values)):
-            self._cause = cause_in(batch.arrays, self.batches.steps)
-        self.position += batch.size
+        self._steps(self.updates + 1)
+
+    def _steps(self, last: float) -> None:
+        """Do the updates to number `last`, or to the end of the epoch; not more than one once training is stopped."""
+        start = time.perf_counter()
+        batches, totals, inputs = self.batches, self._totals, self.problem.inputs
+        plan, schedule, measures = self._step.plan, self.schedule, self._step.measures
+        first = self.seed << 40
+        while batches.more and self.updates < last:
+            batch = batches.take()
+            self.updates += 1
+            arrays = [batch.arrays[box] for box in inputs]
+            values = [*map(float, plan(*arrays, schedule(self.updates), seed=first + self.updates))]
+            for place, value in enumerate(values):
+                totals[place] += value * batch.size if place < measures else value
+            self.position += batch.size
+            if self._cause is None and not math.isfinite(sum(values)):
+                self._cause = cause_in(batch.arrays, batches.steps)
+            if self.stopped is not None:
+                break
         self._seconds += time.perf_counter() - start
 
     def end_epoch(self) -> Epoch:
@@ -416,13 +337,14 @@ class Trainer(Picklable):
                 f"end_epoch: found {self.position}{of} examples seen in epoch {self.epoch + 1}; step() goes on until "
                 f"all are"
             )
-        measured = self._measured()
+        sums, norms = self._step.named(self._totals)
+        measured = self._measured(sums)
         epoch = Epoch(
             number=self.epoch + 1,
             updates=self.updates,
             learning_rate=self.schedule(self.updates),
             seconds=self._seconds + time.perf_counter() - start,
-            gradient_norms={layer: total / self.batches.steps for layer, total in self._norms.items()},
+            gradient_norms={layer: total / self.batches.steps for layer, total in norms.items()},
             **measured,
         )
         self.epoch = epoch.number
@@ -440,14 +362,14 @@ class Trainer(Picklable):
     def _keep_finite(self) -> bool:
         """Whether all parameters are finite; a copy of them is kept then, which a model gets that diverges later."""
         values = {name: p.array for name, p in self._step.in_use.items()}
-        if not all(np.isfinite(value).all() for value in values.values()):
+        if not all(map(are_finite, values.values())):
             return False
         self._finite = values  # each a copy of its own, which no later step writes to
         return True
 
-    def _measured(self) -> dict[str, Any]:
+    def _measured(self, sums: Mapping[str, float]) -> dict[str, Any]:
         """The measures of the steps of this epoch, and those of the validation examples; metrics of these if any."""
-        measures: dict[str, Any] = {f"train_{name}": total / self.position for name, total in self._sums.items()}
+        measures: dict[str, Any] = {f"train_{name}": total / self.position for name, total in sums.items()}
         if self._evaluator is not None:
             seed = (self.seed << 40) + DRAWS_OF_EVALUATION + (self.epoch << 20)
             measured = self._evaluator.measure(self.valid, seed=seed)
@@ -478,12 +400,10 @@ class Trainer(Picklable):
             parameter.value = value
         self._keep_finite()
         try:
-            with interruption() as interrupted:
+            with interruption(self._interrupt):
                 tell(listeners, "on_start", self, epochs)
                 while self.stopped is None and self.epoch < epochs and self._has_data():
-                    self._run_step(listeners)
-                    if interrupted.asked and self.stopped is None:
-                        self.stopped = "interrupted"
+                    self._run_steps(listeners)
                 tell(listeners, "on_stop", self)
                 self.put_back_best()
         finally:
@@ -492,10 +412,15 @@ class Trainer(Picklable):
         watch = self.lookout.settings.watch
         return History(self.history, best_epoch=self.lookout.best_epoch or None, ended=ended, watch=watch)
 
-    def _run_step(self, listeners: Sequence[Callback]) -> None:
+    def _interrupt(self) -> None:
+        self.stopped = self.stopped or "interrupted"
+
+    def _run_steps(self, listeners: Sequence[Callback]) -> None:
+        """A step, where a listener hears of each, else those that are left of the epoch; after the last, its end."""
+        heard = hear_steps(listeners)
         if self.batches.more:
-            self.step()
-            tell(listeners, "on_step", self)
+            self._steps(self.updates + 1 if heard else math.inf)
+            tell(heard, "on_step", self)
         if not self.batches.more:
             tell(listeners, "on_epoch", self, self.end_epoch())
 
@@ -528,7 +453,7 @@ class Trainer(Picklable):
     def put_back_best(self) -> None:
         """Give the model copies of the best parameters, and set aside the parameters that averages replace."""
         best, now = self.lookout.parameters, self.values()
-        if not best and not all(np.isfinite(value).all() for value in now.values()):
+        if not best and not all(map(are_finite, now.values())):
             best = self._finite
         self._set_aside = {p: p.value for p in self._step.averages}
         for name, parameter in self._step.parameters.items():
@@ -566,6 +491,7 @@ class Trainer(Picklable):
         State
             Arrays by name, and a record of counts and history.
         """
+        sums, norms = self._step.named(self._totals)
         arrays = {name: np.array(p.value) for name, p in self._step.owned.items()}
         arrays |= {f"best/{name}": np.array(value) for name, value in self.lookout.parameters.items()}
         record = {
@@ -573,9 +499,9 @@ class Trainer(Picklable):
             "updates": self.updates,
             "epoch": self.epoch,
             "position": self.position,
-            "sums": dict(self._sums),
+            "sums": sums,
             "seconds": self._seconds,
-            "norms": dict(self._norms),
+            "norms": norms,
             "lookout": self.lookout.record(),
             "history": [epoch.record() for epoch in self.history],
         }
@@ -604,13 +530,13 @@ class Trainer(Picklable):
         owned, own = self._step.owned, self._step.parameters
         check_arrays(arrays, owned)
         check_arrays(arrays, {f"best/{name}": own[name] for name in best if name in own})
-        check_progress(record, {"norms": self._norms, "sums": self._sums}, self.train)
+        check_progress(record, {"norms": self._step.layers, "sums": self._step.places}, self.train)
         for name, parameter in owned.items():
             parameter.value = arrays[name]
         self._set_aside = {}
         self.lookout.restore(record["lookout"], best)
         self.updates, self.epoch = record["updates"], record["epoch"]
         self._begin_epoch(record["position"])
-        self._sums, self._seconds = dict(record["sums"]), record["seconds"]
-        self._norms, self.stopped = dict(record["norms"]), self.lookout.verdict()
+        self._totals = self._step.totals(record["sums"], record["norms"])
+        self._seconds, self.stopped = record["seconds"], self.lookout.verdict()
         self.history = [Epoch(**epoch) for epoch in record["history"]]

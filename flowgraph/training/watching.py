@@ -18,7 +18,7 @@ from flowgraph.plan import Plan, compile
 from flowgraph.printable import printable
 from flowgraph.training.callbacks import RENEWED, Callback
 from flowgraph.training.history import UNEVEN
-from flowgraph.training.settings import strict_keywords, strict_settings
+from flowgraph.training.settings import read_count, strict_keywords, strict_settings
 
 if TYPE_CHECKING:
     from flowgraph.training.trainer import Trainer
@@ -97,9 +97,7 @@ class Watch(Callback):
     """
 
     def __init__(self, every: int | None = None) -> None:
-        if every is not None and (isinstance(every, bool) or not isinstance(every, int) or every < 1):
-            raise UsageError(f"watch: found every={every!r}, needs a number of steps from 1")
-        self.every = every
+        self.every = None if every is None else read_count("watch", "every", every)
         self.steps: list[int] = []
         self.seen: dict[str, dict[str, list[Numbers | None]]] = {}
         self.seconds = 0.0

@@ -1,9 +1,12 @@
 """Boxes over rows: the numbers of one row after the other, found at once, and their gradients."""
 
+import functools
 import itertools
 
 import numpy as np
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
 import flowgraph as fg
 from flowgraph.box.axes import core_of
@@ -108,6 +111,42 @@ def test_boxes_of_users_that_declare_their_axes_take_the_rows_at_once(build, arr
     for chosen in itertools.chain(*(itertools.combinations(range(len(arrays)), n + 1) for n in range(len(arrays)))):
         _, over = assert_rows(build, values, chosen)
         assert any(isinstance(one, PerRow) for one in over) == slow
+
+
+class Paired(fg.Box):
+    """h = Σ a b along axes, where one child may have fewer axes than the other"""
+
+    axis: int | None = -1
+    core = fg.Core("axis")
+
+    def fprop(self, a, b):
+        return np.sum(a * b, axis=self.axis)
+
+
+class Running(fg.Box):
+    """h = the sums of a up to each element of the last axis, times b"""
+
+    core = fg.Core(last=1)
+
+    def fprop(self, a, b):
+        return np.cumsum(a, -1) * b
+
+
+@given(st.data())
+def test_children_of_any_numbers_of_axes_are_taken_over_rows(data):
+    size = st.sampled_from([1, ROWS])  # where an axis meets that of the rows, sizes do not show it
+    whole = data.draw(st.lists(size, min_size=1, max_size=3))
+    part = [n if data.draw(st.booleans()) else 1 for n in whole][data.draw(st.integers(0, len(whole))) :]
+    shapes = data.draw(st.permutations([tuple(whole), tuple(part)]))
+    axes = st.sampled_from([None, *range(-len(whole), len(whole))])
+    build = data.draw(st.one_of(st.just(Running), axes.map(lambda axis: functools.partial(Paired, axis=axis))))
+    values = [np.random.default_rng(i).normal(size=shape) for i, shape in enumerate(shapes)]
+    try:
+        build(*values)
+    except fg.ShapeError:
+        assume(False)
+    for chosen in ((0,), (1,), (0, 1)):
+        assert_rows(build, values, chosen)
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ import numpy as np
 
 import flowgraph as fg
 from flowgraph.box import Elementwise
-from flowgraph.plan.numpy.ufuncs import ufunc_of
+from flowgraph.plan.numpy.rules import ufunc_of
 from flowgraph.plan.passes.inlining import concrete_leaves, open_composites, specialise
 
 RUNS = 8

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import flowgraph as fg
 from flowgraph.boxes.neural.label import MinusAt, PlaceOf, PlacesOf
-from flowgraph.plan.numpy.ufuncs import keep_where
+from flowgraph.plan.numpy.rules import keep_where
 from flowgraph.plan.passes.scalars import may_add, may_multiply
 from tests.plan.agreement import assert_agree
 from tests.plan.test_plan import batch, network

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 import flowgraph as fg
 from flowgraph.box import Box
 from flowgraph.boxes.neural import convolution
-from flowgraph.plan import arena
+from flowgraph.plan import store
 from flowgraph.plan.binding import Names
 from flowgraph.plan.kinds import Kinds, in_order
 from flowgraph.plan.rebuild import owner_of
@@ -166,14 +166,14 @@ def test_free_memory_is_returned_where_much_was_freed(monkeypatch):
 
 
 def test_another_c_library_returns_nothing_by_this(monkeypatch):
-    arena.return_free_memory()
-    arena._trim.cache_clear()
+    store.return_free_memory()
+    store._trim.cache_clear()
     monkeypatch.setattr("ctypes.CDLL", lambda name: object())
     try:
-        arena.return_free_memory()
-        assert arena._trim() is None
+        store.return_free_memory()
+        assert store._trim() is None
     finally:
-        arena._trim.cache_clear()
+        store._trim.cache_clear()
 
 
 # Values whose examples lie last in memory: what a plan makes of them has the numbers of the graph.

@@ -196,6 +196,7 @@ def test_names_inject_nothing(tmp_path: Path) -> None:
     assert "alert(1)" in text
     ElementTree.fromstring(mathml(text_latex("<b>&amp; \\ {x} $ # % _ ^ ~")))
     assert "".join(ElementTree.fromstring(mathml(text_latex("<b>&\\{x}$#%_^~"))).itertext()) == "<b>&\\{x}$#%_^~"
+    assert mathml("a,\n  \\quad\tb") == mathml(r"a, \quad b")  # as TeX reads white space
     assert "<script" not in nasty().explain(tmp_path / "net.md").read_text(encoding="utf-8")
 
 

@@ -4,6 +4,8 @@ import json
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import flowgraph as fg
 from flowgraph.box.inference import _cache, bounded_trials
@@ -79,20 +81,35 @@ def test_another_dtype_than_that_of_the_array_is_refused(tmp_path, dtype, monkey
         fg.load(tmp_path / "file")
 
 
-def test_a_large_shape_is_no_reason_to_refuse():
+def test_values_that_take_more_than_is_allowed_are_refused_before_anything_is_run():
     x = fg.Input("x", shape=(10**6, 10**6))
     graph = fg.Graph(
         fg.sum(np.tanh(x) @ np.ones((10**6, 2))[:, :1].T.T, axis=0), np.broadcast_to(x[0, 0], (10**9, 10**9))
     )
-    again = read_graph(*graph_document(graph))
+    written = graph_document(graph)
+    with pytest.raises(SavedFileError, match=r"box 1: the memory of its values: found more than .*max_bytes= takes"):
+        read_graph(*written)
+    again = read_graph(*written, max_bytes=10**30)
     assert [box.shape for box in again.outputs] == [box.shape for box in graph.outputs]
+
+
+@given(st.lists(st.integers(1, 9), min_size=1, max_size=3), st.integers(1, 4))
+def test_the_memory_of_a_run_is_that_of_all_values_an_axis_with_a_name_as_one(shape, count):
+    h = fg.Input("x", shape=("N", *shape))
+    for _ in range(count):
+        h = h + 1.0
+    needed = 8 * (np.prod(shape) * (count + 1) + count)
+    written = graph_document(fg.Graph(h))
+    assert read_graph(*written, max_bytes=needed).outputs[0].shape == h.shape
+    with pytest.raises(SavedFileError, match="the memory of its values"):
+        read_graph(*written, max_bytes=needed - 1)
 
 
 def test_transforms_of_large_sizes_are_built_and_loaded():
     x = fg.Input("x", shape=(4, 4))
     for function in (np.fft.fftn, np.fft.ifftn, np.fft.rfftn, np.fft.irfftn):
         box = function(x, s=(10**5, 10**5), axes=(0, 1))
-        assert read_graph(*graph_document(fg.Graph(box))).outputs[0].shape == box.shape
+        assert read_graph(*graph_document(fg.Graph(box)), max_bytes=10**12).outputs[0].shape == box.shape
 
 
 def test_a_box_without_a_rule_is_tried_on_what_is_given_in_code_and_on_less_from_a_file(monkeypatch):

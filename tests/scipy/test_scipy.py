@@ -14,8 +14,8 @@ import scipy.special
 
 import flowgraph as fg
 from flowgraph.errors import ShapeError, UsageError
-from flowgraph.functional import grad
-from flowgraph.scipy import integrate, signal, special
+from flowgraph.functional import grad, jit, vmap
+from flowgraph.scipy import integrate, optimize, signal, special
 
 RNG = np.random.default_rng(0)
 A = RNG.normal(size=(3, 4))
@@ -152,3 +152,19 @@ def test_the_gradient_of_a_solution_is_its_slope():
         return integrate.odeint(lambda y, t, r: -r * y, np.ones(1), np.linspace(0, 2, 3), (rate,), rtol=1e-9)[-1, 0]
 
     assert grad(f)(0.7) == pytest.approx(-2 * np.exp(-1.4), rel=1e-6)
+
+
+CAPTURING = {
+    "root": lambda k: optimize.root(lambda x: x**3 - k, np.ones(1)).x[0],
+    "minimize": lambda k: optimize.minimize(lambda x: np.sum((x - k) ** 2), np.ones(1)).x[0],
+    "fixed_point": lambda k: optimize.fixed_point(lambda x: np.cos(k * x), np.ones(1))[0],
+    "odeint": lambda k: integrate.odeint(lambda y, t: -k * y, np.ones(1), np.array([0.0, 1.0]))[-1, 0],
+    "solve_ivp": lambda k: integrate.solve_ivp(lambda t, y: -k * y, (0, 1), np.ones(1), t_eval=[1.0]).y[0, 0],
+}
+
+
+@pytest.mark.parametrize("name", CAPTURING)
+@pytest.mark.parametrize("outer", [grad, lambda f: grad(grad(f)), jit, lambda f: lambda k: vmap(f)(np.array([k]))])
+def test_a_box_that_the_function_reads_from_outside_has_to_be_given_in_args(outer, name):
+    with pytest.raises(fg.FlowgraphError, match=f"^{name}: found a box that its function returned .* in args=, where"):
+        outer(CAPTURING[name])(0.7)

@@ -10,10 +10,12 @@ import sys
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from rich.console import Console
 
 import flowgraph as fg
-from flowgraph.errors import UsageError, install_hint
+from flowgraph.errors import FlowgraphError, UsageError, install_hint
 from flowgraph.search import Choice, LogUniform, Uniform, Whole, read_space, search
 from flowgraph.search.database import sampler_of, study_of
 from flowgraph.search.space import space_of_record, space_record
@@ -303,3 +305,57 @@ def test_a_point_that_a_storage_names_by_no_number_is_tried_again(tmp_path):
     with contextlib.closing(sqlite3.connect(path)) as tables, tables:
         tables.execute("UPDATE trial_user_attributes SET value_json = '[1]' WHERE key = 'point'")
     assert search(lambda settings, _: settings["a"], space, sampler="grid", storage=path).best.value == 0.0
+
+
+ANYTHING = st.recursive(
+    st.one_of(
+        st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=3), st.binary(max_size=3),
+        st.sampled_from([np.int64(3), np.float32(0.1), np.ones(2), np.ma.masked, 1j, fg.Input("x")]),
+        st.sampled_from([np.tanh, len, float, object(), ...]),
+    ),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3), st.tuples(inner, inner), st.dictionaries(st.text(max_size=3), inner, max_size=2)
+    ),
+    max_leaves=4,
+)  # fmt: skip
+RANGES = st.sampled_from([Uniform, LogUniform, Whole])
+
+
+@given(data=st.data(), kind=RANGES, what=st.sampled_from(["space", "part", "name", "choice", "ends"]))
+def test_whatever_is_given_for_a_space_is_searched_or_refused(data, kind, what):
+    """A space, a part or the name of one, the values of a choice, the ends of a range, and its points."""
+    anything = data.draw(ANYTHING, what)
+    given_points = data.draw(st.integers(1, 3) | ANYTHING, "points")
+    try:
+        space = {
+            "space": lambda: anything,
+            "part": lambda: {"a": anything},
+            "name": lambda: {str(anything) if data.draw(st.booleans()) else repr: Uniform(0, 1)},
+            "choice": lambda: {"a": Choice(anything)},
+            "ends": lambda: {"a": kind(anything, data.draw(ANYTHING, "high"), points=given_points)},
+        }[what]()
+        found = search(lambda settings, attempt: 1.0, space, trials=1, refine=1)
+    except FlowgraphError as error:
+        said, value = str(error), 1.0
+    else:
+        said, value = "found and needs no more", found.best.value
+    assert re.search(r"found .*needs|found a value twice", said, re.DOTALL)
+    assert value == 1.0
+
+
+def test_a_list_of_values_is_a_choice_that_the_refusal_writes_out():
+    with pytest.raises(UsageError, match=r"found \[1, 2\] for the setting 'a', needs a range, .*Choice\(\(1, 2\)\)"):
+        search(bowl, {"a": [1, 2]})
+    with pytest.raises(UsageError, match=r"found list as the space, needs a dict, \{'learning_rate': LogUniform"):
+        search(bowl, [BOWL])
+
+
+@pytest.mark.parametrize("value", ["0.5", None, [1.0, 2.0], 1j])
+def test_what_returns_no_number_ends_the_search_at_once(value):
+    calls = []
+    with pytest.raises(UsageError, match=r"search: train: found a result of type \w+, .*needs one number"):
+        search(lambda settings, attempt: calls.append(1) or value, {"a": Uniform(0, 1)}, trials=5)
+    assert calls == [1]
+    result = search(lambda settings, attempt: attempt.report(1, value) or 1.0, {"a": Uniform(0, 1)}, trials=2)
+    assert [trial.state for trial in result.trials] == ["failed", "failed"]
+    assert "report: found a result" in result.trials[0].reason

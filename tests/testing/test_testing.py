@@ -4,6 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import flowgraph as fg
@@ -174,3 +175,23 @@ def test_a_wrong_slope_is_told_with_child_and_element_as_fg_check_tells_it():
     assert "central differences" in text
     assert "gradient of w[" in text
     assert "looks like: a factor: it should be 1/2 times as large" in text
+
+
+def of_mean(self, a):
+    """A fprop that mixes all elements, whatever the class declares."""
+    return a - np.mean(a)
+
+
+@pytest.mark.parametrize(
+    ("base", "declared"),
+    [
+        (fg.Elementwise, {}),
+        (fg.Box, {"signature": "(n)->(n)"}),
+        (fg.Box, {"core": fg.Core(last=1)}),
+        (fg.Box, {"core": fg.Core("axis"), "axis": 0, "__annotations__": {"axis": int}}),
+    ],
+)
+def test_a_class_that_mixes_what_it_declares_apart_fails_over_rows(base, declared):
+    mixing = type(base)("Mixing", (base,), {"__module__": __name__, "fprop": of_mean, **declared})
+    with pytest.raises(BoxContractError, match="Mixing: fails rows_at_once"):
+        check_box_class(unregister(mixing))

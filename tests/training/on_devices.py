@@ -23,7 +23,7 @@ if settings["hosts"] > 1:
 
 import flowgraph as fg  # noqa: E402
 from flowgraph.interop.jax import Placement  # noqa: E402
-from flowgraph.training import Checkpoint, Trainer, resume  # noqa: E402
+from flowgraph.training import Checkpoint, Trainer, load_checkpoint  # noqa: E402
 
 
 def placed(mlp):
@@ -61,7 +61,7 @@ def main():
     callbacks = []
     if settings["checkpoint"]:
         if os.path.exists(settings["checkpoint"]):
-            resume(settings["checkpoint"], trainer)
+            trainer.restore(load_checkpoint(settings["checkpoint"]))
         callbacks = [Checkpoint(settings["checkpoint"], seconds=0), KillAfterStep()]
     history = trainer.run(settings["epochs"], callbacks)
     print(json.dumps({

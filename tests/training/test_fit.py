@@ -87,7 +87,8 @@ def test_cancer_is_told_apart():
     train, test = (images[:400], labels[:400]), (images[400:], labels[400:])
     mlp = fg.MLP([30, 16, 1], output="sigmoid", rng=0)
     fg.fit(mlp, (train[0], train[1].astype(float)), epochs=30, learning_rate=0.01, l2=1e-3, progress=False)
-    loss, error = Evaluator(mlp_problem(mlp, test[1].astype(float)))((test[0], test[1].astype(float)))
+    found = Evaluator(mlp_problem(mlp, test[1].astype(float))).measure((test[0], test[1].astype(float)))
+    loss, error = found["loss"], found["error"]
     assert error < 0.04
     f = fg.Graph(mlp(fg.Input("x", shape=("N", 30)))).fprop(x=test[0]).outputs[0][:, 0]
     assert error == pytest.approx(np.mean((f > 0.5) != test[1]))
@@ -132,9 +133,9 @@ def test_metrics_are_evaluated_in_batches_and_counted_rightly():
     problem = mlp_problem(mlp, Y)
     many = (np.concatenate([X] * 20)[:2100], np.concatenate([Y] * 20)[:2100])
     run = problem.graph.fprop(x=many[0], y=many[1])
-    loss, error = Evaluator(problem)(many)
-    assert loss == pytest.approx(float(run))
-    assert error == pytest.approx(np.mean(run["layer2/a"].argmax(axis=1) != many[1]))
+    found = Evaluator(problem).measure(many)
+    assert found["loss"] == pytest.approx(float(run))
+    assert found["error"] == pytest.approx(np.mean(run["layer2/a"].argmax(axis=1) != many[1]))
 
 
 def test_examples_of_the_data_package_and_dicts():

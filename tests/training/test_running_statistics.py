@@ -7,7 +7,7 @@ import pytest
 
 import flowgraph as fg
 from flowgraph.errors import DtypeError, ShapeError, UsageError
-from flowgraph.training import Checkpoint, EarlyStopping, Evaluator, Problem, State, Trainer, load_checkpoint, resume
+from flowgraph.training import Checkpoint, EarlyStopping, Evaluator, Problem, State, Trainer, load_checkpoint
 from flowgraph.training.examples import epoch_order
 
 RNG = np.random.default_rng(0)
@@ -144,7 +144,9 @@ def test_a_restored_training_gives_the_same_bits(updates):
     whole, first, second = (Normalised().trainer() for _ in range(3))
     expected = whole.run(4)
     while first.updates < updates:
-        first._run_step([])
+        first.step()
+        if not first.batches.more:
+            first.end_epoch()
     arrays, record = first.state()
     second.restore(State({name: array.copy() for name, array in arrays.items()}, json.loads(json.dumps(record))))
     assert second.run(4)["valid_objective"] == expected["valid_objective"]
@@ -157,7 +159,8 @@ def test_a_checkpoint_has_them_and_refuses_other_updates(tmp_path):
     Normalised().trainer().run(2, [Checkpoint(path)])
     state = load_checkpoint(path)
     assert {"parameter/mean", "parameter/var", "best/mean", "best/var"} <= set(state.arrays)
-    resumed, whole = resume(path, Normalised().trainer()), Normalised().trainer()
+    resumed, whole = Normalised().trainer(), Normalised().trainer()
+    resumed.restore(load_checkpoint(path))
     assert resumed.run(5)["train_objective"] == whole.run(5)["train_objective"]
     for change in ("updates", "evaluate"):
         net = Normalised()
@@ -166,7 +169,7 @@ def test_a_checkpoint_has_them_and_refuses_other_updates(tmp_path):
         else:
             net.evaluate = net.evaluate + 1.0
         with pytest.raises(UsageError, match=f"resume: .* was written in a training with another {change}"):
-            resume(path, net.trainer())
+            net.trainer().restore(load_checkpoint(path))
 
 
 def test_the_checks_before_training_pass_on_a_network_that_learns():

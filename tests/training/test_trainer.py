@@ -6,7 +6,7 @@ import signal
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import flowgraph as fg
@@ -148,7 +148,9 @@ def test_a_restored_training_gives_the_same_bits(rule, updates):
     expected = whole.run(4)
     first = network(**settings)
     while first.updates < updates:
-        first._run_step([])
+        first.step()
+        if not first.batches.more:
+            first.end_epoch()
     arrays, record = first.state()
     second = network(**settings)
     second.restore(State({name: array.copy() for name, array in arrays.items()}, json.loads(json.dumps(record))))
@@ -158,6 +160,58 @@ def test_a_restored_training_gives_the_same_bits(rule, updates):
     for name, value in whole.values().items():
         assert np.array_equal(second.values()[name], value)
     assert second.state().record["lookout"] == whole.state().record["lookout"]
+
+
+@given(
+    batch_size=st.integers(1, 25) | st.none(),
+    parts=st.lists(st.integers(1, 3), max_size=3),
+    rule=st.sampled_from(["sgd", "adam"]),
+    seed=st.integers(0, 2**40),
+)
+@settings(max_examples=10)
+def test_steps_are_the_same_whether_one_listens_or_not(batch_size, parts, rule, seed):
+    """Heard step by step, done by hand, or run epoch by epoch in several runs: the same bits, and the same history."""
+    given = {"rule": rule, "batch_size": batch_size, "seed": seed}
+    mlps = [fg.MLP([3, 6, 2], rng=0, dropout=0.3) for _ in range(3)]
+    quiet, heard, by_hand = (Trainer(mlp_problem(mlp, Y, l2=1e-3), (X, Y), **given) for mlp in mlps)
+    for epochs in np.cumsum(parts):
+        found = quiet.run(int(epochs))
+        heard.run(int(epochs), [Seen()])
+    for _ in range(sum(parts)):
+        while by_hand.batches.more:
+            by_hand.step()
+        by_hand.end_epoch()
+    by_hand.put_back_best()
+    for other in (heard, by_hand):
+        assert without_seconds(other.state().record) == without_seconds(quiet.state().record)
+        assert all(np.array_equal(value, quiet.values()[name]) for name, value in other.values().items())
+    assert not parts or len(found) == sum(parts)
+
+
+def without_seconds(record):
+    """A record of a training without the time that it took."""
+    return {**record, "seconds": 0, "history": [{**epoch, "seconds": 0} for epoch in record["history"]]}
+
+
+@pytest.mark.parametrize("pressed", [1, 3, 5, 7])
+def test_control_c_between_callbacks_ends_after_the_step_that_it_came_in(pressed):
+    """Without a listener that hears of each step too; the training that goes on from there has the bits of a whole."""
+    first, states = network(dropout=0.0), []
+    taken = first.batches.take
+
+    def take():
+        if first.updates + 1 == pressed:
+            signal.raise_signal(signal.SIGINT)
+        return taken()
+
+    first.batches.take = take
+    stopping = fg.Callback()
+    stopping.on_stop = lambda trainer: states.append(trainer.state())
+    assert first.run(3, [stopping]).ended == "ended: interrupted"
+    assert first.updates == pressed
+    second, whole = network(dropout=0.0), network(dropout=0.0)
+    second.restore(states[0])
+    assert second.run(3)["train_loss"] == whole.run(3)["train_loss"]
 
 
 def test_a_state_is_a_copy():

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import posixpath
 import re
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 TEXTS = {
@@ -65,9 +67,28 @@ def led_on_the_site(text: str, page: str) -> str:
 
 
 def _notebook(path: Path) -> str:
+    """The texts, the code, and what each cell shows."""
     cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
     parts = []
     for cell in cells:
         text = "".join(cell["source"])
-        parts.append(text if cell["cell_type"] == "markdown" else f"```python\n{text}\n```")
+        parts.append(text if cell["cell_type"] == "markdown" else _block("python", text))
+        parts += map(_shown, cell.get("outputs", ()))
     return "\n\n".join(parts) + "\n"
+
+
+def _shown(output: dict[str, Any]) -> str:
+    """What a cell printed or returned; a picture by itself, so that its styles and identifiers are its own."""
+    data = {kind: "".join(text) for kind, text in output.get("data", {}).items()}
+    if "image/svg+xml" in data:
+        content = base64.b64encode(data["image/svg+xml"].encode()).decode()
+        return _block("{raw} html", f'<img alt="what the cell shows" src="data:image/svg+xml;base64,{content}">')
+    if "text/markdown" in data:
+        return re.sub(r"^#", "###", data["text/markdown"], flags=re.MULTILINE)  # below the heading of a slide
+    if "text/html" in data:
+        return _block("{raw} html", data["text/html"])
+    return _block("text", data.get("text/plain") or "".join(output.get("text", "")))
+
+
+def _block(kind: str, text: str) -> str:
+    return f"```{kind}\n{text.rstrip()}\n```"

@@ -75,7 +75,7 @@ class OnDiagonal(Box):
 
     symbol = "on diagonal"
     arithmetic = False
-    core = Core("axis1", "axis2", of_value=True)
+    core = Core("axis1", "axis2", of_value=True, all_loops=True)
     constant_children = frozenset({"like"})
     slopes = "share"
     examples = (

@@ -69,7 +69,16 @@ def of_filters(g: Array, x: Array, w: Array, sliding: Sliding, groups: int) -> A
 
 
 def of_input(g: Array, w: Array, shape: tuple[int, ...], sliding: Sliding, groups: int) -> Array:
-    """The gradient of an input of this shape: every place of the window adds its filter times the gradient g there."""
+    """The gradient of an input of this shape: every place of the window adds its filter times the gradient g there.
+
+    Elements of filters that add to nothing but the padding, which is cut off, are left out.
+    """
+    whole, sliding = sliding, sliding.over(shape)
+    firsts = [
+        (old[0] - new[0]) // d for old, new, d in zip(whole.padding, sliding.padding, sliding.dilation, strict=True)
+    ]
+    kept: tuple[Any, ...] = tuple(slice(at, at + size) for at, size in zip(firsts, sliding.size, strict=True))
+    w = w[(..., *kept)]
     h = _zeros(shape, sliding, np.result_type(g.dtype, w.dtype))
     by_rows = adds_by_rows(shape, sliding, groups)
     for part in _parts(shape, sliding, g.shape[2:]):

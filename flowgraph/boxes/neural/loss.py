@@ -28,7 +28,7 @@ class ClassLoss(Box, abstract=True):
 
     role = "loss"
 
-    core = Core(last=1)
+    core = Core(last=1, all_loops=True)
 
     def infer(self, *specs: Spec) -> Spec:
         """One value per example, of the dtype of the scores; refuses targets that would be broadcast."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -39,7 +40,7 @@ class Pooling(Box, abstract=True):
                 f"{type(self).__name__}: found padding={self.padding!r}, needs at most half of size={self.size!r}"
             )
 
-    @property
+    @functools.cached_property
     def sliding(self) -> Sliding:
         """How the window moves."""
         axes = len(self.size) if isinstance(self.size, tuple | list) else 2
@@ -78,7 +79,7 @@ class MaxPool(Pooling):
     )
 
     def fprop(self, a: Value) -> Value:
-        return _largest(self, a, self.sliding)[1]
+        return _largest(self, a, self.sliding.over(a.shape))[1]
 
     def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         return (SpreadToLargest.apply(grad, a, **self.setting_values()),)
@@ -113,7 +114,7 @@ class SpreadToLargest(Pooling):
     )
 
     def fprop(self, g: Value, source: Value) -> Value:
-        sliding = self.sliding
+        sliding = self.sliding.over(source.shape)
         places, taken, padded = _taken(self, source, sliding)
         share = np.empty_like(taken[0], g.dtype)  # in the order in memory of the source
         ties = _ties(taken)
@@ -157,7 +158,7 @@ class MeanOfLargest(Pooling):
     )
 
     def fprop(self, a: Value, source: Value) -> Value:
-        sliding = self.sliding
+        sliding = self.sliding.over(source.shape)
         places, taken, _ = _taken(self, source, sliding)
         read = sliding.padded(a, 0)
         total = sum(read[place] * mask for place, mask in zip(places, taken, strict=True))
@@ -200,9 +201,10 @@ class MeanPool(Pooling):
     )
 
     def fprop(self, a: Value) -> Value:
-        read = self.sliding.padded(a, 0)
-        count = self.pooled(a.shape)[-len(self.sliding.size) :]
-        total = sum(read[place] for place in self.sliding.places(count))
+        sliding = self.sliding.over(a.shape)
+        read = sliding.padded(a, 0)
+        count = self.pooled(a.shape)[-len(sliding.size) :]
+        total = sum(read[place] for place in sliding.places(count))
         return total / _counted(self, a, count)
 
     def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
@@ -236,12 +238,13 @@ class SpreadEvenly(Pooling):
     )
 
     def fprop(self, g: Value, like: Value) -> Value:
-        count = g.shape[-len(self.sliding.size) :]
+        sliding = self.sliding.over(like.shape)
+        count = g.shape[-len(sliding.size) :]
         share = g / _counted(self, g, count, like)
-        h = np.zeros(self.sliding.padded(np.broadcast_to(np.zeros((), share.dtype), like.shape), 0).shape, share.dtype)
-        for place in self.sliding.places(count):
+        h = np.zeros(sliding.padded(np.broadcast_to(np.zeros((), share.dtype), like.shape), 0).shape, share.dtype)
+        for place in sliding.places(count):
             h[place] += share
-        return self.sliding.inside(h)
+        return sliding.inside(h)
 
     def bprop(self, grad: Value, h: Value, g: Value, like: Value) -> tuple[Value, ...]:
         return MeanPool.apply(grad, **self.setting_values()), None
@@ -288,6 +291,7 @@ def _counted(box: Box, values: Value, count: Any, like: Value = None) -> Any:
     if box.count_padding:
         return np.asarray(np.prod(sliding.size), dtype)[()]
     shape = (values if like is None else like).shape[-len(sliding.size) :]
+    sliding = sliding.over(shape)
     inside = sliding.padded(np.ones(shape, dtype), 0)
     total = sum(inside[place] for place in sliding.places(count))
     return np.where(total == 0, 1, total).astype(dtype)

@@ -55,6 +55,24 @@ class Sliding(NamedTuple):
             for size, span, stride, pair in zip(shape, self.spans, self.stride, self.padding, strict=True)
         )
 
+    def over(self, shape: Sequence[int]) -> Sliding:
+        """The same windows over the last axes of a shape, without the elements that read padding in every window.
+
+        So the work is bounded by what is read: a window of 3 over one element with padding around it has one element.
+        """
+        if not any(map(any, self.padding)):
+            return self
+        sizes, padding = [], []
+        for n, k, step, (before, after), d in zip(
+            shape[len(shape) - len(self.size) :], self.size, self.stride, self.padding, self.dilation, strict=True
+        ):
+            last = (n + before + after - d * (k - 1) - 1) // step * step  # where the last window begins
+            first = min(-(-max(before - last, 0) // d), before // d, k - 1)
+            rest = min(max(k + (-(n + before) // d), 0), after // d, k - 1 - first)
+            sizes.append(k - first - rest)
+            padding.append((before - first * d, after - rest * d))
+        return self._replace(size=tuple(sizes), padding=tuple(padding))
+
     def padded(self, a: Value, value: Value) -> Any:
         """The array with the padding of the value around its last axes."""
         if not any(map(any, self.padding)):

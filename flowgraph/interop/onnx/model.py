@@ -31,9 +31,9 @@ from flowgraph.interop.onnx.tensors import (
 from flowgraph.printable import printable
 from flowgraph.saving.limits import (
     MOST_TRIED,
+    RunMemory,
     check_made,
     check_shape,
-    check_size,
     excerpt,
     read_within,
     reading_foreign,
@@ -152,25 +152,18 @@ def _versions(model: Foreign) -> dict[str, int]:
     return versions
 
 
-class Room:
+class Room(RunMemory):
     """What a model of so many bytes may take: when it is read, and in a run on one example."""
 
     def __init__(self, size: int, max_bytes: int | None) -> None:
-        self._size, self._max_bytes = size, max_bytes
-        self._made = self._in_run = 0
+        super().__init__(max_bytes)
+        self._size = size
+        self._made = 0
 
     def make(self, count: int) -> None:
         """Refuse so many bytes more of arrays that are made when the model is read, where they are too many."""
         self._made += count
-        check_made("its constants", self._made, self._size, SavedFileError, self._max_bytes)
-
-    def hold(self, box: Box) -> None:
-        """Refuse the value of one more box where the values of a run, each axis of a name as one, are too large."""
-        for spec in box.outputs:
-            check_shape(spec.shape)
-            elements = math.prod(size for size in spec.shape if isinstance(size, int))
-            self._in_run += elements * spec.dtype.itemsize
-        check_size("the memory of its values", self._in_run, SavedFileError, self._max_bytes)
+        check_made("its constants", self._made, self._size, SavedFileError, self.max_bytes)
 
 
 class ModelReader:
@@ -298,7 +291,7 @@ class ModelReader:
         listed: tuple[Any, ...] = result if isinstance(result, tuple) else (result,)
         boxes = tuple(box if isinstance(box, Box) else Constant(box) for box in listed)
         for box in boxes:
-            self.room.hold(box)
+            self.room.hold(box.outputs)
             if isinstance(box, Constant) and not any(box is given for given in node.inputs):
                 self.room.make(box.value.nbytes)
         known = content_of(node)

@@ -4,4 +4,4 @@
 the expression of a class of boxes.
 """
 
-from flowgraph.plan.javascript.rules import rule_for as rule_for
+from flowgraph.plan.javascript.boxes import rule_for as rule_for

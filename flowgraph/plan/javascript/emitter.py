@@ -5,29 +5,255 @@ from __future__ import annotations
 import atexit
 import base64
 import contextlib
+import functools
 import importlib.util
 import json
 import os
+import re
 import shutil
 import subprocess
 import weakref
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 
-from flowgraph.box import Box, Elementwise
-from flowgraph.box.leaves import new_lock
+from flowgraph.box import Box, Constant, Elementwise
+from flowgraph.box.leaves import Parameter, Random, new_lock
+from flowgraph.boxes.elementwise.complex_numbers import Cast
 from flowgraph.errors import PlanError, install_hint
 from flowgraph.graph import Graph
-from flowgraph.plan.binding import Binding, Memory, Program
-from flowgraph.plan.emitter import Request
-from flowgraph.plan.javascript.emit import Writer, module, name_of
-from flowgraph.plan.javascript.rules import RULES
+from flowgraph.plan.binding import Binding, Memory, Names, Program
+from flowgraph.plan.emitter import RefusedError, Request
+from flowgraph.plan.javascript import boxes as boxes  # it registers its rules
+from flowgraph.plan.javascript.boxes import RULES, literal
+from flowgraph.plan.javascript.tracing import REFUSED, function_of_numbers
 from flowgraph.plan.passes.simplify import simplify
 from flowgraph.plan.schedule import Schedule
+from flowgraph.shapes.size import Shape, Size
+
+# The functions of `kernels/`: those that a text calls, with what they call themselves, in the order of their files.
+
+_FILES = ("arrays", "numbers", "shapes", "indexing", "reductions", "products", "neural", "random", "loops")
+_START = re.compile(r"^(?:function|const) (\w+)", re.MULTILINE)
+_WORD = re.compile(r"[A-Za-z_]\w*")
+
+
+@functools.cache
+def functions() -> dict[str, str]:
+    """Every function by name, with the comment above it."""
+    texts: dict[str, str] = {}
+    for name in _FILES:
+        text = resources.files(__package__).joinpath("kernels", f"{name}.js").read_text("utf-8")
+        for part in text.split("\n\n"):
+            start = _START.search(part)
+            if start:
+                texts[start[1]] = part.strip()
+    return texts
+
+
+def called_by(text: str) -> list[str]:
+    """The texts of the functions that a text needs."""
+    known, needed, stack = functions(), set[str](), [text]
+    while stack:
+        for word in _WORD.findall(stack.pop()):
+            if word in known and word not in needed:
+                needed.add(word)
+                stack.append(known[word])
+    return [part for name, part in known.items() if name in needed]
+
+
+# A graph as a module of JavaScript: one line for each box, after the functions that the lines call.
+
+_RESERVED = re.findall(
+    r"\w+",
+    """
+arguments await break case catch class const continue debugger default delete do else enum eval export extends false
+finally for function if implements import in instanceof interface let new null package private protected public return
+static super switch this throw true try typeof undefined var void while with yield
+Array ArrayBuffer Float32Array Float64Array Infinity Int32Array JSON Math NaN Number Object RangeError TypeError
+Uint8Array atob seed sizes parameters given uniform step initial values async of get set
+""",
+)
+
+AFTER_KERNELS = "// The graph."
+"""The line after the functions that a module takes from `kernels/`: a page of several modules has them once."""
+
+_LARGEST_WRITTEN = 64
+"""Elements of a constant that are written as numbers, for people to read; more are written as base64."""
+
+DTYPES = (*(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)), "float32", "float64", "bool")
+
+
+class Writer:
+    """The lines of one graph."""
+
+    def __init__(
+        self, boxes: Sequence[Box], outputs: Sequence[Box], leaves: Sequence[Box], parameters: Sequence[Parameter]
+    ) -> None:
+        self.leaves = leaves
+        self.parameters = parameters
+        names = Names([*_RESERVED, *functions()])
+        listed = [*boxes, *[leaf for leaf in (*leaves, *parameters) if leaf not in set(boxes)]]
+        self.names = names.of_values(listed)
+        self.lines: list[str] = []
+        self.constants: list[str] = []
+        self._inside = _inside(boxes, outputs)
+        for box in listed[len(boxes) :]:  # given to every call, although nothing reads them
+            _check_dtype(box)
+        for box in boxes:
+            if box not in self._inside:
+                self._add(box)
+        text = "\n".join([*self.lines, *[self.names[box] for box in outputs]])
+        self.constants = [line for line in self.constants if re.search(rf"\b{line.split()[1]}\b", text)]
+
+    def _add(self, box: Box) -> None:
+        _check_dtype(box)
+        name = self.names[box]
+        if isinstance(box, Constant):
+            self.constants.append(f"const {name} = {written(box.value)};")
+        elif box.children:
+            self.lines.append(f"const {name} = {self._expression(box)};")
+
+    def _expression(self, box: Box) -> str:
+        """The expression of a box: by its rule, or by what the fprop of an elementwise box calls; refused without."""
+        rule = RULES.of(box)
+        if rule is not None:
+            return rule.expression(box, *[self.names[child] for child in box.children])
+        if not isinstance(box, Elementwise):
+            raise RefusedError("has no rule for JavaScript; register one with flowgraph.plan.javascript.rule_for", box)
+        try:
+            function, operands = function_of_numbers(box, self.names, self._inside)
+        except REFUSED as reason:
+            refusal = f"calls what JavaScript does not have ({reason}); register a rule for its class"
+            inside = getattr(reason, "box", None)
+            raise RefusedError(refusal, box if inside is None else inside) from None
+        if not operands:
+            return f'array([({function})()], [], "{box.dtype.name}")'
+        return f'map("{box.dtype.name}", {function}, {", ".join(self.names[operand] for operand in operands)})'
+
+    def leaf_lines(self) -> list[str]:
+        """What reads the inputs and draws."""
+        lines = []
+        for leaf in self.leaves:
+            name, shape, of = self.names[leaf], _shape(leaf.shape), leaf.dtype.name
+            key = quoted(name_of(leaf))
+            read = f'readInput({key}, given[{key}], sizes, {shape}, "{of}")'
+            if isinstance(leaf, Random) and hasattr(leaf.draw, "javascript"):
+                drawn = f'drawn(uniform, {leaf.draw.javascript()}, {shape_in_numbers(leaf.shape)}, "{of}")'
+                read = f"given[{key}] === undefined ? {drawn} : {read}"
+            lines.append(f"const {name} = {read};")
+        return lines
+
+
+def name_of(leaf: Box) -> str:
+    """The name by which a leaf is given: its own, or that of the draw."""
+    return str(leaf.name or leaf.title)
+
+
+def quoted(text: str) -> str:
+    """A string of JavaScript, of letters that every encoding has."""
+    return json.dumps(text).replace("<", "\\u003c")  # so that no name ends the script of a page
+
+
+def module(
+    writer: Writer, kept: Sequence[Box], new: Sequence[Box], reads: Sequence[Parameter], updated: Sequence[Parameter]
+) -> str:
+    """The text of the module: the kernels that it calls, the values of parameters, and the function `step`."""
+    names = writer.names
+    parameters = [*reads, *updated]
+    random = any(isinstance(leaf, Random) and hasattr(leaf.draw, "javascript") for leaf in writer.leaves)
+    body = ["const sizes = {};"]
+    body += ["const uniform = generator(seed);"] if random else []
+    body += [f"const {names[p]} = parameters[{quoted(name_of(p))}];" for p in parameters]
+    body += [*writer.leaf_lines(), *writer.lines]
+    results = ", ".join(names[box] for box in kept)
+    changed = ", ".join(f"{quoted(name_of(p))}: {names[box]}" for p, box in zip(updated, new, strict=True))
+    start = "".join(f"  {quoted(name_of(p))}: {written(p.value)},\n" for p in parameters)
+    seed = ", seed = Date.now()" if random else ""
+    text = "\n".join(
+        [
+            *([*writer.constants, ""] if writer.constants else []),
+            f"export const initial = {{\n{start}}};\n" if start else "export const initial = {};\n",
+            f"// Values of the outputs for the given inputs, and the new values of the parameters.\n"
+            f"export function step(given, parameters = initial{seed}) {{",
+            *[f"  {line}" for line in body],
+            f"  return {{ values: [{results}], parameters: {{ ...parameters{', ' + changed if changed else ''} }} }};",
+            "}",
+            "",
+        ]
+    )
+    return f"\n\n{AFTER_KERNELS}\n".join(["\n\n".join(called_by(text)), text])
+
+
+def _check_dtype(box: Box) -> None:
+    strange = [str(spec.dtype) for spec in box.outputs if spec.dtype.name not in DTYPES]
+    if strange:
+        raise RefusedError(f"has the dtype {strange[0]}, which JavaScript has no numbers for", box)
+
+
+def _inside(boxes: Sequence[Box], outputs: Sequence[Box]) -> set[Box]:
+    """Boxes that are written inside the function of the only box that reads them."""
+    readers: dict[Box, list[Box]] = {}
+    for box in boxes:
+        for child in box.children:
+            readers.setdefault(child, []).append(box)
+    kept = set(outputs)
+    return {
+        box
+        for box in boxes
+        if box not in kept
+        and len(readers.get(box, ())) == 1
+        and _is_function(box)
+        and _is_function(readers[box][0])
+        and box.shape == readers[box][0].shape
+        and not isinstance(box, Cast)
+    }
+
+
+def _is_function(box: Box) -> bool:
+    if any(len(operand.outputs) != 1 for operand in (box, *box.children)):
+        return False
+    floats = all(operand.dtype.kind in "fb" for operand in (box, *box.children))
+    return isinstance(box, Elementwise) and RULES.of(box) is None and floats
+
+
+def written(value: Any) -> str:
+    """An array as JavaScript: its numbers, or base64 where they are many."""
+    array = np.asarray(value)
+    shape = literal(array.shape)
+    stored = array.astype({"int64": "<f8", "uint64": "<f8"}.get(array.dtype.name, array.dtype.newbyteorder("<")))
+    if array.dtype.kind in "iu" and not np.array_equal(stored.astype(array.dtype), array):
+        raise RefusedError("holds whole numbers beyond 2**53, which JavaScript's numbers are not exact for")
+    if array.size <= _LARGEST_WRITTEN:
+        numbers = array.astype(int) if array.dtype.kind == "b" else array
+        return f'array({literal(numbers.ravel().tolist())}, {shape}, "{array.dtype.name}")'
+    text = base64.b64encode(np.ascontiguousarray(stored).tobytes()).decode()
+    return f'decoded("{text}", {shape}, "{array.dtype.name}")'
+
+
+def _shape(shape: Shape) -> str:
+    """A shape as names and numbers; a size that is no name has no place in the shape of an input."""
+    return f"[{', '.join(_text(size) for size in shape)}]"
+
+
+def _text(size: int | Size) -> str:
+    return f'"{size}"' if isinstance(size, Size) else str(size)
+
+
+def shape_in_numbers(shape: Shape) -> str:
+    """A shape in numbers, of the names that inputs have given."""
+    return f"[{', '.join(_polynomial(size) for size in shape)}]"
+
+
+def _polynomial(size: int | Size) -> str:
+    if not isinstance(size, Size):
+        return str(size)
+    terms = [" * ".join([str(factor), *(f'sizes["{name}"]' for name in names)]) for names, factor in size.terms.items()]
+    return " + ".join(terms)
+
 
 # The back end of JavaScript behind `fg.compile(..., backend="javascript")`.
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from flowgraph.box import Box, Constant
-from flowgraph.plan.javascript.rules import literal
+from flowgraph.plan.javascript.boxes import literal
 from flowgraph.plan.scalar_code import Number, Statements, Tape, Untraceable
 
 _UFUNCS: dict[str, str] = {

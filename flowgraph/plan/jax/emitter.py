@@ -35,7 +35,7 @@ from flowgraph.plan.jax.placement import Layout, Placement, on_devices, replicat
 from flowgraph.plan.jax.rules import RULES
 from flowgraph.plan.numpy.emit import beside
 from flowgraph.plan.numpy.lines import index_text, literal_of, tuple_text
-from flowgraph.plan.numpy.ufuncs import ufunc_of
+from flowgraph.plan.numpy.rules import ufunc_of
 from flowgraph.plan.passes.simplify import simplify
 from flowgraph.plan.rebuild import shape_of, sizes_known
 from flowgraph.plan.schedule import Schedule, schedule

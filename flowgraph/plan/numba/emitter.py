@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, ClassVar
@@ -11,10 +12,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from flowgraph.box import Array, Box, Constant, Leaf
-from flowgraph.boxes.elementwise.arithmetic import Add
 from flowgraph.boxes.engine.passing_on import Barrier, Part
 from flowgraph.boxes.indexing.index import Index
-from flowgraph.boxes.linear_algebra.products import AddMatMul, MatMul
 from flowgraph.boxes.reduction.sums import Reduction
 from flowgraph.boxes.shape.joining import Concatenate, SplitLike, Stack
 from flowgraph.boxes.shape.reshaping import Reshape
@@ -30,12 +29,12 @@ from flowgraph.plan.numba.machine import number_name, refuse_dtypes, why_missing
 from flowgraph.plan.numba.rules import CHECKS, RULES, checked_child, expression, refuse
 from flowgraph.plan.numpy.emit import Source, Writer
 from flowgraph.plan.numpy.emitter import NumPyEmitter
-from flowgraph.plan.numpy.rules import VIEWS
-from flowgraph.plan.numpy.ufuncs import ufunc_of
+from flowgraph.plan.numpy.rules import VIEWS, ufunc_of
+from flowgraph.plan.passes.products import accumulate
 from flowgraph.plan.passes.scales import work_of
 from flowgraph.plan.passes.simplify import simplify
 from flowgraph.plan.rebuild import elements, on_children, rebuild, shape_of, sizes_known
-from flowgraph.plan.schedule import Buffer, FindKernels, Schedule, nearest_first, schedule, with_new_values
+from flowgraph.plan.schedule import Buffer, FindKernels, Schedule, depths, schedule, with_new_values
 from flowgraph.plan.shards.box import Sharded
 from flowgraph.printable import printable
 from flowgraph.shapes.spec import shape_text
@@ -153,35 +152,14 @@ def add_products(graph: Graph, updates: int) -> Graph:
 
     Only where nobody else reads the new value or its terms: the product is then added in their memory.
     """
-    readers = Counter(child for box in graph.boxes for child in box.children)
-    readers.update(graph.outputs)
     new = set(graph.outputs[len(graph.outputs) - updates :])
 
-    def rule(box: Box, children: tuple[Box, ...]) -> Box:
-        same = on_children(box, children)
-        if not isinstance(box, Add) or box not in new or readers[box] > 1:
-            return same
-        for product, other in (box.children, box.children[::-1]):
-            alone = readers[product] == readers[other] == 1 and other.shape == box.shape and other.dtype == box.dtype
-            if alone and _is_large_product(product, box):
-                turned = children if other is box.children[0] else children[::-1]
-                return AddMatMul(turned[0], *turned[1].children)
-        return same
+    def adds(total: Box, product: Box, other: Box, readers: Counter[Box]) -> bool:
+        sizes = (*shape_of(product), shape_of(product.children[0])[1])
+        alone = total in new and readers[total] == readers[other] == 1
+        return alone and math.prod(sizes) >= LARGE and min(sizes) > 1
 
-    return rebuild(graph, rule)
-
-
-def _is_large_product(box: Box, like: Box) -> bool:
-    """Whether a product of two matrices has the shape and the dtype of a box, and so many terms that BLAS adds them."""
-    if (
-        not isinstance(box, MatMul)
-        or box.shape != like.shape
-        or any(operand.ndim != 2 for operand in (box, *box.children))
-    ):
-        return False
-    between = shape_of(box.children[0])[1]
-    alike = all(operand.dtype == like.dtype for operand in (box, *box.children))
-    return alike and elements(box) * between >= LARGE and min(*shape_of(box), between) > 1
+    return accumulate(graph, set(), adds)
 
 
 def _rewritten(box: Box) -> Box:
@@ -410,7 +388,7 @@ class NumbaEmitter(MixedEmitter):
         small = simplify(in_parts(request.graph), request.without | OF_NUMPY, len(parameters))
         whole = add_products(with_new_values(small, parameters), len(parameters))
         if any(isinstance(box, Barrier) for box in whole.boxes):  # each gradient while its values are there
-            whole = Graph(*whole.outputs, along=nearest_first(whole, whole.outputs))
+            whole = Graph(*whole.outputs, along=sorted(whole.outputs, key=depths(whole).__getitem__))
         if len(whole.boxes) > LARGEST:
             raise RefusedError(
                 f"the plan has {len(whole.boxes)} boxes, more than the {LARGEST} that are compiled at once"

@@ -16,7 +16,7 @@ from flowgraph.plan.kinds import empty
 from flowgraph.plan.numba.machine import literal, number_name
 from flowgraph.plan.numba.rules import RULES
 from flowgraph.plan.numpy.emit import Writing
-from flowgraph.plan.numpy.ufuncs import ufunc_of
+from flowgraph.plan.numpy.rules import ufunc_of
 from flowgraph.plan.rebuild import like, shape_of
 from flowgraph.plan.schedule import Schedule
 

@@ -19,7 +19,7 @@ from flowgraph.plan.emitter import RefusedError
 from flowgraph.plan.numba.kernels import LETTERS, Kernel, flat_text, joined, layout_of, own_index, rows_of, strides_of
 from flowgraph.plan.numba.machine import cast, literal, number_name, steps
 from flowgraph.plan.numba.rules import CHECKS, RULES, Read, Rule, checked_child, expression, guard, indexed_for
-from flowgraph.plan.numpy.ufuncs import ufunc_of
+from flowgraph.plan.numpy.rules import ufunc_of
 from flowgraph.plan.rebuild import elements, shape_of
 from flowgraph.plan.schedule import Schedule
 from flowgraph.shapes.indexing import ARRAY

@@ -19,7 +19,7 @@ from flowgraph.boxes.special.error_function import Erf, Erfc
 from flowgraph.errors import UsageError
 from flowgraph.plan.emitter import RefusedError
 from flowgraph.plan.numba.machine import cast, number_name
-from flowgraph.plan.numpy.ufuncs import ufunc_of
+from flowgraph.plan.numpy.rules import ufunc_of
 from flowgraph.plan.rebuild import owner_of, shape_of
 from flowgraph.plan.rules import Condition, Rules, always
 

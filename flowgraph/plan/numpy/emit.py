@@ -27,8 +27,7 @@ from flowgraph.plan.binding import (
 )
 from flowgraph.plan.kinds import Order
 from flowgraph.plan.numpy.lines import fill_of, literal_of, number_of
-from flowgraph.plan.numpy.rules import CALLS, FILLS, VIEWS
-from flowgraph.plan.numpy.ufuncs import keep_where, ufunc_of
+from flowgraph.plan.numpy.rules import CALLS, VIEWS, keep_where, ufunc_of
 from flowgraph.plan.rebuild import is_data, shape_of, sizes_known, without_graph
 from flowgraph.plan.schedule import Buffer, Schedule
 from flowgraph.plan.store import bytes_of
@@ -166,10 +165,13 @@ def emit(
     writer: Callable[[Schedule, Source], Writer] | None = None,
 ) -> Source:
     """The source of a function of the arguments that computes the schedule and returns the results."""
-    functions = {ufunc.__name__: ufunc for box in plan.graph.boxes if (ufunc := ufunc_of(box)) is not None}
+    functions: dict[str, Any] = {}
     for box in plan.graph.boxes:
-        rule = FILLS.of(box)
-        functions |= rule.functions if rule is not None else {}
+        ufunc = ufunc_of(box)
+        if ufunc is not None:
+            functions[ufunc.__name__] = ufunc
+        elif plan.kinds[box] == "fill":
+            functions |= fill.functions if (fill := fill_of(box)) is not None else {}
     source = Source(arguments=tuple(arguments))
     source.taken = Names({*FUNCTIONS, *functions, "step"})
     source.names = source.taken.of_values(list(dict.fromkeys([*arguments, *plan.updated, *plan.graph.boxes])))

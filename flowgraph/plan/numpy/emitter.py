@@ -10,7 +10,6 @@ from flowgraph.box import Box
 from flowgraph.boxes.indexing.index import IndexAdd
 from flowgraph.boxes.shape.joining import Concatenate
 from flowgraph.graph import Graph
-from flowgraph.plan.arena import lay_out
 from flowgraph.plan.binding import Program
 from flowgraph.plan.blas import planned_for_one_thread
 from flowgraph.plan.emitter import Request
@@ -27,7 +26,8 @@ from flowgraph.plan.schedule import (
     FindKernels,
     FlatParameters,
     Schedule,
-    nearest_first,
+    depths,
+    lay_out,
     schedule,
     with_new_values,
 )
@@ -67,8 +67,9 @@ class NumPyEmitter:
         whole = with_new_values(small, parameters, flat)
         kept, new = whole.outputs[: request.returned], whole.outputs[request.returned :]
         parts = [child for box in whole.boxes if isinstance(box, Concatenate) for child in box.children]
-        early = nearest_first(whole, [*new, *parts])
-        graph = Graph(*kept, *nearest_first(whole, new), along=(*nearest_first(whole, kept), *early))
+        depth = depths(whole).__getitem__
+        along = (*sorted(kept, key=depth), *sorted([*new, *parts], key=depth))
+        graph = Graph(*kept, *sorted(new, key=depth), along=along)
         plan = schedule(graph, dict(zip(parameters, new, strict=True)), flat, ordered=True, fused=self.fused)
         for line, box in enumerate(graph.boxes):
             if isinstance(box, Sharded):

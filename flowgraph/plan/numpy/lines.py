@@ -32,11 +32,12 @@ from flowgraph.plan.numpy.rules import (
     View,
     Writes,
     call_for,
+    keeps_or_zero,
     number_for,
     rule_for,
+    ufunc_of,
     view_for,
 )
-from flowgraph.plan.numpy.ufuncs import keeps_or_zero, ufunc_of
 from flowgraph.plan.rebuild import elements, owner_of, shape_of, sizes_known, without_graph
 from flowgraph.plan.rebuild import number_of as constant_number
 from flowgraph.shapes.indexing import ARRAY

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -108,13 +109,23 @@ class LastOf:
         self._place_of = np.empty(count, np.intp)
         self._line = np.empty(0, np.intp)
 
-    def __call__(self, rows: Array) -> tuple[Array, Array]:
-        """For each row the last place that names the same one; and the places of which this is another one."""
+    def _note(self, rows: Array) -> None:
         if len(self._line) != rows.size:
             self._line = np.arange(rows.size)
         self._place_of[rows] = self._line
+
+    def __call__(self, rows: Array) -> tuple[Array, Array]:
+        """For each row the last place that names the same one; and the places of which this is another one."""
+        self._note(rows)
         at = self._place_of[rows]
         return at, np.not_equal(at, self._line).nonzero()[0]
+
+    def find(self, out: Array, rows: Array, at: Array) -> Array:
+        """For each row of `at` the last place among `rows` that names it, or their number."""
+        if at is not rows:
+            self._place_of[at] = rows.size
+        self._note(rows.reshape(-1))
+        return self._place_of.take(at.astype(np.intp, copy=False), out=out, mode="wrap")
 
 
 def sums_by_row(a: Array, rows: Array) -> tuple[Array, Array]:
@@ -133,23 +144,6 @@ def add_at(sums: Array, places: Array, rows: Array) -> None:
     width = sums.shape[1]
     into = (places * width).reshape(-1, 1) + np.arange(width)
     np.add.at(sums.reshape(-1), into.reshape(-1), rows.reshape(-1))
-
-
-def finder(out: Array, count: int) -> Callable[[Array, Array], Array]:
-    """What finds the last places that name rows, among those of a table of so many: a function of rows and of rows."""
-    place_of = np.empty(count, np.intp)
-    line = np.empty(0, np.intp)
-
-    def find(rows: Array, at: Array) -> Array:
-        nonlocal line
-        if len(line) != rows.size:
-            line = np.arange(rows.size)
-        if at is not rows:
-            place_of[at] = rows.size
-        place_of[rows.reshape(-1)] = line
-        return place_of.take(at.astype(np.intp, copy=False), out=out, mode="wrap")
-
-    return find
 
 
 def summer(out: Array) -> Callable[[Array, Array], Array]:
@@ -199,7 +193,7 @@ def setter_in(memory: Memory, table: Any, name: str) -> Callable[..., Array]:
 
 def finder_in(memory: Memory, name: str, count: int) -> Callable[..., Array]:
     """What finds rows, in a named buffer."""
-    return finder(memory[name], count)
+    return functools.partial(LastOf(count).find, memory[name])
 
 
 def summer_in(memory: Memory, name: str) -> Callable[..., Array]:

@@ -23,13 +23,13 @@ from flowgraph.boxes.neural.convolution import (
 )
 from flowgraph.boxes.neural.pooling import MaxPool, Pooling, SpreadToRectified
 from flowgraph.boxes.neural.sliding import Sliding
-from flowgraph.plan.arena import aligned
 from flowgraph.plan.binding import Memory
 from flowgraph.plan.kinds import in_order
 from flowgraph.plan.numpy.lines import fill_of
 from flowgraph.plan.numpy.rules import Writes, rule_for
 from flowgraph.plan.rebuild import elements, shape_of, sizes_known, without_graph
 from flowgraph.plan.schedule import Buffer, Schedule
+from flowgraph.plan.store import aligned
 
 # Memory of a plan that the lines of a box use beside its buffer, and arrays that lie at one place in every run.
 

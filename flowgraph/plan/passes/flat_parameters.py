@@ -15,7 +15,7 @@ from flowgraph.boxes.shape.joining import Concatenate
 from flowgraph.boxes.shape.reshaping import Reshape
 from flowgraph.graph import Graph
 from flowgraph.plan.kinds import Kinds
-from flowgraph.plan.numpy.ufuncs import ufunc_of
+from flowgraph.plan.numpy.rules import ufunc_of
 from flowgraph.plan.passes.shapes import inner_sums, terms_of
 from flowgraph.plan.rebuild import elements, is_scalar, of_nobody, on_children, rebuild, shape_of, sizes_known
 from flowgraph.plan.schedule import FlatParameters
@@ -129,7 +129,7 @@ def match_isomorphic(new: Sequence[Box], run: Run, inside: set[Box]) -> Reading:
             reading.parts[members] = None
             continue
         fits = [box in inside and box.shape == p.shape and depth < _DEEPEST for box, p in zip(members, of, strict=True)]
-        if all(fits) and all(_are_isomorphic(one, other) for one, other in pairwise(members)):
+        if all(fits) and all(_are_isomorphic(first, second) for first, second in pairwise(members)):
             reading.merged[members] = None
             stack += [(children, of, depth + 1) for children in children_of(members)]
             continue
@@ -147,11 +147,11 @@ def _is_shared(members: Members) -> bool:
     return members[0].shape == ()
 
 
-def _are_isomorphic(one: Box, other: Box) -> bool:
+def _are_isomorphic(box: Box, other: Box) -> bool:
     """Whether two boxes do the same, element by element, to children of their own and to the same numbers."""
-    return type(one) is type(other) and all(
+    return type(box) is type(other) and all(
         (a is b if () in (a.shape, b.shape) else a.dtype == b.dtype)
-        for a, b in zip(one.children, other.children, strict=True)
+        for a, b in zip(box.children, other.children, strict=True)
     )
 
 
@@ -159,8 +159,8 @@ def _cuts(members: Members, fits: Sequence[bool]) -> list[tuple[int, int]]:
     """Where members that follow one another and are isomorphic begin and end."""
     starts = [0]
     for place in range(1, len(members)):
-        one, other = members[place - 1 : place + 1]
-        if not (fits[place - 1] and fits[place] and _are_isomorphic(one, other)):
+        first, second = members[place - 1 : place + 1]
+        if not (fits[place - 1] and fits[place] and _are_isomorphic(first, second)):
             starts.append(place)
     return list(pairwise([*starts, len(members)]))
 
@@ -178,7 +178,7 @@ Joined = dict[tuple[Parameter, ...], Box]
 
 def join_squares(graph: Graph, store: Layout, joined: Joined) -> Graph:
     """The graph with one inner product for adjacent parameters; their flat arrays are noted in `joined`."""
-    inner = inner_sums(graph, lambda one, reader: _is_sum(one) and _is_sum(reader))
+    inner = inner_sums(graph, lambda inner_sum, reader: _is_sum(inner_sum) and _is_sum(reader))
     place = {p: number for number, p in enumerate(store.order)}
     new: dict[Box, Box] = {}
 
@@ -210,7 +210,7 @@ def join(parts: Sequence[Box]) -> Box:
 
 
 def _is_sum(box: Box) -> bool:
-    return isinstance(box, Add) and all(is_scalar(one) and one.dtype == box.dtype for one in (box, *box.children))
+    return isinstance(box, Add) and all(is_scalar(each) and each.dtype == box.dtype for each in (box, *box.children))
 
 
 def _total(terms: Sequence[Box]) -> Box:
@@ -224,8 +224,8 @@ def _squared(box: Box) -> Parameter | None:
     """The parameter of which the box is the sum of squares."""
     if not isinstance(box, MatMul) or box.shape != ():
         return None
-    one, other = (child.children[0] if isinstance(child, Reshape) else child for child in box.children)
-    return one if one is other and isinstance(one, Parameter) else None
+    left, right = (child.children[0] if isinstance(child, Reshape) else child for child in box.children)
+    return left if left is right and isinstance(left, Parameter) else None
 
 
 def _runs(parameters: Sequence[Parameter], store: Layout) -> list[tuple[Parameter, ...]]:
@@ -307,11 +307,11 @@ def _together(
     runs: Sequence[Run], store: Layout, updated: Mapping[Parameter, Box], inside: set[Box]
 ) -> list[list[Run]]:
     """Runs that follow one another, as weights and biases do, and end in the same step."""
-    found: list[list[Run]] = []
+    groups: list[list[Run]] = []
     size = 0
     for run in runs:
         bytes_of_run = sum(map(bytes_of, run))
-        last = found[-1][-1][-1] if found else None
+        last = groups[-1][-1][-1] if groups else None
         if (
             last is not None
             and store.are_adjacent((last, run[0]))
@@ -319,12 +319,12 @@ def _together(
             and type(updated[last]) is type(updated[run[0]])
             and size + bytes_of_run <= LARGEST
         ):
-            found[-1].append(run)
+            groups[-1].append(run)
             size += bytes_of_run
         else:
-            found.append([run])
+            groups.append([run])
             size = bytes_of_run
-    return found
+    return groups
 
 
 def _ids(members: Members) -> tuple[int, ...]:
@@ -333,11 +333,11 @@ def _ids(members: Members) -> tuple[int, ...]:
 
 def _following(graph: Graph, boxes: Iterable[Box]) -> set[Box]:
     """The boxes and all that is computed from them."""
-    found = set(boxes)
+    following = set(boxes)
     for box in graph.boxes:
-        if box not in found and any(child in found for child in box.children):
-            found.add(box)
-    return found
+        if box not in following and any(child in following for child in box.children):
+            following.add(box)
+    return following
 
 
 def _is_copied(box: Box, kinds: Mapping[Box, str]) -> bool:
@@ -362,7 +362,9 @@ class _Joining:
         self.members = {box: members for reading in groups.values() for members in reading.merged for box in members}
         self.segments = {members: cut for reading in groups.values() for members, cut in reading.segments.items()}
         self.whole: dict[Members, Box] = {}
-        self.new: dict[Box, Box] = {}
+        changed = _following(graph, self.members)
+        self.new: dict[Box, Box] = {box: box for box in graph.boxes if box not in changed}
+        self.read = {*graph.outputs, *[child for box in changed.difference(self.members) for child in box.children]}
 
     def rebuilt(self, outputs: Sequence[Box]) -> list[Box]:
         """The boxes that stand for the outputs."""
@@ -373,7 +375,7 @@ class _Joining:
                 stack.pop()
                 continue
             members = self.members.get(box, (box,))
-            missing = [child for one in members for child in one.children if child not in self.new]
+            missing = [child for member in members for child in member.children if child not in self.new]
             if missing:
                 stack += missing
             elif box in self.members:
@@ -384,17 +386,18 @@ class _Joining:
 
     def _alone(self, box: Box) -> Box:
         children = [self.new[child] for child in box.children]
-        same = all(one is other for one, other in zip(children, box.children, strict=True))
+        same = all(new is old for new, old in zip(children, box.children, strict=True))
         return box if same else box.with_children(*children)
 
     def _join_members(self, members: Members) -> None:
-        """One box for all members; what stands for each of them is its section of the flat array."""
+        """One box for all members; what stands for each that is read alone is its section of the flat array."""
         whole = of_nobody(members[0].with_children(*[self._flat(children) for children in children_of(members)]))
         self.whole[members] = whole
         start = 0
         for box in members:
             stop = start + elements(box)
-            self.new[box] = Reshape(Index(whole, index=(slice(start, stop),)), to=shape_of(box))
+            alone = box in self.read
+            self.new[box] = Reshape(Index(whole, index=(slice(start, stop),)), to=shape_of(box)) if alone else whole
             start = stop
 
     def _flat(self, members: Members) -> Box:

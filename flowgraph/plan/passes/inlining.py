@@ -57,6 +57,8 @@ def in_numbers(box: Box) -> Box:
         return _sum_to(box.children[0], box.shape)
     if isinstance(box, BroadcastLike):
         return BroadcastTo(box.children[0], to=box.shape)
+    if isinstance(box, Reshape) and box.to == box.shape:
+        return box
     if isinstance(box, ReshapeLike | Reshape | ExpandDims | Squeeze):
         return Reshape(box.children[0], to=box.shape)
     return _without_like(box)
@@ -115,12 +117,12 @@ def without_unread(graph: Graph) -> Graph:
     def rule(box: Box, children: tuple[Box, ...]) -> Box:
         if isinstance(box, Part) and box.children[0] in fewer:
             return fewer[box.children[0]][box.index]
-        found = on_children(box, children)
+        same = on_children(box, children)
         places = read.get(box, set())
         if type(box) in _fewer and len(places) < len(box.outputs):
-            fewer[box] = _fewer[type(box)](found, places)
-            _own(fewer[box].values(), found, box)
-        return found
+            fewer[box] = _fewer[type(box)](same, places)
+            _own(fewer[box].values(), same, box)
+        return same
 
     return rebuild(graph, rule)
 
@@ -140,8 +142,8 @@ def _read(graph: Graph) -> dict[Box, set[int]]:
 
 def _own(made: Iterable[Box], before: Box, box: Box) -> None:
     """Say of the smaller box that it stands for that of the user."""
-    for one in made:
-        smaller = one.children[0] if isinstance(one, Part) else one
+    for part in made:
+        smaller = part.children[0] if isinstance(part, Part) else part
         if smaller is not before and not has_owner(smaller):
             built_for(smaller, box)
 
@@ -171,12 +173,12 @@ def open_composites(
         if isinstance(box, Part) and box.children[0] in parts:
             return parts[box.children[0]][box.index]
         same = on_children(box, children)
-        found = same if leaves is None else in_numbers(same)
+        specialised = same if leaves is None else in_numbers(same)
         if len(box.outputs) > 1:
-            inside = _outputs_of(found, has_rule, symbolic)
+            inside = _outputs_of(specialised, has_rule, symbolic)
             parts.update({box: inside} if inside else {})
-            return found
-        return opened(found, has_rule, symbolic)
+            return specialised
+        return opened(specialised, has_rule, symbolic)
 
     return rebuild(graph, rule)
 
@@ -189,12 +191,12 @@ def _outputs_of(box: Box, has_rule: Callable[[Box], bool], symbolic: bool) -> tu
         inside = box.fprop(*box.children)
     except Exception:  # whatever a fprop raises on boxes, on arrays it may run
         return ()
-    if not isinstance(inside, tuple) or not all(isinstance(one, Box) for one in inside):
+    if not isinstance(inside, tuple) or not all(isinstance(output, Box) for output in inside):
         return ()
-    if [one.outputs for one in inside] != [(spec,) for spec in box.outputs]:
+    if [output.outputs for output in inside] != [(spec,) for spec in box.outputs]:
         return ()
     new = _opened_parts(inside, box, has_rule, symbolic)
-    return () if new is None else tuple([new[one] for one in inside])
+    return () if new is None else tuple([new[output] for output in inside])
 
 
 def opened(box: Box, has_rule: Callable[[Box], bool] = is_written, symbolic: bool = False) -> Box:
@@ -249,7 +251,7 @@ def _parts(inside: Sequence[Box], children: Sequence[Box]) -> list[Box]:
     """The boxes from the children, not counted, up to those inside, children before parents."""
     order: list[Box] = []
     seen = set(children)
-    stack = [(one, False) for one in reversed(inside)]
+    stack = [(output, False) for output in reversed(inside)]
     while stack:
         box, done = stack.pop()
         if done:

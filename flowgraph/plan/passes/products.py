@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -22,7 +24,7 @@ from flowgraph.boxes.shape.reshaping import BroadcastTo, Reshape
 from flowgraph.graph import Graph
 from flowgraph.plan.blas import count_threads, routine
 from flowgraph.plan.numpy.rules import VIEWS
-from flowgraph.plan.passes.scalars import as_written
+from flowgraph.plan.passes.scalars import minus_one_times
 from flowgraph.plan.rebuild import (
     Builder,
     Own,
@@ -30,6 +32,7 @@ from flowgraph.plan.rebuild import (
     elements,
     is_scalar,
     on_children,
+    readers_of,
     rebuild,
     shape_of,
     sizes_known,
@@ -95,8 +98,8 @@ def _sum_of_matrix(make: Builder, box: Any, a: Box) -> Box | None:
     rest = product(box.shape)
     matrix = make.make(Reshape, a, to=(summed, rest) if first else (rest, summed))
     ones = make.shared(Constant(np.ones(summed, a.dtype)))
-    found = make.make(MatMul, ones, matrix) if first else make.make(MatMul, matrix, ones)
-    return make.make(Reshape, found, to=box.shape)
+    summed_matrix = make.make(MatMul, ones, matrix) if first else make.make(MatMul, matrix, ones)
+    return make.make(Reshape, summed_matrix, to=box.shape)
 
 
 def _in_rows(child: Box, parent: Box) -> bool:
@@ -119,9 +122,9 @@ def at_extremum(make: Builder, box: Box) -> Box | None:
     for a, h in (box.children, box.children[::-1]):
         question = _QUESTIONS.get(type(h))
         if question is not None and a.dtype.kind in "iuf" and a.dtype == h.dtype:
-            for one, other in (h.children, h.children[::-1]):
-                if one is a and other.dtype == a.dtype:
-                    return make.make(question, one, other)
+            for first, second in (h.children, h.children[::-1]):
+                if first is a and second.dtype == a.dtype:
+                    return make.make(question, first, second)
     return None
 
 
@@ -139,14 +142,9 @@ def same_axes(make: Builder, box: Box) -> Box | None:
         else child
         for child in box.children
     ]
-    if all(one is other for one, other in zip(children, box.children, strict=True)):
+    if all(new is old for new, old in zip(children, box.children, strict=True)):
         return None
     return make.reduced(box.with_children(*children))
-
-
-def written(make: Builder, box: Box) -> Box | None:
-    """Back from factors to differences."""
-    return as_written(box, box.children)
 
 
 def product_with_weights(make: Builder, box: Box) -> Box | None:
@@ -173,8 +171,7 @@ RULES: dict[type[Box], list[Any]] = {
     MatMul: [product_with_weights],
     Equal: [at_extremum],
     Sum: [sum_as_product],
-    Add: [written],
-    Multiply: [written, square],
+    Multiply: [minus_one_times, square],
 }
 
 
@@ -247,11 +244,7 @@ def sum_of_repeated(make: Builder, box: Any) -> Box | None:
 
 def sum_before_product(graph: Graph, make: Builder) -> Graph:
     """The graph in which rows are summed before they are multiplied by a matrix: Σ over t of x_t W is (Σ x_t) W."""
-    readers: dict[Box, int] = dict.fromkeys(graph.outputs, 2)
-    for box in graph.boxes:
-        for child in box.children:
-            readers[child] = readers.get(child, 0) + 1
-
+    readers = readers_of(graph)
     new: dict[Box, Box] = {}
 
     def rule(box: Box, children: tuple[Box, ...]) -> Box:
@@ -274,15 +267,15 @@ def _distributed(make: Builder, box: Any, terms: list[tuple[Box, bool]]) -> Box:
         if is_product and term.shape == a.shape:
             x, w = term.children
             summed = make.make(MatMul, _sum_of_rows(make, x), w)
-            one = make.make(Multiply, _part(make, a.shape[-2], box), summed)
+            part = make.make(Multiply, _part(make, a.shape[-2], box), summed)
         else:
-            one = make.make(Sum, make.make(BroadcastTo, term, to=a.shape), axis=a.ndim - 2, keepdims=True)
-        total = one if total is None else make.make(Add, total, one)
+            part = make.make(Sum, make.make(BroadcastTo, term, to=a.shape), axis=a.ndim - 2, keepdims=True)
+        total = part if total is None else make.make(Add, total, part)
     assert total is not None
     return make.make(Reshape, total, to=box.shape)
 
 
-def _terms(a: Box, readers: dict[Box, int]) -> list[Box]:
+def _terms(a: Box, readers: Counter[Box]) -> list[Box]:
     """What is added up to give the box."""
     terms: list[Box] = []
     stack = [a]
@@ -346,18 +339,19 @@ benchmarks thresholds`); what is gained by it in a training step is up to 9 % (`
 """
 
 
-def accumulate(graph: Graph, own: Own) -> Graph:
-    """The graph in which AddMatMul stands for sums of a large product and another array of its shape."""
-    readers: dict[Box, int] = dict.fromkeys(graph.outputs, 2)
-    for box in graph.boxes:
-        for child in box.children:
-            readers[child] = readers.get(child, 0) + 1
+Adds = Callable[[Box, Box, Box, Counter[Box]], bool]
+"""Whether a sum is made in the memory of its other term: of the sum, the product, the other, and how each is read."""
+
+
+def accumulate(graph: Graph, own: Own, adds: Adds = lambda total, product, other, readers: _is_large(total)) -> Graph:
+    """The graph in which AddMatMul stands for sums of a product that nobody else reads and an array of its shape."""
+    readers = readers_of(graph)
 
     def rule(box: Box, children: tuple[Box, ...]) -> Box:
-        if isinstance(box, Add) and _is_large(box):
+        if isinstance(box, Add):
             for place, child in enumerate(box.children):
                 other = box.children[1 - place]
-                if _is_added_product(child, box) and readers[child] == 1 and other.shape == box.shape == child.shape:
+                if _is_added_product(child, box) and readers[child] == 1 and adds(box, child, other, readers):
                     return AddMatMul(children[1 - place], *children[place].children)
         return on_children(box, children, own)
 
@@ -366,14 +360,13 @@ def accumulate(graph: Graph, own: Own) -> Graph:
 
 def _is_large(box: Box) -> bool:
     return (
-        box.ndim == 2
-        and box.dtype in (np.float32, np.float64)
+        box.dtype in (np.float32, np.float64)
         and elements(box) * box.dtype.itemsize >= LARGE
         and routine(box.dtype) is not None
     )
 
 
 def _is_added_product(child: Box, box: Box) -> bool:
-    return isinstance(child, MatMul) and all(
-        one.ndim == 2 and one.dtype == box.dtype for one in (*child.children, *box.children)
-    )
+    if not isinstance(child, MatMul) or any(term.shape != box.shape for term in box.children):
+        return False
+    return all(each.ndim == 2 and each.dtype == box.dtype for each in (*child.children, *box.children))

@@ -63,10 +63,10 @@ def _same(box: Box, child: Box) -> bool:
 
 
 def _is(box: Box, number: float) -> bool:
-    found = number_of(box)
-    if found is None and isinstance(box, Constant) and box.value.size == 1:
-        found = box.value.reshape(())[()]
-    return found is not None and bool(found == number)
+    known = number_of(box)
+    if known is None and isinstance(box, Constant) and box.value.size == 1:
+        known = box.value.reshape(())[()]
+    return known is not None and bool(known == number)
 
 
 def add_zero(make: Builder, box: Box) -> Box | None:
@@ -175,12 +175,12 @@ def like_terms_of_change(make: Builder, box: Box) -> Box | None:
     if not _is_float(box) or is_scalar(box):
         return None
     terms = _terms(box)
-    for i, one in enumerate(terms):
+    for i, first in enumerate(terms):
         for j in range(i + 1, len(terms)):
-            if _base(one) is _base(terms[j]) and one.shape == box.shape:
-                c, d = _factor(make, one), _factor(make, terms[j])
+            if _base(first) is _base(terms[j]) and first.shape == box.shape:
+                c, d = _factor(make, first), _factor(make, terms[j])
                 rest = [term for k, term in enumerate(terms) if k not in (i, j)]
-                return _sum(make, [*rest, make.make(Multiply, make.make(Add, c, d), _base(one))])
+                return _sum(make, [*rest, make.make(Multiply, make.make(Add, c, d), _base(first))])
     return None
 
 
@@ -213,15 +213,10 @@ def _factor(make: Builder, box: Box) -> Box:
     return box.children[0] if _is_scaled(box) else make.constant(1, box.dtype)
 
 
-def as_written(box: Box, children: tuple[Box, ...]) -> Box | None:
-    """Back from factors to what one would write: x + (-1) * y is x - y, (-1) * x is -x."""
-    if isinstance(box, Add):
-        for x, y in (children, children[::-1]):
-            if _is_scaled(y) and _is(y.children[0], -1) and y.children[1].dtype == x.dtype:
-                return Subtract(x, y.children[1])
-    if isinstance(box, Multiply) and _is(children[0], -1) and _same(box, children[1]):
-        return Negative(children[1])
-    return None
+def minus_one_times(make: Builder, box: Box) -> Box | None:
+    """-1 * x is -x, which is written so once no other factor can take the sign in."""
+    c, x = box.children
+    return Negative(x) if _is(c, -1) and _same(box, x) else None
 
 
 RULES: dict[type[Box], list[Any]] = {
@@ -233,12 +228,8 @@ RULES: dict[type[Box], list[Any]] = {
     Divide: [times_one, quotient],
 }
 
-OF_CHANGES: dict[type[Box], list[Any]] = {
-    Positive: [positive],
-    Negative: [negative],
+OF_CHANGES: dict[type[Box], list[Any]] = RULES | {
     Add: [add_zero, number_first, like_terms_of_change],
-    Subtract: [add_zero, minus_product],
     Multiply: [times_one, number_first, factor_of_change],
-    Divide: [times_one, quotient],
 }
 """Rules for the changes of parameters, which may round and vanish in another order: see docs/plans.md."""

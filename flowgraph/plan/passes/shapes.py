@@ -21,13 +21,12 @@ from flowgraph.boxes.shape.arrangement import Transpose
 from flowgraph.boxes.shape.joining import Concatenate
 from flowgraph.boxes.shape.reshaping import BroadcastTo, Reshape
 from flowgraph.graph import Graph
-from flowgraph.plan.passes.scalars import is_normal, is_unit
+from flowgraph.plan.passes.scalars import is_normal
 from flowgraph.plan.rebuild import (
     Builder,
     Own,
     elements,
     is_scalar,
-    number_of,
     on_children,
     rebuild,
     shape_of,
@@ -131,19 +130,6 @@ def _sum(make: Builder, box: Box, a: object, axes: tuple[int, ...]) -> Box | Non
     return None
 
 
-def factor_of_sum(make: Builder, box: Box) -> Box | None:
-    """Σ -x is -Σ x; another factor would move the sum in the range of the dtype."""
-    (a,) = box.children
-    if isinstance(a, Multiply) and is_unit(number_of(a.children[0])) and a.children[1].shape == a.shape and _floats(a):
-        summed = make.make(Sum, a.children[1], axis=box.axis, keepdims=box.keepdims)
-        return make.make(Multiply, a.children[0], summed)
-    return None
-
-
-def _floats(box: Box) -> bool:
-    return box.dtype.kind == "f" and all(child.dtype == box.dtype for child in box.children)
-
-
 def without_repetition(make: Builder, box: Box) -> Box | None:
     """A child that was repeated is read as it was; where all children are, so is the result."""
     if not isinstance(box, Elementwise) or BroadcastTo not in map(type, box.children):
@@ -153,10 +139,10 @@ def without_repetition(make: Builder, box: Box) -> Box | None:
     children = list(box.children)
     for place, child in enumerate(children):
         if isinstance(child, BroadcastTo):
-            rest = [other.shape for other in children[:place] + children[place + 1 :]]
+            rest = [old.shape for old in children[:place] + children[place + 1 :]]
             if broadcast([child.children[0].shape, *rest]) == box.shape:
                 children[place] = child.children[0]
-    if all(one is other for one, other in zip(children, box.children, strict=True)):
+    if all(new is old for new, old in zip(children, box.children, strict=True)):
         return _repeated_result(make, box)
     return make.reduced(box.with_children(*children))
 
@@ -185,9 +171,6 @@ RULES: dict[type[Box], list[Any]] = {
     Max: [reduction],
     Min: [reduction],
 }
-
-GATHERING: dict[type[Box], list[Any]] = {Sum: [factor_of_sum]}
-"""Rules that bring signs outwards, to meet others; once factors stand where they cost least, these are left out."""
 
 
 # Reshapes of one turned array that cannot be views share one copy: the others are views of it.
@@ -275,8 +258,8 @@ def join_slices(graph: Graph, make: Builder) -> Graph:
             terms = terms_of(box, inner)
             slices = _apart([term for term in terms if _alike(term, box)])
             if len(slices) > 1:
-                total = _joined(make, box, [one._replace(box=new[one.box]) for one in slices])
-                joined = {one.box for one in slices}
+                total = _joined(make, box, [part._replace(box=new[part.box]) for part in slices])
+                joined = {part.box for part in slices}
                 for term in terms:
                     if term not in joined:
                         total = make.make(Add, total, new[term])
@@ -286,18 +269,18 @@ def join_slices(graph: Graph, make: Builder) -> Graph:
     return rebuild(graph, rule)
 
 
-def _alike(one: Box, other: Box) -> bool:
-    return one.shape == other.shape and one.dtype == other.dtype
+def _alike(box: Box, other: Box) -> bool:
+    return box.shape == other.shape and box.dtype == other.dtype
 
 
 def _apart(terms: Sequence[Box]) -> list[Slice]:
     """Slices along the axis of the first one without a common element, in their order, of terms that come once."""
     times = Counter(terms)
-    found = [one for term in terms if times[term] == 1 and (one := _slice_of(term)) is not None]
+    slices = [part for term in terms if times[term] == 1 and (part := _slice_of(term)) is not None]
     taken: list[Slice] = []
-    for one in sorted((one for one in found if one.axis == found[0].axis), key=lambda one: one[:2]):
-        if not taken or taken[-1].stop <= one.start:
-            taken.append(one)
+    for part in sorted((part for part in slices if part.axis == slices[0].axis), key=lambda part: part[:2]):
+        if not taken or taken[-1].stop <= part.start:
+            taken.append(part)
     return taken
 
 
@@ -314,15 +297,15 @@ def _slice_of(box: Box) -> Slice | None:
     parts = list(box.index)
     if any(part is None or part is Ellipsis for part in parts):
         return None
-    found: Slice | None = None
+    only: Slice | None = None
     for axis, (part, size) in enumerate(zip(parts, shape, strict=False)):
         start, stop, step = _range_of(part, size)
         if (start, stop, step) == (0, size, 1) and isinstance(part, slice):
             continue
-        if found is not None or step != 1 or stop <= start:
+        if only is not None or step != 1 or stop <= start:
             return None
-        found = Slice(start, stop, axis, box)
-    return found
+        only = Slice(start, stop, axis, box)
+    return only
 
 
 def _range_of(part: Any, size: int) -> tuple[int, int, int]:
@@ -337,12 +320,12 @@ def _joined(make: Builder, box: Box, slices: Sequence[Slice]) -> Box:
     shape, axis = shape_of(box), slices[0].axis
     pieces: list[Box] = []
     end = 0
-    for one in [*slices, Slice(shape[axis], shape[axis], axis, box)]:
-        if one.start > end:
-            pieces.append(make.make(BroadcastTo, make.constant(0, box.dtype), to=_sized(shape, axis, one.start - end)))
-        if one.box is not box:
-            pieces.append(make.make(Reshape, one.box.children[0], to=_sized(shape, axis, one.stop - one.start)))
-        end = one.stop
+    for part in [*slices, Slice(shape[axis], shape[axis], axis, box)]:
+        if part.start > end:
+            pieces.append(make.make(BroadcastTo, make.constant(0, box.dtype), to=_sized(shape, axis, part.start - end)))
+        if part.box is not box:
+            pieces.append(make.make(Reshape, part.box.children[0], to=_sized(shape, axis, part.stop - part.start)))
+        end = part.stop
     return pieces[0] if len(pieces) == 1 else make.make(Concatenate, *pieces, axis=axis)
 
 

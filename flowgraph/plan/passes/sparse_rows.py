@@ -18,7 +18,17 @@ from flowgraph.boxes.linear_algebra.products import MatMul
 from flowgraph.boxes.shape.joining import Concatenate
 from flowgraph.boxes.shape.reshaping import BroadcastTo, Reshape
 from flowgraph.graph import Graph
-from flowgraph.plan.rebuild import Builder, built_for, elements, is_scalar, on_children, rebuild, shape_of, sizes_known
+from flowgraph.plan.rebuild import (
+    Builder,
+    RulesByClass,
+    built_for,
+    elements,
+    is_scalar,
+    on_children,
+    rebuild,
+    shape_of,
+    sizes_known,
+)
 from flowgraph.shapes.indexing import ARRAY
 
 # The change of a table by the gradient of a lookup is a change of the rows that were looked up, and of no other.
@@ -41,10 +51,10 @@ def add_at_rows(graph: Graph, updated: Mapping[Parameter, Box]) -> Graph:
     outputs = list(graph.outputs)
     first = len(outputs) - len(updated)
     for place, (parameter, new) in enumerate(updated.items(), first):
-        found = _changed_rows(parameter, new)
-        if found is not None:
-            built_for(found, new)
-            outputs[place] = found
+        changed = _changed_rows(parameter, new)
+        if changed is not None:
+            built_for(changed, new)
+            outputs[place] = changed
     return Graph(*outputs)
 
 
@@ -56,10 +66,10 @@ def _changed_rows(parameter: Parameter, new: Box) -> Box | None:
         left, right = right, left
     if left is not parameter or right.dtype != parameter.dtype:
         return None
-    found = rows_of(right)
-    if found is None:
+    added = rows_of(right)
+    if added is None:
         return None
-    a, rows = found
+    a, rows = added
     if not are_few(elements(a), parameter):
         return None
     return AddAtRows(parameter, Negative(a) if isinstance(new, Subtract) else a, rows)
@@ -77,13 +87,13 @@ def rows_of(box: Box) -> tuple[Box, Box] | None:
         whole_rows = box.index == (ARRAY,) and box.children[2].dtype.kind in "iu" and sizes_known(box.children[2])
         return (box.children[0], box.children[2]) if whole_rows else None
     if isinstance(box, Negative):
-        found = rows_of(box.children[0])
-        return None if found is None else (scaled(None, found[0]), found[1])
+        added = rows_of(box.children[0])
+        return None if added is None else (scaled(None, added[0]), added[1])
     if isinstance(box, Multiply):
         for place, factor in enumerate(box.children):
-            found = rows_of(box.children[1 - place]) if is_scalar(factor) else None
-            if found is not None:
-                return scaled(factor, found[0]), found[1]
+            added = rows_of(box.children[1 - place]) if is_scalar(factor) else None
+            if added is not None:
+                return scaled(factor, added[0]), added[1]
     return None
 
 
@@ -118,27 +128,27 @@ class _Keeper:
     """What has been made for one graph: each array once."""
 
     def __init__(self, share: bool) -> None:
-        self.make = Builder({}, share=share)
+        self.make = Builder(RulesByClass(), share=share)
         self.parts: dict[Box, list[Added]] = {}
 
     def kept(self, box: Box, children: tuple[Box, ...]) -> Box:
         """What stands for a box on its new children."""
         same = self.make.shared(on_children(box, children))
-        found: Box | None = None
+        by_rows: Box | None = None
         if isinstance(same, Add | Subtract):
-            found = self.joined(same)
+            by_rows = self.joined(same)
         elif isinstance(same, Index) and same.index == (ARRAY,):
-            found = self.taken(same)
+            by_rows = self.taken(same)
         elif isinstance(same, MatMul) and is_scalar(same) and same.children[0] is same.children[1]:
-            found = self.squared(same)
-        return same if found is None else found
+            by_rows = self.squared(same)
+        return same if by_rows is None else by_rows
 
     def added(self, box: Box) -> list[Added]:
         """The terms of a sum of lookups' gradients; none where these are not much fewer rows than there are."""
         if box in self.parts:
             return self.parts[box]
-        found = rows_of(box) if box.shape and sizes_known(box) else None
-        return [Added(*found)] if found is not None and are_few(elements(found[0]), box) else []
+        added = rows_of(box) if box.shape and sizes_known(box) else None
+        return [Added(*added)] if added is not None and are_few(elements(added[0]), box) else []
 
     def joined(self, box: Box) -> Box | None:
         """The sum of two of them as one, of the rows of both."""
@@ -146,64 +156,64 @@ class _Keeper:
         if not left or not right or any(child.dtype != box.dtype for child in box.children):
             return None
         if isinstance(box, Subtract):
-            right = [Added(scaled(None, one.a), one.rows) for one in right]
+            right = [Added(scaled(None, term.a), term.rows) for term in right]
         parts = [*left, *right]
-        if not are_few(sum(elements(one.a) for one in parts), box):
+        if not are_few(sum(elements(term.a) for term in parts), box):
             return None
         row = shape_of(box)[1:]
-        a = self.make.make(Concatenate, *[self._shaped(one.a, (elements(one.rows), *row)) for one in parts])
-        found = self.make.make(IndexAdd, a, self._zeros(box, shape_of(box)), self._numbers(parts), index=(ARRAY,))
-        self.parts[found] = parts
-        return found
+        a = self.make.make(Concatenate, *[self._shaped(term.a, (elements(term.rows), *row)) for term in parts])
+        total = self.make.make(IndexAdd, a, self._zeros(box, shape_of(box)), self._numbers(parts), index=(ARRAY,))
+        self.parts[total] = parts
+        return total
 
     def _numbers(self, parts: list[Added]) -> Box:
         """The numbers of the rows of all terms, one after another."""
         intp = np.dtype(np.intp)
-        cast = [one.rows if one.rows.dtype == intp else self.make.make(Cast, one.rows, to=intp) for one in parts]
+        cast = [term.rows if term.rows.dtype == intp else self.make.make(Cast, term.rows, to=intp) for term in parts]
         return self.make.make(Concatenate, *[self._shaped(rows, (elements(rows),)) for rows in cast])
 
     def taken(self, box: Index) -> Box | None:
         """Some rows of the sum of all that is added to each."""
         source, at = box.children
-        one = self._as_one(source)
-        if one is None or at.dtype.kind not in "iu" or not are_few(elements(box), source):
+        term = self._as_one(source)
+        if term is None or at.dtype.kind not in "iu" or not are_few(elements(box), source):
             return None
-        if at is one.rows and elements(at) == 1:
-            return self._shaped(one.a, shape_of(box))
-        own = self._places(one.rows, one.rows, source)
-        if at is one.rows:
-            return self.make.make(Index, self._sums(one, own, 0), own, index=(ARRAY,))
-        places = self._places(one.rows, at, source)  # the row after the last is one of zeros
-        return self.make.make(Index, self._sums(one, own, 1), places, index=(ARRAY,))
+        if at is term.rows and elements(at) == 1:
+            return self._shaped(term.a, shape_of(box))
+        own = self._places(term.rows, term.rows, source)
+        if at is term.rows:
+            return self.make.make(Index, self._sums(term, own, 0), own, index=(ARRAY,))
+        places = self._places(term.rows, at, source)  # the row after the last is one of zeros
+        return self.make.make(Index, self._sums(term, own, 1), places, index=(ARRAY,))
 
     def squared(self, box: MatMul) -> Box | None:
         """The sum of the squares of all numbers."""
         flat = box.children[0]
         source = flat.children[0] if isinstance(flat, Reshape) else flat
-        one = self._as_one(source)
-        if one is None:
+        term = self._as_one(source)
+        if term is None:
             return None
-        sums = one.a
-        if elements(one.rows) > 1:
-            sums = self._sums(one, self._places(one.rows, one.rows, source), 0)
+        sums = term.a
+        if elements(term.rows) > 1:
+            sums = self._sums(term, self._places(term.rows, term.rows, source), 0)
         numbers = self._shaped(sums, (elements(sums),))
         return self.make.make(MatMul, numbers, numbers)
 
     def _as_one(self, box: Box) -> Added | None:
         """What is added by one IndexAdd, or by a multiple of it."""
-        found = rows_of(box) if box.shape and sizes_known(box) else None
-        if found is None or not are_few(elements(found[0]), box) or not elements(found[1]):
+        added = rows_of(box) if box.shape and sizes_known(box) else None
+        if added is None or not are_few(elements(added[0]), box) or not elements(added[1]):
             return None
-        return Added(self.make.shared(found[0]), found[1])
+        return Added(self.make.shared(added[0]), added[1])
 
     def _places(self, rows: Box, at: Box, source: Box) -> Box:
         return self.make.make(PlacesOfRows, rows, at, self._zeros(source, shape_of(source)))
 
-    def _sums(self, one: Added, places: Box, more: int) -> Box:
+    def _sums(self, term: Added, places: Box, more: int) -> Box:
         """What is added to each row that is named, at its last place; further rows of zeros."""
-        row = shape_of(one.a)[one.rows.ndim :]
-        like = self._zeros(one.a, (elements(one.rows) + more, *row))
-        return self.make.make(IndexAdd, one.a, like, places, index=(ARRAY,))
+        row = shape_of(term.a)[term.rows.ndim :]
+        like = self._zeros(term.a, (elements(term.rows) + more, *row))
+        return self.make.make(IndexAdd, term.a, like, places, index=(ARRAY,))
 
     def _zeros(self, like: Box, shape: tuple[int, ...]) -> Box:
         """An array that is read for its shape."""

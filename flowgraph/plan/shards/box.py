@@ -15,13 +15,13 @@ from flowgraph.boxes.engine.passing_on import Part as Output
 from flowgraph.graph import Graph
 from flowgraph.graph.passes import forward
 from flowgraph.graph.table import total_flops
-from flowgraph.plan.arena import aligned, aligned_bytes
 from flowgraph.plan.binding import Memory, bind_alone
 from flowgraph.plan.blas import one_thread
 from flowgraph.plan.numpy.rules import Writes, call_for
 from flowgraph.plan.numpy.threads import in_threads
 from flowgraph.plan.rebuild import elements
 from flowgraph.plan.shards.rules import BatchAxis
+from flowgraph.plan.store import aligned, aligned_bytes
 from flowgraph.shapes.size import Shape
 from flowgraph.shapes.spec import Spec
 

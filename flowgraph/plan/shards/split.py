@@ -19,7 +19,7 @@ from flowgraph.boxes.shape.joining import Concatenate
 from flowgraph.boxes.shape.reshaping import BroadcastTo, Reshape
 from flowgraph.graph import Graph
 from flowgraph.plan.rebuild import built_for, elements, named_after, of_nobody, of_shape, on_children, shape_of
-from flowgraph.plan.schedule import nearest_first
+from flowgraph.plan.schedule import depths
 from flowgraph.plan.shards.box import Body, Part, Sharded
 from flowgraph.plan.shards.rules import NUMBERS, PARTIAL, BatchAxis, Way, Whole, shard_shape, way_of
 
@@ -271,7 +271,7 @@ class _Split:
         self.analysis = analysis
         self.boxes = boxes
         # The nearest first, as backpropagation comes to them: what they read can be dropped early.
-        sums = nearest_first(graph, [box for box in wanted if box not in analysis.cuts])
+        sums = sorted([box for box in wanted if box not in analysis.cuts], key=depths(graph).__getitem__)
         self.numbers = [box for box in sums if not box.shape]
         self.dtypes = list(dict.fromkeys(box.dtype for box in sums if box.shape))
         self.arrays = [[box for box in sums if box.shape and box.dtype == dtype] for dtype in self.dtypes]

@@ -18,6 +18,8 @@ CONVOLUTIONS = [
     ((3, 4, 2, 4), {"padding": "same", "dilation": 2}),
     ((3, 4, 1, 1), {"stride": 3}),
     ((3, 4, 9, 8), {"padding": "valid"}),
+    ((2, 4, 19, 13), {"padding": (18, 9)}),
+    ((2, 4, 7, 3), {"padding": (30, 10), "dilation": (8, 5), "stride": (40, 1)}),
 ]
 
 POOLS = [

@@ -1,9 +1,13 @@
 """Losses and regularizers: labels and probabilities, what is refused, large scores, autograd's gradients."""
 
+import re
+
 import autograd
 import autograd.numpy as anp
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import flowgraph as fg
 from flowgraph.errors import LabelError, NotDifferentiableError
@@ -119,6 +123,22 @@ def test_a_loss_never_broadcasts(loss, f_shape, y_shape, way_out):
     with pytest.raises(fg.ShapeError, match=way_out) as error:
         loss(f, y)
     assert "test_loss.py" in str(error.value)
+
+
+LOSSES = [cls for cls in fg.registry.values() if cls.built_in and cls.role == "loss"]
+SHAPES = st.lists(st.sampled_from([1, 2, 3]), max_size=3).map(tuple)
+
+
+@given(st.sampled_from(LOSSES), SHAPES, SHAPES, st.sampled_from([int, float]))
+def test_arrays_are_refused_where_boxes_are_and_have_their_value_elsewhere(loss, f_shape, y_shape, dtype):
+    f, y = np.full(f_shape, 0.25), np.ones(y_shape, dtype)
+    try:
+        needed = fg.Graph(loss(f, y)).fprop().outputs[0]
+    except fg.FlowgraphError as error:
+        with pytest.raises(type(error), match=re.escape(str(error).splitlines()[0])):
+            loss.apply(f, y)
+    else:
+        np.testing.assert_array_equal(loss.apply(f, y), needed)
 
 
 @pytest.mark.parametrize("loss", CLASS_LOSSES, ids=by_name)
