@@ -6,6 +6,7 @@ run the same chain in one. Batch and parameters: a step of gradient descent of a
 expected to take longer than `--patience` seconds is left out, by what a tenth of it took.
 
     python -m benchmarks scale
+    python -m benchmarks scale --draw docs/pictures     scale-boxes.svg and others, of what was measured last
     python -m benchmarks scale --quick                  up to 10,000 boxes, 1,000 examples, a million parameters
 """
 
@@ -32,7 +33,9 @@ os.environ["FLOWGRAPH_CACHE"] = "off"
 import numpy as np
 
 import flowgraph as fg
+from benchmarks.quoting.pages import measured
 from benchmarks.quoting.texts import growth_table
+from flowgraph.figures.drawing import COLOURS, Figure
 from flowgraph.plan.equal import known
 
 BOXES = (100, 1_000, 10_000, 100_000, 1_000_000)
@@ -203,12 +206,34 @@ def by_jax(shape: tuple[int, ...], x: Any, y: Any) -> Callable[[], Any]:
     return step
 
 
+def drawn(title: str, curves: dict[str, Curve]) -> Figure:
+    """The curves over the size, both in powers of ten; those of peers dashed."""
+
+    def draw(axes: Any) -> None:
+        for place, (name, curve) in enumerate(curves.items()):
+            by_peer = name.startswith(("autograd", "torch", "jax"))
+            sizes, style = [int(size) for size in curve], "o--" if by_peer else "o-"
+            colour = COLOURS[place % len(COLOURS)]
+            axes.plot(sizes, [1e3 * seconds for seconds in curve.values()], style, ms=3, color=colour, label=name)
+        axes.set(xscale="log", yscale="log", xlabel=title, ylabel="milliseconds")
+        axes.legend(frameon=False, fontsize=8)
+
+    return Figure(
+        draw, {name: np.array([[int(size) for size in curve], [*curve.values()]]) for name, curve in curves.items()}
+    )
+
+
 def main() -> None:
     """Measure, print tables, and the numbers as JSON in the last line."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks scale", description=str(__doc__).splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="two decades less")
     parser.add_argument("--patience", type=float, default=30.0, help="seconds of one point")
+    parser.add_argument("--draw", type=Path, metavar="FOLDER", help="draw the curves that were measured last")
     options = parser.parse_args([one for one in sys.argv[1:] if one != "scale"])
+    if options.draw is not None:
+        for title, curves in measured()["scale"]["numbers"].items():
+            drawn(title, curves).save(options.draw / f"scale-{title}.svg")
+        return
     less = -2 if options.quick else None
     parameters = PARAMETERS[: less and less + 1]
     measures: dict[str, Callable[[Series], None]] = {

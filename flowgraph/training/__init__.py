@@ -3,7 +3,7 @@
 from flowgraph.training import schedules
 from flowgraph.training.bias_variance import BiasVariance, bias_variance
 from flowgraph.training.callbacks import Callback
-from flowgraph.training.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from flowgraph.training.checkpoint import Checkpoint, load_checkpoint, resume, save_checkpoint
 from flowgraph.training.early_stopping import EarlyStopping
 from flowgraph.training.evaluation import Evaluator
 from flowgraph.training.fit import fit
@@ -72,6 +72,7 @@ __all__ = [
     "newton",
     "objective",
     "preflight",
+    "resume",
     "save_checkpoint",
     "schedules",
     "watch",

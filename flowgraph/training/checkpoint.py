@@ -26,7 +26,7 @@ class Checkpoint(Callback):
     """Writes the state of the training into a file, at most every so many seconds, and when training ends.
 
     A process killed at any instant, in the middle of a write too, leaves a whole file:
-    `fg.fit(resume=load_checkpoint(path))` goes on from it, and ends with the same bits as a training that was never
+    `resume(path, trainer)` goes on from it, and ends with the same bits as a training that was never
     interrupted. Two trainings do not share a file: the second is refused, by a lock beside it. `lock=False` leaves that
     to who holds the folder.
 
@@ -148,3 +148,38 @@ def load_checkpoint(path: str | os.PathLike[str], *, max_bytes: int | None = Non
         record, written = Reader(arrays, []).value(document["record"]), document["fingerprints"]
         check_record(record)
         return State(arrays, {**record, FINGERPRINTS: dict(written)})
+
+
+def resume(path: str | os.PathLike[str], trainer: Trainer) -> Trainer:
+    """Give a trainer with the same objective, data and settings the state in a file, for `trainer.run` to continue.
+
+    Parameters
+    ----------
+    path : str or path
+        A file that `Checkpoint` or `save_checkpoint` wrote.
+    trainer : Trainer
+        A trainer with the same objective, data and settings.
+
+    Returns
+    -------
+    Trainer
+        The trainer that was given.
+
+    Raises
+    ------
+    UsageError
+        If the file is that of another objective or of other data.
+
+    Examples
+    --------
+    >>> import tempfile, numpy as np, flowgraph as fg
+    >>> from flowgraph.training import resume, save_checkpoint
+    >>> data = np.eye(3), np.arange(3)
+    >>> trainer = fg.Trainer(fg.MLP([3, 3], rng=0), data)
+    >>> _ = trainer.run(2)
+    >>> path = save_checkpoint(tempfile.mkdtemp() + "/checkpoint.safetensors", trainer)
+    >>> resume(path, fg.Trainer(fg.MLP([3, 3], rng=1), data)).epoch
+    2
+    """
+    trainer.restore(load_checkpoint(path))
+    return trainer

@@ -74,7 +74,11 @@ class Evaluator:
         boxes = Boxes(dict.fromkeys(self._measures.values()))
         self._plan = compile(boxes, backend=backend, mesh=mesh)
         self._places = {name: boxes.index(box) for name, box in self._measures.items()}
-        self._inputs = Graph(*boxes).inputs
+
+    def __call__(self, data: object) -> tuple[float, float | None]:
+        """Loss and error, None where there is no error to speak of."""
+        measures = self.measure(data)
+        return measures["loss"], measures.get("error")
 
     def measure(self, data: object, *, seed: int = 0) -> dict[str, float]:
         """The objective, the loss and the error, averaged over examples.
@@ -94,7 +98,7 @@ class Evaluator:
         examples: Fed = read_examples(self.problem, data)
         totals = dict.fromkeys(self._measures, 0.0)
         for number, (count, feeds) in enumerate(examples.parts(BATCH)):
-            values = self._plan({box: array for box, array in feeds.items() if box in self._inputs}, seed=seed + number)
+            values = self._plan(*[feeds[box] for box in self._plan.inputs], seed=seed + number)
             for name, place in self._places.items():
                 totals[name] += float(values[place]) * count
         return {name: total / len(examples) for name, total in totals.items()}
@@ -161,14 +165,11 @@ class Metrics:
         self._loss = losses[0]
         boxes = averaged([*_outputs(self._loss), self._loss.children[1]], averages)
         self._plan = compile(boxes)
-        self._inputs = Graph(*boxes).inputs
 
     def measure(self, examples: Fed) -> dict[str, float]:
         """The metrics by name."""
-        parts = [
-            self._plan({box: array for box, array in feeds.items() if box in self._inputs}, seed=0)
-            for _, feeds in examples.parts(BATCH)
-        ]
+        inputs = self._plan.inputs
+        parts = [self._plan(*[feeds[box] for box in inputs], seed=0) for _, feeds in examples.parts(BATCH)]
         scores, numbers, targets = (np.concatenate([np.asarray(v[i]) for v in parts]) for i in range(3))
         predicted, wanted = _decided(self._loss, scores, targets)
         if isinstance(self._loss, ClassLoss) and numbers.shape[-1] == 2:

@@ -264,6 +264,16 @@ class Problem:
         self._refuse_what_is_foreign({"evaluate": self.evaluate, **further, **_titled(self.updates)})
         _refuse_idle_regularizers(self.graph, self.parameters)
 
+    @property
+    def loss(self) -> Box:
+        """The loss as it is evaluated on validation data."""
+        return self.evaluated.loss
+
+    @property
+    def error(self) -> Box | None:
+        """The error as it is evaluated on validation data, None where there is none."""
+        return self.evaluated.error
+
     def weights(self, who: str) -> list[Parameter]:
         """The parameters that are trained and count as weights, not as biases.
 

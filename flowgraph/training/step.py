@@ -7,14 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.box import Array, Box
+from flowgraph.box import Box
 from flowgraph.box.leaves import Input, Parameter
 from flowgraph.box.node import reopened
 from flowgraph.derivatives import gradient
 from flowgraph.graph.topology import Boxes
 from flowgraph.plan import compile
 from flowgraph.plan.backends import BackendName
-from flowgraph.training.evaluation import Evaluator
 from flowgraph.training.problem import Problem
 from flowgraph.training.rule import Rule, Updates
 from flowgraph.training.rules import norm_of
@@ -42,7 +41,6 @@ class Step:
         average: float | None = None,
         placement: Any = None,
     ) -> None:
-        self.problem, self.backend, self.placement = problem, backend, placement
         grads: dict[Parameter, Box] = dict(
             zip(problem.parameters, gradient(problem.objective, problem.parameters), strict=True)
         )
@@ -85,15 +83,6 @@ class Step:
         """The sums by name: those of the measures, and those of the norms of the gradient."""
         sums = {name: totals[place] for name, place in self.places.items()}
         return sums, {layer: totals[place] for layer, place in self.layers.items()}
-
-    def evaluator(self) -> Evaluator:
-        """What measures the model on validation examples: on the devices of the steps, if these are those of JAX."""
-        where: dict[str, Any] = {"backend": "jax", "mesh": self.placement} if self.backend == "jax" else {}
-        return Evaluator(self.problem, self.penalty, averages=self.averages, **where)
-
-    def values(self) -> dict[str, Array]:
-        """The values of those `in_use`."""
-        return {name: p.value for name, p in self.in_use.items()}
 
 
 def _norms(problem: Problem, grads: Mapping[Parameter, Box]) -> dict[str, Any]:

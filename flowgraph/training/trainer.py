@@ -22,7 +22,7 @@ from flowgraph.plan.backends import BackendName
 from flowgraph.plan.emitter import emitter_of
 from flowgraph.training.callbacks import Callback, as_callback, hear_steps, listed_callbacks, tell
 from flowgraph.training.early_stopping import EarlyStopping, Lookout, find_stopping
-from flowgraph.training.evaluation import DRAWS_OF_EVALUATION, Metrics
+from flowgraph.training.evaluation import DRAWS_OF_EVALUATION, Evaluator, Metrics
 from flowgraph.training.examples import (
     Fed,
     Nothing,
@@ -223,7 +223,10 @@ class Trainer(Picklable):
     def _build(self, metrics: object) -> None:
         self._step = step = Step(self.problem, self.rule, self.backend, self.average, self.placement)
         self.plan = step.plan
-        self._evaluator = None if self.valid is None else step.evaluator()
+        where: dict[str, Any] = {"backend": "jax", "mesh": self.placement} if self.backend == "jax" else {}
+        self._evaluator = None
+        if self.valid is not None:
+            self._evaluator = Evaluator(self.problem, step.penalty, averages=step.averages, **where)
         self._metrics = Metrics(self.problem, metrics, step.averages) if metrics else None
         if self._metrics is not None and self.train is None and self.valid is None:
             raise UsageError("fit: found metrics= beside a stream of batches alone; needs valid=, examples to measure")
@@ -448,7 +451,7 @@ class Trainer(Picklable):
         dict of str to array
             Values by name; the moving average for parameters that have one.
         """
-        return self._step.values()
+        return {name: p.value for name, p in self._step.in_use.items()}
 
     def put_back_best(self) -> None:
         """Give the model copies of the best parameters, and set aside the parameters that averages replace."""

@@ -300,7 +300,15 @@ SHOWN = {"lecture.svg": "README.md", "first_graph.svg": FIRST, "first_values.svg
 """The pictures of docs/pictures, and the pages whose code makes them."""
 
 
-@pytest.mark.parametrize("picture", sorted(path.name for path in (pages.ROOT / "docs" / "pictures").glob("*.svg")))
+@pytest.mark.parametrize("picture", sorted(path.name for path in (pages.ROOT / "docs" / "pictures").iterdir()))
+def test_every_picture_stands_on_a_page(picture: str) -> None:
+    texts = (
+        path.read_text(encoding="utf-8") for path in (pages.ROOT / "README.md", *(pages.ROOT / "docs").glob("*.md"))
+    )
+    assert any(f"pictures/{picture})" in text for text in texts)
+
+
+@pytest.mark.parametrize("picture", SHOWN)
 def test_the_code_of_a_page_makes_its_picture(picture: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """By the boxes and the steps of both, or the words of a figure: how they are drawn may change before it is anew."""
     page = pages.ROOT / SHOWN[picture]

@@ -17,6 +17,7 @@ from flowgraph.training import (
     Problem,
     Trainer,
     load_checkpoint,
+    resume,
     save_checkpoint,
 )
 from flowgraph.training.state import structure_fingerprint
@@ -33,11 +34,6 @@ def trainer(l2=1e-3, x=X, **settings):
     settings = {"rule": Adam(), "learning_rate": fg.training.schedules.InverseTime(0.05, 0.01), "batch_size": 16,
                 "early_stopping": EarlyStopping(6), "seed": 3} | settings  # fmt: skip
     return Trainer(problem, (x[:35], Y[:35]), (X[35:], Y[35:]), **settings)
-
-
-def resume(path, one):
-    one.restore(load_checkpoint(path))
-    return one
 
 
 def same_bits(one, other):
@@ -182,12 +178,13 @@ def test_the_record_comes_back(path):
     assert record == first.state().record
 
 
-def test_a_checkpoint_of_other_data_is_refused(path):
+@pytest.mark.parametrize("give", [resume, lambda path, one: one.restore(load_checkpoint(path))])
+def test_a_checkpoint_of_other_data_is_refused_whichever_way_it_is_given(path, give):
     save_checkpoint(path, trainer())
-    resume(path, trainer())
+    give(path, trainer())
     other = trainer(x=X + 1.0)
     with pytest.raises(UsageError, match="written in a training with another training data"):
-        resume(path, other)
+        give(path, other)
     assert other.updates == 0
 
 

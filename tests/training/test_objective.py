@@ -108,7 +108,7 @@ def error_of(scores, targets):
     a = fg.Input("a", shape=scores.shape, dtype=scores.dtype)
     t = fg.Input("t", shape=targets.shape, dtype=targets.dtype)
     w = fg.Parameter(1.0, name="w", dtype=scores.dtype)
-    error = Problem(fg.mean(fg.SoftmaxCrossEntropy(a * w, t))).error
+    error = Problem(fg.mean(fg.SoftmaxCrossEntropy(a * w, t))).evaluated.error
     return float(fg.Graph(error).fprop(a=scores, t=targets))
 
 

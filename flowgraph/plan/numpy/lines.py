@@ -357,7 +357,8 @@ def _kind_of_shape(box: Reshape) -> str:
     return "flat" if len(box.shape) == 1 else "reshaped"
 
 
-def _shares_memory(box: Reshape, child: np.ndarray[Any, Any]) -> bool:
+def shares_memory(box: Box, child: np.ndarray[Any, Any]) -> bool:
+    """Whether a reshape of an array that lies so in memory is a view of it."""
     try:
         child.reshape(shape_of(box), copy=False)
     except ValueError:
@@ -365,7 +366,7 @@ def _shares_memory(box: Reshape, child: np.ndarray[Any, Any]) -> bool:
     return True
 
 
-@view_for(Reshape, suffix=_kind_of_shape, fits=_shares_memory)
+@view_for(Reshape, suffix=_kind_of_shape, fits=shares_memory)
 def _reshaped(box: Reshape, name: str) -> str:
     if box.ndim == 2 and 1 in box.shape and box.shape == box.children[0].shape[::-1]:
         return f"{name}.T"  # the quicker way to the same view

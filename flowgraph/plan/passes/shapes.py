@@ -21,6 +21,7 @@ from flowgraph.boxes.shape.arrangement import Transpose
 from flowgraph.boxes.shape.joining import Concatenate
 from flowgraph.boxes.shape.reshaping import BroadcastTo, Reshape
 from flowgraph.graph import Graph
+from flowgraph.plan.numpy.lines import shares_memory
 from flowgraph.plan.passes.scalars import is_normal
 from flowgraph.plan.rebuild import (
     Builder,
@@ -199,8 +200,7 @@ def _is_copied(box: Reshape) -> bool:
     if not isinstance(turned, Transpose) or not all(map(sizes_known, (box, turned))):
         return False
     rows = np.empty(shape_of(turned.children[0]), np.int8)
-    seen = np.asarray(turned.fprop(rows))
-    return bool(rows.size) and not np.shares_memory(seen.reshape(shape_of(box)), rows)
+    return bool(rows.size) and not shares_memory(box, np.asarray(turned.fprop(rows)))
 
 
 # Sums whose terms are sums that nothing else reads: together they are one sum of several terms.
