@@ -198,7 +198,7 @@ def test_each_option_of_a_check_does_what_the_argument_of_that_name_does(here, m
         return check_gradients(thing, *inputs, **settings)
 
     monkeypatch.setattr(check_command, "check_gradients", watched)
-    assert run("check", "own_examples:graph", *given).exit_code == ends.DONE
+    assert run("check", "own_examples:graph", *given).exit_code in (ends.DONE, ends.UNDECIDED)  # in 77 milliseconds
     assert run("check", "own_examples:Twice").exit_code == ends.DONE
     assert seen == [
         {"effort": "fast", "budget": 77, "seed": 5, "order": 2, "strict": True},

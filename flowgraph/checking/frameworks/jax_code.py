@@ -158,39 +158,34 @@ class JaxCode(Adapter):
         key = form_of(inputs, self.differentiated)
         if key not in self._programs:
             with _plain_tracebacks():
-                self._programs[key] = self._traced(inputs) if self._by_numpy else self._compiled(inputs)
+                self._programs[key] = self._made(inputs, self._by_numpy)
                 if len(self._programs) == 1:
                     self._by_numpy = self._agree(inputs, self._programs[key])
         if isinstance(self._programs[key], Exception):
             raise self._programs[key]
         return self._programs[key]
 
-    def _compiled(self, inputs: Inputs) -> Any:
+    def _made(self, inputs: Inputs, by_numpy: bool) -> Any:
+        """What gives the outputs of differentiated inputs, or their gradients for incoming ones."""
         jax = sys.modules["jax"]
         try:
             function, active, arriving = self._value_and_gradient(inputs)
         except Exception as error:
             return _raised(error)
         try:
-            program = jax.jit(function, compiler_options=QUICK)
-            program(active, arriving)
-        except Exception:
-            return None
-        return lambda values, grads: program(values, arriving)[0] if grads is None else program(values, grads)[1]
-
-    def _traced(self, inputs: Inputs) -> Any:
-        jax = sys.modules["jax"]
-        try:
-            function, active, arriving = self._value_and_gradient(inputs)
-        except Exception as error:
-            return _raised(error)
-        try:
-            program = Program(jax.make_jaxpr(function)(active, arriving), len(arriving))
+            if by_numpy:
+                traced = Program(jax.make_jaxpr(function)(active, arriving), len(arriving))
+            else:
+                compiled = jax.jit(function, compiler_options=QUICK)
+                compiled(active, arriving)
         except Exception:
             return None
 
-        def both(values: Sequence[Any], grads: Sequence[Any] | None) -> list[Any]:
-            found = program.run([*values, *(arriving if grads is None else grads)], grads is not None)
+        def both(values: Sequence[Any], grads: Sequence[Any] | None) -> Any:
+            given = arriving if grads is None else grads
+            if not by_numpy:
+                return compiled(values, given)[grads is not None]
+            found = traced.run([*values, *given], grads is not None)
             return found if grads is None else found[len(arriving) :]
 
         return both
@@ -213,7 +208,7 @@ class JaxCode(Adapter):
 
     def _agree(self, inputs: Inputs, compiled: Any) -> bool:
         """Whether NumPy gives the numbers of XLA, for the value and for the gradient."""
-        traced = self._traced(inputs)
+        traced = self._made(inputs, by_numpy=True)
         if not callable(compiled) or not callable(traced):
             return False
         active = [inputs[i] for i in self.differentiated]
