@@ -23,7 +23,7 @@ from flowgraph.plan.rules import Rules
 LARGEST_KEPT = 1 << 20
 """Bytes of all other constants of a graph whose plan is kept: more would fill the memory, and take long to read."""
 
-MORE = frozenset({"built_for", "differentiable_wrt", "is_derivative", "sliding"})
+MORE = frozenset({"built_for", "differentiable_wrt", "is_derivative"})
 """What many boxes hold beside: what they were made for, and what was found out of them when it was asked for."""
 _OF_LEAF: dict[type[Box], frozenset[str]] = {
     Input: OF_EVERY_BOX,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from typing import Any
 
 import numpy as np
@@ -40,7 +39,7 @@ class Pooling(Box, abstract=True):
                 f"{type(self).__name__}: found padding={self.padding!r}, needs at most half of size={self.size!r}"
             )
 
-    @functools.cached_property
+    @property
     def sliding(self) -> Sliding:
         """How the window moves."""
         axes = len(self.size) if isinstance(self.size, tuple | list) else 2
