@@ -5,6 +5,7 @@ What they ask for is measured on first use.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -29,6 +30,7 @@ from flowgraph.checking.point import (
     Point,
     analytic_slope,
     generator,
+    parts,
     random_direction,
 )
 from flowgraph.checking.roughness import (
@@ -55,6 +57,9 @@ LONG = (4 * STEP, STEP)  # stretches that keep the sign of most elements, and ar
 GROSS = 0.02  # of the slopes: more than a kink on the way makes of an integral by 24 nodes
 NEARBY = 1e-3  # of an element: the value has nearly the same slope there
 DEPTH = 20  # steps, down to STEP / 4^20 = 3e-14: below, x + h is x for an x near 1
+TINY = 1e-30  # its square, the error of a complex step, is below any unit in the last place
+OBLIQUE = 1e-5 * (0.6 + 0.8j)  # h² of a central difference is then 1e-10, below AGREEMENT; no axis of the complex plane
+AGREEMENT = 1e-7  # an error of h² = 1e-10 with derivatives a thousand times the slope
 NODES = 24  # of a stretch: a polynomial through 20 terms, with a residual left to tell that it fits
 DEGREE = 19  # of a function with its next singularity twice as far off as the stretch reaches, that is good to 1e-10
 NEIGHBOURS = 64  # of a kink: each of four kinds of neighbours is seen many times
@@ -81,6 +86,12 @@ class Evidence:
         return measured_noise(self.point, self.direction)
 
     @cached_property
+    def complex_slope(self) -> float | None:
+        """The slope by the complex step; None where fprop is not analytic."""
+        slopes = complex_slopes(self.point, self.direction, self.noise)
+        return None if slopes is None else float((self.grad * slopes).sum())
+
+    @cached_property
     def careful(self) -> Slopes:
         """By all steps, with the measured noise; where no small step is legal, slopes of which nothing is known."""
         nothing = np.zeros(self.point.value.shape)
@@ -101,6 +112,8 @@ class Evidence:
     @property
     def oracle(self) -> str:
         """Whose slope the numeric one is."""
+        if self.complex_slope is not None:
+            return "complex step"
         if self.wider is not None:
             return "differences in long double"
         return "one-sided differences" if self.best.one_sided else "central differences"
@@ -249,6 +262,44 @@ def wider_slopes(wide: Point, direction: Direction) -> Slopes | None:
     return Slopes.plain(np.asarray(found.value, np.float64), np.asarray(found.error, np.float64), found.one_sided)
 
 
+def complex_slopes(point: Point, direction: Direction, noise: Array) -> Array | None:
+    """The slope of each output; None where fprop does not carry complex numbers through, or is not analytic here.
+
+    F'd = Im F(x + i h d) / h, in which nothing is subtracted, so that h may be as small as 1e-30.
+
+    The difference quotient of an analytic function is the same in every direction of the complex plane. That of |x|,
+    of a conjugate, and of what drops imaginary parts is not: along an oblique step it is far from the complex step.
+    Source: Squire, Trapp, "Using complex variables to estimate derivatives of real functions", SIAM Review 40 (1998).
+    """
+    tiny = _along(point, direction, 1j * TINY)
+    up, down = (None if tiny is None else _along(point, direction, step) for step in (OBLIQUE, -OBLIQUE))
+    if tiny is None or up is None or down is None:
+        return None
+    slope = tiny.imag / TINY
+    size = float(np.abs(point.value).max(initial=0.0))
+    room = AGREEMENT * (np.abs(slope) + size) + 8 * noise / abs(OBLIQUE)
+    oblique = np.abs((up - down) / (2 * OBLIQUE) - slope) <= room
+    same_value = np.abs(tiny.real - point.value) <= AGREEMENT * size + 8 * noise
+    return np.asarray(slope) if np.all(oblique & same_value) else None
+
+
+def _along(point: Point, direction: Direction, step: complex) -> Array | None:
+    """F(x + step d) as complex numbers; None where fprop refuses them, or answers with real ones."""
+    inputs = list(point.inputs)
+    for i, d in direction.items():
+        moved = inputs[i] + step * d
+        inputs[i] = complex(moved) if type(inputs[i]) is float else moved
+    try:
+        found = [np.asarray(part) for part in parts(point.runner.fprop(tuple(inputs)))]
+        own = [np.asarray(part) for part in parts(point.output)]
+    except Exception:  # whatever code raises that was written for real numbers
+        return None
+    fits = [(a.dtype.kind, a.shape) for a in found] == [("c", b.shape) for b in own if b.dtype.kind == "f"]
+    if len(found) != len(own) or not fits or not all(np.all(np.isfinite(a)) for a in found):
+        return None
+    return point.project(np.concatenate([a.ravel() for a in found]))
+
+
 def _polynomial(nodes: Array, values: Array, degree: int) -> np.polynomial.Chebyshev:
     return np.polynomial.Chebyshev.fit(nodes, values, degree, domain=[-1, 1])
 
@@ -278,6 +329,7 @@ def fewer_outputs(mismatch: ValueMismatch) -> ValueMismatch:
 
 
 UNSEEN = 1e-11  # of the slopes at the example
+EXACT = 1e-9  # of the slope: how near to a complex step, which has no rounding of its own, a right bprop comes
 FEW = 8  # units in the last place
 SMALL_MISMATCH = 3e-3  # of the slope: below, it must persist at neighbours, which takes 120 calls
 REACHES = (16 * STEP, 4 * STEP, STEP, STEP / 4)  # of an element: 0.6 of it keeps its sign, below 0.01 noise is left
@@ -290,8 +342,8 @@ Rule = Callable[[Evidence], bool]
 class Excuse:
     """A reason for which a right gradient can look wrong at a point.
 
-    `verdict` is what becomes of the mismatch where it `holds`, whose docstring has the reason and the source: fine,
-    rounding, kink or undecided; `cost` about how many calls of fprop it takes beyond those of earlier ones.
+    `verdict` is what becomes of the mismatch where it `holds`: fine, rounding, kink or undecided; `cost` about how many
+    calls of fprop it takes beyond those of earlier ones.
     """
 
     name: str
@@ -299,6 +351,11 @@ class Excuse:
     words: str
     verdict: str
     holds: Rule
+
+    @property
+    def reason(self) -> str:
+        """Why the mismatch is then none, and the source."""
+        return inspect.getdoc(self.holds) or ""
 
 
 EXCUSES: list[Excuse] = []
@@ -367,6 +424,16 @@ def _value_jumps(evidence: Evidence) -> bool:
     generic = of_other_gradients(evidence.point, generator(0))
     others = [generic] if generic is not None and generic is not evidence.point else []
     return any(is_singular(one, evidence.rng, evidence.direction) for one in (evidence.point, *others))
+
+
+@_excuse("complex step", 3, "the complex step says what bprop says", "fine")
+def _complex_step_agrees(evidence: Evidence) -> bool:
+    """The complex step, which subtracts nothing, says what bprop says, where fprop is analytic.
+
+    Source: Squire, Trapp (1998); Martins, Sturdza, Alonso, "The complex-step derivative approximation" (2003).
+    """
+    exact = evidence.complex_slope
+    return exact is not None and abs(exact - evidence.analytic) <= EXACT * abs(exact)
 
 
 @_excuse("within the error bar", 40, "within the error bar of all steps", "fine")

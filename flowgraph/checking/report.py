@@ -70,7 +70,7 @@ class Failure:
     message: str
     code: str
     beyond: str = ""  # in what the test case goes beyond the example
-    oracle: str = ""  # what decided: differences, in long double or not
+    oracle: str = ""  # what decided: differences, in long double or not, or the complex step
     backward: str = "bprop"
 
     def __str__(self) -> str:
