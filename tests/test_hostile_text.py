@@ -15,7 +15,7 @@ from hypothesis import example, given, settings
 
 import flowgraph as fg
 from flowgraph.errors import UsageError
-from flowgraph.plan import equal
+from flowgraph.plan import equal, plan
 from flowgraph.printable import printable, printable_lines
 from flowgraph.saving import load, save
 from flowgraph.saving.graph_file import graph_document, read_graph
@@ -79,6 +79,7 @@ def sources(action, monkeypatch):
         return real(source, *others, **keywords)
 
     equal.known.forget()
+    plan.code_of.cache_clear()
     with monkeypatch.context() as patch:
         patch.setattr(builtins, "compile", recording)
         value = action()

@@ -117,8 +117,8 @@ def interruption(stop: Callable[[], None]) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread() or before is not signal.default_int_handler:
         yield
         return
-    signal.signal(signal.SIGINT, handle)
     try:
+        signal.signal(signal.SIGINT, handle)  # an interrupt right after it finds the way back too
         yield
     finally:
         signal.signal(signal.SIGINT, before)

@@ -145,7 +145,7 @@ def test_numbers_have_no_error_to_watch(tmp_path):
 
 
 def test_ctrl_c_ends_it_and_no_half_trained_network_counts(monkeypatch):
-    monkeypatch.setattr(Trainer, "_run_step", lambda self, listeners: os.kill(os.getpid(), signal.SIGINT))
+    monkeypatch.setattr(Trainer, "_run_steps", lambda self, listeners: os.kill(os.getpid(), signal.SIGINT))
     with pytest.raises(KeyboardInterrupt):
         trade_off(MOONS, "l2", [0.01], training_sets=3)
 
@@ -182,6 +182,6 @@ def test_what_is_wrong_is_said_with_its_exit_code(tmp_path, monkeypatch):
     ]:
         result = run_of_trade_off(*arguments)
         assert (result.exit_code, text in result.output) == (code, True), (arguments, result.output)
-    monkeypatch.setattr(Trainer, "_run_step", lambda self, listeners: os.kill(os.getpid(), signal.SIGINT))
+    monkeypatch.setattr(Trainer, "_run_steps", lambda self, listeners: os.kill(os.getpid(), signal.SIGINT))
     assert run_of_trade_off("moons", "--vary", "l2=0.1|1.0", *out).exit_code == 130
     assert not (tmp_path / "out").exists()

@@ -85,7 +85,7 @@ BASE = {
 
 RECORDS = {
     "BiasVariance", "Callback", "Epoch", "Evaluator", "History", "Minimum", "Preflight", "PreflightError",
-    "PreflightWarning", "Rule", "SaddleError", "State", "TooLargeError", "load_checkpoint",
+    "PreflightWarning", "Rule", "SaddleError", "State", "TooLargeError", "load_checkpoint", "resume",
     "save_checkpoint", "schedules", "Attempt", "SearchResult", "Trial", "read_space", "select",
 }  # fmt: skip
 """Public names that are results, bases and errors, or take what they take by position."""

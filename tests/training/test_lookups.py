@@ -268,7 +268,9 @@ def test_a_training_goes_on_from_its_state_and_in_its_copy(rule, updates):
     moved = (words.W.value != start).any(axis=1)
     np.testing.assert_array_equal(moved.nonzero()[0], np.unique(whole.train.arrays[whole.problem.graph["x"]]))
     while first.updates < updates:
-        first._run_step([])
+        first.step()
+        if not first.batches.more:
+            first.end_epoch()
     arrays, record = first.state()
     copied = copy.deepcopy(first)
     second.restore(State({name: array.copy() for name, array in arrays.items()}, json.loads(json.dumps(record))))
