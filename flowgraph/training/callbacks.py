@@ -74,7 +74,7 @@ class Callback:
         """
 
     def on_end(self, trainer: Trainer) -> None:
-        """Called at the very end, also after an error: the place to close files.
+        """Called at the very end, also after an error: the place to close files. An interrupt in it calls it again.
 
         Parameters
         ----------

@@ -410,10 +410,18 @@ class Trainer(Picklable):
                 tell(listeners, "on_stop", self)
                 self.put_back_best()
         finally:
-            tell(listeners, "on_end", self)
+            self._end(listeners)
         ended = f"ended: {self.stopped}" if self.stopped else f"ended after {self.epoch} epoch{'s' * (self.epoch != 1)}"
         watch = self.lookout.settings.watch
         return History(self.history, best_epoch=self.lookout.best_epoch or None, ended=ended, watch=watch)
+
+    def _end(self, listeners: Sequence[Callback]) -> None:
+        """Tell all that it has ended, once more where an interrupt comes in between: they hold files and locks."""
+        try:
+            tell(listeners, "on_end", self)
+        except KeyboardInterrupt:
+            tell(listeners, "on_end", self)
+            raise
 
     def _interrupt(self) -> None:
         self.stopped = self.stopped or "interrupted"
