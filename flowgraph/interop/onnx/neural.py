@@ -184,7 +184,7 @@ def read_pooling(node: Node, a: Foreign) -> Any:
     if any(isinstance(extent, Size) for extent in a.shape[2:]):
         raise node.refuse("found padding of more than half of a window with sizes that follow the batch")
     padded = [n + sum(pair) + extra for n, pair, extra in zip(a.shape[2:], window.padding, rest, strict=True)]
-    node.make(8 * math.prod(padded))
+    node.few(math.prod(padded))
     counted = np.pad(np.pad(np.ones((1, 1, *a.shape[2:])), inner, constant_values=float(counts)), more)
     share = boxes.MeanPool.apply(counted, **settings).astype(a.dtype)
     return boxes.MeanPool.apply(np.pad(a, np.add(inner, more).tolist()), **settings) / Constant(np.asarray(share))

@@ -31,8 +31,6 @@ from flowgraph.plan.rebuild import (
 )
 from flowgraph.shapes.indexing import ARRAY
 
-# The change of a table by the gradient of a lookup is a change of the rows that were looked up, and of no other.
-
 FEWER = 8
 """How many times as many numbers a table has as the rows that are added to it.
 
