@@ -20,7 +20,7 @@ def check_setting_names(cls: type[Node], annotations: Mapping[str, Any]) -> None
 
 
 def read_fprop(cls: type[Node]) -> None:
-    """Read the children from the parameters of fprop."""
+    """Read the children from the parameters of fprop, or of bprop where fprop is inherited and takes any number."""
     if cls.fprop is _box_fprop(cls):
         raise DeclarationError(f"{cls.__name__}: declares no fprop; needs fprop(self, *values of the children)")
     if not callable(cls.fprop):
@@ -28,6 +28,10 @@ def read_fprop(cls: type[Node]) -> None:
             f"{cls.__name__}: found fprop = {cls.fprop!r}, needs fprop(self, *values of the children)"
         )
     places, rest, keywords = _parameters(cls.fprop)
+    bprop = getattr(cls, "bprop", None)
+    if rest and "fprop" not in vars(cls) and bprop is not None:  # one fprop for boxes of any number of children
+        of_bprop, more, _ = _parameters(bprop)
+        places, rest = (places, rest) if more else (of_bprop[2:], ())
     first = getattr(getattr(cls.fprop, "__code__", None), "co_varnames", ("self",))[:1]
     if not places and not rest and first not in ((), ("self",)):
         raise DeclarationError(
