@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable
 from typing import Any
 
@@ -10,7 +9,7 @@ import numpy as np
 
 from flowgraph.box import Array
 from flowgraph.data.examples import Examples
-from flowgraph.errors import DataError, install_hint
+from flowgraph.errors import DataError, optional
 
 
 def digits() -> Examples:
@@ -111,10 +110,7 @@ def _sklearn(name: str) -> Examples:
 
 
 def _module(name: str) -> Any:
-    try:
-        return importlib.import_module(name)
-    except ImportError as missing:
-        raise ImportError(f"bundled examples need {missing.name}; run: {install_hint('data')}") from missing
+    return optional(name, f"bundled examples need {name.partition('.')[0]}", "data")
 
 
 def spirals(count: int = 300, *, classes: int = 2, turns: float = 1.0, noise: float = 0.1, seed: int = 0) -> Examples:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import math
 import os
 import re
@@ -13,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from flowgraph.data.files import TRUTHS, no_column, quoted, rows_of
-from flowgraph.errors import DataError, install_hint
+from flowgraph.errors import DataError, optional
 from flowgraph.saving.limits import check_made, reading_foreign, size_of
 from flowgraph.saving.replacing import must_exist
 
@@ -144,10 +143,7 @@ def _values(column: Any) -> list[Any]:
 
 def _parquet(path: Path, max_bytes: int | None = None) -> Any:
     """Read by pyarrow alone: polars ends the process where a damaged file asks for more memory than there is."""
-    try:
-        parquet = importlib.import_module("pyarrow.parquet")
-    except ImportError as missing:
-        raise ImportError(f"{path}: a Parquet file needs pyarrow; run: {install_hint('tables')}") from missing
+    parquet = optional("pyarrow.parquet", f"{path}: a Parquet file needs pyarrow", "tables")
     narwhals = _narwhals()
     size = size_of(path, "a Parquet file", DataError)
     with reading_foreign(f"{path}: no Parquet file", DataError):
@@ -164,8 +160,4 @@ _CELL = 100
 
 
 def _narwhals() -> Any:
-    try:
-        import narwhals.stable.v2 as narwhals
-    except ImportError as missing:
-        raise ImportError(f"a table needs narwhals; run: {install_hint('tables')}") from missing
-    return narwhals
+    return optional("narwhals.stable.v2", "a table needs narwhals", "tables")

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import functools
-import importlib
 from typing import Any, ClassVar
 
 from flowgraph.box import Elementwise, Value
-from flowgraph.errors import DtypeError, install_hint
+from flowgraph.errors import DtypeError, optional
 from flowgraph.shapes.spec import Spec
 
 
@@ -34,9 +33,4 @@ class Special(Elementwise, abstract=True):
 @functools.cache
 def special() -> Any:
     """The module scipy.special."""
-    try:
-        return importlib.import_module("scipy.special")
-    except ImportError as error:
-        raise ImportError(
-            f"flowgraph: a box of scipy.special needs SciPy, which is not installed; {install_hint('scipy')}"
-        ) from error
+    return optional("scipy.special", "a box of scipy.special needs SciPy", "scipy")

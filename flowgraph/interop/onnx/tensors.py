@@ -11,7 +11,7 @@ import numpy as np
 
 from flowgraph.box import Array
 from flowgraph.box.vocabulary import Foreign
-from flowgraph.errors import SavedFileError, install_hint
+from flowgraph.errors import SavedFileError, optional
 from flowgraph.printable import why_not_a_name
 from flowgraph.saving.limits import check_shape, excerpt, reading_foreign
 
@@ -24,12 +24,10 @@ IR_VERSION = 9
 
 def onnx() -> Any:
     """The onnx package."""
-    try:
-        import onnx as package
-        import onnx.helper
-        import onnx.numpy_helper
-    except ImportError as missing:
-        raise ImportError(f"reading and writing .onnx needs onnx; run: {install_hint('onnx')}") from missing
+    package = optional("onnx", "reading and writing .onnx needs onnx", "onnx")
+    import onnx.helper
+    import onnx.numpy_helper  # noqa: F401
+
     return package
 
 
