@@ -10,10 +10,8 @@ import numpy as np
 
 from flowgraph.box import Array
 from flowgraph.data.examples import Examples
-from flowgraph.data.files import quoted, read_npz, read_targets
-from flowgraph.data.preparation import Preparation
+from flowgraph.data.preparation import Preparation, quoted, read_npz, read_table, read_targets
 from flowgraph.data.sets import BUNDLED, circles, moons, spirals
-from flowgraph.data.tables import read_table
 from flowgraph.errors import DataError
 from flowgraph.saving.replacing import must_exist
 

@@ -29,10 +29,8 @@ from flowgraph.playground.network import (
     step_of,
 )
 from flowgraph.rendering.formula_of_box import in_brackets
-from flowgraph.rendering.notation import mathml
-from flowgraph.saving.formats import by_suffix
-from flowgraph.saving.replacing import replace_text
-from flowgraph.saving.shown import ShownFile
+from flowgraph.rendering.formulas import mathml
+from flowgraph.saving.replacing import ShownFile, by_suffix, replace_text
 from flowgraph.shapes.size import Size
 from flowgraph.training import schedules
 from flowgraph.training.rule import Rule

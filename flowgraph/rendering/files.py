@@ -2,34 +2,103 @@
 
 from __future__ import annotations
 
+import functools
+import importlib
+import math
 import os
+import re
 import warnings
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from flowgraph.errors import RenderWarning, UsageError, install_hint
+from flowgraph.errors import RenderError, RenderWarning, UsageError, install_hint
 from flowgraph.rendering import engines
 from flowgraph.rendering.compose import compose
-from flowgraph.rendering.conversion import painting, png_from_svg, vector_from_svg
-from flowgraph.rendering.dot_text import dot_text
+from flowgraph.rendering.dot_text import dot_text, mermaid_text
 from flowgraph.rendering.engines import ENGINES, EngineError
 from flowgraph.rendering.layout import place, turns
-from flowgraph.rendering.mermaid import mermaid_text
 from flowgraph.rendering.palette import adaptive, check_theme, drawn_theme
-from flowgraph.rendering.paper import MARGIN, POINTS, fitted, in_print, inches_of
 from flowgraph.rendering.picture import Picture
 from flowgraph.rendering.subject import Memory, Subject
 from flowgraph.rendering.svg_text import draw_builtin, svg_text
-from flowgraph.rendering.tikz import tikz_text
+from flowgraph.rendering.tikz import MARGIN, POINTS, fitted, in_print, inches_of, tikz_text
 from flowgraph.rendering.viewer import interactive
-from flowgraph.saving.formats import by_suffix
-from flowgraph.saving.replacing import replace_file, replace_text
-from flowgraph.saving.shown import ShownFile
+from flowgraph.saving.replacing import ShownFile, by_suffix, replace_file, replace_text
 
 if TYPE_CHECKING:
     from flowgraph.graph import Graph
     from flowgraph.graph.graph import Grads, Run
+
+
+_FONTS = (("DejaVuSans.ttf", "DejaVuSans-Bold.ttf"), ("arial.ttf", "arialbd.ttf"), ("Arial.ttf", "Arial Bold.ttf"))
+_FOLDERS = (
+    Path("/usr/share/fonts/truetype/dejavu"),
+    Path("/usr/share/fonts/dejavu-sans-fonts"),
+    Path("/System/Library/Fonts/Supplemental"),
+    Path("C:/Windows/Fonts"),
+)
+
+_ZOOM = 2
+"""Pixels of a PNG to one of the SVG, along each side: screens have as many."""
+
+_MOST_PIXELS = 40e6
+"""Pixels of a PNG that is drawn so large; what has more in the SVG is smaller by as much."""
+
+_EXTENT = re.compile(r'width="(\d+)" height="(\d+)"')
+
+
+def png_from_svg(svg: str) -> bytes | None:
+    """The PNG of an SVG; None where resvg, or every font, is missing."""
+    if find_spec("resvg_py") is None or not _draws_letters():
+        return None
+    width, height = map(int, _EXTENT.findall(svg)[0])
+    return _png(svg, min(_ZOOM, math.sqrt(_MOST_PIXELS / max(width * height, 1))))
+
+
+def _png(svg: str, zoom: float) -> bytes:
+    from resvg_py import svg_to_bytes
+
+    fonts = _own_fonts()
+    if fonts is None:
+        return bytes(svg_to_bytes(svg_string=svg, zoom=zoom))
+    family = "DejaVu Sans" if "DejaVu" in fonts[0].name else "Arial"
+    return bytes(svg_to_bytes(svg_string=svg, zoom=zoom, font_files=[*map(str, fonts)], sans_serif_family=family))
+
+
+@functools.cache
+def _draws_letters() -> bool:
+    """Whether resvg finds a font: it leaves out the texts for which there is none, and says nothing."""
+    square = '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9" font-family="Arial,sans-serif">{}</svg>'
+    return _png(square.format('<text y="9">W</text>'), 1) != _png(square.format(""), 1)
+
+
+def vector_from_svg(svg: str, title: str, format: str) -> bytes | None:
+    """The PDF or EPS of an SVG; None where matplotlib is not installed."""
+    return None if find_spec("matplotlib") is None else painting("render").vector_file([svg], title, format)
+
+
+def painting(who: str) -> ModuleType:
+    """What paints an SVG with matplotlib."""
+    if find_spec("matplotlib") is None:
+        raise RenderError(f"{who}: needs matplotlib; run: {install_hint('pdf')}")
+    return importlib.import_module("flowgraph.rendering.painted")
+
+
+def _own_fonts() -> tuple[Path, Path] | None:
+    """The files of a font of this machine, and of its bold letters."""
+    pairs = ((folder / plain, folder / bold) for folder in _folders() for plain, bold in _FONTS)
+    return next((pair for pair in pairs if pair[0].is_file() and pair[1].is_file()), None)
+
+
+def _folders() -> list[Path]:
+    """Where fonts are: matplotlib brings some."""
+    spec = find_spec("matplotlib")
+    own = [Path(spec.origin).parent / "mpl-data" / "fonts" / "ttf"] if spec is not None and spec.origin else []
+    return [*own, *_FOLDERS]
+
 
 MOST_TILES = 2000
 """Beyond, dot is not asked for a PNG or PDF unless it is named: it would take minutes."""

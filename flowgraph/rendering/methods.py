@@ -304,7 +304,7 @@ class DrawnPlan:
             The file that was written.
         """
         from flowgraph.rendering.files import render
-        from flowgraph.rendering.memory import memory_of
+        from flowgraph.rendering.labels import memory_of
 
         latest = self._latest()
         return render(latest.graph, path, memory=memory_of(latest.schedule), **settings)

@@ -22,9 +22,8 @@ from matplotlib.transforms import Bbox
 
 from flowgraph.errors import RenderWarning
 from flowgraph.rendering.measure import SPACE, text_width
-from flowgraph.rendering.paper import inches_of
 from flowgraph.rendering.placement import Point
-from flowgraph.rendering.tikz import pieces
+from flowgraph.rendering.tikz import inches_of, pieces
 
 _CODES = {"M": [Outline.MOVETO], "L": [Outline.LINETO], "C": [Outline.CURVE4] * 3}
 _CIRCLE = 0.5523

@@ -9,12 +9,11 @@ from flowgraph.box import Box, Constant
 from flowgraph.box.leaves import Parameter
 from flowgraph.graph import Graph
 from flowgraph.markup import MOST_ROWS, inline, sized_to_fit, table, text
-from flowgraph.rendering.conversion import painting
-from flowgraph.rendering.files import check_choices, dot_of, picture_of, svg_of
+from flowgraph.rendering.files import check_choices, dot_of, painting, picture_of, svg_of
 from flowgraph.rendering.formulas import plain_formula
 from flowgraph.rendering.palette import drawn_theme
-from flowgraph.rendering.paper import MARGIN
 from flowgraph.rendering.svg_text import draw_builtin
+from flowgraph.rendering.tikz import MARGIN
 from flowgraph.rendering.value_table import HEADINGS, summary
 from flowgraph.rendering.wording import shape_text
 

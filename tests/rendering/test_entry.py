@@ -10,6 +10,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
+from flowgraph.rendering.paper import POINTS, SMALLEST
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -21,7 +22,6 @@ from flowgraph.rendering.files import picture_of, svg_of
 from flowgraph.rendering.foreign import _makers, graph_maker_for
 from flowgraph.rendering.kinds import scope_path
 from flowgraph.rendering.modules import _tangled
-from flowgraph.rendering.paper import POINTS, SMALLEST
 from flowgraph.rendering.subject import Subject
 from flowgraph.rendering.tikz import tikz_text
 from flowgraph.rendering.viewer import openable

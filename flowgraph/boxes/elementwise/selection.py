@@ -10,7 +10,7 @@ import numpy as np
 
 from flowgraph.box import Box, Elementwise, Value, joined
 from flowgraph.box.vocabulary import example
-from flowgraph.boxes.numpy_api.array_arguments import common_dtype
+from flowgraph.boxes.numpy_api.constructors import common_dtype
 from flowgraph.errors import UnsupportedError
 
 

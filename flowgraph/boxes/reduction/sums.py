@@ -16,7 +16,7 @@ from flowgraph.boxes.elementwise.complex_numbers import conjugate, real_part
 from flowgraph.boxes.elementwise.exponential import finite_or_zero, one_at_zero
 from flowgraph.boxes.engine import remedies
 from flowgraph.boxes.engine.shape_like import broadcast_like, count, count_like
-from flowgraph.boxes.numpy_api.array_arguments import as_box, as_element, axes_back, one_axis
+from flowgraph.boxes.numpy_api.constructors import as_box, as_element, axes_back, one_axis
 from flowgraph.errors import DtypeError, UsageError
 from flowgraph.shapes.size import Shape, product
 from flowgraph.shapes.spec import Spec

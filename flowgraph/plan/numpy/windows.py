@@ -21,8 +21,7 @@ from flowgraph.boxes.neural.convolution import (
     Convolving,
     examples_first,
 )
-from flowgraph.boxes.neural.pooling import MaxPool, Pooling, SpreadToRectified
-from flowgraph.boxes.neural.sliding import Sliding
+from flowgraph.boxes.neural.pooling import MaxPool, Pooling, Sliding, SpreadToRectified
 from flowgraph.plan.binding import Memory
 from flowgraph.plan.kinds import in_order
 from flowgraph.plan.numpy.lines import fill_of
