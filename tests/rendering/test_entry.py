@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
-from flowgraph.rendering.paper import POINTS, SMALLEST
+from flowgraph.rendering.tikz import POINTS, SMALLEST
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
