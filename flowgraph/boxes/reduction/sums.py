@@ -156,6 +156,13 @@ class Reduction(Box, abstract=True):
         return self.per_element * product(shapes[0])
 
 
+def by_numpy(self: Reduction, a: Value) -> Value:
+    """The fprop of a reduction that is the function of NumPy which its class names."""
+    named = type(self).numpy
+    function: Any = named[0] if isinstance(named, tuple) else named
+    return function(a, axis=self.axis, keepdims=self.keepdims)
+
+
 class Fold(Reduction, abstract=True):
     """A reduction that takes one element after the other, and may start from a value; `identity` changes nothing."""
 
