@@ -14,6 +14,7 @@ from flowgraph.boxes.indexing.index import Index
 from flowgraph.errors import UsageError
 from flowgraph.rendering.columns import Member, Tie, assign_columns
 from flowgraph.rendering.kinds import scope_path
+from flowgraph.rendering.nesting import on_or_behind_cycles
 from flowgraph.rendering.picture import Picture, Span, Tile
 from flowgraph.rendering.subject import Subject
 
@@ -468,23 +469,8 @@ def _convex(subject: Subject, chosen: set[str], least: int = 2) -> list[Module]:
 def _tangled(subject: Subject, of: dict[Box, str]) -> set[str]:
     """The scopes left on a cycle when each is drawn as one tile."""
     key: dict[Box, int | str] = {box: of.get(box, slot) for slot, box in enumerate(subject.graph.boxes)}
-    left = set(key.values())
     ties = {(key[child], key[box]) for box in subject.graph.boxes for child in box.children}
-    after: dict[int | str, list[int | str]] = {}
-    count = dict.fromkeys(left, 0)
-    for tail, head in ties:
-        if tail != head:
-            after.setdefault(tail, []).append(head)
-            count[head] += 1
-    ready = [tile for tile in left if not count[tile]]
-    while ready:
-        tile = ready.pop()
-        left.discard(tile)
-        for head in after.get(tile, ()):
-            count[head] -= 1
-            if not count[head]:
-                ready.append(head)
-    return {tile for tile in left if isinstance(tile, str)}
+    return {tile for tile in on_or_behind_cycles(key.values(), ties) if isinstance(tile, str)}
 
 
 def _merged(subject: Subject, unmerged: list[Module]) -> list[Module]:
