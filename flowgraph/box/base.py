@@ -14,10 +14,10 @@ from typing import Any, ClassVar, NoReturn, Self, SupportsIndex, TypeAlias, Type
 import numpy as np
 from numpy.typing import DTypeLike
 
-from flowgraph.attached import OnBox
 from flowgraph.box import concrete_values, copying, numpy_dispatch
 from flowgraph.box.array_interface import ArrayMethods
 from flowgraph.box.arrays import Array, again, frozen_copy, is_foreign
+from flowgraph.box.attached import OnBox
 from flowgraph.box.help_text import HelpText
 from flowgraph.box.inference import read_spec, try_dtypes, try_fprop
 from flowgraph.box.node import Node, current_scope, full_name, is_built_in, users_instruction

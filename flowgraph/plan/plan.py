@@ -12,9 +12,9 @@ from typing import Any, SupportsIndex, cast
 
 import numpy as np
 
-from flowgraph.attached import OnPlan
 from flowgraph.box import Box
 from flowgraph.box.arrays import again
+from flowgraph.box.attached import OnPlan
 from flowgraph.box.leaves import Parameter
 from flowgraph.graph import Graph
 from flowgraph.graph.topology import debugging

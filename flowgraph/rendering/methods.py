@@ -9,8 +9,8 @@ import os
 from collections.abc import Iterable
 from typing import Any
 
-from flowgraph.attached import attached_to
 from flowgraph.box import Box
+from flowgraph.box.attached import attached_to
 from flowgraph.graph import Graph
 from flowgraph.graph.graph import Grads, Run
 from flowgraph.markup import folded, inline, text

@@ -10,7 +10,6 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
-from flowgraph.rendering.tikz import POINTS, SMALLEST
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -23,7 +22,7 @@ from flowgraph.rendering.foreign import _makers, graph_maker_for
 from flowgraph.rendering.kinds import scope_path
 from flowgraph.rendering.modules import _tangled
 from flowgraph.rendering.subject import Subject
-from flowgraph.rendering.tikz import tikz_text
+from flowgraph.rendering.tikz import POINTS, SMALLEST, tikz_text
 from flowgraph.rendering.viewer import openable
 from tests.rendering.graphs import deep, lecture, nasty
 from tests.rendering.random_graphs import random_graph
