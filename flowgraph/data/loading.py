@@ -9,9 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from flowgraph.box import Array
-from flowgraph.data.examples import Examples
+from flowgraph.data.examples import BUNDLED, Examples, circles, moons, spirals
 from flowgraph.data.preparation import Preparation, quoted, read_npz, read_table, read_targets
-from flowgraph.data.sets import BUNDLED, circles, moons, spirals
 from flowgraph.errors import DataError
 from flowgraph.saving.replacing import must_exist
 

@@ -1,4 +1,4 @@
-"""A graph becomes a file: in every format by the built-in layout, or by dot where it is asked for."""
+"""A graph becomes a file or a text: in every format by the built-in layout, or by dot where it is asked for."""
 
 from __future__ import annotations
 
@@ -14,18 +14,25 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from flowgraph.box import Box, Constant
+from flowgraph.box.leaves import Parameter
 from flowgraph.errors import RenderError, RenderWarning, UsageError, install_hint
+from flowgraph.graph import Graph
+from flowgraph.markup import MOST_ROWS, inline, sized_to_fit, table, text
 from flowgraph.rendering import engines
 from flowgraph.rendering.compose import compose
 from flowgraph.rendering.dot_text import dot_text, mermaid_text
 from flowgraph.rendering.engines import ENGINES, EngineError
+from flowgraph.rendering.formulas import plain_formula
 from flowgraph.rendering.layout import place, turns
 from flowgraph.rendering.palette import adaptive, check_theme, drawn_theme
 from flowgraph.rendering.picture import Picture
 from flowgraph.rendering.subject import Memory, Subject
 from flowgraph.rendering.svg_text import draw_builtin, svg_text
 from flowgraph.rendering.tikz import MARGIN, POINTS, fitted, in_print, inches_of, tikz_text
+from flowgraph.rendering.value_table import HEADINGS, summary
 from flowgraph.rendering.viewer import interactive
+from flowgraph.rendering.wording import shape_text
 from flowgraph.saving.replacing import ShownFile, by_suffix, replace_file, replace_text
 
 if TYPE_CHECKING:
@@ -230,3 +237,71 @@ def _warn(problem: str, consequence: str, format: str) -> None:
         RenderWarning,
         stacklevel=2,
     )
+
+
+MOST_IN_A_CELL = 1500
+"""Tiles of a picture that a cell of a notebook shows, and its file keeps; `graph.interactive()` shows more."""
+
+MOST_OF_A_BOX = 40
+"""Boxes of a graph that a box shows with it; `fg.Graph(box)` shows more."""
+
+
+def to_dot(graph: Graph, *, theme: str = "auto", **settings: Any) -> str:
+    """The DOT text of a graph: pure, and the same for the same graph."""
+    check_choices(theme, "auto")
+    return dot_of(picture_of(graph, **settings), drawn_theme(theme))
+
+
+def to_svg(graph: Graph, *, theme: str = "auto", engine: str = "auto", timeout: float = 20, **settings: Any) -> str:
+    """The SVG text of a graph, for a page or a cell: never wider than its column."""
+    check_choices(theme, engine)
+    return sized_to_fit(svg_of(picture_of(graph, **settings), theme, engine, timeout))
+
+
+def to_graphviz(graph: Graph, **settings: Any) -> Any:
+    """A `graphviz.Source` of a graph."""
+    import graphviz  # type: ignore[import-untyped]
+
+    return graphviz.Source(to_dot(graph, **settings))
+
+
+def plot(graph: Graph, ax: Any = None, *, theme: str = "light", **settings: Any) -> Any:
+    """The axes of matplotlib on which a graph is drawn, without the lines under the picture."""
+    check_choices(theme, "auto")
+    painter = painting("plot")
+    picture = replace(picture_of(graph, **settings), caption=(), margin=MARGIN)
+    return painter.plotted(draw_builtin(picture, drawn_theme(theme)), ax)
+
+
+def box_html(box: Box) -> str:
+    """A box in a cell of a notebook: what it is and reads, its numbers if it holds any, the picture of its graph."""
+    head = f"<b>{text(repr(box).strip('<>'))}</b> <small>built at {text(box.built_at)}</small>"
+    formula = plain_formula(type(box).formula) if type(box).formula else ""
+    lines = [f"<div>{text(formula)}</div>"] if formula else []
+    graph = Graph(box)
+    if isinstance(box, Parameter | Constant):
+        lines.append(table(HEADINGS, [[graph.names[box], type(box).__name__, *summary(box.value)]], 4))
+    elif box.children:
+        labels = box.names_of_children()
+        rows = [
+            [
+                label,
+                graph.names[child],
+                type(child).__name__,
+                ", ".join(shape_text(spec.shape) for spec in child.outputs),
+            ]
+            for label, child in zip(labels, box.children, strict=True)
+        ]
+        lines.append(table(("child", "name", "box", "shape"), rows, most=MOST_ROWS))
+        drawn = notebook_svg(graph) if len(graph) <= MOST_OF_A_BOX else None
+        lines += [] if drawn is None else [inline(drawn)]
+    return f"<div>{head}{''.join(lines)}</div>"
+
+
+def notebook_svg(graph: Graph) -> str | None:
+    """The picture for a cell of a notebook, or None where there can be none: the cell then shows the text."""
+    try:
+        picture = picture_of(graph)
+        return sized_to_fit(svg_of(picture, engine="builtin")) if len(picture.tiles) <= MOST_IN_A_CELL else None
+    except Exception:
+        return None

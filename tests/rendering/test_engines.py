@@ -185,10 +185,10 @@ def test_a_notebook_cell_shows_the_picture_and_never_raises(monkeypatch: pytest.
     svg = lecture()._repr_svg_()
     assert svg is not None
     assert 'style="max-width:100%;height:auto"' in svg
-    monkeypatch.setattr("flowgraph.rendering.texts.MOST_IN_A_CELL", 5)
+    monkeypatch.setattr("flowgraph.rendering.files.MOST_IN_A_CELL", 5)
     assert lecture()._repr_svg_() is None
-    monkeypatch.setattr("flowgraph.rendering.texts.MOST_IN_A_CELL", 50)
-    monkeypatch.setattr("flowgraph.rendering.texts.picture_of", lambda *a, **k: 1 / 0)
+    monkeypatch.setattr("flowgraph.rendering.files.MOST_IN_A_CELL", 50)
+    monkeypatch.setattr("flowgraph.rendering.files.picture_of", lambda *a, **k: 1 / 0)
     assert lecture()._repr_svg_() is None
 
 
