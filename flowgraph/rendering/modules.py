@@ -389,12 +389,12 @@ def _in_so_many(scopes: set[str], depth: int, collapse: object) -> set[str]:
     """The scopes that stand in so many others."""
     if collapse not in ("auto", False) or isinstance(depth, bool) or not isinstance(depth, int) or depth < 0:
         raise UsageError(f"render: found depth={depth!r}, collapse={collapse!r}, needs a depth from 0, or collapse=")
-    found = {path for path in _opened(scopes) if path.count("/") == depth}
-    if not found:
+    chosen = {path for path in _opened(scopes) if path.count("/") == depth}
+    if not chosen:
         deepest = max((path.count("/") for path in scopes), default=None)
         there = "a graph with scopes" if deepest is None else f"a depth of at most {deepest}, the deepest of the graph"
         raise UsageError(f"render: found depth={depth}, needs {there}; collapse=False closes none")
-    return found
+    return chosen
 
 
 def _tiles(subject: Subject, closed: Iterable[Module]) -> int:
