@@ -126,7 +126,7 @@ def interruption(stop: Callable[[], None]) -> Iterator[None]:
 
 def are_finite(values: Array) -> bool:
     """Whether all are; their squares are looked at one by one only where the sum of these is not finite."""
-    return bool(np.isfinite(np.vdot(values, values)) or np.isfinite(values).all())
+    return math.isfinite(np.vdot(values, values).real) or bool(np.isfinite(values).all())
 
 
 SMALLER = "try a smaller learning rate"
