@@ -26,7 +26,7 @@ from flowgraph.plan.binding import (
     view_in,
 )
 from flowgraph.plan.kinds import Order
-from flowgraph.plan.numpy.lines import fill_of, literal_of, number_of
+from flowgraph.plan.numpy.lines import literal_of, number_of
 from flowgraph.plan.numpy.rules import CALLS, VIEWS, keep_where, ufunc_of
 from flowgraph.plan.rebuild import is_data, shape_of, sizes_known, without_graph
 from flowgraph.plan.schedule import Buffer, Schedule
@@ -171,7 +171,7 @@ def emit(
         if ufunc is not None:
             functions[ufunc.__name__] = ufunc
         elif plan.kinds[box] == "fill":
-            functions |= fill.functions if (fill := fill_of(box)) is not None else {}
+            functions |= plan.kinds.fills[box].functions if box in plan.kinds.fills else {}
     source = Source(arguments=tuple(arguments))
     source.taken = Names({*FUNCTIONS, *functions, "step"})
     source.names = source.taken.of_values(list(dict.fromkeys([*arguments, *plan.updated, *plan.graph.boxes])))
@@ -249,7 +249,7 @@ class Writer(Writing):
         if kind == "number":
             if self._write_number(box, name, texts):
                 return self.texts[box]
-            if any(self.plan.kinds[p] == "fill" and not _takes_numbers(p) for p in self.readers.get(box, ())):
+            if any(self.plan.kinds[p] == "fill" and not self._takes_numbers(p) for p in self.readers.get(box, ())):
                 self.texts[box] = self._held(box, name)
             if box in self.new:
                 self.line(box, f"{self._spare(self.new[box], box)}[()] = {name}")
@@ -321,8 +321,7 @@ class Writer(Writing):
         return text
 
     def _fill(self, box: Box, name: str, texts: list[str]) -> None:
-        writing = fill_of(box)
-        assert writing is not None
+        writing = self.plan.kinds.fills[box]
         out = self.out(box)
         inside = self.plan.in_place.get(box)
         places = [place for place, child in enumerate(box.children) if child is inside]
@@ -335,15 +334,14 @@ class Writer(Writing):
             self.line(box, text, comment=value == out and text is before[-1])
         self.line(box, f"{name} = {value}", comment=value != out)
 
+    def _takes_numbers(self, box: Box) -> bool:
+        """Whether a box that fills an array reads its children that are numbers as such."""
+        writing = self.plan.kinds.fills.get(box)
+        return writing is not None and writing.takes_numbers(box)
+
     def _spare(self, parameter: Parameter, box: Box) -> str:
         """The name of the spare buffer of a parameter without axes."""
         return self.source.bind_new(f"spare_{self.source.names[parameter]}", new_value, parameter)
-
-
-def _takes_numbers(box: Box) -> bool:
-    """Whether a box that fills an array reads its children that are numbers as such."""
-    writing = fill_of(box)
-    return writing is not None and writing.takes_numbers(box)
 
 
 def beside(text: str, comment: str) -> str:
