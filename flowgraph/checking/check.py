@@ -118,6 +118,7 @@ def check_case(
     plain, seed, scope = in_parts(case), asked.seed, asked.scope(strict=True)
     target, calls = box_target(plain, vary=vary and plain is case, title=title)
     calls.keep_promise_of_signature(case)
+    calls.keep_promise_of_rows(case)
     target = replace(target, valid=conditions_of(calls, asked.valid))
     if not differentiable(plain):
         calls.fprop(*target.inputs)
