@@ -3,7 +3,7 @@
 1. What bars, directions and test cases follow from is measured at the example: precision, slope, properties of inputs.
 2. A test case is drawn (`families`), and left out where it is not what was asked for (`Examination.allows`).
 3. Slopes by differences, with their bars, are compared with what bprop says (`compare`).
-4. A mismatch beyond its bar is asked about in more and more costly ways, until one explains it (`excuses.settle`).
+4. A mismatch beyond its bar is asked about in more and more costly ways, until one explains it (`exemptions.settle`).
 5. What none explains is wrong: a failure at inputs like the example, a note elsewhere (`example_contract.Notes`).
 6. What bprop keeps beside its numbers is asked at the example and at a few other test cases (`contract`).
 """

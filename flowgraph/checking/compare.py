@@ -95,7 +95,7 @@ def is_in_last_digits(suspicion: Suspicion, numeric: float | None = None) -> boo
 class Ruling:
     """wrong, kink, rounding, undecided or fine; for "wrong" the numeric slope, its bar, and the oracle that gave it.
 
-    `excuse` is the name of the excuse that explains a mismatch.
+    `exemption` is the name of the exemption that explains a mismatch.
     """
 
     kind: str
@@ -103,7 +103,7 @@ class Ruling:
     numeric: float = float("nan")
     error: float = float("nan")
     note: str = ""
-    excuse: str = ""
+    exemption: str = ""
     oracle: str = ""
 
 

@@ -31,7 +31,7 @@ from flowgraph.checking.example_contract import (
     ExampleContract,
     Notes,
 )
-from flowgraph.checking.excuses import settle
+from flowgraph.checking.exemptions import settle
 from flowgraph.checking.families import Source
 from flowgraph.checking.point import Direction, Illegal, OutOfTime, Point, Runner, directions_for, generator, grads_for
 from flowgraph.checking.properties import Property, equal_inputs, keeps, properties_of, structure_of
@@ -75,7 +75,7 @@ class Examination:
     warnings: dict[str, str] = field(default_factory=dict)
     notes: Notes = field(default_factory=Notes)
     skipped: Counter[str] = field(default_factory=Counter)  # test cases that are not legal, by reason
-    excused: Counter[str] = field(default_factory=Counter)  # how often each excuse explained a mismatch
+    exempted: Counter[str] = field(default_factory=Counter)  # how often each exemption explained a mismatch
     mismatches: dict[int, list[Mismatch]] = field(default_factory=dict)  # clear ones, by input
     first: dict[Any, Inputs] = field(default_factory=dict)  # inputs by their shapes: those of the first call
     settled: int = 0  # suspicions
@@ -300,8 +300,8 @@ class Examination:
     def enter(self, ruling: Ruling) -> None:
         """Enter a ruling: a failure, a warning, or one more comparison that is undecided."""
         suspicion = ruling.suspicion
-        if ruling.excuse:
-            self.excused[ruling.excuse] += 1
+        if ruling.exemption:
+            self.exempted[ruling.exemption] += 1
         if ruling.kind == "wrong" and not self.scope.strict and self.notes.takes(suspicion, self.contract):
             return
         if ruling.kind == "wrong" and self.scope.strict and self._lost_structure(suspicion.point):

@@ -47,8 +47,8 @@ class Scope:
     """The inputs that are varied, those that are fixed, and the rules for notes.
 
     `vary` and `fixed` hold words of KINDS and names of inputs; an empty `vary` is everything. `without` are the names
-    of excuses that are not made for a mismatch, `explaining` the seconds for making a failure small, `test_cases` how
-    many times as many are tried as usual where it is not strict.
+    of exemptions that are not made for a mismatch, `explaining` the seconds for making a failure small, `test_cases`
+    how many times as many are tried as usual where it is not strict.
     """
 
     strict: bool = False
