@@ -123,15 +123,6 @@ class Tally:
         """Whether every comparison told something, away from kinks."""
         return bool(self.resolutions) and not (self.weak or self.undecided or self.kinks)
 
-    def add(self, other: Tally) -> None:
-        """Count the comparisons of another one too."""
-        self.comparisons += other.comparisons
-        self.weak += other.weak
-        self.undecided += other.undecided
-        self.kinks += other.kinks
-        self.resolved |= other.resolved
-        self.resolutions += other.resolutions
-
 
 def read_gradients(point: Point, result: Value) -> tuple[Gradients | None, list[FormFault]]:
     """The gradients of the differentiated inputs, and faults of their count, shape or dtype."""

@@ -195,7 +195,9 @@ class Examination:
         tally = Tally()
         if compare(point, grads, directions, tally, first) or not tally.is_plain:
             return False
-        self.tally.add(tally)
+        self.tally.comparisons += tally.comparisons
+        self.tally.resolved |= tally.resolved
+        self.tally.resolutions += tally.resolutions
         return True
 
     def _affordable(self, point: Point) -> int:
