@@ -5,6 +5,7 @@ from __future__ import annotations
 import compileall
 import json
 import os
+import resource
 import shutil
 import signal
 import sys
@@ -20,6 +21,8 @@ from tools.mutant_sources import ROOT, Mutant
 
 COPIED: tuple[str, ...] = ("flowgraph", "tests", "tools", "docs", "benchmarks", "notebooks", "README.md")
 COPIED += ("CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "Makefile", "pyproject.toml")
+FIRST = 4
+"""So many files of tests are read before all others: most mutants are killed there, and reading takes longest."""
 
 
 class Room(NamedTuple):
@@ -40,6 +43,14 @@ class Reach:
 
     tests: dict[str, dict[int, set[str]]] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
+
+    def files(self, tests: list[str], mutant: Mutant) -> list[str]:
+        """The files of these tests: those of the mutant's own folder first, and of all, those that take least."""
+        seconds: dict[str, float] = defaultdict(float)
+        for test in tests:
+            seconds[test.partition("::")[0]] += self.seconds.get(test, 0.0)
+        folder = mutant.path.split("/")[1]
+        return sorted(seconds, key=lambda file: (f"tests/{folder}/" not in file, seconds[file], file))
 
     def of(self, mutant: Mutant) -> list[str]:
         """The tests that run a line of the mutant, quick ones first.
@@ -102,7 +113,7 @@ class Copy:
     def reach(self) -> Reach:
         """Run all tests of the room once, without a mutant."""
         out = self.folder / "reach.json"
-        status = self.forked(lambda: self._measure(out), 600)
+        status = self.forked(lambda: self._measure(out), 3600)
         if status != 0:
             tail = "\n".join((self.folder / "log").read_text(errors="replace").splitlines()[-40:])
             raise SystemExit(f"the tests of the room do not pass without a mutant:\n{tail}")
@@ -136,19 +147,22 @@ class Copy:
         for compiled in path.parent.glob(f"__pycache__/{path.stem}.*.pyc"):
             compiled.unlink()
         path.write_text(mutant.code, encoding="utf-8")
-        files = sorted({test.partition("::")[0] for test in tests})
+        files = reach.files(tests, mutant)
+        limit = 60 + 5 * sum(reach.seconds.get(test, 0.0) for test in tests)
 
         def run() -> int:
             sys.dont_write_bytecode = True
             os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
-            status = self._pytest(["-x", *files], [_Listed(tests)]) if tests else 0
-            return status or self._programs()
+            resource.setrlimit(resource.RLIMIT_CPU, (int(limit), int(limit) + 5))
+            parts = [part for part in (files[:FIRST], files[FIRST:]) if part]
+            found = (self._pytest(["-x", *part], [_Listed(tests)]) for part in parts)
+            return next((status for status in found if status), 0) or self._programs()
 
         try:
-            status = self.forked(run, 30 + 5 * max((reach.seconds.get(test, 0.0) for test in tests), default=0.0))
+            status = self.forked(run, 10 * limit)
         finally:
             path.write_text(text, encoding="utf-8")
-        return {0: "survived", None: "timed out"}.get(status, "killed")
+        return {0: "survived", None: "timed out", -signal.SIGXCPU: "timed out"}.get(status, "killed")
 
     def _pytest(self, arguments: list[str], plugins: list[Any]) -> int:
         import pytest
@@ -157,6 +171,7 @@ class Copy:
             "-q",
             "-p",
             "no:cacheprovider",
+            "--sampled",
             f"--hypothesis-seed={self.seed}",
             f"--basetemp={self.folder / 'tmp'}",
             *self.without,
