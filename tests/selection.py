@@ -101,9 +101,9 @@ def _names(changed: frozenset[str]) -> set[str]:
     for path in changed:
         place = Path(path)
         names |= {path, place.name, "/".join(place.parts[1:]), path.removesuffix(".py").replace("/", ".")}
-        if place.suffix == ".py" and (ROOT / path).exists():
+        if place.parts[0] == "flowgraph" and place.suffix == ".py" and (ROOT / path).exists():
             names.update(findall(r"^(?:class|def) (\w+)", (ROOT / path).read_text(encoding="utf-8"), MULTILINE))
-    return names
+    return names - {""}  # of a file in no folder, which no case is called after
 
 
 def _words(item: Any) -> set[str]:

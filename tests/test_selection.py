@@ -121,6 +121,14 @@ def test_of_a_box_a_module_or_a_page_that_is_changed_each_case_is_run(changed, m
     assert len(run) < 200
 
 
+@pytest.mark.parametrize("changed", ["Makefile", "README.md", "tools/it.py"])
+def test_a_file_that_no_case_is_called_after_changes_nothing(changed, monkeypatch):
+    every = [Item(f"tests/plan/test_it.py::test[{name}{number}]") for number in range(300) for name in ("a-", "b ", "")]
+    run = selection.sample(every, seed=1)
+    monkeypatch.setattr(selection, "changed_files", lambda: frozenset({changed}))
+    assert selection.sample(every, seed=1) == run
+
+
 def test_a_commit_of_very_many_files_has_a_sample_of_its_tests(monkeypatch):
     files = frozenset({"tests/plan/test_it.py", *(f"docs/{number}.md" for number in range(selection.AT_ONCE))})
     monkeypatch.setattr(selection, "changed_files", lambda: files)
