@@ -6,7 +6,7 @@ import pytest
 import flowgraph as fg
 
 Z = np.array([1.0 + 2.0j, 0.5 - 1.0j])
-BUDGET = 3_000
+BUDGET = 20_000
 
 
 @pytest.mark.parametrize("cls", [fg.Conjugate, fg.Imag, fg.Angle])
