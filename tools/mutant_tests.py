@@ -55,13 +55,14 @@ class Reach:
     def of(self, mutant: Mutant) -> list[str]:
         """The tests that run a line of the mutant, quick ones first.
 
-        Of a line that runs as the file is imported, all that enter the file; all of the room where none does, as in
-        a file of constants.
+        Of a line that runs as the package is imported, all that enter the file; all of the room where none does, as in
+        a file of constants. Such lines have the name "" among their tests.
         """
         by_line = self.tests.get(mutant.path, {})
         found = set().union(*(by_line.get(line, ()) for line in mutant.lines))
-        if not found and mutant.imported:
-            found = set().union(*by_line.values()) or set(self.seconds)
+        if found == {""} or (not found and mutant.imported):
+            found = set().union(*by_line.values()) - {""} or set(self.seconds)
+        found.discard("")
         return sorted(found, key=lambda test: (self.seconds.get(test, 0.0), test))
 
 
@@ -134,8 +135,7 @@ class Copy:
         data = measured.get_data()
         tests = {}
         for name in data.measured_files():
-            by_line = {line: [one for one in names if one] for line, names in data.contexts_by_lineno(name).items()}
-            tests[os.path.relpath(name, self.home)] = {line: names for line, names in by_line.items() if names}
+            tests[os.path.relpath(name, self.home)] = data.contexts_by_lineno(name)
         out.write_text(json.dumps({"tests": tests, "seconds": plugin.seconds}))
         return status or self._programs()
 
