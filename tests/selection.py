@@ -2,16 +2,16 @@
 
 A run of the whole suite or of a folder takes a sample, which the hash of the commit draws, so that any two runs of one
 commit take the same. How many cases of a test are drawn follows from the time that it takes, which tests/costs.json
-says: one that takes longer than SHARE gets the geometric mean of SHARE and its time, so that four times the work gets
-twice the time, and what is cheap is always run. A test with `sampled(one_in=...)` is drawn no more often than that. Of
-the core, whose every line the tests have to reach, each test runs with one case at least. All run, of what the commit
-changes, of the files of tests and the cases that are called after a box, a file or a page; what is asked for by name, a
-file, a test or `-k`; and everything with FLOWGRAPH_THOROUGH=1.
+says: one that takes longer than SHARE gets SHARE (1 + log(its time / SHARE)), so that what is cheap is always run, and
+of two tests the longer one gets more of the time, by a constant for each doubling. A test with `sampled(one_in=...)` is
+drawn no more often than that. Of the core, whose every line the tests have to reach, each test runs with one case at
+least. All run, of what the commit changes, of the files of tests and the cases that are called after a box, a file or a
+page; what is asked for by name, a file, a test or `-k`; and everything with FLOWGRAPH_THOROUGH=1.
 """
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
-from math import sqrt
+from math import log
 from pathlib import Path
 from re import MULTILINE, findall, split
 from typing import Any
@@ -22,8 +22,8 @@ from tests.costs import costs, without_case
 TESTS = Path(__file__).parent
 CORE = ("shapes", "box", "graph")
 """The folders of tests of which `make quick` runs all that does not take long."""
-SHARE = 0.02
-"""Seconds of the processor: what takes less is run in each commit. All tests of a sample take 250 s with it."""
+SHARE = 0.04
+"""Seconds of the processor: what takes less is run in each commit. All tests of a sample take 210 s with it."""
 OWN_SHARE = 4 * SHARE
 """For the tests of a folder that the commit changes in the package."""
 CASE = 0.004
@@ -78,7 +78,8 @@ def _drawn(items: list[Any], one_in: Callable[[Any, int], int], seed: int | None
 def _one_in(item: Any, cases: int, rooms: set[str]) -> int:
     mark, folder = item.get_closest_marker("sampled"), _folder(item)
     seconds = cases * (costs().get(without_case(item.nodeid), 0.0) + CASE)
-    one_in = max(1, round(sqrt(seconds / (OWN_SHARE if folder in rooms else SHARE))))
+    share = OWN_SHARE if folder in rooms else SHARE
+    one_in = max(1, round(seconds / (share * (1 + log(max(1.0, seconds / share))))))
     if mark is not None:
         return max(one_in, int(mark.kwargs["one_in"]))
     return min(one_in, cases) if folder in CORE else one_in
