@@ -3,6 +3,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 # Tests start hundreds of interpreters: each would compile the whole package anew.
 unexport PYTHONDONTWRITEBYTECODE
+# The examples that .ci/run draws; pytest alone draws others each time.
+export HYPOTHESIS_PROFILE ?= ci
 
 .PHONY: demo test quick costs coverage lint check pages docs notebooks bench mutants release-check clean
 

@@ -21,6 +21,8 @@ from tools.mutant_sources import ROOT, Mutant
 
 COPIED: tuple[str, ...] = ("flowgraph", "tests", "tools", "docs", "benchmarks", "notebooks", "README.md")
 COPIED += ("CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "Makefile", "pyproject.toml")
+MOST_FAILED = 0.02
+"""The part of the tests that may fail without a mutant: checks that have little time while their lines are traced."""
 FIRST = 4
 """So many files of tests are read before all others: most mutants are killed there, and reading takes longest."""
 
@@ -67,17 +69,20 @@ class Reach:
 
 
 class _Measure:
-    """A plugin of pytest that notes, for each test, its time and the lines that it runs."""
+    """A plugin of pytest that notes, for each test, its time, the lines that it runs and whether it fails."""
 
     def __init__(self, coverage: Any) -> None:
         self.coverage = coverage
         self.seconds: dict[str, float] = defaultdict(float)
+        self.failed: set[str] = set()
 
     def pytest_runtest_logstart(self, nodeid: str) -> None:
         self.coverage.switch_context(nodeid)
 
     def pytest_runtest_logreport(self, report: Any) -> None:
         self.seconds[report.nodeid] += report.duration
+        if report.failed:
+            self.failed.add(report.nodeid)
 
 
 class _Listed:
@@ -112,7 +117,7 @@ class Copy:
         self.tests = [test for test in room.tests if (self.home / test).exists()]
 
     def reach(self) -> Reach:
-        """Run all tests of the room once, without a mutant."""
+        """Run all tests of the room once, without a mutant; those that fail, while they are measured, are left out."""
         out = self.folder / "reach.json"
         status = self.forked(lambda: self._measure(out), 3600)
         if status != 0:
@@ -122,6 +127,8 @@ class Copy:
         tests = {
             path: {int(line): set(names) for line, names in by_line.items()} for path, by_line in found["tests"].items()
         }
+        if found["failed"]:
+            print(f"left out, since they fail without a mutant: {', '.join(found['failed'])}")
         return Reach(tests, found["seconds"])
 
     def _measure(self, out: Path) -> int:
@@ -136,8 +143,11 @@ class Copy:
         tests = {}
         for name in data.measured_files():
             tests[os.path.relpath(name, self.home)] = data.contexts_by_lineno(name)
-        out.write_text(json.dumps({"tests": tests, "seconds": plugin.seconds}))
-        return status or self._programs()
+        for names in (names for by_line in tests.values() for names in by_line.values()):
+            names[:] = [name for name in names if name not in plugin.failed]
+        seconds = {name: taken for name, taken in plugin.seconds.items() if name not in plugin.failed}
+        out.write_text(json.dumps({"tests": tests, "seconds": seconds, "failed": sorted(plugin.failed)}))
+        return (status if len(plugin.failed) > MOST_FAILED * len(plugin.seconds) else 0) or self._programs()
 
     def try_one(self, mutant: Mutant, reach: Reach) -> str:
         """'killed', 'timed out' or 'survived'."""
