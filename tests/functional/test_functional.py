@@ -194,12 +194,6 @@ def test_derivatives_of_boxes_are_boxes():
     np.testing.assert_allclose(fg.Graph(dx).fprop(x=X)[dx], 3 * X**2)
 
 
-def test_results_are_the_callers_own():
-    found = grad(lambda x, y: np.sum(x * y))(X, X)
-    found[0] = 7
-    assert X[0] == 0.5
-
-
 def test_float32_stays():
     assert grad(lambda x: np.sum(np.tanh(x * 2.0)))(X.astype(np.float32)).dtype == np.float32
 

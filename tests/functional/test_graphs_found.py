@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import flowgraph as fg
-from flowgraph.functional import grad, hessian, jacobian, value_and_grad
+from flowgraph.functional import grad, hessian, value_and_grad
 from flowgraph.functional.programs import Programs
 from tests.registry import unregister
 
@@ -435,16 +435,3 @@ def test_parameters_are_read_in_each_call_and_found_under_one_graph():
     slope = grad(lambda x, k: np.sum(x) * other[k])
     assert [slope(X, k)[0, 0] for k in range(5)] == [0, 1, 2, 3, 4]
     assert len(slope._programs) == 1
-
-
-def test_the_fallback_and_the_kind_of_derivative_are_told_apart():
-    def f(x):
-        return np.sum(x**3)
-
-    assert grad(f)(X).shape == (3, 4)
-    assert hessian(f)(X).shape == (3, 4, 3, 4)
-    assert jacobian(f)(X).shape == (3, 4)
-    assert value_and_grad(f)(X)[0] == pytest.approx(np.sum(X**3))
-    assert grad(lambda x, y: np.sum(x * y**2), 1)(X, 2 * X)[0, 0] == pytest.approx(4 * X[0, 0] ** 2)
-    swapped = [grad(f_, argnums)(X, X + 1) for f_ in (lambda x, y: np.sum(x * y**2),) for argnums in ((0, 1), (1, 0))]
-    np.testing.assert_array_equal(swapped[0][0], swapped[1][1])

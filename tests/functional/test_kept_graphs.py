@@ -192,11 +192,6 @@ def test_a_key_tells_values_apart_and_nothing_else(k):
         assert setting_key(other(), Sizes()) != key
 
 
-def test_an_object_of_which_nothing_is_known_is_equal_to_itself_alone():
-    one = object()
-    assert setting_key(one, Sizes()) == setting_key(one, Sizes()) != setting_key(object(), Sizes())
-
-
 def test_sizes_that_depend_on_values_are_numbered_as_they_come():
     """The names that a call invents are other ones in each call; those of a user stay."""
     first, second = Sizes(), Sizes()

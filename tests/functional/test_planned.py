@@ -1,10 +1,9 @@
 """Derivatives that run as plans after a number of calls: the same numbers, errors and containers as before."""
 
-import dataclasses
 import gc
 import threading
 import tracemalloc
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +12,7 @@ import flowgraph as fg
 from flowgraph.functional import compiled as compiled_graphs
 from flowgraph.functional import grad, grad_and_aux, jvp, programs, value_and_grad, vjp
 from flowgraph.functional.programs import Programs
+from tests.functional.test_jit import Layer, Pair
 from tests.registry import unregister
 
 X = np.linspace(0.1, 1.0, 6).reshape(2, 3)
@@ -33,17 +33,6 @@ def runs_of(derived):
 def compiled(derived):
     """How many graphs of a derivative run as plans."""
     return sum(one.plan is not None for one in runs_of(derived))
-
-
-class Pair(NamedTuple):
-    left: Any
-    right: Any
-
-
-@dataclasses.dataclass
-class Layer:
-    weight: Any
-    bias: Any
 
 
 @pytest.mark.parametrize(
@@ -186,31 +175,6 @@ def test_a_derivative_may_be_called_while_it_runs():
         np.testing.assert_allclose(slope(X), 8 * np.sin(X) * np.cos(X))
     assert compiled(slope) == 0, "a graph that calls back is not kept"
     unregister(Nested)
-
-
-def test_errors_are_those_of_the_boxes():
-    class Picky(fg.Elementwise):
-        """A box that refuses negative numbers."""
-
-        def fprop(self, a):
-            if np.any(np.asarray(a) < 0):
-                raise ValueError("needs numbers that are not negative")
-            return np.asarray(a) * 1.0
-
-        def bprop(self, grad, h, a):
-            return (grad,)
-
-    slope = grad(lambda x: np.sum(Picky(x) ** 2))
-    with pytest.raises(ValueError, match="not negative") as before:
-        slope(-X)
-    for _ in range(5):
-        slope(X)
-    assert compiled(slope) == 0, "a graph that calls back is not kept"
-    with pytest.raises(ValueError, match="not negative") as after:
-        slope(-X)
-    assert after.value.__notes__ == before.value.__notes__
-    np.testing.assert_allclose(slope(X), 2 * X)
-    unregister(Picky)
 
 
 def test_errors_of_numpy_are_those_that_were_asked_for():

@@ -46,17 +46,6 @@ def test_an_equation_is_solved_as_by_jax(jax):
     assert_same(ours(solved, [P, Z]), theirs(jax, loss, [P, Z]))
 
 
-@pytest.mark.parametrize("reverse", [False, True])
-def test_what_is_stacked_is_that_of_jax(jax, reverse):
-    def body(c, x):
-        return (c[0] * 0.5 + x, c[1] + 1), (c[0], x * x)
-
-    x = np.arange(1.0, 6.0)
-    needed = jax.lax.scan(body, (0.0, 0), x, reverse=reverse)
-    (last, count), stacked = fg.scan(body, (0.0, 0), x, reverse=reverse)
-    assert_same([last, count, *stacked], [*needed[0], *needed[1]])
-
-
 A = np.array([[3.0, 0.5, 0.2], [0.5, 2.0, 0.3], [0.2, 0.3, 1.0]])
 V = np.array([1.0, -0.5, 0.25])
 

@@ -81,12 +81,6 @@ def test_one_graph_and_one_plan_take_as_many_steps_as_the_values_need():
                 np.testing.assert_allclose(one, other, rtol=1e-13)
 
 
-def test_the_gradient_of_a_root_is_that_of_the_root():
-    a = fg.Parameter(7.0, name="a")
-    root = fg.while_loop(lambda x: np.abs(x * x - a) > 1e-10, lambda x: (x + a / x) / 2, 1.0)
-    np.testing.assert_allclose(fg.Graph(root).fprop().bprop()[a], 0.5 / np.sqrt(7.0), rtol=1e-9)
-
-
 def test_results_share_no_memory_with_what_is_given():
     first = np.ones((9, 9))
     for bound in (0.5, 100.0):
@@ -142,17 +136,6 @@ def test_checkpoints_stand_in_loops_and_loops_in_checkpoints():
         assert_close(fg.compile(wanted)(a=2.0), results[0])
     assert_close(results[1], results[0])
     assert_close(results[2], results[0])
-
-
-def test_it_runs_in_functions():
-    f = lambda x: np.sum(fg.while_loop(lambda c: np.max(c) > 1.0, lambda c: c * 0.5 * np.cos(x), x * 4.0))  # noqa: E731
-    grad = fg.functional.grad(f)
-    x = np.array([0.5, 1.5])
-    for _ in range(3):
-        found = grad(x)
-        for i in range(2):
-            step = np.eye(2)[i] * 1e-6
-            np.testing.assert_allclose(found[i], (f(x + step) - f(x - step)) / 2e-6, rtol=1e-7)
 
 
 def test_saving_copying_and_pickling_keep_condition_and_body(tmp_path):

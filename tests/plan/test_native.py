@@ -110,21 +110,6 @@ def test_random_leaves_integers_and_truth_values(interpreted):
     assert is_native(plan)
 
 
-def test_names_that_would_clash_with_those_of_a_native_plan(interpreted):
-    names = ["i", "z", "memory", "addresses", "plus", "dot", "code", "table", "float32", "tanh", "t1", "range", "class"]
-    inputs = [fg.Input(name, shape=(3, 3)) for name in names]
-    w = fg.Parameter(np.ones((3, 3)), name="w")
-    total = inputs[0]
-    for one in inputs[1:]:
-        total = np.tanh(total) @ one.T + one
-    values = {name: np.random.default_rng(i).normal(size=(3, 3)) for i, name in enumerate(names)}
-    plan = fg.compile([total], updates={w: w + total}, backend="numba")
-    expected = fg.Graph(total).fprop(values)[total]
-    assert_agree(plan(values)[0], expected, plan.source, 10)
-    assert_agree(w.value, 1 + expected, plan.source, 10)
-    assert is_native(plan)
-
-
 def test_the_source_shares_loops_and_keeps_no_array_that_one_loop_reads(interpreted):
     x = fg.Input("x", shape=(4, 5))
     y = fg.Constant(np.ones((4, 5)))
