@@ -1,6 +1,7 @@
 """Holds the branch coverage of a run against the floors: 100 % of the engine's core, and 95 % in all.
 
-The sample of a commit need reach 93 %: two measured ones reached 94.0 and 94.4 %, and 95.9 % together with a third.
+The sample of a commit need reach 92 %: a test that takes long is run in turn, and lines that it alone reaches are held by
+the floor of the night. A sample of fewer tests than today's reached 92.5 %, and 100 % of the core.
 """
 
 import os
@@ -12,7 +13,7 @@ CORE = (
     *(f"graph/{name}.py" for name in ("graph", "passes", "steps", "topology")),
 )
 """What a box is made of, and the lecture."""
-FLOOR = 0.95 if os.environ.get("FLOWGRAPH_THOROUGH") == "1" else 0.93
+FLOOR = 0.95 if os.environ.get("FLOWGRAPH_THOROUGH") == "1" else 0.92
 
 
 def shortfalls(path: str) -> list[str]:
