@@ -3,8 +3,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 # Tests start hundreds of interpreters: each would compile the whole package anew.
 unexport PYTHONDONTWRITEBYTECODE
+# The examples that .ci/run draws; pytest alone draws others each time.
+export HYPOTHESIS_PROFILE ?= ci
 
-.PHONY: demo test quick coverage lint check pages docs notebooks bench mutants release-check clean
+.PHONY: demo test quick costs coverage lint check pages docs notebooks bench mutants release-check clean
 
 demo: .venv/demo
 	$(BIN)/flowgraph demo
@@ -17,6 +19,10 @@ test: .venv/check
 coverage: .venv/check
 	$(BIN)/python -m pytest -n 2 --dist worksteal --cov --cov-report=term --cov-report=xml
 	$(BIN)/python tests/coverage_floor.py coverage.xml
+
+# Seconds of each test, from which the sample is drawn, into tests/costs.json; of all with FLOWGRAPH_THOROUGH=1.
+costs: .venv/check
+	$(BIN)/python -m pytest --costs -n 2 --dist worksteal
 
 # What a change of the engine most likely breaks.
 quick: .venv/check

@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, settings
 
 from tests import selection
 from tests.commit import is_thorough, seed_of_commit
+from tests.costs import Measure
 
 _calm = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow, HealthCheck.data_too_large]}
 settings.register_profile("dev", max_examples=30, **_calm)
@@ -31,6 +32,8 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 def pytest_addoption(parser):
     parser.addoption("--quick", action="store_true", help="what a change of the engine most likely breaks, in a minute")
+    parser.addoption("--costs", action="store_true", help="write down what the tests take, for the choice of samples")
+    parser.addoption("--sampled", action="store_true", help="of files that are named too, no more than the sample")
 
 
 def pytest_configure(config):
@@ -38,6 +41,8 @@ def pytest_configure(config):
     config.addinivalue_line("markers", "no_cover: a test that is not measured, which pytest-cov reads if it is there")
     if config.getoption("--quick"):
         settings.load_profile("quick")
+    if config.getoption("--costs"):
+        config.pluginmanager.register(Measure())
     os.environ.setdefault("FLOWGRAPH_FUZZ_SEED", str(seed_of_commit()))  # of all processes, outside of git too
 
 
@@ -53,7 +58,8 @@ def pytest_collection_modifyitems(config, items):
         kept = list(items)
     else:
         named = (config.invocation_params.dir / name.partition("::")[0] for name in config.args)
-        kept = selection.sample(items, [path for path in named if path.is_file()])
+        whole = [] if config.getoption("--sampled") else [path for path in named if path.is_file()]
+        kept = selection.sample(items, whole)
     chosen = set(kept)
     config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
     items[:] = kept

@@ -5,6 +5,7 @@ from __future__ import annotations
 import compileall
 import json
 import os
+import resource
 import shutil
 import signal
 import sys
@@ -20,6 +21,10 @@ from tools.mutant_sources import ROOT, Mutant
 
 COPIED: tuple[str, ...] = ("flowgraph", "tests", "tools", "docs", "benchmarks", "notebooks", "README.md")
 COPIED += ("CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "Makefile", "pyproject.toml")
+MOST_FAILED = 0.02
+"""The part of the tests that may fail without a mutant: checks that have little time while their lines are traced."""
+FIRST = 4
+"""So many files of tests are read before all others: most mutants are killed there, and reading takes longest."""
 
 
 class Room(NamedTuple):
@@ -41,31 +46,43 @@ class Reach:
     tests: dict[str, dict[int, set[str]]] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
 
+    def files(self, tests: list[str], mutant: Mutant) -> list[str]:
+        """The files of these tests: those of the mutant's own folder first, and of all, those that take least."""
+        seconds: dict[str, float] = defaultdict(float)
+        for test in tests:
+            seconds[test.partition("::")[0]] += self.seconds.get(test, 0.0)
+        folder = mutant.path.split("/")[1]
+        return sorted(seconds, key=lambda file: (f"tests/{folder}/" not in file, seconds[file], file))
+
     def of(self, mutant: Mutant) -> list[str]:
         """The tests that run a line of the mutant, quick ones first.
 
-        Of a line that runs as the file is imported, all that enter the file; all of the room where none does, as in
-        a file of constants.
+        Of a line that runs as the package is imported, all that enter the file; all of the room where none does, as in
+        a file of constants. Such lines have the name "" among their tests.
         """
         by_line = self.tests.get(mutant.path, {})
         found = set().union(*(by_line.get(line, ()) for line in mutant.lines))
-        if not found and mutant.imported:
-            found = set().union(*by_line.values()) or set(self.seconds)
+        if found == {""} or (not found and mutant.imported):
+            found = set().union(*by_line.values()) - {""} or set(self.seconds)
+        found.discard("")
         return sorted(found, key=lambda test: (self.seconds.get(test, 0.0), test))
 
 
 class _Measure:
-    """A plugin of pytest that notes, for each test, its time and the lines that it runs."""
+    """A plugin of pytest that notes, for each test, its time, the lines that it runs and whether it fails."""
 
     def __init__(self, coverage: Any) -> None:
         self.coverage = coverage
         self.seconds: dict[str, float] = defaultdict(float)
+        self.failed: set[str] = set()
 
     def pytest_runtest_logstart(self, nodeid: str) -> None:
         self.coverage.switch_context(nodeid)
 
     def pytest_runtest_logreport(self, report: Any) -> None:
         self.seconds[report.nodeid] += report.duration
+        if report.failed:
+            self.failed.add(report.nodeid)
 
 
 class _Listed:
@@ -100,9 +117,9 @@ class Copy:
         self.tests = [test for test in room.tests if (self.home / test).exists()]
 
     def reach(self) -> Reach:
-        """Run all tests of the room once, without a mutant."""
+        """Run all tests of the room once, without a mutant; those that fail, while they are measured, are left out."""
         out = self.folder / "reach.json"
-        status = self.forked(lambda: self._measure(out), 600)
+        status = self.forked(lambda: self._measure(out), 3600)
         if status != 0:
             tail = "\n".join((self.folder / "log").read_text(errors="replace").splitlines()[-40:])
             raise SystemExit(f"the tests of the room do not pass without a mutant:\n{tail}")
@@ -110,6 +127,8 @@ class Copy:
         tests = {
             path: {int(line): set(names) for line, names in by_line.items()} for path, by_line in found["tests"].items()
         }
+        if found["failed"]:
+            print(f"left out, since they fail without a mutant: {', '.join(found['failed'])}")
         return Reach(tests, found["seconds"])
 
     def _measure(self, out: Path) -> int:
@@ -123,10 +142,12 @@ class Copy:
         data = measured.get_data()
         tests = {}
         for name in data.measured_files():
-            by_line = {line: [one for one in names if one] for line, names in data.contexts_by_lineno(name).items()}
-            tests[os.path.relpath(name, self.home)] = {line: names for line, names in by_line.items() if names}
-        out.write_text(json.dumps({"tests": tests, "seconds": plugin.seconds}))
-        return status or self._programs()
+            tests[os.path.relpath(name, self.home)] = data.contexts_by_lineno(name)
+        for names in (names for by_line in tests.values() for names in by_line.values()):
+            names[:] = [name for name in names if name not in plugin.failed]
+        seconds = {name: taken for name, taken in plugin.seconds.items() if name not in plugin.failed}
+        out.write_text(json.dumps({"tests": tests, "seconds": seconds, "failed": sorted(plugin.failed)}))
+        return (status if len(plugin.failed) > MOST_FAILED * len(plugin.seconds) else 0) or self._programs()
 
     def try_one(self, mutant: Mutant, reach: Reach) -> str:
         """'killed', 'timed out' or 'survived'."""
@@ -136,19 +157,22 @@ class Copy:
         for compiled in path.parent.glob(f"__pycache__/{path.stem}.*.pyc"):
             compiled.unlink()
         path.write_text(mutant.code, encoding="utf-8")
-        files = sorted({test.partition("::")[0] for test in tests})
+        files = reach.files(tests, mutant)
+        limit = 60 + 5 * sum(reach.seconds.get(test, 0.0) for test in tests)
 
         def run() -> int:
             sys.dont_write_bytecode = True
             os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
-            status = self._pytest(["-x", *files], [_Listed(tests)]) if tests else 0
-            return status or self._programs()
+            resource.setrlimit(resource.RLIMIT_CPU, (int(limit), int(limit) + 5))
+            parts = [part for part in (files[:FIRST], files[FIRST:]) if part]
+            found = (self._pytest(["-x", *part], [_Listed(tests)]) for part in parts)
+            return next((status for status in found if status), 0) or self._programs()
 
         try:
-            status = self.forked(run, 30 + 5 * max((reach.seconds.get(test, 0.0) for test in tests), default=0.0))
+            status = self.forked(run, 10 * limit)
         finally:
             path.write_text(text, encoding="utf-8")
-        return {0: "survived", None: "timed out"}.get(status, "killed")
+        return {0: "survived", None: "timed out", -signal.SIGXCPU: "timed out"}.get(status, "killed")
 
     def _pytest(self, arguments: list[str], plugins: list[Any]) -> int:
         import pytest
@@ -157,6 +181,7 @@ class Copy:
             "-q",
             "-p",
             "no:cacheprovider",
+            "--sampled",
             f"--hypothesis-seed={self.seed}",
             f"--basetemp={self.folder / 'tmp'}",
             *self.without,

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import warnings
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from itertools import chain, combinations
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import DTypeLike
 
 from flowgraph.box import Box, Constant, Elementwise, Value
+from flowgraph.box.leaves import Input
 from flowgraph.box.vocabulary import Example, Interval
-from flowgraph.checking.point import generator
+from flowgraph.checking.point import generator, parts
 from flowgraph.checking.target import Array
+from flowgraph.derivatives.batching import over_rows
+from flowgraph.graph import Graph
 from flowgraph.shapes.size import Shape, evaluate
 
 NAMED_SIZES = (4, 3, 5, 2, 6)  # of the names of a signature in their order: all differ, so that no transposition fits
@@ -230,3 +235,47 @@ def case_of(box: Box, seed: int = 0) -> Case:
             shown = [labels for labels in shown if labels.size]
             children.append(rng.choice([*shown, whole][0], shape).astype(child.dtype))
     return Case(cls, tuple(children), box.setting_values())
+
+
+_ROWS = 7
+"""No size of a drawn example, so that an axis of rows fits no other."""
+
+Stacks: TypeAlias = Callable[[], tuple[Array, ...]]
+"""The outputs for each row, one array each."""
+
+
+def rows_of(case: Case) -> Iterator[tuple[str, Stacks, Stacks]]:
+    """Children that are given in rows, the values of the rows alone, and those of the box over all rows at once.
+
+    They are equal if Elementwise, signature and core are as declared.
+    """
+    leaves = [Input(f"child{i}", shape=a.shape, dtype=a.dtype) for i, a in enumerate(case.children)]
+    many = [Input(f"rows{i}", shape=(_ROWS, *a.shape), dtype=a.dtype) for i, a in enumerate(case.children)]
+    places, names = range(len(leaves)), case.box.names_of_children()
+    for chosen in chain(*(combinations(places, n + 1) for n in places)):
+        rows: dict[Box, Box] = {leaves[i]: many[i] for i in chosen}
+        each = [[_shrunk(case, i, r if i in chosen else 0) for i in places] for r in range(_ROWS)]
+        yield ", ".join(names[i] for i in chosen), partial(_alone, case, each), partial(_over, case, each, leaves, rows)
+
+
+def _alone(case: Case, each: list[list[Array]]) -> tuple[Array, ...]:
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of values that have left the domain
+        values = [parts(case.box.fprop(*(a[()] for a in row))) for row in each]
+    return tuple(map(np.stack, zip(*values, strict=True)))
+
+
+def _over(case: Case, each: list[list[Array]], leaves: list[Input], rows: dict[Box, Box]) -> tuple[Array, ...]:
+    stacked = map(np.stack, zip(*each, strict=True))
+    fed = {rows.get(leaf, leaf): a if leaf in rows else a[0] for leaf, a in zip(leaves, stacked, strict=True)}
+    box = case.cls(*leaves, **case.settings)
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        over = Graph(*over_rows([box] if len(box.outputs) == 1 else list(box), rows))
+        return tuple(over.fprop({leaf: a for leaf, a in fed.items() if leaf in over}).outputs)
+
+
+def _shrunk(case: Case, place: int, row: int) -> Array:
+    """A child in one of the rows, by which those with a gradient differ."""
+    a = case.children[place]
+    return a * a.dtype.type(1 - row / 64) if place in case.floats else a

@@ -118,6 +118,7 @@ def check_case(
     plain, seed, scope = in_parts(case), asked.seed, asked.scope(strict=True)
     target, calls = box_target(plain, vary=vary and plain is case, title=title)
     calls.keep_promise_of_signature(case)
+    calls.keep_promise_of_rows(case)
     target = replace(target, valid=conditions_of(calls, asked.valid))
     if not differentiable(plain):
         calls.fprop(*target.inputs)
@@ -345,10 +346,11 @@ def check(  # noqa: PLR0913  a keyword for each thing that a user may declare
     which its bprop is given too if it takes it.
 
     `order=2` also checks the second derivative: of boxes by their gradient graph, of functions through `second`, the
-    bprop of bprop, if it is given. `budget` bounds the calls of fprop. `effort` bounds them and the seconds of the
-    processor, and twenty times as many by the clock on the wall, counted from the first call of fprop: "fast" (0.5 s
-    for a function, 1 s where a framework runs it or for a class of boxes, 4 s for a graph), "normal" (3 s, 3 s, 6 s,
-    30 s), "thorough" (five times these); what is wrong takes up to 0.5 s, 1.5 s or 3 s more to explain.
+    bprop of bprop, if it is given. `effort` says how many test cases a function has where strict=False, "normal" at
+    most 100, "fast" half and "thorough" five times as many. It also bounds the seconds of the processor, and twenty
+    times as many by the clock on the wall, counted from the first call of fprop: "fast" (1 s for a function or a class
+    of boxes, 4 s for a graph), "normal" (3 s, 6 s, 30 s), "thorough" (five times these); what is wrong takes up to
+    0.5 s, 1.5 s or 3 s more to explain. `budget` bounds the calls of fprop.
 
     Parameters
     ----------

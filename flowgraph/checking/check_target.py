@@ -3,7 +3,7 @@
 1. What bars, directions and test cases follow from is measured at the example: precision, slope, properties of inputs.
 2. A test case is drawn (`families`), and left out where it is not what was asked for (`Examination.allows`).
 3. Slopes by differences, with their bars, are compared with what bprop says (`compare`).
-4. A mismatch beyond its bar is asked about in more and more costly ways, until one explains it (`excuses.settle`).
+4. A mismatch beyond its bar is asked about in more and more costly ways, until one explains it (`exemptions.settle`).
 5. What none explains is wrong: a failure at inputs like the example, a note elsewhere (`example_contract.Notes`).
 6. What bprop keeps beside its numbers is asked at the example and at a few other test cases (`contract`).
 """
@@ -12,9 +12,8 @@ from __future__ import annotations
 
 import random
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
 
 import numpy as np
 
@@ -24,7 +23,7 @@ from flowgraph.checking.describe import report_of
 from flowgraph.checking.difference import STEP
 from flowgraph.checking.examination import Examination
 from flowgraph.checking.example_contract import EXAMPLE, ExampleContract
-from flowgraph.checking.families import FAMILIES, first_values, joint, settings, shapes, values
+from flowgraph.checking.families import FAMILIES, Extent, Labelled, first_values, joint, settings, shapes, values
 from flowgraph.checking.point import OutOfTime, Point, generator, random_direction
 from flowgraph.checking.report import Report
 from flowgraph.checking.scope import EVERYTHING, NORMAL, Scope
@@ -33,7 +32,7 @@ from flowgraph.checking.target import Array, Inputs, Target
 LEFT = 64 * 2.0**-52  # of an input: what is left where terms cancel, which is a power of 2 and fits into any type
 SLOW = 2e-3  # seconds of one fprop
 MOST_OF_BUDGET = 0.9  # the rest is for what looks wrong at the end
-ELSEWHERE = 6  # test cases, of all that were legal
+ELSEWHERE = {False: 2, True: 6}  # test cases, of all that were legal, by whether the check is strict
 NARROW_BITS = (8, 11, 24)  # of a mantissa: bfloat16, float16, float32
 RANDOM = (
     "values vary from call to call by noise from {}'s global generator; its state was put back before each call, and "
@@ -149,13 +148,13 @@ def _phases(examination: Examination, order: int, test_cases: bool) -> None:
         return
     if examination.scope.varies("dtypes"):
         other_types(examination)
-    for family, share in FAMILIES.items():
+    for family, extent in FAMILIES.items():
         if family is joint and examination.runner.used() < MOST_OF_BUDGET:
             # the contract at a few other shapes and settings, before everything is varied at once
             legal = [*source.legal[shapes], *source.legal[settings]]
-            for k in examination.rng.permutation(len(legal))[:ELSEWHERE]:
+            for k in examination.rng.permutation(len(legal))[: ELSEWHERE[examination.scope.strict]]:
                 contract(examination, "another test case", legal[k])
-        source.legal[family] = _visit(examination, family(source), share)
+        source.legal[family] = _visit(examination, family(source), extent)
     if order >= 2:
         second_order(examination)
 
@@ -248,13 +247,15 @@ def _one_triangle(point: Point, i: int) -> bool:
     return False
 
 
-def _visit(examination: Examination, test_cases: Any, share: float) -> list[Inputs]:
-    """Visits test cases until this phase's share of the budget is used; the legal ones are handed on to later ones."""
+def _visit(examination: Examination, test_cases: Iterable[Labelled], extent: Extent) -> list[Inputs]:
+    """Visits test cases as far as the family goes; the legal ones are handed on to later ones."""
     legal: list[Inputs] = []
     for test_case, inputs in test_cases:
+        if len(legal) >= examination.scope.most(extent.most):
+            break
         if not examination.allows(inputs) or examination.has_noted_enough(inputs):
             continue
-        if examination.runner.used() > share or examination.broken:
+        if examination.runner.used() > extent.share or examination.broken:
             examination.warn("budget", "the budget was used up before all test cases were visited")
             break
         if examination.visit(test_case, inputs) is not None:

@@ -95,7 +95,7 @@ def is_in_last_digits(suspicion: Suspicion, numeric: float | None = None) -> boo
 class Ruling:
     """wrong, kink, rounding, undecided or fine; for "wrong" the numeric slope, its bar, and the oracle that gave it.
 
-    `excuse` is the name of the excuse that explains a mismatch.
+    `exemption` is the name of the exemption that explains a mismatch.
     """
 
     kind: str
@@ -103,7 +103,7 @@ class Ruling:
     numeric: float = float("nan")
     error: float = float("nan")
     note: str = ""
-    excuse: str = ""
+    exemption: str = ""
     oracle: str = ""
 
 
@@ -117,6 +117,11 @@ class Tally:
     kinks: int = 0
     resolved: set[int] = field(default_factory=set)  # inputs that were moved where a slope was told
     resolutions: list[float] = field(default_factory=list)
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether every comparison told something, away from kinks."""
+        return bool(self.resolutions) and not (self.weak or self.undecided or self.kinks)
 
 
 def read_gradients(point: Point, result: Value) -> tuple[Gradients | None, list[FormFault]]:

@@ -15,7 +15,7 @@ from flowgraph.checking.compare import Ruling, Suspicion, Tally, ValueMismatch, 
 from flowgraph.checking.diagnosis import Trial, diagnose
 from flowgraph.checking.edited_graphs import Graphs
 from flowgraph.checking.examination import Examination, Mismatch
-from flowgraph.checking.excuses import settle
+from flowgraph.checking.exemptions import settle
 from flowgraph.checking.families import axis_groups
 from flowgraph.checking.point import NARROW, Illegal, OutOfTime, Point, coordinate, directions_for, generator, grads_for
 from flowgraph.checking.report import EXAMPLE_ONLY, VERDICTS, Failure, Report, distinct, nothing

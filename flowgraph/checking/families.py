@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations, permutations
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -110,6 +110,7 @@ DRAWS: dict[str, Draw] = {
     "sorted": lambda x, rng: np.sort(x, axis=-1) if x.ndim else x,
     "sorted, descending": lambda x, rng: np.flip(np.sort(x, axis=-1), axis=-1).copy() if x.ndim else x,
     "shifted": lambda x, rng: x + 4.0,
+    "×0.01": lambda x, rng: x * 0.01,  # as small as numbers like the example's are
 }
 
 
@@ -324,9 +325,9 @@ def _equal_inputs(source: Source) -> Iterator[Labelled]:
 
 
 def near_numbers(source: Source) -> Iterator[Labelled]:
-    """Values near every number in the code."""
-    for c in source.constants:
-        for label, draw in near(c).items():
+    """Values around every number in the code, then beside each, above each, and on it."""
+    for alike in zip(*(near(c).items() for c in source.constants), strict=True):
+        for label, draw in alike:
             drawn = source.drawn(draw, source.active)
             yield label, drawn if source.broken else source.kept(drawn)
 
@@ -462,7 +463,21 @@ def _axes(inputs: Inputs) -> int:
     return max((x.ndim for x in inputs if isinstance(x, np.ndarray)), default=0)
 
 
-FAMILIES: dict[Callable[[Source], Iterator[Labelled]], float] = {
-    values: 0.4, near_numbers: 0.52, settings: 0.65, shapes: 0.78, joint: 0.95
-}  # fmt: skip
-"""Each with the share of the budget after which it ends; the rest is left for what looks wrong at the end."""
+class Extent(NamedTuple):
+    """How far a family goes: test cases that fprop takes, and the share of the budget after which it ends.
+
+    Of boxes and graphs, and with strict=True, there are as many as can be made.
+    """
+
+    most: int
+    share: float
+
+
+FAMILIES: dict[Callable[[Source], Iterator[Labelled]], Extent] = {
+    values: Extent(36, 0.4),
+    near_numbers: Extent(24, 0.52),
+    settings: Extent(16, 0.65),
+    shapes: Extent(12, 0.78),
+    joint: Extent(6, 0.95),
+}
+"""In the order in which they are tried; what is left of the budget is for what looks wrong at the end."""

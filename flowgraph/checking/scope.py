@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
@@ -16,25 +17,25 @@ from flowgraph.errors import UsageError
 
 
 class Effort(NamedTuple):
-    """How much a check may take: calls of fprop for one target, and seconds of the processor for the whole of it.
+    """How much a check may take: times the test cases of each family, and what ends it where these take too long.
 
-    A class of boxes gets more of them for its examples, a graph more for its boxes, and where there is little time a
-    function that a framework runs, since it may have to be compiled. `explaining` is for making small and telling what
-    is wrong, beside the others.
+    That are calls of fprop for one target, and seconds of the processor for the whole of it, of which a class of boxes
+    gets more for its examples, a graph more for its boxes. `explaining` is for making small and telling what is wrong,
+    beside the others.
     """
 
+    test_cases: float
     budget: int
     function: float
-    framework: float
     box: float
     graph: float
     explaining: float
 
 
 EFFORTS = {
-    "fast": Effort(2_000, 0.5, 1.0, 1.0, 4.0, 0.5),
-    "normal": Effort(60_000, 3.0, 3.0, 6.0, 30.0, 1.5),
-    "thorough": Effort(300_000, 15.0, 15.0, 30.0, 150.0, 3.0),
+    "fast": Effort(0.5, 2_000, 1.0, 1.0, 4.0, 0.5),
+    "normal": Effort(1.0, 60_000, 3.0, 6.0, 30.0, 1.5),
+    "thorough": Effort(5.0, 300_000, 15.0, 30.0, 150.0, 3.0),
 }
 NORMAL = EFFORTS["normal"]
 KINDS = ("values", "shapes", "settings", "dtypes")
@@ -46,7 +47,8 @@ class Scope:
     """The inputs that are varied, those that are fixed, and the rules for notes.
 
     `vary` and `fixed` hold words of KINDS and names of inputs; an empty `vary` is everything. `without` are the names
-    of excuses that are not made for a mismatch, `explaining` the seconds for making a failure small.
+    of exemptions that are not made for a mismatch, `explaining` the seconds for making a failure small, `test_cases`
+    how many times as many are tried as usual where it is not strict.
     """
 
     strict: bool = False
@@ -54,6 +56,11 @@ class Scope:
     fixed: tuple[str, ...] = ()
     without: frozenset[str] = frozenset()
     explaining: float = NORMAL.explaining
+    test_cases: float = NORMAL.test_cases
+
+    def most(self, usual: int) -> float:
+        """How many test cases there are of a family that usually has so many."""
+        return math.inf if self.strict else self.test_cases * usual
 
     def demand_known(self, target: Target) -> None:
         """Raise for a word that is neither a kind of change nor an input of this target."""
@@ -117,7 +124,7 @@ class Asked:
         """With what holds for this kind of target where `strict` was not given."""
         chosen = strict if self.strict is None else self.strict
         vary, fixed = ((words,) if isinstance(words, str) else tuple(words or ()) for words in (self.vary, self.fixed))
-        return Scope(chosen, vary, fixed, explaining=self.effort.explaining)
+        return Scope(chosen, vary, fixed, explaining=self.effort.explaining, test_cases=self.effort.test_cases)
 
     def refuse(self, what: str, *options: str) -> None:
         """Refuse an option that has no meaning for this target, since ignoring it would suggest a check not made."""

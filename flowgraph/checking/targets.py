@@ -5,7 +5,9 @@ from __future__ import annotations
 import inspect
 import math
 from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -15,12 +17,12 @@ from flowgraph.box.leaves import Input, Parameter
 from flowgraph.box.vocabulary import Interval
 from flowgraph.boxes import sum as sum_of
 from flowgraph.boxes.elementwise.complex_numbers import conjugate_if_complex, real_part
-from flowgraph.checking.cases import Case, child_labels
+from flowgraph.checking.cases import Case, child_labels, rows_of
 from flowgraph.checking.point import generator, parts
 from flowgraph.checking.report import Failure, Report, nothing, with_failures
 from flowgraph.checking.reproduce import box_definition, function_definition, gradient_definition, graph_definition
 from flowgraph.checking.scope import with_settings
-from flowgraph.checking.target import Inputs, Target, annotations_of, by_form, without_first
+from flowgraph.checking.target import Array, Inputs, Target, annotations_of, by_form, without_first
 from flowgraph.derivatives import gradient
 from flowgraph.derivatives.opaque import BpropOf
 from flowgraph.errors import BpropError, ShapeError, UsageError
@@ -28,6 +30,9 @@ from flowgraph.graph import Graph
 from flowgraph.graph.graph import Run
 from flowgraph.graph.passes import Edge, as_values, contradiction
 from flowgraph.graph.steps import derived_bprop
+
+_PROMISE = "Elementwise, signature or core say so"
+SAME_ROW = 1e-9  # a stack may be summed up in another order than one array
 
 
 @dataclass
@@ -125,6 +130,20 @@ class BoxCalls:
         except ShapeError as error:
             self.finding("spec", str(error).partition("\n")[0].partition(": ")[2])
 
+    def keep_promise_of_rows(self, case: Case) -> None:
+        """That over rows of its children the box gives each row's value, as Elementwise, signature and core say."""
+        for names, alone, over in rows_of(case):
+            with suppress(Exception):  # whatever fprop raises that does not take the values of a row
+                needed = alone()
+                try:
+                    same = all(map(_is_same, over(), needed))
+                except Exception as error:
+                    self.finding("spec", f"over rows of {names} fprop raises {type(error).__name__}: {error}")
+                    return
+                if not same:
+                    self.finding("spec", f"over rows of {names} the value is not that of each row, though {_PROMISE}")
+                    return
+
     def _same_with_needs(self, box: Box, grads: tuple[Any, ...], arguments: tuple[Any, ...]) -> None:
         """What bprop returns for a child does not depend on which others are asked for."""
         if "needs" in self.findings:
@@ -148,6 +167,11 @@ class BoxCalls:
         name = self.title or self.cls.__name__
         found = Failure(name, child, None, kind, nan, nan, nan, "", "", message, "")
         self.findings.setdefault(kind, found)
+
+
+def _is_same(found: Array, needed: Array) -> bool:
+    close = partial(np.allclose, rtol=SAME_ROW, atol=SAME_ROW, equal_nan=True)
+    return found.shape == needed.shape and close(found, needed)
 
 
 def box_target(case: Case, *, vary: bool = True, title: str = "") -> tuple[Target, BoxCalls]:

@@ -19,8 +19,7 @@ from flowgraph.rendering.formulas import plain_formula
 from flowgraph.rendering.operations import operation, setting_text
 from flowgraph.rendering.palette import heat_role, ink_on
 from flowgraph.rendering.picture import Row, Span, Strip
-from flowgraph.rendering.statistics import Statistics, size_text, summary
-from flowgraph.rendering.subject import Memory, Subject
+from flowgraph.rendering.subject import Memory, Statistics, Subject, size_text, summary
 from flowgraph.rendering.wording import amount_text, dtype_text, gradient_name, number_text, shape_text, shortened
 
 NAMED = ("input", "target", "constant", "random", "backward", "regularizer")

@@ -15,8 +15,7 @@ from flowgraph.rendering.labels import heat_of_statistics, readable
 from flowgraph.rendering.modules import Module, of_first_call
 from flowgraph.rendering.palette import LEVELS
 from flowgraph.rendering.picture import Row, Span, Strip, Tile
-from flowgraph.rendering.statistics import Statistics
-from flowgraph.rendering.subject import Subject
+from flowgraph.rendering.subject import Statistics, Subject
 from flowgraph.rendering.wording import number_text, shape_text, shortened
 
 _CELLS = 24

@@ -29,8 +29,7 @@ from flowgraph.rendering.palette import adaptive, check_theme, drawn_theme, html
 from flowgraph.rendering.picture import Frame, Picture, Tile
 from flowgraph.rendering.placement import Layout, Place, Placed
 from flowgraph.rendering.routing import APART, CORNER, STRAIGHT
-from flowgraph.rendering.statistics import Statistics
-from flowgraph.rendering.subject import Memory, Subject
+from flowgraph.rendering.subject import Memory, Statistics, Subject
 from flowgraph.rendering.svg_text import svg_text
 from flowgraph.rendering.wording import identifier, number_text
 

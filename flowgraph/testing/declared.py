@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import chain, combinations
 from typing import Any
 
 import numpy as np
@@ -12,10 +11,9 @@ import numpy as np
 from flowgraph.box import Array, Box, Constant, Elementwise, Value
 from flowgraph.box.leaves import Input
 from flowgraph.box.vocabulary import CONSTANT, FINITE, SHARE
-from flowgraph.checking.cases import Case
+from flowgraph.checking.cases import Case, rows_of
 from flowgraph.checking.contract import LAYOUTS, laid
 from flowgraph.debugging.zero import is_flat
-from flowgraph.derivatives.batching import over_rows
 from flowgraph.graph import Graph
 from flowgraph.graph.topology import debug
 from flowgraph.shapes.size import Size
@@ -245,33 +243,8 @@ def _numbers(case: Case) -> str:
 
 def rows_at_once(case: Case) -> None:
     """Over rows of its children it gives each row's value: elementwise, signature and core are as declared."""
-    shapes = [(a.shape, a.dtype) for a in case.children]
-    leaves = [Input(f"child{i}", shape=shape, dtype=dtype) for i, (shape, dtype) in enumerate(shapes)]
-    many = [Input(f"rows{i}", shape=(_ROWS, *shape), dtype=dtype) for i, (shape, dtype) in enumerate(shapes)]
-    outputs, places = outputs_of(case.cls(*leaves, **case.settings)), range(len(leaves))
-    for chosen in chain(*(combinations(places, n + 1) for n in places)):
-        rows: dict[Box, Box] = {leaves[i]: many[i] for i in chosen}
-        each = [[_shrunk(case, i, r if i in chosen else 0) for i in places] for r in range(_ROWS)]
-        stacked = map(np.stack, zip(*each, strict=True))
-        fed = {rows.get(leaf, leaf): a if leaf in rows else a[0] for leaf, a in zip(leaves, stacked, strict=True)}
-        over = Graph(*over_rows(outputs, rows))
-        with np.errstate(all="ignore"), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of values that have left the domain
-            found = over.fprop({leaf: a for leaf, a in fed.items() if leaf in over}).outputs
-            needed = [parts(case.box.fprop(*(a[()] for a in row))) for row in each]
-        names = ", ".join(case.box.names_of_children()[i] for i in chosen)
-        for r, row in enumerate(needed):
-            assert_same(tuple(part[r] for part in found), row, case, f"row {r} over rows of {names}")
-
-
-_ROWS = 7
-"""No size of a drawn example, so that an axis of rows fits no other."""
-
-
-def _shrunk(case: Case, place: int, row: int) -> Array:
-    """A child in one of the rows, by which those with a gradient differ."""
-    a = case.children[place]
-    return a * a.dtype.type(1 - row / 64) if place in case.floats else a
+    for names, alone, over in rows_of(case):
+        assert_same(over(), alone(), case, f"value over rows of {names}")
 
 
 # Value and gradients do not depend on memory layout and precision; an array may be empty.

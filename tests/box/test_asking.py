@@ -83,6 +83,21 @@ def test_the_page_that_the_errors_name_lists_what_asks_and_what_to_write_instead
         assert name in listed
 
 
+FROM_OUTSIDE = {
+    "alone": lambda rate, x: rate,
+    "beside the argument": lambda rate, x: rate * x[0],
+    "after what is random": lambda rate, x: fg.Random(lambda rng, shape: rng.normal(size=shape)) + rate,
+    "before what is random": lambda rate, x: rate - fg.Random(lambda rng, shape: rng.normal(size=shape)),
+}
+
+
+@pytest.mark.parametrize("read", FROM_OUTSIDE.values(), ids=FROM_OUTSIDE)
+def test_a_leaf_from_outside_that_has_no_value_is_named_whatever_else_is_read(read):
+    rate = fg.Input("rate", shape=())
+    with pytest.raises(UsageError, match="reads Input 'rate' from outside of the function; give it as an argument"):
+        grad(lambda x: float(read(rate, x)) * x[0])(X)
+
+
 def test_an_array_at_the_index_of_a_box_is_told_to_be_a_constant():
     x = fg.Input("x", shape=(3,))
     for call, text in [

@@ -186,3 +186,14 @@ def test_a_verdict_does_not_depend_on_it(cls):
     with np.errstate(all="raise"):
         report = fg.check(cls, budget=2000)
     assert report.passed, str(report)
+
+
+NUMBERS = [0.0, 1.0, np.inf, -np.inf, np.nan, 1.7e308, -1.7e308]
+
+
+@pytest.mark.parametrize("first", NUMBERS)
+@pytest.mark.parametrize("second", NUMBERS)
+def test_a_gradient_of_any_numbers_is_passed_on_without_a_word_of_what_the_engine_sums_itself(first, second):
+    factors, x = np.array([first, second]), fg.Parameter(np.ones(2))
+    grads = fg.Graph(x * factors).fprop().bprop(np.ones(2), wrt=[x])
+    np.testing.assert_array_equal(grads[x], factors)

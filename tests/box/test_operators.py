@@ -126,3 +126,31 @@ def test_the_dtype_and_the_values_are_those_of_numpy(dtype, function):
             assert np.asarray(found).dtype == np.asarray(told).dtype
         else:
             assert box == told, (number, left)
+
+
+BINARY = [f for f in vars(np).values() if isinstance(f, np.ufunc) and f.nin == 2 and f.nout == 1 and not f.signature]
+FOLDED = {np.add, np.multiply, np.maximum, np.minimum, np.logical_and, np.logical_or}
+"""The ufuncs whose methods boxes stand for; `outer` of any builds boxes."""
+KEYWORDS = [{}, {"axis": 1}, {"axis": -1}, {"dtype": np.float64}, {"dtype": bool}, {"axis": 0, "keepdims": True}]
+
+
+@pytest.mark.parametrize("method", ["reduce", "accumulate", "outer"])
+@pytest.mark.parametrize("ufunc", sorted({*BINARY}, key=str), ids=lambda ufunc: ufunc.__name__)
+def test_a_method_of_a_ufunc_gives_the_numbers_of_numpy_or_is_refused(ufunc, method):
+    for values in (np.array([[0.5, 2.0, 1.5], [3.0, 0.0, 1.0]]), np.array([[1, 0, 3], [2, 2, 5]])):
+        x = fg.Input("x", shape=values.shape, dtype=values.dtype)
+        for keywords in KEYWORDS if method != "outer" else [{}]:
+            more = (values[0],) if method == "outer" else ()
+            try:
+                with np.errstate(all="ignore"):
+                    needed = getattr(ufunc, method)(values, *more, **keywords)
+            except (TypeError, ValueError):
+                continue
+            try:
+                box = getattr(ufunc, method)(x, *more, **keywords)
+            except fg.FlowgraphError:
+                assert ufunc not in FOLDED or method == "accumulate" or keywords
+                continue
+            with np.errstate(all="ignore"):
+                found = fg.Graph(box).fprop(x=values)[box]
+            np.testing.assert_array_equal(found, needed, strict=True, err_msg=f"{keywords}")

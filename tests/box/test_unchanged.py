@@ -2,6 +2,7 @@
 
 import ast
 import copy
+import dataclasses
 import pickle
 from functools import cached_property
 from pathlib import Path
@@ -161,3 +162,15 @@ def test_no_value_of_a_run_can_be_written_to(name):
     grads = run.bprop(arriving, wrt=wrt, keep="all", unused="zeros")
     for one in grads:
         assert_read_only(grads[one], f"gradient of {one.title}")
+
+
+DECLARED = [fg.example((2,), axis=0), fg.Interval(0, 1), fg.Core("axis")]
+
+
+@pytest.mark.parametrize("declared", DECLARED, ids=lambda one: type(one).__name__)
+def test_what_a_class_declares_stays_as_it_is(declared):
+    names = [field.name for field in dataclasses.fields(declared)]
+    assert names
+    for name in [*names, "another"]:
+        with pytest.raises((AttributeError, TypeError)):
+            setattr(declared, name, None)

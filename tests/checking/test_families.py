@@ -71,6 +71,7 @@ LABELS = {
     "two-valued, signed": lambda d, x: set(d.ravel()) == {-0.6, 0.9},
     "×1e-6": lambda d, x: np.allclose(d, x * 1e-6, rtol=1e-12, atol=0),
     "×1e-3": lambda d, x: np.allclose(d, x * 1e-3, rtol=1e-12, atol=0),
+    "×0.01": lambda d, x: np.allclose(d, x * 0.01, rtol=1e-12, atol=0),
     "×5": lambda d, x: np.all(d == x * 5),
     "×30": lambda d, x: np.all(d == x * 30),
     "×1e3": lambda d, x: np.all(d == x * 1e3),

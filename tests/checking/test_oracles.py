@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import flowgraph as fg
-from flowgraph.checking.excuses import complex_slopes
+from flowgraph.checking.exemptions import complex_slopes
 from flowgraph.checking.point import Point, Runner
 from flowgraph.checking.target import Target
 
@@ -29,7 +29,7 @@ def test_ripples_far_below_the_value_are_noise_whatever_their_scale(amplitude, f
 
 
 @pytest.mark.parametrize("error", [1e-7, 1e-6, 1e-5])
-def test_code_that_fills_an_array_of_float64_is_not_excused_by_long_double(error):
+def test_code_that_fills_an_array_of_float64_is_not_exempted_by_long_double(error):
     def filled(x):
         factor = np.zeros(x.shape)
         factor[...] = np.exp(x)

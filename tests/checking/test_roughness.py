@@ -6,7 +6,7 @@ import pytest
 from flowgraph.checking import check
 from flowgraph.checking.compare import compare
 from flowgraph.checking.examination import Examination
-from flowgraph.checking.excuses import settle
+from flowgraph.checking.exemptions import settle
 from flowgraph.checking.point import Point, Runner, coordinate
 from flowgraph.checking.target import Target
 

@@ -6,7 +6,7 @@ import pytest
 from flowgraph.checking.compare import ValueMismatch
 from flowgraph.checking.contract import slope_rounding
 from flowgraph.checking.difference import SHRINK, STEP, Stencil, extrapolate, trusted_by_finer
-from flowgraph.checking.excuses import Evidence, careful_slopes
+from flowgraph.checking.exemptions import Evidence, careful_slopes
 from flowgraph.checking.point import UNIT, Point, Runner
 from flowgraph.checking.roughness import (
     SPACINGS,

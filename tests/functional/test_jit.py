@@ -558,3 +558,16 @@ def test_a_function_may_call_itself_under_jit():
     assert folded(np.arange(4.0)) == 12.0
     np.testing.assert_array_equal(grad(folded)(np.arange(4.0)), [1, 3, 3, 1])
     assert len(folded.plans) == 4
+
+
+SIGNATURES = [(lambda x: x, 1, False), (lambda x, y: x, 2, False), (lambda x, *more: x, 1, True)]
+
+
+@pytest.mark.parametrize(("f", "count", "several"), SIGNATURES, ids=["one", "two", "one and more"])
+@pytest.mark.parametrize("place", range(-4, 5))
+def test_a_static_place_is_one_that_an_argument_can_stand_at(f, count, several, place):
+    if -count <= place < count or (several and place >= 0):
+        jit(f, static_argnums=place)
+    else:
+        with pytest.raises(UsageError, match=f"static_argnums={place}, but it takes {count} positional"):
+            jit(f, static_argnums=place)

@@ -9,7 +9,7 @@ import pytest
 
 import flowgraph as fg
 from flowgraph.box import elementwise
-from flowgraph.errors import BoxContractError, ReadOnlyError
+from flowgraph.errors import BoxContractError, ReadOnlyError, UnknownBoxError
 from flowgraph.graph.topology import Boxes, assert_topological
 
 X = np.array([[1.0, -2.0, 0.5], [0.3, 0.2, -0.7]])
@@ -316,3 +316,10 @@ def test_what_no_spec_can_be_made_of_is_refused_where_the_box_is_built():
 
     with pytest.raises(fg.FlowgraphError, match=r"infer returned .* needs fg\.Spec"):
         Shaped(fg.Input("x"))
+
+
+@pytest.mark.parametrize("key", [None, 3, [1], {}, np.ones(2), {1}, fg.Box, slice(2)], ids=repr)
+def test_whatever_is_no_box_of_a_graph_and_no_name_is_refused_as_one(key):
+    graph = fg.Graph(np.sin(fg.Input("x")))
+    with pytest.raises(UnknownBoxError, match="needs a box of the graph or its name"):
+        graph.box(key)

@@ -100,7 +100,7 @@ def in_torch(torch, graph, leaves):
             values[box] = getattr(torch, name.lower())(*children, axis, keepdim=box.keepdims)
         elif name == "Transpose":
             axes = box.axes or tuple(reversed(range(children[0].ndim)))
-            values[box] = children[0].permute(*axes)
+            values[box] = children[0].permute(axes)
         elif name in names:
             values[box] = getattr(torch, names[name])(*children)
         else:

@@ -1,5 +1,6 @@
 """Runs: several outputs, updates, values that are dropped, batches, dtypes, what a bprop may return."""
 
+import importlib
 import itertools
 from typing import NamedTuple
 
@@ -256,3 +257,21 @@ class Nothing(fg.Box):
 def test_an_infer_that_returns_no_spec_is_refused_by_the_box():
     with pytest.raises(fg.FlowgraphError, match="Nothing"):
         Nothing(fg.Input("x"))
+
+
+@unregister
+class Decaying(fg.Elementwise):
+    """h = a E_n(a), whose bprop follows from fprop; E_n has no derivative by n."""
+
+    constant_children = frozenset({"n"})
+
+    def fprop(self, a, n):
+        return a * importlib.import_module("scipy.special").expn(n, a)
+
+
+def test_a_bprop_that_follows_from_fprop_asks_for_no_derivative_of_a_child_that_gets_none():
+    special = pytest.importorskip("scipy.special", reason="SciPy is not installed")
+    values, orders = np.array([0.3, 0.7]), np.array([2, 3])
+    a = fg.Parameter(values)
+    grads = fg.Graph(Decaying(a, orders)).fprop().bprop(np.ones(2))
+    np.testing.assert_allclose(grads[a], special.expn(orders, values) - values * special.expn(orders - 1, values))

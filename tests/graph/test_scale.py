@@ -19,6 +19,7 @@ def chain(length):
     return h, w
 
 
+@pytest.mark.sampled(one_in=6)
 def test_a_chain_of_30_000_boxes():
     h, w = chain(40_000)
     graph = fg.Graph(h)
@@ -44,6 +45,7 @@ def test_a_layer_cake_of_300_diamonds():
     assert graph.fprop().bprop()[w] == 1.0
 
 
+@pytest.mark.sampled(one_in=6)
 def test_a_wide_sum_of_30_000_terms():
     w = fg.Parameter(np.ones(2), name="w")
     terms = [np.negative(w) for _ in range(30_000)]

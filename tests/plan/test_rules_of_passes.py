@@ -437,3 +437,27 @@ def test_the_slope_of_a_rectifier_with_ties(size):
     outputs = fg.gradient(fg.sum(np.maximum(x, 0) * 3.0), [x]) + fg.gradient(fg.sum(fg.relu(x) * 3.0), [x])
     for one, other in zip(fg.compile(outputs)(x=a), fg.Graph(*outputs).fprop(x=a).outputs, strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+# What leaves a number as it is, and what undoes itself, at the edges of every kind of number.
+
+EDGES = [0.0, -0.0, 1.0, -2.5, np.inf, -np.inf, np.nan]
+NEUTRAL = {
+    "x * 1": lambda x, one, zero: x * one, "1 * x": lambda x, one, zero: one * x, "x / 1": lambda x, one, zero: x / one,
+    "x + 0": lambda x, one, zero: x + zero, "0 + x": lambda x, one, zero: zero + x,
+    "x - 0": lambda x, one, zero: x - zero, "x ** 1": lambda x, one, zero: x**1, "+x": lambda x, one, zero: +x,
+    "--x": lambda x, one, zero: np.negative(-x), "-(a - b)": lambda x, one, zero: -(zero - x),
+    "x * -1": lambda x, one, zero: x * -one, "1 / (1 / x)": lambda x, one, zero: one / (one / x),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.complex64, np.complex128])
+@pytest.mark.parametrize("name", NEUTRAL)
+def test_what_leaves_numbers_as_they_are_gives_those_of_numpy_at_every_edge(name, dtype):
+    parts = np.array([*itertools.product(EDGES, EDGES)]).astype(np.dtype(dtype).type(0).real.dtype)
+    values = (parts.view(dtype) if np.dtype(dtype).kind == "c" else parts).ravel()
+    x, one, zero = fg.Input("x", shape=values.shape, dtype=dtype), dtype(1), dtype(0)
+    with np.errstate(all="ignore"):
+        needed = NEUTRAL[name](values, one, zero)
+        found = fg.compile(NEUTRAL[name](x, one, zero))(x=values)
+    np.testing.assert_array_equal(found, needed, strict=True)

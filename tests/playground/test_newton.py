@@ -8,7 +8,7 @@ import pytest
 import flowgraph as fg
 from flowgraph.derivatives import hessian_blocks
 from flowgraph.errors import UsageError
-from flowgraph.playground import network, playground
+from flowgraph.playground import playground
 from flowgraph.playground.page import MOST_NEWTON
 from tests.browser import answered, in_a_browser
 
@@ -163,7 +163,7 @@ def test_without_a_second_derivative_the_net_trains_and_it_is_said(tmp_path, mon
     def refused(*_):
         raise UsageError("bent: found no derivative of its bprop\n  way out")
 
-    monkeypatch.setattr(network, "_curvature", refused)
+    monkeypatch.setattr("flowgraph.playground.page._curvature", refused)
     x, y = fg.Input("x", shape=("N", 2)), fg.Input("y", shape=("N",), dtype=int)
     net = fg.MLP([2, 3, 2], output="linear", rng=0)
     text = fg.Graph(fg.mean(fg.SoftmaxCrossEntropy(net(x), y))).playground(tmp_path / "own.html").read_text("utf-8")

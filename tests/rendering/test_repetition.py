@@ -18,8 +18,7 @@ from flowgraph.rendering.layout import place
 from flowgraph.rendering.modules import modules, repetition, steps_of
 from flowgraph.rendering.palette import HEAT
 from flowgraph.rendering.picture import Picture, Span, Strip, Tile
-from flowgraph.rendering.statistics import describe
-from flowgraph.rendering.subject import Subject
+from flowgraph.rendering.subject import Subject, describe
 from flowgraph.rendering.wording import number_text
 from tests.rendering.graphs import deep
 from tests.rendering.random_graphs import random_graph

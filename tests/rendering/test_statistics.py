@@ -14,7 +14,7 @@ import flowgraph as fg
 from flowgraph.rendering.animation import page
 from flowgraph.rendering.files import picture_of
 from flowgraph.rendering.palette import LEVELS
-from flowgraph.rendering.statistics import BINS, describe, size_text, summary
+from flowgraph.rendering.subject import BINS, describe, size_text, summary
 from flowgraph.rendering.wording import amount_text, exact_text, identifier, number_text, shape_text, shortened
 from flowgraph.shapes.size import Size
 from tests.rendering.graphs import feeds, lecture

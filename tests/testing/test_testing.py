@@ -195,3 +195,4 @@ def test_a_class_that_mixes_what_it_declares_apart_fails_over_rows(base, declare
     mixing = type(base)("Mixing", (base,), {"__module__": __name__, "fprop": of_mean, **declared})
     with pytest.raises(BoxContractError, match="Mixing: fails rows_at_once"):
         check_box_class(unregister(mixing))
+    assert "over rows of a the value is not that of each row" in str(fg.check(mixing, effort="fast"))

@@ -346,7 +346,7 @@ def check_framework(
         return None
     target, adapter = found
     scope = asked.scope(strict=False)
-    report = check_target(target, asked.order, asked.seed, asked.calls, asked.effort.framework, scope=scope)
+    report = check_target(target, asked.order, asked.seed, asked.calls, asked.effort.function, scope=scope)
     with shielded():
         report = with_failures(report, failures_of_needs(target, adapter, report))
     return in_words_of(adapter, report)

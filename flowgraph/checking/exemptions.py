@@ -1,4 +1,4 @@
-"""Settles a mismatch: the excuses for it, asked in order, each of which relies on what those before have ruled out.
+"""Settles a mismatch: the exemptions for it, asked in order, each of which relies on what those before have ruled out.
 
 What they ask for is measured on first use.
 """
@@ -339,7 +339,7 @@ Rule = Callable[[Evidence], bool]
 
 
 @dataclass(frozen=True)
-class Excuse:
+class Exemption:
     """A reason for which a right gradient can look wrong at a point.
 
     `verdict` is what becomes of the mismatch where it `holds`: fine, rounding, kink or undecided; `cost` about how many
@@ -358,11 +358,11 @@ class Excuse:
         return inspect.getdoc(self.holds) or ""
 
 
-EXCUSES: list[Excuse] = []
+EXEMPTIONS: list[Exemption] = []
 
 
 def settle(suspicion: Suspicion, rng: np.random.Generator, off: Collection[str] = ()) -> Ruling:
-    """The result of confirming a suspicion; the excuses named in `off` are skipped.
+    """The result of confirming a suspicion; the exemptions named in `off` are skipped.
 
     A NaN, an infinity or an exception is wrong only where every available quotient stays bounded.
     """
@@ -379,22 +379,22 @@ def settle(suspicion: Suspicion, rng: np.random.Generator, off: Collection[str] 
 
 def _of_values(mismatch: ValueMismatch, rng: np.random.Generator, off: Collection[str]) -> Ruling:
     evidence = Evidence(fewer_outputs(mismatch), rng)
-    for excuse in EXCUSES:
-        if excuse.name not in off and excuse.holds(evidence):
-            note = excuse.words.format(abs(evidence.analytic - evidence.numeric) / (abs(evidence.numeric) or 1.0))
-            return Ruling(excuse.verdict, evidence.mismatch, note=note, excuse=excuse.name)
+    for exemption in EXEMPTIONS:
+        if exemption.name not in off and exemption.holds(evidence):
+            note = exemption.words.format(abs(evidence.analytic - evidence.numeric) / (abs(evidence.numeric) or 1.0))
+            return Ruling(exemption.verdict, evidence.mismatch, note=note, exemption=exemption.name)
     error, note = evidence.tolerance / 4, ""
     if not evidence.smooth:
         error, note = evidence.hull[1], "not within the slopes around this kink"
     return Ruling("wrong", evidence.mismatch, evidence.numeric, error, note, oracle=evidence.oracle)
 
 
-def _excuse(name: str, cost: int, words: str, verdict: str = "undecided") -> Callable[[Rule], None]:
-    """Adds a rule to the excuses; `words` are for the report."""
-    return lambda rule: EXCUSES.append(Excuse(name, cost, words, verdict, rule))
+def _exemption(name: str, cost: int, words: str, verdict: str = "undecided") -> Callable[[Rule], None]:
+    """Adds a rule to the exemptions; `words` are for the report."""
+    return lambda rule: EXEMPTIONS.append(Exemption(name, cost, words, verdict, rule))
 
 
-@_excuse("below rounding", 4, "the mismatch moves the value by less than rounding does")
+@_exemption("below rounding", 4, "the mismatch moves the value by less than rounding does")
 def _below_rounding(evidence: Evidence) -> bool:
     """A mismatch far below the rounding of the slope at the example, or of the value at other inputs of these shapes.
 
@@ -408,13 +408,13 @@ def _below_rounding(evidence: Evidence) -> bool:
     return gap * STEP <= unit * evidence.length and gap * STEP <= unit * usual_size(evidence.point)
 
 
-@_excuse("no correct digits", 1, "fprop has no correct digits here")
+@_exemption("no correct digits", 1, "fprop has no correct digits here")
 def _no_correct_digits(evidence: Evidence) -> bool:
     """fprop gives another value in long double: the point says nothing of its slope."""
     return evidence.wide is not None and disagrees(evidence.point, evidence.wide)
 
 
-@_excuse("jump", 6, "the value jumps here")
+@_exemption("jump", 6, "the value jumps here")
 def _value_jumps(evidence: Evidence) -> bool:
     """The value changes as much under steps of 1e-10 as under 1e-3, like log |det| next to a singular matrix.
 
@@ -426,7 +426,7 @@ def _value_jumps(evidence: Evidence) -> bool:
     return any(is_singular(one, evidence.rng, evidence.direction) for one in (evidence.point, *others))
 
 
-@_excuse("complex step", 3, "the complex step says what bprop says", "fine")
+@_exemption("complex step", 3, "the complex step says what bprop says", "fine")
 def _complex_step_agrees(evidence: Evidence) -> bool:
     """The complex step, which subtracts nothing, says what bprop says, where fprop is analytic.
 
@@ -436,7 +436,7 @@ def _complex_step_agrees(evidence: Evidence) -> bool:
     return exact is not None and abs(exact - evidence.analytic) <= EXACT * abs(exact)
 
 
-@_excuse("within the error bar", 40, "within the error bar of all steps", "fine")
+@_exemption("within the error bar", 40, "within the error bar of all steps", "fine")
 def _within_error_bar(evidence: Evidence) -> bool:
     """With all steps and the measured noise the slopes agree, and the bar is narrow enough to tell.
 
@@ -446,7 +446,7 @@ def _within_error_bar(evidence: Evidence) -> bool:
     return excess <= tolerance <= 1e-3 * size
 
 
-@_excuse("wide error bar", 0, "no step gives a slope that finer steps confirm")
+@_exemption("wide error bar", 0, "no step gives a slope that finer steps confirm")
 def _wide_error_bar(evidence: Evidence) -> bool:
     """The bar of the best step is so wide that it says nothing, or every small step leaves the domain.
 
@@ -456,7 +456,7 @@ def _wide_error_bar(evidence: Evidence) -> bool:
     return excess <= tolerance
 
 
-@_excuse("small beside the example", 0, "it is rounding beside the slopes at the example", "rounding")
+@_exemption("small beside the example", 0, "it is rounding beside the slopes at the example", "rounding")
 def _small_beside_the_example(evidence: Evidence) -> bool:
     """The mismatch is below 1e-11 of the slopes at the example, as what is left of terms that cancel.
 
@@ -467,7 +467,7 @@ def _small_beside_the_example(evidence: Evidence) -> bool:
     return excess < UNSEEN * (usual + evidence.size)
 
 
-@_excuse("still moving", 0, "the slopes have not settled before rounding takes over")
+@_exemption("still moving", 0, "the slopes have not settled before rounding takes over")
 def _still_moving(evidence: Evidence) -> bool:
     """A one-sided slope that has not converged before rounding dominates, as of x^1.1 or x log x at 0."""
     stencil, used = evidence.point.stencil(evidence.direction), evidence.grad != 0
@@ -475,7 +475,7 @@ def _still_moving(evidence: Evidence) -> bool:
     return any(side is not None and not side[used].all() for side in sides)
 
 
-@_excuse("right in a wider type", 2, "right in a wider type: bprop loses digits here", "rounding")
+@_exemption("right in a wider type", 2, "right in a wider type: bprop loses digits here", "rounding")
 def _right_in_wider_type(evidence: Evidence) -> bool:
     """bprop in long double is right: in float64 it loses digits."""
     wide, slopes, grad = evidence.wide, evidence.wider, evidence.grad
@@ -489,7 +489,7 @@ def _right_in_wider_type(evidence: Evidence) -> bool:
     return excess <= tolerance < np.inf
 
 
-@_excuse("rounding of bprop", 0, "bprop loses these digits to rounding", "rounding")
+@_exemption("rounding of bprop", 0, "bprop loses these digits to rounding", "rounding")
 def _rough_bprop(evidence: Evidence) -> bool:
     """bprop is itself as rough as the mismatch is large, on grids of a few to some thousand units in the last place.
 
@@ -498,13 +498,13 @@ def _rough_bprop(evidence: Evidence) -> bool:
     return evidence.excess <= evidence.tolerance
 
 
-@_excuse("narrow type", 50, "fprop computes in a narrow type")
+@_exemption("narrow type", 50, "fprop computes in a narrow type")
 def _narrow_type(evidence: Evidence) -> bool:
     """fprop computes in half precision: only a mismatch over long stretches counts, of 0.02 of the slopes."""
     return evidence.point.runner.unit > HALF and not evidence.is_gross
 
 
-@_excuse("right on average", 27 * len(REACHES), "over longer steps the value moves as bprop says")
+@_exemption("right on average", 27 * len(REACHES), "over longer steps the value moves as bprop says")
 def _right_on_average(evidence: Evidence) -> bool:
     """The integral of what bprop says is the change of the value: what differs at the point is noise, or a jump.
 
@@ -532,7 +532,7 @@ def _right_on_average(evidence: Evidence) -> bool:
     return gap < TURNS * runner.jump * weight
 
 
-@_excuse("kink", 400, "within the slopes around this kink", "kink")
+@_exemption("kink", 400, "within the slopes around this kink", "kink")
 def _at_kink(evidence: Evidence) -> bool:
     """At a point where the slope jumps every number within the hull of the slopes around is a subgradient.
 
@@ -542,14 +542,16 @@ def _at_kink(evidence: Evidence) -> bool:
     return not evidence.smooth and evidence.hull[0]
 
 
-@_excuse("not nearby", 120, "a small mismatch that is not there at nearby points")
+@_exemption("not nearby", 120, "a small mismatch that is not there at nearby points")
 def _not_nearby(evidence: Evidence) -> bool:
     """A mismatch below 0.3 % of the slope that is not there at generic points nearby, as next to a kink."""
     small = evidence.excess < SMALL_MISMATCH * (abs(evidence.numeric) + abs(evidence.analytic))
     return evidence.smooth and small and not evidence.persists
 
 
-@_excuse("last digits", 0, "bprop differs from the slope by {:.0e} of it, as by a constant of few digits", "rounding")
+@_exemption(
+    "last digits", 0, "bprop differs from the slope by {:.0e} of it, as by a constant of few digits", "rounding"
+)
 def _in_last_digits(evidence: Evidence) -> bool:
     """Half of the digits are right: a constant has few, a divisor is damped; with strict=True that is a failure."""
     return is_in_last_digits(evidence.mismatch, evidence.numeric)

@@ -1,14 +1,14 @@
-"""What each excuse of the checker decides: on the catalogue, the textbook layers, and packages of other authors.
+"""What each exemption of the checker decides: on the catalogue, the textbook layers, and packages of other authors.
 
-An excuse is a reason for which a right gradient can look wrong at a point (flowgraph/checking/excuses.py). Those that
-decide no entry cost time for nothing; those without which no right operation is called wrong may go.
+An exemption is a reason for which a right gradient can look wrong at a point (flowgraph/checking/exemptions.py). Those
+that decide no entry cost time for nothing; those without which no right operation is called wrong may go.
 
-    python -m benchmarks excuses             how many entries each excuse decides something of
-    python -m benchmarks excuses --seeds 10  at the seeds 0 to 9; an entry counts once
-    python -m benchmarks excuses --names     which
-    python -m benchmarks excuses --off kink  the verdicts of those entries with the excuse and without it
-    python -m benchmarks excuses --quick     every seventh entry
-    python -m benchmarks excuses --keep FILE a run that was stopped goes on where it was
+    python -m benchmarks exemptions             how many entries each exemption decides something of
+    python -m benchmarks exemptions --seeds 10  at the seeds 0 to 9; an entry counts once
+    python -m benchmarks exemptions --names     which
+    python -m benchmarks exemptions --off kink  the verdicts of those entries with the exemption and without it
+    python -m benchmarks exemptions --quick     every seventh entry
+    python -m benchmarks exemptions --keep FILE a run that was stopped goes on where it was
 
 Packages are those of benchmarks/outside that are open, in NumPy and installed: run it in that environment.
 """
@@ -23,7 +23,7 @@ from typing import Any
 from benchmarks.stored import Stored
 from flowgraph.checking import Target
 from flowgraph.checking.check_target import examined
-from flowgraph.checking.excuses import EXCUSES
+from flowgraph.checking.exemptions import EXEMPTIONS
 from flowgraph.checking.scope import Scope, with_settings
 
 GROUPS = ("catalogue", "textbook", "outside")
@@ -44,7 +44,7 @@ class Subject:
         return f"{self.group}: {self.name}"
 
     def judged(self, seed: int, without: Iterable[str] = ()) -> dict[str, Any]:
-        """Whether it is found wrong, and how often each excuse explained a mismatch."""
+        """Whether it is found wrong, and how often each exemption explained a mismatch."""
         fprop, bprop, inputs, options = self._case()
         options = {"valid": None, "second": None, "order": 1, **options}
         target = Target.of_functions(fprop, bprop, inputs, valid=options["valid"], second=options["second"])
@@ -52,7 +52,7 @@ class Subject:
         examination = examined(with_settings(target, {}, defaults=True), options["order"], seed, scope=scope)
         inner = examination.inner
         wrong = bool(examination.wrong or (inner is not None and inner.wrong))
-        return {"wrong": wrong, "excused": dict(examination.excused)}
+        return {"wrong": wrong, "exempted": dict(examination.exempted)}
 
     def _case(self) -> tuple[Any, Any, tuple[Any, ...], dict[str, Any]]:
         entry = self.entry
@@ -84,27 +84,28 @@ Found = list[tuple[Subject, list[dict[str, Any]]]]
 
 
 def table(found: Found, names: bool) -> str:
-    """A row for each excuse: right functions of each group, and mistakes, in which it decided something."""
-    lines = [f"{'excuse':<30}{'verdict':>10}{'cost':>6}" + "".join(f"{name:>11}" for name in (*GROUPS, "mistakes"))]
-    for excuse in EXCUSES:
-        decided = [one for one, answers in found if any(excuse.name in answer["excused"] for answer in answers)]
+    """A row for each exemption: right functions of each group, and mistakes, in which it decided something."""
+    lines = [f"{'exemption':<30}{'verdict':>10}{'cost':>6}" + "".join(f"{name:>11}" for name in (*GROUPS, "mistakes"))]
+    for exemption in EXEMPTIONS:
+        decided = [one for one, answers in found if any(exemption.name in answer["exempted"] for answer in answers)]
         counts = [sum(one.right and one.group == group for one in decided) for group in GROUPS]
         counts.append(sum(not one.right for one in decided))
         lines.append(
-            f"{excuse.name:<30}{excuse.verdict:>10}{excuse.cost:>6}" + "".join(f"{count:>11}" for count in counts)
+            f"{exemption.name:<30}{exemption.verdict:>10}{exemption.cost:>6}"
+            + "".join(f"{count:>11}" for count in counts)
         )
         lines += [f"    {one.title}" for one in decided if names]
     return "\n".join(lines)
 
 
 def without(name: str, found: Found, stored: Stored) -> str:
-    """The entries that an excuse decides, whose verdict is another one without it."""
-    if name not in {excuse.name for excuse in EXCUSES}:
-        raise SystemExit(f"no excuse is called {name!r}; there are {', '.join(one.name for one in EXCUSES)}")
+    """The entries that an exemption decides, whose verdict is another one without it."""
+    if name not in {exemption.name for exemption in EXEMPTIONS}:
+        raise SystemExit(f"no exemption is called {name!r}; there are {', '.join(one.name for one in EXEMPTIONS)}")
     lines = [f"without {name!r}:"]
     for one, answers in found:
         for seed, answer in enumerate(answers):
-            if name not in answer["excused"]:
+            if name not in answer["exempted"]:
                 continue
             other = stored(f"without {name}: {seed}: {one.title}", lambda o=one, s=seed: o.judged(s, [name]))
             if other["wrong"] != answer["wrong"]:
@@ -114,7 +115,7 @@ def without(name: str, found: Found, stored: Stored) -> str:
 
 
 def main() -> None:
-    """Print the table, and what changes without an excuse."""
+    """Print the table, and what changes without an exemption."""
     arguments = sys.argv
     stored = Stored(arguments)
     seeds = range(int(arguments[arguments.index("--seeds") + 1]) if "--seeds" in arguments else 1)

@@ -1,4 +1,4 @@
-"""Each excuse has a name, a reason and a cost, can be switched off, and is counted where it decides."""
+"""Each exemption has a name, a reason and a cost, can be switched off, and is counted where it decides."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import pytest
 from flowgraph.checking.check_target import check_target, examined, find_slope, find_unit
 from flowgraph.checking.compare import compare
 from flowgraph.checking.examination import Examination
-from flowgraph.checking.excuses import EXCUSES, settle
+from flowgraph.checking.exemptions import EXEMPTIONS, settle
 from flowgraph.checking.point import directions_for, generator
 from flowgraph.checking.scope import Scope
 from flowgraph.checking.target import Target
 
-NAMES = [excuse.name for excuse in EXCUSES]
+NAMES = [exemption.name for exemption in EXEMPTIONS]
 
 
 X = np.array([0.7, 1.9, 1.2])
@@ -27,22 +27,22 @@ def exp_backward(grad, out, x):
     return (grad * np.exp(x),)
 
 
-def test_names_are_unique_and_every_excuse_gives_its_reason_and_cost():
+def test_names_are_unique_and_every_exemption_gives_its_reason_and_cost():
     assert len(set(NAMES)) == len(NAMES)
-    for excuse in EXCUSES:
-        assert excuse.reason
-        assert excuse.cost >= 0
-        assert excuse.verdict in ("fine", "rounding", "kink", "undecided")
+    for exemption in EXEMPTIONS:
+        assert exemption.reason
+        assert exemption.cost >= 0
+        assert exemption.verdict in ("fine", "rounding", "kink", "undecided")
 
 
-def test_what_an_excuse_decides_is_counted():
+def test_what_an_exemption_decides_is_counted():
     target = Target.of_functions(rippled, exp_backward, (X,))
     found = examined(target, test_cases=False)
     assert not found.wrong
-    assert found.excused.total() > 0
-    assert set(found.excused) <= set(NAMES)
-    without = examined(target, test_cases=False, scope=Scope(without=frozenset(found.excused)))
-    assert not set(found.excused) & set(without.excused)
+    assert found.exempted.total() > 0
+    assert set(found.exempted) <= set(NAMES)
+    without = examined(target, test_cases=False, scope=Scope(without=frozenset(found.exempted)))
+    assert not set(found.exempted) & set(without.exempted)
 
 
 def mismatches_at_the_example(fprop, bprop, x):
@@ -55,20 +55,20 @@ def mismatches_at_the_example(fprop, bprop, x):
     return compare(point, grads, directions_for(point, rng, 3), examination.tally)
 
 
-def test_an_excuse_that_is_switched_off_is_not_made():
+def test_an_exemption_that_is_switched_off_is_not_made():
     for mismatch in mismatches_at_the_example(rippled, exp_backward, X):
         off = set()
         while (ruling := settle(mismatch, generator(1), off)).kind != "wrong":
-            assert ruling.excuse not in off
-            off.add(ruling.excuse)
+            assert ruling.exemption not in off
+            off.add(ruling.exemption)
         assert off
 
 
-@pytest.mark.parametrize("excuse", EXCUSES, ids=lambda excuse: excuse.name)
-def test_no_excuse_explains_a_gross_mistake(excuse):
+@pytest.mark.parametrize("exemption", EXEMPTIONS, ids=lambda exemption: exemption.name)
+def test_no_exemption_explains_a_gross_mistake(exemption):
     for bprop in (lambda g, y, x: (2 * g * y,), lambda g, y, x: (-g * y,), lambda g, y, x: (g * x,)):
         for mismatch in mismatches_at_the_example(np.exp, bprop, X):
-            others = [name for name in NAMES if name != excuse.name]
+            others = [name for name in NAMES if name != exemption.name]
             assert settle(mismatch, generator(0), others).kind == "wrong"
 
 
