@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Array
-from flowgraph.data.tables import CONVERSIONS, Table, comma_number, days, number
+from flowgraph.data.tables import COMMAS, CONVERSIONS, Table, days, number
 from flowgraph.errors import DataError
 
 IMPUTED = ("none", "mean", "median")
@@ -144,18 +144,26 @@ def problems_of(
 
 
 def kind_of(table: Table, name: str, decimal: str) -> str:
-    """The kind of a column, in which a comma stands before decimals unless it is said that a point does."""
+    """The kind of a column; of numbers with commas the one that `decimal` says, or text."""
     kind = table.kind(name)
-    return "text" if kind == "decimal comma" and decimal == "point" else kind
+    if kind not in COMMAS or decimal == "ask":
+        return kind
+    return f"decimal {decimal}" if table.fits(name, f"decimal {decimal}") else "text"
 
 
 def comma_problem(table: Table, name: str) -> Undecided:
-    """That commas of a column may stand before decimals, and how one is read."""
+    """That the numbers of a column have commas, how one is read, and the option that reads all columns of the table."""
     cells = table.column(name)
     row = next(i for i, cell in enumerate(cells) if isinstance(cell, str) and "," in cell)
-    read = f"{comma_number(cells[row]):.10g}"
-    needed = f"a number with a decimal point; --decimal comma reads it as {read}, --decimal point as a word"
-    return table.place(row, name, needed), "--decimal comma"
+    read = {
+        kind: f"{CONVERSIONS[kind](cells[row]):.10g}" if table.fits(name, kind) else "a word" for kind in COMMAS
+    }  # fmt: skip
+    comma, point = read.values()
+    needed = f"a number without commas; --decimal comma reads it as {comma}, --decimal point as {point}"
+    decimals = any(
+        table.kind(other) == "decimal comma" and not table.fits(other, "decimal point") for other in table.cells
+    )
+    return table.place(row, name, needed), f"--decimal {'comma' if decimals else 'point'}"
 
 
 def _problems(table: Table, name: str, one_hot: bool, impute: str, decimal: str) -> Iterator[Undecided]:
@@ -165,8 +173,10 @@ def _problems(table: Table, name: str, one_hot: bool, impute: str, decimal: str)
         yield f"column {name!r}: found no value in the column {name!r}; {drop} leaves it out", drop
         return
     kind = kind_of(table, name, decimal)
-    if kind == "decimal comma" and decimal == "ask":
-        yield comma_problem(table, name)
+    if kind in COMMAS and decimal == "ask":
+        problem, option = comma_problem(table, name)
+        yield problem, option
+        kind = kind_of(table, name, option.rpartition(" ")[2])
     if kind == "text" and not one_hot:
         row = next(i for i, cell in enumerate(cells) if cell is not None and not _fits(cell))
         words = len(set(map(str, present)))
@@ -190,7 +200,7 @@ FILL = "--impute median"
 
 def _mixture(present: Sequence[Any]) -> str:
     """What is said of a column of words most of which are numbers."""
-    numbers = sum(number(cell) is not None or comma_number(cell) is not None for cell in present)
+    numbers = sum(any(CONVERSIONS[kind](cell) is not None for kind in ("number", *COMMAS)) for cell in present)
     return f"{numbers:,} of {len(present):,} values are numbers" if 2 * numbers > len(present) else ""
 
 
@@ -226,10 +236,13 @@ def _account(cells: Sequence[Any], column: Column) -> str:
     return "; ".join(parts)
 
 
-READ = {"number": "a number", "decimal comma": "a number with a decimal comma", "date": "days since 1970"}
+READ = {
+    "number": "a number", "decimal comma": "a number with a decimal comma", "decimal point": "a number with a decimal "
+    "point, and commas between thousands", "date": "days since 1970",
+}  # fmt: skip
 NEEDED = {
-    "number": "a finite number", "decimal comma": "a finite number with a decimal comma", "date": "a finite date",
-    "text": "a word",
+    "number": "a finite number", "decimal comma": "a finite number with a decimal comma", "decimal point": "a finite "
+    "number with a decimal point", "date": "a finite date", "text": "a word",
 }  # fmt: skip
 
 

@@ -47,12 +47,12 @@ class Table:
         return Table(self.name, cells, [self.places[row] for row in rows])
 
     def kind(self, name: str) -> str:
-        """The kind of the cells of a column: "number", "decimal comma", "date" or "text"."""
-        cells = [cell for cell in self.column(name) if cell is not None]
-        for kind, convert in CONVERSIONS.items():
-            if all(convert(cell) is not None for cell in cells):
-                return kind
-        return "text"
+        """The kind of the cells of a column: "number", "decimal comma", "decimal point", "date" or "text"."""
+        return next((kind for kind in CONVERSIONS if self.fits(name, kind)), "text")
+
+    def fits(self, name: str, kind: str) -> bool:
+        """Whether all cells of a column that have a value can be read as this kind."""
+        return all(CONVERSIONS[kind](cell) is not None for cell in self.column(name) if cell is not None)
 
     def place(self, row: int, column: str, needed: str) -> str:
         """What is wrong with a cell: its row and column, its text, and what is needed."""
@@ -87,6 +87,17 @@ def comma_number(cell: Any) -> float | None:
     return number(cell.replace(".", "").replace(",", ".")) if DECIMAL_COMMA.fullmatch(cell) else None
 
 
+DECIMAL_POINT = re.compile(r"[+-]?(\d+|[1-9]\d{0,2}(,\d{3})+)(\.\d+)?([eE][+-]?\d+)?")
+"""A number as 0.5, 13,600 or 1,234.50."""
+
+
+def point_number(cell: Any) -> float | None:
+    """A number in which commas stand between thousands, if at all, or None."""
+    if not isinstance(cell, str):
+        return number(cell)
+    return number(cell.replace(",", "")) if DECIMAL_POINT.fullmatch(cell) else None
+
+
 def days(cell: object) -> float | None:
     """The days from the beginning of 1970 to a date or time, None for anything else; times without a zone are UTC."""
     if isinstance(cell, str):
@@ -102,7 +113,9 @@ def days(cell: object) -> float | None:
     return (aware - EPOCH).total_seconds() / 86400
 
 
-CONVERSIONS = {"number": number, "decimal comma": comma_number, "date": days}
+CONVERSIONS = {"number": number, "decimal comma": comma_number, "decimal point": point_number, "date": days}
+COMMAS = ("decimal comma", "decimal point")
+"""The kinds of numbers with commas, of which `decimal=` says the one that is meant: 13,600 may be 13.6 or 13600."""
 
 
 def read_table(path: str | os.PathLike[str], max_bytes: int | None = None) -> Table:
