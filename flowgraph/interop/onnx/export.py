@@ -81,7 +81,13 @@ def model_of(graph: Graph) -> Any:
         producer_name="flowgraph",
         producer_version=__version__,
     )
-    package.checker.check_model(model, full_check=True)
+    try:
+        package.checker.check_model(model, full_check=True)
+    except package.shape_inference.InferenceError as error:  # of an operation that ONNX has for other dtypes alone
+        raise UnsupportedError(
+            f"fg.save: ONNX has an operation for other dtypes alone: {error}; convert what it reads, "
+            f"box.astype(float), or save the graph as .safetensors"
+        ) from error
     return model
 
 
@@ -105,7 +111,11 @@ def is_exportable(graph: Graph) -> bool:
     >>> is_exportable(fg.Graph(np.tanh(fg.Input("x", shape=("N", 2)))))
     True
     """
-    return not _unwritten(open_boxes(graph))
+    try:
+        model_of(graph)
+    except UnsupportedError:
+        return False
+    return True
 
 
 def _refuse(opened: Graph) -> None:
