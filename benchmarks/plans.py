@@ -133,7 +133,7 @@ def of_memory(name: str) -> tuple[float, float]:
 STAGES: tuple[tuple[Any, str], ...] = (
     (equal, "key_of"), (equal, "anonymous"), (backends, "open_composites"), (products, "sum_before_product"),
     (simplify, "join_slices"), (simplify, "reduce"), (simplify, "move_scales"),
-    (simplify, "share_copies"), (simplify, "accumulate"), (numpy_emitter, "keep_rows"),
+    (simplify, "accumulate"), (numpy_emitter, "keep_rows"),
     (numpy_emitter, "flatten_parameters"), (numpy_emitter, "add_at_rows"), (numpy_emitter, "schedule"),
     (numpy_emitter, "emit"), (numpy_emitter, "lay_out"), (backends, "bind"),
 )  # fmt: skip

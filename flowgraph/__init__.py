@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from flowgraph import functional
     from flowgraph.checking import property_test
     from flowgraph.checking.check import check
-    from flowgraph.functional.trace import trace
+    from flowgraph.functional.mapping import trace
     from flowgraph.rendering.entry import render
     from flowgraph.saving import load, save
     from flowgraph.training import (

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 from dataclasses import FrozenInstanceError
+from typing import Any
 
 from numpy.linalg import LinAlgError
 
@@ -20,6 +22,14 @@ def install_hint(extra: str, *, upgrade: bool = False) -> str:
     "pip install 'flowgraph-autodiff[files]'"
     """
     return f"pip install {'--upgrade ' * upgrade}'{DISTRIBUTION}[{extra}]'"
+
+
+def optional(module: str, needed: str, extra: str, way_out: str = "") -> Any:
+    """A module that an extra installs, imported where it is used; the error where it is missing says what needs it."""
+    try:
+        return importlib.import_module(module)
+    except ImportError as missing:
+        raise ImportError(f"{needed}; run: {install_hint(extra)}{way_out}") from missing
 
 
 class FlowgraphError(Exception):

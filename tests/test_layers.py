@@ -17,7 +17,7 @@ ORDER = (
     "loops", "functional", "numpy", "scipy", "stats", "checking", "testing", "teaching", "rendering", "mutation",
     "data", "training", "figures", "playground", "experiment", "search", "interop", "cli",
 )  # fmt: skip
-ANYWHERE = ("starting", "attached", "__version__")
+ANYWHERE = ("starting", "__version__")
 """What imports nothing of flowgraph."""
 
 BACK = {

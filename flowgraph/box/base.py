@@ -14,22 +14,23 @@ from typing import Any, ClassVar, NoReturn, Self, SupportsIndex, TypeAlias, Type
 import numpy as np
 from numpy.typing import DTypeLike
 
-from flowgraph.attached import OnBox
 from flowgraph.box import concrete_values, copying, numpy_dispatch
 from flowgraph.box.array_interface import ArrayMethods
 from flowgraph.box.arrays import Array, again, frozen_copy, is_foreign
-from flowgraph.box.declaration import (
+from flowgraph.box.attached import OnBox
+from flowgraph.box.help_text import HelpText
+from flowgraph.box.inference import read_spec, try_dtypes, try_fprop
+from flowgraph.box.node import Node, current_scope, full_name, is_built_in, users_instruction
+from flowgraph.box.settings import (
+    BoxSignature,
     check_misspelt,
     check_setting_names,
     check_words,
     read_bprop,
     read_fprop,
+    read_settings,
     read_signature,
 )
-from flowgraph.box.help_text import HelpText
-from flowgraph.box.inference import read_spec, try_dtypes, try_fprop
-from flowgraph.box.node import Node, current_scope, full_name, is_built_in, users_instruction
-from flowgraph.box.settings import BoxSignature, read_settings
 from flowgraph.errors import DeclarationError, ShapeError, UsageError
 from flowgraph.printable import why_not_a_name
 from flowgraph.shapes.size import Shape

@@ -10,8 +10,8 @@ import click
 import numpy as np
 
 from flowgraph.box import Box, Leaf
+from flowgraph.cli.check import locate, on_inputs, read_feeds
 from flowgraph.cli.ends import ToRead
-from flowgraph.cli.locate import locate, on_inputs, read_feeds
 from flowgraph.errors import UsageError
 from flowgraph.graph import Graph
 from flowgraph.graph.graph import Run
@@ -22,7 +22,7 @@ from flowgraph.rendering.gallery import gallery as write_gallery
 from flowgraph.rendering.kinds import View
 from flowgraph.rendering.palette import THEME_NAMES
 from flowgraph.rendering.subject import VIEWS
-from flowgraph.saving.formats import FORMATS
+from flowgraph.saving.replacing import FORMATS
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 _PATH = click.Path(dir_okay=False, path_type=Path)

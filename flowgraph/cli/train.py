@@ -20,8 +20,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from flowgraph import starting
 from flowgraph.box import Array
 from flowgraph.cli.ends import DONE, WRONG, ToRead
-from flowgraph.data.preparation import Preparation
-from flowgraph.data.tables import read_table
+from flowgraph.data.preparation import Preparation, read_table
 from flowgraph.errors import FileWriteError, SavedFileError, UsageError
 from flowgraph.experiment.experiment import Experiment, trade_off
 from flowgraph.experiment.folder import RunFolder

@@ -1,8 +1,7 @@
 """Examples to learn from: bundled sets, a user's files, toys; checked, split and standardised."""
 
-from flowgraph.data.examples import Examples
+from flowgraph.data.examples import BUNDLED, Examples, breast_cancer, circles, digits, iris, mnist, moons, spirals, wine
 from flowgraph.data.loading import load_csv, load_examples, load_inputs, load_npz
-from flowgraph.data.sets import BUNDLED, breast_cancer, circles, digits, iris, mnist, moons, spirals, wine
 from flowgraph.data.splitting import Split, Standardiser, TestSet, split
 
 __all__ = [

@@ -9,11 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from flowgraph.box import Array
-from flowgraph.data.examples import Examples
-from flowgraph.data.files import quoted, read_npz, read_targets
-from flowgraph.data.preparation import Preparation
-from flowgraph.data.sets import BUNDLED, circles, moons, spirals
-from flowgraph.data.tables import read_table
+from flowgraph.data.examples import BUNDLED, Examples, circles, moons, spirals
+from flowgraph.data.preparation import Preparation, quoted, read_npz, read_table, read_targets
 from flowgraph.errors import DataError
 from flowgraph.saving.replacing import must_exist
 

@@ -1,18 +1,318 @@
-"""From tables to numbers: words become columns of 0 and 1, dates days, and missing values are filled in."""
+"""Tables of named columns from files and frames, and the numbers made of them: words become columns of 0 and 1."""
 
 from __future__ import annotations
 
+import csv
+import io
+import math
+import os
+import re
 import shlex
+import zipfile
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from flowgraph.box import Array
-from flowgraph.data.tables import COMMAS, CONVERSIONS, Table, days, number
-from flowgraph.errors import DataError
+from flowgraph.errors import DataError, optional
+from flowgraph.printable import printable, shortened
+from flowgraph.saving.limits import check_made, check_size, read_within, reading_foreign, size_of
+from flowgraph.saving.replacing import must_exist
+
+TRUTHS = {"false": 0.0, "true": 1.0}
+"""How a text file writes what other tables keep as booleans."""
+
+
+def quoted(text: object) -> str:
+    """A name or cell of a file as an error quotes it: on one line, and not at any length."""
+    return shortened(repr(text), 80)
+
+
+def no_column(table: object, name: str, known: Iterable[str]) -> DataError:
+    """The error for a column that a table does not have."""
+    columns = shortened(printable(", ".join(known)))
+    return DataError(f"{table}: found no column {quoted(name)}; its columns are {columns}")
+
+
+def read_targets(values: Array, kind: str, where: str) -> tuple[Any, tuple[str, ...]]:
+    """Labels and the names of their classes, or numbers and no names."""
+    if values.ndim != 1 or values.dtype.kind not in "biufUSTO" or not len(values):
+        raise DataError(f"{where}: found {values.dtype} of shape {values.shape}, needs a number or word per example")
+    numbers: Any = None
+    values = _written(values, kind) if values.dtype == object else values
+    if values.dtype.kind in "biuf" or all(map(_is_number, values)):
+        numbers = values.astype(float)
+    elif kind == "numbers":
+        word = next(str(value) for value in values if not _is_number(value))
+        raise DataError(f"{where}: found {quoted(word)}, needs numbers; kind='classes' takes words")
+    if numbers is not None and not np.all(np.isfinite(numbers)):
+        row = int(np.flatnonzero(~np.isfinite(numbers))[0])
+        raise DataError(f"{where}: found {numbers[row]} in row {row}, needs finite numbers")
+    whole = numbers is not None and np.array_equal(numbers, np.floor(numbers))
+    if kind == "numbers" or (kind == "auto" and numbers is not None and not whole):
+        return numbers, ()
+    if whole:
+        distinct, labels = np.unique(numbers, return_inverse=True)
+        classes = tuple(str(int(number)) for number in distinct)
+    else:
+        distinct, labels = np.unique(
+            np.array([str(value) for value in values], object) if numbers is None else numbers, return_inverse=True
+        )
+        classes = tuple(str(word).removesuffix(".0") for word in distinct)
+    if len(classes) < 2:
+        raise DataError(f"{where}: found one class, {quoted(classes[0])}, needs two or more")
+    if kind == "auto" and are_many(len(classes), len(values)):
+        raise DataError(f"{where}: {MANY.format(len(classes), len(values))}")
+    return labels, classes
+
+
+def _written(values: Array, kind: str) -> Array:
+    """Numbers, dates and truth values of a table as a text file has them."""
+    words = [str(value).lower() if isinstance(value, bool) else str(value) for value in values]
+    lower = [word.lower() for word in words]
+    if all(word in TRUTHS for word in lower):
+        if kind == "numbers":
+            words = [str(TRUTHS[word]) for word in lower]
+        elif len(set(lower)) < len(set(words)):  # one value in two spellings is one class
+            words = lower
+    return np.array(words, object)
+
+
+MANY = "found {} different values in {} rows; say which they are, kind='classes' or kind='numbers' (--task)"
+
+
+def are_many(values: int, rows: int) -> bool:
+    """Whether so many different targets may be no classes.
+
+    Most of them have fewer than three examples, as names, dates, or whole numbers that count something.
+    """
+    return values > max(20, rows // 3)
+
+
+def _is_number(value: Any) -> bool:
+    try:
+        float(value)
+    except (TypeError, ValueError, OverflowError):
+        return False
+    return True
+
+
+def read_npz(path: str | os.PathLike[str], max_bytes: int | None = None) -> dict[str, Array]:
+    """The arrays of an .npz file by name; one that is none, holds objects or unpacks out of proportion is refused."""
+    size = size_of(path, "an .npz file", DataError)
+    with reading_foreign(f"{path}: no .npz file of plain arrays, as np.savez writes it", DataError):
+        with zipfile.ZipFile(path) as packed:
+            unpacked = sum(entry.file_size for entry in packed.infolist())
+        check_size(path, max(size, unpacked), DataError, max_bytes)
+        check_made(path, unpacked, size, DataError, max_bytes)
+        with np.load(path, allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
+        strange = [name for name, array in arrays.items() if not isinstance(array, np.ndarray) or not array.itemsize]
+        if strange:
+            raise TypeError(f"{strange[0]!r} is no array")
+        elements = {name: array.size * _EACH.get(array.dtype.kind, 32) for name, array in arrays.items()}
+        check_made(path, unpacked + sum(elements.values()), size, DataError, max_bytes)
+    return arrays
+
+
+_EACH = {"S": 100, "U": 100}
+"""Bytes beside those of an element that are taken for it while targets are read: texts of Python, copies as floats."""
+
+
+def rows_of(path: Path, max_bytes: int | None = None) -> tuple[list[str], list[list[str]], list[int]]:
+    """The names of the columns, the rows, and the line of the file that each row ends in."""
+    content = read_within(path, "a table", DataError, max_bytes)
+    try:
+        text = io.TextIOWrapper(io.BytesIO(content), encoding="utf-8-sig").read()
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: byte {error.start} is no UTF-8; save the file as UTF-8") from None
+    first = text.partition("\n")[0]
+    delimiter = max(",;\t", key=first.count)
+    reader = csv.reader(io.StringIO(text), delimiter=delimiter, strict=True)
+    try:
+        table = [(row, reader.line_num) for row in reader if row]
+    except csv.Error as error:
+        raise DataError(f"{path}: line {reader.line_num}: {error}") from None
+    if len(table) < 2:
+        raise DataError(f"{path}: found {len(table)} lines, needs a line of column names and examples below it")
+    header = [name.strip() for name in table[0][0]]
+    twice = next((name for name, count in Counter(header).items() if count > 1), None)
+    if twice is not None:
+        places = ", ".join(str(place) for place, name in enumerate(header, 1) if name == twice)
+        raise DataError(
+            f"{path}: found two columns called {quoted(twice)}, needs a name of its own for each; they are the columns "
+            f"{shortened(places)} of line {table[0][1]}"
+        )
+    for row, line in table[1:]:
+        if len(row) != len(header):
+            raise DataError(f"{path}: line {line}: found {len(row)} values, but there are {len(header)} columns")
+    return header, [row for row, _ in table[1:]], [line for _, line in table[1:]]
+
+
+MISSING = ("", "nan", "na", "n/a", "#n/a", "<na>", "null", "none")
+"""Texts that stand for no value."""
+
+LONGEST = max(map(len, MISSING))
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Table:
+    """Columns of cells by name, None where there is no value; `places` says where each row stands, for errors."""
+
+    name: str
+    cells: Mapping[str, Sequence[Any]]
+    places: Sequence[str]
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    def column(self, name: str) -> Sequence[Any]:
+        """The cells of a column."""
+        if name not in self.cells:
+            raise no_column(self.name, name, self.cells)
+        return self.cells[name]
+
+    def take(self, rows: Sequence[int]) -> Table:
+        """Some of the rows."""
+        cells = {name: [column[row] for row in rows] for name, column in self.cells.items()}
+        return Table(self.name, cells, [self.places[row] for row in rows])
+
+    def kind(self, name: str) -> str:
+        """The kind of the cells of a column: "number", "decimal comma", "decimal point", "date" or "text"."""
+        return next((kind for kind in CONVERSIONS if self.fits(name, kind)), "text")
+
+    def fits(self, name: str, kind: str) -> bool:
+        """Whether all cells of a column that have a value can be read as this kind."""
+        return all(CONVERSIONS[kind](cell) is not None for cell in self.column(name) if cell is not None)
+
+    def place(self, row: int, column: str, needed: str) -> str:
+        """What is wrong with a cell: its row and column, its text, and what is needed."""
+        cell = self.column(column)[row]
+        content = "no value" if cell is None else quoted(cell)
+        return f"{self.places[row]}, column {quoted(column)}: found {content}, needs {needed}"
+
+    def refuse(self, row: int, column: str, needed: str) -> DataError:
+        """The error for a cell."""
+        return DataError(f"{self.name}: {self.place(row, column, needed)}")
+
+
+def number(cell: Any) -> float | None:
+    """A finite number, or None; booleans are 0 and 1, also where they are written out."""
+    try:
+        value = float(cell)
+    except ValueError:
+        return TRUTHS.get(str(cell).lower())
+    except (TypeError, OverflowError):
+        return None
+    return value if math.isfinite(value) else None
+
+
+DECIMAL_COMMA = re.compile(r"[+-]?(\d+|\d{1,3}(\.\d{3})+(?=,))(,\d+)?([eE][+-]?\d+)?")
+"""A number as 0,5 or 1.234,50; a point without a comma behind it may be of either kind, and makes it none."""
+
+
+def comma_number(cell: Any) -> float | None:
+    """A number whose decimals, if it has any, stand behind a comma, or None."""
+    if not isinstance(cell, str):
+        return number(cell)
+    return number(cell.replace(".", "").replace(",", ".")) if DECIMAL_COMMA.fullmatch(cell) else None
+
+
+DECIMAL_POINT = re.compile(r"[+-]?(\d+|[1-9]\d{0,2}(,\d{3})+)(\.\d+)?([eE][+-]?\d+)?")
+"""A number as 0.5, 13,600 or 1,234.50."""
+
+
+def point_number(cell: Any) -> float | None:
+    """A number in which commas stand between thousands, if at all, or None."""
+    if not isinstance(cell, str):
+        return number(cell)
+    return number(cell.replace(",", "")) if DECIMAL_POINT.fullmatch(cell) else None
+
+
+def days(cell: object) -> float | None:
+    """The days from the beginning of 1970 to a date or time, None for anything else; times without a zone are UTC."""
+    if isinstance(cell, str):
+        try:
+            cell = datetime.fromisoformat(cell)
+        except ValueError:
+            return None
+    if isinstance(cell, date) and not isinstance(cell, datetime):
+        cell = datetime(cell.year, cell.month, cell.day)
+    if not isinstance(cell, datetime):
+        return None
+    aware = cell if cell.tzinfo is not None else cell.replace(tzinfo=UTC)
+    return (aware - EPOCH).total_seconds() / 86400
+
+
+CONVERSIONS = {"number": number, "decimal comma": comma_number, "decimal point": point_number, "date": days}
+COMMAS = ("decimal comma", "decimal point")
+"""The kinds of numbers with commas, of which `decimal=` says the one that is meant: 13,600 may be 13.6 or 13600."""
+
+
+def read_table(path: str | os.PathLike[str], max_bytes: int | None = None) -> Table:
+    """The table in a .parquet file, or in a text file with a line of names."""
+    path = must_exist(path)
+    if path.suffix.lower() == ".parquet":
+        return table_of(_parquet(path, max_bytes), str(path))
+    header, rows, lines = rows_of(path, max_bytes)
+    cells = {name: [cell_of(row[at]) for row in rows] for at, name in enumerate(header)}
+    return Table(str(path), cells, [f"line {line}" for line in lines])
+
+
+def cell_of(value: Any) -> Any:
+    """A value as every table has it: None where there is none, a text without spaces around it."""
+    if isinstance(value, str):
+        value = value.strip()
+        return None if len(value) <= LONGEST and value.lower() in MISSING else value
+    return value if value == value else None  # NaN is not itself
+
+
+def table_of(frame: object, name: str = "table") -> Table:
+    """The table that a frame of pandas, polars, pyarrow or another library that narwhals knows is; a null is None."""
+    narwhals = _narwhals()
+    known = narwhals.from_native(frame, eager_only=True)
+    if len(known) == 0 or not known.columns:
+        raise DataError(f"{name}: found {len(known)} rows of {len(known.columns)} columns, needs 1 or more of both")
+    cells = {}
+    for column in known.columns:
+        with reading_foreign(f"{name}: column {quoted(column)} has a value that Python does not have", DataError):
+            cells[str(column)] = _values(known[column])
+    return Table(name, cells, [f"row {row}" for row in range(len(known))])
+
+
+def _values(column: Any) -> list[Any]:
+    """The cells of a column, None where they are null or NaN."""
+    empty = column.is_null().to_list()
+    return [None if null else cell_of(value) for value, null in zip(column.to_list(), empty, strict=True)]
+
+
+def _parquet(path: Path, max_bytes: int | None = None) -> Any:
+    """Read by pyarrow alone: polars ends the process where a damaged file asks for more memory than there is."""
+    parquet = optional("pyarrow.parquet", f"{path}: a Parquet file needs pyarrow", "tables")
+    narwhals = _narwhals()
+    size = size_of(path, "a Parquet file", DataError)
+    with reading_foreign(f"{path}: no Parquet file", DataError):
+        declared = parquet.read_metadata(path)
+        check_made(path, _CELL * int(declared.num_rows * declared.num_columns), size, DataError, max_bytes)
+        frame = narwhals.from_native(parquet.read_table(path), eager_only=True)
+        texts = [column for column in frame.iter_columns() if column.dtype == narwhals.String]
+        check_made(path, sum(column.str.len_chars().sum() for column in texts), size, DataError, max_bytes)
+    return frame
+
+
+_CELL = 100
+"""Bytes that a cell takes in lists of Python, texts counted apart."""
+
+
+def _narwhals() -> Any:
+    return optional("narwhals.stable.v2", "a table needs narwhals", "tables")
+
 
 IMPUTED = ("none", "mean", "median")
 DECIMALS = ("ask", "point", "comma")
@@ -155,14 +455,11 @@ def comma_problem(table: Table, name: str) -> Undecided:
     """That the numbers of a column have commas, how one is read, and the option that reads all columns of the table."""
     cells = table.column(name)
     row = next(i for i, cell in enumerate(cells) if isinstance(cell, str) and "," in cell)
-    read = {
-        kind: f"{CONVERSIONS[kind](cells[row]):.10g}" if table.fits(name, kind) else "a word" for kind in COMMAS
-    }  # fmt: skip
-    comma, point = read.values()
+    comma, point = (
+        f"{CONVERSIONS[kind](cells[row]):.10g}" if table.fits(name, kind) else "a word" for kind in COMMAS
+    )  # fmt: skip
     needed = f"a number without commas; --decimal comma reads it as {comma}, --decimal point as {point}"
-    decimals = any(
-        table.kind(other) == "decimal comma" and not table.fits(other, "decimal point") for other in table.cells
-    )
+    decimals = any(table.kind(one) == "decimal comma" and not table.fits(one, "decimal point") for one in table.cells)
     return table.place(row, name, needed), f"--decimal {'comma' if decimals else 'point'}"
 
 

@@ -15,7 +15,7 @@ from flowgraph.box import Array
 from flowgraph.box.node import line_of, users_instruction
 from flowgraph.data.examples import Examples
 from flowgraph.errors import DataError, SavedFileError, TestSetError
-from flowgraph.saving.json_values import read_record
+from flowgraph.saving.graph_file import read_record
 from flowgraph.saving.limits import reading_foreign
 from flowgraph.saving.replacing import create_file
 

@@ -9,8 +9,8 @@ import importlib
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from flowgraph.attached import attached_to
 from flowgraph.box import Box, Value
+from flowgraph.box.attached import attached_to
 from flowgraph.graph.feeding import array_seeds
 from flowgraph.graph.graph import Grads, Run
 

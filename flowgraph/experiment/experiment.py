@@ -13,19 +13,25 @@ import numpy as np
 from flowgraph.box import Array
 from flowgraph.box.leaves import Input
 from flowgraph.data import BUNDLED, Examples, Split, Standardiser, load_examples, split
-from flowgraph.data.files import MANY, are_many, read_targets
 from flowgraph.data.loading import TOYS
 from flowgraph.data.preparation import (
+    COMMAS,
+    CONVERSIONS,
+    MANY,
     Preparation,
+    Table,
     Undecided,
     account_of,
+    are_many,
     comma_problem,
     kind_of,
+    number,
     problems_of,
+    read_table,
+    read_targets,
     refuse_all,
     without_missing,
 )
-from flowgraph.data.tables import COMMAS, CONVERSIONS, Table, number, read_table
 from flowgraph.errors import DataError, UsageError
 from flowgraph.experiment.settings import BALANCED, COMPARED, ClassWeights, TrainSettings
 from flowgraph.graph import Graph

@@ -13,7 +13,7 @@ from typing import Any
 
 from flowgraph.errors import SavedFileError, UsageError
 from flowgraph.experiment.settings import TrainSettings
-from flowgraph.saving.json_values import read_record
+from flowgraph.saving.graph_file import read_record
 from flowgraph.saving.limits import excerpt, reading_foreign
 from flowgraph.saving.lock import LOCK, held_folder
 from flowgraph.saving.replacing import make_folder, remove_leftovers, replace_text

@@ -82,7 +82,7 @@ class Names:
 
     def read(self, who: str, name: str, value: Any) -> tuple[str, ...]:
         """The names as a tuple."""
-        if not isinstance(value, list | tuple) or not all(isinstance(one, str) for one in value):
+        if not isinstance(value, list | tuple) or not all(isinstance(name, str) for name in value):
             raise UsageError(f"{who}: found {name}={value!r}, needs a tuple of names")
         return tuple(value)
 

@@ -20,8 +20,7 @@ from flowgraph.functional.calls import Derived
 from flowgraph.functional.custom import checkpoint, custom_vjp
 from flowgraph.functional.flat import flatten, flatten_func
 from flowgraph.functional.jit import jit
-from flowgraph.functional.mapping import vmap
-from flowgraph.functional.trace import trace
+from flowgraph.functional.mapping import trace, vmap
 
 __all__ = [
     "checkpoint",

@@ -14,8 +14,8 @@ from flowgraph.box.random_draws import Seed, seed_of_run
 from flowgraph.derivatives.backward_graph import Fallback
 from flowgraph.errors import UsageError
 from flowgraph.functional.arguments import argument_names, called, check_arguments, name_of, native, read_argnums
+from flowgraph.functional.compiled import computed
 from flowgraph.functional.containers import Open, arrays_of, flatten, mapped, paths
-from flowgraph.functional.in_numbers import computed
 from flowgraph.functional.jit import Jitted
 from flowgraph.functional.programs import Kind, Program, programs_of, values_of
 from flowgraph.functional.record import Captured, read_record

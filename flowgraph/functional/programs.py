@@ -19,9 +19,8 @@ from flowgraph.box.leaves import Input, Parameter, Random
 from flowgraph.box.node import line_of, users_instruction
 from flowgraph.errors import RetraceWarning
 from flowgraph.functional.arguments import name_of
-from flowgraph.functional.compiled import Compiled, Evaluation, is_bitwise
+from flowgraph.functional.compiled import Compiled, Evaluation, FirstOrder, is_bitwise
 from flowgraph.functional.containers import LEAF, flatten, mapped, rebuild, text_of
-from flowgraph.functional.in_numbers import FirstOrder
 from flowgraph.functional.record import Captured, Record, captured_copy
 from flowgraph.functional.replay import Recording
 from flowgraph.functional.transforms import Subject

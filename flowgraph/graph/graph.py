@@ -10,9 +10,9 @@ from typing import Any, Literal, NoReturn, SupportsIndex, TypeGuard, cast
 
 import numpy as np
 
-from flowgraph.attached import OnGrads, OnGraph, OnRun
 from flowgraph.box import Array, Box, Built, Constant, Leaf
 from flowgraph.box.arrays import again, read_only
+from flowgraph.box.attached import OnGrads, OnGraph, OnRun
 from flowgraph.box.leaves import Input
 from flowgraph.box.random_draws import Seed, seed_of_run
 from flowgraph.box.vocabulary import Value

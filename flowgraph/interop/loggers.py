@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
 import math
 import re
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from flowgraph.errors import install_hint
+from flowgraph.errors import optional
 from flowgraph.training.callbacks import Callback
 from flowgraph.training.history import Epoch
 from flowgraph.training.settings import strict_settings
@@ -164,7 +163,4 @@ def described(trainer: Trainer) -> dict[str, str]:
 
 
 def _module(name: str, who: str, extra: str) -> Any:
-    try:
-        return importlib.import_module(name)
-    except ImportError as missing:
-        raise ImportError(f"{who}: needs {extra}, run: {install_hint(extra)} ({missing})") from missing
+    return optional(name, f"{who}: needs {extra}", extra)

@@ -2,8 +2,7 @@
 
 from flowgraph.loops import looping as looping
 from flowgraph.loops.checkpoint import checkpoint
-from flowgraph.loops.scan import scan
-from flowgraph.loops.while_loop import while_loop
+from flowgraph.loops.scan import scan, while_loop
 from flowgraph.plan.emitter import rules_of
 
 __all__ = ["checkpoint", "scan", "while_loop"]

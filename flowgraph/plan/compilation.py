@@ -96,7 +96,7 @@ def compile(  # noqa: PLR0913  (its keywords are its interface)
         raise UsageError("compile: found no output and no update, needs one or more")
     if without:
         _read_without(without)
-    placement = _read_placement(backend, mesh, devices)
+    placement = read_placement("compile", backend, mesh, devices)
     return Plan(
         graph,
         changed,
@@ -131,17 +131,17 @@ def _read_threads(backend: BackendName, threads: int | None) -> int | None:
     return threads
 
 
-def _read_placement(backend: BackendName, mesh: Any, devices: Any) -> Any:
+def read_placement(who: str, backend: BackendName, mesh: Any, devices: Any) -> Any:
     """Which devices compute the plan, None where nothing was said."""
     if mesh is None and devices is None:
         return None
     if backend != "jax":
         what = "mesh" if mesh is not None else "devices"
-        raise UsageError(f'compile: found {what}= with backend={backend!r}, needs backend="jax", which runs on devices')
+        raise UsageError(f'{who}: found {what}= with backend={backend!r}, needs backend="jax", which runs on devices')
     emitter_of(backend)  # which says what is missing
     from flowgraph.plan.jax.placement import placement_of
 
-    return placement_of("compile", mesh, devices)
+    return placement_of(who, mesh, devices)
 
 
 def _read_outputs(outputs: object) -> tuple[list[Box], bool]:

@@ -14,7 +14,7 @@ from flowgraph.boxes.elementwise.selection import Where
 from flowgraph.boxes.neural.convolution import Conv1d, Conv2d, Conv3d, ConvInput
 from flowgraph.boxes.neural.pooling import MaxPool, MeanPool, SpreadToLargest, SpreadToRectified
 from flowgraph.plan.numpy.lines import fill_of, number_of, view_of
-from flowgraph.plan.numpy.rules import VIEWS, ufunc_of
+from flowgraph.plan.numpy.rules import VIEWS, Fill, ufunc_of
 from flowgraph.plan.rebuild import elements, shape_of, sizes_known
 
 # The order of the axes of a value in memory: convolutions return the examples last, and so is what follows.
@@ -65,12 +65,13 @@ class Kinds(dict[Box, str]):
     parameters (`joined`); "number", "view", "fill" (a buffer is filled), "call" (fprop returns it). What is made of a
     constant that is read where it lies is a view, as it is made only once. With `copied_constants`, constants are
     copied into contiguous memory. `orders` are those of values that do not lie in rows; they are to be told by
-    `in_order` before what reads such a value is asked for.
+    `in_order` before what reads such a value is asked for. `fills` says how each buffer is filled.
     """
 
     def __init__(self, fixed: Container[Box] = (), joined: Container[Box] = (), copied_constants: bool = False) -> None:
         super().__init__()
         self.orders: dict[Box, Order] = {}
+        self.fills: dict[Box, Fill] = {}
         self._fixed = fixed
         self._joined = joined
         self._copied_constants = copied_constants
@@ -110,7 +111,11 @@ class Kinds(dict[Box, str]):
             return "number"
         if _may_view(box) and self._views(box):
             return "view"
-        return "call" if fill_of(box) is None else "fill"
+        writing = fill_of(box)
+        if writing is None:
+            return "call"
+        self.fills[box] = writing
+        return "fill"
 
     def _views(self, box: Box) -> bool:
         """Whether the value is a view of the child, as that lies in memory."""

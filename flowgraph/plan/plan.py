@@ -12,9 +12,9 @@ from typing import Any, SupportsIndex, cast
 
 import numpy as np
 
-from flowgraph.attached import OnPlan
 from flowgraph.box import Box
 from flowgraph.box.arrays import again
+from flowgraph.box.attached import OnPlan
 from flowgraph.box.leaves import Parameter
 from flowgraph.graph import Graph
 from flowgraph.graph.topology import debugging
@@ -76,7 +76,7 @@ _MORE = """\
 """Random draws, and parameters that are only read."""
 
 _SEED = """\
-    if seed is not None:
+    if seed is not None and (_typeof(seed) is not _int or seed < 0):
         _variants.more(_found, seed)
 """
 """Where nothing is drawn, a seed that could not be one is refused all the same."""
@@ -103,7 +103,7 @@ def make_call(variants: Variants, *, alone: bool, borrow: bool) -> Callable[...,
     boxes, store = variants.inputs.boxes, variants.store
     names = [name if _is_keyword(name) else f"_input{place}" for place, name in enumerate(variants.inputs.names)]
     space: dict[str, Any] = {
-        "_missing": MISSING, "_typeof": type, "_len": len, "_float": float, "_seed": KEYWORDS["seed"],
+        "_missing": MISSING, "_typeof": type, "_len": len, "_float": float, "_int": int, "_seed": KEYWORDS["seed"],
         "_ndarray": np.ndarray, "_debugging": debugging, "_store": store, "_enter": store.enter,
         "_lock": store.lock, "_copies": copies,
         "_again": again, "_underflows": (FloatingPointError, RuntimeWarning),

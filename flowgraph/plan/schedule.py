@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import is_
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -16,7 +17,6 @@ from flowgraph.boxes.shape.joining import Concatenate
 from flowgraph.boxes.shape.reshaping import Reshape
 from flowgraph.graph import Graph
 from flowgraph.plan.kinds import Kinds, Order
-from flowgraph.plan.numpy.lines import fill_of
 from flowgraph.plan.rebuild import elements, sizes_known
 from flowgraph.plan.store import aligned
 
@@ -251,9 +251,8 @@ def _hold(plan: Schedule, box: Box) -> None:
 
 def _dying_child(plan: Schedule, box: Box, line: int, local: set[Box]) -> Box | None:
     """A child that nobody reads later and in whose buffer the value fits, element over element."""
-    writing = fill_of(box)
-    assert writing is not None
-    for place in writing.in_place:
+    in_place = plan.kinds.fills[box].in_place
+    for place in in_place:
         child = box.children[place]
         if (
             plan.kinds[child] == "fill"
@@ -262,7 +261,7 @@ def _dying_child(plan: Schedule, box: Box, line: int, local: set[Box]) -> Box | 
             and child.shape == box.shape
             and child.dtype == box.dtype
             and plan.orders.get(child) == plan.orders.get(box)
-            and not _aliased(plan, child, box.children, writing.in_place)
+            and not _aliased(plan, child, box.children, in_place)
             and not _viewed_in_kernel(plan, box, plan.buffers[child])
             and (plan.buffers[child].stored or box in local)
         ):
@@ -360,7 +359,7 @@ def with_new_values(graph: Graph, parameters: Sequence[Parameter], flat: FlatPar
         if parameters[place - kept] not in together and (kinds[box] not in ("fill", "number") or box in seen):
             outputs[place] = Positive(box)
         seen.add(box)
-    return Graph(*outputs)
+    return graph if all(map(is_, outputs, graph.outputs)) else Graph(*outputs)
 
 
 def depths(graph: Graph) -> dict[Box, int]:

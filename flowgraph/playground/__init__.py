@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from flowgraph.attached import attached_to
+from flowgraph.box.attached import attached_to
 from flowgraph.graph import Graph
 
 if TYPE_CHECKING:

@@ -29,10 +29,8 @@ from flowgraph.playground.network import (
     step_of,
 )
 from flowgraph.rendering.formula_of_box import in_brackets
-from flowgraph.rendering.notation import mathml
-from flowgraph.saving.formats import by_suffix
-from flowgraph.saving.replacing import replace_text
-from flowgraph.saving.shown import ShownFile
+from flowgraph.rendering.formulas import mathml
+from flowgraph.saving.replacing import ShownFile, by_suffix, replace_text
 from flowgraph.shapes.size import Size
 from flowgraph.training import schedules
 from flowgraph.training.rule import Rule
@@ -105,8 +103,8 @@ def playground(path: str | os.PathLike[str], graph: Graph | None = None, data: A
     }
     networks: dict[str, dict[str, Function]] = {key: variant.pop("functions") for key, variant in variants.items()}
     groups = [single, *several.values(), *networks.values()]
-    kernels = dict.fromkeys(kernel for group in groups for one in group.values() for kernel in one.kernels)
-    bodies = {name: _function(one) for name, one in single.items()}
+    kernels = dict.fromkeys(kernel for group in groups for function in group.values() for kernel in function.kernels)
+    bodies = {name: _function(function) for name, function in single.items()}
     bodies |= {name: _functions(group) for name, group in several.items()}
     modules = ",\n".join(f"{json.dumps(key)}: {_functions(group)}" for key, group in networks.items())
     bodies["MODULES"] = f"{{\n{modules}\n}}"
@@ -142,11 +140,11 @@ def playground(path: str | os.PathLike[str], graph: Graph | None = None, data: A
 
 def _functions(named: Mapping[str, Function]) -> str:
     """Functions as an object."""
-    return "{ " + ", ".join(f"{json.dumps(name)}: {_function(one)}" for name, one in named.items()) + " }"
+    return "{ " + ", ".join(f"{json.dumps(name)}: {_function(function)}" for name, function in named.items()) + " }"
 
 
-def _function(one: Function) -> str:
-    return f"(() => {{\n{one.body}\nreturn step;\n}})()"
+def _function(function: Function) -> str:
+    return f"(() => {{\n{function.body}\nreturn step;\n}})()"
 
 
 def _own(graph: Graph) -> dict[str, Any]:
@@ -201,7 +199,7 @@ def _described(network: Network, labels: Mapping[Box, str]) -> dict[str, Any]:
     places: dict[Box | None, int] = {leaf: number for number, leaf in enumerate(network.adjustable)}
     return {
         "functions": functions,
-        "names": {name: one.names for name, one in functions.items()},
+        "names": {name: function.names for name, function in functions.items()},
         "refused": refused,
         "targets": network.y.dtype.name,
         "x": network.x.name,

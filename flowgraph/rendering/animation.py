@@ -17,17 +17,14 @@ from xml.etree import ElementTree
 
 from flowgraph.errors import RenderError
 from flowgraph.rendering.compose import compose
-from flowgraph.rendering.conversion import painting
+from flowgraph.rendering.files import painting
 from flowgraph.rendering.measure import text_width
-from flowgraph.rendering.page import html_page
-from flowgraph.rendering.palette import THEMES, adaptive, check_theme, drawn_theme
+from flowgraph.rendering.palette import THEMES, adaptive, check_theme, drawn_theme, html_page
 from flowgraph.rendering.picture import Picture, Row, Span, Tile
 from flowgraph.rendering.steps import Step, steps
 from flowgraph.rendering.subject import Subject
 from flowgraph.rendering.svg_text import draw_builtin
-from flowgraph.saving.formats import by_suffix
-from flowgraph.saving.replacing import replace_file, replace_text
-from flowgraph.saving.shown import ShownFile
+from flowgraph.saving.replacing import ShownFile, by_suffix, replace_file, replace_text
 
 if TYPE_CHECKING:
     from flowgraph.graph import Graph

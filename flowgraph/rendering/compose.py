@@ -15,10 +15,9 @@ from flowgraph.rendering import labels
 from flowgraph.rendering.kinds import is_number, scope_path
 from flowgraph.rendering.labels import titles_of
 from flowgraph.rendering.module_tile import module_tile
-from flowgraph.rendering.modules import Module, modules, of_first_call
+from flowgraph.rendering.modules import Module, line_starts, modules, of_first_call, with_duplicated_nodes
 from flowgraph.rendering.palette import HEAT, KINDS, LEVELS
 from flowgraph.rendering.picture import Frame, Link, Picture, Row, Span, Strip, Swatch, Tile
-from flowgraph.rendering.repetition import line_starts, with_duplicated_nodes
 from flowgraph.rendering.subject import Subject
 from flowgraph.rendering.wording import amount_text, identifier, shortened
 from flowgraph.shapes.size import Size, add, multiply, product

@@ -14,13 +14,11 @@ from flowgraph.box import Box
 from flowgraph.printable import printable
 from flowgraph.rendering import kinds
 from flowgraph.rendering.formula_of_box import backward, forward
+from flowgraph.rendering.formulas import letters, mathml, text_latex
 from flowgraph.rendering.kinds import is_number
-from flowgraph.rendering.notation import letters, mathml, text_latex
-from flowgraph.rendering.page import html_page
+from flowgraph.rendering.palette import html_page
 from flowgraph.rendering.subject import Subject
-from flowgraph.saving.formats import by_suffix
-from flowgraph.saving.replacing import replace_text
-from flowgraph.saving.shown import ShownFile
+from flowgraph.saving.replacing import ShownFile, by_suffix, replace_text
 from flowgraph.shapes.size import Size
 
 if TYPE_CHECKING:

@@ -10,12 +10,12 @@ from typing import Any
 
 from flowgraph.box import Box
 from flowgraph.errors import UsageError
-from flowgraph.functional.trace import trace
+from flowgraph.functional.mapping import trace
 from flowgraph.graph import Graph
 from flowgraph.plan import Plan
 from flowgraph.rendering import files
 from flowgraph.rendering.foreign import graph_maker_of
-from flowgraph.saving.formats import format_of
+from flowgraph.saving.replacing import format_of
 
 
 def render(subject: Any, *examples_and_path: Any, **settings: Any) -> Path:

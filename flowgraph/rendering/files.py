@@ -1,35 +1,111 @@
-"""A graph becomes a file: in every format by the built-in layout, or by dot where it is asked for."""
+"""A graph becomes a file or a text: in every format by the built-in layout, or by dot where it is asked for."""
 
 from __future__ import annotations
 
+import functools
+import importlib
+import math
 import os
+import re
 import warnings
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from flowgraph.errors import RenderWarning, UsageError, install_hint
+from flowgraph.box import Box, Constant
+from flowgraph.box.leaves import Parameter
+from flowgraph.errors import RenderError, RenderWarning, UsageError, install_hint
+from flowgraph.graph import Graph
+from flowgraph.markup import MOST_ROWS, inline, sized_to_fit, table, text
 from flowgraph.rendering import engines
 from flowgraph.rendering.compose import compose
-from flowgraph.rendering.conversion import painting, png_from_svg, vector_from_svg
-from flowgraph.rendering.dot_text import dot_text
+from flowgraph.rendering.dot_text import dot_text, mermaid_text
 from flowgraph.rendering.engines import ENGINES, EngineError
+from flowgraph.rendering.formulas import plain_formula
 from flowgraph.rendering.layout import place, turns
-from flowgraph.rendering.mermaid import mermaid_text
 from flowgraph.rendering.palette import adaptive, check_theme, drawn_theme
-from flowgraph.rendering.paper import MARGIN, POINTS, fitted, in_print, inches_of
 from flowgraph.rendering.picture import Picture
 from flowgraph.rendering.subject import Memory, Subject
 from flowgraph.rendering.svg_text import draw_builtin, svg_text
-from flowgraph.rendering.tikz import tikz_text
+from flowgraph.rendering.tikz import MARGIN, POINTS, fitted, in_print, inches_of, tikz_text
+from flowgraph.rendering.value_table import HEADINGS, summary
 from flowgraph.rendering.viewer import interactive
-from flowgraph.saving.formats import by_suffix
-from flowgraph.saving.replacing import replace_file, replace_text
-from flowgraph.saving.shown import ShownFile
+from flowgraph.rendering.wording import shape_text
+from flowgraph.saving.replacing import ShownFile, by_suffix, replace_file, replace_text
 
 if TYPE_CHECKING:
     from flowgraph.graph import Graph
     from flowgraph.graph.graph import Grads, Run
+
+
+_FONTS = (("DejaVuSans.ttf", "DejaVuSans-Bold.ttf"), ("arial.ttf", "arialbd.ttf"), ("Arial.ttf", "Arial Bold.ttf"))
+_FOLDERS = (
+    Path("/usr/share/fonts/truetype/dejavu"),
+    Path("/usr/share/fonts/dejavu-sans-fonts"),
+    Path("/System/Library/Fonts/Supplemental"),
+    Path("C:/Windows/Fonts"),
+)
+
+_ZOOM = 2
+"""Pixels of a PNG to one of the SVG, along each side: screens have as many."""
+
+_MOST_PIXELS = 40e6
+"""Pixels of a PNG that is drawn so large; what has more in the SVG is smaller by as much."""
+
+_EXTENT = re.compile(r'width="(\d+)" height="(\d+)"')
+
+
+def png_from_svg(svg: str) -> bytes | None:
+    """The PNG of an SVG; None where resvg, or every font, is missing."""
+    if find_spec("resvg_py") is None or not _draws_letters():
+        return None
+    width, height = map(int, _EXTENT.findall(svg)[0])
+    return _png(svg, min(_ZOOM, math.sqrt(_MOST_PIXELS / max(width * height, 1))))
+
+
+def _png(svg: str, zoom: float) -> bytes:
+    from resvg_py import svg_to_bytes
+
+    fonts = _own_fonts()
+    if fonts is None:
+        return bytes(svg_to_bytes(svg_string=svg, zoom=zoom))
+    family = "DejaVu Sans" if "DejaVu" in fonts[0].name else "Arial"
+    return bytes(svg_to_bytes(svg_string=svg, zoom=zoom, font_files=[*map(str, fonts)], sans_serif_family=family))
+
+
+@functools.cache
+def _draws_letters() -> bool:
+    """Whether resvg finds a font: it leaves out the texts for which there is none, and says nothing."""
+    square = '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9" font-family="Arial,sans-serif">{}</svg>'
+    return _png(square.format('<text y="9">W</text>'), 1) != _png(square.format(""), 1)
+
+
+def vector_from_svg(svg: str, title: str, format: str) -> bytes | None:
+    """The PDF or EPS of an SVG; None where matplotlib is not installed."""
+    return None if find_spec("matplotlib") is None else painting("render").vector_file([svg], title, format)
+
+
+def painting(who: str) -> ModuleType:
+    """What paints an SVG with matplotlib."""
+    if find_spec("matplotlib") is None:
+        raise RenderError(f"{who}: needs matplotlib; run: {install_hint('pdf')}")
+    return importlib.import_module("flowgraph.rendering.painted")
+
+
+def _own_fonts() -> tuple[Path, Path] | None:
+    """The files of a font of this machine, and of its bold letters."""
+    pairs = ((folder / plain, folder / bold) for folder in _folders() for plain, bold in _FONTS)
+    return next((pair for pair in pairs if pair[0].is_file() and pair[1].is_file()), None)
+
+
+def _folders() -> list[Path]:
+    """Where fonts are: matplotlib brings some."""
+    spec = find_spec("matplotlib")
+    own = [Path(spec.origin).parent / "mpl-data" / "fonts" / "ttf"] if spec is not None and spec.origin else []
+    return [*own, *_FOLDERS]
+
 
 MOST_TILES = 2000
 """Beyond, dot is not asked for a PNG or PDF unless it is named: it would take minutes."""
@@ -161,3 +237,71 @@ def _warn(problem: str, consequence: str, format: str) -> None:
         RenderWarning,
         stacklevel=2,
     )
+
+
+MOST_IN_A_CELL = 1500
+"""Tiles of a picture that a cell of a notebook shows, and its file keeps; `graph.interactive()` shows more."""
+
+MOST_OF_A_BOX = 40
+"""Boxes of a graph that a box shows with it; `fg.Graph(box)` shows more."""
+
+
+def to_dot(graph: Graph, *, theme: str = "auto", **settings: Any) -> str:
+    """The DOT text of a graph: pure, and the same for the same graph."""
+    check_choices(theme, "auto")
+    return dot_of(picture_of(graph, **settings), drawn_theme(theme))
+
+
+def to_svg(graph: Graph, *, theme: str = "auto", engine: str = "auto", timeout: float = 20, **settings: Any) -> str:
+    """The SVG text of a graph, for a page or a cell: never wider than its column."""
+    check_choices(theme, engine)
+    return sized_to_fit(svg_of(picture_of(graph, **settings), theme, engine, timeout))
+
+
+def to_graphviz(graph: Graph, **settings: Any) -> Any:
+    """A `graphviz.Source` of a graph."""
+    import graphviz  # type: ignore[import-untyped]
+
+    return graphviz.Source(to_dot(graph, **settings))
+
+
+def plot(graph: Graph, ax: Any = None, *, theme: str = "light", **settings: Any) -> Any:
+    """The axes of matplotlib on which a graph is drawn, without the lines under the picture."""
+    check_choices(theme, "auto")
+    painter = painting("plot")
+    picture = replace(picture_of(graph, **settings), caption=(), margin=MARGIN)
+    return painter.plotted(draw_builtin(picture, drawn_theme(theme)), ax)
+
+
+def box_html(box: Box) -> str:
+    """A box in a cell of a notebook: what it is and reads, its numbers if it holds any, the picture of its graph."""
+    head = f"<b>{text(repr(box).strip('<>'))}</b> <small>built at {text(box.built_at)}</small>"
+    formula = plain_formula(type(box).formula) if type(box).formula else ""
+    lines = [f"<div>{text(formula)}</div>"] if formula else []
+    graph = Graph(box)
+    if isinstance(box, Parameter | Constant):
+        lines.append(table(HEADINGS, [[graph.names[box], type(box).__name__, *summary(box.value)]], 4))
+    elif box.children:
+        labels = box.names_of_children()
+        rows = [
+            [
+                label,
+                graph.names[child],
+                type(child).__name__,
+                ", ".join(shape_text(spec.shape) for spec in child.outputs),
+            ]
+            for label, child in zip(labels, box.children, strict=True)
+        ]
+        lines.append(table(("child", "name", "box", "shape"), rows, most=MOST_ROWS))
+        drawn = notebook_svg(graph) if len(graph) <= MOST_OF_A_BOX else None
+        lines += [] if drawn is None else [inline(drawn)]
+    return f"<div>{head}{''.join(lines)}</div>"
+
+
+def notebook_svg(graph: Graph) -> str | None:
+    """The picture for a cell of a notebook, or None where there can be none: the cell then shows the text."""
+    try:
+        picture = picture_of(graph)
+        return sized_to_fit(svg_of(picture, engine="builtin")) if len(picture.tiles) <= MOST_IN_A_CELL else None
+    except Exception:
+        return None

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from flowgraph.box import Box, Elementwise
-from flowgraph.rendering.notation import number_latex, text_latex
+from flowgraph.rendering.formulas import number_latex, text_latex
 from flowgraph.rendering.operations import index_text, shown_settings
 from flowgraph.shapes.size import Size, product
 

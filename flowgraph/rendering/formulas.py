@@ -1,10 +1,18 @@
-"""The formulas that boxes declare in LaTeX, as a line of plain text."""
+"""The formulas that boxes declare in LaTeX, as a line of plain text and as MathML."""
 
 from __future__ import annotations
 
 import functools
 import re
+from html import escape
+from unicodedata import name as unicode_name
 from unicodedata import normalize
+
+from flowgraph.box import Box, Constant
+from flowgraph.errors import RenderError, install_hint
+from flowgraph.printable import printable
+from flowgraph.rendering.kinds import is_number
+from flowgraph.rendering.subject import Subject
 
 _SIGNS = {
     "alpha": "α",
@@ -111,3 +119,140 @@ _INNERMOST = (
     (re.compile(r"\\[td]?frac\s*\{([^{}]*)\}\s*\{([^{}]*)\}"), _slash),
 )
 """What has no braces left inside is written plainly, until nothing changes."""
+
+
+_FIRST = 0xE000
+"""Of the characters that stand for texts, since what a text holds must mean nothing to the converter."""
+
+_TIGHT = re.compile(r"(\\(?:log|ln|exp|max|min)(?:_\w|_\{\w+\})?)\s*(?=[^\s(_{]|\{[^(])")
+"""A function without brackets, which needs a little space before what it is applied to."""
+
+_PLAIN = re.compile(r"\\(?:mathrm|operatorname)\{(\w+)\}")
+
+_AS_WRITTEN = '<math xmlns="http://www.w3.org/1998/Math/MathML" display="inline"><mtext>{}</mtext></math>'
+
+
+@functools.lru_cache(maxsize=4096)
+def mathml(latex: str) -> str:
+    """The MathML of a formula; one that the converter does not read stands as it is written."""
+    try:
+        from latex2mathml.converter import convert
+    except ImportError:
+        raise RenderError(
+            f"a page with formulas needs latex2mathml; run: {install_hint('cli')}, or explain into a .md or .tex"
+        ) from None
+    latex = printable(" ".join(latex.split()))
+    texts: list[str] = []
+
+    def aside(match: re.Match[str]) -> str:
+        texts.append(unescaped(match[1]))
+        return chr(_FIRST + len(texts) - 1)
+
+    ready = _PLAIN.sub(r"\\operatorname{\1}", TEXT.sub(aside, latex)).replace(r"\arg", r"\operatorname{arg}")
+    try:
+        math = convert(_TIGHT.sub(r"\1\\,", ready))
+    except Exception:  # it has many errors of its own, and some of Python's, for what is no LaTeX
+        return _AS_WRITTEN.format(escape(latex))
+    for place, text in enumerate(texts):
+        shown = escape(text).replace(" ", "\u00a0")
+        math = math.replace(f"<mi>{chr(_FIRST + place)}</mi>", f"<mtext>{shown}</mtext>")
+    return math.replace("<mo>&#x022A4;</mo>", '<mi mathvariant="normal">T</mi>')
+
+
+_WORD = re.compile(r"([^\W\d_]+)_?(\d*)(?:_(\w+))?")
+_LOWERED = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
+_NUMBERED = re.compile(r"(.*?)([₀-₉]+)")
+_SPECIAL = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
+TEXT = re.compile(r"\\text\{((?:\\[a-z]+\{\}|\\.|[^{}\\])*)\}")
+"""What `text_latex` writes, and what formulas declare in words."""
+
+_LARGE_GREEK = ("Gamma", "Delta", "Theta", "Lambda", "Xi", "Pi", "Sigma", "Upsilon", "Phi", "Psi", "Omega")
+_GREEK = {large.lower() for large in _LARGE_GREEK} | set(_LARGE_GREEK)
+_GREEK |= {"alpha", "beta", "epsilon", "zeta", "eta", "iota", "kappa", "mu", "nu", "rho", "tau", "chi"}
+
+
+def letters(subject: Subject) -> dict[Box, str]:
+    """For each box of a graph its name in LaTeX; no two share one."""
+    letter_of: dict[Box, str] = {}
+    taken: set[str] = set()
+    count = 0
+    for box in sorted(subject.graph.boxes, key=lambda box: (box.name is None) + (not subject.is_named(box))):
+        if isinstance(box, Constant) and is_number(box):
+            letter_of[box] = number_latex(box.value.item())
+            continue
+        if not subject.is_named(box):
+            while (latex := f"u_{{{(count := count + 1)}}}") in taken:
+                pass
+        else:
+            latex = name_latex(subject.names[box])
+            if latex in taken:
+                latex = text_latex(subject.names[box])
+        taken.add(latex)
+        letter_of[box] = latex
+    return letter_of
+
+
+def name_latex(name: str) -> str:
+    """A name as a letter with its number above: `W1`, `layer1/W` and `W_1` are W^{(1)}; others as they are written."""
+    numbered = _NUMBERED.fullmatch(name)
+    if numbered is not None:
+        return f"{name_latex(numbered[1])}_{{{numbered[2].translate(_LOWERED)}}}"
+    scope, _, last = name.rpartition("/")
+    match = _WORD.fullmatch(last)
+    if match is None:
+        return text_latex(name)
+    word, number, index = match.groups()
+    depth = re.search(r"(\d+)$", scope)
+    above = [scope and (depth[1] if depth and "/" not in scope else text_latex(scope)), number]
+    base = _letter(word)
+    if base is None:
+        return text_latex(name) if scope or index else text_latex(word) + _raised(above)
+    return base + (f"_{{{text_latex(index)}}}" if index else "") + _raised(above)
+
+
+def text_latex(text: str) -> str:
+    """A text in upright letters, in which nothing has a meaning."""
+    return rf"\text{{{''.join(map(_escaped, printable(text)))}}}"
+
+
+def number_latex(value: complex) -> str:
+    """A number, as it was written."""
+    if isinstance(value, complex):
+        return f"({value:g})".replace("j", "i")
+    mantissa, _, exponent = f"{value:g}".partition("e")
+    if not exponent:
+        return {"inf": r"\infty", "-inf": r"-\infty", "nan": r"\text{NaN}"}.get(mantissa, mantissa)
+    power = f"10^{{{int(exponent)}}}"
+    return {"1": power, "-1": f"-{power}"}.get(mantissa, rf"{mantissa} \cdot {power}")
+
+
+def unescaped(latex: str) -> str:
+    """The text that was escaped."""
+    for sign, written in _SPECIAL.items():
+        latex = latex.replace(written, f"\\{sign}")
+    return re.sub(r"\\(.)", r"\1", latex)
+
+
+def _raised(above: list[str]) -> str:
+    parts = [part for part in above if part]
+    return f"^{{({', '.join(parts)})}}" if parts else ""
+
+
+def _letter(word: str) -> str | None:
+    """A single letter, Latin or Greek; None for a longer word."""
+    if len(word) == 1 and word.isascii():
+        return word
+    if word in _GREEK:
+        return f"\\{word}"
+    if len(word) == 1 and "GREEK" in (said := unicode_name(word)):
+        greek = said.rpartition(" ")[2].lower().replace("lamda", "lambda")
+        large = "CAPITAL" in said
+        known = greek.capitalize() in _LARGE_GREEK if large else greek in _GREEK
+        return f"\\{greek.capitalize() if large else greek}" if known else None
+    return None
+
+
+def _escaped(character: str) -> str:
+    if character in "#$%&_{}":
+        return f"\\{character}"
+    return _SPECIAL.get(character, character)

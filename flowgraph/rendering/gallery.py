@@ -27,15 +27,12 @@ from flowgraph.graph import Graph
 from flowgraph.markup import inline, text
 from flowgraph.printable import printable
 from flowgraph.rendering.files import picture_of
-from flowgraph.rendering.formulas import plain_formula
+from flowgraph.rendering.formulas import mathml, plain_formula
 from flowgraph.rendering.function_curve import curves_of, curves_svg
-from flowgraph.rendering.notation import mathml
-from flowgraph.rendering.page import html_page
-from flowgraph.rendering.palette import adaptive
+from flowgraph.rendering.palette import adaptive, html_page
 from flowgraph.rendering.subject import Subject
 from flowgraph.rendering.svg_text import draw_builtin
-from flowgraph.saving.formats import by_suffix
-from flowgraph.saving.replacing import make_folder, replace_text
+from flowgraph.saving.replacing import by_suffix, make_folder, replace_text
 
 _INTRODUCTION = """For those who look up a box: each with the code that builds it, its formula, its derivative and
 its picture. A function of one number, and a loss, is drawn as its curve, blue, and its derivative,

@@ -1,10 +1,11 @@
-"""The rows of a tile: name, operation, shape, values, gradient; and its tooltip."""
+"""The rows of a tile: name, operation, shape, values, gradient, place in the memory of a plan; and its tooltip."""
 
 from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,14 +13,15 @@ import numpy as np
 from flowgraph.box import Box
 from flowgraph.debugging.zero import share_flat
 from flowgraph.errors import UsageError
+from flowgraph.plan.schedule import Buffer, Schedule
 from flowgraph.printable import printable
 from flowgraph.rendering.formulas import plain_formula
 from flowgraph.rendering.operations import operation, setting_text
 from flowgraph.rendering.palette import heat_role, ink_on
 from flowgraph.rendering.picture import Row, Span, Strip
 from flowgraph.rendering.statistics import Statistics, size_text, summary
-from flowgraph.rendering.subject import Subject
-from flowgraph.rendering.wording import dtype_text, gradient_name, number_text, shape_text, shortened
+from flowgraph.rendering.subject import Memory, Subject
+from flowgraph.rendering.wording import amount_text, dtype_text, gradient_name, number_text, shape_text, shortened
 
 NAMED = ("input", "target", "constant", "random", "backward", "regularizer")
 """Kinds that their tiles name, since no colour tells them from every other one whoever looks at it."""
@@ -242,3 +244,45 @@ def _sizes(module: Any) -> Iterable[str]:
         size = getattr(module, name, None)
         if isinstance(size, int | tuple):
             yield "×".join(map(str, size)) if isinstance(size, tuple) else str(size)
+
+
+def memory_of(schedule: Schedule) -> Memory:
+    """The words of a schedule; buffers are numbered in the order in which they are first filled.
+
+    Boxes are called as their tiles are.
+    """
+    subject = Subject(schedule.graph)
+    called = partial(title, subject)
+    number: dict[int, int] = {}
+    words: dict[Box, str] = {}
+    for box in schedule.graph.boxes:
+        kind = schedule.kinds[box]
+        if kind == "view":
+            words[box] = f"view of {called(schedule.bases[box])}"
+        elif kind == "number":
+            words[box] = "a number"
+        elif kind == "call":
+            words[box] = "a new array"
+        elif box in schedule.flat.joined:
+            words[box] = "parameters side by side"
+        elif kind == "fill":
+            words[box] = _buffer(schedule, box, number, called)
+    return Memory(words, schedule.in_place, _summary(schedule))
+
+
+def _buffer(schedule: Schedule, box: Box, number: dict[int, int], called: Callable[[Box], str]) -> str:
+    buffer = schedule.buffers[box]
+    place = number.setdefault(id(buffer), len(number) + 1)
+    new = buffer.whole.spare_of or ()
+    spare = f", new {' and '.join(printable(str(p.name)) for p in new)}" if new else ""
+    child = schedule.in_place.get(box)
+    over = f", in place of {called(child)}" if child is not None else ""
+    return f"buffer {place}, {amount_text(buffer.size, 'B')}{spare}{over}"
+
+
+def _summary(schedule: Schedule) -> str:
+    buffers: dict[int, Buffer] = {id(buffer): buffer for buffer in schedule.buffers.values()}
+    inside = sum(buffer.size for buffer in buffers.values() if buffer.is_own)
+    filled = len(schedule.buffers)
+    text = f"{filled} values in {len(buffers)} buffers ({amount_text(inside, 'B')} beside the new parameters)"
+    return f"{text}; {len(schedule.in_place)} written in place: thick links, bold words"

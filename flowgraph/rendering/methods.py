@@ -9,8 +9,8 @@ import os
 from collections.abc import Iterable
 from typing import Any
 
-from flowgraph.attached import attached_to
 from flowgraph.box import Box
+from flowgraph.box.attached import attached_to
 from flowgraph.graph import Graph
 from flowgraph.graph.graph import Grads, Run
 from flowgraph.markup import folded, inline, text
@@ -155,7 +155,7 @@ class DrawnGraph:
         RenderError
             If matplotlib is missing.
         """
-        from flowgraph.rendering.texts import plot
+        from flowgraph.rendering.files import plot
 
         return plot(self, ax, **settings)
 
@@ -194,7 +194,7 @@ class DrawnGraph:
         str
             The SVG.
         """
-        from flowgraph.rendering.texts import to_svg
+        from flowgraph.rendering.files import to_svg
 
         return to_svg(self, **settings)
 
@@ -211,7 +211,7 @@ class DrawnGraph:
         str
             The DOT text.
         """
-        from flowgraph.rendering.texts import to_dot
+        from flowgraph.rendering.files import to_dot
 
         return to_dot(self, **settings)
 
@@ -228,13 +228,13 @@ class DrawnGraph:
         graphviz.Source
             The DOT text as an object that renders itself.
         """
-        from flowgraph.rendering.texts import to_graphviz
+        from flowgraph.rendering.files import to_graphviz
 
         return to_graphviz(self, **settings)
 
     def _repr_svg_(self: Any) -> str | None:
         """The picture in a notebook."""
-        from flowgraph.rendering.texts import notebook_svg
+        from flowgraph.rendering.files import notebook_svg
 
         return notebook_svg(self)
 
@@ -244,7 +244,7 @@ class DrawnBox:
     """How a box shows itself in a notebook."""
 
     def _repr_html_(self: Any) -> str:
-        from flowgraph.rendering.texts import box_html
+        from flowgraph.rendering.files import box_html
 
         return box_html(self)
 
@@ -276,7 +276,7 @@ class DrawnPlan:
     """The methods of a plan that draw it."""
 
     def _repr_html_(self: Any) -> str:
-        from flowgraph.rendering.texts import notebook_svg
+        from flowgraph.rendering.files import notebook_svg
 
         head = f"<b>{text(repr(self).strip('<>'))}</b>"
         if self.last is None:
@@ -304,7 +304,7 @@ class DrawnPlan:
             The file that was written.
         """
         from flowgraph.rendering.files import render
-        from flowgraph.rendering.memory import memory_of
+        from flowgraph.rendering.labels import memory_of
 
         latest = self._latest()
         return render(latest.graph, path, memory=memory_of(latest.schedule), **settings)

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
+from typing import TypeVar
 
 from flowgraph.rendering.picture import Link, Picture
+
+N = TypeVar("N")
 
 
 @dataclass(frozen=True)
@@ -181,24 +184,25 @@ def frame_of(member: str) -> str:
 
 def _in_cycles(level: Level) -> set[str]:
     """The members on a cycle of the lifted edges, or between two: those left when sources and sinks are removed."""
-    left = set(level.members)
-    for forth in (True, False):
-        before: dict[str, int] = dict.fromkeys(left, 0)
-        after: dict[str, list[str]] = {member: [] for member in left}
-        for _, tail, head in level.wires:
-            start, other = (tail, head) if forth else (head, tail)
-            if start in left and other in left:
-                before[other] += 1
-                after[start].append(other)
-        ready = [member for member, count in before.items() if not count]
-        while ready:
-            member = ready.pop()
-            left.discard(member)
-            for other in after[member]:
-                before[other] -= 1
-                if not before[other]:
-                    ready.append(other)
-    return left
+    edges = [(tail, head) for _, tail, head in level.wires]
+    return on_or_behind_cycles(on_or_behind_cycles(level.members, edges), [edge[::-1] for edge in edges])
+
+
+def on_or_behind_cycles(nodes: Iterable[N], edges: Iterable[tuple[N, N]]) -> set[N]:
+    """The nodes that are left when those to which no edge leads are removed, again and again."""
+    count = dict.fromkeys(nodes, 0)
+    after: dict[N, list[N]] = {}
+    for tail, head in edges:
+        if tail in count and head in count and tail != head:
+            count[head] += 1
+            after.setdefault(tail, []).append(head)
+    ready = [node for node, number in count.items() if not number]
+    while ready:
+        for head in after.get(ready.pop(), ()):
+            count[head] -= 1
+            if not count[head]:
+                ready.append(head)
+    return {node for node, number in count.items() if number}
 
 
 def _dissolve(path: str, frame: dict[str, str], parent: dict[str, str]) -> None:

@@ -22,9 +22,8 @@ from matplotlib.transforms import Bbox
 
 from flowgraph.errors import RenderWarning
 from flowgraph.rendering.measure import SPACE, text_width
-from flowgraph.rendering.paper import inches_of
 from flowgraph.rendering.placement import Point
-from flowgraph.rendering.tikz import pieces
+from flowgraph.rendering.tikz import inches_of, pieces
 
 _CODES = {"M": [Outline.MOVETO], "L": [Outline.LINETO], "C": [Outline.CURVE4] * 3}
 _CIRCLE = 0.5523
@@ -74,7 +73,7 @@ class Painted(Artist):
         self.parts = list(_parts(root, 1.0))
         left, top, width, height = map(float, root.attrib["viewBox"].split())
         self.sides = (left, left + width), (top + height, top)
-        self.description = next((one.text or "" for one in root if one.tag.endswith("}desc")), "")
+        self.description = next((part.text or "" for part in root if part.tag.endswith("}desc")), "")
         self.family = [name for name in _FONTS if name in {font.name for font in fontManager.ttflist}]
 
     def put_on(self, axes: Any) -> None:
@@ -210,7 +209,7 @@ def _missing_letters_told() -> Iterator[None]:
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
         yield
-    missing = [match[0] for one in said if (match := re.search(r"Glyph (\d+)", str(one.message)))]
+    missing = [match[0] for warning in said if (match := re.search(r"Glyph (\d+)", str(warning.message)))]
     if missing:
         letters = ", ".join(dict.fromkeys(repr(chr(int(glyph.split()[1]))) for glyph in missing[:4]))
         problem = f"no font that matplotlib finds has {letters}, which the picture shows as a box"

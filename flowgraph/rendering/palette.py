@@ -1,10 +1,12 @@
-"""The colours, by role and theme; a role is what a colour means, so a picture is drawn once for every theme."""
+"""The colours, by role and theme, so that a picture is drawn once for every theme; and the page around it."""
 
 from __future__ import annotations
 
 import math
 import re
 from collections.abc import Mapping
+from html import escape
+from importlib.resources import files
 
 from flowgraph.errors import UsageError
 
@@ -186,3 +188,32 @@ def dark_style(svg: str) -> str:
                 rules.append(f'[{attribute}="{light.lower()}" i]{{{attribute}:{dark}}}')
     ink = THEMES["dark"]["ink"]
     return f"@media (prefers-color-scheme:dark){{svg text:not([fill]){{fill:{ink}}}{''.join(rules)}}}"
+
+
+_PAGE = """<!doctype html>
+<html lang="en"{scheme}>
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title}</title>
+<style>{style}</style>
+</head>
+<body>
+{body}
+</body>
+</html>
+"""
+
+
+def html_page(title: str, style: str, body: str, *scripts: str, theme: str = "auto") -> str:
+    """A page with the style and the scripts of these names among the assets, in their order; the body is HTML."""
+    assets = files("flowgraph.rendering") / "assets"
+    code = "".join(f"\n<script>{(assets / f'{name}.js').read_text(encoding='utf-8')}</script>" for name in scripts)
+    look = (assets / f"{style}.css").read_text(encoding="utf-8")
+    scheme = "" if theme == "auto" else f' style="color-scheme: {"dark" if theme == "dark" else "light"}"'
+    return styled_page(title, look, f"{body}{code}", scheme)
+
+
+def styled_page(title: str, look: str, body: str, scheme: str = "") -> str:
+    """A page with a style given as CSS and a body given as HTML."""
+    return _PAGE.format(scheme=scheme, title=escape(title), style=look, body=body)

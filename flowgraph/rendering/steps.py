@@ -16,9 +16,8 @@ from flowgraph.graph.passes import sweep
 from flowgraph.graph.where_masking import mask_untaken
 from flowgraph.printable import printable
 from flowgraph.rendering.formula_of_box import backward, forward
-from flowgraph.rendering.formulas import plain_formula
+from flowgraph.rendering.formulas import letters, mathml, plain_formula
 from flowgraph.rendering.kinds import is_number
-from flowgraph.rendering.notation import letters, mathml
 from flowgraph.rendering.statistics import describe, size_text, summary
 from flowgraph.rendering.subject import Subject
 from flowgraph.rendering.wording import exact_text, gradient_name, number_text, shape_text, shortened

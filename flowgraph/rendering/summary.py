@@ -60,7 +60,7 @@ class Summary:
             else:
                 name = "  " * deep + item.rpartition("/")[2]
                 self.rows.append(_row(name, inside[item], f"{len(inside[item]):,} boxes"))
-                waiting += [(one, deep + 1) for one in reversed(below[item])]
+                waiting += [(inner, deep + 1) for inner in reversed(below[item])]
         count = sum(box.value.size for box in graph.parameters)
         size = amount_text(sum(box.value.nbytes for box in graph.parameters), "B")
         flops = total_flops((box, 1) for box in graph.boxes).text

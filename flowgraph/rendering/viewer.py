@@ -16,7 +16,7 @@ from flowgraph.printable import printable
 from flowgraph.rendering.channels import LONG, NEAR, STEEP
 from flowgraph.rendering.columns import GAP, WIRE, WIRE_SIZE
 from flowgraph.rendering.compose import compose
-from flowgraph.rendering.formulas import plain_formula
+from flowgraph.rendering.formulas import mathml, plain_formula
 from flowgraph.rendering.kinds import scope_path
 from flowgraph.rendering.labels import titles_of
 from flowgraph.rendering.layering import LANE, LINE_GAP, TURN, Arrangement
@@ -25,9 +25,7 @@ from flowgraph.rendering.measure import row_width, tile_size
 from flowgraph.rendering.module_tile import module_tile
 from flowgraph.rendering.modules import Module, modules
 from flowgraph.rendering.nesting import FRAME, PORTS, InlineLeaves, way
-from flowgraph.rendering.notation import mathml
-from flowgraph.rendering.page import html_page
-from flowgraph.rendering.palette import adaptive, check_theme, drawn_theme
+from flowgraph.rendering.palette import adaptive, check_theme, drawn_theme, html_page
 from flowgraph.rendering.picture import Frame, Picture, Tile
 from flowgraph.rendering.placement import Layout, Place, Placed
 from flowgraph.rendering.routing import APART, CORNER, STRAIGHT

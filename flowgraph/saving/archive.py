@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from flowgraph.box import Array
-from flowgraph.errors import SavedFileError, UsageError, install_hint
+from flowgraph.errors import SavedFileError, UsageError, optional
 from flowgraph.saving.limits import MOST_AXES, excerpt, read_within, reading_foreign
 from flowgraph.saving.replacing import replace_file
 
@@ -164,8 +164,4 @@ def _restored(path: str | os.PathLike[str], name: str, array: Array, dtype: DTyp
 
 
 def _safetensors() -> Any:
-    try:
-        import safetensors.numpy
-    except ImportError as missing:
-        raise ImportError(f"saving and loading need safetensors; run: {install_hint('files')}") from missing
-    return safetensors.numpy
+    return optional("safetensors.numpy", "saving and loading need safetensors", "files")

@@ -60,11 +60,11 @@ def read_within(
 
 def size_of(path: str | os.PathLike[str], needed: str, error: type[FlowgraphError]) -> int:
     """The bytes of a file, 0 of a pipe; a folder is refused, and a device, of which some have no end."""
-    found = os.stat(must_exist(path))
+    status = os.stat(must_exist(path))
     for is_such, what in ((stat.S_ISDIR, "a folder"), (stat.S_ISCHR, "a device"), (stat.S_ISBLK, "a device")):
-        if is_such(found.st_mode):
+        if is_such(status.st_mode):
             raise error(f"{path}: found {what}, needs {needed}")
-    return found.st_size
+    return status.st_size
 
 
 def _of_pipe(file: IO[bytes], most: int) -> bytes:

@@ -7,16 +7,21 @@ import csv
 import difflib
 import errno
 import glob
+import importlib
 import io
 import itertools
 import os
 import stat
+from base64 import b64encode
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from html import escape
 from pathlib import Path
-from typing import Any
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from flowgraph.errors import FileWriteError, MissingPathError
+from flowgraph.errors import FileWriteError, MissingPathError, UsageError
+from flowgraph.markup import sized_to_fit
 
 SUFFIX = ".part"
 
@@ -210,3 +215,72 @@ def _first_there(folder: Path) -> Path:
 def _near(name: str, known: Iterator[str]) -> str:
     near = difflib.get_close_matches(name, list(known), 3)
     return f"; near it: {', '.join(near)}" if near else ""
+
+
+MOST_BYTES = 2_000_000
+"""Of a file that a cell shows; of a larger one it shows the path, and the notebook stays small."""
+
+PAGE_HEIGHT = 640
+"""Pixels of a page in a cell."""
+
+if TYPE_CHECKING:
+    _Path = Path
+else:
+    _Path = type(Path())  # before Python 3.12 only the class of the system can be derived from
+
+
+class ShownFile(_Path):
+    """A path; as the last line of a cell it shows the picture or the page that stands there."""
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        shown = {"text/plain": repr(self)}
+        how = {".svg": _svg, ".png": _png, ".html": _page}.get(self.suffix.lower())
+        if how is not None and self.is_file() and self.stat().st_size <= MOST_BYTES:
+            shown |= how(self)
+        return shown
+
+
+def _svg(path: Path) -> dict[str, str]:
+    return {"image/svg+xml": sized_to_fit(path.read_text(encoding="utf-8"))}
+
+
+def _png(path: Path) -> dict[str, str]:
+    return {"image/png": b64encode(path.read_bytes()).decode("ascii")}
+
+
+def _page(path: Path) -> dict[str, str]:
+    framed = escape(path.read_text(encoding="utf-8"), quote=True)
+    style = f"width:100%;height:{PAGE_HEIGHT}px;border:0"
+    return {"text/html": f'<iframe srcdoc="{framed}" title="{escape(path.name)}" style="{style}"></iframe>'}
+
+
+Choice = TypeVar("Choice")
+
+FORMATS = {".onnx": "flowgraph.interop.onnx"}
+"""Modules by the suffix of their files; every other suffix means flowgraph's own file."""
+
+
+def format_of(path: str | os.PathLike[str]) -> ModuleType | None:
+    """The module that writes and reads files of this suffix, None for flowgraph's own.
+
+    >>> from flowgraph.saving.replacing import format_of
+    >>> format_of("net.safetensors") is None
+    True
+    """
+    module = FORMATS.get(Path(path).suffix.lower())
+    return None if module is None else importlib.import_module(module)
+
+
+def by_suffix(who: str, path: str | os.PathLike[str], choices: Mapping[str, Choice]) -> Choice:
+    """What stands for the suffix of a path among the choices: a writer, or a format. Any other suffix is refused.
+
+    >>> from flowgraph.saving.replacing import by_suffix
+    >>> by_suffix("draw", "Net.SVG", {".svg": "a picture", ".html": "a page"})
+    'a picture'
+    """
+    suffix = Path(path).suffix.lower()
+    if suffix not in choices:
+        *others, last = choices
+        needed = f"{', '.join(others)} or {last}" if others else last
+        raise UsageError(f"{who}: found {Path(path).name!r}, needs a name that ends in {needed}")
+    return choices[suffix]

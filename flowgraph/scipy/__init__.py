@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import functools
-import importlib
 from collections.abc import Callable
 from typing import Any
 
 from flowgraph.box import Value, holds_box
-from flowgraph.errors import UsageError, install_hint
+from flowgraph.errors import UsageError, optional
 
 
 def of_scipy(part: str, who: str) -> Any:
     """A module of SciPy, such as scipy.linalg, which is imported when `who` first needs it."""
-    try:
-        return importlib.import_module(f"scipy.{part}")
-    except ImportError as missing:
-        raise ImportError(f"{who} needs SciPy; {install_hint('scipy')}") from missing
+    return optional(f"scipy.{part}", f"{who} needs SciPy", "scipy")
 
 
 def in_numbers(who: str, function: Callable[..., Any]) -> Callable[..., Any]:

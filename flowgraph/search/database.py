@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from flowgraph.errors import FlowgraphError, UsageError, install_hint
+from flowgraph.errors import FlowgraphError, UsageError, install_hint, optional
 from flowgraph.plan.numpy.threads import Task, serve
 from flowgraph.printable import why_not_a_name
 from flowgraph.saving.limits import excerpt
@@ -218,10 +218,7 @@ GRACE = 60
 
 def optuna() -> Any:
     """The package, quiet."""
-    try:
-        import optuna as package
-    except ImportError as missing:
-        raise ImportError(f"a search needs optuna; run: {install_hint('search')}") from missing
+    package = optional("optuna", "a search needs optuna", "search")
     package.logging.set_verbosity(package.logging.ERROR)
     return package
 

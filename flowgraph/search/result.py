@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.errors import UsageError, install_hint
+from flowgraph.errors import UsageError, optional
 from flowgraph.saving.replacing import replace_table
 from flowgraph.search.space import Space
 from flowgraph.training.display import (
@@ -430,12 +430,10 @@ class SearchResult:
         ImportError
             If rich is not installed.
         """
-        try:
-            from rich.table import Table
-        except ImportError as missing:
-            raise ImportError(f"a table needs rich; run: {install_hint('search')}") from missing
         names = list(self.spaces[0])
-        table = Table(box=None, header_style="bold", pad_edge=False)
+        table = optional("rich.table", "a table needs rich", "search").Table(
+            box=None, header_style="bold", pad_edge=False
+        )
         for heading in ("trial", self.measure, *names, "state", "seconds"):
             table.add_column(heading, justify="left" if heading == "state" else "right")
         for row in self.rows()[:count]:

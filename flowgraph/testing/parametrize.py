@@ -9,7 +9,7 @@ from types import ModuleType
 from typing import Any
 
 from flowgraph.box import Box, Leaf, registry
-from flowgraph.errors import UsageError, install_hint
+from flowgraph.errors import UsageError, optional
 from flowgraph.testing.contract import checks
 from flowgraph.testing.declared import Formulas
 
@@ -49,14 +49,8 @@ def parametrize_with_checks(boxes: Boxes, *, formulas: Formulas | None = None) -
     ... def test_boxes(box_class, check):
     ...     check(box_class)
     """
-    try:
-        import pytest
-    except ImportError as error:
-        raise ImportError(
-            f"flowgraph.testing.parametrize_with_checks: needs pytest, which is not installed; {install_hint('pytest')}"
-            f", or call check_box_class(cls), which needs nothing"
-        ) from error
-
+    who, way_out = "flowgraph.testing.parametrize_with_checks", ", or call check_box_class(cls), which needs nothing"
+    pytest = optional("pytest", f"{who}: needs pytest", "pytest", way_out)
     pairs = [
         pytest.param(cls, check, id=f"{cls.__name__}-{check.name}")
         for cls in box_classes(boxes)

@@ -16,7 +16,7 @@ from flowgraph.checking.scope import Asked
 from flowgraph.derivatives import gradients
 from flowgraph.derivatives.opaque import BpropOf
 from flowgraph.graph import Graph
-from flowgraph.testing.probes import (
+from flowgraph.testing.declared import (
     assert_same,
     differentiable,
     draw,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from flowgraph.errors import SavedFileError
 from flowgraph.saving.archive import read_archive, write_archive
-from flowgraph.saving.json_values import Reader, Writer
+from flowgraph.saving.graph_file import Reader, Writer
 from flowgraph.saving.limits import reading_foreign
 from flowgraph.saving.lock import Lock
 from flowgraph.saving.replacing import remove_leftovers

@@ -14,9 +14,7 @@ from flowgraph.errors import UsageError, install_hint
 from flowgraph.markup import MOST_ROWS, folded, inline, table, text
 from flowgraph.printable import printable
 from flowgraph.rendering.value_table import HEADINGS, summary
-from flowgraph.saving.formats import by_suffix
-from flowgraph.saving.replacing import replace_file
-from flowgraph.saving.shown import ShownFile
+from flowgraph.saving.replacing import ShownFile, by_suffix, replace_file
 
 BLUE, VERMILION, GREY = "#0072B2", "#D55E00", "#7B8794"
 MOST_LABELS = 24

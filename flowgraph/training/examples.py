@@ -39,8 +39,23 @@ class Fed:
 
     def take(self, numbers: Array) -> dict[Box, Array]:
         """The examples of these numbers, by input."""
+        taken = self.memory(len(numbers))
+        self.gather(numbers, taken)
+        return taken
+
+    def memory(self, count: int) -> dict[Box, Array]:
+        """Memory for so many examples, by input."""
+        return {box: np.empty((count, *array.shape[1:]), box.dtype) for box, array in self.arrays.items()}
+
+    def gather(self, numbers: Array, memory: Mapping[Box, Array]) -> None:
+        """Write the examples of these numbers to the beginning of some memory."""
         numbers = numbers if self.rows is None else self.rows[numbers]
-        return {box: _cast(array.take(numbers, axis=0, mode="clip"), box) for box, array in self.arrays.items()}
+        for box, array in self.arrays.items():
+            to = memory[box][: len(numbers)]
+            if array.dtype == box.dtype:
+                array.take(numbers, axis=0, out=to, mode="clip")
+            else:
+                np.copyto(to, array.take(numbers, axis=0, mode="clip"), casting="unsafe")
 
     def part(self, start: int, stop: int) -> dict[Box, Array]:
         """The examples from `start` to before `stop`, by input; nothing is copied that has the dtype of its input."""
@@ -256,6 +271,9 @@ class Shuffled:
         self.seed = seed
         batch = sum(array[:1].nbytes for array in examples.arrays.values()) * self.size
         self._together = 1 if examples.mapped else max(1, GATHERED // max(1, batch))
+        self._whole = self.size == self.count and not examples.mapped
+        self._memory: Mapping[Box, Array] = {}
+        self._cuts: dict[int, list[Batch]] = {}
         self._orders: dict[int, Array] = {}
         self.begin(0)
 
@@ -280,13 +298,19 @@ class Shuffled:
         return batch
 
     def _gather(self, start: int) -> list[Batch]:
-        """The next batches, the last one first: their examples are gathered and cut at once."""
-        stop = min(start + self.size * self._together, self.count)
-        arrays: Mapping[Box, Array] = self.examples.arrays
-        if self.size < self.count or self.examples.mapped:
-            arrays = self.examples.take(self._order()[start:stop])
-        cuts = [(place, min(place + self.size, stop - start)) for place in range(0, stop - start, self.size)]
-        return [Batch({box: a[low:high] for box, a in arrays.items()}, high - low) for low, high in reversed(cuts)]
+        """The next batches, the last one first: views of one memory, to which each epoch writes its examples."""
+        most = self.size * self._together
+        count = min(most, self.count - start)
+        if not self._memory:
+            self._memory = self.examples.arrays if self._whole else self.examples.memory(min(most, self.count))
+        if not self._whole:
+            self.examples.gather(self._order()[start : start + count], self._memory)
+        if count not in self._cuts:
+            cuts = [(place, min(place + self.size, count)) for place in range(0, count, self.size)]
+            self._cuts[count] = [
+                Batch({box: a[low:high] for box, a in self._memory.items()}, high - low) for low, high in reversed(cuts)
+            ]
+        return self._cuts[count].copy()
 
     def _order(self) -> Array:
         """The order of this epoch, drawn with those of up to twice as many to come as were drawn last."""

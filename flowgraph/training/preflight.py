@@ -276,6 +276,8 @@ def check_overfitting(problem: Problem, examples: Fed, order: Array) -> Finding 
             descent.step(done)
             done += 1
         loss = descent.loss()
+        if loss <= enough:
+            break
     told = f"the loss of {len(next(iter(few.values())))} examples falls from {start:.3g} to {loss:.3g}"
     if loss <= enough:
         return Finding("the model can overfit a few examples", True, told)

@@ -11,7 +11,7 @@ import numpy as np
 
 from flowgraph.box import Array
 from flowgraph.markup import inline, table, text
-from flowgraph.rendering.page import styled_page
+from flowgraph.rendering.palette import styled_page
 
 STYLE = """
 :root { color-scheme: light dark; --paper: #fff; --ink: #1f2933; --muted: #5b6672; --line: #cbd2d9; --tile: #f6f8fa;

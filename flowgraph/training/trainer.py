@@ -19,7 +19,7 @@ from flowgraph.box.copying import Picklable
 from flowgraph.box.leaves import Parameter
 from flowgraph.errors import UsageError
 from flowgraph.plan.backends import BackendName
-from flowgraph.plan.emitter import emitter_of
+from flowgraph.plan.compilation import read_placement
 from flowgraph.training.callbacks import Callback, as_callback, hear_steps, listed_callbacks, tell
 from flowgraph.training.early_stopping import EarlyStopping, Lookout, find_stopping
 from flowgraph.training.evaluation import DRAWS_OF_EVALUATION, Evaluator, Metrics
@@ -53,21 +53,13 @@ from flowgraph.training.state import (
 from flowgraph.training.step import Step
 
 
-def read_placement(backend: BackendName, mesh: Any, devices: Any, batches: Shuffled | Stream | Nothing) -> Any:
+def placement_for(backend: BackendName, mesh: Any, devices: Any, batches: Shuffled | Stream | Nothing) -> Any:
     """How each batch is divided among devices, None for one device; refused where they do not divide it.
 
     The last batch of an epoch, and the last part of an evaluation, may be smaller: each device computes it whole.
     """
-    if mesh is None and devices is None:
-        return None
-    if backend != "jax":
-        what = "mesh" if mesh is not None else "devices"
-        raise UsageError(f'fit: found {what}= with backend={backend!r}, needs backend="jax", which runs on devices')
-    emitter_of(backend)
-    from flowgraph.plan.jax.placement import placement_of
-
-    placement = placement_of("fit", mesh, devices)
-    if not isinstance(batches, Shuffled):
+    placement = read_placement("fit", backend, mesh, devices)
+    if placement is None or not isinstance(batches, Shuffled):
         return placement
     if batches.size % placement.parts:
         raise UsageError(
@@ -126,7 +118,7 @@ def interruption(stop: Callable[[], None]) -> Iterator[None]:
 
 def are_finite(values: Array) -> bool:
     """Whether all are; their squares are looked at one by one only where the sum of these is not finite."""
-    return bool(np.isfinite(np.vdot(values, values)) or np.isfinite(values).all())
+    return math.isfinite(np.vdot(values, values).real) or bool(np.isfinite(values).all())
 
 
 SMALLER = "try a smaller learning rate"
@@ -198,7 +190,7 @@ class Trainer(Picklable):
         self.rule = clipped_rule(find_rule(rule), clip_norm, clip_value)
         self.schedule = find_schedule("fit", self.rule.default_rate if learning_rate is None else learning_rate)
         self.backend = backend
-        self.placement = read_placement(backend, mesh, devices, self.batches)
+        self.placement = placement_for(backend, mesh, devices, self.batches)
         self.average: float | None = read_setting("fit", "average", average)
         self.lookout = Lookout(find_stopping(early_stopping, self.problem, self.valid is not None))
         self.updates = self.epoch = 0

@@ -5,7 +5,7 @@ import pytest
 
 import flowgraph as fg
 from flowgraph import functional as F
-from flowgraph.testing.probes import differentiable, seeds
+from flowgraph.testing.declared import differentiable, seeds
 from tests.cases import cases
 from tests.test_contract import BOXES
 

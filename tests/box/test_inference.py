@@ -11,7 +11,7 @@ import pytest
 
 import flowgraph as fg
 from flowgraph.box import inference
-from flowgraph.box.declaration import DECLARATIONS, check_misspelt, check_words
+from flowgraph.box.settings import DECLARATIONS, check_misspelt, check_words
 from flowgraph.boxes.indexing.index import Index
 from flowgraph.errors import DeclarationError, IndexingError, ShapeError, UsageError
 from tests.cases import cases

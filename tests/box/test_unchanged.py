@@ -11,7 +11,7 @@ import pytest
 
 import flowgraph as fg
 from flowgraph.derivatives.backward_graph import FALLBACK
-from flowgraph.testing.probes import differentiable, outputs_of, seeds
+from flowgraph.testing.declared import differentiable, outputs_of, seeds
 from tests.cases import cases
 from tests.test_contract import BOXES
 

@@ -5,7 +5,7 @@ import sys
 import pytest
 
 import flowgraph as fg
-from flowgraph.cli.locate import load
+from flowgraph.cli.check import load
 from tests.registry import unregistered
 
 TEXT = '''

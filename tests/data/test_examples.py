@@ -186,7 +186,7 @@ def test_bundled_sets(name, shape, classes):
 
 def test_a_bundled_set_without_its_package(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "sklearn.datasets", None)
-    with pytest.raises(ImportError, match=re.escape(f"need sklearn.datasets; run: {install_hint('data')}")):
+    with pytest.raises(ImportError, match=re.escape(f"need sklearn; run: {install_hint('data')}")):
         data.iris()
 
 

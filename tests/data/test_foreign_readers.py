@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flowgraph.data import load_csv, load_inputs, load_npz
-from flowgraph.data.tables import read_table
+from flowgraph.data.preparation import read_table
 from flowgraph.errors import DataError, FlowgraphError
 from flowgraph.saving.limits import reading_foreign
 

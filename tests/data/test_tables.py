@@ -7,8 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from flowgraph.data.preparation import Column, Preparation, without_missing
-from flowgraph.data.tables import days, read_table, table_of
+from flowgraph.data.preparation import Column, Preparation, days, read_table, table_of, without_missing
 from flowgraph.errors import DataError
 
 CSV = """size,color,born,kind

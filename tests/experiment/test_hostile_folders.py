@@ -19,7 +19,7 @@ from click.testing import CliRunner
 import flowgraph as fg
 from flowgraph.cli import main
 from flowgraph.data import load_csv, load_npz
-from flowgraph.data.files import read_npz
+from flowgraph.data.preparation import read_npz
 from flowgraph.errors import DataError, SavedFileError, UsageError
 from flowgraph.experiment import Experiment, RunFolder, TrainSettings, resume_training, train
 from flowgraph.search import Choice, LogUniform, Uniform, Whole

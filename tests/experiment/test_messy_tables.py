@@ -17,9 +17,7 @@ import flowgraph as fg
 from flowgraph.cli import main
 from flowgraph.cli.train import settings_of
 from flowgraph.cli.train import train as command
-from flowgraph.data.files import read_targets
-from flowgraph.data.preparation import Preparation
-from flowgraph.data.tables import table_of
+from flowgraph.data.preparation import Preparation, read_targets, table_of
 from flowgraph.errors import DataError, UsageError
 from flowgraph.experiment import Experiment, TrainSettings
 from flowgraph.experiment.experiment import load

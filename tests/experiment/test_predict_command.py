@@ -12,7 +12,7 @@ from click.testing import CliRunner
 import flowgraph as fg
 from flowgraph.cli import main
 from flowgraph.cli.train import as_text, predict, predictions
-from flowgraph.data.tables import read_table
+from flowgraph.data.preparation import read_table
 from flowgraph.experiment import Experiment, TrainSettings
 
 FORMULAS = (

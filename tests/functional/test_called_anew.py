@@ -38,7 +38,7 @@ def cubed(x):
 
 
 @cubed.bprop
-def _(grad, h, x):
+def backward(grad, h, x):
     return (3 * rate("bprop") * grad * x**2,)
 
 

@@ -41,7 +41,7 @@ def softplus():
     made = custom_vjp(softplus_loop)
 
     @made.bprop
-    def _(grad, h, x):
+    def backward(grad, h, x):
         return (grad / (1 + np.exp(-x)),)
 
     return made
@@ -80,7 +80,7 @@ def test_containers_settings_and_results_of_several_arrays():
         return p["a"] * x**power + shift, p["b"] + x
 
     @both.bprop
-    def _(grads, values, p, x, power, *, shift=0.0):
+    def backward(grads, values, p, x, power, *, shift=0.0):
         first, second = [np.zeros_like(x) if one is None else one for one in grads]
         return (
             {"b": np.sum(second), "a": np.sum(first * x**power)},
@@ -131,7 +131,7 @@ def test_a_method_can_have_one():
             return self.scale * x
 
         @apply.bprop
-        def _(grad, h, self, x):
+        def backward(grad, h, self, x):
             return None, grad * self.scale
 
     assert np.array_equal(grad(lambda x: np.sum(Layer(3.0).apply(x)))(X), [3, 3, 3])
@@ -165,7 +165,7 @@ def test_none_of_a_bprop_is_a_gradient_of_zeros(given_none, how):
         return x * params["a"] * params["b"][0]
 
     @f.bprop
-    def _(g, h, x, params):
+    def backward(g, h, x, params):
         found = [g * params["a"] * params["b"][0], g * x * params["b"][0], g * x * params["a"]]
         dx, da, db = (None if none else one for none, one in zip(given_none, found, strict=True))
         return dx, None if da is db is None else {"a": da, "b": [db]}
@@ -187,7 +187,7 @@ def test_errors_of_a_bprop_name_the_arguments_as_the_user_does():
         return x + np.sum(params["W"])
 
     @f.bprop
-    def _(g, h, x, params):
+    def backward(g, h, x, params):
         return g, {"W": np.ones(7)}
 
     with pytest.raises(BpropError, match=r"custom_vjp .*bprop returned the shape \(7,\) for child \"params\['W'\]\""):

@@ -21,7 +21,7 @@ def reshape_by_transposing(monkeypatch: Any) -> None:
     def reshaped(box: Any, name: str) -> str:
         if box.ndim == 2 and box.shape == box.children[0].shape[::-1]:
             return f"{name}.T"
-        return f"{name}.reshape({lines._tuple(box.shape)})"
+        return f"{name}.reshape({lines.tuple_text(box.shape)})"
 
     (view,) = lines.VIEWS.by_class[lines.Reshape]
     monkeypatch.setitem(lines.VIEWS.by_class, lines.Reshape, [view._replace(expression=reshaped)])
@@ -85,7 +85,7 @@ def flat_view_from_the_first(monkeypatch: Any) -> None:
         start = first.ctypes.data - first.base.ctypes.data
         return np.asarray(first.base[start : start + sum(a.nbytes for a in arrays)].view(first.dtype))
 
-    monkeypatch.setattr("flowgraph.plan.numpy.emit.flat_view", flat_view)
+    monkeypatch.setattr("flowgraph.plan.binding.flat_view", flat_view)
     assert store.flat_view is not flat_view
 
 

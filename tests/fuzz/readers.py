@@ -28,7 +28,7 @@ import numpy as np
 
 import flowgraph as fg
 from flowgraph.data import load_csv, load_npz
-from flowgraph.data.tables import read_table
+from flowgraph.data.preparation import read_table
 from flowgraph.errors import FlowgraphError
 from flowgraph.experiment import RunFolder, TrainSettings
 from flowgraph.saving import graph_file

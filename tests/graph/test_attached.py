@@ -7,7 +7,7 @@ from types import FunctionType
 import pytest
 
 import flowgraph as fg
-from flowgraph.attached import attached_to
+from flowgraph.box.attached import attached_to
 
 HOME = Path(fg.__file__).parent
 OWNERS = {"OnBox": fg.Box, "OnGraph": fg.Graph, "OnRun": fg.Run, "OnGrads": fg.Grads, "OnPlan": fg.Plan}
@@ -16,7 +16,7 @@ HEART = ("shapes", "box", "boxes", "graph", "derivatives")
 
 def seen_by_type_checkers():
     """For each class of attached.pyi, the classes of methods that it inherits from."""
-    tree = ast.parse((HOME / "attached.pyi").read_text(encoding="utf-8"))
+    tree = ast.parse((HOME / "box" / "attached.pyi").read_text(encoding="utf-8"))
     modules = {a.name: node.module for node in tree.body if isinstance(node, ast.ImportFrom) for a in node.names}
     for node in tree.body:
         if isinstance(node, ast.ClassDef):

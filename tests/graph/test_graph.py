@@ -10,19 +10,7 @@ import pytest
 import flowgraph as fg
 from flowgraph.box import elementwise
 from flowgraph.errors import BoxContractError, ReadOnlyError
-from flowgraph.graph.topology import Boxes, assert_topological, topological_order
-
-
-@pytest.fixture
-def net():
-    """A small network with a shared parameter."""
-    x = fg.Input("x", shape=("N", 3))
-    W = fg.Parameter(np.arange(9.0).reshape(3, 3) / 10, name="W")
-    b = fg.Parameter(np.array([0.1, -0.2, 0.3]), name="b")
-    h = np.tanh(x @ W + b)
-    loss = fg.mean(np.tanh(h @ W) * h)
-    return fg.Graph(loss)
-
+from flowgraph.graph.topology import Boxes, assert_topological
 
 X = np.array([[1.0, -2.0, 0.5], [0.3, 0.2, -0.7]])
 
@@ -40,20 +28,10 @@ def numeric(graph, name, feeds, step=1e-6):
     return slopes
 
 
-def test_children_stand_before_parents_and_each_box_once(net):
-    assert_topological(net.boxes)
-    assert len({id(box) for box in net.boxes}) == len(net.boxes)
-
-
-def test_the_postcondition_of_the_order_can_fail(net):
-    with pytest.raises(AssertionError, match="stands before its child"):
-        assert_topological(net.boxes[::-1])
-    with pytest.raises(AssertionError, match="stands twice"):
-        assert_topological([*net.boxes, net.boxes[-1]])
-
-
 def test_the_postcondition_of_the_order_refuses_every_broken_order(net):
     boxes = list(net.boxes)
+    with pytest.raises(AssertionError, match="stands twice"):
+        assert_topological([*boxes, boxes[-1]])
     for place, box in enumerate(boxes):
         without = boxes[:place] + boxes[place + 1 :]
         read = any(box in Boxes(parent.children) for parent in boxes)
@@ -70,12 +48,6 @@ def test_the_postcondition_of_the_order_refuses_every_broken_order(net):
         if read:
             with pytest.raises(AssertionError, match="stands before its child"):
                 assert_topological(without)
-
-
-def test_bprop_against_central_differences(net):
-    grads = net.fprop(x=X).bprop()
-    for name in ("W", "b"):
-        np.testing.assert_allclose(grads[name], numeric(net, name, {"x": X}), atol=1e-9)
 
 
 def test_bprop_twice_and_fprop_twice_give_the_same_bits(net):
@@ -108,11 +80,6 @@ def test_only_what_leads_to_wrt_is_visited():
     assert visited == ["parameter", "input"]
 
 
-def test_a_box_used_twice_gets_both_gradients():
-    w = fg.Parameter(3.0, name="w")
-    assert fg.Graph(w * w + w).fprop().bprop()[w] == 7.0
-
-
 def test_the_gradient_with_respect_to_any_box(net):
     run = net.fprop(x=X)
     h = net["tanh"]
@@ -136,11 +103,6 @@ def test_keep_all_gives_the_gradient_of_every_box_on_the_way(net):
 
 def test_wrt_the_output_itself_is_the_seed(net):
     assert net.fprop(x=X).bprop(wrt=net.outputs[0])[net.outputs[0]] == 1.0
-
-
-def test_a_seed_scales_the_gradient(net):
-    run = net.fprop(x=X)
-    np.testing.assert_allclose(run.bprop(grad=-2.0)["W"], -2 * run.bprop()["W"])
 
 
 def test_names_are_unique_and_scopes_nest():
@@ -180,10 +142,6 @@ def test_boxes_are_told_apart_by_identity(net):
         Boxes().index(net["W"])
 
 
-def test_duplicates_are_shared(net):
-    assert len(topological_order([net.outputs[0], net.outputs[0], net["tanh"]])) == len(net)
-
-
 def test_random_leaves_follow_the_seed():
     noise = fg.Random(lambda g, shape: g.normal(size=shape), shape=("N", 2), name="noise")
     other = fg.Random(lambda g, shape: g.normal(size=shape), shape=("N", 2), name="other")
@@ -213,20 +171,6 @@ def test_two_threads_run_one_graph(net):
     for thread in threads:
         thread.join()
     assert not wrong
-
-
-def test_debug_mode_finds_a_value_that_is_not_what_was_built():
-    class Liar(fg.Elementwise):
-        def infer(self, a):
-            return fg.Spec((*a.shape[:-1], 5), a.dtype)
-
-        def fprop(self, a):
-            return a
-
-    graph = fg.Graph(Liar(fg.Input("x", shape=(2, 3))))
-    graph.fprop(x=np.ones((2, 3)))
-    with fg.debug(), pytest.raises(AssertionError, match="built with"):
-        graph.fprop(x=np.ones((2, 3)))
 
 
 @pytest.mark.parametrize("place", [0, 1, 2])

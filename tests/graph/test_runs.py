@@ -12,17 +12,6 @@ from tests.graph.test_graph import X, numeric
 from tests.registry import unregister, unregistered
 
 
-@pytest.fixture
-def net():
-    """A small network with a shared parameter."""
-    x = fg.Input("x", shape=("N", 3))
-    W = fg.Parameter(np.arange(9.0).reshape(3, 3) / 10, name="W")
-    b = fg.Parameter(np.array([0.1, -0.2, 0.3]), name="b")
-    h = np.tanh(x @ W + b)
-    loss = fg.mean(np.tanh(h @ W) * h)
-    return fg.Graph(loss)
-
-
 def test_several_outputs():
     w = fg.Parameter([1.0, 2.0], name="w")
     square, total = w * w, fg.sum(w)
@@ -60,61 +49,12 @@ def test_update_computes_descendants_only():
     assert float(run.update()) == 22.0
 
 
-def test_update_equals_a_new_run(net):
-    new = np.ones((3, 3))
-    updated = net.fprop(x=X).update({net["W"]: new})
-    fresh = net.fprop(x=X, W=new)
-    for box in net:
-        assert np.array_equal(updated[box], fresh[box])
-    assert np.array_equal(updated.bprop()["W"], fresh.bprop()["W"])
-
-
 def test_values_are_dropped_when_no_later_box_reads_them(net):
     run = net.fprop(x=X, keep="outputs")
     assert float(run) == float(net.fprop(x=X))
     assert run._values.count(None) > len(net) // 2
     kept = net.fprop(x=X, keep=["tanh"])
     np.testing.assert_array_equal(kept["tanh"], net.fprop(x=X)["tanh"])
-
-
-@pytest.mark.parametrize("batch", [0, 1, 2, 7])
-def test_one_graph_serves_every_batch_size(batch):
-    x = fg.Input("x", shape=("N", 3))
-    W = fg.Parameter(np.ones((3, 2)), name="W")
-    graph = fg.Graph(fg.sum(np.tanh(x @ W)))
-    rows = np.linspace(-1, 1, 3 * batch).reshape(batch, 3)
-    with fg.debug():
-        grads = graph.fprop(x=rows).bprop()
-    np.testing.assert_allclose(grads[W], rows.T @ (1 - np.tanh(rows @ np.ones((3, 2))) ** 2), atol=1e-15)
-
-
-def test_float32_stays_float32():
-    x = fg.Input("x", shape=("N", 3), dtype=np.float32)
-    W = fg.Parameter(np.ones((3, 2), np.float32), name="W")
-    h = np.tanh(2 * x @ W + 0.5) ** 2 / 3 - 1
-    loss = fg.mean(np.where(h > 0, h, 0))
-    graph = fg.Graph(loss)
-    assert {box.dtype for box in graph} == {np.dtype(np.float32), np.dtype(bool)}
-    run = graph.fprop(x=X.astype(np.float32))
-    assert run[loss].dtype == np.float32
-    assert all(g.dtype == np.float32 for g in run.bprop(keep="all").values())
-
-
-def test_mixed_dtypes_give_each_child_a_gradient_of_its_own_dtype():
-    a = fg.Parameter(np.ones(3, np.float32), name="a")
-    b = fg.Parameter(np.ones(3), name="b")
-    grads = fg.Graph(fg.sum(a * b)).fprop().bprop()
-    assert grads[a].dtype == np.float32
-    assert grads[b].dtype == np.float64
-
-
-def test_integers_and_masks():
-    x = fg.Input("x", shape=("N", 3))
-    mask = fg.Input("mask", shape=("N",), dtype=bool)
-    y = fg.Input("y", shape=("N",), dtype=int)
-    loss = fg.sum(np.where(mask, np.take_along_axis(x, y[:, None], 1)[:, 0], 0.0))
-    grads = fg.Graph(loss).fprop(x=X, mask=[True, False], y=[2, 0]).bprop(wrt=[x])
-    np.testing.assert_array_equal(grads[x], [[0, 0, 1], [0, 0, 0]])
 
 
 def test_a_python_list_of_integers_becomes_floats_where_floats_are_needed():
@@ -179,22 +119,6 @@ def test_a_box_of_several_outputs():
     np.testing.assert_array_equal(whole[both][1], [-2.0, -3.0])
     with pytest.raises(TypeError, match="has several parts"):
         whole.bprop()
-
-
-def test_a_bprop_left_out_is_derived():
-    class Swish(fg.Elementwise):
-        def fprop(self, a, b):
-            return a / (1 + np.exp(-a)) * b
-
-    class Share(fg.Box):
-        def fprop(self, a):
-            return a / fg.sum(a)
-
-    w = fg.Parameter([0.5, -1.0], name="w")
-    graph = fg.Graph(fg.sum(Swish(w, np.float64(2.0)) * Share(np.exp(w))))
-    np.testing.assert_allclose(graph.fprop().bprop()[w], numeric(graph, "w", {}), atol=1e-9)
-    (dw,) = fg.gradient(graph.outputs[0], [w])
-    np.testing.assert_allclose(fg.Graph(dw).fprop()[dw], graph.fprop().bprop()[w], rtol=1e-14)
 
 
 class Parts(NamedTuple):

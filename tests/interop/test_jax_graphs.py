@@ -8,13 +8,14 @@ import flowgraph as fg
 jax = pytest.importorskip("jax")
 import jax.numpy as jnp  # noqa: E402
 
-from flowgraph.interop.jax.graphs import (  # noqa: E402
+from flowgraph.interop.jax.graphs import (  # noqa: E402  # noqa: E402
     MOST_UNROLLED,
+    PRIMITIVES,
     JaxOperation,
     graph_of,
     leaves_of,
+    primitive_rule,
 )
-from flowgraph.interop.jax.primitives import PRIMITIVES, primitive_rule  # noqa: E402
 
 
 @pytest.fixture(autouse=True)

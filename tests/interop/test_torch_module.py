@@ -10,7 +10,7 @@ torch = pytest.importorskip("torch")
 from torch.autograd import gradcheck, gradgradcheck  # noqa: E402
 
 from flowgraph.interop.torch import module  # noqa: E402
-from flowgraph.interop.torch.tensors import array_of  # noqa: E402
+from flowgraph.interop.torch.symbolic_sizes import array_of  # noqa: E402
 
 
 def double(*shape, seed=0):

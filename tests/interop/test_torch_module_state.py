@@ -14,7 +14,7 @@ from tests.registry import unregister
 torch = pytest.importorskip("torch")
 
 from flowgraph.interop.torch import module  # noqa: E402
-from flowgraph.interop.torch.tensors import array_of, tensor_of  # noqa: E402
+from flowgraph.interop.torch.symbolic_sizes import array_of, tensor_of  # noqa: E402
 
 
 @unregister

@@ -28,7 +28,7 @@ def assert_plan_equals_graph(name, case, **settings):
     """The plan of the box and of its gradient, with these settings, at the sizes of the case and at larger ones."""
     built = named(case)
     if built is None:
-        return
+        return None
     box, leaves = built
     outputs = [box] if len(box.outputs) == 1 else list(box)
     wanted = [leaves[i] for i in case.floats] if any(o.dtype.kind in "fc" for o in outputs) else []
@@ -55,6 +55,7 @@ def assert_plan_equals_graph(name, case, **settings):
         scale = max([float(np.max(np.abs(v), initial=0)) for v in every.values() if np.isfinite(v).all()], default=0)
         for place, (one, other) in enumerate(zip(found, expected, strict=True)):
             assert_agree(one, other, f"{name} {case.settings} output {place}\n{plan.source}", scale)
+    return plan
 
 
 # Plans of arrays whose sizes depend on values: every rule about shapes meets one, and the numbers are the graph's.

@@ -95,19 +95,6 @@ def test_a_stack_times_a_matrix(threads, turned, monkeypatch):
     assert ("(36, 5)" in plan.source) == (threads == 2)
 
 
-def test_an_array_that_is_turned_is_copied_once_for_all_shapes():
-    x = fg.Input("x", shape=(2, 3, 4, 5))
-    turned = np.exp(x).transpose(0, 2, 1, 3)
-    outputs = [turned.reshape(2, 4, 15) * 2, turned.reshape(8, 15) * 3, turned.reshape(120) * 4]
-    views = np.exp(x).transpose(1, 0, 2, 3)
-    outputs += [views.reshape(3, 2, 20) * 2, views.reshape(3, 2, 2, 2, 5) * 3]
-    plan = fg.compile(outputs)
-    given_x = np.random.default_rng(0).normal(size=x.shape)
-    for one, other in zip(plan(x=given_x), fg.Graph(*outputs).fprop(x=given_x).outputs, strict=True):
-        np.testing.assert_array_equal(one, other)
-    assert plan.source.count("copyto(") == 1
-
-
 @pytest.mark.parametrize("rate", [1e-3, 0.5])
 def test_a_rate_that_is_known_makes_no_value_twice(rate):
     """Attention: the gradient of the scores, scaled for the heads, is read by two products of weights."""

@@ -37,7 +37,7 @@ def programs():
     yield [fg.sum(x[:, :2] ** 2, axis=1), np.linalg.norm(x, axis=1), np.outer(b, c)], {}
     scores = fg.Input("many", shape=(40, 4)) @ w
     yield [np.max(scores, axis=1), fg.sum(np.exp(scores - np.max(scores, axis=1)[:, None]))], {}
-    square = fg.Input("square", shape=(100, 100))
+    square = fg.Input("square", shape=(200, 200))
     yield [np.sin(square @ square + np.cos(square))], {}
     stack, z = fg.Input("stack", shape=(4, 8, 3)), fg.Input("z", shape=(3, 8))
     yield [np.mean(stack @ v, axis=1)], {}

@@ -17,7 +17,7 @@ import flowgraph as fg
 from flowgraph.errors import UsageError
 from flowgraph.rendering.animation import page
 from flowgraph.rendering.derivation import derive
-from flowgraph.rendering.notation import mathml
+from flowgraph.rendering.formulas import mathml
 from flowgraph.rendering.steps import steps
 from flowgraph.rendering.subject import Subject
 from flowgraph.rendering.wording import gradient_name, number_text

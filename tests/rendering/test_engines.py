@@ -15,7 +15,7 @@ import pytest
 
 import flowgraph as fg
 from flowgraph.errors import RenderWarning, UsageError, install_hint
-from flowgraph.rendering import conversion, engines
+from flowgraph.rendering import engines, files
 from flowgraph.rendering.dot_text import dot_text
 from flowgraph.rendering.files import picture_of
 from flowgraph.rendering.layout import turns
@@ -31,7 +31,7 @@ def no_engine(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def no_converter(monkeypatch: pytest.MonkeyPatch) -> None:
     """An environment without the packages that write PNG and PDF."""
-    monkeypatch.setattr("flowgraph.rendering.conversion.find_spec", lambda name: None)
+    monkeypatch.setattr("flowgraph.rendering.files.find_spec", lambda name: None)
 
 
 @pytest.fixture
@@ -108,11 +108,11 @@ def test_png_without_an_engine_becomes_svg_with_the_remedy(no_engine: None, no_c
 def test_a_machine_without_fonts_gives_no_png_without_letters(
     no_engine: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(conversion, "_png", lambda svg, zoom: b"the same with letters and without")
-    conversion._draws_letters.cache_clear()
+    monkeypatch.setattr(files, "_png", lambda svg, zoom: b"the same with letters and without")
+    files._draws_letters.cache_clear()
     with pytest.warns(RenderWarning, match="writes PNG"):
         assert lecture().render(tmp_path / "net.png") == tmp_path / "net.svg"
-    conversion._draws_letters.cache_clear()
+    files._draws_letters.cache_clear()
 
 
 def test_pdf_without_an_engine_names_the_remedy(no_engine: None, no_converter: None, tmp_path: Path) -> None:
@@ -157,12 +157,12 @@ def test_a_png_is_the_picture_of_the_svg(no_engine: None, tmp_path: Path) -> Non
         assert struct.unpack(">II", content[16:24]) == tuple(
             2 * int(parse(svg).get(side) or 0) for side in ("width", "height")
         )
-        drawn |= {content, conversion.png_from_svg(re.sub("<text.*?</text>", "", svg, flags=re.DOTALL))}
+        drawn |= {content, files.png_from_svg(re.sub("<text.*?</text>", "", svg, flags=re.DOTALL))}
     assert len(drawn) == 6
 
 
 def test_a_large_png_is_drawn_smaller(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(conversion, "_MOST_PIXELS", 10_000)
+    monkeypatch.setattr(files, "_MOST_PIXELS", 10_000)
     content = lecture().render(tmp_path / "net.png").read_bytes()
     width, height = struct.unpack(">II", content[16:24])
     assert 9_000 < width * height < 11_000
@@ -185,10 +185,10 @@ def test_a_notebook_cell_shows_the_picture_and_never_raises(monkeypatch: pytest.
     svg = lecture()._repr_svg_()
     assert svg is not None
     assert 'style="max-width:100%;height:auto"' in svg
-    monkeypatch.setattr("flowgraph.rendering.texts.MOST_IN_A_CELL", 5)
+    monkeypatch.setattr("flowgraph.rendering.files.MOST_IN_A_CELL", 5)
     assert lecture()._repr_svg_() is None
-    monkeypatch.setattr("flowgraph.rendering.texts.MOST_IN_A_CELL", 50)
-    monkeypatch.setattr("flowgraph.rendering.texts.picture_of", lambda *a, **k: 1 / 0)
+    monkeypatch.setattr("flowgraph.rendering.files.MOST_IN_A_CELL", 50)
+    monkeypatch.setattr("flowgraph.rendering.files.picture_of", lambda *a, **k: 1 / 0)
     assert lecture()._repr_svg_() is None
 
 

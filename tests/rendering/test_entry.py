@@ -21,9 +21,8 @@ from flowgraph.rendering.files import picture_of, svg_of
 from flowgraph.rendering.foreign import _makers, graph_maker_for
 from flowgraph.rendering.kinds import scope_path
 from flowgraph.rendering.modules import _tangled
-from flowgraph.rendering.paper import POINTS, SMALLEST
 from flowgraph.rendering.subject import Subject
-from flowgraph.rendering.tikz import tikz_text
+from flowgraph.rendering.tikz import POINTS, SMALLEST, tikz_text
 from flowgraph.rendering.viewer import openable
 from tests.rendering.graphs import deep, lecture, nasty
 from tests.rendering.random_graphs import random_graph

@@ -14,8 +14,8 @@ import flowgraph as fg
 from flowgraph.errors import RenderError, UsageError, install_hint
 from flowgraph.rendering.derivation import Line, derive
 from flowgraph.rendering.formula_of_box import split
+from flowgraph.rendering.formulas import mathml, name_latex, text_latex
 from flowgraph.rendering.gallery import box_graph
-from flowgraph.rendering.notation import mathml, name_latex, text_latex
 from tests.registry import boxes_with_examples
 from tests.rendering.graphs import deep, lecture, nasty
 from tests.rendering.test_dot_text import golden

@@ -8,7 +8,7 @@ import numpy as np
 
 import flowgraph as fg
 from flowgraph.rendering.files import picture_of
-from flowgraph.rendering.memory import memory_of
+from flowgraph.rendering.labels import memory_of
 from flowgraph.rendering.picture import Span
 
 

@@ -20,11 +20,11 @@ from hypothesis import strategies as st
 
 import flowgraph as fg
 from flowgraph.errors import RenderError, UsageError
-from flowgraph.rendering import conversion
+from flowgraph.rendering import files
 from flowgraph.rendering.animation import _Player, _told, playing_svg
+from flowgraph.rendering.dot_text import _plain, mermaid_text
 from flowgraph.rendering.files import picture_of, svg_of
 from flowgraph.rendering.measure import text_width
-from flowgraph.rendering.mermaid import _plain, mermaid_text
 from tests.rendering.graphs import deep, feeds, lecture, nasty
 from tests.rendering.random_graphs import random_graph
 from tests.rendering.test_openable import nested
@@ -86,7 +86,7 @@ def test_axes_show_the_picture_in_its_proportions_and_say_what_it_shows() -> Non
 
 
 def test_what_needs_matplotlib_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(conversion, "find_spec", lambda name: None)
+    monkeypatch.setattr(files, "find_spec", lambda name: None)
     graph = lecture()
     run = graph.fprop(feeds())
     with pytest.raises(RenderError, match=r"plot: needs matplotlib; run: pip install 'flowgraph-autodiff\[pdf\]'"):

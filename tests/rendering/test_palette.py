@@ -13,7 +13,7 @@ import pytest
 import flowgraph as fg
 from flowgraph.rendering.dot_text import dot_text
 from flowgraph.rendering.files import picture_of, svg_of
-from flowgraph.rendering.memory import memory_of
+from flowgraph.rendering.labels import memory_of
 from flowgraph.rendering.palette import HEAT, KINDS, THEMES, heat_role, ink_on
 from tests.rendering.graphs import deep, feeds, lecture
 from tests.rendering.test_memory import training_step

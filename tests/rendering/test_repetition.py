@@ -15,10 +15,9 @@ import flowgraph as fg
 from flowgraph.rendering.compose import compose
 from flowgraph.rendering.files import picture_of
 from flowgraph.rendering.layout import place
-from flowgraph.rendering.modules import modules
+from flowgraph.rendering.modules import modules, repetition, steps_of
 from flowgraph.rendering.palette import HEAT
 from flowgraph.rendering.picture import Picture, Span, Strip, Tile
-from flowgraph.rendering.repetition import repetition, steps_of
 from flowgraph.rendering.statistics import describe
 from flowgraph.rendering.subject import Subject
 from flowgraph.rendering.wording import number_text

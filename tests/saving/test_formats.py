@@ -15,9 +15,18 @@ import pytest
 
 import flowgraph as fg
 from flowgraph.errors import FileWriteError
-from flowgraph.saving.formats import FORMATS, by_suffix, format_of
-from flowgraph.saving.replacing import create_file, make_folder, remove_leftovers, replace_file, replace_text
-from flowgraph.saving.shown import MOST_BYTES, ShownFile
+from flowgraph.saving.replacing import (
+    FORMATS,
+    MOST_BYTES,
+    ShownFile,
+    by_suffix,
+    create_file,
+    format_of,
+    make_folder,
+    remove_leftovers,
+    replace_file,
+    replace_text,
+)
 from flowgraph.training import Epoch, History
 from tests.browser import answered, in_a_browser
 from tests.saving.test_replacing import leftovers

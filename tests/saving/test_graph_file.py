@@ -14,7 +14,7 @@ from flowgraph.checking.strategies import graphs
 from flowgraph.errors import SavedFileError, UsageError
 from flowgraph.saving.archive import read_archive, write_archive
 from flowgraph.saving.graph_file import graph_document, read_graph
-from flowgraph.testing.probes import differentiable, symbolic
+from flowgraph.testing.declared import differentiable, symbolic
 from tests.cases import cases
 from tests.registry import unregister
 from tests.test_contract import BOXES

@@ -146,7 +146,7 @@ def test_a_record_that_no_training_writes_is_refused(tmp_path, name, value):
     state = checkpoint_record(tmp_path / "checkpoint")
     path = tmp_path / "changed"
     from flowgraph.saving.archive import write_archive
-    from flowgraph.saving.json_values import Writer
+    from flowgraph.saving.graph_file import Writer
 
     document, arrays = read_archive(tmp_path / "checkpoint", "checkpoint")
     write_archive(path, "checkpoint", document | {"record": Writer({}).value(state.record | {name: value}, "")}, arrays)

@@ -98,7 +98,7 @@ for call in (lambda: check_box_class(Halved), lambda: parametrize_with_checks("m
     done, text = run("-O", "-c", code)
     assert done == 0, text
     assert "BoxContractError: Halved: fails gradient_by_central_differences" in text
-    needed = "ImportError: flowgraph.testing.parametrize_with_checks: needs pytest, which is not installed; "
+    needed = "ImportError: flowgraph.testing.parametrize_with_checks: needs pytest; run: "
     assert f"{needed}{install_hint('pytest')}, or call check_box_class(cls)" in text
 
 

@@ -178,16 +178,6 @@ def test_the_record_comes_back(path):
     assert record == first.state().record
 
 
-@pytest.mark.parametrize("give", [resume, lambda path, one: one.restore(load_checkpoint(path))])
-def test_a_checkpoint_of_other_data_is_refused_whichever_way_it_is_given(path, give):
-    save_checkpoint(path, trainer())
-    give(path, trainer())
-    other = trainer(x=X + 1.0)
-    with pytest.raises(UsageError, match="written in a training with another training data"):
-        give(path, other)
-    assert other.updates == 0
-
-
 def test_a_checkpoint_after_other_examples_are_fed_is_one_of_these(path):
     first = trainer()
     save_checkpoint(path, first)

@@ -12,11 +12,6 @@ PROBLEM = mlp_problem(fg.MLP([2, 2], rng=0), np.array([0, 1]))
 X, Y = np.zeros((4, 2)), np.array([0, 1, 0, 1])
 
 
-@pytest.mark.parametrize("data", [(X, Y), [X, Y], {"x": X, "y": Y}, dict(zip(PROBLEM.inputs, (X, Y), strict=True))])
-def test_a_pair_or_a_dict(data):
-    assert len(read_examples(PROBLEM, data)) == 4
-
-
 def test_arrays_take_the_dtype_of_the_input_once():
     problem = mlp_problem(fg.MLP([2, 2], rng=0, dtype=np.float32), Y)
     assert {array.dtype.kind + str(array.itemsize) for array in read_examples(problem, (X, Y)).arrays.values()} == {

@@ -48,17 +48,6 @@ def test_the_same_seed_gives_the_same_bits():
     assert found[0] == found[1] != found[2]
 
 
-def test_it_goes_on_from_a_state():
-    whole, states = fg.MLP([4, 5, 2], rng=0), []
-    expected = fg.fit(
-        whole, (X, Y), epochs=6, callbacks=[lambda trainer, epoch: states.append(trainer.state())], **QUIET
-    )
-    again = fg.MLP([4, 5, 2], rng=1)
-    found = fg.fit(again, (X, Y), epochs=6, resume=states[2], **QUIET)
-    assert found["train_loss"] == expected["train_loss"]
-    assert np.array_equal(again.weights[0].value, whole.weights[0].value)
-
-
 def test_numba_trains_as_numpy_does():
     """Classes, whose error is watched, without a warning that NumPy runs the plan."""
     pytest.importorskip("numba")
@@ -227,28 +216,6 @@ def test_equal_weights_keep_hidden_units_equal_in_training():
     assert (into == into[0]).all()
     assert (out == out[0]).all()
     assert (into[0] != 0.3).all()
-
-
-def test_permuting_hidden_units_leaves_the_function_unchanged():
-    mlp = fg.MLP([4, 5, 2], rng=0)
-    fg.fit(mlp, (X, Y), epochs=2, **QUIET)
-    graph = fg.Graph(mlp(fg.Input("x", shape=("N", 4))))
-    before = graph.fprop(x=X).outputs[0]
-    order = [3, 1, 4, 0, 2]
-    W1, b1, W2, _ = mlp.parameters
-    W1.value, b1.value, W2.value = W1.value[:, order], b1.value[order], W2.value[order]
-    np.testing.assert_allclose(graph.fprop(x=X).outputs[0], before, rtol=1e-12)
-
-
-def test_momentum_leaves_a_plateau_sooner():
-    """f(w) = w² / 200 has a slope of at most 0.1 from w = 10 on: momentum is nearer after the same updates."""
-    found = {}
-    for rule in (fg.SGD(), fg.Momentum(0.9)):
-        x, w = fg.Input("x", shape=("N",)), fg.Parameter(10.0, name="w")
-        objective = fg.mean((w - x) ** 2) / 200
-        fg.fit(objective, {x: np.zeros(1)}, rule=rule, learning_rate=1.0, epochs=50, **QUIET)
-        found[rule.name] = abs(float(w.value))
-    assert found["Momentum"] < 0.6 < 6 < found["SGD"] + 0.1
 
 
 def test_what_it_refuses():

@@ -229,15 +229,6 @@ def test_trainings_say_what_was_done_to_them():
     assert early.diagnosis.advice[0].setting == "epochs"
 
 
-def test_a_training_that_early_stopping_ended_has_converged():
-    rng = np.random.default_rng(0)
-    x, y = rng.normal(size=(60, 4)), rng.integers(0, 2, 60)
-    found = fg.fit(fg.MLP([4, 8, 2], rng=0), (x[:30], y[:30]), (x[30:], y[30:]), epochs=200, learning_rate=0.05,
-                   early_stopping=4, progress=False)  # fmt: skip
-    assert len(found) < 200
-    assert answers(found)["Did it converge?"] == "Yes, early stopping ended it."
-
-
 def test_it_is_text_and_html():
     found = curves(FALLING, FALLING * 2).diagnosis
     assert str(found).startswith("Did it converge? Not yet. Over the last 6 epochs")

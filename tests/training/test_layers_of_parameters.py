@@ -29,7 +29,7 @@ def given(torch_layer, **values):
     return torch_layer
 
 
-def compare(built, inputs, torch_output, torch_inputs, pairs):
+def compare(built, inputs, torch_output, pairs):
     """Outputs and gradients of a random combination of them, of a run, of the gradient graph's plan, of PyTorch.
 
     `pairs` are boxes, tensors that they are to be compared with, and what turns the gradient of a tensor into theirs.
@@ -82,7 +82,7 @@ def test_batch_norm(shape, training):
     t = tensor(values)
     output = peer(t)
     pairs = [(x, t, same), (layer.scale, peer.weight, same), (layer.shift, peer.bias, same)]
-    compare(layer(x, training=training), {"x": values}, output, [t], pairs)
+    compare(layer(x, training=training), {"x": values}, output, pairs)
     if training:
         np.testing.assert_allclose(updates[0], peer.running_mean.numpy())
         np.testing.assert_allclose(updates[1], peer.running_var.numpy())
@@ -105,14 +105,14 @@ def test_layer_norm(sequence, shape):
     peer = given(torch.nn.LayerNorm(shape), weight=layer.scale.value, bias=layer.shift.value)
     t = tensor(values)
     pairs = [(x, t, same), (layer.scale, peer.weight, same), (layer.shift, peer.bias, same)]
-    compare(layer(x), {"x": values}, peer(t), [t], pairs)
+    compare(layer(x), {"x": values}, peer(t), pairs)
 
 
 def test_embedding():
     layer = drawn(fg.Embedding(9, D))
     peer = given(torch.nn.Embedding(9, D), weight=layer.W.value)
     numbers, values = fg.Input("numbers", shape=("N", T), dtype=int), RNG.integers(0, 9, (N, T))
-    compare(layer(numbers), {"numbers": values}, peer(torch.tensor(values)), [], [(layer.W, peer.weight, same)])
+    compare(layer(numbers), {"numbers": values}, peer(torch.tensor(values)), [(layer.W, peer.weight, same)])
 
 
 def recurrent(layer, peer):
@@ -131,47 +131,36 @@ def of_recurrent(layer, peer):
     ]
 
 
-@pytest.mark.parametrize("begun", [False, True])
-@pytest.mark.parametrize("activation", ["tanh", "relu"])
-def test_rnn(sequence, begun, activation):
-    x, values = sequence
-    layer = drawn(fg.RNN(D, H, activation=activation))
-    peer = recurrent(layer, torch.nn.RNN(D, H, nonlinearity=activation, batch_first=True))
-    h0, start, t = fg.Input("h0", shape=("N", H)), RNG.normal(size=(N, H)), tensor(values)
-    s = tensor(start)
-    pairs = [(x, t, same), *of_recurrent(layer, peer)] + [(h0, s, same)] * begun
-    output, _ = peer(t, s[None]) if begun else peer(t)
-    built = layer(x, h0) if begun else layer(x)
-    compare(built, {"x": values} | ({"h0": start} if begun else {}), output, [t], pairs)
+RECURRENT = {
+    "tanh": (fg.RNN, torch.nn.RNN, {}, {}),
+    "relu": (fg.RNN, torch.nn.RNN, {"activation": "relu"}, {"nonlinearity": "relu"}),
+    "LSTM": (fg.LSTM, torch.nn.LSTM, {}, {}),
+    "GRU": (fg.GRU, torch.nn.GRU, {}, {}),
+}
 
 
 @pytest.mark.parametrize("begun", [False, True])
-def test_lstm(sequence, begun):
+@pytest.mark.parametrize("name", RECURRENT)
+def test_recurrent_layers(sequence, begun, name):
     x, values = sequence
-    layer = drawn(fg.LSTM(D, H))
-    peer = recurrent(layer, torch.nn.LSTM(D, H, batch_first=True))
-    boxes = [fg.Input(name, shape=("N", H)) for name in ("h0", "c0")]
-    starts, t = [RNG.normal(size=(N, H)) for _ in range(2)], tensor(values)
+    ours, theirs, given_to_ours, given_to_theirs = RECURRENT[name]
+    layer = drawn(ours(D, H, **given_to_ours))
+    peer = recurrent(layer, theirs(D, H, batch_first=True, **given_to_theirs))
+    t, pairs = tensor(values), of_recurrent(layer, peer)
+    if name == "GRU":
+        given(peer, bias_hh_l0=np.append(np.zeros(2 * H), layer.c.value))
+        pairs.append((layer.c, peer.bias_hh_l0, lambda grad: grad[2 * H :]))
+    names = (["h0", "c0"] if name == "LSTM" else ["h0"]) if begun else []
+    boxes, starts = [fg.Input(one, shape=("N", H)) for one in names], [RNG.normal(size=(N, H)) for _ in names]
     tensors = [tensor(start) for start in starts]
-    pairs = [(x, t, same), *of_recurrent(layer, peer)]
-    pairs += [(box, one, same) for box, one in zip(boxes, tensors, strict=True)] if begun else []
-    output, _ = peer(t, tuple(one[None] for one in tensors)) if begun else peer(t)
-    feeds = {"x": values} | (dict(zip(("h0", "c0"), starts, strict=True)) if begun else {})
-    compare(layer(x, tuple(boxes)) if begun else layer(x), feeds, output, [t], pairs)
+    pairs += [(x, t, same), *((box, one, same) for box, one in zip(boxes, tensors, strict=True))]
 
+    def begin(states):
+        return tuple(states) if name == "LSTM" else states[0]
 
-@pytest.mark.parametrize("begun", [False, True])
-def test_gru(sequence, begun):
-    x, values = sequence
-    layer = drawn(fg.GRU(D, H))
-    peer = recurrent(layer, torch.nn.GRU(D, H, batch_first=True))
-    given(peer, bias_hh_l0=np.append(np.zeros(2 * H), layer.c.value))
-    h0, start, t = fg.Input("h0", shape=("N", H)), RNG.normal(size=(N, H)), tensor(values)
-    s = tensor(start)
-    pairs = [(x, t, same), *of_recurrent(layer, peer), (layer.c, peer.bias_hh_l0, lambda grad: grad[2 * H :])]
-    pairs += [(h0, s, same)] * begun
-    output, _ = peer(t, s[None]) if begun else peer(t)
-    compare(layer(x, h0) if begun else layer(x), {"x": values} | ({"h0": start} if begun else {}), output, [t], pairs)
+    output, _ = peer(t, begin([one[None] for one in tensors])) if begun else peer(t)
+    built = layer(x, begin(boxes)) if begun else layer(x)
+    compare(built, {"x": values, **dict(zip(names, starts, strict=True))}, output, pairs)
 
 
 @pytest.mark.parametrize("masked", [False, True])
@@ -205,7 +194,7 @@ def test_multi_head_attention(masked, inputs):
     pairs.append((layer.Wo, peer.out_proj.weight, lambda g: g.T.reshape(heads, -1, size)))
     pairs.append((layer.bo, peer.out_proj.bias, same))
     feeds = {f"x{i}": value for i, value in enumerate(values)}
-    compare(layer(*boxes, mask=mask if masked else None), feeds, output, tensors, pairs)
+    compare(layer(*boxes, mask=mask if masked else None), feeds, output, pairs)
 
 
 @pytest.mark.parametrize(
@@ -219,9 +208,7 @@ def test_convolutional_layers(size, settings):
     shape = (7, 6, 5)[:axes]
     x, values = fg.Input("x", shape=("N", 4, *shape)), RNG.normal(size=(N, 4, *shape))
     t = tensor(values)
-    compare(
-        layer(x), {"x": values}, peer(t), [t], [(x, t, same), (layer.W, peer.weight, same), (layer.b, peer.bias, same)]
-    )
+    compare(layer(x), {"x": values}, peer(t), [(x, t, same), (layer.W, peer.weight, same), (layer.b, peer.bias, same)])
 
 
 LAYERS = {

@@ -12,64 +12,10 @@ import flowgraph as fg
 from flowgraph.errors import UsageError
 from flowgraph.plan.passes import sparse_rows
 from flowgraph.training import State, Trainer
+from tests.training.rules_by_hand import RATE, STATES, cases
 
-RATE = 0.125
-
-
-def momentum(theta, g, memory, t):
-    memory["velocity"] = g + 0.75 * memory["velocity"]
-    return theta - RATE * memory["velocity"]
-
-
-def nesterov(theta, g, memory, t):
-    memory["velocity"] = g + 0.75 * memory["velocity"]
-    return theta - RATE * (g + 0.75 * memory["velocity"])
-
-
-def rmsprop(theta, g, memory, t):
-    memory["mean_square"] = 0.9 * memory["mean_square"] + 0.1 * g**2
-    return theta - RATE * g / (np.sqrt(memory["mean_square"]) + 1e-3)
-
-
-def adagrad(theta, g, memory, t):
-    memory["squares"] = memory["squares"] + g**2
-    return theta - RATE * g / (np.sqrt(memory["squares"]) + 1e-3)
-
-
-def adam(theta, g, memory, t):
-    memory["mean"] = 0.8 * memory["mean"] + 0.2 * g
-    memory["mean_square"] = 0.9 * memory["mean_square"] + 0.1 * g**2
-    mean, square = memory["mean"] / (1 - 0.8**t), memory["mean_square"] / (1 - 0.9**t)
-    return theta - RATE * mean / (np.sqrt(square) + 1e-3)
-
-
-def adamw(theta, g, memory, t):
-    return adam(theta, g, memory, t) - RATE * 0.25 * theta
-
-
-def clipped(theta, g, memory, t):
-    return adam(theta, np.clip(g, -0.125, 0.125), memory, t)
-
-
-def proximal(theta, g, memory, t):
-    moved = momentum(theta, g, memory, t)
-    return np.sign(moved) * np.maximum(np.abs(moved) - RATE * 0.0625 / (1 - 0.75), 0)
-
-
-ADAM = {"beta1": 0.8, "beta2": 0.9, "epsilon": 1e-3, "lazy": True}
-
-CASES = [
-    (fg.Momentum(0.75, lazy=True), momentum),
-    (fg.Nesterov(0.75, lazy=True), nesterov),
-    (fg.RMSProp(0.9, 1e-3, lazy=True), rmsprop),
-    (fg.Adagrad(1e-3), adagrad),
-    (fg.Adam(**ADAM), adam),
-    (fg.AdamW(**ADAM, decay=0.25), adamw),
-    (fg.Clipped(fg.Adam(**ADAM), value=0.125), clipped),
-    (fg.Proximal(fg.Momentum(0.75, lazy=True), l1=0.0625), proximal),
-]
+CASES = cases(lazy=True)
 RULES = [case[0] for case in CASES]
-STATES = ("velocity", "mean", "mean_square", "squares")
 
 
 class Table:
@@ -240,7 +186,7 @@ def test_other_back_ends(backend):
     """The rule changes the rows that are named in the memory of each back end."""
     found = []
     for one in ("numpy", backend):
-        table, step = one_table(fg.Adam(**ADAM), backend=one)
+        table, step = one_table(fg.Adam(0.8, 0.9, 1e-3, lazy=True), backend=one)
         for rows, targets in DRAWN:
             step(x=rows, y=targets)
         found.append(table.value)

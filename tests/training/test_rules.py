@@ -15,10 +15,13 @@ from flowgraph.errors import UsageError
 from flowgraph.training import Trainer
 from flowgraph.training.rules import RULES, find_rule
 from flowgraph.training.settings import Number
+from tests.training.rules_by_hand import RATE, STATES, cases, sgd
 
 GRADS = np.random.default_rng(0).normal(size=(6, 3, 2))
 START = np.random.default_rng(1).normal(size=(3, 2))
-RATE = 0.05
+
+
+CASES = [(fg.SGD(), sgd), *cases()]
 
 
 def run(rule, grads=GRADS, start=START, rate=RATE):
@@ -47,74 +50,12 @@ def test_a_rate_may_be_all_that_numpy_multiplies_by(rule, dtype):
     assert all(np.array_equal(one, found[0]) for one in found)
 
 
-def sgd(theta, grad, memory, t):
-    return theta - RATE * grad
-
-
-def momentum(theta, grad, memory, t):
-    memory["v"] = grad + 0.8 * memory.get("v", 0)
-    return theta - RATE * memory["v"]
-
-
-def nesterov(theta, grad, memory, t):
-    memory["v"] = grad + 0.8 * memory.get("v", 0)
-    return theta - RATE * grad - RATE * 0.8 * memory["v"]
-
-
-def rmsprop(theta, grad, memory, t):
-    memory["s"] = 0.7 * memory.get("s", 0) + 0.3 * grad**2
-    return theta - RATE * grad / (memory["s"] ** 0.5 + 1e-3)
-
-
-def adagrad(theta, grad, memory, t):
-    memory["s"] = memory.get("s", 0) + grad**2
-    return theta - RATE * grad / (memory["s"] ** 0.5 + 1e-3)
-
-
-def adam(theta, grad, memory, t):
-    memory["m"] = 0.6 * memory.get("m", 0) + 0.4 * grad
-    memory["s"] = 0.7 * memory.get("s", 0) + 0.3 * grad**2
-    return theta - RATE * (memory["m"] / (1 - 0.6**t)) / (np.sqrt(memory["s"] / (1 - 0.7**t)) + 1e-3)
-
-
-def adamw(theta, grad, memory, t):
-    return adam(theta, grad, memory, t) - RATE * 0.2 * theta
-
-
-CASES = [
-    (fg.SGD(), sgd),
-    (fg.Momentum(0.8), momentum),
-    (fg.Nesterov(0.8), nesterov),
-    (fg.RMSProp(0.7, 1e-3), rmsprop),
-    (fg.Adagrad(1e-3), adagrad),
-    (fg.Adam(0.6, 0.7, 1e-3), adam),
-    (fg.AdamW(0.6, 0.7, 1e-3, decay=0.2), adamw),
-]
-
-
 @pytest.mark.parametrize(("rule", "loop"), CASES, ids=lambda case: getattr(case, "name", ""))
 def test_the_graph_is_the_rule(rule, loop):
-    theta, memory = START, {}
+    theta, memory = START, dict.fromkeys(STATES, 0.0)
     for t, grad in enumerate(GRADS, 1):
         theta = loop(theta, grad, memory, t)
     np.testing.assert_allclose(run(rule), theta, rtol=1e-12)
-
-
-def test_momentum_is_the_lectures_running_sum():
-    """∇̄ᵗ = ∇ + β ∇̄ᵗ⁻¹: under a steady gradient the speed grows by the factor 1 / (1 − β)."""
-    steady = np.ones((200, 1))
-    start = np.zeros(1)
-    last = run(fg.Momentum(0.9), steady, start) - run(fg.Momentum(0.9), steady[:-1], start)
-    np.testing.assert_allclose(last, -RATE / (1 - 0.9), rtol=1e-6)
-
-
-def test_momentum_crosses_a_plateau():
-    """On a slope of 1e-3 that ends in a flat stretch, momentum goes on where plain descent stands still."""
-    steep, flat = np.full((20, 1), 1.0), np.zeros((50, 1))
-    grads = np.concatenate([steep, flat])
-    travelled = {rule.name: -run(rule, grads, np.zeros(1))[0] for rule in (fg.SGD(), fg.Momentum(0.9))}
-    assert travelled["SGD"] == pytest.approx(20 * RATE)
-    assert travelled["Momentum"] > 9 * travelled["SGD"]
 
 
 @pytest.mark.parametrize("rule", [case[0] for case in CASES], ids=lambda rule: rule.name)
@@ -368,16 +309,6 @@ def test_the_average_is_that_of_the_values_after_each_step():
     shown = np.mean((X @ w.value + b.value - Y) ** 2)
     assert history.best.valid_objective == pytest.approx(shown)
     assert not np.allclose(w.value, seen[-1])
-
-
-def test_the_average_goes_on_from_a_state():
-    first, second, whole = (Trainer(linear()[2], (X, Y), (X, Y), average=0.9) for _ in range(3))
-    states = []
-    first.run(1, [lambda trainer, epoch: states.append(trainer.state())])
-    second.restore(states[0])
-    assert second.run(3)["valid_objective"] == whole.run(3)["valid_objective"]
-    with pytest.raises(UsageError, match=r"found a state with average 0.9, but this trainer has None"):
-        Trainer(linear()[2], (X, Y), (X, Y)).restore(states[0])
 
 
 def test_steps_go_on_from_the_parameters_themselves_after_a_run():

@@ -11,6 +11,7 @@ from flowgraph.errors import UsageError
 from flowgraph.training import Problem, Rule, Trainer
 from flowgraph.training.objective import mlp_problem
 from flowgraph.training.weights import local_dependence, uses
+from tests.training.rules_by_hand import RATE, STATES, adam, adamw
 
 RNG = np.random.default_rng(0)
 QUIET = {"checks": False, "progress": False}
@@ -138,18 +139,15 @@ def test_a_gradient_that_needs_only_the_shape_of_a_child_does_not_depend_on_it()
     assert local_dependence(E[number] > 0, E[number]) is None
 
 
-def by_hand(values, grads, decay, decayed, rate=0.05, steps=5):
-    """Loshchilov and Hutter's AdamW in NumPy, on a dict of arrays; the gradients are asked for in each step."""
-    beta1, beta2, epsilon = 0.9, 0.999, 1e-8
-    values = {name: value.copy() for name, value in values.items()}
-    means = {name: np.zeros_like(value) for name, value in values.items()}
-    squares = {name: np.zeros_like(value) for name, value in values.items()}
+def by_hand(values, grads, decayed, steps=5):
+    """AdamW in NumPy, on a dict of arrays; the gradients are asked for in each step."""
+    memory = {name: dict.fromkeys(STATES, 0.0) for name in values}
     for t in range(1, steps + 1):
-        for name, grad in grads(values).items():
-            means[name] = beta1 * means[name] + (1 - beta1) * grad
-            squares[name] = beta2 * squares[name] + (1 - beta2) * grad**2
-            step = (means[name] / (1 - beta1**t)) / (np.sqrt(squares[name] / (1 - beta2**t)) + epsilon)
-            values[name] = values[name] - rate * step - (rate * decay * values[name] if name in decayed else 0)
+        slopes = grads(values)
+        values = {
+            name: (adamw if name in decayed else adam)(value, slopes[name], memory[name], t)
+            for name, value in values.items()
+        }
     return values
 
 
@@ -167,11 +165,11 @@ def test_adamw_decays_a_vector_of_weights_as_by_hand(named, decayed):
         return {"w": 2 * data[x].T @ residual / 20, "b": 2 * residual.mean()}
 
     parameters = None if named is None else [{"w": w, "b": b}[name] for name in named]
-    rule = fg.AdamW(decay=0.9, parameters=parameters)
+    rule = fg.AdamW(0.8, 0.9, 1e-3, decay=0.25, parameters=parameters)
     fg.fit(
-        fg.mean(fg.SquaredError(x @ w + b, t)), data, rule=rule, learning_rate=0.05, batch_size=None, epochs=5, **QUIET
+        fg.mean(fg.SquaredError(x @ w + b, t)), data, rule=rule, learning_rate=RATE, batch_size=None, epochs=5, **QUIET
     )
-    for name, value in by_hand(start, grads, 0.9, decayed).items():
+    for name, value in by_hand(start, grads, decayed).items():
         np.testing.assert_allclose({"w": w, "b": b}[name].value, value, rtol=1e-10)
 
 

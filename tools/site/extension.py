@@ -10,7 +10,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from flowgraph.rendering.notation import mathml
+from flowgraph.rendering.formulas import mathml
 from tools.site.api_pages import NAMES, api_pages
 from tools.site.command_line_page import command_line_page
 from tools.site.copied_pages import copied_pages, led_on_the_site

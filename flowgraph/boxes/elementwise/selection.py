@@ -10,7 +10,7 @@ import numpy as np
 
 from flowgraph.box import Box, Elementwise, Value, joined
 from flowgraph.box.vocabulary import example
-from flowgraph.boxes.numpy_api.array_arguments import common_dtype
+from flowgraph.boxes.numpy_api.constructors import common_dtype
 from flowgraph.errors import UnsupportedError
 
 
@@ -85,6 +85,9 @@ class Extremum(Elementwise, abstract=True):
     analytic = False
     slopes = "choice"
 
+    def fprop(self, a: Value, b: Value) -> Value:
+        return self.numpy(a, b)
+
     def bprop(
         self, grad: Value, h: Value, a: Value, b: Value, *, needs: tuple[bool, ...] = (True, True)
     ) -> tuple[Value, ...]:
@@ -103,9 +106,6 @@ class Maximum(Extremum):
     formula = r"\max(a, b)"
     derivative = "1_{a > b}, 1_{b > a}"
 
-    def fprop(self, a: Value, b: Value) -> Value:
-        return np.maximum(a, b)
-
 
 class Minimum(Extremum):
     """The smaller of two; NaN if either is.
@@ -117,9 +117,6 @@ class Minimum(Extremum):
     symbol = "min"
     formula = r"\min(a, b)"
     derivative = "1_{a < b}, 1_{b < a}"
-
-    def fprop(self, a: Value, b: Value) -> Value:
-        return np.minimum(a, b)
 
 
 class Fmax(Extremum):
@@ -133,9 +130,6 @@ class Fmax(Extremum):
     formula = r"\max(a, b)"
     derivative = "1_{a > b}, 1_{b > a}"
 
-    def fprop(self, a: Value, b: Value) -> Value:
-        return np.fmax(a, b)
-
 
 class Fmin(Extremum):
     """The smaller of two; where one is NaN, the other.
@@ -147,9 +141,6 @@ class Fmin(Extremum):
     symbol = "fmin"
     formula = r"\min(a, b)"
     derivative = "1_{a < b}, 1_{b < a}"
-
-    def fprop(self, a: Value, b: Value) -> Value:
-        return np.fmin(a, b)
 
 
 class Clip(Elementwise):

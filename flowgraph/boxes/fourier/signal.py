@@ -13,7 +13,7 @@ from flowgraph.box.inference import axis_of
 from flowgraph.box.numpy_dispatch import implements
 from flowgraph.box.vocabulary import example
 from flowgraph.boxes.elementwise.complex_numbers import conjugate
-from flowgraph.boxes.numpy_api.array_arguments import as_box
+from flowgraph.boxes.numpy_api.constructors import as_box
 from flowgraph.errors import DtypeError, ShapeError, UsageError
 from flowgraph.shapes.size import Shape, Size, product
 from flowgraph.shapes.spec import Spec

@@ -15,7 +15,7 @@ from flowgraph.box.numpy_dispatch import implements
 from flowgraph.box.vocabulary import example
 from flowgraph.boxes.elementwise.complex_numbers import real_part
 from flowgraph.boxes.engine.shape_like import fit_like
-from flowgraph.boxes.numpy_api.array_arguments import in_precision_of
+from flowgraph.boxes.numpy_api.constructors import in_precision_of
 from flowgraph.errors import UsageError
 from flowgraph.shapes.size import Shape, Size, product, unknown
 from flowgraph.shapes.spec import Spec, same, shape_text

@@ -14,7 +14,7 @@ from flowgraph.box.numpy_dispatch import implements
 from flowgraph.box.vocabulary import example
 from flowgraph.boxes.engine.shape_like import count_like
 from flowgraph.boxes.indexing.index import arange_like, as_index, index_add, open_grid
-from flowgraph.boxes.numpy_api.array_arguments import as_box, with_axis
+from flowgraph.boxes.numpy_api.constructors import as_box, with_axis
 from flowgraph.errors import UsageError
 from flowgraph.shapes.indexing import ARRAY
 from flowgraph.shapes.spec import Spec, broadcast

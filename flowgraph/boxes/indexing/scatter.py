@@ -11,7 +11,7 @@ from flowgraph.box.base import public
 from flowgraph.box.vocabulary import example
 from flowgraph.boxes.engine.shape_like import broadcast_like, reshape_like
 from flowgraph.boxes.indexing.index import Index, check_index, filled, get, index, index_add, indexed
-from flowgraph.boxes.numpy_api.array_arguments import as_box, as_element
+from flowgraph.boxes.numpy_api.constructors import as_box, as_element
 from flowgraph.errors import ShapeError
 from flowgraph.shapes.indexing import ARRAY
 from flowgraph.shapes.size import Shape, product

@@ -12,7 +12,7 @@ from flowgraph.box.numpy_dispatch import implements
 from flowgraph.box.vocabulary import example
 from flowgraph.boxes.engine.shape_like import broadcast_like, count_like
 from flowgraph.boxes.indexing.index import arange_like, index_add
-from flowgraph.boxes.numpy_api.array_arguments import as_box, as_element, common_dtype
+from flowgraph.boxes.numpy_api.constructors import as_box, as_element, common_dtype
 from flowgraph.errors import DtypeError, ShapeError, UnsupportedError, UsageError
 from flowgraph.shapes.indexing import ARRAY
 from flowgraph.shapes.size import unknown

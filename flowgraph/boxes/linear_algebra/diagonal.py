@@ -236,6 +236,8 @@ def _length(rows: int | Size, columns: int | Size, offset: int) -> int | Size:
     """The length of a diagonal; unknown where it depends on which of two sizes is smaller."""
     if rows == columns and isinstance(rows, Size):
         return add(rows, -abs(offset))
-    if isinstance(rows, Size) or isinstance(columns, Size):
-        return unknown()
-    return max(0, min(rows + min(offset, 0), columns - max(offset, 0)))
+    sides = (rows, max(-offset, 0)), (columns, max(offset, 0))
+    known = [size - before for size, before in sides if not isinstance(size, Size)]
+    if known and min(known) <= 0:
+        return 0
+    return min(known) if len(known) == 2 else unknown()

@@ -23,7 +23,7 @@ from flowgraph.boxes.linear_algebra.matrices import (
     on_diagonal,
     rows,
 )
-from flowgraph.boxes.numpy_api.array_arguments import as_box
+from flowgraph.boxes.numpy_api.constructors import as_box
 from flowgraph.errors import DtypeError, UsageError
 from flowgraph.shapes.size import Shape, Size, divide, product
 from flowgraph.shapes.spec import same

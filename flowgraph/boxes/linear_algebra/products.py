@@ -16,7 +16,7 @@ from flowgraph.box.vocabulary import example
 from flowgraph.boxes.elementwise.complex_numbers import conjugate
 from flowgraph.boxes.engine import remedies
 from flowgraph.boxes.indexing.scatter import add_at
-from flowgraph.boxes.numpy_api.array_arguments import as_box
+from flowgraph.boxes.numpy_api.constructors import as_box
 from flowgraph.errors import ShapeError, UsageError
 from flowgraph.shapes.size import Shape, Size, product
 from flowgraph.shapes.spec import Spec, same

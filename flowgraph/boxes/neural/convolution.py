@@ -12,7 +12,7 @@ from numpy.lib.stride_tricks import as_strided
 
 from flowgraph.box import Array, Box, Value
 from flowgraph.box.vocabulary import Interval, example
-from flowgraph.boxes.neural.sliding import Padding, PerAxis, Sliding, read_sliding
+from flowgraph.boxes.neural.pooling import Padding, PerAxis, Sliding, read_sliding
 from flowgraph.errors import UsageError
 from flowgraph.shapes.size import Shape, Size, product
 from flowgraph.shapes.spec import Spec, same, shape_text

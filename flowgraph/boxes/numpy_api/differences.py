@@ -10,7 +10,7 @@ import numpy as np
 from flowgraph.box import Box, Value, joined
 from flowgraph.box.inference import Axes, axes_of, axis_of
 from flowgraph.box.numpy_dispatch import implements
-from flowgraph.boxes.numpy_api.array_arguments import as_box, expand_along, slice_of_zeros, take_axis
+from flowgraph.boxes.numpy_api.constructors import as_box, expand_along, slice_of_zeros, take_axis
 from flowgraph.errors import DtypeError, ShapeError, UsageError
 from flowgraph.shapes.size import Size
 from flowgraph.shapes.spec import same

@@ -12,7 +12,7 @@ from flowgraph.box.numpy_dispatch import implements
 from flowgraph.box.vocabulary import Value
 from flowgraph.boxes.engine.shape_like import count_like
 from flowgraph.boxes.indexing.index import arange_like
-from flowgraph.boxes.numpy_api.array_arguments import (
+from flowgraph.boxes.numpy_api.constructors import (
     as_box,
     as_element,
     expand_along,

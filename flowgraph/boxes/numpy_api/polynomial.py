@@ -13,7 +13,7 @@ from flowgraph.box.numpy_dispatch import implements
 from flowgraph.box.vocabulary import example
 from flowgraph.boxes.indexing.index import arange_like
 from flowgraph.boxes.linear_algebra.matrices import rows
-from flowgraph.boxes.numpy_api.array_arguments import as_box, in_precision_of
+from flowgraph.boxes.numpy_api.constructors import as_box, in_precision_of
 from flowgraph.errors import ShapeError, UsageError
 from flowgraph.shapes.size import Shape, Size, product
 from flowgraph.shapes.spec import Spec

@@ -14,13 +14,18 @@ from flowgraph.box.inference import Axes
 from flowgraph.box.numpy_dispatch import implements
 from flowgraph.box.vocabulary import example
 from flowgraph.boxes.elementwise.exponential import one_at_zero
-from flowgraph.boxes.reduction.sums import Fold, Reduction, count_where, in_floats, mask_of, one_of, squares
+from flowgraph.boxes.reduction.sums import Fold, Reduction, by_numpy, count_where, in_floats, mask_of, one_of, squares
 
 _TIED = np.array([[1.0, 3.0, 3.0], [2.0, 2.0, 2.0]])
 
 
 class Extreme(Fold, abstract=True):
     """The gradient goes to the element that was taken; elements that tie share it equally."""
+
+    derivative = "1_{a = h} / k"
+    analytic = False
+    slopes = "choice"
+    fprop = by_numpy
 
     def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         taken = (a == self.restored(h, a)).astype(a.dtype)
@@ -37,12 +42,6 @@ class Max(Extreme):
     numpy = (np.max, np.amax)
     symbol = "max"
     formula = r"\max a"
-    derivative = "1_{a = h} / k"
-    analytic = False
-    slopes = "choice"
-
-    def fprop(self, a: Value) -> Value:
-        return a.max(axis=self.axis, keepdims=self.keepdims)
 
 
 class Min(Extreme):
@@ -54,12 +53,6 @@ class Min(Extreme):
     numpy = (np.min, np.amin)
     symbol = "min"
     formula = r"\min a"
-    derivative = "1_{a = h} / k"
-    analytic = False
-    slopes = "choice"
-
-    def fprop(self, a: Value) -> Value:
-        return a.min(axis=self.axis, keepdims=self.keepdims)
 
 
 @implements(np.ptp)
@@ -68,62 +61,54 @@ def ptp(a: Value, axis: Axes | None = None, *, keepdims: bool = False) -> Any:
     return np.max(a, axis=axis, keepdims=keepdims) - np.min(a, axis=axis, keepdims=keepdims)
 
 
-class ArgMax(Reduction):
-    """Index of the largest element along an axis, the first of several; not differentiable."""
+class Place(Reduction, abstract=True):
+    """The index along an axis, or in the flat array, of an element that is taken; not differentiable."""
 
     axis: int | None = None
 
     core = Core("axis", line=True)
     of_numbers = True
+    fprop = by_numpy
+
+
+class ArgMax(Place):
+    """Index of the largest element along an axis, the first of several; not differentiable."""
+
     numpy = np.argmax
     symbol = "argmax"
     formula = r"\arg\max a"
     examples = (example((3, 4)), example((3, 4), axis=-1), example(_TIED, axis=1, keepdims=True))
 
-    def fprop(self, a: Value) -> Value:
-        return np.argmax(a, axis=self.axis, keepdims=self.keepdims)
 
-
-class ArgMin(Reduction):
+class ArgMin(Place):
     """Index of the smallest element along an axis, the first of several; not differentiable."""
 
-    axis: int | None = None
-
-    core = Core("axis", line=True)
-    of_numbers = True
     numpy = np.argmin
     symbol = "argmin"
     formula = r"\arg\min a"
     examples = (example((3, 4)), example((3, 4), axis=-1), example(_TIED, axis=1, keepdims=True))
-
-    def fprop(self, a: Value) -> Value:
-        return np.argmin(a, axis=self.axis, keepdims=self.keepdims)
 
 
 class AnyTrue(Fold):
     """Whether any element along the axes is true, or not 0; no gradient."""
 
     numpy = np.any
+    fprop = by_numpy
     identity = False
     symbol = "any"
     formula = r"\exists\, a"
     examples = (*Reduction.examples, example(np.array([[True, False], [False, False]]), axis=1))
-
-    def fprop(self, a: Value) -> Value:
-        return np.any(a, axis=self.axis, keepdims=self.keepdims)
 
 
 class AllTrue(Fold):
     """Whether all elements along the axes are true, or not 0; no gradient."""
 
     numpy = np.all
+    fprop = by_numpy
     identity = True
     symbol = "all"
     formula = r"\forall\, a"
     examples = (*Reduction.examples, example(np.array([[True, False], [True, True]]), axis=1))
-
-    def fprop(self, a: Value) -> Value:
-        return np.all(a, axis=self.axis, keepdims=self.keepdims)
 
 
 class CountNonzero(Reduction):
@@ -195,44 +180,30 @@ def nanmin(a: Value, axis: Any = None, *, keepdims: bool = False, initial: Value
     return _extreme(np.min, np.inf, a, axis, keepdims, initial, where)
 
 
-class NanArgMax(Reduction):
+class NanArgMax(Place):
     """The index of the largest element that is not NaN, the first of several; not differentiable.
 
     As in NumPy, a line of nothing but NaN has none, and is an error.
     """
 
-    axis: int | None = None
-
-    core = Core("axis", line=True)
-    of_numbers = True
     per_element = 2  # a comparison with itself, which a NaN fails, and one with the best so far
     numpy = np.nanargmax
     symbol = "nanargmax"
     formula = r"\arg\max_{a \neq \mathrm{NaN}} a"
     examples = (example((3, 4)), example((3, 4), axis=-1), example(_HOLES, axis=1, keepdims=True))
 
-    def fprop(self, a: Value) -> Value:
-        return np.nanargmax(a, axis=self.axis, keepdims=self.keepdims)
 
-
-class NanArgMin(Reduction):
+class NanArgMin(Place):
     """The index of the smallest element that is not NaN, the first of several; not differentiable.
 
     As in NumPy, a line of nothing but NaN has none, and is an error.
     """
 
-    axis: int | None = None
-
-    core = Core("axis", line=True)
-    of_numbers = True
     per_element = 2  # a comparison with itself, which a NaN fails, and one with the best so far
     numpy = np.nanargmin
     symbol = "nanargmin"
     formula = r"\arg\min_{a \neq \mathrm{NaN}} a"
     examples = (example((3, 4)), example((3, 4), axis=-1), example(_HOLES, axis=1, keepdims=True))
-
-    def fprop(self, a: Value) -> Value:
-        return np.nanargmin(a, axis=self.axis, keepdims=self.keepdims)
 
 
 @implements(np.nanmean)

@@ -14,7 +14,7 @@ from flowgraph.box.numpy_dispatch import implements
 from flowgraph.box.vocabulary import Interval, example
 from flowgraph.boxes.engine import remedies
 from flowgraph.boxes.engine.shape_like import reshape_like
-from flowgraph.boxes.reduction.sums import Fold, Reduction, in_dtype
+from flowgraph.boxes.reduction.sums import Fold, Reduction, by_numpy, in_dtype
 from flowgraph.errors import UsageError
 from flowgraph.shapes.size import Shape, product
 from flowgraph.shapes.spec import Spec
@@ -29,15 +29,13 @@ class Prod(Fold):
     """
 
     numpy = np.prod
+    fprop = by_numpy
     identity = 1
     symbol = "Π"
     formula = r"\prod a"
     derivative = r"\prod_{j \neq i} a_j"
     remedies = {"fprop": remedies.PRODUCT}
     examples = (*Reduction.examples, example(_ZEROS, axis=1), example(_ZEROS, axis=(0, 1)))
-
-    def fprop(self, a: Value) -> Value:
-        return np.prod(a, axis=self.axis, keepdims=self.keepdims)
 
     def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         grad = self.restored(grad, a)

@@ -1,4 +1,4 @@
-"""Boxes of the median and the quantiles, which take one or two numbers of those in order."""
+"""The median, quantiles and percentiles as NumPy calls them; weighted means, covariances, correlations."""
 
 from __future__ import annotations
 
@@ -6,18 +6,27 @@ from collections.abc import Callable
 from typing import Any, Literal, cast
 
 import numpy as np
+from numpy.typing import DTypeLike
 
-from flowgraph.box import Box, Value
+from flowgraph.box import Box, Value, joined
 from flowgraph.box.axes import Core
-from flowgraph.box.inference import axis_of, small_shape, try_fprop
+from flowgraph.box.inference import Axes, axes_of, axis_of, small_shape, try_fprop
+from flowgraph.box.numpy_dispatch import implements
 from flowgraph.box.vocabulary import example
-from flowgraph.boxes.engine.shape_like import count_like
+from flowgraph.boxes.engine.shape_like import broadcast_like, count_like
 from flowgraph.boxes.indexing.gather import add_along_axis
 from flowgraph.boxes.indexing.index import arange_like
-from flowgraph.boxes.numpy_api.array_arguments import expand_along, take_axis
-from flowgraph.errors import UsageError
+from flowgraph.boxes.numpy_api.constructors import (
+    as_box,
+    axes_back,
+    expand_along,
+    one_axis,
+    take_axis,
+)
+from flowgraph.boxes.reduction.extremes import may_be_nan
+from flowgraph.errors import DtypeError, ShapeError, UsageError
 from flowgraph.shapes.size import Shape
-from flowgraph.shapes.spec import Spec
+from flowgraph.shapes.spec import Spec, same, shape_text
 
 # A method gives, for n and q, the place below the quantile, counted from 0, and the weight of the number after it; None
 # for the discrete methods, which take one number as it is.
@@ -225,3 +234,240 @@ class Quantile(OrderStatistic):
         numbers = np.asarray(self.q)
         if not np.all((numbers >= 0) & (numbers <= 1)):
             raise UsageError(f"Quantile: found q={self.q!r}, needs a number from 0 to 1 or a sequence of such numbers")
+
+
+@implements(np.average)
+def average(
+    a: Value, axis: Axes | None = None, weights: Value = None, returned: bool = False, *, keepdims: bool = False
+) -> Any:
+    """np.average of a box, whose weights may be a box; with `returned` also the sum of the weights."""
+    a = as_box(a)
+    if weights is None:
+        mean = np.mean(a, axis=axis, keepdims=keepdims)
+        return (mean, np.zeros_like(mean) + count_like(a, axis)) if returned else mean
+    if axis is not None:
+        axes_of(a, axis, a.ndim)
+    w = weights_for(weights, a, axis)
+    dtype = np.result_type(a.dtype, w.dtype, *(["f8"] if a.dtype.kind in "biu" else []))
+    if not isinstance(w, Box) and np.any(np.sum(w, axis=axis) == 0):
+        raise UsageError("np.average: found weights whose sum is 0, needs another sum to divide by")
+    w = broadcast_like(w.astype(dtype), a)
+    total = np.sum(w, axis=axis, keepdims=keepdims)
+    mean = np.sum(a * w, axis=axis, keepdims=keepdims) / total
+    return (mean, total) if returned else mean
+
+
+@implements(np.cov)
+def cov(
+    m: Value, y: Value = None, rowvar: bool = True, bias: bool = False, ddof: int | None = None, fweights: Value = None,
+    aweights: Value = None, *, dtype: DTypeLike | None = None,
+) -> Any:  # fmt: skip
+    """np.cov of boxes: rows are variables (columns without `rowvar`); frequencies and weights may be boxes."""
+    parts = [_variables(m, not rowvar and np.ndim(m) != 1, dtype)]
+    if y is not None:
+        parts.append(_variables(y, not rowvar and np.ndim(y) == 2 and np.shape(y)[0] != 1, dtype))
+    x: Any = np.concatenate(parts) if y is not None else parts[0]
+    if x.shape[0] == 0:
+        return np.empty((0, 0))
+    if ddof is not None and ddof != int(ddof):
+        raise UsageError(f"np.cov: found ddof={ddof!r}, needs an integer")
+    ddof = int(not bias) if ddof is None else ddof
+    frequencies, reliability = _weights(fweights, "fweights", x), _weights(aweights, "aweights", x)
+    if frequencies is None and reliability is None:
+        centred = x - np.mean(x, axis=1, keepdims=True)
+        product, freedom = centred @ np.conj(centred.T), count_like(x, 1) - ddof
+    else:
+        w = 1.0 if frequencies is None else frequencies
+        w = w if reliability is None else w * reliability
+        total = np.sum(w)
+        centred = x - np.expand_dims(x @ w / total, 1)
+        product = centred @ np.conj((centred * w).T)
+        freedom = total - ddof * (1.0 if reliability is None else np.sum(w * reliability) / total)
+    freedom = max(freedom, 0) if isinstance(freedom, int) else np.maximum(freedom, 0)
+    return np.squeeze(product / freedom)
+
+
+@implements(np.corrcoef)
+def corrcoef(x: Value, y: Value = None, rowvar: bool = True, *, dtype: DTypeLike | None = None) -> Any:
+    """np.corrcoef of boxes: the covariances divided by both standard deviations, held from -1 to 1."""
+    c = cov(x, y, rowvar, dtype=dtype)
+    if c.ndim == 0:
+        return c / c
+    deviation = np.sqrt(np.diag(c))
+    return np.clip(c / deviation[:, None] / deviation, -1, 1)
+
+
+def weights_for(weights: Value, a: Box, axis: Axes | None) -> Any:
+    """Weights of the shape of an array, or of its sizes along some axes, so that they broadcast with it."""
+    w = joined(weights)
+    if len(w.shape) == a.ndim and all(map(same, w.shape, a.shape)):
+        return w
+    if axis is None:
+        raise ShapeError(
+            f"np.average: found weights of shape {shape_text(w.shape)} for {a.title} {shape_text(a.shape)}, needs the "
+            f"same shape, or axis= for weights along it"
+        )
+    axes = axes_of(a, axis, a.ndim)
+    needed = tuple(a.shape[i] for i in axes)
+    if len(w.shape) != len(needed) or not all(map(same, w.shape, needed)):
+        raise ShapeError(
+            f"np.average: found weights of shape {shape_text(w.shape)} along the axes {axes} of {a.title}, needs "
+            f"{shape_text(needed)}"
+        )
+    w = np.transpose(w, tuple(int(i) for i in np.argsort(axes)))
+    return np.expand_dims(w, tuple(i for i in range(a.ndim) if i not in axes))
+
+
+def _variables(m: Value, transposed: bool, dtype: DTypeLike | None) -> Any:
+    """The variables of a covariance in rows, in the dtype given, or in double precision at least."""
+    m = as_box(m)
+    if m.ndim > 2:
+        raise ShapeError(f"np.cov: found {m.title} {shape_text(m.shape)}, needs one or two axes")
+    rows = np.atleast_2d(m.astype(np.result_type(m.dtype, np.float64) if dtype is None else dtype))
+    return rows.T if transposed else rows
+
+
+def _weights(weights: Value, name: str, x: Box) -> Any:
+    """Weights of the observations, in double precision."""
+    if weights is None:
+        return None
+    w = joined(weights)
+    if len(w.shape) != 1 or not same(w.shape[0], x.shape[1]):
+        raise ShapeError(f"np.cov: found {name} of shape {shape_text(w.shape)}, needs ({x.shape[1]},), one per column")
+    if not isinstance(w, Box) and (np.any(w < 0) or (name == "fweights" and np.any(w != np.round(w)))):
+        raise UsageError(f"np.cov: found {name} = {w}, needs numbers from 0{', whole ones' * (name == 'fweights')}")
+    return w.astype(np.float64)
+
+
+@implements(np.median)
+def median(a: Value, axis: Axes | None = None, *, overwrite_input: bool = False, keepdims: bool = False) -> Any:
+    """np.median of a box; it is never written to, whatever `overwrite_input` says."""
+    return _median(a, axis, keepdims, ignore_nan=False)
+
+
+@implements(np.nanmedian)
+def nanmedian(a: Value, axis: Axes | None = None, *, overwrite_input: bool = False, keepdims: bool = False) -> Any:
+    """np.nanmedian of a box: the median of the elements that are not NaN."""
+    return _median(a, axis, keepdims, ignore_nan=True)
+
+
+@implements(np.quantile)
+def quantile(
+    a: Value, q: Value, axis: Axes | None = None, *, overwrite_input: bool = False, method: str = "linear",
+    keepdims: bool = False, weights: Value = None,
+) -> Any:  # fmt: skip
+    """np.quantile of a box, by every method of NumPy; the gradient reaches q as well, where it is a box."""
+    return _quantile(a, q, axis, method, keepdims, weights, ignore_nan=False)
+
+
+@implements(np.nanquantile)
+def nanquantile(
+    a: Value, q: Value, axis: Axes | None = None, *, overwrite_input: bool = False, method: str = "linear",
+    keepdims: bool = False, weights: Value = None,
+) -> Any:  # fmt: skip
+    """np.nanquantile of a box: quantiles of the elements that are not NaN."""
+    return _quantile(a, q, axis, method, keepdims, weights, ignore_nan=True)
+
+
+@implements(np.percentile)
+def percentile(
+    a: Value, q: Value, axis: Axes | None = None, *, overwrite_input: bool = False, method: str = "linear",
+    keepdims: bool = False, weights: Value = None,
+) -> Any:  # fmt: skip
+    """np.percentile of a box: the quantile at a hundredth of q."""
+    return _quantile(a, _hundredth(q), axis, method, keepdims, weights, ignore_nan=False)
+
+
+@implements(np.nanpercentile)
+def nanpercentile(
+    a: Value, q: Value, axis: Axes | None = None, *, overwrite_input: bool = False, method: str = "linear",
+    keepdims: bool = False, weights: Value = None,
+) -> Any:  # fmt: skip
+    """np.nanpercentile of a box: percentiles of the elements that are not NaN."""
+    return _quantile(a, _hundredth(q), axis, method, keepdims, weights, ignore_nan=True)
+
+
+def _median(a: Box, axis: Axes | None, keepdims: bool, ignore_nan: bool) -> Any:
+    merged, place = one_axis(a, axis)
+    return axes_back(Median(merged, axis=place, ignore_nan=ignore_nan and may_be_nan(a)), a, axis, keepdims)
+
+
+def _quantile(
+    a: Value, q: Value, axis: Axes | None, method: str, keepdims: bool, weights: Value, ignore_nan: bool
+) -> Any:
+    a = as_box(a)
+    if ignore_nan and 0 in a.shape:
+        a = a.astype(np.result_type(a.dtype, np.float16 if a.dtype.kind == "f" else np.float64))  # it is NaN
+    if a.dtype.kind == "c" or (a.dtype.kind == "b" and METHODS[method](4, 0.5)[1] is not None):
+        raise DtypeError(f"np.quantile: found {a.title} of dtype {a.dtype}, needs real numbers to go between")
+    ignore_nan = ignore_nan and may_be_nan(a)
+    parts = q if isinstance(q, Box) or type(q) in (int, float) else np.asarray(q)
+    if np.ndim(parts) > 1:
+        flat = _quantile(a, np.ravel(parts), axis, method, keepdims, weights, ignore_nan)
+        return np.reshape(flat, (*parts.shape, *flat.shape[1:]))
+    merged, place = one_axis(a, axis)
+    if weights is not None:
+        if method != "inverted_cdf":
+            raise UsageError(f"np.quantile: found weights with method={method!r}, needs method='inverted_cdf'")
+        full, _ = one_axis(as_box(weights_for(weights, a, axis)), axis)
+    if weights is not None and not (ignore_nan and merged.shape[place] == 0):  # of nothing, however weighted, it is NaN
+        h = _weighted(merged, joined(parts), full, place, ignore_nan)
+    elif isinstance(parts, Box):
+        h = _at_box(merged, parts, place, method, ignore_nan)
+    else:
+        h = Quantile(merged, q=_setting(parts), axis=place, method=method, ignore_nan=ignore_nan)
+    return axes_back(h, a, axis, keepdims, np.ndim(parts))
+
+
+def _hundredth(q: Value) -> Any:
+    return q / 100 if isinstance(q, Box) or type(q) in (int, float) else np.true_divide(q, 100)
+
+
+def _setting(parts: Value) -> Any:
+    """The parts as a setting that compares by value: a Python number never widens float32, as in NumPy."""
+    if isinstance(parts, np.ndarray) and parts.dtype == np.float64:
+        return tuple(parts.tolist()) if parts.ndim else np.float64(parts)
+    return parts
+
+
+def _at_box(a: Value, q: Value, axis: int, method: str, ignore_nan: bool) -> Any:
+    """The quantiles at parts known in a run: between two numbers of those in order."""
+    n = _count(a, axis, ignore_nan)
+    low, high, weight = places(method, n, expand_along(np.atleast_1d(q), axis, a.ndim))
+    inorder = np.sort(a, axis=axis, kind="stable")
+    h = np.take_along_axis(inorder, low, axis)
+    if weight is not None:
+        h = h * (1 - weight) + np.take_along_axis(inorder, high, axis) * weight
+    return _quantiles_first(_nan_where_met(h, inorder, axis, ignore_nan), axis, q.ndim)
+
+
+def _weighted(a: Value, q: Value, weights: Value, axis: int, ignore_nan: bool) -> Any:
+    """The first number at which the sum of the weights, of numbers in order, reaches the part q of their total."""
+    if ignore_nan:
+        weights = np.where(np.isnan(a), 0, weights)
+    order = np.argsort(a, axis=axis, kind="stable")
+    running = np.cumsum(np.take_along_axis(weights, order, axis).astype(np.float64), axis=axis)
+    share = running / np.expand_dims(take_axis(running, axis, -1), axis)
+    below = np.expand_dims(np.where(share == 0, -1, share), -1) < np.atleast_1d(q)
+    rank = held(np.moveaxis(np.sum(below, axis=axis), -1, axis), count_like(arange_like(a, axis)))
+    inorder = np.take_along_axis(a, order, axis)
+    h = np.take_along_axis(inorder, rank, axis)
+    return _quantiles_first(_nan_where_met(h, inorder, axis, ignore_nan), axis, q.ndim)
+
+
+def _count(a: Value, axis: int, ignore_nan: bool) -> Any:
+    if ignore_nan:
+        return np.sum(~np.isnan(a), axis=axis, keepdims=True)
+    return count_like(arange_like(a, axis))
+
+
+def _nan_where_met(h: Value, inorder: Value, axis: int, ignore_nan: bool) -> Any:
+    """NaN for a line that has one, which is the last in order."""
+    if ignore_nan or not may_be_nan(inorder):
+        return h
+    last = np.expand_dims(take_axis(inorder, axis, -1), axis)
+    return np.where(np.isnan(last), last, h)
+
+
+def _quantiles_first(h: Value, axis: int, ndim: int) -> Any:
+    return np.moveaxis(h, axis, 0) if ndim else np.squeeze(h, axis)

@@ -16,7 +16,7 @@ from flowgraph.boxes.elementwise.complex_numbers import conjugate, real_part
 from flowgraph.boxes.elementwise.exponential import finite_or_zero, one_at_zero
 from flowgraph.boxes.engine import remedies
 from flowgraph.boxes.engine.shape_like import broadcast_like, count, count_like
-from flowgraph.boxes.numpy_api.array_arguments import as_box, as_element, axes_back, one_axis
+from flowgraph.boxes.numpy_api.constructors import as_box, as_element, axes_back, one_axis
 from flowgraph.errors import DtypeError, UsageError
 from flowgraph.shapes.size import Shape, product
 from flowgraph.shapes.spec import Spec
@@ -154,6 +154,13 @@ class Reduction(Box, abstract=True):
     def flops(self, shape: Shape, *shapes: Shape) -> Any:
         """As many per element of the child as the class says."""
         return self.per_element * product(shapes[0])
+
+
+def by_numpy(self: Reduction, a: Value) -> Value:
+    """The fprop of a reduction that is the function of NumPy which its class names."""
+    named = type(self).numpy
+    function: Any = named[0] if isinstance(named, tuple) else named
+    return function(a, axis=self.axis, keepdims=self.keepdims)
 
 
 class Fold(Reduction, abstract=True):

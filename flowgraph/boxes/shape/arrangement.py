@@ -15,7 +15,7 @@ from flowgraph.box.numpy_dispatch import implements
 from flowgraph.box.vocabulary import example
 from flowgraph.boxes.engine.shape_like import count_like
 from flowgraph.boxes.indexing.index import arange_like
-from flowgraph.boxes.numpy_api.array_arguments import as_box, expand_along
+from flowgraph.boxes.numpy_api.constructors import as_box, expand_along
 from flowgraph.errors import UsageError
 from flowgraph.shapes.size import Size
 from flowgraph.shapes.spec import Spec

@@ -15,7 +15,7 @@ from flowgraph.box.axes import Core
 from flowgraph.box.inference import Axes, axis_of
 from flowgraph.box.numpy_dispatch import implements
 from flowgraph.box.vocabulary import example
-from flowgraph.boxes.numpy_api.array_arguments import as_box, with_axis
+from flowgraph.boxes.numpy_api.constructors import as_box, with_axis
 from flowgraph.errors import UsageError
 from flowgraph.shapes.indexing import plain_place, sliced_size
 from flowgraph.shapes.size import Size, add, divide, unknown

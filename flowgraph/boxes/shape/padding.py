@@ -11,7 +11,7 @@ import numpy as np
 from flowgraph.box import Box, Value
 from flowgraph.box.vocabulary import example
 from flowgraph.boxes.indexing.index import arange_like, index, index_add, lifted
-from flowgraph.boxes.numpy_api.array_arguments import as_element, take_axis
+from flowgraph.boxes.numpy_api.constructors import as_element, take_axis
 from flowgraph.errors import UnsupportedError, UsageError
 from flowgraph.shapes.indexing import ARRAY
 from flowgraph.shapes.spec import Spec

@@ -11,7 +11,7 @@ import numpy as np
 from flowgraph.box import Elementwise, Value
 from flowgraph.box.numpy_dispatch import implements
 from flowgraph.box.vocabulary import Interval, example
-from flowgraph.boxes.special.scipy_special import Special, special
+from flowgraph.boxes.special.scipy_special import Special
 from flowgraph.errors import UsageError
 
 _POSITIVE = Interval(0, inf, open=True)
@@ -33,9 +33,6 @@ class BesselJ0(Special):
     derivative = r"-J_1(a)"
     examples = (example((3, 4)), _WITH_ZERO)
 
-    def fprop(self, a: Value) -> Value:
-        return special().j0(a)
-
     def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         return (-grad * BesselJ1.apply(a),)
 
@@ -51,9 +48,6 @@ class BesselJ1(Special):
     formula = r"J_1(a)"
     derivative = r"\frac{J_0(a) - J_2(a)}{2}"
     examples = (example((3, 4)), _WITH_ZERO)
-
-    def fprop(self, a: Value) -> Value:
-        return special().j1(a)
 
     def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         return (grad * (0.5 * (BesselJ0.apply(a) - BesselJ.apply(_two(a), a))),)
@@ -74,9 +68,6 @@ class BesselJ(Special):
     examples = (example(_ORDERS, _PLACES), example(np.array(1.0), np.array([0.0, -2.0, 7.0])))
     of_complex = True
 
-    def fprop(self, v: Value, a: Value) -> Value:
-        return special().jv(v, a)
-
     def bprop(self, grad: Value, h: Value, v: Value, a: Value) -> tuple[Value, ...]:
         v = _order(v, h)
         return None, grad * (0.5 * (BesselJ.apply(v - 1, a) - BesselJ.apply(v + 1, a)))
@@ -94,9 +85,6 @@ class BesselY0(Special):
     derivative = r"-Y_1(a)"
     domain = {"a": _POSITIVE}
 
-    def fprop(self, a: Value) -> Value:
-        return special().y0(a)
-
     def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         return (-grad * BesselY1.apply(a),)
 
@@ -112,9 +100,6 @@ class BesselY1(Special):
     formula = r"Y_1(a)"
     derivative = r"\frac{Y_0(a) - Y_2(a)}{2}"
     domain = {"a": _POSITIVE}
-
-    def fprop(self, a: Value) -> Value:
-        return special().y1(a)
 
     def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         return (grad * _slope_of_y(BesselY0.apply(a), BesselY.apply(_two(a), a), a),)
@@ -134,9 +119,6 @@ class BesselY(Special):
     constant_children = not_implemented_children = frozenset({"n"})
     examples = (example(np.array([0, 1, 2, 3]), (3, 4)), example(np.array(2), (4,)))
 
-    def fprop(self, n: Value, a: Value) -> Value:
-        return special().yn(n, a)
-
     def bprop(self, grad: Value, h: Value, n: Value, a: Value) -> tuple[Value, ...]:
         return None, grad * _slope_of_y(BesselY.apply(n - 1, a), BesselY.apply(n + 1, a), a)
 
@@ -153,9 +135,6 @@ class BesselI0(Special):
     derivative = r"I_1(a)"
     examples = (example((3, 4)), _WITH_ZERO)
 
-    def fprop(self, a: Value) -> Value:
-        return special().i0(a)
-
     def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         return (grad * BesselI1.apply(a),)
 
@@ -171,9 +150,6 @@ class BesselI1(Special):
     formula = r"I_1(a)"
     derivative = r"\frac{I_0(a) + I_2(a)}{2}"
     examples = (example((3, 4)), _WITH_ZERO)
-
-    def fprop(self, a: Value) -> Value:
-        return special().i1(a)
 
     def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         return (grad * (0.5 * (BesselI0.apply(a) + BesselI.apply(_two(a), a))),)
@@ -194,9 +170,6 @@ class BesselI(Special):
     examples = (example(_ORDERS, _PLACES), example(np.array(1.0), np.array([0.0, -2.0, 7.0])))
     of_complex = True
 
-    def fprop(self, v: Value, a: Value) -> Value:
-        return special().iv(v, a)
-
     def bprop(self, grad: Value, h: Value, v: Value, a: Value) -> tuple[Value, ...]:
         v = _order(v, h)
         return None, grad * (0.5 * (BesselI.apply(v - 1, a) + BesselI.apply(v + 1, a)))
@@ -214,9 +187,6 @@ class BesselI0e(Special):
     derivative = r"e^{-|a|} I_1(a) - \operatorname{sign}(a)\, h"
     kinks = (0.0,)
 
-    def fprop(self, a: Value) -> Value:
-        return special().i0e(a)
-
     def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         return (grad * (BesselI1e.apply(a) - np.sign(a) * h),)
 
@@ -232,9 +202,6 @@ class BesselI1e(Special):
     formula = r"e^{-|a|} I_1(a)"
     derivative = r"e^{-|a|} \frac{I_0(a) + I_2(a)}{2} - \operatorname{sign}(a)\, h"
     kinks = (0.0,)
-
-    def fprop(self, a: Value) -> Value:
-        return special().i1e(a)
 
     def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         both = BesselI0e.apply(a) + BesselIe.apply(_two(a), a)
@@ -254,9 +221,6 @@ class BesselIe(Special):
     kinks = (0.0,)
     constant_children = not_implemented_children = _ORDER
     examples = (example(_ORDERS, _PLACES), example(np.array(1.0), np.array([-2.0, 7.0])))
-
-    def fprop(self, v: Value, a: Value) -> Value:
-        return special().ive(v, a)
 
     def bprop(self, grad: Value, h: Value, v: Value, a: Value) -> tuple[Value, ...]:
         v = _order(v, h)

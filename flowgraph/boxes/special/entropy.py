@@ -9,7 +9,7 @@ import numpy as np
 
 from flowgraph.box.vocabulary import Interval, Value, example
 from flowgraph.boxes.neural.activation import Sigmoid
-from flowgraph.boxes.special.scipy_special import Special, special
+from flowgraph.boxes.special.scipy_special import Special
 
 _POSITIVE = Interval(0, inf, open=True)
 _WITH_ZERO = example(np.array([0.0, 0.0, 1.5, 0.2]), np.array([2.0, 0.3, 0.7, 1.9]))
@@ -28,9 +28,6 @@ class XLogY(Special):
     domain = {"y": _POSITIVE}
     examples = (example((3, 4), (3, 4)), _WITH_ZERO)
     of_complex = True
-
-    def fprop(self, x: Value, y: Value) -> Value:
-        return special().xlogy(x, y)
 
     def bprop(
         self, grad: Value, h: Value, x: Value, y: Value, *, needs: tuple[bool, ...] = (True, True)
@@ -52,9 +49,6 @@ class XLog1pY(Special):
     domain = {"y": Interval(-1, inf, open=True)}
     examples = (example((3, 4), (3, 4)), _WITH_ZERO)
     of_complex = True
-
-    def fprop(self, x: Value, y: Value) -> Value:
-        return special().xlog1py(x, y)
 
     def bprop(
         self, grad: Value, h: Value, x: Value, y: Value, *, needs: tuple[bool, ...] = (True, True)
@@ -79,9 +73,6 @@ class Entr(Special):
     derivative = r"-\ln x - 1"
     domain = {"x": _POSITIVE}
 
-    def fprop(self, x: Value) -> Value:
-        return special().entr(x)
-
     def bprop(self, grad: Value, h: Value, x: Value) -> tuple[Value, ...]:
         return (grad * (-quiet_log(x) - 1),)
 
@@ -103,9 +94,6 @@ class RelEntr(Special):
     formula = r"x \ln(x / y)"
     derivative = r"\ln(x / y) + 1, -x / y"
     domain = {"x": _POSITIVE, "y": _POSITIVE}
-
-    def fprop(self, x: Value, y: Value) -> Value:
-        return special().rel_entr(x, y)
 
     def bprop(
         self, grad: Value, h: Value, x: Value, y: Value, *, needs: tuple[bool, ...] = (True, True)
@@ -133,9 +121,6 @@ class KlDiv(Special):
     derivative = r"\ln(x / y), (y - x) / y"
     domain = {"x": _POSITIVE, "y": _POSITIVE}
 
-    def fprop(self, x: Value, y: Value) -> Value:
-        return special().kl_div(x, y)
-
     def bprop(
         self, grad: Value, h: Value, x: Value, y: Value, *, needs: tuple[bool, ...] = (True, True)
     ) -> tuple[Value, ...]:
@@ -159,9 +144,6 @@ class Logit(Special):
     derivative = r"\frac{1}{a (1 - a)}"
     domain = {"a": Interval(0, 1, open=True)}
 
-    def fprop(self, a: Value) -> Value:
-        return special().logit(a)
-
     def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         return (grad / (a * (1 - a)),)
 
@@ -177,9 +159,6 @@ class LogExpit(Special):
     symbol = "log σ"
     formula = r"-\ln(1 + e^{-a})"
     derivative = r"\sigma(-a)"
-
-    def fprop(self, a: Value) -> Value:
-        return special().log_expit(a)
 
     def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         return (grad * Sigmoid.apply(-a),)

@@ -31,9 +31,6 @@ class Erf(Special):
     of_complex = True
     slopes = "finite"
 
-    def fprop(self, a: Value) -> Value:
-        return special().erf(a)
-
     def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         return (grad * (np.exp(-a * a) * _SLOPE),)
 
@@ -50,9 +47,6 @@ class Erfc(Special):
     derivative = r"-\frac{2}{\sqrt\pi} e^{-a^2}"
     of_complex = True
     slopes = "finite"
-
-    def fprop(self, a: Value) -> Value:
-        return special().erfc(a)
 
     def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         return (grad * (np.exp(-a * a) * -_SLOPE),)
@@ -73,9 +67,6 @@ class Erfcx(Special):
     formula = r"e^{a^2} \operatorname{erfc}(a)"
     derivative = r"2 a h - \frac{2}{\sqrt\pi}"
 
-    def fprop(self, a: Value) -> Value:
-        return special().erfcx(a)
-
     def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         return (grad * _slope_of_erfcx(h, a),)
 
@@ -92,9 +83,6 @@ class Dawsn(Special):
     symbol = "dawsn"
     formula = r"e^{-a^2} \textstyle\int_0^a e^{t^2} dt"
     derivative = "1 - 2 a h"
-
-    def fprop(self, a: Value) -> Value:
-        return special().dawsn(a)
 
     def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         far = np.abs(a) > _FAR
@@ -113,9 +101,6 @@ class Erfinv(Special):
     derivative = r"\frac{\sqrt\pi}{2} e^{h^2}"
     domain = {"a": Interval(-1, 1, open=True)}
 
-    def fprop(self, a: Value) -> Value:
-        return special().erfinv(a)
-
     def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         return (grad * (np.exp(h * h) * (1 / _SLOPE)),)
 
@@ -131,9 +116,6 @@ class Erfcinv(Special):
     formula = r"\operatorname{erfc}^{-1}(a)"
     derivative = r"-\frac{\sqrt\pi}{2} e^{h^2}"
     domain = {"a": Interval(0, 2, open=True)}
-
-    def fprop(self, a: Value) -> Value:
-        return special().erfcinv(a)
 
     def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         return (grad * (np.exp(h * h) * (-1 / _SLOPE)),)
@@ -151,9 +133,6 @@ class NormalQuantile(Special):
     derivative = r"\sqrt{2\pi}\, e^{h^2/2}"
     domain = {"a": Interval(0, 1, open=True)}
 
-    def fprop(self, a: Value) -> Value:
-        return special().ndtri(a)
-
     def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         return (grad * (np.exp(h * h * 0.5) * math.sqrt(2 * math.pi)),)
 
@@ -168,9 +147,6 @@ class LogNormalCdf(Special):
     symbol = "log Φ"
     formula = r"\ln \Phi(a)"
     derivative = r"\frac{e^{-a^2/2}}{\sqrt{2\pi}\, \Phi(a)}"
-
-    def fprop(self, a: Value) -> Value:
-        return special().log_ndtr(a)
 
     def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         return (grad * NormalHazard.apply(a),)

@@ -29,9 +29,6 @@ class Expi(Special):
     derivative = r"e^a / a"
     domain = {"a": _POSITIVE}
 
-    def fprop(self, a: Value) -> Value:
-        return special().expi(a)
-
     def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         return (grad * (np.exp(a) / a),)
 
@@ -47,9 +44,6 @@ class Exp1(Special):
     formula = r"E_1(a)"
     derivative = r"-e^{-a} / a"
     domain = {"a": _POSITIVE}
-
-    def fprop(self, a: Value) -> Value:
-        return special().exp1(a)
 
     def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         return (-grad * (np.exp(-a) / a),)
@@ -68,9 +62,6 @@ class Expn(Special):
     domain = {"a": _POSITIVE}
     constant_children = not_implemented_children = frozenset({"n"})
     examples = (example(np.array([0, 1, 2, 5]), (3, 4)), example(np.array(3), (4,)))
-
-    def fprop(self, n: Value, a: Value) -> Value:
-        return special().expn(n, a)
 
     def bprop(self, grad: Value, h: Value, n: Value, a: Value) -> tuple[Value, ...]:
         below = Expn.apply(np.where(n == 0, 0, n - 1), a)
@@ -143,9 +134,6 @@ class Spence(Special):
     derivative = r"\frac{\ln a}{1 - a}"
     domain = {"a": _POSITIVE}
     examples = (example((3, 4)), example(np.array([1.0, 1 + 1e-9, 0.9999, 3.0])))
-
-    def fprop(self, a: Value) -> Value:
-        return special().spence(a)
 
     def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         return (-grad * LogRatio.apply(a - 1),)
@@ -272,9 +260,6 @@ class BoxCox(Special):
     domain = {"x": _POSITIVE}
     examples = (example((3, 4), (3, 4)), example((4,), np.array([0.0, 1e-7, -0.5, 1.0])))
 
-    def fprop(self, x: Value, lmbda: Value) -> Value:
-        return special().boxcox(x, lmbda)
-
     def bprop(
         self, grad: Value, h: Value, x: Value, lmbda: Value, *, needs: tuple[bool, ...] = (True, True)
     ) -> tuple[Value, ...]:
@@ -294,9 +279,6 @@ class BoxCox1p(Special):
     derivative = r"(1 + x)^{\lambda - 1}, \ln^2(1 + x) \, \operatorname{exprel}'(\lambda \ln(1 + x))"
     domain = {"x": Interval(-1, inf, open=True)}
     examples = (example((3, 4), (3, 4)), example((4,), np.array([0.0, 1e-7, -0.5, 1.0])))
-
-    def fprop(self, x: Value, lmbda: Value) -> Value:
-        return special().boxcox1p(x, lmbda)
 
     def bprop(
         self, grad: Value, h: Value, x: Value, lmbda: Value, *, needs: tuple[bool, ...] = (True, True)
@@ -319,9 +301,6 @@ class InverseBoxCox(Special):
         example(np.array([[0.5, 1.2, -0.3], [2.0, 0.0, 1e-3]]), np.array([0.7, -0.2, 1.5])),
         example(np.array([0.5, -0.4, 3.0]), np.array([0.0, 1e-7, 0.5])),
     )
-
-    def fprop(self, y: Value, lmbda: Value) -> Value:
-        return special().inv_boxcox(y, lmbda)
 
     def bprop(
         self, grad: Value, h: Value, y: Value, lmbda: Value, *, needs: tuple[bool, ...] = (True, True)

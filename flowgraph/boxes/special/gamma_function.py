@@ -30,9 +30,6 @@ class Gamma(Special):
     derivative = r"h\, \psi(a)"
     domain = {"a": _POSITIVE}
 
-    def fprop(self, a: Value) -> Value:
-        return special().gamma(a)
-
     def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         return (grad * (h * Digamma.apply(a)),)
 
@@ -49,9 +46,6 @@ class GammaLn(Special):
     derivative = r"\psi(a)"
     domain = {"a": _POSITIVE}
 
-    def fprop(self, a: Value) -> Value:
-        return special().gammaln(a)
-
     def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         return (grad * Digamma.apply(a),)
 
@@ -67,9 +61,6 @@ class LogGamma(Special):
     formula = r"\ln \Gamma(a)"
     derivative = r"\psi(a)"
     domain = {"a": _POSITIVE}
-
-    def fprop(self, a: Value) -> Value:
-        return special().loggamma(a)
 
     def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         return (grad * Digamma.apply(a),)
@@ -88,9 +79,6 @@ class ReciprocalGamma(Special):
     formula = r"\frac{1}{\Gamma(a)}"
     derivative = r"-h\, \psi(a)"
     examples = (example((3, 4)), example(np.array([0.0, -1.0, -3.0, -2.5, 0.5, 4.0])))
-
-    def fprop(self, a: Value) -> Value:
-        return special().rgamma(a)
 
     def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         low = a < 0.5
@@ -112,9 +100,6 @@ class Digamma(Special):
     formula = r"\psi(a)"
     derivative = r"\psi'(a)"
     domain = {"a": _POSITIVE}
-
-    def fprop(self, a: Value) -> Value:
-        return special().digamma(a)
 
     def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         return (grad * Polygamma.apply(a, n=1),)
@@ -163,9 +148,6 @@ class Beta(Special):
     derivative = r"h (\psi(a) - \psi(a + b)), h (\psi(b) - \psi(a + b))"
     domain = {"a": _POSITIVE, "b": _POSITIVE}
 
-    def fprop(self, a: Value, b: Value) -> Value:
-        return special().beta(a, b)
-
     def bprop(
         self, grad: Value, h: Value, a: Value, b: Value, *, needs: tuple[bool, ...] = (True, True)
     ) -> tuple[Value, ...]:
@@ -183,9 +165,6 @@ class BetaLn(Special):
     formula = r"\ln |B(a, b)|"
     derivative = r"\psi(a) - \psi(a + b), \psi(b) - \psi(a + b)"
     domain = {"a": _POSITIVE, "b": _POSITIVE}
-
-    def fprop(self, a: Value, b: Value) -> Value:
-        return special().betaln(a, b)
 
     def bprop(
         self, grad: Value, h: Value, a: Value, b: Value, *, needs: tuple[bool, ...] = (True, True)
@@ -205,9 +184,6 @@ class BetaInc(Special):
     derivative = r"x^{a-1} (1 - x)^{b-1} / B(a, b)"
     domain = {"a": _POSITIVE, "b": _POSITIVE, "x": Interval(0, 1, open=True)}
     constant_children = not_implemented_children = frozenset({"a", "b"})
-
-    def fprop(self, a: Value, b: Value, x: Value) -> Value:
-        return special().betainc(a, b, x)
 
     def bprop(self, grad: Value, h: Value, a: Value, b: Value, x: Value) -> tuple[Value, ...]:
         a, b = a.astype(h.dtype), b.astype(h.dtype)  # whose difference from 1 a narrower dtype may not hold
@@ -230,9 +206,6 @@ class StudentCdf(Special):
     constant_children = not_implemented_children = frozenset({"df"})
     analytic = False
 
-    def fprop(self, df: Value, a: Value) -> Value:
-        return special().stdtr(df, a)
-
     def bprop(self, grad: Value, h: Value, df: Value, a: Value) -> tuple[Value, ...]:
         df = df.astype(h.dtype)
         log = -(df + 1) / 2 * np.log1p(a * a / df) - BetaLn.apply(df / 2, np.ones_like(df) / 2) - np.log(df) / 2
@@ -252,9 +225,6 @@ class GammaInc(Special):
     domain = {"a": _POSITIVE, "x": _POSITIVE}
     constant_children = not_implemented_children = frozenset({"a"})
 
-    def fprop(self, a: Value, x: Value) -> Value:
-        return special().gammainc(a, x)
-
     def bprop(self, grad: Value, h: Value, a: Value, x: Value) -> tuple[Value, ...]:
         return None, grad * _gamma_density(a.astype(h.dtype), x)
 
@@ -271,9 +241,6 @@ class GammaIncC(Special):
     derivative = r"-x^{a-1} e^{-x} / \Gamma(a)"
     domain = {"a": _POSITIVE, "x": _POSITIVE}
     constant_children = not_implemented_children = frozenset({"a"})
-
-    def fprop(self, a: Value, x: Value) -> Value:
-        return special().gammaincc(a, x)
 
     def bprop(self, grad: Value, h: Value, a: Value, x: Value) -> tuple[Value, ...]:
         return None, -grad * _gamma_density(a.astype(h.dtype), x)

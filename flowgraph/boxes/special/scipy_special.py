@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import functools
-import importlib
 from typing import Any, ClassVar
 
-from flowgraph.box import Elementwise
-from flowgraph.errors import DtypeError, install_hint
+from flowgraph.box import Elementwise, Value
+from flowgraph.errors import DtypeError, optional
 from flowgraph.shapes.spec import Spec
 
 
 class Special(Elementwise, abstract=True):
-    """A function of scipy.special, element by element; it takes complex children where `of_complex` says so."""
+    """A function of scipy.special, element by element: the one that `numpy` names, on children as bprop calls them.
+
+    It takes complex children where `of_complex` says so.
+    """
 
     of_complex: ClassVar[bool] = False
+
+    def fprop(self, *values: Value) -> Value:
+        """The function of SciPy."""
+        name = self.numpy if isinstance(self.numpy, str) else self.numpy[0]
+        return getattr(special(), name.rpartition(".")[2])(*values)
 
     def infer(self, *specs: Any) -> Spec:
         """As of every elementwise box, once complex children are refused."""
@@ -26,9 +33,4 @@ class Special(Elementwise, abstract=True):
 @functools.cache
 def special() -> Any:
     """The module scipy.special."""
-    try:
-        return importlib.import_module("scipy.special")
-    except ImportError as error:
-        raise ImportError(
-            f"flowgraph: a box of scipy.special needs SciPy, which is not installed; {install_hint('scipy')}"
-        ) from error
+    return optional("scipy.special", "a box of scipy.special needs SciPy", "scipy")

@@ -11,16 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from flowgraph.graph import Graph
-from flowgraph.interop.onnx import (  # noqa: F401  (they register rules)
-    elementwise,
-    functions,
-    indexing,
-    neural,
-    recurrent,
-    reduction,
-    shape,
-    sklearn,
-)
+from flowgraph.interop.onnx import elementwise, indexing, neural, reduction, shape, sklearn  # noqa: F401
 from flowgraph.interop.onnx.export import is_exportable, model_of
 from flowgraph.interop.onnx.model import graph_of_file, graph_of_model
 from flowgraph.interop.onnx.model import module_titles as module_titles

@@ -17,8 +17,8 @@ from flowgraph.boxes.engine.passing_on import Part
 from flowgraph.errors import UnsupportedError
 from flowgraph.graph import Graph
 from flowgraph.graph.topology import topological_order, unique_names
+from flowgraph.interop.onnx.node import IR_VERSION, OPSET, WRITTEN, element_type, onnx
 from flowgraph.interop.onnx.table import OPERATIONS, PARTS
-from flowgraph.interop.onnx.tensors import IR_VERSION, OPSET, WRITTEN, element_type, onnx
 from flowgraph.plan.passes.inlining import open_composites
 from flowgraph.plan.rebuild import on_children, rebuild
 from flowgraph.shapes.size import Shape, Size

@@ -18,16 +18,20 @@ from flowgraph.box.node import reopened
 from flowgraph.box.vocabulary import Foreign
 from flowgraph.errors import SavedFileError
 from flowgraph.graph import Graph
-from flowgraph.interop.onnx.node import MOST_MADE, Attributes, Node, as_constant, content_of
-from flowgraph.interop.onnx.table import ML, READERS, Reader
-from flowgraph.interop.onnx.tensors import (
+from flowgraph.interop.onnx.node import (
+    MOST_MADE,
+    Attributes,
+    Node,
     array_of,
+    as_constant,
     check_texts,
     checked_name,
+    content_of,
     dtype_of,
     onnx,
     scope_of_parts,
 )
+from flowgraph.interop.onnx.table import ML, READERS, Reader
 from flowgraph.printable import printable
 from flowgraph.saving.limits import (
     MOST_TRIED,

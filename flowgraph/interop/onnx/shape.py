@@ -15,9 +15,8 @@ from flowgraph.box.vocabulary import Foreign
 from flowgraph.boxes.engine.shape_like import CountLike
 from flowgraph.errors import SavedFileError
 from flowgraph.interop.onnx.export import Writer
-from flowgraph.interop.onnx.node import MOST_MADE, Node
+from flowgraph.interop.onnx.node import MOST_MADE, Node, dtype_of
 from flowgraph.interop.onnx.table import parts_for, read_by, reader_for, rule_for, write_by
-from flowgraph.interop.onnx.tensors import dtype_of
 from flowgraph.interop.rules import along, cast, padded
 from flowgraph.shapes.size import Shape, Size, multiply
 

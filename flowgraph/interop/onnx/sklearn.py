@@ -11,9 +11,8 @@ from flowgraph.box import Constant
 from flowgraph.box.leaves import Parameter
 from flowgraph.box.vocabulary import Foreign
 from flowgraph.errors import SavedFileError
-from flowgraph.interop.onnx.node import Node
+from flowgraph.interop.onnx.node import Node, checked_name
 from flowgraph.interop.onnx.table import ML, reader_for
-from flowgraph.interop.onnx.tensors import checked_name
 
 MOST_KEYS = 1024
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from typing import Any
 
@@ -18,12 +18,14 @@ from flowgraph.box import Array
 from flowgraph.box.leaves import Input
 from flowgraph.errors import UsageError
 from flowgraph.graph import Graph
+from flowgraph.plan.backends import BackendName
 from flowgraph.training.evaluation import predict, read_metrics
 from flowgraph.training.history import History
 from flowgraph.training.mlp import MLP, usual_init
 from flowgraph.training.objective import mlp_problem, weighted_problem
 from flowgraph.training.problem import losses_in
 from flowgraph.training.rule import Rule
+from flowgraph.training.rules import RuleName
 from flowgraph.training.schedules import Schedule
 from flowgraph.training.settings import read_setting
 from flowgraph.training.trainer import Trainer
@@ -43,7 +45,7 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]
     _: KW_ONLY
     dropout: float | Sequence[float] = 0.0
     loss: Callable[[Any, Any], Any] | None = None
-    rule: str | Rule = "adam"
+    rule: RuleName | Rule = "adam"
     learning_rate: float | Schedule | None = None
     batch_size: int | str | None = "auto"
     epochs: int = 200
@@ -57,7 +59,7 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]
     callbacks: Sequence[Any] = ()
     warm_start: bool = False
     random_state: Any = None
-    backend: str = "numpy"
+    backend: BackendName = "numpy"
     _network: Network = field(init=False)
 
     @property
@@ -119,28 +121,7 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]
             raise UsageError(
                 f"{type(self).__name__}: found loss={self.loss!r}, needs a function of two boxes, fg.SquaredError"
             )
-        rng = check_random_state(self.random_state)
-        classes = getattr(self, "classes_", None)
-        network, settings = (int(seed) for seed in rng.randint(np.iinfo(np.int32).max, size=2))
-        return Network(
-            Settings(
-                sizes=(x.shape[1], *self._hidden()),
-                classes=classes,
-                activation=self.activation,
-                dropout=self.dropout,
-                loss=self.loss,
-                l1=self.l1,
-                l2=self.l2,
-                metrics=self.metrics,
-                seed=network,
-                trainer={
-                    "rule": self.rule, "learning_rate": self.learning_rate, "clip_norm": self.clip_norm,
-                    "average": self.average, "seed": settings, "backend": self.backend,
-                    "early_stopping": self._patience(valid),
-                },
-            ),
-            x, y, valid,
-        )  # fmt: skip
+        return Network(self, x, y, valid)
 
     def _hidden(self) -> list[int]:
         """The units of the hidden layers, of which one number is one layer."""
@@ -195,46 +176,35 @@ def one_set(eval_set: object) -> tuple[Any, ...]:
     return eval_set
 
 
-@dataclass(frozen=True)
-class Settings:
-    """The settings of an estimator's network; `sizes` are those of the inputs and the hidden layers."""
-
-    sizes: tuple[int, ...]
-    classes: Array | None
-    activation: Any
-    dropout: Any
-    loss: Callable[[Any, Any], Any] | None
-    l1: float
-    l2: float
-    metrics: Any
-    seed: int
-    trainer: Mapping[str, Any]
-
-
 class Network:
     """An MLP and its trainer, which continues with the examples that it is given each time."""
 
-    def __init__(self, settings: Settings, x: Array, y: Array, valid: Any) -> None:
-        classes = settings.classes
+    def __init__(self, of: NetworkEstimator, x: Array, y: Array, valid: Any) -> None:
+        rng, classes = check_random_state(of.random_state), getattr(of, "classes_", None)
+        of_network, of_trainer = (int(seed) for seed in rng.randint(np.iinfo(np.int32).max, size=2))
         outputs = (y.shape[1] if y.ndim > 1 else 1) if classes is None else len(classes)
         self.mlp = MLP(
-            [*settings.sizes, outputs],
-            hidden=settings.activation,
+            [x.shape[1], *of._hidden(), outputs],
+            hidden=of.activation,
             output="linear" if classes is None else "softmax",
-            init=usual_init(settings.activation),
-            dropout=settings.dropout,
-            rng=settings.seed,
+            init=usual_init(of.activation),
+            dropout=of.dropout,
+            rng=of_network,
             dtype=x.dtype,
         )
-        problem = mlp_problem(self.mlp, y, settings.l1, settings.l2, loss=settings.loss)
-        metrics = read_metrics(settings.metrics) if settings.metrics else {}
+        problem = mlp_problem(self.mlp, y, of.l1, of.l2, loss=of.loss)
+        metrics = read_metrics(of.metrics) if of.metrics else {}
         if classes is not None:
             metrics = {name: _OfClasses(metric, classes) for name, metric in metrics.items()}
         # The weights of examples may come with any call of partial_fit, so that the step is made for them if it can be.
         if losses_in(problem.graph, problem.losses):
             problem = weighted_problem(problem)
-        self.trainer = Trainer(problem, (x, y), valid, metrics=metrics, batch_size=None, **settings.trainer)
-        f = self.mlp(Input("x", shape=("N", settings.sizes[0]), dtype=x.dtype))
+        self.trainer = Trainer(
+            problem, (x, y), valid, metrics=metrics, batch_size=None, rule=of.rule, learning_rate=of.learning_rate,
+            clip_norm=of.clip_norm, average=of.average, seed=of_trainer, backend=of.backend,
+            early_stopping=of._patience(valid),
+        )  # fmt: skip
+        f = self.mlp(Input("x", shape=("N", x.shape[1]), dtype=x.dtype))
         self.graph = Graph(f[:, 0] if classes is None and y.ndim == 1 else f)
         self.history = History()
         self._validated = valid is not None

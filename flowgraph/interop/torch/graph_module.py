@@ -20,7 +20,14 @@ from flowgraph.graph.steps import replay
 from flowgraph.graph.topology import topological_order
 from flowgraph.interop.rules import cast
 from flowgraph.interop.torch.program import Program, apply
-from flowgraph.interop.torch.tensors import array_of, check_device, check_input, numpy_dtype, tensor_of, torch_dtype
+from flowgraph.interop.torch.symbolic_sizes import (
+    array_of,
+    check_device,
+    check_input,
+    numpy_dtype,
+    tensor_of,
+    torch_dtype,
+)
 from flowgraph.plan.rebuild import on_children, rebuild
 from flowgraph.shapes.size import Shape, Size
 

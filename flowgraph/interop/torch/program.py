@@ -19,7 +19,7 @@ from flowgraph.errors import UsageError
 from flowgraph.graph import Graph
 from flowgraph.graph.steps import replay
 from flowgraph.graph.topology import topological_order
-from flowgraph.interop.torch.tensors import arrays_of, tensor_of
+from flowgraph.interop.torch.symbolic_sizes import arrays_of, tensor_of
 from flowgraph.plan import Plan, compile
 from flowgraph.shapes.size import Size
 

@@ -31,8 +31,7 @@ from flowgraph.boxes.linear_algebra.products import AddMatMul, Affine, MatMul, T
 from flowgraph.boxes.neural.activation import NormalCdf
 from flowgraph.boxes.neural.label import MinusAt, OneHot, PlaceOf, PlacesOf
 from flowgraph.boxes.neural.loss import L1, L2, BinaryCrossEntropy, Hinge, NegativeLogLikelihood, SoftmaxCrossEntropy
-from flowgraph.boxes.neural.pooling import MaxPool, MeanOfLargest, MeanPool, SpreadEvenly, SpreadToLargest
-from flowgraph.boxes.neural.sliding import Sliding
+from flowgraph.boxes.neural.pooling import MaxPool, MeanOfLargest, MeanPool, Sliding, SpreadEvenly, SpreadToLargest
 from flowgraph.boxes.neural.softmax import LogSoftmax, Softmax
 from flowgraph.boxes.reduction.extremes import AllTrue, AnyTrue, ArgMax, ArgMin, CountNonzero, Max, Min
 from flowgraph.boxes.reduction.products import CumProd, CumSum, Prod

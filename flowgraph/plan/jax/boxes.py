@@ -28,8 +28,15 @@ from flowgraph.boxes.linear_algebra.matrices import GaugeInvarianceCheck
 from flowgraph.boxes.neural.activation import NormalCdf
 from flowgraph.boxes.neural.convolution import Conv1d, Conv2d, Conv3d, ConvFilters, ConvInput, Convolving
 from flowgraph.boxes.neural.label import MinusAt, PlaceOf, check_labels
-from flowgraph.boxes.neural.pooling import MaxPool, MeanOfLargest, MeanPool, Pooling, SpreadEvenly, SpreadToLargest
-from flowgraph.boxes.neural.sliding import Sliding
+from flowgraph.boxes.neural.pooling import (
+    MaxPool,
+    MeanOfLargest,
+    MeanPool,
+    Pooling,
+    Sliding,
+    SpreadEvenly,
+    SpreadToLargest,
+)
 from flowgraph.boxes.numpy_api.polynomial import PolyVal
 from flowgraph.boxes.reduction.products import Others
 from flowgraph.boxes.reduction.quantile import Median, Quantile

@@ -57,15 +57,14 @@ _WHOLE = {4: np.int32, 8: np.int64}
 
 
 def keep_where(mask: Array, array: Array, out: Array) -> Array:
-    """The array where the mask is true, else 0: the bits of each number and those of -1 or 0.
+    """The array where the mask is true, else 0: the bits of each number as a whole number, times 1 or 0.
 
-    -1 is made in bytes and then widened: a ufunc that widens what it reads goes through a
-    buffer, and takes 1.5 times as long.
+    The mask is widened first: a ufunc that widens what it reads goes through a buffer, and takes 1.2 times as long.
     """
     whole = _WHOLE[array.itemsize]
     bits = out.view(whole)
-    np.copyto(bits, np.negative(mask.view(np.int8)))
-    np.bitwise_and(bits, array.view(whole), bits)
+    np.copyto(bits, mask.view(np.int8))
+    np.multiply(bits, array.view(whole), bits)
     return out
 
 

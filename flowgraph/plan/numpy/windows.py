@@ -21,11 +21,9 @@ from flowgraph.boxes.neural.convolution import (
     Convolving,
     examples_first,
 )
-from flowgraph.boxes.neural.pooling import MaxPool, Pooling, SpreadToRectified
-from flowgraph.boxes.neural.sliding import Sliding
+from flowgraph.boxes.neural.pooling import MaxPool, Pooling, Sliding, SpreadToRectified
 from flowgraph.plan.binding import Memory
 from flowgraph.plan.kinds import in_order
-from flowgraph.plan.numpy.lines import fill_of
 from flowgraph.plan.numpy.rules import Writes, rule_for
 from flowgraph.plan.rebuild import elements, shape_of, sizes_known, without_graph
 from flowgraph.plan.schedule import Buffer, Schedule
@@ -40,7 +38,7 @@ Shapes = Mapping[str, tuple[tuple[int, ...], Any]]
 def give_scratch(plan: Schedule) -> None:
     """Give the lines of each box the memory that they use; it is free again in the next line."""
     for line, box in enumerate(plan.graph.boxes):
-        writing = fill_of(box) if plan.kinds[box] == "fill" else None
+        writing = plan.kinds.fills.get(box)
         if writing is not None and writing.scratch is not None:
             plan.scratch[box] = Buffer(writing.scratch(box), line, line)
 

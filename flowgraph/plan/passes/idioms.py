@@ -9,6 +9,7 @@ import numpy as np
 from flowgraph.box import Box
 from flowgraph.boxes.elementwise.arithmetic import Divide, Multiply, Positive
 from flowgraph.boxes.elementwise.comparison import Equal, Greater
+from flowgraph.boxes.elementwise.complex_numbers import Cast
 from flowgraph.boxes.elementwise.selection import Maximum, Where
 from flowgraph.boxes.indexing.index import Index
 from flowgraph.boxes.linear_algebra.products import MatMul
@@ -78,7 +79,7 @@ def _in_columns(box: Box) -> bool:
 
 def in_columns_too(make: Builder, box: Box) -> Box | None:
     """Element by element the order does not matter: what reads columns makes columns."""
-    if box.ndim != 2 or ufunc_of(box) is None:
+    if box.ndim != 2 or (ufunc_of(box) is None and not isinstance(box, Cast)):
         return None
     if not any(_in_columns(child) and child.shape == box.shape for child in box.children):
         return None

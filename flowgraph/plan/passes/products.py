@@ -331,11 +331,12 @@ REPEATED: dict[type[Box], list[Any]] = {MatMul: [product_of_repeated, sum_with_r
 
 # Fusion of a matrix product with the sum that it is added to (gemm with beta = 1).
 
-LARGE = 1 << 16
+LARGE = 1 << 18
 """Bytes of the result from which the pass that is saved takes longer than the way to the library.
 
-The crossing lies between 64 KB, where one pass takes 1.1 times as long as two, and 256 KB, where two do (`python -m
-benchmarks thresholds`); what is gained by it in a training step is up to 9 % (`python -m benchmarks passes`).
+At 64 KB one pass takes 1.1 times as long as two, at 256 KB two do (`python -m benchmarks thresholds`). In a training
+step it gains 5 % where 784 x 128 weights decay, and costs 1 to 2 % where arrays are smaller (`python -m benchmarks
+passes`).
 """
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -115,15 +114,6 @@ def quotient(make: Builder, box: Box) -> Box | None:
 
 def factor_first(make: Builder, box: Box) -> Box | None:
     """x * c is c * x; c * (d * x) is (c * d) * x where no edge of the range comes between."""
-    return _factor_first(make, box, may_multiply)
-
-
-def factor_of_change(make: Builder, box: Box) -> Box | None:
-    """The same in the change of a parameter, for all numbers."""
-    return _factor_first(make, box, lambda c, d, dtype: True)
-
-
-def _factor_first(make: Builder, box: Box, may: Callable[..., Any]) -> Box | None:
     a, b = box.children
     if not _is_float(box) or is_scalar(box):
         return None
@@ -131,7 +121,7 @@ def _factor_first(make: Builder, box: Box, may: Callable[..., Any]) -> Box | Non
         return make.make(Multiply, b, a)
     if is_scalar(a) and isinstance(b, Multiply) and is_scalar(b.children[0]) and _is_float(b):
         c, d = a, b.children[0]
-        if may(number_of(c), number_of(d), box.dtype):
+        if may_multiply(number_of(c), number_of(d), box.dtype):
             return make.make(Multiply, make.make(Multiply, c, d), b.children[1])
     return None
 
@@ -228,8 +218,5 @@ RULES: dict[type[Box], list[Any]] = {
     Divide: [times_one, quotient],
 }
 
-OF_CHANGES: dict[type[Box], list[Any]] = RULES | {
-    Add: [add_zero, number_first, like_terms_of_change],
-    Multiply: [times_one, number_first, factor_of_change],
-}
+OF_CHANGES: dict[type[Box], list[Any]] = RULES | {Add: [add_zero, number_first, like_terms_of_change]}
 """Rules for the changes of parameters, which may round and vanish in another order: see docs/plans.md."""

@@ -7,8 +7,6 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from flowgraph.box import Box, Elementwise
 from flowgraph.box.inference import axes_of
 from flowgraph.boxes.elementwise.arithmetic import Add, Multiply
@@ -21,11 +19,9 @@ from flowgraph.boxes.shape.arrangement import Transpose
 from flowgraph.boxes.shape.joining import Concatenate
 from flowgraph.boxes.shape.reshaping import BroadcastTo, Reshape
 from flowgraph.graph import Graph
-from flowgraph.plan.numpy.lines import shares_memory
 from flowgraph.plan.passes.scalars import is_normal
 from flowgraph.plan.rebuild import (
     Builder,
-    Own,
     elements,
     is_scalar,
     on_children,
@@ -172,35 +168,6 @@ RULES: dict[type[Box], list[Any]] = {
     Max: [reduction],
     Min: [reduction],
 }
-
-
-# Reshapes of one turned array that cannot be views share one copy: the others are views of it.
-
-
-def share_copies(graph: Graph, own: Own) -> Graph:
-    """The graph in which an array that is turned is copied once, for all shapes in which it is read."""
-    copied: dict[Box, Box] = {}
-    views: dict[tuple[Box, tuple[int, ...]], Box] = {}
-
-    def rule(box: Box, children: tuple[Box, ...]) -> Box:
-        same = on_children(box, children, own)
-        if not isinstance(same, Reshape) or not _is_copied(same):
-            return same
-        first, shape = copied.setdefault(same.children[0], same), shape_of(same)
-        if first.shape == shape:
-            return first
-        return views.setdefault((first, shape), Reshape(first, to=shape))
-
-    return rebuild(graph, rule)
-
-
-def _is_copied(box: Reshape) -> bool:
-    """Whether NumPy copies the elements, if those of the array that is turned lie in rows."""
-    (turned,) = box.children
-    if not isinstance(turned, Transpose) or not all(map(sizes_known, (box, turned))):
-        return False
-    rows = np.empty(shape_of(turned.children[0]), np.int8)
-    return bool(rows.size) and not shares_memory(box, np.asarray(turned.fprop(rows)))
 
 
 # Sums whose terms are sums that nothing else reads: together they are one sum of several terms.

@@ -15,14 +15,13 @@ from flowgraph.boxes.indexing.index import IndexAdd
 from flowgraph.boxes.linear_algebra.products import MatMul
 from flowgraph.boxes.neural.pooling import MaxPool
 from flowgraph.boxes.reduction.sums import Sum
-from flowgraph.boxes.shape.arrangement import Transpose
-from flowgraph.boxes.shape.reshaping import BroadcastTo, Reshape
+from flowgraph.boxes.shape.reshaping import BroadcastTo
 from flowgraph.graph import Graph
 from flowgraph.plan.numpy.rules import ufunc_of
 from flowgraph.plan.passes import idioms, products, scalars, shapes
 from flowgraph.plan.passes.products import accumulate
 from flowgraph.plan.passes.scales import move_scales
-from flowgraph.plan.passes.shapes import join_slices, share_copies
+from flowgraph.plan.passes.shapes import join_slices
 from flowgraph.plan.rebuild import (
     LARGEST_READ,
     Builder,
@@ -96,7 +95,6 @@ ORDER: tuple[Pass, ...] = (
     Pass("", (), lambda graph, how: _ways_of_numpy(graph, how)),
     Pass("batch_one", (), lambda graph, how: _numbers_of_one(graph, how)),
     # At the end what counts how often a value is read: whatever comes later would change the count.
-    Pass("common", (Reshape, Transpose), lambda graph, how: share_copies(graph, how.own)),
     Pass("accumulation", (Add, MatMul), lambda graph, how: accumulate(graph, how.own)),
 )
 """The passes of `simplify`, each where it stands for the reason beside it.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from operator import is_
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -53,7 +54,7 @@ def add_at_rows(graph: Graph, updated: Mapping[Parameter, Box]) -> Graph:
         if changed is not None:
             built_for(changed, new)
             outputs[place] = changed
-    return Graph(*outputs)
+    return graph if all(map(is_, outputs, graph.outputs)) else Graph(*outputs)
 
 
 def _changed_rows(parameter: Parameter, new: Box) -> Box | None:

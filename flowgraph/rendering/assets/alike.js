@@ -1,5 +1,5 @@
 "use strict";
-/* Parts of a picture that alike.py has shortened, written in full: copies of those that they are like, at their places. */
+/* Parts of a picture that viewer.py has shortened, written in full: copies of those that they are like, at their places. */
 function movedPoints(points, dx, dy) {
   return points.replace(/(-?[\d.]+)([ ,])(-?[\d.]+)/g,
     (_, x, between, y) => (Number(x) + dx).toFixed(1) + between + (Number(y) + dy).toFixed(1));

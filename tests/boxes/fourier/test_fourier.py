@@ -183,13 +183,6 @@ def test_the_dtype_does_not_depend_on_the_sizes_and_is_found_without_them(name, 
 KERNEL = np.array([1.0, -2.0, 0.5])
 
 
-@pytest.mark.parametrize("function", [np.convolve, np.correlate])
-@pytest.mark.parametrize(("mode", "shape"), [("full", ("N+2",)), ("same", ("N",)), ("valid", ("N-2",))])
-def test_every_batch(function, mode, shape):
-    assert assert_every_batch(lambda x: function(x, KERNEL, mode), ("N",), batches=(3, 7)) == [shape]
-    assert assert_every_batch(lambda x: function(KERNEL, x, mode), ("N",), batches=(3, 7)) == [shape]
-
-
 def test_two_signals_that_follow_the_batch():
     assert assert_every_batch(np.convolve, ("N",), ("M",), batches=(1, 7)) == [("M+N-1",)]
     assert assert_every_batch(lambda x: np.correlate(x, x), ("N",), batches=(1, 7)) == [(1,)]

@@ -28,22 +28,6 @@ def test_sorting_sends_each_gradient_back_to_its_place(axis):
     np.testing.assert_array_equal(fg.Graph(places).fprop()[places], np.argsort(A, axis=axis, kind="stable"))
 
 
-def test_every_batch():
-    places = fg.Input("k", shape=("N", 1), dtype=int)
-    x = fg.Input("x", shape=("N", 5))
-    box = np.take_along_axis(x, places, axis=1)
-    assert box.shape == ("N", 1)
-    (grad,) = fg.gradient(np.sum(box * box), [x])
-    for number in (0, 1, 7):
-        a, k = np.arange(5.0 * number).reshape(number, 5), np.arange(number) % 5
-        run = fg.Graph(grad, box).fprop(x=a, k=k[:, None])
-        np.testing.assert_array_equal(run[box][:, 0], a[np.arange(number), k])
-        needed = np.zeros_like(a)
-        needed[np.arange(number), k] = 2 * a[np.arange(number), k]
-        np.testing.assert_array_equal(run[grad], needed)
-    assert assert_every_batch(lambda x: np.sort(x, axis=0), ("N", 3)) == [("N", 3)]
-
-
 def test_places_that_are_boxes():
     table = fg.Parameter(np.arange(6.0).reshape(3, 2), name="table")
     words = fg.Input("words", shape=("T",), dtype=int)
@@ -99,19 +83,6 @@ def test_a_plan_of_a_gradient_through_masks():
 def test_choices_between_boxes_and_under_conditions_of_every_form(function):
     assert_as_numpy(function, MATRIX)
     assert_as_numpy(function, MATRIX[::-1, ::-1])
-
-
-def test_choices_in_every_batch():
-    assert assert_every_batch(lambda x: np.select([x > 0, x > -1], [x**2, np.sin(x)], x), ("N", 3)) == [("N", 3)]
-    assert assert_every_batch(lambda x: np.piecewise(x, [x > 0], [np.sqrt, np.square]), ("N", 3)) == [("N", 3)]
-    n = fg.Input("n", shape=("N",), dtype=int)
-    x = fg.Input("x", shape=("N",))
-    box = np.choose(n, [x, x * x])
-    (grad,) = fg.gradient(np.sum(box), [x])
-    for size in (0, 1, 7):
-        a, numbers = np.arange(1.0, size + 1), np.arange(size) % 2
-        run = fg.Graph(grad).fprop(x=a, n=numbers)
-        np.testing.assert_array_equal(run[grad], np.where(numbers == 0, 1, 2 * a))
 
 
 RNG = np.random.default_rng(0)
@@ -279,11 +250,6 @@ def test_one_point_two_in_one_place_and_nan():
     for x, xp, fp in (([-1, 0, 1, 2, 0.5], [0.0, 1, 1], [1.0, 2, 3]), ([np.nan, 0.2], XP, FP)):
         box = np.interp(fg.Constant(x), xp, fp)
         np.testing.assert_array_equal(fg.Graph(box).fprop()[box], np.interp(x, xp, fp))
-
-
-def test_lines_in_every_batch():
-    assert assert_every_batch(lambda x: np.interp(x, XP, FP), ("N", 3)) == [("N", 3)]
-    assert assert_every_batch(lambda f: np.interp(X, np.sort(f), f), ("N",), batches=(2, 7)) == [(2, 3)]
 
 
 def test_places_out_of_order_are_refused_in_a_run():

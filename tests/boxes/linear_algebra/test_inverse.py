@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 import flowgraph as fg
 from flowgraph.errors import ShapeError, UsageError
-from tests.boxes.numpy_calls import assert_as_numpy, assert_every_batch, assert_multilinear_as_numpy
+from tests.boxes.numpy_calls import assert_as_numpy, assert_multilinear_as_numpy
 
 RNG = np.random.default_rng(0)
 
@@ -68,17 +68,6 @@ def test_lstsq_gives_four_results():
     assert run[result.rank] == needed[2] == 2
     np.testing.assert_allclose(run[result.s], needed[3], atol=1e-12)
     assert np.linalg.lstsq(fg.Parameter(a[:2]), b[:2]).residuals.shape == np.linalg.lstsq(a[:2], b[:2])[1].shape == (0,)
-
-
-def test_sizes_that_follow_the_batch():
-    batches = (1, 4)
-    lifted = {"batches": batches}
-    eye = np.eye(2)
-    assert assert_every_batch(lambda a: np.linalg.inv(a + 9 * eye), ("N", 2, 2), **lifted) == [("N", 2, 2)]
-    assert assert_every_batch(lambda a: np.linalg.det(a + 9 * eye), ("N", 2, 2), **lifted) == [("N",)]
-    assert assert_every_batch(lambda b: np.linalg.solve(9 * eye, b), (2, "N"), **lifted) == [(2, "N")]
-    assert assert_every_batch(lambda a: np.linalg.pinv(a), ("N", 2), batches=(3, 7)) == [(2, "N")]
-    assert assert_every_batch(lambda a, b: np.linalg.lstsq(a, b)[0], ("N", 2), ("N",), batches=(3, 7)) == [(2,)]
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,6 @@ import pytest
 
 import flowgraph as fg
 from flowgraph.errors import ShapeError, UsageError
-from tests.boxes.numpy_calls import assert_every_batch
 
 MATRIX = np.random.default_rng(0).normal(size=(3, 4))
 ORDERS = (None, 1, 2, 3, 1.5, 0.5, -1, -2, -0.5, 0, np.inf, -np.inf)
@@ -62,13 +61,6 @@ def test_the_largest_that_are_equal_share_the_gradient():
     np.testing.assert_allclose(fg.Graph(np.linalg.norm(x, np.inf)).fprop().bprop()[x], [0.5, -0.5, 0])
     a = fg.Parameter(np.diag([3.0, 3.0, 1.0]))
     np.testing.assert_allclose(fg.Graph(np.linalg.norm(a, 2)).fprop().bprop()[a], np.diag([0.5, 0.5, 0]), atol=1e-15)
-
-
-def test_sizes_that_follow_the_batch():
-    assert assert_every_batch(lambda x: np.linalg.norm(x, axis=1), ("N", 3)) == [("N",)]
-    assert assert_every_batch(lambda x: np.linalg.norm(x, 3, axis=0), ("N", 3)) == [(3,)]
-    assert assert_every_batch(lambda x: np.linalg.matrix_norm(x, ord=2), ("N", 3, 2)) == [("N",)]
-    assert assert_every_batch(lambda x: np.linalg.norm(x, "nuc", keepdims=True), ("N", 3), batches=(2, 7)) == [(1, 1)]
 
 
 @pytest.mark.parametrize(

@@ -105,20 +105,6 @@ def test_integers_become_floats_and_never_wrap(function, dtype):
     np.testing.assert_allclose(value, function(a.astype(float)), rtol=1e-12)
 
 
-@pytest.mark.parametrize("function", FUNCTIONS, ids=lambda f: f.__name__)
-def test_one_graph_for_every_batch(function):
-    box = fg.Input("a", shape=("N", 3))
-    h = function(box)
-    assert h.shape == ("N", 3)
-    (gradient,) = fg.gradient(fg.sum(h * h), [box])
-    graph = fg.Graph(h, gradient)
-    for n in (1, 0, 7):
-        a = np.random.default_rng(n).normal(size=(n, 3))
-        value, grad = graph.fprop(a=a).outputs
-        np.testing.assert_allclose(value, function(a))
-        assert grad.shape == (n, 3)
-
-
 @pytest.mark.parametrize("slope", [0.2, np.float64(0.2), np.float32(0.25), 1])
 def test_a_numpy_number_as_setting_never_widens_float32(slope):
     assert fg.leaky_relu(np.ones(2, np.float32), slope=slope).dtype == np.float32

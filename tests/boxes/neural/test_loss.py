@@ -209,19 +209,6 @@ def test_huber_needs_delta_above_0(delta):
         fg.Huber(fg.Input("f"), 0.0, delta=delta)
 
 
-@pytest.mark.parametrize("loss", CLASS_LOSSES, ids=by_name)
-def test_one_graph_for_every_batch(loss):
-    f, y = fg.Input("f", shape=("N", 4)), fg.Input("y", shape=("N",), dtype=int)
-    one = loss(f, y)
-    assert one.shape == ("N",)
-    (df,) = fg.gradient(fg.sum(one), [f])
-    graph = fg.Graph(one, df)
-    for n in (1, 0, 7):
-        value, grad = graph.fprop(f=np.full((n, 4), 0.25), y=np.arange(n) % 4).outputs
-        np.testing.assert_allclose(value, np.full(n, np.log(4)))
-        assert grad.shape == (n, 4)
-
-
 def test_one_hot():
     with pytest.raises(fg.ShapeError, match=r"OneHot.*needs integer labels of shape \(2,\)"):
         fg.OneHot(np.array([0, 1, 2]), np.zeros((2, 3)))

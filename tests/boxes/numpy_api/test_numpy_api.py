@@ -65,29 +65,9 @@ def test_places_may_be_a_constant():
     assert_as_numpy(lambda a: np.insert(a, fg.Constant([1]) if isinstance(a, fg.Box) else [1], 0.0, axis=0), A)
 
 
-def test_every_batch():
-    assert assert_every_batch(lambda x: np.resize(x, (4, 5)), ("N", 3), batches=(0, 1, 3, 9)) == [(4, 5)]
-    assert assert_every_batch(lambda x: np.meshgrid(x[:, 0], [1.0, 2.0]), ("N", 3)) == [(2, "N")] * 2
-    assert assert_every_batch(lambda x: np.cumulative_sum(x, axis=0, include_initial=True), ("N", 3)) == [("N+1", 3)]
-    assert assert_every_batch(lambda x: np.partition(x, 1, axis=0), ("N", 3), batches=(2, 7)) == [("N", 3)]
-
-
-P = np.array([0.5, -1.2, 2.0, 0.7])
-X = np.array([[0.3, -1.1, 0.0], [2.0, 0.4, -0.6]])
-
-
 def test_zeros_in_front_of_a_box_are_kept_in_a_product():
     box = np.polymul(fg.Constant([0.0, 1.0]), [0.0, 2.0, 1.0])
     np.testing.assert_array_equal(fg.Graph(box).fprop()[box], [0, 2, 1])
-
-
-def test_polynomials_in_every_batch():
-    assert assert_every_batch(lambda x: np.polyval(P, x), ("N", 3)) == [("N", 3)]
-    assert assert_every_batch(lambda p: np.polyval(p, X), ("N",), batches=(1, 7)) == [(2, 3)]
-    assert assert_every_batch(np.polyder, ("N",), batches=(2, 7)) == [("N-1",)]
-    assert assert_every_batch(np.polyint, ("N",), batches=(1, 7)) == [("N+1",)]
-    assert assert_every_batch(lambda x: np.vander(x, 3), ("N",)) == [("N", 3)]
-    assert assert_every_batch(lambda p: np.polymul(p, P), ("N",), batches=(1, 7)) == [("N+3",)]
 
 
 LOW, HIGH = np.array([0.5, 1.5]), np.array([2.0, 4.0])
@@ -163,22 +143,6 @@ def test_distances_and_places_that_are_boxes_get_gradients(edge_order):
     assert_as_numpy(lambda y, x: np.trapezoid(y, x, axis=1), GRIDS, PLACES)
     assert_as_numpy(lambda y, x: np.trapezoid(y, x), GRIDS, np.random.default_rng(1).normal(size=GRIDS.shape))
     assert_as_numpy(lambda y, h: np.trapezoid(y, dx=h), GRIDS, np.array(0.3))
-
-
-@pytest.mark.parametrize(
-    ("function", "shape", "needed"),
-    [
-        (lambda x: np.diff(x, axis=0), ("N", 3), ("N-1", 3)),
-        (lambda x: np.diff(x, axis=0, prepend=0), ("N", 3), ("N", 3)),
-        (np.ediff1d, ("N", 3), ("3*N-1",)),
-        (lambda x: np.trapezoid(x, axis=0), ("N", 3), (3,)),
-        (lambda x: np.gradient(x, axis=0), ("N", 3), ("N", 3)),
-        (lambda x: np.gradient(x, axis=0, edge_order=2), ("N", 3), ("N", 3)),
-        (lambda x: np.gradient(x, axis=1), ("N", 3), ("N", 3)),
-    ],
-)
-def test_differences_in_every_batch(function, shape, needed):
-    assert assert_every_batch(function, shape, batches=(3, 7)) == [needed]
 
 
 NUMBERS = np.array([1.0, 2.0, np.inf, -np.inf, np.nan, 0.0])

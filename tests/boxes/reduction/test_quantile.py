@@ -5,7 +5,7 @@ import pytest
 
 import flowgraph as fg
 from flowgraph.boxes.reduction.quantile import METHODS
-from tests.boxes.numpy_calls import assert_as_numpy, assert_every_batch
+from tests.boxes.numpy_calls import assert_as_numpy
 
 RNG = np.random.default_rng(0)
 A = RNG.normal(size=(3, 4, 5))
@@ -53,22 +53,6 @@ def test_of_equal_numbers_the_one_whose_place_it_is_gets_the_gradient():
     np.testing.assert_array_equal(fg.Graph(np.quantile(x, 0.5, method="lower")).fprop().bprop()[x], [1, 0, 0, 0])
 
 
-@pytest.mark.parametrize(
-    ("function", "needed"),
-    [
-        (lambda x: np.median(x, axis=0), (3,)),
-        (lambda x: np.median(x, axis=1), ("N",)),
-        (np.median, ()),
-        (lambda x: np.quantile(x, [0.1, 0.7], axis=0), (2, 3)),
-        (lambda x: np.quantile(x, 0.7, method="hazen", keepdims=True), (1, 1)),
-        (lambda x: np.nanquantile(x, 0.2, axis=0), (3,)),
-        (lambda x: np.quantile(x, 0.2, axis=1, weights=[1, 2, 3], method="inverted_cdf"), ("N",)),
-    ],
-)
-def test_every_batch(function, needed):
-    assert assert_every_batch(function, ("N", 3), batches=(1, 4, 7)) == [needed]
-
-
 def test_quantiles_of_nothing_are_nan_in_the_shape_of_any_others():
     for shape in ((0, 3), (3, 0)):
         box = np.nanquantile(fg.Constant(np.zeros(shape)), [0.1, 0.5], axis=0)
@@ -91,11 +75,3 @@ def test_a_constant_row_has_no_correlation():
     with np.errstate(invalid="ignore"):
         h = fg.Graph(box).fprop()[box]
     np.testing.assert_array_equal(np.isnan(h), [[False, True], [True, True]])
-
-
-def test_averages_in_every_batch():
-    assert assert_every_batch(lambda x: np.average(x, axis=0), ("N", 3), batches=(1, 7)) == [(3,)]
-    assert assert_every_batch(lambda x: np.average(x, axis=1, weights=[1, 2, 3]), ("N", 3)) == [("N",)]
-    assert assert_every_batch(lambda x: np.cov(x, rowvar=False), ("N", 3), batches=(2, 7)) == [(3, 3)]
-    assert assert_every_batch(lambda x: np.corrcoef(x, rowvar=False), ("N", 3), batches=(3, 7)) == [(3, 3)]
-    assert assert_every_batch(np.cov, ("N", 3), batches=(2, 7)) == [("N", "N")]

@@ -9,27 +9,9 @@ from hypothesis import strategies as st
 
 import flowgraph as fg
 
-NAMES = ["sum", "mean", "prod", "max", "min", "var", "std", "any", "all", "argmax", "argmin", "count_nonzero"]
-
 
 def value(box, **feeds):
     return fg.Graph(box).fprop(**feeds)[box]
-
-
-@pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("axis", [None, 0, 1, -1, (0, 2), (0, 1, 2)])
-def test_one_box_serves_every_batch(name, axis):
-    if name.startswith("arg") and isinstance(axis, tuple):
-        return
-    x = fg.Input("x", shape=("N", 2, "M"))
-    for keepdims in (False, True):
-        box = getattr(np, name)(x, axis=axis, keepdims=keepdims)
-        assert not any(isinstance(size, fg.Size) and size.unknown for size in box.shape)
-        for n, m in ((1, 1), (7, 3)):
-            a = np.random.default_rng(n).normal(size=(n, 2, m))
-            needed = getattr(np, name)(a, axis=axis, keepdims=keepdims)
-            with fg.debug():
-                np.testing.assert_allclose(value(box, x=a), needed, rtol=1e-12, atol=1e-15)
 
 
 def test_the_mean_of_nothing_is_nan_and_its_gradient_is_empty():

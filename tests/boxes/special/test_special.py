@@ -50,9 +50,7 @@ class TestDispatch:
     def test_without_scipy_one_message_names_the_extra(self, monkeypatch):
         scipy_special.special.cache_clear()
         monkeypatch.setitem(sys.modules, "scipy.special", None)
-        with pytest.raises(
-            ImportError, match=re.escape(f"needs SciPy, which is not installed; {install_hint('scipy')}")
-        ):
+        with pytest.raises(ImportError, match=re.escape(f"needs SciPy; run: {install_hint('scipy')}")):
             fg.Erf.apply(np.array([0.123]))
         scipy_special.special.cache_clear()
 
