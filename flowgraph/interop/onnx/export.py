@@ -120,7 +120,7 @@ def is_exportable(graph: Graph) -> bool:
 
 def _refuse(opened: Graph) -> None:
     """Name every box that cannot be written, before anything is."""
-    wrong = _unwritten(opened)
+    wrong = [box for box in opened.boxes if isinstance(box, Random) or not is_written(box)]
     if wrong:
         listed = "\n  ".join(f"{box.title}: {_why(box)}, built at {box.built_at}" for box in wrong[:_SHOWN])
         more = f"\n  and {len(wrong) - _SHOWN} more" if len(wrong) > _SHOWN else ""
@@ -134,10 +134,6 @@ def _refuse(opened: Graph) -> None:
             f"fg.save: found {size / 2**30:.1f} GiB of parameters and constants, and an .onnx file holds 2 GiB; "
             f"save it as .safetensors"
         )
-
-
-def _unwritten(opened: Graph) -> list[Box]:
-    return [box for box in opened.boxes if isinstance(box, Random) or not is_written(box)]
 
 
 def _why(box: Box) -> str:
