@@ -110,6 +110,15 @@ class Widens(Square):
         return (2.0 * a * grad * np.ones(np.shape(a)),)
 
 
+@breaks(one_gradient_per_child)
+class NeedsExchanged(fg.Elementwise):
+    def fprop(self, a, b):
+        return a * b
+
+    def bprop(self, grad, h, a, b, *, needs=(True, True)):
+        return grad * b if needs[1] else None, grad * a if needs[0] else None
+
+
 @breaks(shape_and_dtype_as_built)
 class ShapeOfItsOwn(Square):
     def infer(self, a):

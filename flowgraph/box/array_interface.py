@@ -463,7 +463,10 @@ class ArrayMethods(Node, Operators[Made]):
                 why = f"which stands for one of many examples in {leaf.example_of}, called once for all of them"
             elif leaf is not None:
                 why, way_out = f"which reads {leaf.title} from outside of the function", "give it as an argument"
-        raise error(f"{self.title}: found {what} of a box, {why}; {way_out}" + (f"; {more}" if more else ""))
+        refusal = error(f"{self.title}: found {what} of a box, {why}; {way_out}" + (f"; {more}" if more else ""))
+        if trace is not None:
+            trace.refused = refusal
+        raise refusal
 
 
 def _as_numbers(value: Any) -> tuple[tuple[int, ...], str, bytes]:

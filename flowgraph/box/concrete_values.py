@@ -12,6 +12,7 @@ import numpy as np
 from flowgraph.box.node import Node
 from flowgraph.box.random_draws import Seed, seed_of_run
 from flowgraph.box.vocabulary import Value
+from flowgraph.errors import UsageError
 
 _current: ContextVar[Trace | None] = ContextVar("flowgraph_trace", default=None)
 
@@ -37,8 +38,10 @@ class Trace:
     `constants` is the class of the constants that are built meanwhile. Random leaves are numbered as they are built,
     and draw from `seed`, or from that of the innermost derivative that has one. `steps`, if any, looks on at each
     function. A trace that is `for_all` stands for the calls with all values, as under `functional.jit`: no box has a
-    value in it, and no parameter is read.
+    value in it, and no parameter is read. `refused` is the last error by which a box refused to be a number.
     """
+
+    refused: UsageError | None = None
 
     def __init__(
         self, values: Mapping[Node, Any], constants: type[Any], seed: Seed = None, for_all: bool = False

@@ -129,7 +129,7 @@ def call_ufunc(ufunc: np.ufunc, method: str, inputs: Sequence[Any], keywords: Ma
 def _call_ufunc(ufunc: np.ufunc, method: str, inputs: Sequence[Any], keywords: Mapping[str, Any]) -> Any:
     if method != "__call__":
         return _call_method(ufunc, method, inputs, keywords)
-    builder = _builders.get(ufunc) or _builders.get(f"scipy.special.{ufunc.__name__}")
+    builder = _builders.get(ufunc) or _builders.get(name_of(ufunc))
     if keywords:
         inputs, keywords = _converted(ufunc, inputs, keywords)
     if ufunc.signature is not None and not KEYWORDS.isdisjoint(keywords):
@@ -318,7 +318,7 @@ def name_of(function: Callable[..., Any] | str) -> str:
     if isinstance(function, str):
         return function
     if isinstance(function, np.ufunc) and getattr(np, function.__name__, None) is not function:
-        return f"scipy.special.{function.__name__}"
+        return f"scipy.special.{function.__name__.lstrip('_')}"  # lambertw calls the ufunc _lambertw
     name = getattr(function, "__qualname__", getattr(function, "__name__", repr(function)))
     module = getattr(function, "__module__", None) or ("numpy" if isinstance(function, np.ufunc) else "")
     return f"{module.replace('numpy', 'np')}.{name}" if module else str(name)

@@ -184,12 +184,12 @@ class Table:
         return Table(self.name, cells, [self.places[row] for row in rows])
 
     def kind(self, name: str) -> str:
-        """The kind of the cells of a column: "number", "decimal comma", "date" or "text"."""
-        cells = [cell for cell in self.column(name) if cell is not None]
-        for kind, convert in CONVERSIONS.items():
-            if all(convert(cell) is not None for cell in cells):
-                return kind
-        return "text"
+        """The kind of the cells of a column: "number", "decimal comma", "decimal point", "date" or "text"."""
+        return next((kind for kind in CONVERSIONS if self.fits(name, kind)), "text")
+
+    def fits(self, name: str, kind: str) -> bool:
+        """Whether all cells of a column that have a value can be read as this kind."""
+        return all(CONVERSIONS[kind](cell) is not None for cell in self.column(name) if cell is not None)
 
     def place(self, row: int, column: str, needed: str) -> str:
         """What is wrong with a cell: its row and column, its text, and what is needed."""
@@ -224,6 +224,17 @@ def comma_number(cell: Any) -> float | None:
     return number(cell.replace(".", "").replace(",", ".")) if DECIMAL_COMMA.fullmatch(cell) else None
 
 
+DECIMAL_POINT = re.compile(r"[+-]?(\d+|[1-9]\d{0,2}(,\d{3})+)(\.\d+)?([eE][+-]?\d+)?")
+"""A number as 0.5, 13,600 or 1,234.50."""
+
+
+def point_number(cell: Any) -> float | None:
+    """A number in which commas stand between thousands, if at all, or None."""
+    if not isinstance(cell, str):
+        return number(cell)
+    return number(cell.replace(",", "")) if DECIMAL_POINT.fullmatch(cell) else None
+
+
 def days(cell: object) -> float | None:
     """The days from the beginning of 1970 to a date or time, None for anything else; times without a zone are UTC."""
     if isinstance(cell, str):
@@ -239,7 +250,9 @@ def days(cell: object) -> float | None:
     return (aware - EPOCH).total_seconds() / 86400
 
 
-CONVERSIONS = {"number": number, "decimal comma": comma_number, "date": days}
+CONVERSIONS = {"number": number, "decimal comma": comma_number, "decimal point": point_number, "date": days}
+COMMAS = ("decimal comma", "decimal point")
+"""The kinds of numbers with commas, of which `decimal=` says the one that is meant: 13,600 may be 13.6 or 13600."""
 
 
 def read_table(path: str | os.PathLike[str], max_bytes: int | None = None) -> Table:
@@ -431,18 +444,23 @@ def problems_of(
 
 
 def kind_of(table: Table, name: str, decimal: str) -> str:
-    """The kind of a column, in which a comma stands before decimals unless it is said that a point does."""
+    """The kind of a column; of numbers with commas the one that `decimal` says, or text."""
     kind = table.kind(name)
-    return "text" if kind == "decimal comma" and decimal == "point" else kind
+    if kind not in COMMAS or decimal == "ask":
+        return kind
+    return f"decimal {decimal}" if table.fits(name, f"decimal {decimal}") else "text"
 
 
 def comma_problem(table: Table, name: str) -> Undecided:
-    """That commas of a column may stand before decimals, and how one is read."""
+    """That the numbers of a column have commas, how one is read, and the option that reads all columns of the table."""
     cells = table.column(name)
     row = next(i for i, cell in enumerate(cells) if isinstance(cell, str) and "," in cell)
-    read = f"{comma_number(cells[row]):.10g}"
-    needed = f"a number with a decimal point; --decimal comma reads it as {read}, --decimal point as a word"
-    return table.place(row, name, needed), "--decimal comma"
+    comma, point = (
+        f"{CONVERSIONS[kind](cells[row]):.10g}" if table.fits(name, kind) else "a word" for kind in COMMAS
+    )  # fmt: skip
+    needed = f"a number without commas; --decimal comma reads it as {comma}, --decimal point as {point}"
+    decimals = any(table.kind(one) == "decimal comma" and not table.fits(one, "decimal point") for one in table.cells)
+    return table.place(row, name, needed), f"--decimal {'comma' if decimals else 'point'}"
 
 
 def _problems(table: Table, name: str, one_hot: bool, impute: str, decimal: str) -> Iterator[Undecided]:
@@ -452,8 +470,10 @@ def _problems(table: Table, name: str, one_hot: bool, impute: str, decimal: str)
         yield f"column {name!r}: found no value in the column {name!r}; {drop} leaves it out", drop
         return
     kind = kind_of(table, name, decimal)
-    if kind == "decimal comma" and decimal == "ask":
-        yield comma_problem(table, name)
+    if kind in COMMAS and decimal == "ask":
+        problem, option = comma_problem(table, name)
+        yield problem, option
+        kind = kind_of(table, name, option.rpartition(" ")[2])
     if kind == "text" and not one_hot:
         row = next(i for i, cell in enumerate(cells) if cell is not None and not _fits(cell))
         words = len(set(map(str, present)))
@@ -477,7 +497,7 @@ FILL = "--impute median"
 
 def _mixture(present: Sequence[Any]) -> str:
     """What is said of a column of words most of which are numbers."""
-    numbers = sum(number(cell) is not None or comma_number(cell) is not None for cell in present)
+    numbers = sum(any(CONVERSIONS[kind](cell) is not None for kind in ("number", *COMMAS)) for cell in present)
     return f"{numbers:,} of {len(present):,} values are numbers" if 2 * numbers > len(present) else ""
 
 
@@ -513,10 +533,13 @@ def _account(cells: Sequence[Any], column: Column) -> str:
     return "; ".join(parts)
 
 
-READ = {"number": "a number", "decimal comma": "a number with a decimal comma", "date": "days since 1970"}
+READ = {
+    "number": "a number", "decimal comma": "a number with a decimal comma", "decimal point": "a number with a decimal "
+    "point, and commas between thousands", "date": "days since 1970",
+}  # fmt: skip
 NEEDED = {
-    "number": "a finite number", "decimal comma": "a finite number with a decimal comma", "date": "a finite date",
-    "text": "a word",
+    "number": "a finite number", "decimal comma": "a finite number with a decimal comma", "decimal point": "a finite "
+    "number with a decimal point", "date": "a finite date", "text": "a word",
 }  # fmt: skip
 
 

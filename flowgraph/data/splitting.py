@@ -59,9 +59,9 @@ class Standardiser:
             A column of equal values is only centred.
         """
         x = np.asarray(x)
-        scale = x.std(axis=0)
-        # a column of equal numbers has a standard deviation of rounding errors, 1e-16 of their size, in place of 0
-        return cls(x.mean(axis=0), np.where(scale > 1e-12 * np.abs(x).max(axis=0), scale, 1).astype(x.dtype))
+        # by its numbers: the standard deviation of equal ones is a rounding error, and that of others can be as small
+        varies = x.max(axis=0) != x.min(axis=0)
+        return cls(x.mean(axis=0), np.where(varies, x.std(axis=0), 1).astype(x.dtype))
 
     def __call__(self, x: object) -> Any:
         """Inputs with mean 0 and standard deviation 1, as the inputs had from which this was made."""

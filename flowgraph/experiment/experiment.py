@@ -15,13 +15,14 @@ from flowgraph.box.leaves import Input
 from flowgraph.data import BUNDLED, Examples, Split, Standardiser, load_examples, split
 from flowgraph.data.loading import TOYS
 from flowgraph.data.preparation import (
+    COMMAS,
+    CONVERSIONS,
     MANY,
     Preparation,
     Table,
     Undecided,
     account_of,
     are_many,
-    comma_number,
     comma_problem,
     kind_of,
     number,
@@ -85,6 +86,7 @@ def _of_table(settings: TrainSettings) -> Loaded:
     names = [name for name in table.cells if name not in (target, *settings.drop)]
     if not names:
         raise DataError(f"{settings.source}: found only the target {target!r}, needs columns to predict it from")
+    table = Table(table.name, {name: table.cells[name] for name in (*names, target)}, table.places)
     whole, impute = len(table), settings.impute
     ways: Any = {"one_hot": settings.one_hot, "impute": impute, "decimal": settings.decimal}
     if settings.drop_missing:
@@ -107,8 +109,9 @@ def _of_table(settings: TrainSettings) -> Loaded:
 def _targets(table: Table, name: str, settings: TrainSettings) -> Array:
     """The cells of the target as an array of objects, whatever they are."""
     cells = table.column(name)
-    if settings.decimal == "comma" and table.kind(name) == "decimal comma":
-        cells = [comma_number(cell) for cell in cells]
+    kind = kind_of(table, name, settings.decimal)
+    if kind in COMMAS and settings.decimal != "ask":
+        cells = [CONVERSIONS[kind](cell) for cell in cells]
     return np.fromiter(cells, object, len(table))
 
 
@@ -119,10 +122,10 @@ def _target_problems(table: Table, target: str, settings: TrainSettings) -> Iter
         yield table.place(empty, target, "a target; --drop-missing leaves such rows out"), "--drop-missing"
     present = [str(cell) for cell in cells if cell is not None]
     found = kind_of(table, target, settings.decimal)
-    if found == "decimal comma" and settings.decimal == "ask" and kind != "classes":
+    if found in COMMAS and settings.decimal == "ask" and kind != "classes":
         yield comma_problem(table, target)
         return
-    numbers = found in ("number", "decimal comma")
+    numbers = found in ("number", *COMMAS)
     whole = found == "number" and all((number(cell) or 0.0).is_integer() for cell in present)
     if kind == "auto" and (whole or not numbers) and are_many(len(set(present)), len(present)):
         task = "--task numbers" if whole else "--task classes"
@@ -272,11 +275,11 @@ class Experiment:
     def predictor(self) -> Graph:
         """From raw inputs to the probabilities of the classes, or to numbers in their own unit."""
         dtype = np.dtype(self.settings.dtype)
-        x = Input("x", shape=("N", self.examples.x.shape[1]), dtype=dtype)
-        raw: Any = x
-        if self.standardise is not None:
-            raw = (x - self.standardise.mean.astype(dtype)) / self.standardise.scale.astype(dtype)
-        f = self.mlp(raw)
+        columns = self.examples.x.shape[1]
+        if self.standardise is None:
+            f = self.mlp(Input("x", shape=("N", columns), dtype=dtype))
+        else:  # in the precision of the table, as for training: a date in milliseconds has more digits than a float32
+            f = self.mlp(self.standardise(Input("x", shape=("N", columns))).astype(dtype))
         if not self.classes:
             f = f[:, 0]
             if self.scale is not None:

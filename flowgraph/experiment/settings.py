@@ -180,7 +180,7 @@ class TrainSettings:
     drop : tuple of str, default ()
         A column of a table that is left out; given once for each.
     decimal : {'ask', 'point', 'comma'}, default 'ask'
-        What stands before the decimals of a text that may be a number, 1,5; ask refuses it.
+        What stands before the decimals of a text with commas, 1,5 or 13,600; ask refuses it.
     class_weight : tuple of str, default ()
         How often the examples of a class count in training and validation, yes=5, given once for each, or balanced: all
         classes count as much.

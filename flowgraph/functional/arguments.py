@@ -9,9 +9,9 @@ from typing import Any, NoReturn, TypeVar
 
 import numpy as np
 
-from flowgraph.box import Box, Value
+from flowgraph.box import Box, Value, concrete_values
 from flowgraph.box.arrays import refuse_masked
-from flowgraph.errors import DtypeError, UsageError
+from flowgraph.errors import DtypeError, FlowgraphError, UsageError
 from flowgraph.functional.containers import ARRAYS, flatten, paths
 from flowgraph.loops.body import name_of as name_of
 
@@ -95,9 +95,18 @@ def called(f: Callable[..., Any], args: Sequence[Any], keywords: Mapping[str, An
     """The result of a function on boxes."""
     try:
         return f(*args, **keywords)
-    except ValueError as error:  # NumPy raises it in place of the error by which a box refuses to be a number
-        if not isinstance(error.__cause__, UsageError):
-            raise
+    except FlowgraphError:
+        raise
+    except Exception as error:
+        trace = concrete_values.current()
+        if trace is not None and trace.refused is not None:  # compiled code loses it, and fails somewhere behind it
+            error.add_note(
+                f"{name_of(f)}: before this a box was asked for its numbers: {trace.refused}\n"
+                f"of compiled code, which takes numbers alone, see if flowgraph.scipy has the function (root and "
+                f"fixed_point have a gradient by what is in args=), or put the call into a function under custom_vjp"
+            )
+        if not isinstance(error, ValueError) or not isinstance(error.__cause__, UsageError):
+            raise  # NumPy raises a ValueError in place of a refusal
         raise UsageError(
             f"{name_of(f)}: found a box assigned to an element of an array, where it would carry no gradient; build "
             f"the array with np.stack or np.concatenate, or with fg.set_at(array, index, box)"

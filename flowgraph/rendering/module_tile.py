@@ -165,7 +165,10 @@ def module_tile(subject: Subject, module: Module, id: str, titles: Mapping[str, 
     last = module.tail[-1]
     receives = subject.view not in ("forward", "values") or subject.grads is not None
     gradients = gradient_range(subject, module) if receives else None
-    fill = gradients.worst if gradients and gradients.stages and subject.view == "gradients" else "fill box"
+    # of several outputs the picture says which tiles hold them; the only one is where it ends
+    given = len(subject.graph.outputs) > 1 and not set(subject.graph.outputs).isdisjoint(module.boxes)
+    kind = "output" if given else "box"
+    fill = gradients.worst if gradients and gradients.stages and subject.view == "gradients" else f"fill {kind}"
     known = (titles or {}).get(module.title, "") or (titles or {}).get(of_first_call(module.title), "")
     title = [Span(shortened(known or module.title), "ink", bold=True, size=12)]
     if len(module.paths) > 1:
@@ -186,11 +189,11 @@ def module_tile(subject: Subject, module: Module, id: str, titles: Mapping[str, 
     rows += _parameters(subject, module)
     return Tile(
         id=id,
-        kind="box",
+        kind=kind,
         rows=readable(rows, fill),
         tooltip=_tooltip(subject, module),
         fill=fill,
-        line="line box",
+        line=f"line {kind}",
         square=True,
         stacked=len(module.paths) > 1 or not known,
         carried=_carried(subject, module),

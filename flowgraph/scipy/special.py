@@ -1,4 +1,4 @@
-"""scipy.special, with the functions that are no ufuncs on boxes too, such as logsumexp, polygamma and lambertw.
+"""scipy.special, with the functions that are no ufuncs on boxes too, such as logsumexp and polygamma.
 
 SciPy's own ufuncs, `gammaln` or `expit`, take boxes by themselves.
 """
@@ -63,11 +63,6 @@ def log_softmax(x: Value, axis: Value = None) -> Any:
 def polygamma(n: Value, x: Value) -> Any:
     """scipy.special.polygamma, which also takes a box as x."""
     return boxes.polygamma(n, x) if isinstance(x, Box) or isinstance(n, Box) else special().polygamma(n, x)
-
-
-def lambertw(z: Value, k: int = 0, tol: float = 1e-8) -> Any:
-    """scipy.special.lambertw, which also takes a box as z; a box is computed with SciPy's own tolerance."""
-    return boxes.LambertW(z, k=k) if isinstance(z, Box) else special().lambertw(z, k, tol)
 
 
 def multigammaln(a: Value, d: int) -> Any:

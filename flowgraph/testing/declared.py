@@ -111,7 +111,10 @@ def shape_and_dtype_as_built(case: Case) -> None:
 
 
 def one_gradient_per_child(case: Case) -> None:
-    """bprop returns a tuple: None exactly for constant children, else the dtype of the child, in both precisions."""
+    """bprop returns a tuple: None exactly for constant children, else the dtype of the child, in both precisions.
+
+    The gradient of a child is the same where `needs` asks for it alone.
+    """
     if not differentiable(case) or not case.cls.has_bprop:
         return
     for dtype in (np.float64, np.float32):
@@ -126,6 +129,12 @@ def one_gradient_per_child(case: Case) -> None:
             require(not (constant and grad is not None), f"{case}: a constant child got a gradient")
             if not constant and child.dtype.kind == "f":
                 _require_dtype(case, cast, value, child, grad)
+        for place in range(count) if box.takes_needs else ():
+            if not box.constant[place]:
+                needs = tuple(other == place for other in range(count))
+                alone = box.bprop(seeds(value), value, *cast.children, needs=needs)[place]
+                same = alone is not None and np.allclose(alone, returned[place], rtol=1e-4, equal_nan=True)
+                require(same, f"{case}: another gradient of child {place} where it alone is needed, needs={needs}")
 
 
 def _require_dtype(case: Case, cast: Case, value: Value, child: Value, grad: Value) -> None:

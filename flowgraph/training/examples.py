@@ -297,6 +297,10 @@ class Shuffled:
         self.steps += 1
         return batch
 
+    def __getstate__(self) -> dict[str, Any]:
+        """A copy cuts memory of its own: copied views would be arrays to which no epoch writes."""
+        return {**self.__dict__, "_memory": {}, "_cuts": {}}
+
     def _gather(self, start: int) -> list[Batch]:
         """The next batches, the last one first: views of one memory, to which each epoch writes its examples."""
         most = self.size * self._together

@@ -94,6 +94,15 @@ def test_a_column_that_never_changes_is_only_centred():
     assert Standardiser.of(np.full((4, 1), 0.1))([[0.1], [1.1]]).round(9).tolist() == [[0], [1]]
 
 
+@given(
+    st.lists(st.integers(-9, 9), min_size=2, max_size=20), st.integers(-(2**40), 2**40), st.sampled_from([1, 2**-60])
+)
+def test_where_the_numbers_of_a_column_begin_is_nothing_to_standardisation(column, offset, unit):
+    column = np.array(column)[:, None] * 1.0
+    moved = (column + offset) * unit  # exact
+    np.testing.assert_allclose(Standardiser.of(moved)(moved), Standardiser.of(column)(column), atol=1e-2)
+
+
 def test_standardisation_as_boxes():
     standardise = Standardiser.of(iris().x)
     x = fg.Input("x", shape=("N", 4))

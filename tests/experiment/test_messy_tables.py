@@ -13,6 +13,7 @@ from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import flowgraph as fg
 from flowgraph.cli import main
 from flowgraph.cli.train import settings_of
 from flowgraph.cli.train import train as command
@@ -20,6 +21,7 @@ from flowgraph.data.preparation import Preparation, read_targets, table_of
 from flowgraph.errors import DataError, UsageError
 from flowgraph.experiment import Experiment, TrainSettings
 from flowgraph.experiment.experiment import load
+from flowgraph.training.evaluation import predict
 
 polars = pytest.importorskip("polars")
 
@@ -38,6 +40,8 @@ COLUMNS = {
     "mixed": lambda rng: [*(str(value) for value in rng.integers(0, 9, ROWS - 3)), "unknown", "3", "unknown"],
     "commas": lambda rng: [f"{value:.2f}".replace(".", ",") for value in rng.normal(size=ROWS)],
     "amounts": lambda rng: [f"{value:,.2f}".translate(GERMAN) for value in 1e6 * rng.random(ROWS)],
+    "dollars": lambda rng: [f"{value:,.2f}" for value in 1e6 * rng.random(ROWS)],
+    "thousands": lambda rng: [f"{value:,}" for value in rng.integers(1000, 10**6, ROWS)],
     "points and commas": lambda rng: [*["1,5", "2.5"] * (ROWS // 2)],
     "spelt": lambda rng: [["TRUE", "false", "True"][value] for value in rng.integers(0, 3, ROWS)],
     "constant": lambda rng: ["the same"] * ROWS,
@@ -131,13 +135,28 @@ def test_a_column_that_may_identify_rows_is_said_and_can_be_left_out(tmp_path):
             Experiment(settings.with_values({"drop": (wrong,)}))
 
 
-@given(st.lists(st.decimals(-(10**9), 10**9, places=2), min_size=2, max_size=20), st.booleans())
-def test_decimal_commas_are_the_numbers_that_were_written(numbers, grouped):
-    table = table_of(polars.DataFrame({"a": [f"{n:{',' * grouped}.2f}".translate(GERMAN) for n in numbers]}))
-    with pytest.raises(DataError, match=r"--decimal comma reads it as .*\nall is read with: --decimal comma$"):
-        Preparation.fit(table, ["a"], rows=[0])
-    read = Preparation.fit(table, ["a"], rows=[0], decimal="comma")
+NUMBERS = st.integers(0, 2).flatmap(lambda places: st.lists(st.decimals(-(10**9), 10**9, places=places), min_size=2))
+
+
+@given(NUMBERS, st.booleans(), st.sampled_from(["comma", "point"]))
+def test_numbers_with_commas_are_those_that_were_written(numbers, grouped, decimal):
+    cells = [f"{n:{',' * grouped}f}" for n in numbers]
+    table = table_of(
+        polars.DataFrame({"a": [cell.translate(GERMAN) if decimal == "comma" else cell for cell in cells]})
+    )
+    if any("," in cell for cell in table.column("a")):
+        with pytest.raises(DataError, match=r"--decimal comma reads it as .*, --decimal point as ") as refusal:
+            Preparation.fit(table, ["a"], rows=[0])
+        if not table.fits("a", "decimal point") or decimal == "point":
+            assert str(refusal.value).endswith(f"\nall is read with: --decimal {decimal}")
+    elif decimal == "comma" and grouped and any("." in cell for cell in table.column("a")):
+        return  # points between thousands alone are decimals, as everywhere
+    read = Preparation.fit(table, ["a"], rows=[0], decimal=decimal)
     np.testing.assert_array_equal(read.read(table)[:, 0], [float(n) for n in numbers])
+
+
+def test_a_point_without_a_comma_behind_it_is_refused_where_decimals_stand_behind_commas():
+    read = Preparation.fit(table_of(polars.DataFrame({"a": ["1,5", "2,25"]})), ["a"], rows=[0], decimal="comma")
     with pytest.raises(DataError, match=r"found '1\.234', needs a finite number with a decimal comma"):
         read.read(table_of(polars.DataFrame({"a": ["1.234"]})))
 
@@ -184,3 +203,16 @@ def test_a_class_weight_that_cannot_count_is_refused_before_training(source, wei
     path = str(tmp_path / source) if "." in source else source
     with pytest.raises(UsageError, match=message):
         Experiment(TrainSettings(path, "y", class_weight=weights))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_numbers_of_more_digits_than_the_network_are_read_as_they_were_trained_on(tmp_path, dtype):
+    milliseconds = 1_700_000_000_000 + np.arange(40)
+    rows = [f"{time},{'yes' if time % 4 else 'no'}" for time in milliseconds]
+    (tmp_path / "t.csv").write_text("\n".join(["time,y", *rows]))
+    experiment = Experiment(TrainSettings(str(tmp_path / "t.csv"), "y", dtype=dtype, hidden=(4,)))
+    trained_on = experiment.standardise(experiment.raw.train.x).astype(dtype)
+    x = fg.Input("x", shape=("N", 1), dtype=dtype)
+    found = predict(experiment.predictor, experiment.raw.train.x)
+    np.testing.assert_allclose(found, fg.Graph(experiment.mlp(x)).fprop(x=trained_on).outputs[0], rtol=1e-5)
+    assert found.dtype == dtype

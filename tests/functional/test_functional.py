@@ -367,6 +367,15 @@ def test_whole_numbers_of_a_box_of_floats_are_numpys_in_every_call_and_carry_no_
         grad(lambda x: np.sum(np.asarray(x, float)))(np.ones(4))
 
 
+@pytest.mark.parametrize("method", ["brentq", "bisect", "fsolve"])
+def test_what_compiled_code_makes_of_a_refusal_says_what_was_refused(method):
+    solve = getattr(pytest.importorskip("scipy.optimize"), method)
+    arguments = (1.0,) if method == "fsolve" else (0, 5)
+    for _ in range(3):
+        with pytest.raises(Exception, match=r"Subtract: found (?s:.*)flowgraph\.scipy"):  # the notes count too
+            grad(lambda a: np.sum(solve(lambda t: t**3 - a, *arguments)))(8.0)
+
+
 def into_array(x):
     y = np.zeros(3)
     y[0] = x[0]

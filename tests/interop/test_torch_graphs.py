@@ -106,6 +106,28 @@ def test_arguments_that_are_no_tensors_and_several_results():
     assert [one.tolist() for one in run.outputs] == [[10, 10], [10, 10, 10], 3]
 
 
+class Weighted(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.w = nn.Parameter(torch.tensor([2.0, 3.0]))
+
+    def forward(self, a, b, c):
+        return a * self.w + 5 * b - 7 * c
+
+
+@pytest.mark.sampled(one_in=3)
+@pytest.mark.parametrize("objects", ["aab", "aba", "baa", "aaa", "waa", "waw", "www"])
+def test_which_arguments_are_one_object_is_nothing_to_a_graph(objects):
+    net = Weighted()
+    pool = {"a": torch.zeros(2), "b": torch.ones(2), "w": net.w}
+    graph = graph_of(net, *(pool[name] for name in objects))
+    assert [graph.names[box] for box in graph.inputs] == ["a", "b", "c"]
+    assert [graph.names[box] for box in graph.parameters] == ["w"]
+    others = [torch.randn(2) for _ in range(3)]
+    found = graph.fprop({box: other.numpy() for box, other in zip(graph.inputs, others, strict=True)}).outputs[0]
+    np.testing.assert_allclose(found, net(*others).detach(), rtol=1e-6)
+
+
 def test_an_opaque_box_has_values_gradients_a_name_and_a_picture():
     graph = agrees(lambda x: torch.linalg.matrix_exp(x * 0.3) * 2, double(3, 3), opaque=["linalg_matrix_exp"])
     assert graph["linalg_matrix_exp"].children

@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import flowgraph as fg
 from flowgraph.rendering.compose import compose
@@ -236,6 +238,20 @@ def test_the_judge_counts_crossings_once_a_place() -> None:
     steep = Edge("c", "d", [[(40.5, y - 0.5) for y in range(0, 81, 2)]])
     drawing = Drawing(Place(0, 0, 80, 80), {}, edges=[flat, steep, replace(steep, head="e")])
     assert crossings(drawing) == 1
+
+
+@given(st.lists(st.booleans(), min_size=4, max_size=4), st.sets(st.integers(0, 3), min_size=2))
+def test_of_several_outputs_each_is_marked_in_closed_modules_too(closed: list[bool], given_out: set[int]) -> None:
+    h: Any = fg.Input("x", shape=(3,))
+    ends = []
+    for number, function in enumerate((np.tanh, np.sin, np.cos, np.exp)):  # alike ones would be the steps of a loop
+        with fg.scope(f"part{number}"):
+            h = np.arctan(function(h))
+        ends.append(h)
+    graph = fg.Graph(*[ends[number] for number in given_out | {3}])
+    names = [f"part{number}" for number, shut in enumerate(closed) if shut]
+    tiles = picture_of(graph, collapse=names or False).tiles
+    assert sum(tile.kind == "output" for tile in tiles) == len(given_out | {3})
 
 
 def test_a_parameter_in_a_scope_is_not_drawn_behind_another_tile() -> None:

@@ -14,7 +14,7 @@ from flowgraph.box.numpy_dispatch import implements
 from flowgraph.box.vocabulary import example
 from flowgraph.boxes.elementwise.complex_numbers import conjugate
 from flowgraph.boxes.numpy_api.constructors import as_box
-from flowgraph.errors import ShapeError, UsageError
+from flowgraph.errors import DtypeError, ShapeError, UsageError
 from flowgraph.shapes.size import Shape, Size, product
 from flowgraph.shapes.spec import Spec
 
@@ -119,6 +119,8 @@ class Unwrap(Box):
 
     def infer(self, p: Spec) -> Spec:
         """The shape of the child, in a dtype that holds the period."""
+        if p.dtype.kind == "c":
+            raise DtypeError(f"{self.title}: found {p.dtype} numbers, needs angles, which are real: np.angle(p)")
         axis_of(self, self.axis, len(p.shape))
         return Spec(p.shape, np.unwrap(np.zeros(2, p.dtype), period=self.period).dtype)
 

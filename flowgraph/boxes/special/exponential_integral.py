@@ -11,6 +11,7 @@ import numpy as np
 from flowgraph.box.vocabulary import Interval, Value, example
 from flowgraph.boxes.special.entropy import quiet_log
 from flowgraph.boxes.special.scipy_special import Special, special
+from flowgraph.errors import UnsupportedError
 
 _POSITIVE = Interval(0, inf, open=True)
 _AROUND_0 = example(np.array([0.0, 1e-9, -1e-5, 0.3, -0.9, 2.5]))
@@ -67,8 +68,12 @@ class Expn(Special):
         return None, -grad * np.where(n == 0, h + h / np.where(n == 0, a, 1), below)
 
 
+TOLERANCE = 1e-8
+"""That of scipy.special.lambertw."""
+
+
 class LambertW(Special):
-    """Lambert's W, complex as SciPy's; flowgraph.scipy.special.lambertw(a) builds it.
+    """Lambert's W, complex as SciPy's, to SciPy's own tolerance.
 
     h solves h exp(h) = a        dh/da = 1 / (a + exp(h)), infinite at −1/e, where the branches 0 and −1 meet
 
@@ -88,6 +93,7 @@ class LambertW(Special):
     <LambertW, k=0: (2,) complex128>
     """
 
+    numpy = "scipy.special.lambertw"
     symbol = "W"
     formula = r"W_k(a)"
     derivative = r"\frac{1}{a + e^h}"
@@ -100,6 +106,12 @@ class LambertW(Special):
     )
 
     k: int = 0
+
+    @classmethod
+    def from_numpy(cls, z: Value, k: Any, tol: float = TOLERANCE) -> LambertW:
+        if np.ndim(k) or tol != TOLERANCE:
+            raise UnsupportedError("scipy.special.lambertw: a box takes one number k, and SciPy's own tolerance")
+        return cls(z, k=int(k))
 
     def fprop(self, a: Value) -> Value:
         return special().lambertw(a, self.k)

@@ -81,7 +81,13 @@ def model_of(graph: Graph) -> Any:
         producer_name="flowgraph",
         producer_version=__version__,
     )
-    package.checker.check_model(model, full_check=True)
+    try:
+        package.checker.check_model(model, full_check=True)
+    except package.shape_inference.InferenceError as error:  # of an operation that ONNX has for other dtypes alone
+        raise UnsupportedError(
+            f"fg.save: ONNX has an operation for other dtypes alone: {error}; convert what it reads, "
+            f"box.astype(float), or save the graph as .safetensors"
+        ) from error
     return model
 
 
@@ -105,12 +111,16 @@ def is_exportable(graph: Graph) -> bool:
     >>> is_exportable(fg.Graph(np.tanh(fg.Input("x", shape=("N", 2)))))
     True
     """
-    return not _unwritten(open_boxes(graph))
+    try:
+        model_of(graph)
+    except UnsupportedError:
+        return False
+    return True
 
 
 def _refuse(opened: Graph) -> None:
     """Name every box that cannot be written, before anything is."""
-    wrong = _unwritten(opened)
+    wrong = [box for box in opened.boxes if isinstance(box, Random) or not is_written(box)]
     if wrong:
         listed = "\n  ".join(f"{box.title}: {_why(box)}, built at {box.built_at}" for box in wrong[:_SHOWN])
         more = f"\n  and {len(wrong) - _SHOWN} more" if len(wrong) > _SHOWN else ""
@@ -124,10 +134,6 @@ def _refuse(opened: Graph) -> None:
             f"fg.save: found {size / 2**30:.1f} GiB of parameters and constants, and an .onnx file holds 2 GiB; "
             f"save it as .safetensors"
         )
-
-
-def _unwritten(opened: Graph) -> list[Box]:
-    return [box for box in opened.boxes if isinstance(box, Random) or not is_written(box)]
 
 
 def _why(box: Box) -> str:

@@ -54,10 +54,12 @@ def exported(
     """
     called = target if isinstance(target, nn.Module) else _Called(target)
     warn_of_own_backwards(called, examples, named)
+    # torch.export tells tensors apart by identity: one that is given twice, or is a parameter too, would be one input
+    given, named = pytree.tree_map_only(torch.Tensor, _copy, (tuple(examples), named))
     with _quiet():
         try:
             sizes = None if batch_axis is None else _first_axes(called, examples, named, Dim(batch_axis))
-            program = export(called, tuple(examples), named or None, dynamic_shapes=sizes)
+            program = export(called, given, named or None, dynamic_shapes=sizes)
         except Exception as error:
             name = getattr(target, "__name__", type(target).__name__)
             advice = (
@@ -190,6 +192,11 @@ def _called(called: nn.Module, examples: Sequence[Any], named: dict[str, Any]) -
             seen.add(node)
             waiting += [following for following, _ in node.next_functions]
     return {type(node)._forward_cls for node in seen if isinstance(node, BackwardCFunction)}  # type: ignore[attr-defined]
+
+
+def _copy(tensor: torch.Tensor) -> torch.Tensor:
+    """A tensor of its own that shares nothing but the numbers, and asks for a gradient where the first does."""
+    return tensor.detach().clone().requires_grad_(tensor.requires_grad)
 
 
 def _leaf(tensor: torch.Tensor) -> torch.Tensor:
