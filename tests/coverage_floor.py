@@ -1,7 +1,7 @@
 """Holds the branch coverage of a run against the floors: 100 % of the engine's core, and 95 % in all.
 
-The sample of a commit need reach 92 %: a test that takes long is run in turn, and lines that it alone reaches are held by
-the floor of the night. A sample of fewer tests than today's reached 92.5 %, and 100 % of the core.
+The sample of a commit need reach 92 %: a test that takes long is run in turn, and lines that it alone reaches are held
+by the floor of the night. A sample of fewer tests than today's reached 92.5 %, and 100 % of the core.
 """
 
 import os
