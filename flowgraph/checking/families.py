@@ -353,7 +353,7 @@ def settings(source: Source) -> Iterator[Labelled]:
 
 
 def shapes(source: Source) -> Iterator[Labelled]:
-    """The simplest first: one group of axes at a time at two sizes, then ranks, other sizes, and two and three groups."""
+    """The simplest first: one group of axes at a time at two sizes, then ranks, other sizes, two and three groups."""
     inputs, seen = source.inputs, set()
     for table in _tables(inputs, source.sizes, source.rng):
         changed = {i: shape for i, shape in table.items() if shape != inputs[i].shape}
