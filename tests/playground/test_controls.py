@@ -74,7 +74,8 @@ DEAD = """
       one.value = Number(one.value) === Number(one.max) ? one.min : one.max;
       one.dispatchEvent(new Event("input", { bubbles: true }));
     } else one.click();
-    await new Promise((next) => setTimeout(next));
+    // a clipboard answers when it likes
+    for (let turn = 0; turn < 200 && state_of() === before; turn++) await new Promise((next) => setTimeout(next, 10));
     if (state_of() === before) dead.push(named(one));
   }
   return [dead, count];
