@@ -1,8 +1,8 @@
 """Holds the branch coverage of a run against the floors: 100 % of the engine's core, and 95 % in all.
 
 The sample of a commit need reach 91 %: a test that takes long is run in turn, and lines that it alone reaches are held
-by the floor of the night. Three samples reached 91.6, 92.0 and 92.3 %, and 100 % of the core; the hash of a commit decides the
-last points, which is no reason to refuse it.
+by the floor of the night. Three samples reached 91.6, 92.0 and 92.3 %, and 100 % of the core; the hash of a commit
+decides the last points, which is no reason to refuse it.
 """
 
 import os
