@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from itertools import chain, combinations
+from itertools import chain, combinations, islice
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -240,6 +240,9 @@ def case_of(box: Box, seed: int = 0) -> Case:
 _ROWS = 7
 """No size of a drawn example, so that an axis of rows fits no other."""
 
+_MOST = 31
+"""Sets of children that are given in rows: all of five children, of which there are twice as many for each one more."""
+
 Stacks: TypeAlias = Callable[[], tuple[Array, ...]]
 """The outputs for each row, one array each."""
 
@@ -247,12 +250,13 @@ Stacks: TypeAlias = Callable[[], tuple[Array, ...]]
 def rows_of(case: Case) -> Iterator[tuple[str, Stacks, Stacks]]:
     """Children that are given in rows, the values of the rows alone, and those of the box over all rows at once.
 
-    They are equal if Elementwise, signature and core are as declared.
+    They are equal if Elementwise, signature and core are as declared. Each child alone comes first, then all together.
     """
     leaves = [Input(f"child{i}", shape=a.shape, dtype=a.dtype) for i, a in enumerate(case.children)]
     many = [Input(f"rows{i}", shape=(_ROWS, *a.shape), dtype=a.dtype) for i, a in enumerate(case.children)]
     places, names = range(len(leaves)), case.box.names_of_children()
-    for chosen in chain(*(combinations(places, n + 1) for n in places)):
+    counts = sorted(range(1, len(leaves) + 1), key=lambda count: (count != 1, count != len(leaves)))
+    for chosen in islice(chain.from_iterable(combinations(places, count) for count in counts), _MOST):
         rows: dict[Box, Box] = {leaves[i]: many[i] for i in chosen}
         each = [[_shrunk(case, i, r if i in chosen else 0) for i in places] for r in range(_ROWS)]
         yield ", ".join(names[i] for i in chosen), partial(_alone, case, each), partial(_over, case, each, leaves, rows)

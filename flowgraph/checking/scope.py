@@ -17,11 +17,12 @@ from flowgraph.errors import UsageError
 
 
 class Effort(NamedTuple):
-    """How much a check may take: times the test cases of each family, and what ends it where these take too long.
+    """How much a check may take.
 
-    That are calls of fprop for one target, and seconds of the processor for the whole of it, of which a class of boxes
-    gets more for its examples, a graph more for its boxes. `explaining` is for making small and telling what is wrong,
-    beside the others.
+    `test_cases` multiplies the number of test cases of each family. Where these take too long, the check ends with
+    `budget`, calls of fprop for one target, or with the seconds of the processor for the whole check of a function, a
+    class of boxes (`box`, which has several examples) or a graph. `explaining` are seconds beside these, for making
+    small and telling what is wrong.
     """
 
     test_cases: float

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import flowgraph as fg
+from flowgraph.checking.cases import Case, rows_of
 from flowgraph.errors import BoxContractError, install_hint
 from flowgraph.testing import CHECKS, box_classes, check_box_class, checks, parametrize_with_checks
 from tests.registry import unregister
@@ -196,3 +197,13 @@ def test_a_class_that_mixes_what_it_declares_apart_fails_over_rows(base, declare
     with pytest.raises(BoxContractError, match="Mixing: fails rows_at_once"):
         check_box_class(unregister(mixing))
     assert "over rows of a the value is not that of each row" in str(fg.check(mixing, effort="fast"))
+
+
+@pytest.mark.parametrize("count", [1, 2, 4, 5, 12])
+def test_rows_are_tried_of_each_child_of_all_and_of_no_more_sets_than_five_children_have(count):
+    case = Case(fg.Concatenate, (np.ones((2, 3)),) * count, {"axis": 1})
+    names = case.box.names_of_children()
+    sets = [chosen for chosen, _, _ in rows_of(case)]
+    assert sets[:count] == list(names)
+    assert count == 1 or sets[count] == ", ".join(names)
+    assert len(sets) == len(set(sets)) == min(2**count - 1, 31)
