@@ -353,7 +353,7 @@ def settings(source: Source) -> Iterator[Labelled]:
 
 
 def shapes(source: Source) -> Iterator[Labelled]:
-    """The simplest first: one group of axes at a time at two sizes, then ranks, other sizes, two and three groups."""
+    """Each group of axes at size 1 and two larger, then ranks, other sizes, and two and three groups at once."""
     inputs, seen = source.inputs, set()
     for table in _tables(inputs, source.sizes, source.rng):
         changed = {i: shape for i, shape in table.items() if shape != inputs[i].shape}
@@ -368,9 +368,11 @@ def shapes(source: Source) -> Iterator[Labelled]:
 
 def _tables(inputs: Inputs, sizes: Sequence[int], rng: np.random.Generator) -> Iterator[Shapes]:
     groups = axis_groups(inputs)
-    yield from (_resized(inputs, dict.fromkeys(group, size)) for size in SIZES[:2] for group in groups)
+    for size, more in ((1, 0), (0, 2)):  # below and above the example's
+        for group in groups:
+            yield _resized(inputs, {(i, axis): size or inputs[i].shape[axis] + more for i, axis in group})
     yield from _ranks(inputs)
-    rest = dict.fromkeys([*SIZES[2:], *sizes])
+    rest = dict.fromkeys([*SIZES, *sizes])
     yield from (_resized(inputs, dict.fromkeys(group, size)) for group in groups for size in rest)
     for count in (2, 3):
         sets = list(combinations(groups, count))
