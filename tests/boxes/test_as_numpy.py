@@ -262,10 +262,16 @@ def test_a_number_beyond_the_integers_that_it_meets(function, number):
             np.testing.assert_array_equal(found, needed.results)
 
 
-def test_a_number_that_does_not_fit_is_refused_with_the_way_out():
-    x = fg.Input("x", shape=(2,), dtype=np.uint8)
-    with pytest.raises(DtypeError, match=r"(?s)Add: found -1, which the dtype uint8.*\.astype\(int\)"):
-        x + -1
+@pytest.mark.parametrize("dtype", "bBhHiIqQ")
+def test_a_number_may_be_as_large_as_the_whole_numbers_it_meets_and_is_refused_beyond_with_the_way_out(dtype):
+    x, ends = fg.Input("x", shape=(2,), dtype=dtype), np.iinfo(dtype)
+    a = np.array([ends.min, ends.max], dtype)
+    for number in (ends.min, ends.max):
+        np.testing.assert_array_equal(value(np.maximum(x, number), x=a), np.maximum(a, number), strict=True)
+    for number in (ends.min - 1, ends.max + 1):
+        words = rf"(?s)Add: found {number}, which the dtype {ends.dtype}.*\.astype\("
+        with pytest.raises(DtypeError, match=words):
+            x + number
 
 
 @pytest.mark.parametrize("function", [np.sum, np.prod, np.max, np.min, np.any, np.all, np.argmax, np.count_nonzero])

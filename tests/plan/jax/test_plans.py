@@ -1,7 +1,9 @@
 """Plans on JAX: the numbers of the graph, updates all together, source that can be read, values of parameters."""
 
+import contextlib
 import copy
 import gc
+import itertools
 import pickle
 import re
 
@@ -12,6 +14,7 @@ import pytest
 import flowgraph as fg
 from flowgraph.errors import DtypeError, LabelError, UnsupportedError, UsageError
 from tests.cases import cases
+from tests.commit import share_of_commit
 from tests.interop.jax.test_every_box import OF_NUMBERS, built
 from tests.plan.agreement import assert_agree
 from tests.test_contract import BOXES
@@ -131,6 +134,47 @@ def test_float32_stays_float32():
     loss, _ = step(X.astype(np.float32), Y, 0.1)
     assert loss.dtype == np.float32
     assert all(p.value.dtype == np.float32 for p in parameters)
+
+
+DTYPES = ("?", "i1", "i8", "f2", "f4", "f8", "c16")
+MEETINGS = {
+    "sum": lambda a, b: a + b, "product": lambda a, b: a @ b, "choice": lambda a, b: np.where(a != 0, a, b),
+    "joined": lambda a, b: np.concatenate([a, b]), "cast": lambda a, b: a.astype(b.dtype),
+    "total": lambda a, b: np.sum(a * b, axis=1),
+    "largest": lambda a, b: np.max(np.maximum(np.real(a), np.real(b)), axis=0),
+}  # fmt: skip
+
+
+def test_operands_of_any_two_dtypes_meet_as_in_the_graph():
+    leaves = [fg.Input(f"x{dtype}", shape=(2, 2), dtype=dtype) for dtype in DTYPES]
+    feeds = {leaf: np.array([[1, 0], [2, 3]]).astype(leaf.dtype) for leaf in leaves}
+    outputs = {}
+    for (one, other), (name, meet) in itertools.product(itertools.product(leaves, leaves), MEETINGS.items()):
+        with contextlib.suppress(DtypeError):  # a complex number is cast to no real one
+            outputs[f"{name} of {one.dtype} and {other.dtype}"] = meet(one, other)
+    drawn = dict(zip(names := share_of_commit(outputs, 8), map(outputs.get, names), strict=True))
+    graph = fg.Graph(*drawn.values())
+    given = {leaf: a for leaf, a in feeds.items() if leaf in graph}
+    found, expected = fg.compile(graph, backend="jax")(given), graph.fprop(given).outputs
+    for what, one, other in zip(drawn, found, expected, strict=True):
+        assert (one.dtype, one.shape) == (other.dtype, other.shape), what
+        np.testing.assert_allclose(one, other, rtol=1e-3 if "float16" in what else 1e-6, err_msg=what)
+
+
+@pytest.mark.parametrize("take", [lambda x, k: x[k], lambda x, k: x[:, k], lambda x, k: x[..., k, None]])
+def test_a_place_is_taken_from_either_end_and_refused_beyond_both(take):
+    x, k = fg.Input("x", shape=(3, 3)), fg.Input("k", shape=(2,), dtype=int)
+    a, box = np.arange(9.0).reshape(3, 3), take(x, k)
+    plan = fg.compile(box, backend="jax")
+    for place in range(-5, 5):
+        places = np.array([0, place])
+        try:
+            expected = take(a, places)
+        except IndexError:
+            with pytest.raises(IndexError):
+                plan(x=a, k=places)
+        else:
+            np.testing.assert_array_equal(plan(x=a, k=places), expected)
 
 
 def test_wide_numbers_do_not_depend_on_the_mode_of_jax():
