@@ -364,7 +364,8 @@ CALLS: dict[str, Callable[[Draw], Call]] = {
         2]))), "linalg.tensordot": _pair(*SQUARE, axes=(0, 1, 2)),
     "linalg.vecdot": _pair(*SAME, axis=(0, -1)), "append": _pair(*SAME, axis=(None, 0, -1)),
     "einsum": lambda r: ([r.choice(["ij,jk", "ij->ji", "ii", "ij,ij->", "...i,i"]), r.array(), r.array()], {}),
-    "average": _average, "interp": _vector(lambda r: np.arange(3.0) + 0.1, lambda r: r.array((3,), float)),
+    "average": _average, "interp": _vector(lambda r: np.arange(3.0) + 0.1, lambda r: r.array((3,), float),
+        left=(-9.0, 1), right=(4,), period=(2.6, -7)),
     "polyval": _vector(lambda r: r.array()), "polyder": _vector(m=(0, 1, 2, 9)),
     "polyint": _vector(m=(0, 1, 2), k=(2.0, [1.0, 3.0])),
     "polyfit": lambda r: (
