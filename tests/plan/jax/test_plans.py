@@ -15,8 +15,9 @@ import flowgraph as fg
 from flowgraph.errors import DtypeError, LabelError, UnsupportedError, UsageError
 from tests.cases import cases
 from tests.commit import share_of_commit
-from tests.interop.jax.test_every_box import OF_NUMBERS, built
+from tests.interop.jax.test_every_box import OF_NUMBERS
 from tests.plan.agreement import assert_agree
+from tests.plan.test_drawn_graphs import assert_plan_equals_graph
 from tests.test_contract import BOXES
 
 X = np.random.default_rng(0).normal(size=(6, 4))
@@ -211,19 +212,4 @@ def test_what_cannot_be_compiled_is_refused_by_name_before_it_runs():
 
 @pytest.mark.parametrize("name", [name for name in BOXES if name not in OF_NUMBERS][::EVERY])
 def test_forward_and_backward_of_a_box_are_those_of_its_graph(name):
-    case = next(iter(cases(BOXES[name])))
-    alone, leaves = built(case)
-    outputs = alone.outputs
-    wanted = (
-        [leaves[i] for i in case.floats if leaves[i] in alone] if any(o.dtype.kind in "fc" for o in outputs) else []
-    )
-    arriving = [fg.Input(f"arriving{i}", shape=one.shape, dtype=one.dtype) for i, one in enumerate(outputs)]
-    graph = fg.Graph(*outputs, *(fg.gradients(outputs, wanted, arriving, unused="zeros") if wanted else []))
-    feeds = {leaf: value for leaf, value in zip(leaves, case.children, strict=True) if leaf in alone.inputs}
-    run = alone.fprop(feeds)
-    feeds |= {a: np.cos(np.arange(run[o].size).reshape(run[o].shape)).astype(o.dtype)
-              for a, o in zip(arriving, outputs, strict=True) if a in graph}  # fmt: skip
-    expected, found = graph.fprop(feeds).outputs, fg.compile(graph, backend="jax")(feeds)
-    for place, (one, other) in enumerate(zip(found, expected, strict=True)):
-        assert one.dtype == other.dtype
-        np.testing.assert_allclose(one, other, rtol=1e-8, atol=1e-10, err_msg=f"{name} {case.settings}, output {place}")
+    assert_plan_equals_graph(name, cases(BOXES[name])[0], backend="jax")
