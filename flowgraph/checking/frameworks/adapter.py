@@ -291,7 +291,8 @@ class Adapter(ABC):
 
     def _refused(self, inputs: Inputs, parts: list[Any], pull: Pullback) -> None:
         """A gradient that the framework says it does not have is no mistake: such inputs are outside of the domain."""
-        key = tuple((x.shape, x.dtype) if isinstance(x, np.ndarray) else repr(x) for x in inputs)
+        forms = [(x.shape, x.dtype) if isinstance(x, np.ndarray) else repr(x) for x in inputs]
+        key = tuple(None if i in self.differentiated and type(x) is float else forms[i] for i, x in enumerate(inputs))
         if key not in self._refusals:
             self._refusals[key] = ""
             try:

@@ -13,7 +13,7 @@ import re
 import sys
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from math import prod
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -120,6 +120,12 @@ class JaxCode(Adapter):
         self._stacked: Any = None
         self._by_numpy = False
 
+    def of_subset(self, differentiated: tuple[int, ...]) -> Self:
+        """What NumPy has been seen to compute for all of them, it computes for some."""
+        made = super().of_subset(differentiated)
+        made._by_numpy = self._by_numpy
+        return made
+
     def called(self, leaves: Sequence[Any]) -> Any:
         """A callable pytree is called with the arrays of this run in it."""
         positional, keywords, own = self.arguments.put_together(leaves)
@@ -159,7 +165,7 @@ class JaxCode(Adapter):
         if key not in self._programs:
             with _plain_tracebacks():
                 self._programs[key] = self._made(inputs, self._by_numpy)
-                if len(self._programs) == 1:
+                if len(self._programs) == 1 and not self._by_numpy:
                     self._by_numpy = self._agree(inputs, self._programs[key])
         if isinstance(self._programs[key], Exception):
             raise self._programs[key]
