@@ -267,6 +267,23 @@ class Signature:
         known |= {name: int(name) for name in names if name.isdigit()}
         return [(*loop, *(known[axis.rstrip("?")] for axis in core)) for core in self.children]
 
+    def cores(self, shapes: Sequence[Shape]) -> tuple[list[list[str]], list[list[str]]]:
+        """The core axes that children of these shapes have, and those of the outputs.
+
+        Parameters
+        ----------
+        shapes : sequence of tuple
+            The shape of each child.
+
+        Returns
+        -------
+        tuple of two lists of sequences of str
+            The names of the last axes of each child and of each output.
+        """
+        missing: set[str] = set()
+        children = [self._present(core, shape, "", missing) for core, shape in zip(self.children, shapes, strict=True)]
+        return children, [[axis for axis in core if axis not in missing] for core in self._bare_outputs]
+
     def _present(self, core: tuple[str, ...], shape: Shape, name: str, missing: set[str]) -> list[str]:
         """The core axes that this child has; the optional ones that it lacks are noted in `missing`."""
         lacking = len(core) - len(shape)

@@ -31,8 +31,6 @@ ONE_BY_ONE = {
         lambda box, chosen: box.axis is None or not box.children[0].shape,
     ),
     "TensorDot": lambda box, chosen: chosen == (0, 1),
-    "AddMatMul": lambda box, chosen: True,
-    "Solve": lambda box, chosen: 0 in chosen or box.children[1].ndim == 1,
     "Index": lambda box, chosen: len(box.index) == 3 and isinstance(box.index[2], str),
 }
 

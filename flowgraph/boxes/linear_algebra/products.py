@@ -10,6 +10,7 @@ from typing import Any, ClassVar, cast
 import numpy as np
 
 from flowgraph.box import Box, Value, joined
+from flowgraph.box.axes import AxisLabels, labels_by_signature
 from flowgraph.box.inference import axes_of, axis_of
 from flowgraph.box.numpy_dispatch import implements
 from flowgraph.box.vocabulary import example
@@ -65,6 +66,10 @@ class MatMul(Box):
             _gradient_of_left(grad, left, right) if needs[0] else None,
             _gradient_of_right(grad, left, right) if needs[1] else None,
         )
+
+    def axis_labels(self) -> AxisLabels:
+        """Rows of left and columns of right are loops; the value is the sum over k."""
+        return labels_by_signature(self, "mkn")
 
     def flops(self, shape: Shape, *shapes: Shape) -> Any:
         """2 m k n."""
