@@ -18,6 +18,7 @@ from flowgraph.boxes.indexing.index import ArangeLike, IndexAdd
 from flowgraph.boxes.linear_algebra.products import MatMul, TensorDot
 from flowgraph.boxes.neural.activation import Sigmoid
 from flowgraph.boxes.reduction.sums import Mean, Sum
+from flowgraph.boxes.shape.joining import Stack
 from flowgraph.boxes.shape.reshaping import BroadcastTo, ExpandDims, Reshape, Squeeze
 from flowgraph.graph import Graph
 from flowgraph.plan.numpy.lines import is_written
@@ -303,4 +304,5 @@ PARTS: dict[type[Box], Callable[..., Any]] = {
     ConstantPower: _power,
     TensorDot: _tensordot,
     Sigmoid: _sigmoid,
+    Stack: lambda box, *arrays: np.concatenate([np.expand_dims(a, box.axis) for a in arrays], box.axis),
 }
