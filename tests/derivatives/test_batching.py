@@ -193,49 +193,6 @@ def test_a_hessian_runs_no_row_by_itself(loss):
 
 
 RNG = np.random.default_rng(0)
-SHAPES = {
-    fg.Conv2d: ((2, 4, 5, 6), (6, 2, 3, 2)),
-    fg.boxes.ConvInput: ((2, 6, 5, 7), (6, 2, 3, 2), (2, 4, 5, 6)),
-    fg.boxes.ConvFilters: ((2, 6, 5, 7), (2, 4, 5, 6), (6, 2, 3, 2)),
-}
-POOLS = {
-    fg.MaxPool: ((2, 4, 4),),
-    fg.MeanPool: ((2, 4, 4),),
-    fg.boxes.SpreadEvenly: ((2, 2, 2), (2, 4, 4)),
-    fg.boxes.SpreadToLargest: ((2, 2, 2), (2, 4, 4)),
-    fg.boxes.SpreadToRectified: ((2, 2, 2), (2, 4, 4), (2, 2, 2)),
-    fg.boxes.MeanOfLargest: ((2, 4, 4), (2, 4, 4)),
-}
-
-
-def assert_rows_of_batching_windows(cls, shapes, batched, **settings):
-    leaves = [fg.Input(f"child{i}", shape=shape) for i, shape in enumerate(shapes)]
-    box = cls(*leaves, **settings)
-    rows = {leaves[i]: fg.Input(f"rows{i}", shape=(ROWS, *shapes[i])) for i, free in enumerate(batched) if free}
-    (out,) = over_rows([box], rows)
-    graph = fg.Graph(out)
-    arrays = [RNG.normal(size=rows.get(leaf, leaf).shape) for leaf in leaves]
-    feeds = {rows.get(leaf, leaf): a for leaf, a in zip(leaves, arrays, strict=True)}
-    found = graph.fprop({leaf: a for leaf, a in feeds.items() if leaf in graph})[out]
-    for r in range(ROWS):
-        one = [a[r] if leaf in rows else a for leaf, a in zip(leaves, arrays, strict=True)]
-        np.testing.assert_allclose(found[r], box.fprop(*one), rtol=1e-12, atol=1e-12)
-    assert not any(isinstance(one, PerRow) for one in graph)
-
-
-@pytest.mark.parametrize("batched", [(0, 1), (1, 0), (1, 1)], ids=str)
-@pytest.mark.parametrize("groups", [1, 2])
-@pytest.mark.parametrize("cls", SHAPES)
-def test_convolutions(cls, groups, batched):
-    shapes = [(6, 2 if groups == 2 else 4, 3, 2) if shape[0] == 6 else shape for shape in SHAPES[cls]]
-    assert_rows_of_batching_windows(cls, shapes, (*batched, 0)[: len(shapes)], groups=groups, padding=1)
-
-
-@pytest.mark.parametrize("cls", POOLS)
-def test_pooling(cls):
-    for batched in itertools.product((0, 1), repeat=len(POOLS[cls])):
-        if any(batched):
-            assert_rows_of_batching_windows(cls, POOLS[cls], batched)
 
 
 def test_hessian_of_a_net_of_images_of_any_size():
