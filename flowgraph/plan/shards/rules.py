@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from functools import partial
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -118,7 +117,7 @@ def _by_labels(box: Box, cuts: Cuts, examples: int) -> Way | None:
     result = _labelled(labels.value, *label)
     if result is None:
         return Way(PARTIAL, needs) if is_summed(box) else None
-    return Way(result, needs, partial(_to, box, result) if isinstance(box, BroadcastTo) else None)
+    return Way(result, needs, _settings(box, result))
 
 
 def _labelled(labels: Labels, label: Hashable, inner: int) -> BatchAxis | None:
@@ -130,8 +129,11 @@ def is_summed(box: Box) -> bool:
     return box.dtype.kind in "iufc" and box.dtype != np.float16
 
 
-def _to(box: Any, result: BatchAxis, rows: int) -> Mapping[str, Any]:
-    return {"to": shard_shape(shape_of(box), result, rows)}
+def _settings(box: Box, result: BatchAxis) -> Callable[[int], Mapping[str, Any]] | None:
+    """The shape of a shard, for a box that has it as a setting."""
+    if not isinstance(box, BroadcastTo | Reshape):
+        return None
+    return lambda rows: {"to": shard_shape(shape_of(box), result, rows)}
 
 
 def shard_shape(shape: Sequence[int], cut: BatchAxis, rows: int) -> tuple[int, ...]:
@@ -150,16 +152,30 @@ def _barrier(box: Barrier, cuts: Cuts, examples: int) -> Way | None:
 
 @shard_rule(Reshape)
 def _reshape(box: Reshape, cuts: Cuts, examples: int) -> Way | None:
+    (cut,) = cuts
+    result = None if cut is None else _in_shape(cut, shape_of(box.children[0]), shape_of(box), examples)
+    return None if result is None else Way(result, (cut,), _settings(box, result))
+
+
+def _in_shape(cut: BatchAxis, old: Sequence[int], new: Sequence[int], examples: int) -> BatchAxis | None:
     """The batch stays along one axis if it is the outermost part of it, and what stands before it stays before it."""
-    cut = cuts[0]
-    assert cut is not None
-    old, new = shape_of(box.children[0]), shape_of(box)
     before = product(old[: cut.axis])
     for axis, size in enumerate(new):
         if product(new[:axis]) == before and size % examples == 0:
-            result = BatchAxis(axis, size // examples)
-            return Way(result, (cut,), partial(_to, box, result))
+            return BatchAxis(axis, size // examples)
     return None
+
+
+def way_to(box: Box, result: BatchAxis, examples: int) -> Way | None:
+    """How a shard of a value is computed from one child, which is the same for all examples, as the box is."""
+    if isinstance(box, Reshape):
+        need = _in_shape(result, shape_of(box), shape_of(box.children[0]), examples)
+        return None if need is None else Way(result, (need,), _settings(box, result))
+    labels = axis_labels(box)
+    label = None if labels is None else labels.value[result.axis]
+    if labels is None or label is None:
+        return None
+    return Way(result, (_labelled(labels.children[0], label, result.inner),), _settings(box, result))
 
 
 @shard_rule(Index)
