@@ -26,7 +26,7 @@ from flowgraph.boxes.linear_algebra.products import AddMatMul, Affine, MatMul, T
 from flowgraph.boxes.neural.convolution import Conv1d, Conv2d, Conv3d, ConvFilters, ConvInput
 from flowgraph.boxes.shape.arrangement import Transpose
 from flowgraph.boxes.shape.padding import Pad
-from flowgraph.boxes.shape.reshaping import Reshape
+from flowgraph.boxes.shape.reshaping import BroadcastTo, Reshape
 from flowgraph.errors import ShapeError, UsageError
 from flowgraph.graph.topology import topological_order
 from flowgraph.shapes.size import Size
@@ -171,6 +171,13 @@ def _reshape(box: Box, mapped: Mapping[Box, Box], some: Box) -> Box:
     return Reshape(mapped[box.children[0]], to=(range(1), *to))
 
 
+@rule_for(BroadcastTo)
+def _broadcast_to(box: Box, mapped: Mapping[Box, Box], some: Box) -> Box:
+    (a,) = box.children
+    between = tuple(range(1, 1 + len(box.shape) - len(a.shape)))
+    return BroadcastTo(_expanded(mapped[a], between), to=(-1, *box.to))
+
+
 @rule_for(MatMul)
 def _matmul(box: Box, mapped: Mapping[Box, Box], some: Box) -> Any:
     """A vector in rows is a matrix already: one product for all of them."""
@@ -183,7 +190,7 @@ def _matmul(box: Box, mapped: Mapping[Box, Box], some: Box) -> Any:
 def _tensordot(box: Box, mapped: Mapping[Box, Box], some: Box) -> Any:
     a, b = box.children
     if a in mapped and b in mapped:
-        return None
+        return over_rows([box.as_product(a, b)], mapped)[0]
     of_a, of_b = (
         tuple(axis % len(child.shape) + (child in mapped) for axis in axes)
         for axes, child in zip(box.axes, (a, b), strict=True)

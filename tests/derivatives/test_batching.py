@@ -30,7 +30,6 @@ ONE_BY_ONE = {
         ("Roll", "CumSum", "CumProd", "ArgMax", "ArgMin", "NanArgMax", "NanArgMin", "ArgSort"),
         lambda box, chosen: box.axis is None or not box.children[0].shape,
     ),
-    "TensorDot": lambda box, chosen: chosen == (0, 1),
     "Index": lambda box, chosen: len(box.index) == 3 and isinstance(box.index[2], str),
 }
 

@@ -257,6 +257,15 @@ class TensorDot(Box):
         left = [a.shape[i] for i in _others(of_a, len(a.shape))] + [b.shape[i] for i in _others(of_b, len(b.shape))]
         return Spec(tuple(left), np.result_type(a.dtype, b.dtype))
 
+    def as_product(self, a: Any, b: Any) -> Any:
+        """One matrix product, of the axes that are left by the axes that are summed."""
+        of_a, of_b = axes_of(self, self.axes[0], a.ndim), axes_of(self, self.axes[1], b.ndim)
+        left_a, left_b = _others(of_a, a.ndim), _others(of_b, b.ndim)
+        rows, summed, columns = (product(x.shape[i] for i in of) for x, of in ((a, left_a), (a, of_a), (b, left_b)))
+        left = np.reshape(np.transpose(a, (*left_a, *of_a)), (rows, summed))
+        right = np.reshape(np.transpose(b, (*of_b, *left_b)), (summed, columns))
+        return np.reshape(left @ right, self.shape)
+
     def flops(self, shape: Shape, *shapes: Shape) -> Any:
         """A product and a sum for each element and each place along the axes."""
         over = axes_of(self, self.axes[0], len(shapes[0]))
