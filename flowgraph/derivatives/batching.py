@@ -1,4 +1,4 @@
-"""Batching: boxes that read something with an axis of rows become boxes over all rows at once."""
+"""Batching: boxes that read something with an axis of rows become boxes over all rows at once, or run row by row."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from flowgraph.box import Box, Constant, Elementwise
+from flowgraph.box import Box, Constant, Elementwise, Value
 from flowgraph.box.axes import core_of, counted_on, settings_over_rows, signature_of
 from flowgraph.box.inference import axes_of
+from flowgraph.box.leaves import Input
+from flowgraph.boxes.elementwise.complex_numbers import conjugate_if_complex
 from flowgraph.boxes.engine.passing_on import Part
 from flowgraph.boxes.engine.shape_like import (
     CountLike,
@@ -27,9 +29,13 @@ from flowgraph.boxes.neural.convolution import Conv1d, Conv2d, Conv3d, ConvFilte
 from flowgraph.boxes.shape.arrangement import Transpose
 from flowgraph.boxes.shape.padding import Pad
 from flowgraph.boxes.shape.reshaping import BroadcastTo, Reshape
+from flowgraph.derivatives.backward_graph import gradients
+from flowgraph.derivatives.opaque import parts_of, settled_bprop
 from flowgraph.errors import ShapeError, UsageError
+from flowgraph.graph.steps import replay
 from flowgraph.graph.topology import topological_order
 from flowgraph.shapes.size import Size
+from flowgraph.shapes.spec import Spec, shape_text
 
 Rule = TypeVar("Rule", bound=Callable[..., Any])
 
@@ -59,12 +65,12 @@ def _over_rows(box: Box, mapped: Mapping[Box, Box], some: Box) -> Box:
         rule = _in_front
     elif rule is None and core_of(type(box)) is not None:
         rule = _of_loop_axes
-    result: Box | None = (rule or _rules[Box])(box, mapped, some)
-    return row_by_row(box, mapped, some) if result is None else result
+    result: Box | None = None if rule is None else rule(box, mapped, some)
+    return row_by_row(box, mapped) if result is None else result
 
 
 def rule_for(*classes: type[Box]) -> Callable[[Rule], Rule]:
-    """How boxes of these classes are taken over rows; where a rule returns None, that for `Box` does it."""
+    """How boxes of these classes are taken over rows; where a rule returns None, they are run row by row."""
 
     def register(rule: Rule) -> Rule:
         _rules.update(dict.fromkeys(classes, rule))
@@ -81,12 +87,6 @@ def part_rule_for(*classes: type[Box]) -> Callable[[Rule], Rule]:
         return rule
 
     return register
-
-
-def row_by_row(box: Box, mapped: Mapping[Box, Box], some: Box) -> Box:
-    """Any box, run once for each row."""
-    one_by_one: Box = _rules[Box](box, mapped, some)
-    return one_by_one
 
 
 def lifted(child: Box, mapped: Mapping[Box, Box], some: Box) -> Box:
@@ -332,3 +332,134 @@ def _part_of_axes(
     h = type(box)(*children, **box.setting_values() | settings)
     split = np.reshape(h, (*h.shape[:place], some.shape[0], box.shape[place], *h.shape[place + 1 :]))
     return np.moveaxis(split, place, 0) if place else split
+
+
+# What no rule takes over all rows at once.
+
+
+def row_by_row(box: Box, mapped: Mapping[Box, Box]) -> PerRow:
+    """Any box, run once for each row."""
+    batched = tuple(child in mapped for child in box.children)
+    return PerRow(*[mapped.get(child, child) for child in box.children], box=box, batched=batched)
+
+
+class PerRow(Box):
+    """A box run once for each row of its children; those that are not `batched` are the same in all.
+
+    h_i = box(children_i)        each gets its gradients in rows, summed where it is the same in all
+    """
+
+    box: Any
+    batched: tuple[bool, ...]
+
+    symbol = "per row"
+    examples = None  # it is tested with Jacobians of boxes that have no rule of their own
+
+    def fprop(self, *children: Sequence[Value]) -> Value:
+        """The values of the rows, stacked."""
+        rows = [parts_of(self.box.fprop(*row)) for row in self._rows(children)]
+        if rows:
+            parts = tuple(self._stacked(part) for part in zip(*rows, strict=True))
+        else:
+            shapes = [spec.shape for spec in self.box.outputs]
+            if not all(isinstance(size, int) for shape in shapes for size in shape):
+                shapes = [np.shape(part) for part in self._any_row(children)]
+            parts = tuple(
+                np.empty((0, *shape), spec.dtype) for shape, spec in zip(shapes, self.box.outputs, strict=True)
+            )
+        return parts if len(parts) > 1 else parts[0]
+
+    def bprop(self, grad: Value, h: Value, *children: Sequence[Value]) -> tuple[Value, ...]:
+        """The gradients of the rows: stacked for batched children, summed for the others."""
+        if any(isinstance(argument, Box) for argument in (grad, *children)):
+            return self._bprop_over_rows(grad, children)
+        wanted = [position for position, passes in enumerate(self.differentiable_wrt) if passes]
+        parts: list[dict[int, Any]] = []
+        for i, row in enumerate(self._rows(children)):
+            grads = settled_bprop(self.box, wanted, _row(grad, i), _row(h, i), row)
+            parts.append(dict(zip(wanted, grads, strict=True)))
+        result: list[Any] = []
+        for position, (child, batched) in enumerate(zip(children, self.batched, strict=True)):
+            if not self.differentiable_wrt[position]:
+                result.append(None)
+            elif not parts:
+                result.append(np.zeros_like(child))
+            else:
+                stacked = np.stack([part[position] for part in parts])
+                result.append(stacked if batched else np.sum(stacked, axis=0))
+        return tuple(result)
+
+    def infer_from_children(self) -> Any:
+        """The specs of the box, with the axis of rows in front."""
+        rows = next(child.outputs[0].shape[0] for child, b in zip(self.children, self.batched, strict=True) if b)
+        specs = tuple(Spec((rows, *spec.shape), spec.dtype) for spec in self.box.outputs)
+        return specs if len(specs) > 1 else specs[0]
+
+    @property
+    def constant(self) -> tuple[bool, ...]:
+        """As for the box that is run row by row."""
+        return tuple(self.box.constant)
+
+    def _rows(self, children: Sequence[Value]) -> Any:
+        count = next(len(parts_of(c)[0]) for c, batched in zip(children, self.batched, strict=True) if batched)
+        for i in range(count):
+            yield [_row(child, i) if batched else child for child, batched in zip(children, self.batched, strict=True)]
+
+    def _stacked(self, part: Sequence[Value]) -> Value:
+        shapes = list(dict.fromkeys(map(np.shape, part)))
+        if len(shapes) > 1:
+            raise ShapeError(
+                f"{self.box.title}: found {shape_text(shapes[0])} for one example and {shape_text(shapes[1])} for "
+                f"another, needs the same for all that functional.vmap maps over; choose elements with np.where and "
+                f"not by a mask, and to differentiate while loops of different lengths, map the function and then "
+                f"differentiate the sum over the examples"
+            )
+        return np.stack(part)
+
+    def _any_row(self, children: Sequence[Value]) -> tuple[Any, ...]:
+        ones = [np.ones(c.shape[1:], c.dtype) if b else c for c, b in zip(children, self.batched, strict=True)]
+        return parts_of(self.box.fprop(*ones))
+
+    def _bprop_over_rows(self, grad: Value, children: Sequence[Value]) -> tuple[Any, ...]:
+        """The gradients of one row as a graph, over all rows."""
+        leaves = [Input(f"child{i}", shape=c.shape, dtype=c.dtype) for i, c in enumerate(self.box.children)]
+        single = self.box.with_children(*leaves)
+        free = [leaf for leaf, passes in zip(leaves, single.differentiable_wrt, strict=True) if passes]
+        several = len(single.outputs) > 1
+        rows: dict[Box, Any] = {}
+        outputs = []
+        for i, part in enumerate(parts_of(grad)):
+            if part is not None:
+                outputs.append(single[i] if several else single)
+                rows[Input(f"arriving{i}", shape=outputs[-1].shape, dtype=outputs[-1].dtype)] = part
+        parts = [
+            conjugate_if_complex(part)
+            for part in gradients(outputs, free, list(map(conjugate_if_complex, rows)), unused="zeros")
+        ]
+        fixed: dict[Box, Any] = {}
+        for leaf, child, batched in zip(leaves, children, self.batched, strict=True):
+            (rows if batched else fixed)[leaf] = child
+        grads = dict(zip(free, over_rows([put_in(part, fixed) for part in parts], rows), strict=True))
+        return tuple(
+            None if leaf not in grads else grads[leaf] if batched else np.sum(grads[leaf], axis=0)
+            for leaf, batched in zip(leaves, self.batched, strict=True)
+        )
+
+
+def _row(value: Value, i: int) -> Any:
+    """Row i of a value, of each of its parts where it has several, None where there is none."""
+    if isinstance(value, tuple):
+        return tuple(_row(part, i) for part in value)
+    return None if value is None else value[i]
+
+
+def put_in(box: Box, leaves: dict[Box, Box]) -> Box:
+    """The box with other boxes in the place of some leaves; what does not read them stays as it is."""
+    boxes = topological_order([box])
+    touched = set(leaves)
+    for node in boxes:
+        if any(child in touched for child in node.children):
+            touched.add(node)
+    known = {node: leaves.get(node, node) for node in boxes if node in leaves or node not in touched}
+    replaced: Box = replay(boxes, {node: i for i, node in enumerate(boxes)}, known)[-1]
+    return replaced

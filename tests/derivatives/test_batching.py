@@ -12,8 +12,7 @@ import flowgraph as fg
 from flowgraph.box.axes import core_of
 from flowgraph.boxes.engine.passing_on import Part
 from flowgraph.boxes.linear_algebra.matrices import GaugeInvarianceCheck
-from flowgraph.derivatives.batching import _rules, over_rows
-from flowgraph.derivatives.matrices import PerRow
+from flowgraph.derivatives.batching import PerRow, _rules, over_rows
 from flowgraph.loops.boxes import Scan, While
 from tests.cases import cases
 from tests.test_contract import BOXES
