@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from typing import Any, TypeVar
 
 import numpy as np
@@ -104,27 +103,27 @@ def _in_front(box: Box, mapped: Mapping[Box, Box], some: Box) -> Any:
     signature, shapes = signature_of(box), [child.shape for child in box.children]
     cores, (of_value, *_) = signature.cores(shapes)
     fronts = [len(shape) - len(core) for shape, core in zip(shapes, cores, strict=True)]
-    missing = [_missing(core, present) for core, present in zip(signature.children, cores, strict=True)]
-    gone = _missing(signature.outputs[0], of_value)
+    most, gone = max(fronts), _missing(signature.outputs[0], of_value)
     for is_repeated in (False, True):
         children: list[Any] = []
-        for child, axes, front in zip(box.children, missing, fronts, strict=True):
-            a = lifted(child, mapped, some) if is_repeated else mapped.get(child, child)
-            between = range(1, 1 + max(fronts) - front) if is_repeated or child in mapped else ()
-            children.append(_expanded(_expanded(a, axes), tuple(between)))
-        with suppress(ShapeError):
+        for i, child in enumerate(box.children):
+            a: Any = lifted(child, mapped, some) if is_repeated else mapped.get(child, child)
+            if len(cores[i]) < len(signature.children[i]):
+                a = np.expand_dims(a, _missing(signature.children[i], cores[i]))
+            if fronts[i] < most and (is_repeated or child in mapped):
+                a = np.expand_dims(a, tuple(range(1, 1 + most - fronts[i])))
+            children.append(a)
+        try:
             h = box.with_children(*children)
-            return np.squeeze(h, gone) if gone else h
+        except ShapeError:
+            continue
+        return np.squeeze(h, gone) if gone else h
     return None
 
 
 def _missing(core: Sequence[str], present: Sequence[str]) -> tuple[int, ...]:
     """The core axes that are missing, counted from the last on."""
     return tuple(i - len(core) for i, axis in enumerate(core) if axis.rstrip("?") not in present)
-
-
-def _expanded(a: Any, axes: tuple[int, ...]) -> Any:
-    return np.expand_dims(a, axes) if axes else a
 
 
 def _of_loop_axes(box: Box, mapped: Mapping[Box, Box], some: Box) -> Any:
@@ -175,7 +174,8 @@ def _reshape(box: Box, mapped: Mapping[Box, Box], some: Box) -> Box:
 def _broadcast_to(box: Box, mapped: Mapping[Box, Box], some: Box) -> Box:
     (a,) = box.children
     between = tuple(range(1, 1 + len(box.shape) - len(a.shape)))
-    return BroadcastTo(_expanded(mapped[a], between), to=(-1, *box.to))
+    rows: Any = mapped[a]
+    return BroadcastTo(np.expand_dims(rows, between) if between else rows, to=(-1, *box.to))
 
 
 @rule_for(MatMul)
