@@ -104,6 +104,8 @@ def _in_front(box: Box, mapped: Mapping[Box, Box], some: Box) -> Any:
     cores, (of_value, *_) = signature.cores(shapes)
     fronts = [len(shape) - len(core) for shape, core in zip(shapes, cores, strict=True)]
     most, gone = max(fronts), _missing(signature.outputs[0], of_value)
+    if gone and len(box.outputs) > 1:
+        return None
     for is_repeated in (False, True):
         children: list[Any] = []
         for i, child in enumerate(box.children):

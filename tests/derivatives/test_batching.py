@@ -84,6 +84,24 @@ class Scaled(fg.Box):
         return u[..., None] * a
 
 
+class Weighted(fg.Box):
+    """h = left right, where either may be a vector"""
+
+    signature = "(m?,k),(k,n?)->(m?,n?)"
+
+    def fprop(self, left, right):
+        return np.matmul(left, right)
+
+
+class Both(fg.Box):
+    """h = (left right, twice that)"""
+
+    signature = "(m?,k),(k,n?)->(m?,n?),(m?,n?)"
+
+    def fprop(self, left, right):
+        return left @ right, 2 * (left @ right)
+
+
 class OfAll(Centred):
     """h = a - mean of all, whose fprop is not that of the class which declares the core axes"""
 
@@ -100,6 +118,10 @@ class OfAll(Centred):
         (Scaled, [(2, 3), (3, 4)], False),
         (Scaled, [(3,), (5, 2, 3, 4)], False),
         (lambda a: OfAll(a, axis=0), [(3, 4)], True),
+        (Weighted, [(3, 4), (4,)], False),
+        (Weighted, [(4,), (5, 4, 2)], False),
+        (Both, [(3, 4), (4, 2)], False),
+        (Both, [(3, 4), (4,)], True),
     ],
 )
 def test_boxes_of_users_that_declare_their_axes_take_the_rows_at_once(build, arrays, slow):
