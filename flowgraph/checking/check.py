@@ -6,6 +6,7 @@ import functools
 import inspect
 import sys
 import threading
+import warnings
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -77,12 +78,27 @@ def _check_cases(name: str, found: Sequence[Case], asked: Asked, vary: bool = Tr
     usable = [one for case in found if (one := _usable(case, asked.valid, vary)) is not None]
     if not usable:
         raise UsageError(f"check: valid= refuses every example of {name}; declare one that it accepts, or a domain")
+    refused = [failure for case in usable if vary and (failure := _not_taken(name, case)) is not None]
+    if refused:
+        return with_failures(nothing(name, "nothing was compared", asked.seed), refused)
     share_of = len(usable) * asked.order
     share = replace(asked, budget=asked.calls // share_of)
     reports = [check_case(case, share, asked.effort.box / share_of, vary=vary, title=name) for case in usable]
     if len(usable) < len(found):
         reports[0].warnings.append(f"valid= refuses {len(found) - len(usable)} of {len(found)} examples")
     return replace(combined(name, reports, asked.seed), not_checked=complex_not_checked(usable, built=not vary))
+
+
+def _not_taken(name: str, case: Case) -> Failure | None:
+    """The failure of a class that refuses an example which it declares itself."""
+    try:
+        with np.errstate(all="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            case.value  # noqa: B018  whether it can be computed is what is asked
+    except Exception as error:  # whatever building the box, or its fprop, raises
+        nan, said = float("nan"), f"its own example is refused, {type(error).__name__}: {error}"
+        return Failure(name, None, None, "spec", nan, nan, nan, str(case), "", said, "")
+    return None
 
 
 def _usable(case: Case, valid: Callable[..., Any] | None, vary: bool) -> Case | None:
