@@ -416,7 +416,7 @@ def check(  # noqa: PLR0913  a keyword for each thing that a user may declare
     >>> fg.check(np.sin, np.array([0.5, 2.0]), bprop=lambda grad, output, x: (grad * np.cos(x),)).verdict
     'pass'
     """
-    if effort not in EFFORTS:
+    if not isinstance(effort, str) or effort not in EFFORTS:
         raise UsageError(f"check: found effort={effort!r}, needs one of {', '.join(EFFORTS)}")
     asked = Asked(order, seed, budget, valid, names, strict, vary, fixed, EFFORTS[effort])
     with shielded(), _told_if_slow(target, effort):
