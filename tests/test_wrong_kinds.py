@@ -124,3 +124,16 @@ def test_a_named_length_is_no_number_of_arrays_or_times():
     ):
         with pytest.raises(fg.FlowgraphError):
             call()
+
+
+def test_arrays_of_numpy_for_a_function_of_another_library_are_refused_with_the_way_out(tmp_path):
+    jax = pytest.importorskip("jax")
+
+    def f(w, x):
+        return jax.lax.cond(w.sum() > 0, lambda a: a, lambda a: 2 * a, w).sum() * x.sum()
+
+    for call in (lambda *given: fg.render(f, *given, tmp_path / "f.svg"), lambda w, x: fg.trace(f, w=w, x=x)):
+        with pytest.raises(fg.FlowgraphError, match=r"f called on boxes raises .* jnp\.asarray\(x\)"):
+            call(np.ones(3), np.ones(3))
+    assert fg.check(f, np.ones(3), np.ones(3)).passed
+    assert fg.render(f, jax.numpy.ones(3), jax.numpy.ones(3), tmp_path / "f.svg").exists()

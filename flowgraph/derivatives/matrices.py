@@ -245,6 +245,11 @@ def hessian(output: Built, wrt: Built | Iterable[Built], *, fallback: Fallback |
     Box
         The symmetric matrix, shape (n, n).
 
+    Raises
+    ------
+    UsageError
+        If `wrt` is empty.
+
     Examples
     --------
     >>> import numpy as np, flowgraph as fg
