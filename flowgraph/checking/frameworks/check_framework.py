@@ -252,7 +252,7 @@ def framework_code(
     arrays are two inputs, the parameters of a module come last.
     """
     if framework is not None and (not isinstance(framework, str) or framework not in ADAPTERS):
-        raise UsageError(f"check: found framework={framework!r}, needs one of {', '.join(get_args(FrameworkName))}")
+        raise ValueError(f"check: found framework={framework!r}, needs one of {', '.join(get_args(FrameworkName))}")
     keywords = keywords or {}
     framework = framework or framework_of(function, [*given, *keywords.values()])
     if framework is None:
