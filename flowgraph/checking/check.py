@@ -6,6 +6,7 @@ import functools
 import inspect
 import sys
 import threading
+import warnings
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -77,12 +78,27 @@ def _check_cases(name: str, cases: Sequence[Case], asked: Asked, vary: bool = Tr
     usable = [legal for case in cases if (legal := _usable(case, asked.valid, vary)) is not None]
     if not usable:
         raise UsageError(f"check: valid= refuses every example of {name}; declare one that it accepts, or a domain")
+    refused = [failure for case in usable if vary and (failure := _not_taken(name, case)) is not None]
+    if refused:
+        return with_failures(nothing(name, "nothing was compared", asked.seed), refused)
     share_of = len(usable) * asked.order
     share = replace(asked, budget=asked.calls // share_of)
     reports = [check_case(case, share, asked.effort.box / share_of, vary=vary, title=name) for case in usable]
     if len(usable) < len(cases):
         reports[0].warnings.append(f"valid= refuses {len(cases) - len(usable)} of {len(cases)} examples")
     return replace(combined(name, reports, asked.seed), not_checked=complex_not_checked(usable, built=not vary))
+
+
+def _not_taken(name: str, case: Case) -> Failure | None:
+    """The failure of a class that refuses an example which it declares itself."""
+    try:
+        with np.errstate(all="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            case.value  # noqa: B018  whether it can be computed is what is asked
+    except Exception as error:  # whatever building the box, or its fprop, raises
+        nan, said = float("nan"), f"its own example is refused, {type(error).__name__}: {error}"
+        return Failure(name, None, None, "spec", nan, nan, nan, str(case), "", said, "")
+    return None
 
 
 def _usable(case: Case, valid: Callable[..., Any] | None, vary: bool) -> Case | None:
@@ -400,7 +416,7 @@ def check(  # noqa: PLR0913  a keyword for each thing that a user may declare
     >>> fg.check(np.sin, np.array([0.5, 2.0]), bprop=lambda grad, output, x: (grad * np.cos(x),)).verdict
     'pass'
     """
-    if effort not in EFFORTS:
+    if not isinstance(effort, str) or effort not in EFFORTS:
         raise UsageError(f"check: found effort={effort!r}, needs one of {', '.join(EFFORTS)}")
     asked = Asked(order, seed, budget, valid, names, strict, vary, fixed, EFFORTS[effort])
     with shielded(), _told_if_slow(target, effort):

@@ -28,6 +28,7 @@ from flowgraph.checking.point import OutOfTime, Point, generator, random_directi
 from flowgraph.checking.report import Report
 from flowgraph.checking.scope import EVERYTHING, NORMAL, Scope
 from flowgraph.checking.target import Array, Inputs, Target
+from flowgraph.errors import FeedError
 
 LEFT = 64 * 2.0**-52  # of an input: what is left where terms cancel, which is a power of 2 and fits into any type
 SLOW = 2e-3  # seconds of one fprop
@@ -160,11 +161,11 @@ def _phases(examination: Examination, order: int, test_cases: bool) -> None:
 
 
 def _at_the_example(examination: Examination) -> Point:
-    """The point there, with what bprop does to its arguments; ValueError where fprop gives no finite value."""
+    """The point there, with what bprop does to its arguments; FeedError where fprop gives no finite value."""
     point = examination.point(EXAMPLE, examination.inputs)
     if point is None:
         reason = next(iter(examination.skipped))
-        raise ValueError(
+        raise FeedError(
             f"check: {examination.target.name} cannot be run on the example in float64 ({reason}); give inputs inside "
             "its domain, at which fprop is finite"
         )

@@ -26,6 +26,7 @@ from flowgraph.checking.target import Array, Inputs, Target, annotations_of, by_
 from flowgraph.derivatives import gradient
 from flowgraph.derivatives.opaque import BpropOf
 from flowgraph.errors import BpropError, ShapeError, UsageError
+from flowgraph.functional.mapping import on_boxes
 from flowgraph.graph import Graph
 from flowgraph.graph.graph import Run
 from flowgraph.graph.passes import Edge, as_values, contradiction
@@ -336,7 +337,7 @@ def function_target(target: Target, keywords: Any) -> tuple[Target, Traced]:
 
 
 def _graph_of(target: Target, arguments: Sequence[Any]) -> Graph:
-    outputs = parts(target.fprop(*arguments))
+    outputs = parts(on_boxes("check", target.name, lambda: target.fprop(*arguments)))
     for part in outputs:
         if not isinstance(part, Box):
             raise UsageError(

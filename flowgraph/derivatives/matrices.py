@@ -8,9 +8,10 @@ from typing import Any, Literal, cast
 import numpy as np
 
 from flowgraph.box import Box, Built, Constant, Value
+from flowgraph.box.arrays import array_of
 from flowgraph.box.leaves import Input
 from flowgraph.boxes.engine.shape_like import RepeatRows, RowsAs, UnitRows
-from flowgraph.derivatives.backward_graph import Fallback, boxes_of, gradient, gradients, sent_back
+from flowgraph.derivatives.backward_graph import Fallback, boxes_of, gradient, gradients, output_of, sent_back
 from flowgraph.derivatives.batching import over_rows, put_in
 from flowgraph.errors import DtypeError, ShapeError, UsageError
 from flowgraph.graph.steps import mark_derivatives
@@ -81,7 +82,7 @@ def jvp(output: Built, wrt: Built | Iterable[Built], along: Value, *, fallback: 
     array([ 6., 80.])
     """
     boxes, directions = _directions("jvp", wrt, along)
-    return pushed(cast(Box, output), boxes, directions, fallback)
+    return pushed(output_of("jvp", output), boxes, directions, fallback)
 
 
 def pushed(
@@ -138,7 +139,7 @@ def _directions(who: str, wrt: Built | Iterable[Built], along: Value) -> tuple[l
         raise UsageError(f"{who}: found {len(given)} directions, needs a list of one per box of wrt ({len(boxes)})")
     directions = []
     for box, wanted in zip(boxes, given, strict=True):
-        direction = wanted if isinstance(wanted, Box) else Constant(np.asarray(wanted), dtype=box.dtype)
+        direction = wanted if isinstance(wanted, Box) else Constant(array_of(f"{who}: along", wanted, box.dtype))
         if len(direction.shape) != len(box.shape) or not all(map(same, direction.shape, box.shape)):
             way_out = "" if all(isinstance(size, int) for size in box.shape) else ", such as an Input of that shape"
             raise ShapeError(
@@ -193,8 +194,8 @@ def jacobian(
     array([[0., 3.],
            [0., 1.]])
     """
-    output, boxes = cast(Box, output), boxes_of("jacobian", wrt)
-    if mode not in (None, "rows", "columns"):
+    output, boxes = output_of("jacobian", output), boxes_of("jacobian", wrt)
+    if mode is not None and (not isinstance(mode, str) or mode not in ("rows", "columns")):
         raise UsageError(f"jacobian: found mode={mode!r}, needs 'rows', 'columns' or None for the fewer")
     _needs_real("jacobian", output, *(boxes if mode == "columns" else ()))
     sizes: list[Any] = [product(box.shape) for box in (output, *boxes)]
@@ -229,6 +230,11 @@ def hessian(output: Built, wrt: Built | Iterable[Built], *, fallback: Fallback |
     Box
         The symmetric matrix, shape (n, n).
 
+    Raises
+    ------
+    UsageError
+        If `wrt` is empty.
+
     Examples
     --------
     >>> import numpy as np, flowgraph as fg
@@ -239,7 +245,9 @@ def hessian(output: Built, wrt: Built | Iterable[Built], *, fallback: Fallback |
            [0., 6., 4.],
            [2., 4., 0.]])
     """
-    output, boxes = cast(Box, output), boxes_of("hessian", wrt)
+    output, boxes = output_of("hessian", output), boxes_of("hessian", wrt)
+    if not boxes:
+        raise UsageError("hessian: found no box in wrt, needs one or more")
     blocks = hessian_blocks(output, boxes, fallback=fallback)
     lines: list[Any] = []
     sizes: list[Any] = [product(box.shape) for box in boxes]

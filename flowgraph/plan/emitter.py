@@ -115,7 +115,7 @@ def rules_of(name: str) -> Callable[[Callable[[], None]], Callable[[], None]]:
 
 def emitter_of(name: str) -> Emitter:
     """The emitter of that name."""
-    if name not in _loaders:
+    if not isinstance(name, str) or name not in _loaders:
         *most, last = map(repr, _loaders)
         raise UsageError(f"compile: found backend={name!r}, needs {', '.join(most)} or {last}")
     made = _loaders[name]()

@@ -19,7 +19,6 @@ BATCHES = (0, 1, 2, SIZE, 6, 12)
 FROM = {
     **dict.fromkeys(("squeeze", "cov", "corrcoef"), 2),  # an axis named N stays, also where it is 1 in a run
     **dict.fromkeys(("nanquantile", "nanpercentile", "resize"), 1),  # NumPy makes something of nothing
-    **dict.fromkeys(("convolve", "correlate"), 6),  # a signal that follows the batch is taken to be the longer one
 }
 """The smallest batch that a function serves, where it is not none."""
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from flowgraph.box import Box, Value
+from flowgraph.box.arrays import array_of
 from flowgraph.box.axes import Core
 from flowgraph.box.inference import Axes, axis_of
 from flowgraph.box.numpy_dispatch import implements
@@ -101,12 +102,14 @@ class SplitLike(Box):
         if len(likes) < 2:
             raise self.shape_error(f"found {len(likes)} arrays to split like, needs two or more")
         axis = axis_of(self, self.axis, len(a.shape))
+        if any(len(like.shape) != len(a.shape) for like in likes):
+            raise self.shape_error(f"found parts without {len(a.shape)} axes, needs as many as the array has")
         total = sum_of(like.shape[axis] for like in likes)
         if not same(total, a.shape[axis]):
             raise self.shape_error(f"the parts are {total} long in all, the axis {a.shape[axis]}")
         for like in likes:
             needed = (*a.shape[:axis], like.shape[axis], *a.shape[axis + 1 :])
-            if len(like.shape) != len(needed) or not all(map(same, like.shape, needed)):
+            if not all(map(same, like.shape, needed)):
                 raise self.shape_error(f"a part is {shape_text(like.shape)}, needs {shape_text(needed)}")
         return tuple(Spec(like.shape, a.dtype) for like in likes)
 
@@ -238,9 +241,11 @@ def repeat(a: Value, repeats: int | Sequence[Any], axis: int | None = None) -> A
     axis = axis_of(a, axis, a.ndim)
     if isinstance(repeats, Box):
         raise UsageError(f"np.repeat: found {repeats.title} as the number of times, needs integers known before a run")
-    size, times = a.shape[axis], np.asarray(repeats)
+    size, times = a.shape[axis], array_of("np.repeat: repeats", repeats)
     times = times if times.size else times.astype(int)
-    if isinstance(size, int):
+    if times.dtype.kind not in "biu" or np.any(times < 0):
+        raise UsageError(f"np.repeat: found repeats={repeats!r}, needs whole numbers from 0 on")
+    if isinstance(size, int) and times.size in (1, size):
         return a[(*(slice(None),) * axis, np.repeat(np.arange(size), times))]
     if times.size != 1:
         raise a.shape_error(f"np.repeat: found {times.size} numbers of times for an axis of {size}, needs one")

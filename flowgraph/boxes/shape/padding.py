@@ -167,7 +167,7 @@ class Pad(Box):
 
     def check_settings(self) -> None:
         """Refuse modes that are none, and negative widths."""
-        if self.mode not in _MODES:
+        if not isinstance(self.mode, str) or self.mode not in _MODES:
             raise UnsupportedError(
                 f"np.pad: found mode={self.mode!r}, which boxes do not take; needs one of {', '.join(_MODES)}"
             )

@@ -34,7 +34,7 @@ class Reshape(Box):
         The shape of the value: for each axis an int, -1 for what is left, or a range of axes of the child.
     """
 
-    to: tuple[Any, ...]
+    to: tuple[int | range, ...]
 
     numpy = np.reshape
     symbol = "reshape"
@@ -67,7 +67,9 @@ class Reshape(Box):
         """The sizes given; in place of -1, what is left of the number of elements."""
         shape = _filled_up(a.shape, self._numbers(a.shape))
         if shape is None:
-            raise self.shape_error(f"{product(a.shape)} elements do not fit into {shape_text(self.to)}")
+            raise self.shape_error(
+                f"{product(a.shape)} elements do not fit into {shape_text([str(size) for size in self.to])}"
+            )
         return Spec(shape, a.dtype)
 
     def _numbers(self, shape: Shape) -> Shape:

@@ -251,7 +251,7 @@ def framework_code(
     else is a setting, Python floats too. `names` are of the flat inputs: nested containers are taken apart, complex
     arrays are two inputs, the parameters of a module come last.
     """
-    if framework is not None and framework not in ADAPTERS:
+    if framework is not None and (not isinstance(framework, str) or framework not in ADAPTERS):
         raise ValueError(f"check: found framework={framework!r}, needs one of {', '.join(get_args(FrameworkName))}")
     keywords = keywords or {}
     framework = framework or framework_of(function, [*given, *keywords.values()])
