@@ -70,6 +70,18 @@ def transposed():
     return training(x.T @ w, w)
 
 
+def examples_in_columns():
+    """Products whose right operand has the batch as its last axis, alone, in a stack, and beside a vector."""
+    x, w, v = leaf(D, "N"), parameter(C, D, name="w"), parameter(C, name="v")
+    h = np.tanh(w @ np.sin(x))
+    loss = fg.mean((v @ h) ** 2) + fg.mean(np.exp(w @ np.stack([h.T @ w, -x.T]).mT))
+    return [h, loss, *fg.gradient(loss, [w, v])], {}
+
+
+def columns_alone():
+    return [parameter(C, D, name="w") @ leaf(D, "N")], {}
+
+
 def broadcasts():
     x, row, one = leaf("N", D), parameter(1, D, name="row"), leaf(1, 1, name="one")
     h = np.exp(-(x**2)) * row + one + np.arange(float(D)) + np.ones((D, 1)).T
@@ -179,8 +191,9 @@ def joined():
 
 
 PROGRAMS = [
-    mlp, square_batch, unnamed, batch_second, transposed, broadcasts, full_batch_parameter, convolution, mean_pooling,
-    attention, recurrent, embedding, batch_norm, dropout, picked, per_example, second_order, regularised, joined,
+    mlp, square_batch, unnamed, batch_second, transposed, examples_in_columns, columns_alone, broadcasts,
+    full_batch_parameter, convolution, mean_pooling, attention, recurrent, embedding, batch_norm, dropout, picked,
+    per_example, second_order, regularised, joined,
 ]  # fmt: skip
 
 
