@@ -129,12 +129,10 @@ def reopened(path: str) -> Iterator[None]:
 
 OF_EVERY_BOX = frozenset({"children", "name", "scope", "built_at", "outputs", "shape", "dtype"})
 """What every box holds beside its settings; one of several outputs has no shape and dtype of its own."""
+_OF_EVERY = len(OF_EVERY_BOX)
 
 ALIKE = OF_EVERY_BOX | {"differentiable_wrt"}
 """What two boxes that differ in nothing but their children have in common, and the children."""
-
-_OF_ONE_BOX = ("built_for", "differentiable_wrt", "is_derivative")
-"""What a copy on other children must not inherit: for which box a plan made it, and what was cached."""
 
 
 class Node:
@@ -369,11 +367,12 @@ class Node:
         state = copy.__dict__
         state.update(self.__dict__)
         state["children"] = children
-        for name in _OF_ONE_BOX:
-            state.pop(name, None)
+        # not inherited are the box for which a plan made this one, and what was cached
+        state.pop("built_for", None)
+        state.pop("differentiable_wrt", None)
+        state.pop("is_derivative", None)
         # a box of several outputs has neither shape nor dtype; what exceeds the count was cached when asked for
-        complete = len(self.settings) + len(OF_EVERY_BOX) - (0 if "shape" in state else 2)
-        if len(state) > complete:
+        if len(state) > len(self.settings) + (_OF_EVERY if "shape" in state else _OF_EVERY - 2):
             for name in state.keys() - OF_EVERY_BOX - self.settings.keys():
                 del state[name]
         if anew:

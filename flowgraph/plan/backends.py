@@ -51,7 +51,10 @@ class _Wanted(NamedTuple):
         leaves, symbolic = self.leaves, self.emitter.standalone
         opened = open_composites(self.graph, self.emitter.has_rule, symbolic=symbolic, leaves=leaves)
         given = {box: leaf for box, leaf in leaves.items() if not isinstance(leaf, Constant)}
-        return Request(opened, self.layout, list(given.values()), self.reads, self.without, list(given), self.threads)
+        own = [box for box in opened.boxes if box.children and box not in self.graph.slots]
+        return Request(
+            opened, self.layout, list(given.values()), self.reads, self.without, list(given), self.threads, own
+        )
 
     def key(self) -> Hashable:
         """What is the same where one program serves two graphs."""

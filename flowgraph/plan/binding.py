@@ -43,13 +43,8 @@ class Names:
     def free(self, name: str) -> str:
         """The name, with a number that makes it its own."""
         name = name.removesuffix(self.suffix)
-        end = len(name)
-        while end and name[end - 1].isdecimal():
-            end -= 1
-        stem, number = name[:end], name[end:]
-        if number and stem not in ("t", "c", "m"):
-            stem, number = f"{name}_", ""
-        candidate, count = f"{name}{self.suffix}", self._counts.get(stem, int(number or 1))
+        stem, first = _stem(name)
+        candidate, count = f"{name}{self.suffix}", self._counts.get(stem, first)
         while candidate in self.used:
             count += 1
             candidate = f"{stem}{count}{self.suffix}"
@@ -70,6 +65,13 @@ class Names:
             if box not in result:
                 result[box] = self.free(_constant(box) if isinstance(box, Constant) else "t1")
         return result
+
+
+@functools.lru_cache(1024)
+def _stem(name: str) -> tuple[str, int]:
+    """What stands before the number of a name that is taken, and the number before the next one."""
+    stem = name.rstrip("0123456789")
+    return (stem, int(name[len(stem) :] or 1)) if stem in ("t", "c", "m", name) else (f"{name}_", 1)
 
 
 def _short(name: str) -> str:

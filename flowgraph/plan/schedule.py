@@ -135,6 +135,8 @@ class Schedule:
 
     def local_boxes(self) -> set[Box]:
         """Members of kernels that are read inside their kernel only: they need no memory."""
+        if not self.kernels:
+            return set()
         read_outside = set(self.graph.outputs)
         for box in self.graph.boxes:
             kernel = self.kernels.get(box)
@@ -191,9 +193,10 @@ def _find_last(plan: Schedule) -> None:
     last.update(dict.fromkeys(plan.flat.new.keys() & last.keys(), len(boxes)))  # they hold new values of parameters
     for line in range(len(boxes) - 1, -1, -1):
         box = boxes[line]
-        until = last[box] if plan.kinds[box] in ("view", "call") else line
+        until = max(last[box], line) if plan.kinds[box] in ("view", "call") else line
         for child in box.children:
-            last[child] = max(last[child], until, line)
+            if last[child] < until:
+                last[child] = until
     plan.last = last
 
 

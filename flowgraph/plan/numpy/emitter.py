@@ -56,7 +56,7 @@ class NumPyEmitter:
         without, parameters = request.without, request.store.parameters
         graph = sharded(request.graph, request.given, request.leaves, request.threads)
         self._make_programs(graph, request)
-        small = simplify(graph, without, len(parameters))
+        small = simplify(graph, without, len(parameters), request.own)
         if "sparse_rows" not in without and has_all(small, (IndexAdd,)):
             small = keep_rows(small, "common" not in without)
         small, flat = (
