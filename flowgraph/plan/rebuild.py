@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import math
 from collections import Counter
-from collections.abc import Callable, Container, Hashable, Iterable, Mapping, MutableSet, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, MutableSet, Sequence, Set
 from itertools import repeat
 from operator import is_
 from typing import Any, NamedTuple
@@ -100,14 +100,14 @@ def like(shape: tuple[Any, ...], dtype: np.dtype[Any], strides: tuple[int, ...])
 Rule = Callable[[Box, tuple[Box, ...]], Box]
 
 
-def rebuild(graph: Graph, rule: Rule, only: Container[Box] | None = None) -> Graph:
+def rebuild(graph: Graph, rule: Rule, only: Set[Box] | None = None) -> Graph:
     """The graph in which `rule(box, its new children)` stands for each box; the graph itself, if nothing changes.
 
-    Of `only` some boxes the rule is asked though their children stay; any other box then stays as it is.
+    With `only` the rule is asked of these boxes, and of those whose children change; any other stays as it is.
     """
     new: dict[Box, Box] = {}
     changed = False
-    for box in graph.boxes:
+    for box in graph.boxes if only is None or only else ():
         children = before = box.children
         for child in before:
             if child in new:
