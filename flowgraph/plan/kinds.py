@@ -82,8 +82,8 @@ class Kinds(dict[Box, str]):
 
     def __missing__(self, box: Box) -> str:
         chain = [box]
-        while _may_view(chain[-1]) and (child := chain[-1].children[0]) not in self:
-            chain.append(child)
+        while (below := chain[-1].children) and below[0] not in self and _may_view(chain[-1]):
+            chain.append(below[0])
         for link in reversed(chain):
             self[link] = self._found(link)
         return self[box]
