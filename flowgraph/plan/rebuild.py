@@ -154,7 +154,7 @@ def placed(box: Box, old: Box, children: Iterable[Box], graph: Graph) -> Box:
         built_for(box, old)
         named_after(box, old)
         return box
-    if box in graph.slots or _is_given(box) or any(map(is_, children, repeat(box))):
+    if box in graph.slots or not old.children or _is_given(box) or any(map(is_, children, repeat(box))):
         return box
     if not has_owner(box):
         built_for(box, old)
