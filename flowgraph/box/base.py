@@ -141,7 +141,7 @@ class Box(ArrayMethods["Box"], OnBox):
     def _start(self, name: str | None) -> None:
         """Where in the user's code and under which name the box is built."""
         state = self.__dict__
-        state["built_at"] = users_instruction()
+        state["built_at"] = users_instruction(3)  # above this call and that of __init__
         state["scope"] = scope = current_scope()
         state["name"] = None if name is None else scope + _valid(name)
 

@@ -36,11 +36,19 @@ class Line(NamedTuple):
         return f"{os.path.basename(self.path)}:{self.number}"
 
 
-def users_instruction() -> tuple[CodeType, int]:
-    """Where the user's code is: the innermost code of the call stack that is neither flowgraph's nor NumPy's."""
-    frame = sys._getframe(1)
-    while inside[frame.f_code.co_filename] and frame.f_back is not None:
-        frame = frame.f_back
+def users_instruction(above: int = 1) -> tuple[CodeType, int]:
+    """Where the user's code is: the innermost code of the call stack that is neither flowgraph's nor NumPy's.
+
+    It is looked for so many calls above, every one of which would take as long as some steps in a dict.
+    """
+    try:
+        frame: Any = sys._getframe(above)
+        while inside[frame.f_code.co_filename]:
+            frame = frame.f_back
+    except (ValueError, AttributeError):  # the stack ends before: the outermost code
+        frame = sys._getframe(1)
+        while frame.f_back is not None:
+            frame = frame.f_back
     return frame.f_code, frame.f_lasti
 
 
