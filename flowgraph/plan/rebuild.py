@@ -279,7 +279,6 @@ class Builder:
         self.rules = rules
         self.share = share
         self.known: dict[Hashable, Box] = {}
-        self._keys: dict[Box, Hashable] = {}  # a pass that tries several graphs asks for those of the same boxes again
 
     def make(self, cls: type[Box], *children: Any, **settings: Any) -> Box:
         """The simplest box that is known to compute this operation."""
@@ -309,9 +308,7 @@ class Builder:
         """The box made first of all those that are the same operation on the same children."""
         if not self.share or (isinstance(box, Leaf) and not isinstance(box, Constant)):
             return box
-        key = self._keys.get(box, self)
-        if key is self:
-            key = self._keys[box] = _key(box)
+        key = _key(box)
         return box if key is None else self.known.setdefault(key, box)
 
 
