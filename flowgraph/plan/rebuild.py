@@ -133,7 +133,8 @@ def on_children(box: Box, children: Sequence[Box], own: Own | None = None) -> Bo
 
     What is made here in the place of another box is one of `own` from now on.
     """
-    if children is box.children or all(map(is_, children, box.children)):
+    before = box.children
+    if children is before or all(map(is_, children, before)):
         return box
     if own is None:
         return box._with(tuple(children))
