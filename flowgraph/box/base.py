@@ -203,12 +203,12 @@ class Box(ArrayMethods["Box"], OnBox):
         """
         shapes, dtypes = zip(*specs, strict=True)
         try:
-            found = signature.result(shapes, self.names_of_children())
+            results = signature.result(shapes, self.names_of_children())
         except SignatureMismatchError as mismatch:
             raise self.shape_error(str(mismatch), f"signature {signature.text}") from None
         known = (*map(len, shapes), *dtypes)
         kinds = try_dtypes(self, known, lambda: map(Spec, signature.sampled(shapes), dtypes), signature)
-        return Spec(found[0], kinds[0]) if len(found) == 1 else tuple(map(Spec, found, kinds))
+        return Spec(results[0], kinds[0]) if len(results) == 1 else tuple(map(Spec, results, kinds))
 
     def _infer(self) -> None:
         """Find out shape and dtype of the value."""

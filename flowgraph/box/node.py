@@ -274,6 +274,17 @@ class Node:
         """
         return self.slopes
 
+    def axis_labels(self) -> Any:
+        """How axes move through the box, where neither `Elementwise` nor signature nor core say it.
+
+        Returns
+        -------
+        AxisLabels or None
+            The labels of the axes of the children and of the value, as `flowgraph.box.axes` reads them; None where
+            the declarations say it, or nothing does.
+        """
+        return None
+
     @property
     def constant(self) -> tuple[bool, ...]:
         """For each child, whether no gradient is ever sent to it."""

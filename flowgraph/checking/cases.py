@@ -127,15 +127,15 @@ def cases(cls: type[Box]) -> list[Case]:
 
 def _cases(cls: type[Box]) -> Iterator[Case]:
     rng = np.random.default_rng(zlib.crc32(cls.__name__.encode()))
-    found = list(examples_of(cls))
-    for one in examples_of(cls)[:2] if issubclass(cls, Elementwise) and not cls.variadic else ():
-        shapes = [child if isinstance(child, tuple) else None for child in one.children]
-        numbers = tuple(() if isinstance(child, tuple) else child.reshape(-1)[0] for child in one.children)
-        found.append(Example(numbers, one.settings))
+    examples = list(examples_of(cls))
+    for example in examples_of(cls)[:2] if issubclass(cls, Elementwise) and not cls.variadic else ():
+        shapes = [child if isinstance(child, tuple) else None for child in example.children]
+        numbers = tuple(() if isinstance(child, tuple) else child.reshape(-1)[0] for child in example.children)
+        examples.append(Example(numbers, example.settings))
         for i in range(len(shapes) if len(shapes) > 1 and None not in shapes else 0):
-            found.append(Example((*shapes[:i], (4,), *shapes[i + 1 :]), one.settings))
-    for one in found:
-        yield Case(cls, tuple(child.drawn(rng) for child in children_of(cls, one)), dict(one.settings))
+            examples.append(Example((*shapes[:i], (4,), *shapes[i + 1 :]), example.settings))
+    for example in examples:
+        yield Case(cls, tuple(child.drawn(rng) for child in children_of(cls, example)), dict(example.settings))
 
 
 @dataclass(frozen=True)
@@ -176,10 +176,10 @@ class Child:
         return np.asarray(values)
 
 
-def children_of(cls: type[Box], one: Example) -> list[Child]:
+def children_of(cls: type[Box], example: Example) -> list[Child]:
     """What is declared of each child in an example."""
-    labels = child_labels(cls, len(one.children))
-    pairs = zip(labels, one.children, strict=True)
+    labels = child_labels(cls, len(example.children))
+    pairs = zip(labels, example.children, strict=True)
     return [Child(given, cls.domain.get(label, Interval()), cls.kinks) for label, given in pairs]
 
 
@@ -230,7 +230,7 @@ def case_of(box: Box, seed: int = 0) -> Case:
             children.append(declared.drawn(rng).astype(child.dtype))
         else:
             whole = np.zeros(1) if child.dtype.kind != "b" else np.arange(2)
-            given = [one.children[i] for one in examples_of(cls) if i < len(one.children)]
+            given = [example.children[i] for example in examples_of(cls) if i < len(example.children)]
             shown = [np.ravel(x) for x in given if type(x) is not tuple and np.asarray(x).dtype.kind in "iu"]
             shown = [labels for labels in shown if labels.size]
             children.append(rng.choice([*shown, whole][0], shape).astype(child.dtype))

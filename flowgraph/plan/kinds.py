@@ -65,18 +65,16 @@ class Kinds(dict[Box, str]):
 
     "given" is a leaf from outside, "fixed" a constant, or a leaf in memory of the plan (`fixed`), or a flat array of
     parameters (`joined`); "number", "view", "fill" (a buffer is filled), "call" (fprop returns it). What is made of a
-    constant that is read where it lies is a view, as it is made only once. With `copied_constants`, constants are
-    copied into contiguous memory. `orders` are those of values that do not lie in rows; they are to be told by
-    `in_order` before what reads such a value is asked for. `fills` says how each buffer is filled.
+    constant is a view, as it is made only once. `orders` are those of values that do not lie in rows; they are to be
+    told by `in_order` before what reads such a value is asked for. `fills` says how each buffer is filled.
     """
 
-    def __init__(self, fixed: Container[Box] = (), joined: Container[Box] = (), copied_constants: bool = False) -> None:
+    def __init__(self, fixed: Container[Box] = (), joined: Container[Box] = ()) -> None:
         super().__init__()
         self.orders: dict[Box, Order] = {}
         self.fills: dict[Box, Fill] = {}
         self._fixed = fixed
         self._joined = joined
-        self._copied_constants = copied_constants
         self._layouts: dict[Box, Array] = {}
         self._block = np.empty(0, np.uint8)
 
@@ -131,10 +129,8 @@ class Kinds(dict[Box, str]):
     def _layout(self, box: Box) -> Array | None:
         """An array of no account that lies in memory as the value does; None where that is not known."""
         if box not in self._layouts:
-            constant = isinstance(box, Constant)
-            plain = constant and self._copied_constants
-            plain = plain or (isinstance(box, Leaf) and not constant and box.shape != ())
-            if not plain and box not in self.orders and (isinstance(box, Leaf) or self[box] != "fill"):
+            given = isinstance(box, Leaf) and not isinstance(box, Constant) and box.shape != ()
+            if not given and box not in self.orders and (isinstance(box, Leaf) or self[box] != "fill"):
                 return None
             self._layouts[box] = self._unread(box)
         return self._layouts[box]

@@ -151,20 +151,16 @@ def schedule(
     graph: Graph,
     updated: Mapping[Parameter, Box],
     flat: FlatParameters | None = None,
-    copied_constants: bool = False,
     ordered: bool = False,
     fused: FindKernels | None = None,
 ) -> Schedule:
     """Places for all values; a new value of a parameter goes to the parameter's spare buffer.
 
-    With `copied_constants`, constants are copied into contiguous memory of the plan, of which a reshape of a strided
-    view is no view. Where `ordered`, values lie in the order of those they are computed from. `fused` finds the boxes
+    Where `ordered`, values lie in the order of those they are computed from. `fused` finds the boxes
     that kernels compute.
     """
     flat = flat or FlatParameters()
-    plan = Schedule(
-        graph, updated, kinds := Kinds(updated, flat.joined, copied_constants), flat=flat, orders=kinds.orders
-    )
+    plan = Schedule(graph, updated, kinds := Kinds(updated, flat.joined), flat=flat, orders=kinds.orders)
     _find_kinds(plan, ordered)
     _find_last(plan)
     for kernel in fused(plan) if fused is not None else ():

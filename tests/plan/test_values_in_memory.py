@@ -62,13 +62,12 @@ def recurrent(steps):
     return loss, {p: p - 0.1 * grad for p, grad in zip((w, u), grads, strict=True)}, {"x": np.ones((4, steps, 3))}
 
 
-@pytest.mark.parametrize("copied", [False, True])
-def test_kinds_are_the_same_in_whatever_order_they_are_asked_for(copied):
+def test_kinds_are_the_same_in_whatever_order_they_are_asked_for():
     loss, updates, feeds = recurrent(8)
     step = fg.compile([loss], updates=updates)
     step(**feeds)
     boxes = step.graph.boxes
-    forward, backward = Kinds(copied_constants=copied), Kinds(copied_constants=copied)
+    forward, backward = Kinds(), Kinds()
     asked = {box: forward[box] for box in boxes}
     assert {box: backward[box] for box in reversed(boxes)} == asked
     assert set(asked.values()) >= {"given", "fixed", "fill", "view"}
