@@ -141,7 +141,7 @@ class Box(ArrayMethods["Box"], OnBox):
     def _start(self, name: str | None) -> None:
         """Where in the user's code and under which name the box is built."""
         state = self.__dict__
-        state["built_at"] = users_instruction()
+        state["built_at"] = users_instruction(3)  # above this call and that of __init__
         state["scope"] = scope = current_scope()
         state["name"] = None if name is None else scope + _valid(name)
 
@@ -157,7 +157,7 @@ class Box(ArrayMethods["Box"], OnBox):
         Spec or sequence of Spec
             One for each output of the box.
         """
-        return self.infer(*[child.outputs[0] if len(child.outputs) == 1 else child.spec for child in self.children])
+        return self.infer(*[out[0] if len(out := child.outputs) == 1 else child.spec for child in self.children])
 
     def infer(self, *specs: Any, **_: Any) -> Spec | Sequence[Spec]:
         """Shape and dtype of the value from those of the children: by the signature, else by a trial fprop.
@@ -264,7 +264,7 @@ class Box(ArrayMethods["Box"], OnBox):
                 continue
             if not isinstance(new, Box) or isinstance(new, Constant) or isinstance(old, Constant):
                 return False
-            if new.outputs is not old.outputs and new.outputs != old.outputs:
+            if new.outputs != old.outputs:
                 return False
         for spec in self.outputs:
             for size in spec[0]:

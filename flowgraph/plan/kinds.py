@@ -34,6 +34,8 @@ def order_of(box: Box, orders: Mapping[Box, Order]) -> Order | None:
     """
     if type(box) in (Conv1d, Conv2d, Conv3d, ConvInput):
         return (2, 1, *range(3, box.ndim), 0)
+    if not orders:
+        return None
     place = _FOLLOWS.get(type(box))
     if place is not None:
         return orders.get(box.children[place])
@@ -78,17 +80,17 @@ class Kinds(dict[Box, str]):
 
     def __missing__(self, box: Box) -> str:
         chain = [box]
-        while _may_view(chain[-1]) and (child := chain[-1].children[0]) not in self:
-            chain.append(child)
+        while (below := chain[-1].children) and below[0] not in self and _may_view(chain[-1]):
+            chain.append(below[0])
         for link in reversed(chain):
             self[link] = self._found(link)
         return self[box]
 
     def in_order(self, box: Box) -> str:
         """The kind of a box, whose value lies in the order of those that it is computed from."""
-        order = order_of(box, self.orders) if _is_array(box) else None
+        order = order_of(box, self.orders)
         kind = self[box]
-        if order is not None and kind in ("fill", "call"):
+        if order is not None and kind in ("fill", "call") and _is_array(box):
             self.orders[box] = order
             self._layouts.pop(box, None)
         return kind

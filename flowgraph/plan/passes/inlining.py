@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from typing import Any, TypeVar
 
@@ -48,7 +49,7 @@ def specialise(graph: Graph, leaves: Mapping[Box, Box]) -> Graph:
 
 def in_numbers(box: Box) -> Box:
     """A box that follows the shape of a child becomes one with that shape as a setting, if it is known."""
-    if not all_sizes_known(box):
+    if not _follows(type(box)) or not all_sizes_known(box):
         return box
     if isinstance(box, CountLike):
         return Constant(box.dtype.type(count(box.children[0].shape, box.axis)))
@@ -63,6 +64,13 @@ def in_numbers(box: Box) -> Box:
     if isinstance(box, ReshapeLike | Reshape | ExpandDims | Squeeze):
         return Reshape(box.children[0], to=box.shape)
     return _without_like(box)
+
+
+@functools.cache
+def _follows(cls: type[Box]) -> bool:
+    """Whether boxes of a class may follow the shape of a child."""
+    shaped = (CountLike, ArangeLike, SumLike, BroadcastLike, ReshapeLike, Reshape, ExpandDims, Squeeze)
+    return issubclass(cls, shaped) or "like" in cls.constant_children
 
 
 def _sum_to(a: Box, shape: tuple[Any, ...]) -> Box:
