@@ -31,6 +31,8 @@ numpydoc_show_class_members = False
 numpydoc_use_plots = False
 
 html_theme = "furo"
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
 html_title = f"flowgraph {release}"
 html_math_renderer = "mathml"
 html_show_copyright = False

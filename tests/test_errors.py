@@ -62,11 +62,11 @@ def test_len_and_iteration():
     with refused(fg.FlowgraphError, "found len(), which is N and has no number before a run", "box.shape[0]"):
         len(x)
     with refused(fg.FlowgraphError, "iteration over an axis of N", "NumPy functions"):
-        iter(x)
+        list(x)
     with refused(fg.FlowgraphError, "found len() of a box of shape ()"):
         len(fg.Input("s"))
     with refused(fg.FlowgraphError, "iteration over a box of shape ()"):
-        iter(fg.Input("s"))
+        list(fg.Input("s"))
     rows = list(fg.Input("y", shape=(2, 3)))
     assert [row.shape for row in rows] == [(3,), (3,)]
 

@@ -20,7 +20,7 @@ OTHERWISE = {
 WHOLE = {
     "choices", "contract", "display", "distribution", "docs_alone", "docstrings", "documents", "errors",
     "hostile_pages", "hostile_text", "layers", "lecture",
-    "mirror", "mistakes", "recipe", "release", "sabotage", "selection", "site", "types",
+    "mirror", "mistakes", "recipe", "release", "sabotage", "selection", "site", "types", "wrong_kinds",
 }  # fmt: skip
 """Tests of the package as a whole, of the modules beside its folders, and of what stands around it."""
 

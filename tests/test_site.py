@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import flowgraph as fg
+from tests.browser import answered, in_a_browser
 from tools import notebooks, pages
 from tools.site import api_pages, command_line_page, copied_pages, docstrings, errors_page
 
@@ -170,3 +171,20 @@ def test_docstrings_of_all_public_names_are_what_docutils_reads():
             continue
         rst = "\n".join(docstrings.as_rst(inspect.cleandoc(text).splitlines()))
         docutils.publish_doctree(rst, settings_overrides={"halt_level": 2, "report_level": 5})
+
+
+@in_a_browser
+@pytest.mark.parametrize("width", [1280, 1366, 1440, 1920])
+def test_a_line_of_120_characters_is_read_without_moving_it(width):
+    """In a column of the theme: 46em less its padding where the style of the site says nothing else."""
+    style = (DOCS / "_static" / "site.css").read_text(encoding="utf-8")
+    theme = (
+        "body { margin: 0; font-size: 100% } .content { box-sizing: border-box; width: 46em; max-width: 100vw;"
+        " padding: 0 3em } :root { --code-font-size: 81.25% }"
+        " pre { margin: 0; overflow: auto; padding: .625rem .875rem; font-family: monospace }"
+    )
+    page = f"<style>{theme}{style}</style><div class=content><div class=highlight><pre>{'x' * 120}</pre></div></div>"
+    found = answered(page, "const p = document.querySelector('pre'); return [p.scrollWidth - p.clientWidth,"
+                     " parseFloat(getComputedStyle(p).fontSize)];", size=(width, 600))  # fmt: skip
+    assert found[0] <= 0
+    assert found[1] >= 9.5, "small print is not read either"

@@ -359,7 +359,7 @@ class ArrayMethods(Node, Operators[Made]):
                 f"{self.title}: iteration over an axis of {self.shape[0]}, which has no number before a run; "
                 f"work on the whole axis with NumPy functions, or give the input a shape of numbers"
             )
-        return (self[i] for i in range(len(self)))
+        yield from (self[i] for i in range(len(self)))
 
     def __round__(self, ndigits: int | None = None) -> Made:
         return self._made_by(np.round, ndigits or 0)

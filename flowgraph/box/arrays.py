@@ -13,10 +13,14 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from flowgraph.box.vocabulary import Value
-from flowgraph.errors import DtypeError, ReadOnlyError
+from flowgraph.errors import DtypeError, FeedError, FlowgraphError, ReadOnlyError
 from flowgraph.shapes.size import Size, no_number
 
 Array = np.ndarray[Any, Any]
+
+
+def _called(who: object) -> object:
+    return who if isinstance(who, str) else getattr(who, "title", who)  # a text has a method of that name
 
 
 def read_only(value: Any) -> Any:
@@ -32,21 +36,45 @@ def read_only(value: Any) -> Any:
 
 def refuse_masked(who: object, value: object) -> None:
     """Refuse a masked array, whose hidden numbers np.asarray would use; `who` is a box, or what to call it."""
-    ma = sys.modules.get("numpy.ma")  # NumPy loads it when it is asked for; before that no array has a mask
-    if ma is not None and isinstance(value, ma.MaskedArray) and ma.is_masked(value):
-        hidden = int(np.sum(ma.getmaskarray(value)))
-        name = who if isinstance(who, str) else getattr(who, "title", who)  # a text has a method of that name
+    # NumPy loads numpy.ma when it is asked for; before that no array has a mask
+    if "numpy.ma" in sys.modules and isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
+        hidden = int(np.sum(np.ma.getmaskarray(value)))
         raise DtypeError(
-            f"{name}: found a masked array that hides {hidden} of its {value.size} numbers, "
+            f"{_called(who)}: found a masked array that hides {hidden} of its {value.size} numbers, "
             f"needs a number everywhere; fill it, a.filled(0.0), and give the mask to np.where or as weights"
         )
 
 
-def frozen_copy(value: object, dtype: DTypeLike | None = None) -> Array:
+def read_dtype(who: object, dtype: DTypeLike | None) -> np.dtype[Any]:
+    """The dtype in the order of bytes of this machine, as the object that NumPy keeps; plans compare by identity.
+
+    `who`, here and below, is a box, or what to call it.
+    """
+    try:
+        return np.dtype(np.dtype(dtype).newbyteorder("=").str)
+    except (TypeError, ValueError, SyntaxError) as error:  # SyntaxError for a text with a comma and no dtype in it
+        raise DtypeError(
+            f"{_called(who)}: found dtype={repr(dtype)[:60]} ({error}), needs a dtype such as float or 'float32'"
+        ) from None
+
+
+def array_of(who: object, value: object, dtype: DTypeLike | None = None) -> Array:
+    """The array that NumPy makes of a value; what it makes none of is refused, as is a masked array."""
+    refuse_masked(who, value)
+    try:
+        return np.asarray(value, dtype)
+    except (TypeError, ValueError, RuntimeError, OverflowError) as error:  # of tensors that require a gradient, too
+        if isinstance(error, FlowgraphError):
+            raise
+        read_dtype(who, dtype)
+        raise FeedError(
+            f"{_called(who)}: found what is no array ({error}), needs numbers, in lists of one length"
+        ) from None
+
+
+def frozen_copy(value: object, dtype: DTypeLike | None = None, who: object = "constant") -> Array:
     """A read-only copy as an array of numbers or booleans."""
-    refuse_masked("constant", value)
-    array = np.array(value, dtype=dtype)
-    array = array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
+    array = np.array(given := array_of(who, value, dtype), read_dtype(who, given.dtype))
     if array.dtype.kind not in "biufc":
         if isinstance(value, Size):
             raise DtypeError(f"constant: {no_number(value)}")

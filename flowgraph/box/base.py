@@ -16,7 +16,7 @@ from numpy.typing import DTypeLike
 
 from flowgraph.box import concrete_values, copying, numpy_dispatch
 from flowgraph.box.array_interface import ArrayMethods
-from flowgraph.box.arrays import Array, again, frozen_copy, is_foreign
+from flowgraph.box.arrays import Array, again, array_of, frozen_copy, is_foreign, read_dtype
 from flowgraph.box.attached import OnBox
 from flowgraph.box.help_text import HelpText
 from flowgraph.box.inference import read_spec, try_dtypes, try_fprop
@@ -31,7 +31,7 @@ from flowgraph.box.settings import (
     read_settings,
     read_signature,
 )
-from flowgraph.errors import DeclarationError, ShapeError, UsageError
+from flowgraph.errors import DeclarationError, DtypeError, ShapeError, UsageError
 from flowgraph.printable import why_not_a_name
 from flowgraph.shapes.size import Shape
 from flowgraph.shapes.spec import Signature, SignatureMismatchError, Spec, shape_text
@@ -141,7 +141,7 @@ class Box(ArrayMethods["Box"], OnBox):
     def _start(self, name: str | None) -> None:
         """Where in the user's code and under which name the box is built."""
         state = self.__dict__
-        state["built_at"] = users_instruction()
+        state["built_at"] = users_instruction(3)  # above this call and that of __init__
         state["scope"] = scope = current_scope()
         state["name"] = None if name is None else scope + _valid(name)
 
@@ -157,7 +157,7 @@ class Box(ArrayMethods["Box"], OnBox):
         Spec or sequence of Spec
             One for each output of the box.
         """
-        return self.infer(*[child.outputs[0] if len(child.outputs) == 1 else child.spec for child in self.children])
+        return self.infer(*[out[0] if len(out := child.outputs) == 1 else child.spec for child in self.children])
 
     def infer(self, *specs: Any, **_: Any) -> Spec | Sequence[Spec]:
         """Shape and dtype of the value from those of the children: by the signature, else by a trial fprop.
@@ -203,12 +203,12 @@ class Box(ArrayMethods["Box"], OnBox):
         """
         shapes, dtypes = zip(*specs, strict=True)
         try:
-            found = signature.result(shapes, self.names_of_children())
+            results = signature.result(shapes, self.names_of_children())
         except SignatureMismatchError as mismatch:
             raise self.shape_error(str(mismatch), f"signature {signature.text}") from None
         known = (*map(len, shapes), *dtypes)
         kinds = try_dtypes(self, known, lambda: map(Spec, signature.sampled(shapes), dtypes), signature)
-        return Spec(found[0], kinds[0]) if len(found) == 1 else tuple(map(Spec, found, kinds))
+        return Spec(results[0], kinds[0]) if len(results) == 1 else tuple(map(Spec, results, kinds))
 
     def _infer(self) -> None:
         """Find out shape and dtype of the value."""
@@ -264,7 +264,7 @@ class Box(ArrayMethods["Box"], OnBox):
                 continue
             if not isinstance(new, Box) or isinstance(new, Constant) or isinstance(old, Constant):
                 return False
-            if new.outputs is not old.outputs and new.outputs != old.outputs:
+            if new.outputs != old.outputs:
                 return False
         for spec in self.outputs:
             for size in spec[0]:
@@ -325,7 +325,7 @@ class Box(ArrayMethods["Box"], OnBox):
         foreign = next((value for value in values if is_foreign(value)), None)
         if foreign is not None:
             return foreign.computed(box, values)
-        arrays = [np.asarray(value) for value in values]
+        arrays = [array_of(cls.__name__, value) for value in values]
         try:
             if cls.role == "loss":  # which never broadcasts, and NumPy would
                 box.infer(*[Spec(a.shape, a.dtype) for a in arrays])
@@ -369,7 +369,9 @@ class Box(ArrayMethods["Box"], OnBox):
                 break
         else:
             return tuple(children)
-        children = [joined(child) if isinstance(child, list | tuple) else child for child in children]
+        children = [
+            joined(child, type(self).__name__) if isinstance(child, list | tuple) else child for child in children
+        ]
         return tuple(
             child if isinstance(child, Box) else Constant(child, dtype=self._dtype_of(place, children))
             for place, child in enumerate(children)
@@ -428,8 +430,7 @@ class Leaf(Box, abstract=True):
 
     def _read(self, shape: Shape, dtype: DTypeLike) -> None:
         """Set shape and dtype of a leaf, which has no children and no inference."""
-        given = np.dtype(dtype)
-        native = given if given.isnative else given.newbyteorder("=")  # NumPy's own object: plans compare by identity
+        native = read_dtype(self, dtype)
         self.__dict__.update(children=(), outputs=(Spec(shape, native),), shape=shape, dtype=native)
 
     def _copied(self, memo: dict[int, Any], own: Mapping[str, Any]) -> Any:
@@ -501,15 +502,15 @@ def holds_box(value: object) -> bool:
     return isinstance(value, Box)
 
 
-def joined(value: Any) -> Any:
+def joined(value: Any, who: str = "array") -> Any:
     """What NumPy makes of an array_like: an array, and of lists and tuples with boxes in them one box."""
     if isinstance(value, Box):
         if len(value.outputs) != 1:
             raise UsageError(f"array: found {value.title}, which has {len(value.outputs)} outputs; give one of them")
         return value
     if not holds_box(value):
-        return np.asarray(value)
-    parts = [joined(part) for part in value]
+        return array_of(who, value)
+    parts = [joined(part, who) for part in value]
     shapes = [part.shape for part in parts]
     other = next((shape for shape in shapes if len(shape) != len(shapes[0])), None)
     if other is not None:
@@ -518,6 +519,16 @@ def joined(value: Any) -> Any:
             f"one shape; join what differs with np.concatenate or np.hstack"
         )
     return np.stack([part if isinstance(part, Box) else Constant(part) for part in parts])
+
+
+def operand(who: str, value: Any) -> Any:
+    """A box as it is, everything else as an array of numbers or booleans."""
+    if isinstance(value, Box) or is_foreign(value):
+        return value
+    array = array_of(who, value)
+    if array.dtype.kind not in "biufc":
+        raise DtypeError(f"{who}: found dtype {array.dtype}, needs numbers or booleans")
+    return array
 
 
 F = TypeVar("F", bound=Callable[..., Any])

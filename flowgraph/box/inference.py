@@ -187,7 +187,7 @@ def axes_of(box: Node, axis: Any, ndim: int) -> tuple[int, ...]:
     """The axes of an array of `ndim` axes, each once, from the front; the box is named where they do not exist."""
     try:
         return tuple(normalize_axis_tuple(axis, ndim))
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, OverflowError) as error:
         raise box.shape_error(f"axis = {axis!r} does not fit: {error}") from None
 
 

@@ -11,7 +11,7 @@ from weakref import WeakSet
 import numpy as np
 
 from flowgraph.box import concrete_values
-from flowgraph.box.arrays import Array, frozen_copy, refuse_masked, view_of
+from flowgraph.box.arrays import Array, array_of, frozen_copy, view_of
 from flowgraph.box.base import Leaf
 from flowgraph.box.random_draws import Draw
 from flowgraph.errors import DtypeError, ShapeError, UsageError
@@ -127,8 +127,7 @@ class Parameter(Leaf):
 
     def __init__(self, value: Any, *, name: str | None = None, dtype: Any = None) -> None:
         self._start(name)
-        refuse_masked(self, value)
-        array = np.asarray(value, dtype)
+        array = array_of(self, value, dtype)
         if array.dtype.kind in "iub" and dtype is None and not isinstance(value, np.ndarray):
             array = array.astype(float)
         if array.dtype.kind not in "fc":
@@ -182,8 +181,7 @@ class Parameter(Leaf):
 
     @value.setter
     def value(self, value: object) -> None:
-        refuse_masked(self, value)
-        array = np.asarray(value)
+        array = array_of(self, value)
         if array.dtype.kind in "iub" and not isinstance(value, np.ndarray):
             array = array.astype(self.dtype)
         if array.shape != self.shape:
@@ -193,7 +191,7 @@ class Parameter(Leaf):
                 f"{self.title}: found a value of dtype {array.dtype}, needs {self.dtype}; "
                 f"convert it with .astype({str(self.dtype)!r})"
             )
-        array = frozen_copy(array, self.dtype)
+        array = frozen_copy(array, self.dtype, self)
         with moving:
             self.__dict__["_value"] = array
             self.move(None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain, combinations, islice
@@ -103,7 +104,7 @@ class Case:
 
 
 def cases(cls: type[Box]) -> list[Case]:
-    """Every example of the class, and for an elementwise box broadcasts and 0-d arrays.
+    """Every example of the class, and for an elementwise box the broadcasts and 0-d arrays that it takes.
 
     Parameters
     ----------
@@ -127,15 +128,34 @@ def cases(cls: type[Box]) -> list[Case]:
 
 def _cases(cls: type[Box]) -> Iterator[Case]:
     rng = np.random.default_rng(zlib.crc32(cls.__name__.encode()))
-    found = list(examples_of(cls))
-    for one in examples_of(cls)[:2] if issubclass(cls, Elementwise) and not cls.variadic else ():
-        shapes = [child if isinstance(child, tuple) else None for child in one.children]
-        numbers = tuple(() if isinstance(child, tuple) else child.reshape(-1)[0] for child in one.children)
-        found.append(Example(numbers, one.settings))
-        for i in range(len(shapes) if len(shapes) > 1 and None not in shapes else 0):
-            found.append(Example((*shapes[:i], (4,), *shapes[i + 1 :]), one.settings))
-    for one in found:
-        yield Case(cls, tuple(child.drawn(rng) for child in children_of(cls, one)), dict(one.settings))
+    for example in examples_of(cls):
+        yield _drawn(cls, example, rng)
+    for example in examples_of(cls)[:2] if issubclass(cls, Elementwise) and not cls.variadic else ():
+        yield from (case for other in _broadcast(example) if _is_taken(case := _drawn(cls, other, rng)))
+
+
+def _drawn(cls: type[Box], example: Example, rng: np.random.Generator) -> Case:
+    return Case(cls, tuple(child.drawn(rng) for child in children_of(cls, example)), dict(example.settings))
+
+
+def _broadcast(example: Example) -> Iterator[Example]:
+    """The example with numbers for all children, and with each child in turn broadcast along the first axis."""
+    children, given = example.children, example.settings
+    yield Example(tuple(() if isinstance(child, tuple) else child.reshape(-1)[0] for child in children), given)
+    if len(children) > 1 and all(isinstance(child, tuple) for child in children):
+        with suppress(ValueError):  # of shapes that do not broadcast, which are no example of such a box
+            less = np.broadcast_shapes(*children)[1:]
+            yield from (Example((*children[:i], less, *children[i + 1 :]), given) for i in range(len(children)))
+
+
+def _is_taken(case: Case) -> bool:
+    """Whether the box can be built, and has a value, on shapes that its class does not declare."""
+    try:
+        with np.errstate(all="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return bool(case.box.outputs) and case.value is not None
+    except Exception:  # whatever a fprop raises that refuses to broadcast
+        return False
 
 
 @dataclass(frozen=True)
@@ -176,10 +196,10 @@ class Child:
         return np.asarray(values)
 
 
-def children_of(cls: type[Box], one: Example) -> list[Child]:
+def children_of(cls: type[Box], example: Example) -> list[Child]:
     """What is declared of each child in an example."""
-    labels = child_labels(cls, len(one.children))
-    pairs = zip(labels, one.children, strict=True)
+    labels = child_labels(cls, len(example.children))
+    pairs = zip(labels, example.children, strict=True)
     return [Child(given, cls.domain.get(label, Interval()), cls.kinks) for label, given in pairs]
 
 
@@ -230,7 +250,7 @@ def case_of(box: Box, seed: int = 0) -> Case:
             children.append(declared.drawn(rng).astype(child.dtype))
         else:
             whole = np.zeros(1) if child.dtype.kind != "b" else np.arange(2)
-            given = [one.children[i] for one in examples_of(cls) if i < len(one.children)]
+            given = [example.children[i] for example in examples_of(cls) if i < len(example.children)]
             shown = [np.ravel(x) for x in given if type(x) is not tuple and np.asarray(x).dtype.kind in "iu"]
             shown = [labels for labels in shown if labels.size]
             children.append(rng.choice([*shown, whole][0], shape).astype(child.dtype))

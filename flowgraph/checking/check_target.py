@@ -28,6 +28,7 @@ from flowgraph.checking.point import OutOfTime, Point, generator, random_directi
 from flowgraph.checking.report import Report
 from flowgraph.checking.scope import EVERYTHING, NORMAL, Scope
 from flowgraph.checking.target import Array, Inputs, Target
+from flowgraph.errors import FeedError
 
 LEFT = 64 * 2.0**-52  # of an input: what is left where terms cancel, which is a power of 2 and fits into any type
 SLOW = 2e-3  # seconds of one fprop
@@ -160,11 +161,11 @@ def _phases(examination: Examination, order: int, test_cases: bool) -> None:
 
 
 def _at_the_example(examination: Examination) -> Point:
-    """The point there, with what bprop does to its arguments; ValueError where fprop gives no finite value."""
+    """The point there, with what bprop does to its arguments; FeedError where fprop gives no finite value."""
     point = examination.point(EXAMPLE, examination.inputs)
     if point is None:
         reason = next(iter(examination.skipped))
-        raise ValueError(
+        raise FeedError(
             f"check: {examination.target.name} cannot be run on the example in float64 ({reason}); give inputs inside "
             "its domain, at which fprop is finite"
         )
@@ -215,11 +216,11 @@ def find_unit(examination: Examination, point: Point) -> None:
 
 def _unit_of(values: Sequence[Array], left: float, narrow: Sequence[int] = NARROW_BITS) -> float | None:
     """The unit in the last place of the narrow type that all values fit in; None where there is none, or too few."""
-    found = np.concatenate([*values, np.zeros(0)]).astype(np.float64)
-    found = found[np.abs(found) > left]
-    if not np.isfinite(found).all() or np.all(found * 64 == np.round(found * 64)):
+    numbers = np.concatenate([*values, np.zeros(0)]).astype(np.float64)
+    numbers = numbers[np.abs(numbers) > left]
+    if not np.isfinite(numbers).all() or np.all(numbers * 64 == np.round(numbers * 64)):
         return None
-    mantissas = np.frexp(found)[0]
+    mantissas = np.frexp(numbers)[0]
     fitting = (bits for bits in narrow if np.all(mantissas * 2.0**bits == np.round(mantissas * 2.0**bits)))
     return next((2.0 ** (1 - bits) for bits in fitting), None)
 

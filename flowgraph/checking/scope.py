@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -91,15 +91,26 @@ class Scope:
 EVERYTHING = Scope()
 
 
-def _change(one: Value, other: Value) -> str:
+def _change(before: Value, after: Value) -> str:
     """The kind of change that makes one input of the other; "" where they are equal."""
-    arrays = isinstance(one, np.ndarray) and isinstance(other, np.ndarray)
-    if arrays and one.shape != other.shape:
+    arrays = isinstance(before, np.ndarray) and isinstance(after, np.ndarray)
+    if arrays and before.shape != after.shape:
         return "shapes"
-    if one is other or (np.array_equal(one, other) if arrays else type(one) is type(other) and one == other):
+    same_type = type(before) is type(after)
+    if before is after or (np.array_equal(before, after) if arrays else same_type and before == after):
         return ""
-    floats = is_float_array(one) if arrays else type(one) is type(other) is float
+    floats = is_float_array(before) if arrays else same_type and type(before) is float
     return "values" if floats else "settings"
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, int | np.integer) and not isinstance(value, bool) and bool(value >= 0)
+
+
+def _are_texts(value: object) -> bool:
+    if value is None:
+        return True
+    return isinstance(value, Sequence | Set) and all(isinstance(word, str) for word in value)
 
 
 @dataclass(frozen=True)
@@ -115,6 +126,19 @@ class Asked:
     vary: Words = None
     fixed: Words = None
     effort: Effort = NORMAL
+
+    def __post_init__(self) -> None:
+        """Refuse an option of another kind."""
+        whole, texts = "a whole number from 0 on", "a text or a sequence of texts"
+        for name, fits, needed in (
+            ("order", self.order in (1, 2) if _is_whole(self.order) else False, "1 or 2"),
+            ("seed", _is_whole(self.seed), whole),
+            ("budget", self.budget is None or _is_whole(self.budget), whole),
+            ("strict", self.strict is None or isinstance(self.strict, bool), "True, False or None"),
+            *((name, _are_texts(getattr(self, name)), texts) for name in ("names", "vary", "fixed")),
+        ):
+            if not fits:
+                raise UsageError(f"check: found {name}={getattr(self, name)!r}, needs {needed}")
 
     @property
     def calls(self) -> int:

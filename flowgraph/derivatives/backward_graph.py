@@ -10,6 +10,7 @@ from typing import Any, Final, Literal, TypeAlias, cast
 import numpy as np
 
 from flowgraph.box import Box, Built, Constant, Value
+from flowgraph.box.arrays import array_of
 from flowgraph.box.leaves import Input, Parameter
 from flowgraph.box.random_draws import Seed
 from flowgraph.boxes.engine.shape_like import broadcast_like
@@ -304,7 +305,7 @@ def sent_back(
     An output element to which a unit array sends 0 is not taken, so that 0 times a derivative that is infinite or NaN
     there is 0.
     """
-    if fallback not in (None, FALLBACK):
+    if fallback is not None and (not isinstance(fallback, str) or fallback != FALLBACK):
         raise UsageError(f"gradient: found fallback={fallback!r}, needs None or {FALLBACK!r}")
     if unused not in ("raise", "zeros"):
         raise UsageError(f"gradient: found unused={unused!r}, needs 'raise' or 'zeros'")
@@ -323,6 +324,13 @@ def sent_back(
     given = set(topological_order([box for box in seeds if box is not None]))
     mark_derivatives(box for box in result if box not in given and box not in graph)
     return result
+
+
+def output_of(who: str, output: object) -> Box:
+    """The box that is differentiated; anything else is refused."""
+    if not isinstance(output, Box):
+        raise UsageError(f"{who}: found a {type(output).__name__} as the output, needs a box")
+    return output
 
 
 def boxes_of(who: str, wrt: object) -> list[Box]:
@@ -378,7 +386,7 @@ def seed_of(output: Box, grad: Value) -> Value:
     if grad is None:
         refuse_without_grad(f"gradient: {output.title}", output.shape, output.dtype)
         return Constant(np.ones((), output.dtype))
-    seed = grad if isinstance(grad, Box) else Constant(grad, dtype=output.dtype)
+    seed = grad if isinstance(grad, Box) else Constant(array_of("gradient: grad", grad), dtype=output.dtype)
     if len(seed.shape) != len(output.shape) or not all(map(same, seed.shape, output.shape)):
         raise ShapeError(
             f"gradient: grad= has the shape {shape_text(seed.shape)}, needs {shape_text(output.shape)} "

@@ -11,7 +11,7 @@ import numpy as np
 from flowgraph.box import Box, Constant, Value, concrete_values
 from flowgraph.box.leaves import Input, Random
 from flowgraph.derivatives.batching import over_rows
-from flowgraph.errors import ShapeError, UsageError
+from flowgraph.errors import FlowgraphError, ShapeError, UsageError
 from flowgraph.functional.arguments import argument_names, name_of, refuse_keyword
 from flowgraph.functional.calls import Derived
 from flowgraph.functional.containers import ARRAYS, arrays_of, flatten, numbers_as_leaves, paths, rebuild
@@ -69,7 +69,7 @@ def trace(f: Callable[..., Any], shapes: Mapping[str, Any] | None = None, /, **e
             f"trace: found the shape of {next(iter(given))!r}, but the arrays are "
             f"{', '.join(i.name or '' for i in inputs)}"
         )
-    result = _called(f, rebuild(structure, iter(inputs)))
+    result = on_boxes("trace", name_of(f), lambda: _called(f, rebuild(structure, iter(inputs))))
     outputs = arrays_of(result)
     if not outputs or not all(isinstance(output, Box) for output in outputs):
         raise UsageError(
@@ -77,6 +77,19 @@ def trace(f: Callable[..., Any], shapes: Mapping[str, Any] | None = None, /, **e
             f"makes of its arguments"
         )
     return Graph(*outputs)
+
+
+def on_boxes(who: str, name: str, call: Callable[[], Any]) -> Any:
+    """What a function of a user gives on boxes; what another library says of these gets a way out."""
+    try:
+        return call()
+    except TypeError as error:
+        if isinstance(error, FlowgraphError):
+            raise
+        raise UsageError(
+            f"{who}: {name} called on boxes raises {type(error).__name__}: {error}; needs a function written in NumPy, "
+            f"or arrays of its own library, such as jnp.asarray(x) or torch.tensor(x)"
+        ) from error
 
 
 def _called(f: Callable[..., Any], arguments: Mapping[str, Any]) -> Any:

@@ -32,6 +32,8 @@ class Request(NamedTuple):
     """The leaves as the user has them, with names for sizes."""
     threads: int = 1
     """In how many threads shards of the batch are computed."""
+    own: Sequence[Box] = ()
+    """Boxes of the graph that were made for this request: a pass may give them other children where they stand."""
 
     @property
     def returned(self) -> int:
@@ -115,7 +117,7 @@ def rules_of(name: str) -> Callable[[Callable[[], None]], Callable[[], None]]:
 
 def emitter_of(name: str) -> Emitter:
     """The emitter of that name."""
-    if name not in _loaders:
+    if not isinstance(name, str) or name not in _loaders:
         *most, last = map(repr, _loaders)
         raise UsageError(f"compile: found backend={name!r}, needs {', '.join(most)} or {last}")
     made = _loaders[name]()

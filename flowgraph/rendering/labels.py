@@ -221,11 +221,12 @@ def titles_of(network: Any) -> dict[str, str]:
             f"render: found a {type(network).__name__} as titles=, needs a network that has named_modules(), as "
             f"those of PyTorch have, or a dict of titles by the paths of scopes"
         )
-    return {path.replace(".", "/"): _title(path, module) for path, module in network.named_modules() if path}
+    return {path.replace(".", "/"): _title(path, module) for path, module in network.named_modules()}
 
 
 def _title(path: str, module: Any) -> str:
-    return f"{path.rpartition('.')[2]} · {' '.join([type(module).__name__, *_sizes(module)])}"
+    kind = " ".join([type(module).__name__, *_sizes(module)])
+    return f"{path.rpartition('.')[2]} · {kind}" if path else kind
 
 
 def _sizes(module: Any) -> Iterable[str]:

@@ -356,8 +356,8 @@ def modules(
 ) -> list[Module]:  # fmt: skip
     """The scopes to draw as one tile: all, none, those named, or, with "auto", as deep as a large graph allows.
 
-    With `titles`, which say what each module of a network is, those that hold no others are one tile in any case. With
-    `depth`, scopes in so many others are.
+    With `titles`, which say what each module of a network is, those that hold no others are one tile in any case; so is
+    a network that is such a module itself, if it is long. With `depth`, scopes in so many others are.
     """
     scopes = {scope_path(box) for box in subject.graph.boxes} - {""}
     if depth is not None:
@@ -366,11 +366,19 @@ def modules(
         return _merged(subject, _convex(subject, _named(scopes, collapse), least=1 if titles else 2))
     if collapse not in ("auto", True, False):
         raise UsageError(f"render: found collapse={collapse!r}, needs 'auto', True, False or a list of scopes")
+    if not scopes and collapse is not False and titles and set(titles) == {""} and _is_long(subject):
+        own = {box: "" for box in subject.graph.boxes if subject.kind[box] not in ("input", "target")}
+        return [replace(module, scoped=False) for module in _by_path(own)]
     if not scopes:
         return _repeated(subject) if collapse is not False and len(subject.graph) > FOLD_BEYOND else []
     if collapse is True or (collapse == "auto" and (titles or len(subject.graph) > COLLAPSE_BEYOND)):
         return _closed(subject, scopes, titles if collapse == "auto" and titles else {})
     return []
+
+
+def _is_long(subject: Subject) -> bool:
+    """Whether a module that is drawn alone has more boxes than a picture shows one by one, or repeats its steps."""
+    return len(subject.graph) > COLLAPSE_BEYOND or repetition(subject.spine) is not None
 
 
 def _closed(subject: Subject, scopes: set[str], titles: Mapping[str, str]) -> list[Module]:

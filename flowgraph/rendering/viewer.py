@@ -165,17 +165,18 @@ def openable(
     subject: Subject, *, collapse: Any = "auto", titles: Any = None, depth: Any = None, **settings: Any
 ) -> Picture:
     """The picture in which modules can be opened; those that `collapse` names are closed to begin with."""
-    if len(subject.graph) > MOST_BOXES:
-        return compose(subject, collapse=collapse, titles=titles, depth=depth, **settings)
     known = titles_of(titles)
-    # steps of a loop have no frame to open
-    closed = [module for module in modules(subject, collapse, known, depth) if module.scoped]
+    found = modules(subject, collapse, known, depth) if len(subject.graph) <= MOST_BOXES else []
+    if len(subject.graph) > MOST_BOXES or any(module.paths == [""] for module in found):
+        return compose(subject, collapse=collapse, titles=titles, depth=depth, **settings)
+    closed = [module for module in found if module.scoped]  # steps of a loop have no frame to open
     picture = compose(subject, collapse=False, titles=titles, **settings)
     rows = [module for module in closed if len(module.paths) > 1]
     lids = {path: _lid(subject, path, module, known) for path, module in _scopes(subject).items() if module.tail}
     lids |= {_row_path(module): _lid(subject, _row_path(module), module, known) for module in rows}
     shut = [path for module in closed for path in module.paths] + [_row_path(module) for module in rows]
-    return replace(picture, frames=_with_rows(picture.frames, rows), lids=lids, closed=tuple(shut))
+    picture = replace(picture, frames=_with_rows(picture.frames, rows), lids=lids, closed=tuple(shut))
+    return _with_elements_inside(subject, picture, rows)
 
 
 def _scopes(subject: Subject) -> dict[str, Module]:
@@ -219,6 +220,18 @@ def _with_rows(frames: tuple[Frame, ...], rows: list[Module]) -> tuple[Frame, ..
             result.append(row)
         result.append(replace(frame, parent=_row_path(module)))
     return tuple(result)
+
+
+def _with_elements_inside(subject: Subject, picture: Picture, rows: list[Module]) -> Picture:
+    """What the steps of a row alone take of a leaf stands in the frame of the row, as it is part of its closed tile."""
+    inside = {
+        picture.owners[subject.graph.names[box]]: _row_path(module)
+        for module in rows
+        for box in set(module.boxes).difference(*module.stages)
+    }
+    inside |= {stub: inside[host] for stub, host in picture.hosts.items() if host in inside}
+    tiles = (replace(tile, frame=inside[tile.id]) if tile.id in inside else tile for tile in picture.tiles)
+    return replace(picture, tiles=tuple(tiles))
 
 
 _CONSTANTS = {

@@ -267,6 +267,8 @@ def format_of(path: str | os.PathLike[str]) -> ModuleType | None:
     >>> format_of("net.safetensors") is None
     True
     """
+    if not isinstance(path, str | os.PathLike):
+        raise UsageError(f"save, load: found {path!r}, needs the path of a file")
     module = FORMATS.get(Path(path).suffix.lower())
     return None if module is None else importlib.import_module(module)
 

@@ -238,6 +238,7 @@ def search(  # noqa: PLR0913  a keyword for each setting of a search
     with turns.turn():  # two processes that make the tables at the same time would be in each other's way
         study = study_of(storage, name, pruner)
         agree(study, {"space": space_record(space), "sampler": kind, "seed": seed, "zoom": zoom, **(record or {})})
+        _fail_abandoned(study)
     spaces: list[Space] = []
     with _a_call() as call:
         for number in range(rounds):
@@ -292,6 +293,7 @@ def _begin(
     """
     with ExitStack() as turn:
         turn.enter_context(turns.turn())
+        _fail_abandoned(study)
         taken = _taken(study, number)
         if len(taken) >= count:
             return False
@@ -360,6 +362,13 @@ def _taken(study: Any, number: int) -> set[Any]:
     return _finished(study, number) | {
         point_of(trial) for trial in running if _round_of(trial) == number and _is_run(trial.user_attrs.get(PROCESS))
     }
+
+
+def _fail_abandoned(study: Any) -> None:
+    """Mark as failed what nobody runs any more, as after a kill; who has the turn calls it, as `_taken`."""
+    for trial in study.get_trials(deepcopy=False):
+        if trial.state.name == "RUNNING" and not _is_run(trial.user_attrs.get(PROCESS)):
+            study._storage.set_trial_state_values(trial._trial_id, optuna().trial.TrialState.FAIL)  # no draw is told
 
 
 def _is_run(process: Any) -> bool:

@@ -138,7 +138,7 @@ class RNN(_Recurrent):
         dtype: Any = float,
     ) -> None:
         super().__init__(inputs, hidden, rng=rng, dtype=dtype)
-        if activation not in ACTIVATIONS:
+        if not isinstance(activation, str) or activation not in ACTIVATIONS:
             raise UsageError(f"RNN: found activation={activation!r}, needs one of {', '.join(ACTIVATIONS)}")
         self.activation = activation
 

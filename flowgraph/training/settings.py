@@ -17,7 +17,7 @@ from typing import Any, ParamSpec, TypeAlias, TypeVar, get_type_hints
 import numpy as np
 
 from flowgraph.box import Value
-from flowgraph.box.arrays import refuse_masked
+from flowgraph.box.arrays import read_dtype, refuse_masked
 from flowgraph.errors import UsageError
 from flowgraph.saving.limits import excerpt
 
@@ -220,6 +220,9 @@ def _strict(function: Callable[P, R], known: Collection[str], who: Callable[[Any
         for name in keywords:
             if name not in known:
                 raise unknown_keyword(who(arguments), name, known)
+        if keywords.get("dtype") is not None:
+            dtype: Any = keywords["dtype"]
+            read_dtype(who(arguments), dtype)  # each class keeps what it is given
         return function(*arguments, **keywords)
 
     return call

@@ -21,7 +21,6 @@ FROM = {
     **dict.fromkeys(("nanquantile", "nanpercentile", "resize"), 1),  # NumPy makes something of nothing
     "ediff1d": 1,  # the differences of none are none, not N - 1, and others are joined to them
     **dict.fromkeys(("fft.irfft", "fft.irfft2", "fft.irfftn", "fft.hfft"), 1),  # and memory that it has not written
-    **dict.fromkeys(("convolve", "correlate"), 6),  # a signal that follows the batch is taken to be the longer one
 }
 """The smallest batch that a function serves, where it is not none."""
 

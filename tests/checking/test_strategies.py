@@ -14,7 +14,7 @@ from flowgraph.checking import strategies
 from flowgraph.checking.cases import Case, cases, examples_of
 from flowgraph.errors import ShapeError, install_hint
 from tests.checking.broken_boxes import AtZero, OneSetting, WidensFloat32
-from tests.registry import boxes_with_examples
+from tests.registry import boxes_with_examples, unregistered
 
 pytestmark = pytest.mark.no_cover  # other tests run the same lines, and measuring takes long
 
@@ -240,6 +240,60 @@ def test_the_shapes_that_are_drawn_fit_the_signature(text, data):
     assert max(map(len, examples_of(cls)[0].children)) == max(2, longest), "no more axes in front than make a matrix"
     (case,) = cases(cls)
     assert case.box.shape == np.shape(case.value)
+
+
+REFUSALS = {
+    "nothing": lambda *shapes: False,
+    "to broadcast": lambda *shapes: len({shape for shape in shapes if shape}) > 1,
+    "numbers": lambda *shapes: () in shapes,
+    "everything": lambda *shapes: True,
+}
+
+
+def product_that_refuses(count, refuses, examples):
+    """An elementwise box of some children that raises for shapes that `refuses` is true of."""
+    names = ", ".join("abc"[:count])
+
+    def fprop(self, *values):
+        if refuses(*map(np.shape, values)):
+            raise ValueError("not these shapes")
+        return np.prod(np.stack(np.broadcast_arrays(*values)), axis=0)
+
+    space = {"fprop": fprop}
+    exec(f"def one_by_one(self, {names}): return fprop(self, {names})", space)
+    members = {"__module__": __name__, "fprop": space["one_by_one"], "examples": examples}
+    return type("ProductThatRefuses", (fg.Elementwise,), members)
+
+
+SMALL = st.lists(st.sampled_from([1, 3, 4]), max_size=3).map(tuple)
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.lists(SMALL, min_size=1, max_size=3), st.sampled_from(sorted(REFUSALS)))
+def test_an_elementwise_class_gets_a_verdict_whatever_its_example(shapes, refused):
+    """The checker's own shapes come from the example, and those that the class refuses are left out."""
+    with unregistered():
+        cls = product_that_refuses(len(shapes), REFUSALS[refused], [fg.example(*shapes)])
+        own, *others = cases(cls)
+        assert [child.shape for child in own.children] == shapes
+        assert all(np.shape(case.value) == case.box.shape for case in others)
+        report = fg.check(cls, budget=40)
+    try:
+        np.broadcast_shapes(*shapes)
+    except ValueError:
+        assert "its own example is refused" in str(report)
+        return
+    assert report.verdict == "fail" or refused in ("nothing", "to broadcast")
+    if refused == "nothing":
+        assert report.verdict != "fail", str(report)
+        assert len(others) == 1 + (len(shapes) > 1) * len(shapes), "no variant is lost"
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if issubclass(fg.registry[name], fg.Elementwise)])
+def test_elementwise_boxes_of_the_package_take_numbers(name):
+    cls = fg.registry[name]
+    if not cls.variadic:
+        assert any(all(child.shape == () for child in case.children) for case in cases(cls))
 
 
 W3 = np.array([1.0, 2.0, 3.0])

@@ -12,8 +12,7 @@ import flowgraph as fg
 from flowgraph.box.axes import core_of
 from flowgraph.boxes.engine.passing_on import Part
 from flowgraph.boxes.linear_algebra.matrices import GaugeInvarianceCheck
-from flowgraph.derivatives.batching import _rules, over_rows
-from flowgraph.derivatives.matrices import PerRow
+from flowgraph.derivatives.batching import PerRow, _rules, over_rows
 from flowgraph.loops.boxes import Scan, While
 from tests.cases import cases
 from tests.test_contract import BOXES
@@ -30,9 +29,6 @@ ONE_BY_ONE = {
         ("Roll", "CumSum", "CumProd", "ArgMax", "ArgMin", "NanArgMax", "NanArgMin", "ArgSort"),
         lambda box, chosen: box.axis is None or not box.children[0].shape,
     ),
-    "TensorDot": lambda box, chosen: chosen == (0, 1),
-    "AddMatMul": lambda box, chosen: True,
-    "Solve": lambda box, chosen: 0 in chosen or box.children[1].ndim == 1,
     "Index": lambda box, chosen: len(box.index) == 3 and isinstance(box.index[2], str),
 }
 
@@ -103,6 +99,24 @@ class Scaled(fg.Box):
         return u[..., None] * a
 
 
+class Weighted(fg.Box):
+    """h = left right, where either may be a vector"""
+
+    signature = "(m?,k),(k,n?)->(m?,n?)"
+
+    def fprop(self, left, right):
+        return np.matmul(left, right)
+
+
+class Both(fg.Box):
+    """h = (left right, twice that)"""
+
+    signature = "(m?,k),(k,n?)->(m?,n?),(m?,n?)"
+
+    def fprop(self, left, right):
+        return left @ right, 2 * (left @ right)
+
+
 class OfAll(Centred):
     """h = a - mean of all, whose fprop is not that of the class which declares the core axes"""
 
@@ -119,6 +133,10 @@ class OfAll(Centred):
         (Scaled, [(2, 3), (3, 4)], False),
         (Scaled, [(3,), (5, 2, 3, 4)], False),
         (lambda a: OfAll(a, axis=0), [(3, 4)], True),
+        (Weighted, [(3, 4), (4,)], False),
+        (Weighted, [(4,), (5, 4, 2)], False),
+        (Both, [(3, 4), (4, 2)], False),
+        (Both, [(3, 4), (4,)], True),
     ],
 )
 def test_boxes_of_users_that_declare_their_axes_take_the_rows_at_once(build, arrays, slow):
@@ -210,49 +228,6 @@ def test_a_hessian_runs_no_row_by_itself(loss):
 
 
 RNG = np.random.default_rng(0)
-SHAPES = {
-    fg.Conv2d: ((2, 4, 5, 6), (6, 2, 3, 2)),
-    fg.boxes.ConvInput: ((2, 6, 5, 7), (6, 2, 3, 2), (2, 4, 5, 6)),
-    fg.boxes.ConvFilters: ((2, 6, 5, 7), (2, 4, 5, 6), (6, 2, 3, 2)),
-}
-POOLS = {
-    fg.MaxPool: ((2, 4, 4),),
-    fg.MeanPool: ((2, 4, 4),),
-    fg.boxes.SpreadEvenly: ((2, 2, 2), (2, 4, 4)),
-    fg.boxes.SpreadToLargest: ((2, 2, 2), (2, 4, 4)),
-    fg.boxes.SpreadToRectified: ((2, 2, 2), (2, 4, 4), (2, 2, 2)),
-    fg.boxes.MeanOfLargest: ((2, 4, 4), (2, 4, 4)),
-}
-
-
-def assert_rows_of_batching_windows(cls, shapes, batched, **settings):
-    leaves = [fg.Input(f"child{i}", shape=shape) for i, shape in enumerate(shapes)]
-    box = cls(*leaves, **settings)
-    rows = {leaves[i]: fg.Input(f"rows{i}", shape=(ROWS, *shapes[i])) for i, free in enumerate(batched) if free}
-    (out,) = over_rows([box], rows)
-    graph = fg.Graph(out)
-    arrays = [RNG.normal(size=rows.get(leaf, leaf).shape) for leaf in leaves]
-    feeds = {rows.get(leaf, leaf): a for leaf, a in zip(leaves, arrays, strict=True)}
-    found = graph.fprop({leaf: a for leaf, a in feeds.items() if leaf in graph})[out]
-    for r in range(ROWS):
-        one = [a[r] if leaf in rows else a for leaf, a in zip(leaves, arrays, strict=True)]
-        np.testing.assert_allclose(found[r], box.fprop(*one), rtol=1e-12, atol=1e-12)
-    assert not any(isinstance(one, PerRow) for one in graph)
-
-
-@pytest.mark.parametrize("batched", [(0, 1), (1, 0), (1, 1)], ids=str)
-@pytest.mark.parametrize("groups", [1, 2])
-@pytest.mark.parametrize("cls", SHAPES)
-def test_convolutions(cls, groups, batched):
-    shapes = [(6, 2 if groups == 2 else 4, 3, 2) if shape[0] == 6 else shape for shape in SHAPES[cls]]
-    assert_rows_of_batching_windows(cls, shapes, (*batched, 0)[: len(shapes)], groups=groups, padding=1)
-
-
-@pytest.mark.parametrize("cls", POOLS)
-def test_pooling(cls):
-    for batched in itertools.product((0, 1), repeat=len(POOLS[cls])):
-        if any(batched):
-            assert_rows_of_batching_windows(cls, POOLS[cls], batched)
 
 
 def test_hessian_of_a_net_of_images_of_any_size():

@@ -358,7 +358,9 @@ def test_what_compiled_code_makes_of_a_refusal_says_what_was_refused(method):
     solve = getattr(pytest.importorskip("scipy.optimize"), method)
     arguments = (1.0,) if method == "fsolve" else (0, 5)
     for _ in range(3):
-        with pytest.raises(Exception, match=r"Subtract: found (?s:.*)flowgraph\.scipy"):  # the notes count too
+        with pytest.raises(
+            UsageError if method != "fsolve" else Exception, match=r"Subtract: found (?s:.*)flowgraph\.scipy"
+        ):  # the notes count too
             grad(lambda a: np.sum(solve(lambda t: t**3 - a, *arguments)))(8.0)
 
 

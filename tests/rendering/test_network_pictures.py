@@ -162,3 +162,45 @@ def test_graphs_from_onnx_are_drawn_truly(tmp_path: Path, direction: str) -> Non
         layer = fg.LSTM(3, 5, rng=0, dtype=np.float32)
     path = fg.save(tmp_path / "net.onnx", fg.Graph(fg.mean(layer(x)[:, -1]).named("out")))
     assert untrue(of_layout(picture_of(fg.load(path), direction=direction, collapse=False))) == []
+
+
+def shown_when_closed(page: Picture) -> set[str]:
+    """The titles of the tiles of a page before anything is opened: what stands in no closed frame, and the lids."""
+    parent = {frame.path: frame.parent for frame in page.frames}
+
+    def around(path: str) -> list[str]:
+        paths = []
+        while path:
+            paths.append(path)
+            path = parent.get(path, "")
+        return paths
+
+    shut = set(page.closed)
+    open_tiles = [tile for tile in page.tiles if not tile.dashed and shut.isdisjoint(around(tile.frame))]
+    outer = [path for path in parent if path in shut and shut.isdisjoint(around(path)[1:])]
+    return {words(tile)[0] for tile in open_tiles} | {words(page.lids[path])[0] for path in outer}
+
+
+@pytest.mark.parametrize(("net", "shape"), [(Calls(5), (2, 4)), (Memory(5), (3, 5, 4)), (Residual(), (2, 4, 8, 8))])
+def test_a_page_begins_with_the_tiles_of_the_picture(net: nn.Module, shape: tuple[int, ...]) -> None:
+    """What the steps of a loop take of an input is part of their tile, as its text says."""
+    net = net.eval()
+    graph = graph_to_draw(net, [torch.ones(shape)])
+    picture = picture_of(graph, titles=net)
+    whole = {words(tile)[0] for tile in picture.tiles if not tile.dashed}
+    assert shown_when_closed(openable(Subject(graph), titles=net)) == whole
+
+
+@pytest.mark.parametrize("kind", [nn.GRU, nn.LSTM, nn.RNN])
+@pytest.mark.parametrize("settings", [{}, {"num_layers": 2}, {"bidirectional": True}], ids=str)
+def test_a_recurrent_layer_alone_is_one_tile_as_inside_a_network(kind: Any, settings: Any, tmp_path: Path) -> None:
+    layer = kind(3, 4, **settings)
+    picture = drawn(layer, (5, 2, 3))
+    assert [words(tile)[0] for tile in picture.tiles] == ["input", f"{kind.__name__} 3→4"]
+    page = fg.render(layer, torch.ones(5, 2, 3), tmp_path / "layer.html").read_text("utf-8")
+    assert f"{kind.__name__} 3→4" in page
+
+
+def test_a_module_alone_is_drawn_open_where_it_is_short_or_wanted_so() -> None:
+    assert len(drawn(nn.RNN(3, 4), (4, 2, 3), collapse=False).tiles) > 10
+    assert len(drawn(nn.Linear(3, 4), (2, 3)).tiles) > 2

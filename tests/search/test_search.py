@@ -16,8 +16,10 @@ from rich.console import Console
 
 import flowgraph as fg
 from flowgraph.errors import FlowgraphError, UsageError, install_hint
+from flowgraph.saving.lock import this_process
 from flowgraph.search import Choice, LogUniform, Uniform, Whole, read_space, search
 from flowgraph.search.database import sampler_of, study_of
+from flowgraph.search.search import PROCESS
 from flowgraph.search.space import space_of_record, space_record
 
 BOWL = {"a": LogUniform(1e-4, 1.0, points=5), "b": Uniform(-1.0, 1.0, points=3), "c": Choice(["x", (1, 2)])}
@@ -203,6 +205,28 @@ def test_a_crash_and_two_processes_that_go_on_together(tmp_path):
     complete = [trial for trial in result.trials if trial.state == "complete"]
     assert {trial.settings["a"] for trial in complete} == set(range(5))
     assert len(complete) == 5, "the trial of the killed process is not waited for, and done once more"
+    assert [trial.state for trial in result.trials if trial not in complete] == ["failed"]
+
+
+@pytest.mark.filterwarnings("ignore:Heartbeat of storage")
+@pytest.mark.parametrize("sampler", ["grid", "random", "tpe"])
+@pytest.mark.parametrize("noted", [True, False])
+def test_no_trial_is_left_running_that_nobody_runs(sampler, noted, tmp_path):
+    """Wherever its process was killed, also before it had noted itself, and where no trial is left to do."""
+    space = {"a": Choice([0.1, 0.2, 0.3])}
+    settings = {"sampler": sampler, "storage": tmp_path / "study.db", "trials": None if sampler == "grid" else 3}
+    child = subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], check=True, capture_output=True)
+    for _ in range(2):
+        study = study_of(tmp_path / "study.db", "search", "none")
+        trial = study.ask()
+        space["a"].suggest(trial, "a")
+        if noted:
+            trial.set_user_attr("round", 0)
+            trial.set_user_attr(PROCESS, {**this_process(), "pid": int(child.stdout), "call": 1})
+        result = search(lambda settings, attempt: settings["a"], space, **settings)
+        assert {trial.state for trial in result.trials} <= {"complete", "failed"}
+        assert "RUNNING" not in {trial.state.name for trial in study.get_trials()}
+        assert len({trial.number for trial in result.trials if trial.state == "complete"}) >= 3
 
 
 @pytest.mark.filterwarnings("ignore:Heartbeat of storage")

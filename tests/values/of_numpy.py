@@ -234,7 +234,7 @@ FOURIER = {
     "BothHalves": both_halves,
     "FftShift": lambda a, axes, inverse: (np.fft.ifftshift if inverse else np.fft.fftshift)(a, axes),
     "FitLike": fit_like,
-    "Convolve": np.convolve,
+    "Convolve": lambda a, v, longer_first: np.convolve(a, v),
     "Correlate": lambda a, v: np.correlate(a, v, "valid"),
     "Unwrap": lambda p, discont, axis, period: np.unwrap(p, discont, axis, period=period),
 }

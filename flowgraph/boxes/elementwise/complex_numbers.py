@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from flowgraph.box import Box, Elementwise, Value
+from flowgraph.box.arrays import read_dtype
 from flowgraph.box.numpy_dispatch import implements
 from flowgraph.box.vocabulary import example
 from flowgraph.errors import DtypeError
@@ -193,5 +194,5 @@ class Cast(Elementwise):
 
     def check_settings(self) -> None:
         """Refuse what boxes do not hold."""
-        if np.dtype(self.to).kind not in "biufc":
+        if read_dtype("Cast", self.to).kind not in "biufc":
             raise DtypeError(f"Cast: found the dtype {np.dtype(self.to)}, needs numbers or booleans")

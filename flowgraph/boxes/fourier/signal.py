@@ -25,14 +25,26 @@ class Convolve(Box):
     h_k = Σ_j a_{k-j} v_j        da_i = Σ_j grad_{i+j} v_j, dv_j = Σ_i grad_{i+j} a_i: correlations with the gradient
 
     Shapes: (n) and (m) give (n + m - 1).
+
+    Parameters
+    ----------
+    longer_first : bool, default False
+        Whether a run in which a is shorter than v is refused: what reads the value was built for the size of a.
     """
+
+    longer_first: bool = False
 
     symbol = "∗"
     formula = r"\sum_j a_{k-j} v_j"
     derivative = r"v_{k-i}, a_{k-j}"
-    examples = (example((5,), (3,)), example((2,), (4,)), example((3,), (1,)))
+    examples = (example((5,), (3,)), example((2,), (4,)), example((3,), (1,)), example((4,), (3,), longer_first=True))
 
     def fprop(self, a: Value, v: Value) -> Value:
+        if self.longer_first and len(v) > len(a):
+            raise ShapeError(
+                f"Convolve: found {len(a)} elements of a signal that follows the batch, and {len(v)} of the other; "
+                f"needs as many of it at least; use mode='full' and take a slice"
+            )
         return np.convolve(a, v)
 
     def bprop(self, grad: Value, h: Value, a: Value, v: Value) -> tuple[Value, ...]:
@@ -138,7 +150,7 @@ def convolve(a: Value, v: Value, mode: str = "full") -> Any:
         return Convolve(a, v)
     if _longer(v, a):
         a, v = v, a
-    return Correlate(a, np.flip(v)) if mode == "valid" else _same(Convolve(a, v), v, lead=0)
+    return Correlate(a, np.flip(v)) if mode == "valid" else _same(a, v, lead=0)
 
 
 @implements(np.correlate)
@@ -153,7 +165,7 @@ def correlate(a: Value, v: Value, mode: str = "valid") -> Any:
     swapped = _longer(v, a)
     if mode == "valid":
         return np.flip(Correlate(v, a)) if swapped else Correlate(a, v)
-    return _same(Convolve(a, np.flip(v)), a if swapped else v, lead=int(swapped))
+    return _same(np.flip(v), a, lead=1) if swapped else _same(a, np.flip(v), lead=0)
 
 
 def line_sizes(box: Box, a: Spec, v: Spec) -> tuple[Any, Any]:
@@ -190,8 +202,9 @@ def _longer(a: Value, v: Value) -> bool:
     return isinstance(n, Size) or (not isinstance(m, Size) and n > m)
 
 
-def _same(full: Value, shorter: Value, lead: int) -> Any:
+def _same(longer: Value, shorter: Value, lead: int) -> Any:
     """The middle of a convolution, as long as the longer signal; `lead` cuts the larger part in front."""
+    full = Convolve(longer, shorter, longer_first=isinstance(longer.shape[0], Size))
     cut = shorter.shape[0] - 1
     if isinstance(cut, Size):
         raise UsageError(f"np.convolve, np.correlate: found mode='same' for {cut + 1} elements, use mode='full'")

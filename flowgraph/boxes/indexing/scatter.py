@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from flowgraph.box import Box, Value
-from flowgraph.box.base import public
+from flowgraph.box.base import operand, public
 from flowgraph.box.vocabulary import example
 from flowgraph.boxes.engine.shape_like import broadcast_like, reshape_like
 from flowgraph.boxes.indexing.index import Index, check_index, filled, get, index, index_add, indexed
 from flowgraph.boxes.numpy_api.constructors import as_box, as_element
-from flowgraph.errors import ShapeError
+from flowgraph.errors import IndexingError, ShapeError
 from flowgraph.shapes.indexing import ARRAY
 from flowgraph.shapes.size import Shape, product
 from flowgraph.shapes.spec import Spec, same, shape_text
@@ -121,6 +122,16 @@ class SetAt(Box):
         return Spec(a.shape, np.result_type(a.dtype, value.dtype))
 
 
+def _written(who: str, write: Callable[..., None], a: Value, index: Any, value: Value) -> Any:
+    """A copy of an array that was written to."""
+    copy = np.array(operand(who, a))
+    try:
+        write(copy, index, value)
+    except (IndexError, TypeError, ValueError) as error:
+        raise IndexingError(f"{who}: {error}, in an array of shape {copy.shape}") from None
+    return copy
+
+
 @public
 def set_at(a: Value, index: Any, value: Value) -> Any:
     """The array with other values at an index of any kind: a new box in place of a[index] = value.
@@ -150,9 +161,7 @@ def set_at(a: Value, index: Any, value: Value) -> Any:
     array([1., 0., 0.])
     """
     if not isinstance(a, Box) and not isinstance(value, Box):
-        copy = np.array(a)
-        copy[index] = value
-        return copy
+        return _written("fg.set_at", np.ndarray.__setitem__, a, index, value)
     a, taken = _taken(a, index)
     return SetAt(
         a, broadcast_like(as_element(value, a.dtype, "fg.set_at"), taken), *taken.children[1:], index=taken.index
@@ -188,9 +197,7 @@ def add_at(a: Value, index: Any, value: Value) -> Any:
     array([11.,  2., 23.])
     """
     if not isinstance(a, Box) and not isinstance(value, Box):
-        copy = np.array(a)
-        np.add.at(copy, index, value)
-        return copy
+        return _written("fg.add_at", np.add.at, a, index, value)
     a, taken = _taken(a, index)
     added = broadcast_like(as_element(value, a.dtype, "fg.add_at"), taken)
     return a + index_add(added, a, *taken.children[1:], index=taken.index)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -64,7 +65,7 @@ class PNorm(Reduction):
 
     def check_settings(self) -> None:
         """Refuse an order that is no number."""
-        if not np.isfinite(self.p) or self.p == 0:
+        if not math.isfinite(self.p) or self.p == 0:
             raise UsageError(f"PNorm: found p={self.p!r}, needs a number other than 0; np.linalg.norm has the others")
 
     def fprop(self, a: Value) -> Value:

@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.lib.array_utils import normalize_axis_tuple
 
 from flowgraph.box import Box, Value
 from flowgraph.box.axes import Core
-from flowgraph.box.base import public
-from flowgraph.box.inference import Axes, is_of_number
+from flowgraph.box.base import operand, public
+from flowgraph.box.inference import Axes, axes_of, is_of_number
 from flowgraph.box.vocabulary import example
 from flowgraph.shapes.size import Shape, product
 from flowgraph.shapes.spec import Spec
@@ -27,10 +26,7 @@ class AlongAxis(Box, abstract=True):
     def infer(self, *specs: Spec) -> Spec:
         """The child's shape; integers become floats."""
         (a,) = specs
-        try:
-            normalize_axis_tuple(range(len(a.shape)) if self.axis is None else self.axis, len(a.shape))
-        except (np.exceptions.AxisError, ValueError, TypeError) as error:
-            raise self.shape_error(f"found axis={self.axis!r}: {error}") from None
+        axes_of(self, tuple(range(len(a.shape))) if self.axis is None else self.axis, len(a.shape))
         return Spec(a.shape, np.result_type(a.dtype, 1.0))
 
     def flops(self, shape: Shape, *shapes: Shape) -> Any:
@@ -107,7 +103,8 @@ def softmax(a: Value, axis: Axes | None = -1) -> Any:
     >>> fg.softmax([0.0, 1.0]).round(4)
     array([0.2689, 0.7311])
     """
-    return Softmax.apply(a, axis=None if is_of_number(np.ndim(a), axis) else axis)
+    a = operand("softmax", a)
+    return Softmax.apply(a, axis=None if is_of_number(a.ndim, axis) else axis)
 
 
 @public
@@ -132,4 +129,5 @@ def log_softmax(a: Value, axis: Axes | None = -1) -> Any:
     >>> fg.log_softmax([0.0, 1.0]).round(4)
     array([-1.3133, -0.3133])
     """
-    return LogSoftmax.apply(a, axis=None if is_of_number(np.ndim(a), axis) else axis)
+    a = operand("log_softmax", a)
+    return LogSoftmax.apply(a, axis=None if is_of_number(a.ndim, axis) else axis)

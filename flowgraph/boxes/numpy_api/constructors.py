@@ -29,6 +29,7 @@ def common_dtype(*values: Value) -> np.dtype[Any]:
 
 def as_element(value: Value, dtype: np.dtype[Any], who: str) -> Any:
     """A value in the dtype of an array that it becomes part of; a number that the dtype cannot hold is refused."""
+    value = joined(value, who) if isinstance(value, list | tuple) else value
     if isinstance(value, Box) or (np.iscomplexobj(value) and dtype.kind not in "bc"):
         return as_box(value).astype(dtype)
     try:

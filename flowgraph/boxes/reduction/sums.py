@@ -9,8 +9,8 @@ from numpy.typing import DTypeLike
 
 from flowgraph.box import Box, Value
 from flowgraph.box.axes import Core
-from flowgraph.box.base import holds_box, public
-from flowgraph.box.inference import Axes, is_of_number, small_shape, try_dtypes
+from flowgraph.box.base import holds_box, operand, public
+from flowgraph.box.inference import Axes, axes_of, is_of_number, small_shape, try_dtypes
 from flowgraph.box.vocabulary import example
 from flowgraph.boxes.elementwise.complex_numbers import conjugate, real_part
 from flowgraph.boxes.elementwise.exponential import finite_or_zero, one_at_zero
@@ -140,10 +140,7 @@ class Reduction(Box, abstract=True):
             return tuple(range(ndim))
         if type(self.axis) is int and -ndim <= self.axis < ndim:
             return (self.axis % ndim,)
-        try:
-            return tuple(np.lib.array_utils.normalize_axis_tuple(self.axis, ndim))
-        except (ValueError, TypeError) as error:
-            raise self.shape_error(f"axis={self.axis!r} does not fit: {error}") from None
+        return axes_of(self, self.axis, ndim)
 
     def restored(self, reduced: Value, a: Value) -> Any:
         """A reduced array with its axes back, with size 1, so that it broadcasts with the child."""
@@ -209,6 +206,7 @@ class Sum(Fold):
     symbol = "Σ"
     formula = r"\sum a"
     derivative = "1"
+    core = Core("axis", summed=True)
     slopes = "share"
     remedies = {"fprop": remedies.SUM}
 
@@ -370,7 +368,8 @@ def logsumexp(a: Value, axis: Axes | None = None, keepdims: bool = False) -> Any
     >>> float(fg.logsumexp([1000.0, 1000.0]).round(3))
     1000.693
     """
-    return LogSumExp.apply(a, axis=None if is_of_number(np.ndim(a), axis) else axis, keepdims=keepdims)
+    a = operand("logsumexp", a)
+    return LogSumExp.apply(a, axis=None if is_of_number(a.ndim, axis) else axis, keepdims=keepdims)
 
 
 class Var(Reduction):

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from flowgraph.box import Box, Value
+from flowgraph.box.arrays import array_of
 from flowgraph.box.axes import Core
 from flowgraph.box.inference import Axes, axis_of
 from flowgraph.box.numpy_dispatch import implements
@@ -91,9 +92,7 @@ class SplitLike(Box):
     examples = (example((5, 4), (3, 4), (2, 4)), example((3, 4), (3, 1), (3, 3), axis=-1))
 
     def fprop(self, a: Value, *likes: Value) -> tuple[Value, ...]:
-        ends = list(itertools.accumulate((like.shape[self.axis] for like in likes), initial=0))
-        lead = (slice(None),) * (self.axis % a.ndim)
-        return tuple(a[(*lead, slice(start, stop))] for start, stop in itertools.pairwise(ends))
+        return sections(a, [like.shape[self.axis] for like in likes], self.axis)
 
     def bprop(self, grad: Value, h: Value, a: Value, *likes: Value) -> tuple[Value, ...]:
         return joined(grad, h, self.axis), *(None for _ in likes)
@@ -103,12 +102,14 @@ class SplitLike(Box):
         if len(likes) < 2:
             raise self.shape_error(f"found {len(likes)} arrays to split like, needs two or more")
         axis = axis_of(self, self.axis, len(a.shape))
+        if any(len(like.shape) != len(a.shape) for like in likes):
+            raise self.shape_error(f"found parts without {len(a.shape)} axes, needs as many as the array has")
         total = sum_of(like.shape[axis] for like in likes)
         if not same(total, a.shape[axis]):
             raise self.shape_error(f"the parts are {total} long in all, the axis {a.shape[axis]}")
         for like in likes:
             needed = (*a.shape[:axis], like.shape[axis], *a.shape[axis + 1 :])
-            if len(like.shape) != len(needed) or not all(map(same, like.shape, needed)):
+            if not all(map(same, like.shape, needed)):
                 raise self.shape_error(f"a part is {shape_text(like.shape)}, needs {shape_text(needed)}")
         return tuple(Spec(like.shape, a.dtype) for like in likes)
 
@@ -149,6 +150,13 @@ class Stack(Box):
         axis = axis_of(self, self.axis, len(arrays[0].shape) + 1)
         shape = _common(self, arrays, None)
         return Spec((*shape[:axis], len(arrays), *shape[axis:]), np.result_type(*(a.dtype for a in arrays)))
+
+
+def sections(a: Value, sizes: Sequence[Any], axis: int) -> tuple[Any, ...]:
+    """The parts of an array that have these sizes along an axis: slices, which a plan takes without a call."""
+    ends = itertools.accumulate(sizes, initial=0)
+    lead = (slice(None),) * (axis % a.ndim)
+    return tuple(a[(*lead, slice(start, stop))] for start, stop in itertools.pairwise(ends))
 
 
 def sum_of(sizes: Iterable[int | Size]) -> int | Size:
@@ -233,9 +241,11 @@ def repeat(a: Value, repeats: int | Sequence[Any], axis: int | None = None) -> A
     axis = axis_of(a, axis, a.ndim)
     if isinstance(repeats, Box):
         raise UsageError(f"np.repeat: found {repeats.title} as the number of times, needs integers known before a run")
-    size, times = a.shape[axis], np.asarray(repeats)
+    size, times = a.shape[axis], array_of("np.repeat: repeats", repeats)
     times = times if times.size else times.astype(int)
-    if isinstance(size, int):
+    if times.dtype.kind not in "biu" or np.any(times < 0):
+        raise UsageError(f"np.repeat: found repeats={repeats!r}, needs whole numbers from 0 on")
+    if isinstance(size, int) and times.size in (1, size):
         return a[(*(slice(None),) * axis, np.repeat(np.arange(size), times))]
     if times.size != 1:
         raise a.shape_error(f"np.repeat: found {times.size} numbers of times for an axis of {size}, needs one")
@@ -336,7 +346,7 @@ class Split(Box):
             )
 
     def fprop(self, a: Value) -> tuple[Value, ...]:
-        return tuple((np.array_split if self.uneven else np.split)(a, self.at, self.axis))
+        return sections(a, self._sizes(a.shape[self.axis]), self.axis)
 
     def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         return (joined(grad, h, self.axis),)
@@ -384,7 +394,8 @@ class Unstack(Box):
         return tuple(cls(x, axis=axis))
 
     def fprop(self, a: Value) -> tuple[Value, ...]:
-        return tuple(np.unstack(a, axis=self.axis))
+        lead = (slice(None),) * (self.axis % a.ndim)
+        return tuple(a[(*lead, i)] for i in range(a.shape[self.axis]))
 
     def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         slices = [np.zeros_like(h[i]) if part is None else part for i, part in enumerate(grad)]

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Box, Value, joined
-from flowgraph.box.axes import Core
+from flowgraph.box.axes import AxisLabels, Core, labels_by_signature
 from flowgraph.box.inference import Axes, axes_of, is_of_number
 from flowgraph.box.numpy_dispatch import implements
 from flowgraph.box.vocabulary import example
@@ -34,7 +34,7 @@ class Reshape(Box):
         The shape of the value: for each axis an int, -1 for what is left, or a range of axes of the child.
     """
 
-    to: tuple[Any, ...]
+    to: tuple[int | range, ...]
 
     numpy = np.reshape
     symbol = "reshape"
@@ -67,7 +67,9 @@ class Reshape(Box):
         """The sizes given; in place of -1, what is left of the number of elements."""
         shape = _filled_up(a.shape, self._numbers(a.shape))
         if shape is None:
-            raise self.shape_error(f"{product(a.shape)} elements do not fit into {shape_text(self.to)}")
+            raise self.shape_error(
+                f"{product(a.shape)} elements do not fit into {shape_text([str(size) for size in self.to])}"
+            )
         return Spec(shape, a.dtype)
 
     def _numbers(self, shape: Shape) -> Shape:
@@ -187,6 +189,10 @@ class BroadcastTo(Box):
             if broadcast([shape, a.shape]) == shape:
                 return Spec(shape, a.dtype)
         raise self.shape_error(f"does not broadcast to {shape_text(self.to)}")
+
+    def axis_labels(self) -> AxisLabels:
+        """Those of an array that broadcasts."""
+        return labels_by_signature(self)
 
     def _shape(self, shape: Shape) -> Any:
         extra = len(self.to) - len(shape)

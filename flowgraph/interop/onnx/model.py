@@ -181,7 +181,7 @@ class ModelReader:
         self.values: dict[str, Box] = {}
         self.arrays: dict[str, Any] = {}
         self.contents: dict[Box, Any] = {}
-        self.axes: dict[str, tuple[Box, int]] = {}
+        self.axes: dict[Size, tuple[Box, int]] = {}
         self.scopes: dict[str, str] = {}
 
     def graph(self, proto: Foreign) -> Graph:
@@ -296,6 +296,9 @@ class ModelReader:
         boxes = tuple(box if isinstance(box, Box) else Constant(box) for box in listed)
         for box in boxes:
             self.room.hold(box.outputs)
+            for axis, size in enumerate(box.shape if len(box.outputs) == 1 else ()):
+                if isinstance(size, Size):
+                    self.axes.setdefault(size, (box, axis))
             if isinstance(box, Constant) and not any(box is given for given in node.inputs):
                 self.room.make(box.value.nbytes)
         known = content_of(node)

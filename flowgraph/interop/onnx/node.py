@@ -162,7 +162,7 @@ class Node:
     inputs: tuple[Box | None, ...]
     outputs: int
     contents: dict[Box, Any]
-    axes: dict[str, tuple[Box, int]]
+    axes: dict[Size, tuple[Box, int]]
     make: Callable[[int], None]
 
     def get(self, name: str, default: Foreign = None) -> Any:
@@ -238,15 +238,27 @@ class Node:
         """The error for an attribute or input for which no box exists."""
         return SavedFileError(f"{problem}; export the model without it")
 
+    def numbers(self, size: Size) -> Any:
+        """0, 1, ... below a size that is that of an axis of a value, or a product of such and of a number."""
+        factors: list[Any] = []
+        rest: Any = size
+        while isinstance(rest, Size):
+            known = rest if rest in self.axes else next((one for one in self.axes if divide(rest, one)), None)
+            if known is None:
+                raise SavedFileError(f"its value has the size {size}, which is that of no axis of a value")
+            factors.append(known)
+            rest = divide(rest, known)
+        if rest == 1 and len(factors) == 1:
+            return boxes.arange_like(*self.axes[size])
+        whole = self.expanded(Constant(np.zeros((), bool)), (*factors, rest))
+        return boxes.arange_like(np.reshape(whole, (-1,)))
+
     def expanded(self, a: Foreign, shape: Sequence[Any]) -> Any:
         """The array repeated to a shape, whose sizes may be those of axes of other boxes."""
         lines = []
         for axis, size in enumerate(shape):
             if isinstance(size, Size):
-                if size not in self.axes:
-                    raise SavedFileError(f"its value has the size {size}, which is that of no axis of an input")
-                box, place = self.axes[size]
-                lines.append(lifted(boxes.arange_like(box, place), axis, len(shape)))
+                lines.append(lifted(self.numbers(size), axis, len(shape)))
         whole = tuple(1 if isinstance(size, Size) else size for size in shape)
         if not lines:
             known = not any(isinstance(size, Size) for size in a.shape)
@@ -313,6 +325,16 @@ def _equal(size: Foreign, other: Foreign) -> bool:
     return bool(size == other)
 
 
+def _larger(size: Foreign, other: Foreign) -> Any:
+    """Sizes are never negative."""
+    sizes = [one for one in (size, other) if isinstance(one, Size)]
+    if not sizes:
+        return max(size, other)
+    if len(sizes) == 1 and min(one for one in (size, other) if not isinstance(one, Size)) <= 0:
+        return sizes[0]
+    raise ValueError("which of two symbolic sizes is larger is known only in a run; export the model with fixed sizes")
+
+
 def _each(function: Callable[[Any, Any], Any]) -> Callable[..., Any]:
     def of_two(a: Foreign, b: Foreign) -> Any:
         if isinstance(a, Size) or isinstance(b, Size):
@@ -343,6 +365,7 @@ FOLLOWED: Mapping[str, Callable[..., Any]] = {
     "Mul": _each(lambda a, b: a * b),
     "Div": _each(_quotient),
     "Equal": _each(_equal),
+    "Max": _each(_larger),
     "Where": lambda node, condition, a, b: np.where(condition.astype(bool), a, b),
     "Gather": lambda node, a, places: np.take(a, places.astype(int), axis=node.get("axis", 0)),
     "Slice": _sliced,

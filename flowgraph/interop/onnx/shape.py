@@ -13,7 +13,7 @@ from flowgraph import boxes
 from flowgraph.box import Constant
 from flowgraph.box.vocabulary import Foreign
 from flowgraph.boxes.engine.shape_like import CountLike
-from flowgraph.errors import SavedFileError
+from flowgraph.errors import SavedFileError, ShapeError
 from flowgraph.interop.onnx.export import Writer
 from flowgraph.interop.onnx.node import MOST_MADE, Node, dtype_of
 from flowgraph.interop.onnx.table import parts_for, read_by, reader_for, rule_for, write_by
@@ -56,7 +56,12 @@ def read_reshape(node: Node, a: Foreign, shape: Foreign = None) -> Any:
     sizes = list(node.ints("shape", 1))
     if not node.get("allowzero", 0):
         sizes = [a.shape[i] if isinstance(size, int) and size == 0 else size for i, size in enumerate(sizes)]
-    return np.reshape(a, tuple(sizes))
+    try:
+        return np.reshape(a, tuple(sizes))
+    except ShapeError:  # sizes that are no products of neighbouring axes of the array, but axes of others
+        if -1 in sizes or not all(size in node.axes for size in sizes if isinstance(size, Size)):
+            raise
+        return boxes.reshape_like(a, node.expanded(Constant(np.zeros((), bool)), sizes))
 
 
 @reader_for("Flatten")
@@ -196,8 +201,8 @@ def read_range(node: Node, *ends: Foreign) -> Any:
     """Numbers in equal steps."""
     start, limit, delta = (np.ravel(node.known(i))[0] for i in range(3))
     dtype = ends[0].dtype
-    if isinstance(limit, Size) and start == 0 and delta == 1 and limit in node.axes:
-        return cast(boxes.arange_like(*node.axes[limit]), dtype)
+    if isinstance(limit, Size) and start == 0 and delta == 1:
+        return cast(node.numbers(limit), dtype)
     if isinstance(limit, Size) or isinstance(start, Size) or not delta or abs((limit - start) / delta) > MOST_MADE:
         raise node.refuse(
             f"found a range from {start} to {limit} by {delta}, needs fixed numbers and at most {MOST_MADE} elements"

@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from onnx import TensorProto, helper
 
 import flowgraph as fg
@@ -132,3 +134,41 @@ def test_statistics_over_an_axis_without_a_number_are_read_as_they_are_written()
     read, values = graph_of_model(model_of(written)), np.random.default_rng(0).normal(size=(5, 4))
     for one, other in zip(read.fprop(a=values).outputs, written.fprop(a=values).outputs, strict=True):
         np.testing.assert_allclose(one, other)
+
+
+ENDS = st.none() | st.integers(-2, 2)
+PLACES = st.one_of(
+    st.builds(slice, ENDS, ENDS, st.sampled_from([None, 1, 2, -1])),
+    st.integers(-2, 1),
+    st.lists(st.integers(-2, 1), min_size=1, max_size=3),
+    st.just([True, False, True]),
+)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    shape=st.sampled_from([("N",), ("N", 3), ("N", "M"), (2, "N"), ("N", 2, "M")]),
+    index=st.lists(PLACES, min_size=1, max_size=2),
+    write=st.sampled_from([fg.set_at, fg.add_at]),
+    by_value=st.booleans(),
+)
+def test_what_is_written_at_an_index_of_a_named_size_is_read_back(shape, index, write, by_value):
+    """Whatever the places: slices whose length follows the batch, numbers, arrays of places."""
+    x = fg.Input("x", shape=shape)
+    try:
+        taken = x[tuple(index[: len(shape)])]
+        h = write(x, tuple(index[: len(shape)]), taken * 2.0 if by_value else 7.0)
+    except fg.FlowgraphError:
+        return
+    graph = fg.Graph(h)
+    try:
+        again = graph_of_model(model_of(graph))
+    except LookupError:
+        return
+    for n, m in ((3, 4), (5, 3)):
+        a = np.random.default_rng(n).normal(size=[{"N": n, "M": m}.get(size, size) for size in shape])
+        try:
+            needed = graph.fprop(x=a)[h]
+        except fg.FlowgraphError:
+            continue
+        np.testing.assert_allclose(again.fprop(x=a)[again.outputs[0]], needed)
