@@ -289,13 +289,6 @@ def test_an_elementwise_class_gets_a_verdict_whatever_its_example(shapes, refuse
         assert len(others) == 1 + (len(shapes) > 1) * len(shapes), "no variant is lost"
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if issubclass(fg.registry[name], fg.Elementwise)])
-def test_elementwise_boxes_of_the_package_take_numbers(name):
-    cls = fg.registry[name]
-    if not cls.variadic:
-        assert any(all(child.shape == () for child in case.children) for case in cases(cls))
-
-
 W3 = np.array([1.0, 2.0, 3.0])
 
 

@@ -52,8 +52,7 @@ def assert_rows(build, arrays, chosen, constant=()):
     over, single = fg.Graph(*over_rows(outputs, rows)), fg.Graph(*outputs)
     found = over.fprop({leaf: a for leaf, a in feeds.items() if leaf in over})
     sent = {part: rng.uniform(0.5, 1.5, np.shape(found[part])) for part in over.outputs if part.dtype.kind in "fc"}
-    derived = box.has_bprop or len(box.outputs) == 1  # of several outputs of a box of users none can be
-    wrt = [leaves[i] for i in chosen if i not in constant and rows[leaves[i]] in over] if sent and derived else []
+    wrt = [leaves[i] for i in chosen if i not in constant and rows[leaves[i]] in over] if sent else []
     whole = found.bprop(sent, wrt=[rows[leaf] for leaf in wrt], unused="zeros") if wrt else {}
     for r in range(ROWS):
         one = {leaf: feeds[rows[leaf]][r] if leaf in rows else feeds[leaf] for leaf in leaves}
