@@ -131,7 +131,7 @@ def of_memory(name: str) -> tuple[float, float]:
 # Where the time of a first plan goes: each stage is called through a clock that its callers do not see.
 
 STAGES: tuple[tuple[Any, str], ...] = (
-    (equal, "key_of"), (equal, "anonymous"), (backends, "open_composites"), (products, "sum_before_product"),
+    (equal, "key_of"), (backends, "open_composites"), (products, "sum_before_product"),
     (simplify, "join_slices"), (simplify, "reduce"), (simplify, "move_scales"),
     (simplify, "accumulate"), (numpy_emitter, "keep_rows"),
     (numpy_emitter, "flatten_parameters"), (numpy_emitter, "add_at_rows"), (numpy_emitter, "schedule"),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import compileall
+import doctest
+import importlib
 import json
 import os
 import resource
@@ -23,6 +25,12 @@ COPIED: tuple[str, ...] = ("flowgraph", "tests", "tools", "docs", "benchmarks", 
 COPIED += ("CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "Makefile", "pyproject.toml")
 MOST_FAILED = 0.02
 """The part of the tests that may fail without a mutant: checks that have little time while their lines are traced."""
+PROGRAMS = "programs"
+"""What random programs are called among the tests that run a line."""
+OTHERS = 3
+"""So many cases that the sample leaves out are tried of each test whose cases in the sample a mutant survives."""
+NO_TESTS = 5
+"""What pytest returns where it has no test to run, as of tests with a single case."""
 FIRST = 4
 """So many files of tests are read before all others: most mutants are killed there, and reading takes longest."""
 
@@ -97,6 +105,26 @@ class _Listed:
         )
 
 
+class _Others:
+    """A plugin of pytest that keeps a few of the cases that are not listed, of the tests of which some are."""
+
+    def __init__(self, tests: list[str]) -> None:
+        self.listed = set(tests)
+
+    def pytest_collection_modifyitems(self, items: list[Any]) -> None:
+        cases: dict[str, list[Any]] = {test.partition("[")[0]: [] for test in self.listed}
+        for item in items:
+            if item.nodeid not in self.listed:
+                cases.get(item.nodeid.partition("[")[0], []).append(item)
+        items[:] = [item for others in cases.values() for item in others[:: max(1, -(-len(others) // OTHERS))]]
+
+
+def _wrong_examples(mutant: Mutant) -> int:
+    """How many examples of the docstrings of the changed file are wrong, which a commit that changes it runs."""
+    module = mutant.path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+    return min(1, doctest.testmod(importlib.import_module(module), optionflags=doctest.ELLIPSIS).failed)
+
+
 class Copy:
     """A copy of the repository in a temporary folder, in which files are changed and tests run."""
 
@@ -138,6 +166,8 @@ class Copy:
         plugin = _Measure(measured)
         measured.start()
         status = self._pytest(self.tests, [plugin])
+        measured.switch_context(PROGRAMS)
+        wrong = self._programs()
         measured.stop()
         data = measured.get_data()
         tests = {}
@@ -147,32 +177,43 @@ class Copy:
             names[:] = [name for name in names if name not in plugin.failed]
         seconds = {name: taken for name, taken in plugin.seconds.items() if name not in plugin.failed}
         out.write_text(json.dumps({"tests": tests, "seconds": seconds, "failed": sorted(plugin.failed)}))
-        return (status if len(plugin.failed) > MOST_FAILED * len(plugin.seconds) else 0) or self._programs()
+        return (status if len(plugin.failed) > MOST_FAILED * len(plugin.seconds) else 0) or wrong
 
     def try_one(self, mutant: Mutant, reach: Reach) -> str:
-        """'killed', 'timed out' or 'survived'."""
-        tests = reach.of(mutant)
-        path = self.home / mutant.path
+        """'killed' by the sample, 'killed at night' by other cases of its tests, 'timed out' or 'survived'."""
+        path, tests = self.home / mutant.path, reach.of(mutant)
         text = path.read_text(encoding="utf-8")
         for compiled in path.parent.glob(f"__pycache__/{path.stem}.*.pyc"):
             compiled.unlink()
         path.write_text(mutant.code, encoding="utf-8")
-        files = reach.files(tests, mutant)
-        limit = 60 + 5 * sum(reach.seconds.get(test, 0.0) for test in tests)
+        try:
+            if self.forked(lambda: _wrong_examples(mutant), 60) != 0:
+                return "killed"
+            for outcome in ("killed", "killed at night") if tests else ():
+                status = self._status(tests, mutant, reach, outcome != "killed")
+                if status != 0:
+                    return "timed out" if status in (None, -signal.SIGXCPU) else outcome
+        finally:
+            path.write_text(text, encoding="utf-8")
+        return "survived"
+
+    def _status(self, tests: list[str], mutant: Mutant, reach: Reach, others: bool) -> int | None:
+        """How a process ends that runs these tests, or other cases of them: 0 where none fails, None if it hangs."""
+        named = [test for test in tests if test != PROGRAMS]
+        files = reach.files(named, mutant)
+        limit = 60 + 5 * sum(reach.seconds.get(test, 0.0) for test in tests) * (OTHERS if others else 1)
 
         def run() -> int:
             sys.dont_write_bytecode = True
-            os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
+            os.environ |= {"PYTHONDONTWRITEBYTECODE": "1", "FLOWGRAPH_THOROUGH": str(int(others))}
             resource.setrlimit(resource.RLIMIT_CPU, (int(limit), int(limit) + 5))
             parts = [part for part in (files[:FIRST], files[FIRST:]) if part]
-            found = (self._pytest(["-x", *part], [_Listed(tests)]) for part in parts)
-            return next((status for status in found if status), 0) or self._programs()
+            kept = _Others(named) if others else _Listed(named)
+            found = (self._pytest(["-x", *part], [kept]) for part in parts)
+            failed = next((status for status in found if status not in (0, NO_TESTS)), 0)
+            return failed or (self._programs() if PROGRAMS in tests and not others else 0)
 
-        try:
-            status = self.forked(run, 10 * limit)
-        finally:
-            path.write_text(text, encoding="utf-8")
-        return {0: "survived", None: "timed out", -signal.SIGXCPU: "timed out"}.get(status, "killed")
+        return self.forked(run, 10 * limit)
 
     def _pytest(self, arguments: list[str], plugins: list[Any]) -> int:
         import pytest

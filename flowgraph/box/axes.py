@@ -1,13 +1,33 @@
-"""How axes move through a box, as its class declares it: read by batches of rows (vmap, Jacobians) and by shards."""
+"""How axes move through a box, as its class declares it: read by batches of rows (vmap, Jacobians) and by shards.
+
+`axis_labels` gives it for the axes that a box has, along which plan/shards/rules.py cuts it. derivatives/batching.py
+builds a box with one more axis, which is a question of its settings.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import functools
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from flowgraph.box.inference import axes_of
 from flowgraph.box.node import Node
+from flowgraph.shapes.spec import Signature
+
+Labels = Sequence[Hashable | None]
+"""A label for each axis of an array; None for a core axis."""
+
+
+class AxisLabels(NamedTuple):
+    """Of each child and of the value the labels of its axes, as the letters of an einsum.
+
+    For every index of a labelled axis the box does the same with what the children have there; where the value does
+    not have the label, it is the sum of these over the axis. A child without the label is read whole each time.
+    """
+
+    children: tuple[Labels, ...]
+    value: Labels
 
 
 @dataclass(frozen=True)
@@ -31,6 +51,8 @@ class Core:
         Whether a negative setting is counted from the axes of the value, and not from those of the first child.
     all_loops : bool, default False
         Whether a child with another number of axes than the first has all loop axes too, as class labels have.
+    summed : bool, default False
+        Whether the value is the sum over the core axes.
 
     Examples
     --------
@@ -52,6 +74,7 @@ class Core:
     line: bool
     of_value: bool
     all_loops: bool
+    summed: bool
 
     def __init__(
         self,
@@ -60,8 +83,10 @@ class Core:
         line: bool = False,
         of_value: bool = False,
         all_loops: bool = False,
+        summed: bool = False,
     ) -> None:
-        self.__dict__.update(settings=settings, last=last, line=line, of_value=of_value, all_loops=all_loops)
+        given = {"settings": settings, "last": last, "line": line, "of_value": of_value}
+        self.__dict__.update(given, all_loops=all_loops, summed=summed)
 
 
 def core_of(cls: type[Node]) -> Core | None:
@@ -72,20 +97,76 @@ def core_of(cls: type[Node]) -> Core | None:
     return core
 
 
-def core_axes(box: Node) -> tuple[int, ...] | None:
-    """The core axes of the first child, from the front; None where none are declared, or it is read as one line."""
-    core, ndim = core_of(type(box)), len(box.children[0].shape)
-    if core is None:
+def axis_labels(box: Node) -> AxisLabels | None:
+    """The labels of the axes of the children and of the only output; None where nothing declares them.
+
+    An axis of size 1 has the label only where all have this size there: else it is broadcast.
+    """
+    declared = labels_by_signature if box.by_element or box.signature is not None else _labels_by_core
+    labels = box.axis_labels() or declared(box)
+    if labels is None:
         return None
+    operands = [*zip(labels.children, box.children, strict=True), (labels.value, box)]
+    long = {label for of_axes, a in operands for label, size in zip(of_axes, a.shape, strict=True) if size != 1}
+    *children, value = (
+        [None if size == 1 and label in long else label for label, size in zip(of_axes, a.shape, strict=True)]
+        for of_axes, a in operands
+    )
+    return AxisLabels(tuple(children), value)
+
+
+def labels_by_signature(box: Node, names: str = "") -> AxisLabels:
+    """Axes in front of the core axes are the same counted from the last on; those of `names` are no core axes."""
+    shapes = [child.shape for child in box.children]
+    cores, (of_value, *_) = signature_of(box).cores(shapes)
+
+    def labels(shape: Sequence[Any], core: Sequence[str]) -> Labels:
+        return [*range(len(core) - len(shape), 0), *(name if name in names else None for name in core)]
+
+    return AxisLabels(tuple(map(labels, shapes, cores)), labels(box.shape, of_value))
+
+
+def signature_of(box: Node) -> Signature:
+    """The signature of a box; of one that works element by element that of numbers."""
+    return box.signature or _signature_of_numbers(len(box.children))
+
+
+@functools.cache
+def _signature_of_numbers(count: int) -> Signature:
+    return Signature.parse(f"{','.join(['()'] * count)}->()")
+
+
+def _labels_by_core(box: Node) -> AxisLabels | None:
+    """The loop axes are the same in the value and in all children that have as many axes as the first."""
+    core = core_of(type(box))
+    counted: Any = box if core is not None and core.of_value else box.children[0]
+    along = None if core is None else _core_axes(box, core, counted.ndim)
+    if core is None or along is None:
+        return None
+    loops = [axis for axis in range(counted.ndim) if axis not in along]
+    whole = [axis if axis in loops or core.summed else None for axis in range(counted.ndim)]
+    found: list[Labels] = []
+    for operand in (*box.children, box):
+        if operand.ndim == counted.ndim:
+            found.append(whole)
+        elif operand.ndim == len(loops) and (operand is box or core.of_value or core.all_loops):
+            found.append(loops)
+        else:
+            return None
+    return AxisLabels(tuple(found[:-1]), found[-1])
+
+
+def _core_axes(box: Node, core: Core, ndim: int) -> list[int] | None:
+    """The core axes of an array of so many; None where it is read as one line."""
     if not core.settings:
         count = core.last if isinstance(core.last, int) else core.last(box)
-        return tuple(range(ndim))[max(0, ndim - count) :]
+        return [*range(ndim)][max(0, ndim - count) :]
     axes: list[int] = []
     for given in (getattr(box, name) for name in core.settings):
         if given is None and core.line:
             return None
         axes += range(ndim) if given is None else axes_of(box, given, ndim)
-    return tuple(axes)
+    return axes
 
 
 def settings_over_rows(box: Node) -> dict[str, Any] | None:

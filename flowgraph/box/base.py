@@ -141,7 +141,7 @@ class Box(ArrayMethods["Box"], OnBox):
     def _start(self, name: str | None) -> None:
         """Where in the user's code and under which name the box is built."""
         state = self.__dict__
-        state["built_at"] = users_instruction()
+        state["built_at"] = users_instruction(3)  # above this call and that of __init__
         state["scope"] = scope = current_scope()
         state["name"] = None if name is None else scope + _valid(name)
 
@@ -157,7 +157,7 @@ class Box(ArrayMethods["Box"], OnBox):
         Spec or sequence of Spec
             One for each output of the box.
         """
-        return self.infer(*[child.outputs[0] if len(child.outputs) == 1 else child.spec for child in self.children])
+        return self.infer(*[out[0] if len(out := child.outputs) == 1 else child.spec for child in self.children])
 
     def infer(self, *specs: Any, **_: Any) -> Spec | Sequence[Spec]:
         """Shape and dtype of the value from those of the children: by the signature, else by a trial fprop.
@@ -203,12 +203,12 @@ class Box(ArrayMethods["Box"], OnBox):
         """
         shapes, dtypes = zip(*specs, strict=True)
         try:
-            found = signature.result(shapes, self.names_of_children())
+            results = signature.result(shapes, self.names_of_children())
         except SignatureMismatchError as mismatch:
             raise self.shape_error(str(mismatch), f"signature {signature.text}") from None
         known = (*map(len, shapes), *dtypes)
         kinds = try_dtypes(self, known, lambda: map(Spec, signature.sampled(shapes), dtypes), signature)
-        return Spec(found[0], kinds[0]) if len(found) == 1 else tuple(map(Spec, found, kinds))
+        return Spec(results[0], kinds[0]) if len(results) == 1 else tuple(map(Spec, results, kinds))
 
     def _infer(self) -> None:
         """Find out shape and dtype of the value."""
@@ -264,7 +264,7 @@ class Box(ArrayMethods["Box"], OnBox):
                 continue
             if not isinstance(new, Box) or isinstance(new, Constant) or isinstance(old, Constant):
                 return False
-            if new.outputs is not old.outputs and new.outputs != old.outputs:
+            if new.outputs != old.outputs:
                 return False
         for spec in self.outputs:
             for size in spec[0]:

@@ -36,11 +36,19 @@ class Line(NamedTuple):
         return f"{os.path.basename(self.path)}:{self.number}"
 
 
-def users_instruction() -> tuple[CodeType, int]:
-    """Where the user's code is: the innermost code of the call stack that is neither flowgraph's nor NumPy's."""
-    frame = sys._getframe(1)
-    while inside[frame.f_code.co_filename] and frame.f_back is not None:
-        frame = frame.f_back
+def users_instruction(above: int = 1) -> tuple[CodeType, int]:
+    """Where the user's code is: the innermost code of the call stack that is neither flowgraph's nor NumPy's.
+
+    It is looked for so many calls above, every one of which would take as long as some steps in a dict.
+    """
+    try:
+        frame: Any = sys._getframe(above)
+        while inside[frame.f_code.co_filename]:
+            frame = frame.f_back
+    except (ValueError, AttributeError):  # the stack ends before: the outermost code
+        frame = sys._getframe(1)
+        while frame.f_back is not None:
+            frame = frame.f_back
     return frame.f_code, frame.f_lasti
 
 
@@ -129,12 +137,10 @@ def reopened(path: str) -> Iterator[None]:
 
 OF_EVERY_BOX = frozenset({"children", "name", "scope", "built_at", "outputs", "shape", "dtype"})
 """What every box holds beside its settings; one of several outputs has no shape and dtype of its own."""
+_OF_EVERY = len(OF_EVERY_BOX)
 
 ALIKE = OF_EVERY_BOX | {"differentiable_wrt"}
 """What two boxes that differ in nothing but their children have in common, and the children."""
-
-_OF_ONE_BOX = ("built_for", "differentiable_wrt", "is_derivative")
-"""What a copy on other children must not inherit: for which box a plan made it, and what was cached."""
 
 
 class Node:
@@ -268,6 +274,17 @@ class Node:
         """
         return self.slopes
 
+    def axis_labels(self) -> Any:
+        """How axes move through the box, where neither `Elementwise` nor signature nor core say it.
+
+        Returns
+        -------
+        AxisLabels or None
+            The labels of the axes of the children and of the value, as `flowgraph.box.axes` reads them; None where
+            the declarations say it, or nothing does.
+        """
+        return None
+
     @property
     def constant(self) -> tuple[bool, ...]:
         """For each child, whether no gradient is ever sent to it."""
@@ -369,11 +386,12 @@ class Node:
         state = copy.__dict__
         state.update(self.__dict__)
         state["children"] = children
-        for name in _OF_ONE_BOX:
-            state.pop(name, None)
+        # not inherited are the box for which a plan made this one, and what was cached
+        state.pop("built_for", None)
+        state.pop("differentiable_wrt", None)
+        state.pop("is_derivative", None)
         # a box of several outputs has neither shape nor dtype; what exceeds the count was cached when asked for
-        complete = len(self.settings) + len(OF_EVERY_BOX) - (0 if "shape" in state else 2)
-        if len(state) > complete:
+        if len(state) > len(self.settings) + (_OF_EVERY if "shape" in state else _OF_EVERY - 2):
             for name in state.keys() - OF_EVERY_BOX - self.settings.keys():
                 del state[name]
         if anew:

@@ -438,10 +438,10 @@ def read_bprop(cls: type[Node]) -> None:
 
 
 DECLARATIONS = (
-    "aliases", "analytic", "arithmetic", "bprop", "calls_back", "check_settings", "constant_children", "core",
-    "derivative", "domain", "examples", "flops", "formula", "fprop", "from_numpy", "infer", "infer_from_children",
-    "kinks", "not_implemented_children", "numpy", "public", "remedies", "role", "saturates", "signature", "slopes",
-    "slopes_of", "symbol",
+    "aliases", "analytic", "arithmetic", "axis_labels", "bprop", "calls_back", "check_settings", "constant_children",
+    "core", "derivative", "domain", "examples", "flops", "formula", "fprop", "from_numpy", "infer",
+    "infer_from_children", "kinks", "not_implemented_children", "numpy", "public", "remedies", "role", "saturates",
+    "signature", "slopes", "slopes_of", "symbol",
 )  # fmt: skip
 """What a class of boxes may declare."""
 

@@ -128,24 +128,24 @@ def cases(cls: type[Box]) -> list[Case]:
 
 def _cases(cls: type[Box]) -> Iterator[Case]:
     rng = np.random.default_rng(zlib.crc32(cls.__name__.encode()))
-    for one in examples_of(cls):
-        yield _drawn(cls, one, rng)
-    for one in examples_of(cls)[:2] if issubclass(cls, Elementwise) and not cls.variadic else ():
-        yield from (case for other in _broadcast(one) if _is_taken(case := _drawn(cls, other, rng)))
+    for example in examples_of(cls):
+        yield _drawn(cls, example, rng)
+    for example in examples_of(cls)[:2] if issubclass(cls, Elementwise) and not cls.variadic else ():
+        yield from (case for other in _broadcast(example) if _is_taken(case := _drawn(cls, other, rng)))
 
 
-def _drawn(cls: type[Box], one: Example, rng: np.random.Generator) -> Case:
-    return Case(cls, tuple(child.drawn(rng) for child in children_of(cls, one)), dict(one.settings))
+def _drawn(cls: type[Box], example: Example, rng: np.random.Generator) -> Case:
+    return Case(cls, tuple(child.drawn(rng) for child in children_of(cls, example)), dict(example.settings))
 
 
-def _broadcast(one: Example) -> Iterator[Example]:
+def _broadcast(example: Example) -> Iterator[Example]:
     """The example with numbers for all children, and with each child in turn broadcast along the first axis."""
-    children = one.children
-    yield Example(tuple(() if isinstance(child, tuple) else child.reshape(-1)[0] for child in children), one.settings)
+    children, given = example.children, example.settings
+    yield Example(tuple(() if isinstance(child, tuple) else child.reshape(-1)[0] for child in children), given)
     if len(children) > 1 and all(isinstance(child, tuple) for child in children):
         with suppress(ValueError):  # of shapes that do not broadcast, which are no example of such a box
             less = np.broadcast_shapes(*children)[1:]
-            yield from (Example((*children[:i], less, *children[i + 1 :]), one.settings) for i in range(len(children)))
+            yield from (Example((*children[:i], less, *children[i + 1 :]), given) for i in range(len(children)))
 
 
 def _is_taken(case: Case) -> bool:
@@ -196,10 +196,10 @@ class Child:
         return np.asarray(values)
 
 
-def children_of(cls: type[Box], one: Example) -> list[Child]:
+def children_of(cls: type[Box], example: Example) -> list[Child]:
     """What is declared of each child in an example."""
-    labels = child_labels(cls, len(one.children))
-    pairs = zip(labels, one.children, strict=True)
+    labels = child_labels(cls, len(example.children))
+    pairs = zip(labels, example.children, strict=True)
     return [Child(given, cls.domain.get(label, Interval()), cls.kinks) for label, given in pairs]
 
 
@@ -250,7 +250,7 @@ def case_of(box: Box, seed: int = 0) -> Case:
             children.append(declared.drawn(rng).astype(child.dtype))
         else:
             whole = np.zeros(1) if child.dtype.kind != "b" else np.arange(2)
-            given = [one.children[i] for one in examples_of(cls) if i < len(one.children)]
+            given = [example.children[i] for example in examples_of(cls) if i < len(example.children)]
             shown = [np.ravel(x) for x in given if type(x) is not tuple and np.asarray(x).dtype.kind in "iu"]
             shown = [labels for labels in shown if labels.size]
             children.append(rng.choice([*shown, whole][0], shape).astype(child.dtype))

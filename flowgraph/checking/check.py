@@ -73,9 +73,9 @@ def check_built(box: Box, asked: Asked) -> Report:
     return _check_cases(box.title, [case_of(box, asked.seed)], asked, vary=False)
 
 
-def _check_cases(name: str, found: Sequence[Case], asked: Asked, vary: bool = True) -> Report:
+def _check_cases(name: str, cases: Sequence[Case], asked: Asked, vary: bool = True) -> Report:
     asked.refuse("the children of a box have the names of its fprop", "names")
-    usable = [one for case in found if (one := _usable(case, asked.valid, vary)) is not None]
+    usable = [legal for case in cases if (legal := _usable(case, asked.valid, vary)) is not None]
     if not usable:
         raise UsageError(f"check: valid= refuses every example of {name}; declare one that it accepts, or a domain")
     refused = [failure for case in usable if vary and (failure := _not_taken(name, case)) is not None]
@@ -84,8 +84,8 @@ def _check_cases(name: str, found: Sequence[Case], asked: Asked, vary: bool = Tr
     share_of = len(usable) * asked.order
     share = replace(asked, budget=asked.calls // share_of)
     reports = [check_case(case, share, asked.effort.box / share_of, vary=vary, title=name) for case in usable]
-    if len(usable) < len(found):
-        reports[0].warnings.append(f"valid= refuses {len(found) - len(usable)} of {len(found)} examples")
+    if len(usable) < len(cases):
+        reports[0].warnings.append(f"valid= refuses {len(cases) - len(usable)} of {len(cases)} examples")
     return replace(combined(name, reports, asked.seed), not_checked=complex_not_checked(usable, built=not vary))
 
 
@@ -272,15 +272,15 @@ def boxes_in_place(run: Run, wrt: Sequence[Box], seed: int, seconds: float, test
         report = _box_in_place(run, box, seed, test_cases, min(2.0, max(seconds - watch.seconds(), 0.1)))
         if report is not None:
             reports[box] = report
-    found = [reports[box] for box in boxes if box in reports]
-    if left and found:
+    checked = [reports[box] for box in boxes if box in reports]
+    if left and checked:
         text = (
             f"the time was used up before {left} of {len(boxes)} boxes were looked at in place; give effort='thorough'"
         )
-        last = found[-1]
+        last = checked[-1]
         verdict = last.verdict if last.failures else "undecided"
-        found[-1] = replace(last, verdict=verdict, warnings=[*last.warnings, text])
-    return found
+        checked[-1] = replace(last, verdict=verdict, warnings=[*last.warnings, text])
+    return checked
 
 
 def _box_in_place(run: Run, box: Box, seed: int, test_cases: bool, seconds: float) -> Report | None:
@@ -473,7 +473,7 @@ def _is_of_boxes(target: object) -> bool:
 
 
 def _feeds(inputs: tuple[Any, ...], feeds: Mapping[str, Any]) -> dict[Any, Any]:
-    if len(inputs) > 1 or not all(isinstance(one, Mapping) for one in inputs):
+    if len(inputs) > 1 or not all(isinstance(feed, Mapping) for feed in inputs):
         raise UsageError("check: a graph is given its inputs by name, x=..., or as one dict of boxes")
     return {**(inputs[0] if inputs else {}), **feeds}
 
@@ -521,8 +521,8 @@ def place_of(thing: Any) -> tuple[str, int] | None:
 def targets_of(module: ModuleType) -> dict[str, Any]:
     """By name, in the order of the source: box classes that the module defines, and examples at its top."""
     boxes = [cls for cls in classes_of(module) if cls.__module__ == module.__name__]
-    found: dict[str, Any] = {cls.__qualname__: cls for cls in boxes if cls.examples is not None}
-    return {**found, **{name: thing for name, thing in vars(module).items() if is_example(thing)}}
+    targets: dict[str, Any] = {cls.__qualname__: cls for cls in boxes if cls.examples is not None}
+    return {**targets, **{name: thing for name, thing in vars(module).items() if is_example(thing)}}
 
 
 def classes_of(module: ModuleType) -> list[type[Box]]:

@@ -216,11 +216,11 @@ def find_unit(examination: Examination, point: Point) -> None:
 
 def _unit_of(values: Sequence[Array], left: float, narrow: Sequence[int] = NARROW_BITS) -> float | None:
     """The unit in the last place of the narrow type that all values fit in; None where there is none, or too few."""
-    found = np.concatenate([*values, np.zeros(0)]).astype(np.float64)
-    found = found[np.abs(found) > left]
-    if not np.isfinite(found).all() or np.all(found * 64 == np.round(found * 64)):
+    numbers = np.concatenate([*values, np.zeros(0)]).astype(np.float64)
+    numbers = numbers[np.abs(numbers) > left]
+    if not np.isfinite(numbers).all() or np.all(numbers * 64 == np.round(numbers * 64)):
         return None
-    mantissas = np.frexp(found)[0]
+    mantissas = np.frexp(numbers)[0]
     fitting = (bits for bits in narrow if np.all(mantissas * 2.0**bits == np.round(mantissas * 2.0**bits)))
     return next((2.0 ** (1 - bits) for bits in fitting), None)
 

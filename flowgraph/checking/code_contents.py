@@ -38,26 +38,26 @@ class Code:
     @functools.cached_property
     def functions(self) -> list[Callable[..., Any]]:
         """Themselves and what they reach."""
-        found: list[Callable[..., Any]] = []
+        functions: list[Callable[..., Any]] = []
         waiting = list(self.given)
         modules = {getattr(function, "__module__", None) for function in waiting}
-        while waiting and len(found) < MOST_FUNCTIONS:
+        while waiting and len(functions) < MOST_FUNCTIONS:
             function = waiting.pop(0)
-            if any(function is known for known in found):
+            if any(function is known for known in functions):
                 continue
-            found.append(function)
+            functions.append(function)
             reached = (value for value in reachable_values(function) if hasattr(value, "__code__"))
             waiting += [value for value in reached if getattr(value, "__module__", None) in modules]
-        return found
+        return functions
 
     @functools.cached_property
     def values(self) -> list[Any]:
         """What is written in them, and what they reach."""
-        found: list[Any] = []
+        values: list[Any] = []
         for function in self.functions:
             code = code_of(function)
-            found += [*(_written(code) if code is not None else ()), *reachable_values(function)]
-        return found
+            values += [*(_written(code) if code is not None else ()), *reachable_values(function)]
+        return values
 
     @functools.cached_property
     def numbers(self) -> list[float]:
@@ -125,7 +125,7 @@ def reachable_values(function: Callable[..., Any]) -> Iterator[Any]:
 def whole_numbers_of(value: Value) -> list[int]:
     """The whole numbers of an object that also holds one of a type of compiled code; of others none."""
     held = list(vars(value).values()) if hasattr(value, "__dict__") and not isinstance(value, type) else []
-    return [one for one in held if type(one) is int] if any(map(_is_compiled, held)) else []
+    return [number for number in held if type(number) is int] if any(map(_is_compiled, held)) else []
 
 
 def _is_compiled(value: Value) -> bool:
@@ -140,8 +140,9 @@ def random_states(functions: tuple[Callable[..., Any], ...], trial: Callable[[],
 
     Nothing can be put back of what has no state.
     """
-    found = {id(value): value for f in functions for value in reachable_values(f) if isinstance(value, RANDOM_SOURCES)}
-    held = [source for source in found.values() if not isinstance(source, random.SystemRandom)]
+    reached = {id(value): value for f in functions for value in reachable_values(f)}
+    sources = [value for value in reached.values() if isinstance(value, RANDOM_SOURCES)]
+    held = [source for source in sources if not isinstance(source, random.SystemRandom)]
     states = [(source, state_of(source)) for source in (*held, *GLOBAL)]
     with suppress(Exception):
         trial()

@@ -197,12 +197,12 @@ def are_finite(gradients: Gradients) -> bool:
 
 def gaps(gradients: Gradients, others: Gradients | None) -> list[tuple[float, float]]:
     """Per gradient, the largest difference to another answer, and its own size."""
-    found = []
+    pairs = []
     for g, m in zip(gradients, others or gradients, strict=True):
         comparable = g is not None and m is not None and np.shape(m) == g.shape and g.size
         gap = float(np.abs(np.asarray(m, dtype=float) - g).max()) if comparable and g is not None else 0.0
-        found.append((gap, float(np.abs(g).max()) if comparable and g is not None else 0.0))
-    return found
+        pairs.append((gap, float(np.abs(g).max()) if comparable and g is not None else 0.0))
+    return pairs
 
 
 Answered = tuple[Gradients | None, list[FormFault]]
@@ -239,18 +239,18 @@ def compare(
         if slopes is None:
             tally.undecided += 1
             continue
-        found = (judge(point, grad, gradients, direction, slopes, tally) for grad, gradients in answers)
-        suspicions += [mismatch for mismatch in found if mismatch is not None]
+        mismatches = (judge(point, grad, gradients, direction, slopes, tally) for grad, gradients in answers)
+        suspicions += [mismatch for mismatch in mismatches if mismatch is not None]
     return suspicions
 
 
 def _settled_slopes(point: Point, directions: list[Direction]) -> list[Slopes | None]:
     """By few steps, by more of them where these do not tell the slope."""
-    found = point.slopes_of(directions)
-    wide = [k for k, slopes in enumerate(found) if slopes is not None and _wide(slopes)]
+    settled = point.slopes_of(directions)
+    wide = [k for k, slopes in enumerate(settled) if slopes is not None and _wide(slopes)]
     for k, slopes in zip(wide, point.slopes_of([directions[k] for k in wide], depth=10), strict=True):
-        found[k] = slopes or found[k]
-    return found
+        settled[k] = slopes or settled[k]
+    return settled
 
 
 def _wide(slopes: Slopes) -> bool:

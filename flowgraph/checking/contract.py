@@ -99,16 +99,16 @@ def other_types(examination: Examination) -> None:
             continue
         small, large = pair
         grad = examination.rng.normal(size=small.value.shape).astype(np.float32)
-        found, faults = ask(small, grad)
+        narrow, faults = ask(small, grad)
         expected, _ = ask(large, grad.astype(np.float64))
         if label in NEAR:
-            _form(examination, faults, found)
+            _form(examination, faults, narrow)
         if expected is None or not are_finite(expected):
             continue
-        if found is None:
-            for fault in (one for one in faults if one.kind == "raised" and label in NEAR):
+        if narrow is None:
+            for fault in (fault for fault in faults if fault.kind == "raised" and label in NEAR):
                 examination.fail(FormFault("dtype", small, f"{fault.note} (float32 inputs)", loud=fault.loud))
-        elif (wrong := _wrong(examination, pair, grad, found, expected, label in FAR)) is not None:
+        elif (wrong := _wrong(examination, pair, grad, narrow, expected, label in FAR)) is not None:
             examination.fail(wrong)
 
 
@@ -126,13 +126,13 @@ def _in_both(examination: Examination, inputs: Inputs, test_case: str) -> tuple[
     return None if set(floats) - {np.dtype(np.float32)} else (small, large)  # what bprop returns is then open
 
 
-def _form(examination: Examination, faults: list[FormFault], found: Gradients | None) -> None:
+def _form(examination: Examination, faults: list[FormFault], gradients: Gradients | None) -> None:
     """A gradient wider than its input is only warned of, unless strict=True or the target says that types matter.
 
     np.where(x > 0, 1, 0) * grad widens already, and is right.
     """
     target = examination.target
-    widens = found is not None and all(g is None or g.dtype in (np.float32, np.float64) for g in found)
+    widens = gradients is not None and all(g is None or g.dtype in (np.float32, np.float64) for g in gradients)
     for fault in faults:
         if fault.kind == "dtype" and widens and not (target.strict_types or examination.scope.strict):
             examination.warn("dtype", f"{fault.note}: a float32 graph is widened")
@@ -141,7 +141,12 @@ def _form(examination: Examination, faults: list[FormFault], found: Gradients | 
 
 
 def _wrong(
-    examination: Examination, pair: tuple[Point, Point], grad: Array, found: Gradients, expected: Gradients, far: bool
+    examination: Examination,
+    pair: tuple[Point, Point],
+    grad: Array,
+    gradients: Gradients,
+    expected: Gradients,
+    far: bool,
 ) -> FormFault | None:
     """Where the gradients are too far apart for the type, and for their own scatter under a few ulps of the inputs.
 
@@ -151,12 +156,12 @@ def _wrong(
     small, large = pair
     if not far and np.abs(small.value.astype(float) - large.value).max() > LOST * np.abs(large.value).max():
         return None
-    scatter = np.zeros(len(found))
+    scatter = np.zeros(len(gradients))
     for _ in range(0 if far else SCATTERS):
         near = jittered(small, examination.rng, SINGLE)
         moved = ask(near, rounded_otherwise(grad, examination.rng, SINGLE))[0] if near is not None else None
-        scatter = np.maximum(scatter, [gap for gap, _ in gaps(found, moved)])
-    for k, (g, right) in enumerate(zip(found, expected, strict=True)):
+        scatter = np.maximum(scatter, [gap for gap, _ in gaps(gradients, moved)])
+    for k, (g, right) in enumerate(zip(gradients, expected, strict=True)):
         size = 0.0 if right is None else float(np.abs(right).max(initial=0.0))
         if g is None or right is None or size > REPRESENTED:
             continue
@@ -213,7 +218,7 @@ class Answer:
         if all(gap == 0 for gap, _ in gaps(gradients, ask(point, grad)[0])):  # the same arguments give the same bits
             for _ in range(3):
                 moved, _ = ask(point, rounded_otherwise(grad, rng, 2 * UNIT))
-                noise = [max(one, gap) for one, (gap, _) in zip(noise, gaps(gradients, moved), strict=True)]
+                noise = [max(known, gap) for known, (gap, _) in zip(noise, gaps(gradients, moved), strict=True)]
         return cls(examination, point, grad, gradients, noise)
 
     def anew(self, point: Point, grad: Array) -> Answer | None:
@@ -238,14 +243,14 @@ class Answer:
         largest = max((float(np.abs(g).max(initial=0.0)) for g in self.gradients if g is not None), default=0.0)
         largest = max(largest, self.point.runner.slope * float(np.abs(self.grad).max(initial=0.0)))
         relative = max(relative, HALF_ROUNDINGS * self.point.runner.unit)
-        for k, (one, two) in enumerate(zip(self.gradients, other, strict=True)):
-            given = [x for x in (one, two) if x is not None]
+        for k, (known, new) in enumerate(zip(self.gradients, other, strict=True)):
+            given = [x for x in (known, new) if x is not None]
             if not given:
                 continue
-            a, b = (np.zeros(given[0].shape) if x is None else np.asarray(x, dtype=float) for x in (one, two))
+            a, b = (np.zeros(given[0].shape) if x is None else np.asarray(x, dtype=float) for x in (known, new))
             if a.shape != b.shape:
                 return k
-            size = float(np.abs(b if one is None else a).max(initial=0.0))
+            size = float(np.abs(b if known is None else a).max(initial=0.0))
             room = abs(factor) * (relative * size + 64 * (self.noise[k] + UNIT * largest)) + 1e-290
             gap = np.abs(factor * a - b)
             if np.any(np.isfinite(a) != np.isfinite(b)) or np.any(gap[np.isfinite(gap)] > room):
@@ -261,7 +266,7 @@ class Answer:
             moved = ask(self.point, rounded_otherwise(grad, self.examination.rng, 2 * UNIT))[0]
             if first is None or any(gap for gap, _ in gaps(first, again)):  # what remembers or draws numbers
                 continue
-            self.noise = [max(one, gap) for one, (gap, _) in zip(self.noise, gaps(first, moved), strict=True)]
+            self.noise = [max(known, gap) for known, (gap, _) in zip(self.noise, gaps(first, moved), strict=True)]
 
     def other_points(self) -> Iterator[Point]:
         """The example, which may have other shapes, and points of the same shapes, near by and far away.
@@ -333,14 +338,14 @@ def linear(answer: Answer) -> Iterator[FormFault]:
         "of ones plus the rest is not the sum of the results": np.ones(grad.shape),
         "of zeros is not zero": np.zeros(grad.shape),
     }
-    for words, one in pieces.items():
-        first, second = kept(ask(point, one)[0]), ask(point, grad - one)[0]
+    for words, piece in pieces.items():
+        first, second = kept(ask(point, piece)[0]), ask(point, grad - piece)[0]
         if first is None or second is None:
             continue
-        if not np.any(one) and [g is None for g in first] != [g is None for g in answer.gradients]:
+        if not np.any(piece) and [g is None for g in first] != [g is None for g in answer.gradients]:
             yield FormFault("linearity", point, "bprop of zeros is None, which says that an input is a constant")
         total = [b if a is None else a if b is None else a + b for a, b in zip(first, second, strict=True)]
-        if (child := answer.wrong(total, relative=SUMS, summands=(one, grad - one))) is not None:
+        if (child := answer.wrong(total, relative=SUMS, summands=(piece, grad - piece))) is not None:
             yield FormFault("linearity", point, f"bprop {words}", child=child)
 
 
@@ -398,13 +403,13 @@ def same_array_twice(answer: Answer) -> Iterator[FormFault]:
         if point.inputs[i].shape != point.inputs[j].shape:
             continue
         with suppress(Illegal):
-            one = _with(point, {j: point.inputs[i]}, "the same array twice")
+            shared = _with(point, {j: point.inputs[i]}, "the same array twice")
             two = _with(point, {j: point.inputs[i].copy()}, "equal arrays")
-            grad = answer.examination.rng.normal(size=one.value.shape)
-            expected, got = answer.anew(two, grad), ask(one, grad)[0]
+            grad = answer.examination.rng.normal(size=shared.value.shape)
+            expected, got = answer.anew(two, grad), ask(shared, grad)[0]
             if expected is not None and expected.wrong(got) is not None:
                 yield FormFault(
-                    "shared", one, "the same array in two slots gives other gradients than equal copies", child=j
+                    "shared", shared, "the same array in two slots gives other gradients than equal copies", child=j
                 )
 
 
@@ -444,9 +449,9 @@ def nothing_shared(answer: Answer) -> Iterator[FormFault]:
     if answer.examination.target.may_share:
         return
     point, arriving = answer.point, answer.point.arriving(answer.grad)
-    found = [g for g in _returned(point, arriving) if isinstance(g, np.ndarray)]
+    gradients = [g for g in _returned(point, arriving) if isinstance(g, np.ndarray)]
     given = [x for x in (*parts(arriving), *parts(point.output), *point.inputs) if isinstance(x, np.ndarray)]
-    if any(np.may_share_memory(g, x) for k, g in enumerate(found) for x in (*given, *found[k + 1 :])):
+    if any(np.may_share_memory(g, x) for k, g in enumerate(gradients) for x in (*given, *gradients[k + 1 :])):
         shared = "a returned gradient shares memory with an argument or another gradient"
         answer.examination.warn("aliasing", f"{shared}: whoever adds to it in place changes both")
     yield from ()
@@ -528,8 +533,8 @@ def _bprop_as_target(target: Target, active: tuple[int, ...], inputs: Inputs) ->
     return Target(fprop, bprop, inputs, names, name, differentiated, valid=valid, arriving=1)
 
 
-def _sum(one: Value, other: Value, like: Value) -> Any:
-    total = np.zeros(np.shape(like)) + (0.0 if one is None else one) + (0.0 if other is None else other)
+def _sum(first: Value, second: Value, like: Value) -> Any:
+    total = np.zeros(np.shape(like)) + (0.0 if first is None else first) + (0.0 if second is None else second)
     return float(total) if type(like) is float else total
 
 

@@ -59,11 +59,11 @@ def _smallest(examination: Examination, best: Suspicion, believe: bool) -> Suspi
             if tries > TRIES:
                 break
             try:
-                found = _still_wrong(examination, best, inputs, believe)
+                simpler = _still_wrong(examination, best, inputs, believe)
             except OutOfTime:
                 return best
-            if found is not None:
-                best, improved = found, True
+            if simpler is not None:
+                best, improved = simpler, True
                 break
     return best
 
@@ -128,11 +128,11 @@ def describe(examination: Examination, ruling: Ruling) -> Failure:
     if isinstance(suspicion, ValueMismatch) and child is not None:
         analytic, numeric, error = suspicion.analytic, suspicion.numeric, suspicion.tolerance / 4
     if suspicion.grad is not None and suspicion.kind in ("value", "nonfinite"):
-        found = None
+        element = None
         with suppress(OutOfTime):
-            found = _worst_element(point, suspicion.grad, child)
-        if found is not None:
-            child, index, analytic, numeric, error = found
+            element = _worst_element(point, suspicion.grad, child)
+        if element is not None:
+            child, index, analytic, numeric, error = element
     if suspicion.kind in ("value", "shape") and child is not None:
         with suppress(OutOfTime):
             diagnosis = diagnose(_trials(examination, ruling.suspicion, child))
@@ -157,15 +157,15 @@ def describe(examination: Examination, ruling: Ruling) -> Failure:
 
 def _trials(examination: Examination, suspicion: Suspicion, child: int) -> Iterator[Trial]:
     """Every test case at which the gradient by an input is wrong, with the incoming gradients that show it."""
-    found = Mismatch(suspicion.point.inputs, suspicion.grad, getattr(suspicion, "direction", None))
+    first_shown = Mismatch(suspicion.point.inputs, suspicion.grad, getattr(suspicion, "direction", None))
     by_inputs: dict[int, list[Mismatch]] = {}
-    for one in (found, *examination.mismatches.get(child, ())):
-        by_inputs.setdefault(id(one.inputs), []).append(one)
+    for mismatch in (first_shown, *examination.mismatches.get(child, ())):
+        by_inputs.setdefault(id(mismatch.inputs), []).append(mismatch)
     graphs = Graphs(examination.target)
     for shown in by_inputs.values():
         inputs = shown[0].inputs
         first = examination.first_of(inputs)
-        pairs = [(one.grad, one.direction) for one in shown if one.grad is not None]
+        pairs = [(mismatch.grad, mismatch.direction) for mismatch in shown if mismatch.grad is not None]
         with suppress(Illegal):
             point = Point.at(examination.runner, inputs, suspicion.point.test_case, suspicion.point.active)
             yield Trial(point, child, pairs, None if first is inputs else first, graphs)
@@ -210,10 +210,10 @@ def _worst_element(
 def _described(examination: Examination) -> list[Failure]:
     """The failures, reduced and explained for as long as there are seconds for it."""
     failures: list[Failure] = []
-    for one in (examination, examination.inner):
-        if one is not None:
-            one.runner.explain_for(examination.scope.explaining)
-            failures += [describe(one, ruling) for ruling in list(one.wrong.values())[:MOST_DESCRIBED]]
+    for part in (examination, examination.inner):
+        if part is not None:
+            part.runner.explain_for(examination.scope.explaining)
+            failures += [describe(part, ruling) for ruling in list(part.wrong.values())[:MOST_DESCRIBED]]
     return distinct(failures)
 
 
@@ -223,7 +223,7 @@ def report_of(examination: Examination, seed: int) -> Report:
     evaluations, bprop_calls = runner.evaluations, runner.bprop_calls
     failures = _described(examination)
     narrow = runner.unit > NARROW  # then steps that are lost in rounding look like a slope of 0
-    telling = [one for one in tally.resolutions if not narrow or one > runner.unit]
+    telling = [resolution for resolution in tally.resolutions if not narrow or resolution > runner.unit]
     blind = tally.weak > 0 and not telling
     resolved = 0 if blind else len(tally.resolutions)
     checked, missed, others = _looked_at(examination)
@@ -262,7 +262,7 @@ def report_of(examination: Examination, seed: int) -> Report:
 def _kept(examination: Examination) -> list[str]:
     """The properties that every test case has; with strict=True they are broken too."""
     names = examination.target.names
-    kept = [f"{names[i]} {one.name}" for i, one in examination.properties.items()]
+    kept = [f"{names[i]} {held.name}" for i, held in examination.properties.items()]
     kept += [f"{names[j]} is equal to {names[i]}" for j, i in examination.equal.items()]
     return [] if examination.scope.strict else kept
 
@@ -286,7 +286,7 @@ def _resolution(resolutions: list[float]) -> float:
     """The median of the comparisons with a slope; 0 if there is none, infinity without comparisons."""
     if not resolutions:
         return float("inf")
-    return float(np.median([one for one in resolutions if one > 0] or [0.0]))
+    return float(np.median([resolution for resolution in resolutions if resolution > 0] or [0.0]))
 
 
 def combined(name: str, reports: Sequence[Report], seed: int) -> Report:
@@ -294,19 +294,19 @@ def combined(name: str, reports: Sequence[Report], seed: int) -> Report:
     if not reports:
         return nothing(name, "has no gradient: nothing was compared", seed)
     skipped: Counter[str] = Counter()
-    for one in reports:
-        skipped.update(one.skipped)
-    verdicts = {one.verdict for one in reports if one.comparisons or one.verdict == "fail"} or {"undecided"}
-    joint: dict[str, Any] = {field: sum(getattr(one, field) for one in reports) for field in COUNTED}
+    for report in reports:
+        skipped.update(report.skipped)
+    verdicts = {report.verdict for report in reports if report.comparisons or report.verdict == "fail"} or {"undecided"}
+    joint: dict[str, Any] = {field: sum(getattr(report, field) for report in reports) for field in COUNTED}
     for field in ("warnings", "checked", "not_differentiated", "notes", "kept"):
-        joint[field] = list(dict.fromkeys(text for one in reports for text in getattr(one, field)))
+        joint[field] = list(dict.fromkeys(text for report in reports for text in getattr(report, field)))
     return replace(
         reports[0],
         name=name,
         verdict=next(verdict for verdict in VERDICTS if verdict in verdicts),
-        failures=distinct(failure for one in reports for failure in one.failures),
+        failures=distinct(failure for report in reports for failure in report.failures),
         skipped=dict(skipped),
-        resolution=_middle([one.resolution for one in reports if one.comparisons]),
+        resolution=_middle([report.resolution for report in reports if report.comparisons]),
         seed=seed,
         **joint,
     )

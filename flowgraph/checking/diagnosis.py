@@ -87,11 +87,11 @@ class Trial:
     @cached_property
     def grads(self) -> list[Array]:
         """The incoming gradients for which it is wrong: those that showed it, and a dense one."""
-        found = {grad.tobytes(): grad for grad in (self.dense, *(grad for grad, _ in self.shown))}
+        distinct = {grad.tobytes(): grad for grad in (self.dense, *(grad for grad, _ in self.shown))}
         try:
-            return [grad for grad in found.values() if not self.is_right(grad)]
+            return [grad for grad in distinct.values() if not self.is_right(grad)]
         except Unknown:
-            return [grad for grad in found.values() if grad is not self.dense]
+            return [grad for grad in distinct.values() if grad is not self.dense]
 
     def is_right(self, grad: Array) -> bool:
         """Whether bprop is right for an incoming gradient."""
@@ -104,8 +104,8 @@ class Trial:
             try:
                 point, runner = self.point, self.point.runner
                 point.output = runner.legal(point.inputs)
-                found = runner.bprop(point.arriving(grad), point.output, point.inputs)
-                given = found if isinstance(found, tuple | list) else (found,)
+                returned = runner.bprop(point.arriving(grad), point.output, point.inputs)
+                given = returned if isinstance(returned, tuple | list) else (returned,)
                 self._answers[key] = [None if g is None else np.array(g, dtype=float) for g in given]
             except Exception as error:  # whatever fprop or bprop raises
                 raise Unknown from error
@@ -114,20 +114,20 @@ class Trial:
     def analytic(self, grad: Array) -> Array:
         """The gradient by the input."""
         answers = self.answers(grad)
-        found = answers[self.child] if self.child < len(answers) else None
-        return np.zeros(self.shape) if found is None else np.asarray(found)
+        gradient = answers[self.child] if self.child < len(answers) else None
+        return np.zeros(self.shape) if gradient is None else np.asarray(gradient)
 
     def truth(self, grad: Array) -> Array:
         """The gradient of the graph that fprop builds, which agrees with its slopes; else what these measure."""
         key = grad.tobytes()
         if key not in self._truths:
-            found = np.array(math.nan)
+            truth = np.array(math.nan)
             if self.backward is not None:
                 with suppress(Unknown):
-                    found = self.backward.gradient(self.point.arriving(grad))
-            if not np.all(np.isfinite(found)):  # the backward pass of a value may overflow on its way
-                found = np.asarray((grad @ self._measured()[0]).reshape(self.shape))
-            self._truths[key] = found
+                    truth = self.backward.gradient(self.point.arriving(grad))
+            if not np.all(np.isfinite(truth)):  # the backward pass of a value may overflow on its way
+                truth = np.asarray((grad @ self._measured()[0]).reshape(self.shape))
+            self._truths[key] = truth
         return self._truths[key]
 
     def _measured(self) -> tuple[Array, Array]:
@@ -148,16 +148,16 @@ class Trial:
             self._slopes = value, error
         return self._slopes
 
-    def same(self, one: Array, other: Array, grad: Array) -> bool:
+    def same(self, wrong: Array, other: Array, grad: Array) -> bool:
         """Whether two gradients agree in every element, within the bars; those that overflow say nothing."""
-        if one.shape != other.shape:
+        if wrong.shape != other.shape:
             return False
         bar = ROUNDING * np.abs(other).max(initial=0.0) + CANCELLED * self.point.runner.slope
         with suppress(Unknown):
             bar += LOST * np.abs(self.truth(grad)).max(initial=0.0)
         if self._slopes is not None:
             bar += 4 * (np.abs(grad) @ self._slopes[1]).max(initial=0.0)
-        gaps = np.abs(one - other)[np.isfinite(one)]
+        gaps = np.abs(wrong - other)[np.isfinite(wrong)]
         return gaps.size > 0 and bool(gaps.max() <= bar)
 
     def bears_out(self, hypothesis: Hypothesis) -> bool:
@@ -243,12 +243,12 @@ def _times(factor: Callable[[Trial], float]) -> Hypothesis:
 
 def _factors(first: Trial) -> Iterator[tuple[str, Hypothesis]]:
     """2 and 1/2, and the numbers of elements, of outputs and along axes, each with both signs."""
-    found: dict[str, Callable[[Trial], float]] = {"2": lambda _: 2.0, "1/2": lambda _: 0.5}
+    factors: dict[str, Callable[[Trial], float]] = {"2": lambda _: 2.0, "1/2": lambda _: 0.5}
     for words, size in _sizes(first).items():
         if size(first) > 1:
-            found[f"{words} ({size(first):g})"] = size
-            found[f"1 / {words} ({size(first):g})"] = lambda trial, size=size: 1 / size(trial)  # type: ignore[misc]
-    for words, factor in found.items():
+            factors[f"{words} ({size(first):g})"] = size
+            factors[f"1 / {words} ({size(first):g})"] = lambda trial, size=size: 1 / size(trial)  # type: ignore[misc]
+    for words, factor in factors.items():
         yield f"a factor: it should be {words} times as large", _times(factor)
         yield f"a factor: it should be -{words} times as large", _times(lambda trial, f=factor: -f(trial))  # type: ignore[misc]
 
@@ -260,16 +260,16 @@ def _sizes(first: Trial) -> dict[str, Callable[[Trial], float]]:
         return lambda trial: float(dict(enumerate(np.shape(trial.point.inputs[i]))).get(axis, math.nan))
 
     names, child = first.point.runner.target.names, first.child
-    found: dict[str, Callable[[Trial], float]] = {
+    sizes: dict[str, Callable[[Trial], float]] = {
         "the number of elements": lambda trial: float(trial.point.size(trial.child)),
         "the number of outputs": lambda trial: float(flatten(trial.point.output).size),
     }
     for axis in range(len(first.shape)):
-        found[f"the size of axis {axis}" + (" (the batch size?)" if axis == 0 else "")] = along(child, axis)
+        sizes[f"the size of axis {axis}" + (" (the batch size?)" if axis == 0 else "")] = along(child, axis)
     for i in (i for i in range(len(names)) if i != child):
         for axis in range(np.ndim(first.point.inputs[i])):
-            found[f"the size of axis {axis} of {names[i]}"] = along(i, axis)
-    return found
+            sizes[f"the size of axis {axis} of {names[i]}"] = along(i, axis)
+    return sizes
 
 
 def _fractions(first: Trial) -> Iterator[tuple[str, Hypothesis]]:
@@ -383,9 +383,9 @@ def _mixes(trial: Trial, axis: int) -> bool:
         return False
     reads = []
     for k in range(min(shape[axis], 2)):
-        one = np.zeros(shape)
-        one[tuple(k if n == axis else 0 for n in range(len(shape)))] = 1.0
-        reads.append(trial.truth(one.ravel()) != 0)
+        unit = np.zeros(shape)
+        unit[tuple(k if n == axis else 0 for n in range(len(shape)))] = 1.0
+        reads.append(trial.truth(unit.ravel()) != 0)
     return len(reads) > 1 and bool(np.any(reads[0] & reads[1]))
 
 
@@ -413,7 +413,7 @@ def _rows(trial: Trial, grad: Array) -> Array:
     """What each output sends to each element, for an incoming gradient of 1."""
     if trial.point.projection is not None or grad.size > MOST_OUTPUTS:
         raise Unknown
-    return np.stack([trial.truth(one).ravel() for one in np.eye(grad.size)])
+    return np.stack([trial.truth(unit).ravel() for unit in np.eye(grad.size)])
 
 
 def _own_alone(trial: Trial, grad: Array) -> Claim | None:
@@ -449,18 +449,18 @@ def _spread(right: int, wrong: int) -> Hypothesis:
 def _activations_of_whole(first: Trial, named: bool) -> Iterator[tuple[str, Hypothesis]]:
     """Of an elementwise function of one input, whose right derivative has a name or has none."""
     try:
-        found = _whole(first, np.ones_like(first.dense))
+        claims = _whole(first, np.ones_like(first.dense))
         right = first.truth(np.ones_like(first.dense))
     except Unknown:
         return
-    for key, words in words_for_use(found or {}, right):
+    for key, words in words_for_use(claims or {}, right):
         if (SHOULD_BE in words) == named:
             yield words, lambda trial, grad, key=key: _of_whole(trial, grad, key)  # type: ignore[misc]
 
 
 def _of_whole(trial: Trial, grad: Array, key: str) -> Claim | None:
-    found = _whole(trial, grad)
-    return None if found is None else Claim(found[key], False)
+    claims = _whole(trial, grad)
+    return None if claims is None else Claim(claims[key], False)
 
 
 def _whole(trial: Trial, grad: Array) -> dict[str, Array] | None:
@@ -488,8 +488,8 @@ def _first_call(trial: Trial, grad: Array) -> Claim | None:
         beside = Point.at(point.runner, first.changed(lambda _, x: 0.9 * x), "", active)
     except Illegal:
         return None
-    found, other = (Trial(one, trial.child, [], None, trial.graphs).truth(grad) for one in (first, beside))
-    return None if trial.same(found, other, grad) else Claim(found, False)
+    of_first, of_other = (Trial(inputs, trial.child, [], None, trial.graphs).truth(grad) for inputs in (first, beside))
+    return None if trial.same(of_first, of_other, grad) else Claim(of_first, False)
 
 
 def _edited(words: str) -> Hypothesis:

@@ -61,10 +61,10 @@ class Stencil:
     @classmethod
     def side_by_side(cls, stencils: Sequence[Stencil]) -> Stencil:
         """All outputs of several whose steps are the same and all legal, so that one tableau serves them."""
-        joint = cls(stencils[0].along, np.concatenate([one.base for one in stencils]), stencils[0].start)
+        joint = cls(stencils[0].along, np.concatenate([stencil.base for stencil in stencils]), stencils[0].start)
         depth = range(len(stencils[0].plus))
-        joint.plus = [np.concatenate([one.plus[k] for one in stencils]) for k in depth]
-        joint.minus = [np.concatenate([one.minus[k] for one in stencils]) for k in depth]
+        joint.plus = [np.concatenate([stencil.plus[k] for stencil in stencils]) for k in depth]
+        joint.minus = [np.concatenate([stencil.minus[k] for stencil in stencils]) for k in depth]
         return joint
 
     @property
@@ -112,10 +112,10 @@ class Stencil:
         Those that are `confirmed` count only if every finer step agrees, and tell of no kinks.
         """
         for side in (0, 1, -1):
-            found = self.quotients(side, noise)
-            if found is not None:
+            rows = self.quotients(side, noise)
+            if rows is not None:
                 ratio = SHRINK if side else SHRINK**2
-                value, error = extrapolate(*found[:2], ratio, trusted_by_finer(*found[:2]) if confirmed else None)
+                value, error = extrapolate(*rows[:2], ratio, trusted_by_finer(*rows[:2]) if confirmed else None)
                 plain = side or confirmed
                 return Slopes.plain(value, error, bool(side)) if plain else self._with_kinks(value, error, noise)
         return None
@@ -150,10 +150,10 @@ class Stencil:
         x log x they have not settled before rounding takes over.
         """
         self.extend(SETTLING + 4)
-        found = self.quotients(side, noise)
-        if found is None or len(found[0]) < 5:
+        quotients = self.quotients(side, noise)
+        if quotients is None or len(quotients[0]) < 5:
             return None
-        rows, floors = found[0][:SETTLING], found[1][:SETTLING]
+        rows, floors = quotients[0][:SETTLING], quotients[1][:SETTLING]
         moves = np.abs(np.diff(rows, axis=0))
         size = np.abs(rows).max(axis=0) + 1e-300
         late, early = moves[-1], moves[len(moves) // 2]

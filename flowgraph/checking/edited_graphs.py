@@ -62,12 +62,12 @@ def other_derivatives(x: Array, h: Array) -> dict[str, Array]:
     return {f"{words} of the {where}": rule(v) for where, v in places.items() for words, rule in FORMULAS.items()}
 
 
-def words_for_use(found: Mapping[str, Array], right: Array) -> Iterator[tuple[str, str]]:
+def words_for_use(derivatives: Mapping[str, Array], right: Array) -> Iterator[tuple[str, str]]:
     """Each derivative with the words for its use in place of the right one, which come first if that has a name."""
     scale = ROUNDING * np.abs(right).max(initial=0.0)
-    needed = next((words for words, v in found.items() if np.all(np.abs(v - right) <= scale)), "")
+    needed = next((words for words, v in derivatives.items() if np.all(np.abs(v - right) <= scale)), "")
     formula, _, where = needed.rpartition(" of the ")
-    for words in found:
+    for words in derivatives:
         kind = "the derivative of another activation"
         if needed and words.rpartition(" of the ")[0] == formula and words != needed:
             kind = "the derivative of the pre-activation" + " as if it were the activation" * (where == "input")
@@ -92,16 +92,16 @@ class Graphs:
             leaf = leaves[child]
             if leaf is None or leaf not in run.graph:
                 return None
-            found = Backward(run, leaf, {one for one in leaves if one is not None})
+            backward = Backward(run, leaf, {other for other in leaves if other is not None})
             if (run.graph, child) not in self._agree:
                 direction = {child: random_direction(point, child, generator(0))}
                 grad = generator(1).normal(size=point.value.shape)
-                if not agrees(point, child, grad, found.gradient(point.arriving(grad)), direction):
+                if not agrees(point, child, grad, backward.gradient(point.arriving(grad)), direction):
                     return None
                 self._agree.add((run.graph, child))
         except Exception:  # whatever fprop raises on boxes
             return None
-        return found
+        return backward
 
 
 class Unknown(Exception):
@@ -119,9 +119,9 @@ class Backward:
         self.graph, self.values, self.leaf = run.graph, run._values, leaf
         self.steps = run.graph.bsteps((leaf,))
         slots = run.graph.slots
-        self.moving = {slots[one] for one in leaves if one in slots}
+        self.moving = {slots[other] for other in leaves if other in slots}
         for box in run.graph:
-            if any(slots[one] in self.moving for one in box.children):
+            if any(slots[child] in self.moving for child in box.children):
                 self.moving.add(slots[box])
         self.words: dict[str, str] = {}
         self._edits: dict[str, Edits] | None = None
@@ -136,8 +136,8 @@ class Backward:
             sweep([edits.get(step.slot, step) for step in self.steps], self.values, grads)
         except Exception as error:  # a gradient of another shape, or one that no loss sends
             raise Unknown from error
-        found = grads[slot]
-        return np.zeros(np.shape(self.values[slot])) if found is None else np.array(found, dtype=float)
+        gradient = grads[slot]
+        return np.zeros(np.shape(self.values[slot])) if gradient is None else np.array(gradient, dtype=float)
 
     def edits(self) -> dict[str, Edits]:
         """Mistakes by what they are; one on a line that is run several times is made each time."""
@@ -146,16 +146,15 @@ class Backward:
             sites: dict[str, list[tuple[int, Step]]] = {}
             for key, step in (*named, *self._transposed(), *self._left_out(), *self._overwritten(), *others):
                 sites.setdefault(key, []).append((step.slot, step))
-            self._edits = {key: dict(found) for key, found in sites.items()}
+            self._edits = {key: dict(steps) for key, steps in sites.items()}
             left_out = [key for key in self._edits if key.startswith(LEFT_OUT)][:MOST_PAIRED]
-            for key, found in sites.items():
-                if (
-                    key not in self.words and 1 < len(found) < MOST_OF_A_LINE
-                ):  # several of one line, which is not of a loop
-                    each = {f"{key} (number {k + 1} of them)": dict([one]) for k, one in enumerate(reversed(found))}
-                    self._edits |= each
-            for one, other in combinations(left_out, 2):
-                self._edits[f"{one}, and {other.removeprefix(LEFT_OUT)}"] = {**self._edits[one], **self._edits[other]}
+            for key, steps in sites.items():
+                if key not in self.words and 1 < len(steps) < MOST_OF_A_LINE:  # several of one line, but of no loop
+                    for k, step in enumerate(reversed(steps)):
+                        self._edits[f"{key} (number {k + 1} of them)"] = dict([step])
+            for first, second in combinations(left_out, 2):
+                both = {**self._edits[first], **self._edits[second]}
+                self._edits[f"{first}, and {second.removeprefix(LEFT_OUT)}"] = both
         return self._edits
 
     def _activations(self) -> tuple[list[tuple[str, Step]], list[tuple[str, Step]]]:
@@ -174,9 +173,9 @@ class Backward:
             except Unknown:
                 continue
             step = next(step for step in self.steps if step.slot == end)
-            found = other_derivatives(x, h)
-            for key, words in words_for_use(found, right):
-                bprop = partial(_by_slope, found[key])
+            derivatives = other_derivatives(x, h)
+            for key, words in words_for_use(derivatives, right):
+                bprop = partial(_by_slope, derivatives[key])
                 key = f"{key} in {_place(step.box)}"
                 self.words[key] = f"{words} ({_place(step.box)})"
                 into = step._replace(bprop=bprop, edges=((0, start, edge),), arity=1)
@@ -222,11 +221,11 @@ class Backward:
             if len(step.edges) == 1 and not isinstance(step.box, Elementwise):
                 words = f"= instead of += at repeated indices (np.add.at) in the gradient of {_child(step, position)}"
                 yield words, _with_part(step, position, _last_of_gather)
-        for words, found in groups.items():
-            for end in ("last", "first") if len(found) > 1 else ():
+        for words, places in groups.items():
+            for end in ("last", "first") if len(places) > 1 else ():
                 kept: list[Array] = []
-                for k, (step, position) in enumerate(found):  # the last operation of the loop comes first
-                    change = partial(_overwriting, kept, (k, len(found)), end == "first")
+                for k, (step, position) in enumerate(places):  # the last operation of the loop comes first
+                    change = partial(_overwriting, kept, (k, len(places)), end == "first")
                     made = _with_part(step, position, change)
                     yield f"= instead of +=: only the {end} of the gradients of {words} is kept", made
 
@@ -296,13 +295,13 @@ def _last_of_gather(part: Array, bprop: Any, grad: Any, value: Any, *children: A
     grad = np.asarray(grad)
     if grad.size > MOST_OUTPUTS or not np.any(np.asarray(bprop(np.ones_like(grad), value, *children)[0]) > 1):
         return part
-    found = np.zeros_like(part)
+    last = np.zeros_like(part)
     for k, g in enumerate(grad.ravel()):
-        one = np.zeros(grad.size)
-        one[k] = 1.0
-        sent = bprop(one.reshape(grad.shape), value, *children)[0]
-        found[sent != 0] = g * sent[sent != 0]
-    return found
+        unit = np.zeros(grad.size)
+        unit[k] = 1.0
+        sent = bprop(unit.reshape(grad.shape), value, *children)[0]
+        last[sent != 0] = g * sent[sent != 0]
+    return last
 
 
 def _overwriting(

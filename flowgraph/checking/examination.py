@@ -99,13 +99,13 @@ class Examination:
 
     def find_properties(self) -> None:
         """What test cases keep: with strict=True only what no array has by accident, and that is broken too."""
-        found = properties_of(self.inputs, self.active)
+        properties = properties_of(self.inputs, self.active)
         if self.scope.strict:
             structures = {i: structure_of(self.inputs[i]) for i in self.target.differentiated}
-            self.properties = {i: one for i, one in structures.items() if one is not None}
+            self.properties = {i: structure for i, structure in structures.items() if structure is not None}
         elif self.target.valid is None:
             names = self.target.names
-            self.properties = {i: one for i, one in found.items() if names[i] not in self.scope.vary}
+            self.properties = {i: kept for i, kept in properties.items() if names[i] not in self.scope.vary}
             equal = equal_inputs(self.inputs, self.active)
             self.equal = {j: i for j, i in equal.items() if not {names[i], names[j]} & set(self.scope.vary)}
 
@@ -144,7 +144,7 @@ class Examination:
         """What was written to, of inputs or of inputs, output and incoming gradient."""
         labels = (*self.target.names, "the output of fprop", "the incoming gradient")
         pairs = zip(labels, before, after, strict=False)
-        return ", ".join(label for label, one, other in pairs if one is not other and _bits(one) != _bits(other))
+        return ", ".join(label for label, old, new in pairs if old is not new and _bits(old) != _bits(new))
 
     def first_of(self, inputs: Inputs) -> Inputs:
         """The inputs of the first call of fprop with these shapes."""
@@ -249,15 +249,15 @@ class Examination:
 
     def _settle_late(self, suspicions: Sequence[Suspicion]) -> None:
         """Enter what the example shows, and the time was not enough to look at from all sides."""
-        for one in suspicions:
-            if isinstance(one, ValueMismatch) and one.point.test_case == EXAMPLE and one.is_plain:
-                bar = one.tolerance / 4
-                self.enter(Ruling("wrong", one, one.numeric, bar, "the gradient is wrong; the time is used up"))
+        for suspicion in suspicions:
+            if isinstance(suspicion, ValueMismatch) and suspicion.point.test_case == EXAMPLE and suspicion.is_plain:
+                bar, note = suspicion.tolerance / 4, "the gradient is wrong; the time is used up"
+                self.enter(Ruling("wrong", suspicion, suspicion.numeric, bar, note))
 
     def _settle_each(self, suspicions: Sequence[Suspicion]) -> None:
         seen: Counter[int | None] = Counter()
         order: list[tuple[int, bool, Suspicion]] = []
-        for suspicion in sorted(suspicions, key=lambda one: -one.clarity):
+        for suspicion in sorted(suspicions, key=lambda suspicion: -suspicion.clarity):
             if not self.scope.strict and self.notes.spares(suspicion, self.contract):
                 continue
             if isinstance(suspicion, ValueMismatch) and suspicion.child is not None and suspicion.clear(SURE):
@@ -265,7 +265,7 @@ class Examination:
                 self.mismatches.setdefault(suspicion.child, []).append(shown)
             seen[suspicion.child] += 1
             order.append((seen[suspicion.child], suspicion.child is None, suspicion))
-        order.sort(key=lambda one: one[:2])
+        order.sort(key=lambda key: key[:2])
         for *_, suspicion in order[: max(MOST_OF_ONE_POINT, len(self.active))]:
             if self.settled > MOST_SETTLED or self.known(suspicion):
                 continue
@@ -368,4 +368,4 @@ def _bits(value: Value) -> Any:
     """What tells whether an array was written to, NaN or not."""
     if isinstance(value, np.ndarray):
         return value.tobytes() if value.dtype.kind != "O" else None
-    return [_bits(one) for one in value] if isinstance(value, tuple | list) else None
+    return [_bits(part) for part in value] if isinstance(value, tuple | list) else None

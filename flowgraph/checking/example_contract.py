@@ -56,18 +56,18 @@ class ExampleContract:
 
     def beyond(self, inputs: Inputs, output: Value) -> list[Excess]:
         """In what these inputs go beyond the example; nothing within the contract."""
-        found = []
-        for i, (name, one, other) in enumerate(zip(self.target.names, self.example, inputs, strict=True)):
+        excesses = []
+        for i, (name, known, other) in enumerate(zip(self.target.names, self.example, inputs, strict=True)):
             if i not in self.active:
-                if one is not other and not alike(one, other):
-                    found.append(Excess(name, f"{name}={shown(other)}"))
+                if known is not other and not alike(known, other):
+                    excesses.append(Excess(name, f"{name}={shown(other)}"))
             elif isinstance(other, np.ndarray):
                 given = np.asarray(self.target.inputs[i]).dtype
                 if other.dtype not in (given, np.dtype(np.float64)):
-                    found.append(Excess("dtypes", f"{name} in {other.dtype}"))
+                    excesses.append(Excess("dtypes", f"{name} in {other.dtype}"))
             if i in self.active and not self._of_its_order(i, other):
-                found.append(Excess(f"order of {name}", f"values of {name} of another order of magnitude"))
-        return found if self.tied(inputs, output) else [*found, self.of_shapes(inputs)]
+                excesses.append(Excess(f"order of {name}", f"values of {name} of another order of magnitude"))
+        return excesses if self.tied(inputs, output) else [*excesses, self.of_shapes(inputs)]
 
     @functools.cached_property
     def _orders(self) -> dict[int, tuple[float, float]]:
@@ -93,17 +93,17 @@ class ExampleContract:
         for so many classes or columns, and that code does not count them again.
         """
         code = (self.target.fprop, self.target.bprop, *self.target.code)
-        found = [value for function in code for value in reachable_values(function)]
-        sizes = {n for value in found if isinstance(value, np.ndarray) for n in value.shape}
-        return frozenset(sizes | {n for value in found for n in whole_numbers_of(value) if n > 0}) - {1}
+        values = [value for function in code for value in reachable_values(function)]
+        sizes = {n for value in values if isinstance(value, np.ndarray) for n in value.shape}
+        return frozenset(sizes | {n for value in values for n in whole_numbers_of(value) if n > 0}) - {1}
 
     def contradicts_annotation(self, inputs: Inputs) -> bool:
         """Whether a setting is not of the type that is declared for it."""
         hints = self.target.annotations
         return any(
             name in hints and not fits(hints[name], other)
-            for i, (name, one, other) in enumerate(zip(self.target.names, self.example, inputs, strict=True))
-            if i not in self.active and one is not other and not isinstance(other, np.ndarray)
+            for i, (name, known, other) in enumerate(zip(self.target.names, self.example, inputs, strict=True))
+            if i not in self.active and known is not other and not isinstance(other, np.ndarray)
         )
 
     def leaves_held(self, inputs: Inputs) -> bool:
@@ -169,10 +169,10 @@ class ExampleContract:
     def shapes_are_tied(self, inputs: Inputs) -> bool:
         """The same, of the inputs alone."""
         sizes = self.sizes(inputs)
-        if sizes is None or any(len(found) > 1 and size and self._shared(size) for size, found in sizes.items()):
+        if sizes is None or any(len(taken) > 1 and size and self._shared(size) for size, taken in sizes.items()):
             return False
-        ones_stay = sizes.get(1, {1}) == {1} and not any(1 in found for size, found in sizes.items() if len(found) > 1)
-        return ones_stay and not any(0 in found for found in sizes.values())
+        ones_stay = sizes.get(1, {1}) == {1} and not any(1 in taken for size, taken in sizes.items() if len(taken) > 1)
+        return ones_stay and not any(0 in taken for taken in sizes.values())
 
     def longer(self, inputs: Inputs, moved: set[int]) -> Inputs:
         """The inputs where the axes that had one of these sizes in the example are longer by one than they were."""
@@ -189,36 +189,38 @@ class ExampleContract:
         return sum(size in self.example[i].shape for i in self.arrays(self.example)) > 1
 
 
-def alike(one: Value, other: Value) -> bool:
+def alike(known: Value, other: Value) -> bool:
     """Whether a setting has the type of the example's, and a float its sign and its side of 1, as a share has."""
-    if isinstance(one, np.ndarray):
-        numbered = isinstance(other, np.ndarray) and one.dtype.kind in "iu" and one.size and other.size
-        return bool(one.min() < 0 or other.min() >= 0) if numbered else isinstance(other, np.ndarray)
-    if type(one) is not type(other):
+    if isinstance(known, np.ndarray):
+        numbered = isinstance(other, np.ndarray) and known.dtype.kind in "iu" and known.size and other.size
+        return bool(known.min() < 0 or other.min() >= 0) if numbered else isinstance(other, np.ndarray)
+    if type(known) is not type(other):
         return False
-    if isinstance(one, tuple | list):
-        return len(one) == len(other) and all(map(alike, one, other))
-    if isinstance(one, bool) or not isinstance(one, int | float):
+    if isinstance(known, tuple | list):
+        return len(known) == len(other) and all(map(alike, known, other))
+    if isinstance(known, bool) or not isinstance(known, int | float):
         return True
-    if isinstance(one, int):
+    if isinstance(known, int):
         return True
-    if one < 0:
+    if known < 0:
         return bool(other < 0)
-    if one == 0:
+    if known == 0:
         return bool(other >= 0)
-    return bool(other > 0 and np.sign(other - 1) == np.sign(one - 1)) if one != 1 else bool(other > 0)
+    return bool(other > 0 and np.sign(other - 1) == np.sign(known - 1)) if known != 1 else bool(other > 0)
 
 
 def fits(hint: object, value: Value) -> bool:
     """Whether a setting has an annotated type; annotations that are not understood allow anything."""
     origin, arguments = get_origin(hint), get_args(hint)
     if origin in (Union, UnionType):
-        return any(fits(one, value) for one in arguments)
+        return any(fits(part, value) for part in arguments)
     if origin is Literal:
-        return any(type(one) is type(value) and one == value for one in arguments)
+        return any(type(part) is type(value) and part == value for part in arguments)
     if origin is Annotated:
-        within = [one for one in arguments[1:] if isinstance(one, Interval)]  # which says nothing but of numbers
-        return fits(arguments[0], value) and (not isinstance(value, int | float) or all(value in one for one in within))
+        within = [part for part in arguments[1:] if isinstance(part, Interval)]  # which says nothing but of numbers
+        return fits(arguments[0], value) and (
+            not isinstance(value, int | float) or all(value in part for part in within)
+        )
     if origin is tuple:
         each = arguments[:1] * len(value) if arguments[1:] == (...,) and isinstance(value, tuple) else arguments
         return isinstance(value, tuple) and len(value) == len(each) and all(map(fits, each, value))
@@ -251,7 +253,7 @@ class Notes:
         excesses = contract.beyond(suspicion.point.inputs, suspicion.point.output)
         about = (suspicion.kind, suspicion.child)
         told = {subject for known, *other in self.found if tuple(other) == about for subject in known}
-        excesses += [one for rule in BEYOND if rule in told for one in rule(contract, suspicion)]
+        excesses += [excess for rule in BEYOND if rule in told for excess in rule(contract, suspicion)]
         return self._known(suspicion, excesses)
 
     def takes(self, suspicion: Suspicion, contract: ExampleContract) -> bool:
@@ -262,22 +264,22 @@ class Notes:
             return False
         excesses = contract.beyond(point.inputs, point.output)
         if not excesses and suspicion.kind not in NOTED:
-            excesses = next((found for rule in BEYOND if (found := list(rule(contract, suspicion)))), [])
+            excesses = next((of_rule for rule in BEYOND if (of_rule := list(rule(contract, suspicion)))), [])
             if not excesses:
                 return False
         if not self._known(suspicion, excesses):
-            subjects = frozenset(one.subject for one in excesses)
+            subjects = frozenset(excess.subject for excess in excesses)
             self.found[subjects, suspicion.kind, suspicion.child] = _words(suspicion, excesses)
         return True
 
     def _known(self, suspicion: Suspicion, excesses: list[Excess]) -> bool:
         """Whether a note about no more respects, of the same kind and child, says it already."""
-        about, subjects = (suspicion.kind, suspicion.child), {one.subject for one in excesses}
+        about, subjects = (suspicion.kind, suspicion.child), {excess.subject for excess in excesses}
         return any(known <= subjects for known, *other in self.found if tuple(other) == about)
 
 
 def _words(suspicion: Suspicion, excesses: list[Excess]) -> str:
-    beyond = ", ".join(one.words for one in excesses)
+    beyond = ", ".join(excess.words for excess in excesses)
     if suspicion.kind in ("layout", "dtype", "overflow"):
         return suspicion.note
     said = suspicion.loud or (
@@ -296,7 +298,7 @@ def bound_sizes(contract: ExampleContract, suspicion: Suspicion) -> Iterator[Exc
     if suspicion.kind == "shape" and contract.is_reshaped(point.inputs):
         yield contract.of_shapes(point.inputs)
         return
-    moved = {size for size, found in (contract.sizes(point.inputs) or {}).items() if size > 1 and 1 in found}
+    moved = {size for size, taken in (contract.sizes(point.inputs) or {}).items() if size > 1 and 1 in taken}
     if moved:
         other = contract.longer(point.inputs, moved)
         if point.runner.accepts(other):
@@ -318,15 +320,15 @@ def out_of_range(contract: ExampleContract, suspicion: Suspicion) -> Iterator[Ex
         return
     grad = np.ones(point.value.shape) if suspicion.grad is None else suspicion.grad
     gradients = ask(point, grad)[0] if suspicion.kind == "nonfinite" else None
-    found = None if gradients is None or child is None else gradients[point.active.index(child)]
-    if found is None or child is None:
+    gradient = None if gradients is None or child is None else gradients[point.active.index(child)]
+    if gradient is None or child is None:
         return
     size = max(float(np.abs(point.value).max(initial=0.0)), point.runner.size)
-    bad = [coordinate(point, child, int(k)) for k in np.flatnonzero(~np.isfinite(found))[:MOST]]
-    flat = all(_is_flat(point, np.ones(point.value.shape), one, 0.0, FLAT * NUDGE * size) for one in bad)
+    bad = [coordinate(point, child, int(k)) for k in np.flatnonzero(~np.isfinite(gradient))[:MOST]]
+    flat = all(_is_flat(point, np.ones(point.value.shape), direction, 0.0, FLAT * NUDGE * size) for direction in bad)
     if (size > HUGE or flat) and _overflows(point):
         yield Excess(out_of_range, "values so large that it overflows on its way")
-    elif flat and not np.isnan(found).any():
+    elif flat and not np.isnan(gradient).any():
         yield Excess(out_of_range, "values so large that it saturates")
 
 
@@ -350,29 +352,30 @@ def _saturates(mismatch: ValueMismatch) -> bool:
     point, grad = mismatch.point, mismatch.grad
     gradients, _ = ask(point, grad)
     elements = [(i, int(k)) for i, d in mismatch.direction.items() for k in np.flatnonzero(d)][:MOST]
-    found = []
-    for one in (coordinate(point, i, k) for i, k in elements):
-        slopes = point.slopes(one)
+    compared = []
+    for direction in (coordinate(point, i, k) for i, k in elements):
+        slopes = point.slopes(direction)
         if slopes is None or gradients is None:
             return False
-        found.append((one, analytic_slope(gradients, one, point.active)[0], float((grad * slopes.value).sum())))
-    largest = max((abs(analytic) for _, analytic, _ in found), default=0.0)
-    for one, analytic, numeric in found:
+        analytic = analytic_slope(gradients, direction, point.active)[0]
+        compared.append((direction, analytic, float((grad * slopes.value).sum())))
+    largest = max((abs(analytic) for _, analytic, _ in compared), default=0.0)
+    for direction, analytic, numeric in compared:
         if abs(analytic - numeric) > FLAT * largest and abs(numeric) > FLAT * abs(analytic):
-            reach = max(np.abs(point.inputs[i]).max(initial=0.0) / np.abs(d).max() for i, d in one.items())
-            if not _is_flat(point, grad, one, 2 * float(reach), FLAT * abs(analytic) * 2 * float(reach) * NUDGE):
+            reach = max(np.abs(point.inputs[i]).max(initial=0.0) / np.abs(d).max() for i, d in direction.items())
+            if not _is_flat(point, grad, direction, 2 * float(reach), FLAT * abs(analytic) * 2 * float(reach) * NUDGE):
                 return False
     return True
 
 
-def _is_flat(point: Point, grad: Array, one: Direction, at: float, room: float) -> bool:
+def _is_flat(point: Point, grad: Array, direction: Direction, at: float, room: float) -> bool:
     """Whether a small move along a direction leaves the value as it is: on both sides, or far out on one."""
-    found = []
+    flat = []
     for side in (1.0, -1.0):
-        ends = [point.along(one, side * at), point.along(one, side * (at * (1 + NUDGE) if at else NUDGE))]
+        ends = [point.along(direction, side * at), point.along(direction, side * (at * (1 + NUDGE) if at else NUDGE))]
         if ends[0] is not None and ends[1] is not None:
-            found.append(abs(float((grad * (ends[1] - ends[0])).sum())) <= room)
-    return any(found) and (at > 0 or all(found))
+            flat.append(abs(float((grad * (ends[1] - ends[0])).sum())) <= room)
+    return any(flat) and (at > 0 or all(flat))
 
 
 def clipped(contract: ExampleContract, suspicion: Suspicion) -> Iterator[Excess]:
@@ -389,8 +392,8 @@ def clipped(contract: ExampleContract, suspicion: Suspicion) -> Iterator[Excess]
         for edge in edges:
             outside = np.zeros(x.shape, bool)
             for k in np.flatnonzero(x >= 1.0 - GUARD if edge else x <= GUARD)[:MOST]:
-                one = np.arange(x.size).reshape(x.shape) == k
-                outside |= one & np.array_equal(_with(point, i, one, edge), point.value)
+                element = np.arange(x.size).reshape(x.shape) == k
+                outside |= element & np.array_equal(_with(point, i, element, edge), point.value)
             steps = [_with(point, i, outside, near) - _with(point, i, outside, at) for at, near in edges.items()]
             if outside.any() and any(np.any(np.abs(step) > STEEP * INSIDE) for step in steps):
                 yield Excess(clipped, f"values of {contract.target.names[i]} that it clips")

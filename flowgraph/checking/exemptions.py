@@ -100,9 +100,9 @@ class Evidence:
     @cached_property
     def wider(self) -> Slopes | None:
         """In long double, if not too slow, where the bar is narrower: arrays made as float64 round to it inside."""
-        found = None if self.wide is None or self.wide.slower_than(SLOW) else wider_slopes(self.wide, self.direction)
-        more = 0 * self.grad if found is None else np.abs(self.grad) * (found.error - self.careful.error)
-        return found if np.sum(more, where=self.grad != 0) <= 0 else None
+        slopes = None if self.wide is None or self.wide.slower_than(SLOW) else wider_slopes(self.wide, self.direction)
+        more = 0 * self.grad if slopes is None else np.abs(self.grad) * (slopes.error - self.careful.error)
+        return slopes if np.sum(more, where=self.grad != 0) <= 0 else None
 
     @property
     def best(self) -> Slopes:
@@ -189,7 +189,7 @@ class Evidence:
         """Whether the value moves otherwise than bprop says by 0.02 of the slopes, over both long stretches."""
         slopes, rounding = abs(self.numeric) + abs(self.analytic), 8 * self.point.runner.unit * self.size
         missing = {reach: self.missing(reach, 10 * slopes) for reach in LONG}
-        return all(one is not None and one[0] > GROSS * slopes * reach + rounding for reach, one in missing.items())
+        return all(gap is not None and gap[0] > GROSS * slopes * reach + rounding for reach, gap in missing.items())
 
     @property
     def persists(self) -> bool:
@@ -256,10 +256,10 @@ def careful_slopes(
 
 def wider_slopes(wide: Point, direction: Direction) -> Slopes | None:
     """Slopes in the wider type, None where they are not conclusive."""
-    found = careful_slopes(wide, direction)
-    if found is None or not np.all(np.isfinite(found.error)):
+    slopes = careful_slopes(wide, direction)
+    if slopes is None or not np.all(np.isfinite(slopes.error)):
         return None
-    return Slopes.plain(np.asarray(found.value, np.float64), np.asarray(found.error, np.float64), found.one_sided)
+    return Slopes.plain(np.asarray(slopes.value, np.float64), np.asarray(slopes.error, np.float64), slopes.one_sided)
 
 
 def complex_slopes(point: Point, direction: Direction, noise: Array) -> Array | None:
@@ -290,14 +290,14 @@ def _along(point: Point, direction: Direction, step: complex) -> Array | None:
         moved = inputs[i] + step * d
         inputs[i] = complex(moved) if type(inputs[i]) is float else moved
     try:
-        found = [np.asarray(part) for part in parts(point.runner.fprop(tuple(inputs)))]
+        outputs = [np.asarray(part) for part in parts(point.runner.fprop(tuple(inputs)))]
         own = [np.asarray(part) for part in parts(point.output)]
     except Exception:  # whatever code raises that was written for real numbers
         return None
-    fits = [(a.dtype.kind, a.shape) for a in found] == [("c", b.shape) for b in own if b.dtype.kind == "f"]
-    if len(found) != len(own) or not fits or not all(np.all(np.isfinite(a)) for a in found):
+    fits = [(a.dtype.kind, a.shape) for a in outputs] == [("c", b.shape) for b in own if b.dtype.kind == "f"]
+    if len(outputs) != len(own) or not fits or not all(np.all(np.isfinite(a)) for a in outputs):
         return None
-    return point.project(np.concatenate([a.ravel() for a in found]))
+    return point.project(np.concatenate([a.ravel() for a in outputs]))
 
 
 def _polynomial(nodes: Array, values: Array, degree: int) -> np.polynomial.Chebyshev:
@@ -423,7 +423,7 @@ def _value_jumps(evidence: Evidence) -> bool:
     """
     generic = of_other_gradients(evidence.point, generator(0))
     others = [generic] if generic is not None and generic is not evidence.point else []
-    return any(is_singular(one, evidence.rng, evidence.direction) for one in (evidence.point, *others))
+    return any(is_singular(point, evidence.rng, evidence.direction) for point in (evidence.point, *others))
 
 
 @_exemption("complex step", 3, "the complex step says what bprop says", "fine")

@@ -46,9 +46,9 @@ def _row(x: Array, rng: np.random.Generator, factor: float) -> Array:
     """One row made of another: matrices that are just singular, a row without a direction among those that have one."""
     if x.ndim == 0 or len(x) < 2:
         return x
-    one, other = rng.permutation(len(x))[:2]
+    row, other = rng.permutation(len(x))[:2]
     changed = np.array(x)
-    changed[one] = factor * x[other]
+    changed[row] = factor * x[other]
     return changed
 
 
@@ -136,8 +136,8 @@ def resampled(x: object, shape: tuple[int, ...], rng: np.random.Generator) -> Ar
             return rng.permutation(shape[0]).astype(old.dtype)
         return np.asarray(rng.choice(flat, shape)) if shape else flat[0:1].reshape(())
     flat = old.ravel() if old.size else rng.normal(size=5)
-    one, other = rng.choice(flat, shape), rng.choice(flat, shape)
-    mixed = one + (other - one) * rng.uniform(0.02, 0.98, shape)
+    first, second = rng.choice(flat, shape), rng.choice(flat, shape)
+    mixed = first + (second - first) * rng.uniform(0.02, 0.98, shape)
     if np.ptp(flat) == 0:
         mixed = mixed * rng.uniform(0.8, 1.2, shape) if flat[0] else rng.normal(size=shape)
     return np.asarray(mixed, dtype=old.dtype)
@@ -172,7 +172,7 @@ def alternatives(value: Value, words: Sequence[str | int], rng: np.random.Genera
         drawn = (rng.uniform(size=value.shape) < share for share in (0.5, 0.9))
         yield from (np.ones(value.shape, bool), np.zeros(value.shape, bool), ~value, *drawn)
     elif isinstance(value, np.ndarray) and value.dtype.kind in "iu" and value.size:
-        yield from (np.asarray(one).astype(value.dtype) for one in _indices(value, whole, rng))
+        yield from (np.asarray(indices).astype(value.dtype) for indices in _indices(value, whole, rng))
 
 
 def _tuples(value: Value, rng: np.random.Generator) -> Iterator[Any]:
@@ -220,9 +220,9 @@ def _small_moves(value: Array, rng: np.random.Generator) -> Iterator[Array]:
     yield np.roll(flat, 1).reshape(value.shape)
     numbers, largest = flat.tolist(), int(np.iinfo(flat.dtype).max)  # a NumPy integer of 0 less 1 may be a large one
     for k in rng.permutation(flat.size)[:MOST_MOVED]:
-        one = numbers[k]
-        others = (numbers[(k + 1) % flat.size], numbers[k - 1], min(one + 1, largest), max(one - 1, min(numbers)))
-        for other in dict.fromkeys(n for n in others if n != one):
+        number = numbers[k]
+        others = (numbers[(k + 1) % flat.size], numbers[k - 1], min(number + 1, largest), max(number - 1, min(numbers)))
+        for other in dict.fromkeys(n for n in others if n != number):
             moved = flat.copy()
             moved[k] = other
             yield moved.reshape(value.shape)
@@ -334,21 +334,21 @@ def near_numbers(source: Source) -> Iterator[Labelled]:
 
 def settings(source: Source) -> Iterator[Labelled]:
     """One setting at a time, then two at a time drawn at random."""
-    rng, found = source.rng, {}
+    rng, others = source.rng, {}
     for i in source.settings:
-        found[i] = list(alternatives(source.inputs[i], source.words, rng))
+        others[i] = list(alternatives(source.inputs[i], source.words, rng))
         seen = {shown(source.inputs[i])}
-        for other in found[i]:
+        for other in others[i]:
             changed = replaced(source.inputs, {i: other})
             changed = changed if source.broken or i not in source.properties else source.kept(changed)
             words = shown(changed[i])
             if words not in seen:
                 seen.add(words)
                 yield f"{source.names[i]} = {words}", changed
-    several = [i for i in source.settings if found[i]]
+    several = [i for i in source.settings if others[i]]
     for _ in range(10 * len(source.settings) if len(several) > 1 else 0):
         i, j = (int(k) for k in rng.permutation(several)[:2])
-        chosen = {k: found[k][int(rng.integers(len(found[k])))] for k in (i, j)}
+        chosen = {k: others[k][int(rng.integers(len(others[k])))] for k in (i, j)}
         yield ", ".join(f"{source.names[k]} = {shown(v)}" for k, v in chosen.items()), replaced(source.inputs, chosen)
 
 
@@ -423,7 +423,7 @@ def _ranks(inputs: Inputs) -> Iterator[Shapes]:
     for i, j in permutations(_floats(inputs), 2):
         other = inputs[j].shape
         yield from ({i: shape} for shape in (other, (2, *other), (1,) * len(other)))
-        yield from ({i: one, j: two} for one, two in PAIRS)
+        yield from ({i: first, j: second} for first, second in PAIRS)
 
 
 def _floats(inputs: Inputs) -> list[int]:
@@ -457,8 +457,8 @@ def _spread(source: Source) -> list[Inputs]:
 
 
 def _is_square(inputs: Inputs) -> bool:
-    found = [x.shape for x in inputs if isinstance(x, np.ndarray) and x.ndim > 1]
-    return bool(found) and all(n == shape[0] > 1 for shape in found for n in shape)
+    shapes = [x.shape for x in inputs if isinstance(x, np.ndarray) and x.ndim > 1]
+    return bool(shapes) and all(n == shape[0] > 1 for shape in shapes for n in shape)
 
 
 def _axes(inputs: Inputs) -> int:

@@ -156,12 +156,12 @@ class Runner:
             outputs = self.many(inputs, stacks)
             if outputs is None:
                 return None
-            found = known(_rows_of(outputs))
+            rows = known(_rows_of(outputs))
         except Exception:  # vmap refuses control flow that depends on values, and a row may be outside of the domain
-            found = None
-        self.refusals = 0 if found is not None else self.refusals + 1
-        self.evaluations += 0 if found is None else len(found) - 1
-        return found
+            rows = None
+        self.refusals = 0 if rows is not None else self.refusals + 1
+        self.evaluations += 0 if rows is None else len(rows) - 1
+        return rows
 
     def bprop(self, grad: Value, output: Value, inputs: Inputs) -> Value:
         """One call of bprop, counted."""
@@ -230,7 +230,7 @@ def digest(value: Value) -> str:
 
 def _plain(value: Value) -> Any:
     if isinstance(value, tuple | list):
-        return [_plain(one) for one in value]
+        return [_plain(part) for part in value]
     array = np.asarray(value) if isinstance(value, np.ndarray | np.generic | float) else np.zeros(0, object)
     if array.dtype.kind in "fc":
         array = array + array.dtype.type(0)
@@ -374,9 +374,9 @@ class Point:
     def along_all(self, lines: Lines) -> list[list[Array | None]]:
         """F(x + h d) for the steps h of every direction; of a framework's function in one call where that can be."""
         if self.runner.many is not None and sum(len(steps) for _, steps in lines) >= LEAST_BATCH:
-            found = self._batched(stacked(self.inputs, lines))
-            if found is not None:
-                flat = iter(found)
+            rows = self._batched(stacked(self.inputs, lines))
+            if rows is not None:
+                flat = iter(rows)
                 return [list(islice(flat, len(steps))) for _, steps in lines]
         return [[self._value(self.moved(direction, h)) for h in steps] for direction, steps in lines]
 
@@ -557,7 +557,7 @@ def grads_for(point: Point, rng: np.random.Generator, single: int) -> list[Array
     chosen: list[Array] = [rng.normal(size=count)]
     if count > 1:
         for k in rng.permutation(count)[:single]:
-            one = np.zeros(count)
-            one[k] = rng.choice([-1.0, 1.0]) * rng.uniform(0.5, 2.0)
-            chosen.append(one)
+            grad = np.zeros(count)
+            grad[k] = rng.choice([-1.0, 1.0]) * rng.uniform(0.5, 2.0)
+            chosen.append(grad)
     return chosen

@@ -149,7 +149,7 @@ def structure_of(x: object) -> Property | None:
     """The first structure that an array of at least two finite floats has."""
     if not isinstance(x, np.ndarray) or x.size < 2 or x.dtype.kind != "f" or not np.all(np.isfinite(x)):
         return None
-    return next((one for one in STRUCTURES if one.holds(x)), None)
+    return next((structure for structure in STRUCTURES if structure.holds(x)), None)
 
 
 def property_of(x: object, signed: bool) -> Property | None:
@@ -159,32 +159,32 @@ def property_of(x: object, signed: bool) -> Property | None:
     """
     array = np.asarray(x)
     if array.dtype.kind in "iu" and array.ndim and array.size:
-        return next((one for one in (ONE_HOT, PERMUTATION) if one.holds(array)), _in_range(array))
+        return next((prop for prop in (ONE_HOT, PERMUTATION) if prop.holds(array)), _in_range(array))
     if not (type(x) is float or array.dtype.kind == "f") or not array.size or not np.all(np.isfinite(array)):
         return None
     several = array.size >= FEW and bool(np.ptp(array))
     candidates = (ONE_HOT, *TWO_VALUED) if several else ()
-    structure = next((one for one in candidates if one.holds(array)), None) or structure_of(x)
+    structure = next((candidate for candidate in candidates if candidate.holds(array)), None) or structure_of(x)
     signs = SIGNS if several or (signed and np.any(array)) else ()
-    return structure or next((one for one in signs if one.holds(array)), None)
+    return structure or next((sign for sign in signs if sign.holds(array)), None)
 
 
 def properties_of(inputs: Inputs, chosen: Collection[int]) -> dict[int, Property]:
     """The properties of the arrays of an example, and of the numbers in `chosen`; others are settings."""
     arrays = {i: np.asarray(x) for i, x in enumerate(inputs) if i in chosen or isinstance(x, np.ndarray)}
     mixed = {i for i, x in arrays.items() if x.dtype.kind == "f" and x.size and x.min() < 0 < x.max()}
-    found = {i: property_of(inputs[i], signed=bool(mixed - {i})) for i in arrays}
-    return {i: one for i, one in found.items() if one is not None}
+    properties = {i: property_of(inputs[i], signed=bool(mixed - {i})) for i in arrays}
+    return {i: held for i, held in properties.items() if held is not None}
 
 
 def equal_inputs(inputs: Inputs, chosen: tuple[int, ...]) -> dict[int, int]:
     """For each chosen array that has the numbers of an earlier one the position of that one."""
     arrays = [i for i in chosen if isinstance(inputs[i], np.ndarray) and inputs[i].size > 1 and np.ptp(inputs[i])]
-    found: dict[int, int] = {}
+    equal: dict[int, int] = {}
     for n, j in enumerate(arrays):
         same = next((i for i in arrays[:n] if np.array_equal(inputs[i], inputs[j])), None)
-        found |= {} if same is None else {j: same}
-    return found
+        equal |= {} if same is None else {j: same}
+    return equal
 
 
 def keeping(inputs: Inputs, properties: Mapping[int, Property], equal: Mapping[int, int]) -> Inputs:
@@ -197,5 +197,5 @@ def keeping(inputs: Inputs, properties: Mapping[int, Property], equal: Mapping[i
 
 def keeps(inputs: Inputs, properties: Mapping[int, Property], equal: Mapping[int, int]) -> bool:
     """Whether inputs have the properties; an empty one has all."""
-    alike = all(not np.size(inputs[i]) or one.holds(np.asarray(inputs[i])) for i, one in properties.items())
+    alike = all(not np.size(inputs[i]) or held.holds(np.asarray(inputs[i])) for i, held in properties.items())
     return alike and all(np.array_equal(inputs[i], inputs[j]) for j, i in equal.items())

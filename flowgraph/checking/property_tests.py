@@ -83,7 +83,7 @@ def property_test(
     """
     if isinstance(target, type) and issubclass(target, Box):
         given = [bprop, valid, names, framework, *inputs, *keywords]
-        if any(one is not None for one in given):
+        if any(option is not None for option in given):
             raise UsageError(
                 f"property_test: {target.__name__} is a box class, whose cases are drawn from its declarations; it "
                 "takes order= and dtypes= alone"
@@ -93,8 +93,8 @@ def property_test(
         raise UsageError(
             f"property_test: found {type(target).__name__}, needs a box class, or a function with its arguments"
         )
-    found, say = _target(target, inputs, keywords, bprop, valid, names, framework)
-    return make_property_test(found.name, drawn(found, say), order)
+    made, say = _target(target, inputs, keywords, bprop, valid, names, framework)
+    return make_property_test(made.name, drawn(made, say), order)
 
 
 def drawn(target: Target, say: Callable[[Report], Report]) -> Any:
@@ -107,9 +107,9 @@ def _values(example: Any) -> Any:
     """Values as those of the example: of its shape, with what it has in common with others."""
     x = np.asarray(example)
     domain = Interval(0.0, 1.0, open=True) if x.size and x.min() > 0 and x.max() < 1 else Interval()
-    found = strategies.floats(domain) if type(example) is float else strategies.arrays(x.shape, np.float64, domain)
+    numbers = strategies.floats(domain) if type(example) is float else strategies.arrays(x.shape, np.float64, domain)
     kept = property_of(example, signed=True)
-    return found if kept is None else found.map(kept.made)
+    return numbers if kept is None else numbers.map(kept.made)
 
 
 def _target(
@@ -127,13 +127,13 @@ def _target(
         if keywords:
             raise UsageError(f"property_test: found {next(iter(keywords))}=; with bprop= arguments go by place")
         return Target.of_functions(function, bprop, inputs, names, valid), lambda report: report
-    found = framework_code(function, inputs, keywords, framework, names, valid)
-    if found is None:
+    made = framework_code(function, inputs, keywords, framework, names, valid)
+    if made is None:
         raise UsageError(
             "property_test: needs bprop= for a function of NumPy arrays; without it the function belongs to torch, "
             "JAX, autograd or MyGrad, as its arguments say"
         )
-    target, adapter = found
+    target, adapter = made
     return target, lambda report: in_words_of(adapter, report)
 
 
@@ -249,8 +249,8 @@ def _right_form(target: Target, case: Case, calls: BoxCalls) -> None:
         ones = tuple(np.ones_like(part) for part in (value if isinstance(value, tuple) else (value,)))
         grads = calls.bprop(ones if isinstance(value, tuple) else ones[0], value, *target.inputs)
     for i in case.floats:
-        found, child = grads[i], case.children[i]
-        if found is not None and (np.shape(found), found.dtype) != (child.shape, child.dtype):
-            form = f"{np.shape(found)} {found.dtype}"
+        gradient, child = grads[i], case.children[i]
+        if gradient is not None and (np.shape(gradient), gradient.dtype) != (child.shape, child.dtype):
+            form = f"{np.shape(gradient)} {gradient.dtype}"
             message = f"the gradient of {target.names[i]} is {form}, needs {child.shape} {child.dtype}"
             calls.finding("dtype", message, target.names[i])

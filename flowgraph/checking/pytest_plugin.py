@@ -102,32 +102,32 @@ def items_of(session: pytest.Session, place: str, order: int) -> list[pytest.Ite
     """One test for every target of a module, a package with all its modules, or a file; or for one, MODULE:NAME."""
     where, _, name = place.rpartition(":") if ":" in place[2:] else (place, "", "")  # C:\\boxes.py has no name
     directory = session.config.invocation_params.dir
-    found: dict[str, Any] = {}
+    targets: dict[str, Any] = {}
     if name:
-        found = {name: _named(next(_modules(where, directory)), name, place)}
+        targets = {name: _named(next(_modules(where, directory)), name, place)}
     else:
         for module in _modules(place, directory):
             own = targets_of(module).items()
-            found |= {key if key not in found else f"{module.__name__}:{key}": one for key, one in own}
-    if not found:
+            targets |= {key if key not in targets else f"{module.__name__}:{key}": target for key, target in own}
+    if not targets:
         raise pytest.UsageError(
             f"--check-boxes={place}: found no Box subclass there, and no example of a function; needs {NEEDED}"
         )
     parent = BoxModule.from_parent(session, name=place, nodeid=place)
-    return [TargetItem.from_parent(parent, name=key, target=one, order=order) for key, one in found.items()]
+    return [TargetItem.from_parent(parent, name=key, target=target, order=order) for key, target in targets.items()]
 
 
 def _named(module: ModuleType, name: str, place: str) -> Any:
     """The object of this name in a module; a function without parameters is called for it."""
-    found: Any = module
+    target: Any = module
     for part in name.split("."):
-        found = getattr(found, part, None)
-    if inspect.isfunction(found) and not inspect.signature(found).parameters:
-        found = found()
-    if not is_checkable(found):
-        kind = "nothing" if found is None else f"a {type(found).__name__}"
+        target = getattr(target, part, None)
+    if inspect.isfunction(target) and not inspect.signature(target).parameters:
+        target = target()
+    if not is_checkable(target):
+        kind = "nothing" if target is None else f"a {type(target).__name__}"
         raise pytest.UsageError(f"--check-boxes={place}: found {kind} there, needs {NEEDED}")
-    return found
+    return target
 
 
 def _modules(name: str, directory: Path) -> Iterator[ModuleType]:

@@ -110,7 +110,11 @@ def distinct(failures: Iterable[Failure]) -> list[Failure]:
     kept: dict[tuple[str, str | None, str], Failure] = {}
     for failure in failures:
         kept.setdefault((failure.box, failure.child, failure.kind), failure)
-    return [one for one in kept.values() if one.kind != "linearity" or (one.box, one.child, "value") not in kept]
+    return [
+        failure
+        for (box, child, kind), failure in kept.items()
+        if kind != "linearity" or (box, child, "value") not in kept
+    ]
 
 
 class GradientError(AssertionError):
@@ -294,8 +298,8 @@ def _folded(head: str, rest: str, is_open: bool = False) -> str:
 
 def with_failures(report: Report, failures: Iterable[Failure]) -> Report:
     """The report with further failures first."""
-    found = distinct([*failures, *report.failures])
-    return replace(report, failures=found, verdict="fail" if found else report.verdict)
+    all_failures = distinct([*failures, *report.failures])
+    return replace(report, failures=all_failures, verdict="fail" if all_failures else report.verdict)
 
 
 def nothing(name: str, warning: str, seed: int) -> Report:

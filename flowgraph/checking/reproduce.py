@@ -102,15 +102,15 @@ def _grad_text(point: Point, suspicion: Suspicion) -> str:
 def _identifiers(names: tuple[str, ...]) -> list[str]:
     """The names of the inputs as variables, each of its own."""
     taken = {*OWN_NAMES, *keyword.kwlist}
-    found = []
+    identifiers = []
     for name in names:
         plain = re.sub(r"\W", "_", name)
         variable = plain if plain.isidentifier() else f"x{plain}"
         while variable in taken:
             variable += "_"
         taken.add(variable)
-        found.append(variable)
-    return found
+        identifiers.append(variable)
+    return identifiers
 
 
 def written(name: str, arguments: str, body: Sequence[str]) -> tuple[str, ...]:
@@ -214,8 +214,8 @@ def definition_of(name: str, function: Callable[..., Any]) -> list[str]:
     """An import where one works, the source where it stands alone, a comment otherwise."""
     named = getattr(function, "fun", function)  # of a primitive of autograd, which has no name of its own
     module, qualname = getattr(named, "__module__", None), getattr(named, "__qualname__", "")
-    found = getattr(sys.modules.get(module or ""), qualname, None) if module not in (None, "__main__") else None
-    if found is function:
+    imported = getattr(sys.modules.get(module or ""), qualname, None) if module not in (None, "__main__") else None
+    if imported is function:
         return import_lines(str(module), qualname, name)
     inner = getattr(function, "__code__", None)
     if inner is not None and not inner.co_freevars and qualname.rpartition(".")[2].isidentifier():

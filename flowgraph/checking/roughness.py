@@ -59,9 +59,9 @@ def _measured(point: Point, direction: Direction) -> Array:
     if len(known) < 2:
         return known[0] if known else np.zeros(point.value.shape)
     noise = np.zeros(point.value.shape)
-    for k, one in enumerate(known):  # a periodic noise may vanish on one spacing between two others
+    for k, noise_at in enumerate(known):  # a periodic noise may vanish on one spacing between two others
         for other in known[k + 1 : k + 3]:
-            noise = np.maximum(noise, np.minimum(one, other))
+            noise = np.maximum(noise, np.minimum(noise_at, other))
     return noise
 
 
@@ -86,11 +86,11 @@ def overflows_on_the_way(runner: Runner, inputs: Inputs, active: tuple[int, ...]
     if not HAS_LONGDOUBLE or not doubles or str(reason) != NOT_FINITE:
         return False
     try:
-        found = [np.asarray(part) for part in parts(runner.legal(in_long_double(inputs, active)))]
+        outputs = [np.asarray(part) for part in parts(runner.legal(in_long_double(inputs, active)))]
     except Illegal:
         return False
-    carried = all(part.dtype == np.longdouble for part in found)
-    return carried and all(bool(np.all(np.abs(part) < np.finfo(np.float64).max)) for part in found)
+    carried = all(part.dtype == np.longdouble for part in outputs)
+    return carried and all(bool(np.all(np.abs(part) < np.finfo(np.float64).max)) for part in outputs)
 
 
 def widened(point: Point) -> Point | None:
@@ -157,7 +157,7 @@ def analytic_roughness(
     x - 800 of an x near 1 moves by 500 units of x at once: a few units more or less do not show what that costs.
     """
     ray = {i: point.scales(i) * rng.uniform(0.5, 1.5, np.shape(point.inputs[i])) for i in point.active}
-    found = 0.0
+    largest = 0.0
     for spacing in spacings:
         slopes = []
         for k in range(1, GRID + 1):
@@ -167,8 +167,8 @@ def analytic_roughness(
                 break
             slopes.append(analytic_slope(gradients, direction, point.active)[0])
         if len(slopes) == GRID and np.all(np.isfinite(slopes)):
-            found = max(found, float(_of_differences(np.array(slopes)[:, None])[0]))
-    return found
+            largest = max(largest, float(_of_differences(np.array(slopes)[:, None])[0]))
+    return largest
 
 
 COARSE, FINE = 3e-4, 3e-6  # distances of neighbours, a hundred apart: slopes of a smooth function come as much closer

@@ -91,14 +91,15 @@ class Scope:
 EVERYTHING = Scope()
 
 
-def _change(one: Value, other: Value) -> str:
+def _change(before: Value, after: Value) -> str:
     """The kind of change that makes one input of the other; "" where they are equal."""
-    arrays = isinstance(one, np.ndarray) and isinstance(other, np.ndarray)
-    if arrays and one.shape != other.shape:
+    arrays = isinstance(before, np.ndarray) and isinstance(after, np.ndarray)
+    if arrays and before.shape != after.shape:
         return "shapes"
-    if one is other or (np.array_equal(one, other) if arrays else type(one) is type(other) and one == other):
+    same_type = type(before) is type(after)
+    if before is after or (np.array_equal(before, after) if arrays else same_type and before == after):
         return ""
-    floats = is_float_array(one) if arrays else type(one) is type(other) is float
+    floats = is_float_array(before) if arrays else same_type and type(before) is float
     return "values" if floats else "settings"
 
 

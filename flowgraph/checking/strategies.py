@@ -102,31 +102,31 @@ def arrays(
     return laid.map(lambda drawn: drawn[1](drawn[0]) if drawn[1] and drawn[0].ndim else drawn[0])
 
 
-def shapes(cls: type[Box], one: Example | None = None) -> Any:
+def shapes(cls: type[Box], example: Example | None = None) -> Any:
     """Shapes for the children: by the signature, broadcast pairs, else those of an example with other sizes."""
-    one = one or examples_of(cls)[0]
-    free = all(isinstance(child, tuple) for child in one.children)
+    example = example or examples_of(cls)[0]
+    free = all(isinstance(child, tuple) for child in example.children)
     drawn = hypothesis("hypothesis.extra.numpy").mutually_broadcastable_shapes
     if cls.signature is not None and free:
         drawn = drawn(signature=cls.signature.text, max_dims=2, max_side=4)
     elif issubclass(cls, Elementwise) and free:
-        drawn = drawn(num_shapes=len(one.children), max_dims=3, max_side=4, min_side=0)
+        drawn = drawn(num_shapes=len(example.children), max_dims=3, max_side=4, min_side=0)
     else:
-        return _resized(one)
-    return drawn.map(lambda found: tuple(found.input_shapes))
+        return _resized(example)
+    return drawn.map(lambda broadcast: tuple(broadcast.input_shapes))
 
 
-def _resized(one: Example) -> Any:
+def _resized(example: Example) -> Any:
     """The shapes of an example with other sizes, each group of axes of one size as one, and one child of another rank.
 
     Sizes of arrays that are taken as they are, and of settings, stay.
     """
-    old = [child if isinstance(child, tuple) else np.shape(child) for child in one.children]
-    free = {i: np.zeros(child) for i, child in enumerate(one.children) if isinstance(child, tuple)}
+    old = [child if isinstance(child, tuple) else np.shape(child) for child in example.children]
+    free = {i: np.zeros(child) for i, child in enumerate(example.children) if isinstance(child, tuple)}
     if not free:
         return st().just(tuple(old))
     fixed = {size for i, shape in enumerate(old) if i not in free for size in shape}
-    fixed |= {n for value in one.settings.values() if isinstance(value, tuple) for n in value if isinstance(n, int)}
+    fixed |= {n for value in example.settings.values() if isinstance(value, tuple) for n in value if isinstance(n, int)}
     groups = axis_groups(tuple(free.get(i) for i in range(len(old))))
     groups = [group for group in groups if old[group[0][0]][group[0][1]] not in fixed]
 
@@ -157,7 +157,7 @@ def settings(cls: type[Box]) -> Any:
             options += [{**given, name: other} for other in alternatives(value, [], np.random.default_rng(0))]
         return st().sampled_from(options)
 
-    return st().sampled_from([dict(one.settings) for one in examples_of(cls)]).flatmap(changed)
+    return st().sampled_from([dict(example.settings) for example in examples_of(cls)]).flatmap(changed)
 
 
 def cases(cls: type[Box], dtypes: Sequence[Any] = (np.float64, np.float32), layouts: bool = True) -> Any:
@@ -169,10 +169,10 @@ def cases(cls: type[Box], dtypes: Sequence[Any] = (np.float64, np.float32), layo
 
 
 def _case(draw: Callable[[Any], Any], cls: type[Box], dtypes: tuple[Any, ...], layouts: bool) -> Case:
-    one = draw(st().sampled_from(list(examples_of(cls))))
-    given = dict(one.settings) if not cls.settings or draw(st().booleans()) else draw(settings(cls))
-    declared = children_of(cls, one)
-    drawn = [child.shape for child in declared] if draw(st().integers(0, 3)) == 1 else draw(shapes(cls, one))
+    example = draw(st().sampled_from(list(examples_of(cls))))
+    given = dict(example.settings) if not cls.settings or draw(st().booleans()) else draw(settings(cls))
+    declared = children_of(cls, example)
+    drawn = [child.shape for child in declared] if draw(st().integers(0, 3)) == 1 else draw(shapes(cls, example))
     dtype = draw(st().sampled_from(dtypes))
     children = tuple(
         draw(arrays(shape, dtype, child.domain, child.kinks, layouts)) if child.is_free else np.array(child.given)
@@ -220,7 +220,7 @@ def graphs(
 
 def _smooth_boxes() -> list[type[Box]]:
     """The registered elementwise boxes that have a derivative wherever they have a value, simple ones first."""
-    found = [
+    smooth = [
         cls
         for cls in registry.values()
         if issubclass(cls, Elementwise)
@@ -231,7 +231,7 @@ def _smooth_boxes() -> list[type[Box]]:
         and all(field.default is not None for field in cls.settings.values())
     ]
     structural = [registry[name] for name in STRUCTURAL if name in registry]
-    return [*sorted(found, key=lambda cls: (len(cls.child_names), cls.__name__)), *structural]
+    return [*sorted(smooth, key=lambda cls: (len(cls.child_names), cls.__name__)), *structural]
 
 
 def _graph(draw: Any, classes: list[type[Box]], own: list[type[Box]], dtypes: tuple[Any, ...], longest: int) -> Graph:
@@ -243,8 +243,8 @@ def _graph(draw: Any, classes: list[type[Box]], own: list[type[Box]], dtypes: tu
     axis = st().sampled_from([None, 0, -1, 1])
     places = st().tuples(place, place, place)
     step = st().builds(_Step, st().sampled_from(classes), places, axis, st().booleans(), st().integers(0, 3))
-    for one in draw(st().lists(step, min_size=1, max_size=longest)):
-        box = _built(one, pool)
+    for drawn in draw(st().lists(step, min_size=1, max_size=longest)):
+        box = _built(drawn, pool)
         pool += [box] if box is not None and _is_moderate(box) else []
     made = [box for box in pool if box.children]
     if not made or (own and not any(isinstance(box, tuple(own)) for box in made)):
@@ -262,8 +262,8 @@ def _built(step: _Step, pool: list[Box]) -> Box | None:
     cls = step.cls
     count = len(cls.child_names) + cls.variadic
     children = [pool[-1 - place % len(pool)] for place in (*step.children, *step.children)[:count]]
-    found = examples_of(cls)
-    given = dict(found[step.example % len(found)].settings)
+    examples = examples_of(cls)
+    given = dict(examples[step.example % len(examples)].settings)
     if "axis" in cls.settings:
         given["axis"] = step.axis if cls.settings["axis"].default is None else step.axis or 0
     if "keepdims" in cls.settings:
@@ -283,8 +283,8 @@ def _is_moderate(box: Box) -> bool:
     with np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         run = Graph(box).fprop()
-        found = [run[box]]
-        if found[0].size and np.all(np.abs(found[0]) < MODERATE):
+        arrays = [run[box]]
+        if arrays[0].size and np.all(np.abs(arrays[0]) < MODERATE):
             children = list(dict.fromkeys(box.children))
-            found += run.bprop(grad=np.ones_like(run[box]), wrt=children, unused="zeros").values()
-    return bool(len(found) > 1 and all(np.all(np.abs(one) < MODERATE) for one in found))
+            arrays += run.bprop(grad=np.ones_like(run[box]), wrt=children, unused="zeros").values()
+    return bool(len(arrays) > 1 and all(np.all(np.abs(array) < MODERATE) for array in arrays))

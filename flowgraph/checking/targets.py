@@ -97,9 +97,9 @@ class BoxCalls:
 
     def _settled(self, box: Box, parts: Value, children: list[Any], output: Value) -> tuple[Any, ...]:
         if type(parts) is not tuple or len(parts) != len(children):
-            found = f"{len(parts)} gradients" if isinstance(parts, tuple) else f"a {type(parts).__name__}"
+            returned = f"{len(parts)} gradients" if isinstance(parts, tuple) else f"a {type(parts).__name__}"
             raise BpropError(
-                f"returned {found}, needs a tuple of {len(children)}, "
+                f"returned {returned}, needs a tuple of {len(children)}, "
                 f"one per child ({', '.join(box.names_of_children())})"
             )
         constant = box.constant
@@ -112,10 +112,10 @@ class BoxCalls:
         """Shape and dtype are those that the box was built with."""
         differs = None if "spec" in self.findings else contradiction(box, value, {})
         if differs is not None:
-            found, needed = differs
+            got, needed = differs
             children = ", ".join(str(child.spec) for child in box.children)
             of = f"of children {children}" + "".join(f", {k}={v!r}" for k, v in box.setting_values().items())
-            self.finding("spec", f"fprop gave {found} {of}, but the box was built with {needed}")
+            self.finding("spec", f"fprop gave {got} {of}, but the box was built with {needed}")
 
     def keep_promise_of_signature(self, case: Case) -> None:
         """That the box takes one more axis in front of its children, where a signature alone says its shapes.
@@ -150,14 +150,14 @@ class BoxCalls:
         if "needs" in self.findings:
             return
         children = list(arguments[2:])
-        for i, one in enumerate(grads):
-            if one is None or not box.differentiable_wrt[i]:
+        for i, grad in enumerate(grads):
+            if grad is None or not box.differentiable_wrt[i]:
                 continue
             needs = tuple(j == i for j in range(len(grads)))
             part = box.bprop(*arguments, needs=needs)[i]
             alone = np.asarray(Edge(box, i).settled(part, children[i]))
-            size = 1e-6 * float(np.abs(one).max(initial=0.0)) + 1e-290
-            if alone.shape != np.shape(one) or np.any(np.abs(alone - one) > size):
+            size = 1e-6 * float(np.abs(grad).max(initial=0.0)) + 1e-290
+            if alone.shape != np.shape(grad) or np.any(np.abs(alone - grad) > size):
                 name = box.names_of_children()[i]
                 self.finding("needs", f"bprop gives another gradient when needs={needs} asks for {name} alone", name)
                 return
@@ -166,13 +166,13 @@ class BoxCalls:
         """Keep a failure that the comparison of numbers does not show; the first of its kind."""
         nan = float("nan")
         name = self.title or self.cls.__name__
-        found = Failure(name, child, None, kind, nan, nan, nan, "", "", message, "")
-        self.findings.setdefault(kind, found)
+        failure = Failure(name, child, None, kind, nan, nan, nan, "", "", message, "")
+        self.findings.setdefault(kind, failure)
 
 
-def _is_same(found: Array, needed: Array) -> bool:
+def _is_same(value: Array, needed: Array) -> bool:
     close = partial(np.allclose, rtol=SAME_ROW, atol=SAME_ROW, equal_nan=True)
-    return found.shape == needed.shape and close(found, needed)
+    return value.shape == needed.shape and close(value, needed)
 
 
 def box_target(case: Case, *, vary: bool = True, title: str = "") -> tuple[Target, BoxCalls]:
@@ -241,13 +241,13 @@ def _ends(interval: Interval) -> tuple[float, float]:
     return math.nextafter(interval.low, math.inf), math.nextafter(interval.high, -math.inf)
 
 
-def complex_not_checked(found: Sequence[Case], built: bool) -> list[str]:
+def complex_not_checked(cases: Sequence[Case], built: bool) -> list[str]:
     """The children that may be complex, and in none of these examples are so in a way to compare.
 
     They may where an example says so, and those of a class where fprop takes them, as a trial shows.
     """
     may, compared = dict[str, None](), set()
-    for case in found:
+    for case in cases:
         labels = child_labels(case.cls, len(case.children))
         whole = {labels[i] for i in case.floats if case.children[i].dtype.kind == "c"}
         taken = whole if built else {labels[i] for i in case.floats if labels[i] in whole or _takes_complex(case, i)}
@@ -301,18 +301,18 @@ class Traced:
         wanted = {i: leaf for i, leaf in enumerate(leaves) if i in self.differentiated and leaf is not None}
         reached = [leaf for leaf in wanted.values() if leaf in run.graph and leaf.dtype.kind == "f"]
         arriving = grad[0] if isinstance(grad, tuple | list) and len(run.graph.outputs) == 1 else grad
-        found: Any = run.bprop(arriving, wrt=reached, unused="zeros") if reached else {}
+        gradients: Any = run.bprop(arriving, wrt=reached, unused="zeros") if reached else {}
         own = inputs[: len(inputs) - self.defaulted]
-        return tuple(_gradient(found, wanted[i], x) if i in wanted else None for i, x in enumerate(own))
+        return tuple(_gradient(gradients, wanted[i], x) if i in wanted else None for i, x in enumerate(own))
 
 
 def _unwrapped(values: Sequence[Any]) -> Any:
     return values[0] if len(values) == 1 else tuple(values)
 
 
-def _gradient(found: Any, leaf: Box, x: Value) -> Any:
+def _gradient(gradients: Any, leaf: Box, x: Value) -> Any:
     """In the type of the input, also of a float32 graph in which a box widens."""
-    gradient = found[leaf].astype(np.asarray(x).dtype, copy=False) if leaf in found else np.zeros_like(x)
+    gradient = gradients[leaf].astype(np.asarray(x).dtype, copy=False) if leaf in gradients else np.zeros_like(x)
     return float(gradient) if type(x) is float else gradient
 
 
@@ -383,7 +383,7 @@ def gradient_target(target: Target, calls: BoxCalls) -> Target | Report:
 
     name = f"the gradient graph of {target.name}"
     wrong = _other_numbers(traced, fprop, inputs, [target.names[i] for i in active])
-    opaque = None if wrong else next((one for one in traced.run(*inputs)[0].graph if isinstance(one, BpropOf)), None)
+    opaque = None if wrong else next((box for box in traced.run(*inputs)[0].graph if isinstance(box, BpropOf)), None)
     if opaque is not None:
         if len(opaque.box.outputs) > 1 or not _runs(opaque.box):
             why = f"the second derivative of {target.name} was not checked: its bprop does not run on boxes"
@@ -420,8 +420,8 @@ def _first_order(target: Target, active: Sequence[int], grads: Inputs, own: Inpu
     if not all(np.all(np.isfinite(v)) for v in values):
         raise ValueError("the value is not finite")
     arriving = tuple(_in_plane(np.asarray(g), v.dtype) for g, v in zip(grads, values, strict=True))
-    found = target.bprop(arriving if isinstance(value, tuple) else arriving[0], value, *own)
-    return _unwrapped([found[i] for i in active])
+    gradients = target.bprop(arriving if isinstance(value, tuple) else arriving[0], value, *own)
+    return _unwrapped([gradients[i] for i in active])
 
 
 def _builder(calls: BoxCalls, active: Sequence[int], shift: int) -> Callable[..., Built]:
@@ -476,13 +476,13 @@ def _runs(box: Box) -> bool:
 def _other_numbers(traced: Traced, fprop: Callable[..., Any], inputs: Inputs, names: Sequence[str]) -> str:
     """The fault of the gradient graph; nothing if its values are those of bprop."""
     try:
-        found = parts(traced.fprop(*inputs))
+        on_boxes = parts(traced.fprop(*inputs))
     except Exception as error:
         return f"bprop does not run on boxes, so there is no gradient graph: {type(error).__name__}: {error}"
-    for name, one, other in zip(names, found, parts(fprop(*inputs)), strict=True):
-        if np.shape(one) != np.shape(other):
-            return f"bprop on boxes gives {np.shape(one)} for {name}, on arrays {np.shape(other)}"
-        gap = float(np.abs(np.asarray(one) - other).max(initial=0.0))
+    for name, of_boxes, other in zip(names, on_boxes, parts(fprop(*inputs)), strict=True):
+        if np.shape(of_boxes) != np.shape(other):
+            return f"bprop on boxes gives {np.shape(of_boxes)} for {name}, on arrays {np.shape(other)}"
+        gap = float(np.abs(np.asarray(of_boxes) - other).max(initial=0.0))
         if not gap <= 1e-8 * (1.0 + float(np.abs(other).max(initial=0.0))):
             return f"bprop on boxes gives other numbers for {name} than on arrays: they differ by {gap:.2g}"
     return ""
@@ -528,7 +528,7 @@ class OfParts(Box):
     def constant(self) -> tuple[bool, ...]:
         """Both parts of a constant child."""
         inner = self._box(self.whole(self.children)).constant
-        return tuple(one for one, pair in zip(inner, self.pairs, strict=True) for _ in range(1 + pair))
+        return tuple(is_constant for is_constant, pair in zip(inner, self.pairs, strict=True) for _ in range(1 + pair))
 
     def names_of_children(self) -> tuple[str, ...]:
         """Those of the box, with _re and _im for the two parts."""

@@ -459,7 +459,7 @@ def comma_problem(table: Table, name: str) -> Undecided:
         f"{CONVERSIONS[kind](cells[row]):.10g}" if table.fits(name, kind) else "a word" for kind in COMMAS
     )  # fmt: skip
     needed = f"a number without commas; --decimal comma reads it as {comma}, --decimal point as {point}"
-    decimals = any(table.kind(one) == "decimal comma" and not table.fits(one, "decimal point") for one in table.cells)
+    decimals = any(table.kind(n) == "decimal comma" and not table.fits(n, "decimal point") for n in table.cells)
     return table.place(row, name, needed), f"--decimal {'comma' if decimals else 'point'}"
 
 

@@ -1,18 +1,19 @@
-"""Batching: boxes that read something with an axis of rows become boxes over all rows at once."""
+"""Batching: boxes that read something with an axis of rows become boxes over all rows at once, or run row by row."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 import numpy as np
 
 from flowgraph.box import Box, Constant, Elementwise, Value
-from flowgraph.box.axes import core_of, counted_on, settings_over_rows
+from flowgraph.box.axes import core_of, counted_on, settings_over_rows, signature_of
 from flowgraph.box.inference import axes_of
+from flowgraph.box.leaves import Input
+from flowgraph.boxes.elementwise.complex_numbers import conjugate_if_complex
 from flowgraph.boxes.engine.passing_on import Part
 from flowgraph.boxes.engine.shape_like import (
-    BroadcastLike,
     CountLike,
     RepeatRows,
     ReshapeLike,
@@ -22,15 +23,18 @@ from flowgraph.boxes.engine.shape_like import (
 )
 from flowgraph.boxes.indexing.index import Index, IndexAdd
 from flowgraph.boxes.linear_algebra.einsum import Einsum
-from flowgraph.boxes.linear_algebra.inverse import Solve
-from flowgraph.boxes.linear_algebra.products import Affine, MatMul, TensorDot
+from flowgraph.boxes.linear_algebra.products import AddMatMul, Affine, MatMul, TensorDot
 from flowgraph.boxes.neural.convolution import Conv1d, Conv2d, Conv3d, ConvFilters, ConvInput
 from flowgraph.boxes.shape.arrangement import Transpose
 from flowgraph.boxes.shape.padding import Pad
-from flowgraph.boxes.shape.reshaping import Reshape
+from flowgraph.boxes.shape.reshaping import BroadcastTo, Reshape
+from flowgraph.derivatives.backward_graph import gradients
+from flowgraph.derivatives.opaque import parts_of, settled_bprop
 from flowgraph.errors import ShapeError, UsageError
+from flowgraph.graph.steps import replay
 from flowgraph.graph.topology import topological_order
 from flowgraph.shapes.size import Size
+from flowgraph.shapes.spec import Spec, shape_text
 
 Rule = TypeVar("Rule", bound=Callable[..., Any])
 
@@ -56,18 +60,16 @@ def over_rows(outputs: Sequence[Box], rows: Mapping[Box, Box]) -> list[Box]:
 
 def _over_rows(box: Box, mapped: Mapping[Box, Box], some: Box) -> Box:
     rule = _rules.get(type(box))
-    if rule is None and isinstance(box, Elementwise):
-        rule = _elementwise
+    if rule is None and (isinstance(box, Elementwise) or box.signature is not None):
+        rule = _in_front
     elif rule is None and core_of(type(box)) is not None:
         rule = _of_loop_axes
-    elif rule is None and box.signature is not None:
-        rule = _of_signature
-    result: Box | None = (rule or _rules[Box])(box, mapped, some)
-    return row_by_row(box, mapped, some) if result is None else result
+    result: Box | None = None if rule is None else rule(box, mapped, some)
+    return row_by_row(box, mapped) if result is None else result
 
 
 def rule_for(*classes: type[Box]) -> Callable[[Rule], Rule]:
-    """How boxes of these classes are taken over rows; where a rule returns None, that for `Box` does it."""
+    """How boxes of these classes are taken over rows; where a rule returns None, they are run row by row."""
 
     def register(rule: Rule) -> Rule:
         _rules.update(dict.fromkeys(classes, rule))
@@ -86,30 +88,44 @@ def part_rule_for(*classes: type[Box]) -> Callable[[Rule], Rule]:
     return register
 
 
-def row_by_row(box: Box, mapped: Mapping[Box, Box], some: Box) -> Box:
-    """Any box, run once for each row."""
-    one_by_one: Box = _rules[Box](box, mapped, some)
-    return one_by_one
-
-
 def lifted(child: Box, mapped: Mapping[Box, Box], some: Box) -> Box:
     """The child in rows, repeated if it is the same in all."""
     return mapped[child] if child in mapped else RepeatRows(child, some)
 
 
-def _aligned(child: Box, ndim: int, mapped: Mapping[Box, Box]) -> Any:
-    """The child with as many axes after that of the rows as the others have."""
-    missing = ndim - len(child.shape)
-    if child not in mapped:
-        return child
-    return np.expand_dims(mapped[child], tuple(range(1, 1 + missing))) if missing > 0 else mapped[child]
+def _in_front(box: Box, mapped: Mapping[Box, Box], some: Box) -> Any:
+    """A box of which axes in front of its core axes broadcast; None where it takes its core axes alone.
+
+    A child that has fewer of these axes than others gets them between the rows and its own. A core axis that it lacks
+    has size 1 while there are rows, which would be taken for it. What is the same in all rows is repeated for a box
+    that does not broadcast, such as a loss.
+    """
+    signature, shapes = signature_of(box), [child.shape for child in box.children]
+    cores, (of_value, *_) = signature.cores(shapes)
+    fronts = [len(shape) - len(core) for shape, core in zip(shapes, cores, strict=True)]
+    most, gone = max(fronts), _missing(signature.outputs[0], of_value)
+    if gone and len(box.outputs) > 1:
+        return None
+    for is_repeated in (False, True):
+        children: list[Any] = []
+        for i, child in enumerate(box.children):
+            a: Any = lifted(child, mapped, some) if is_repeated else mapped.get(child, child)
+            if len(cores[i]) < len(signature.children[i]):
+                a = np.expand_dims(a, _missing(signature.children[i], cores[i]))
+            if fronts[i] < most and (is_repeated or child in mapped):
+                a = np.expand_dims(a, tuple(range(1, 1 + most - fronts[i])))
+            children.append(a)
+        try:
+            h = box.with_children(*children)
+        except ShapeError:
+            continue
+        return np.squeeze(h, gone) if gone else h
+    return None
 
 
-def _elementwise(box: Box, mapped: Mapping[Box, Box], some: Box) -> Box:
-    try:
-        return box.with_children(*[_aligned(child, len(box.shape), mapped) for child in box.children])
-    except ShapeError:  # of a loss, which never broadcasts
-        return box.with_children(*[lifted(child, mapped, some) for child in box.children])
+def _missing(core: Sequence[str], present: Sequence[str]) -> tuple[int, ...]:
+    """The core axes that are missing, counted from the last on."""
+    return tuple(i - len(core) for i, axis in enumerate(core) if axis.rstrip("?") not in present)
 
 
 def _of_loop_axes(box: Box, mapped: Mapping[Box, Box], some: Box) -> Any:
@@ -124,34 +140,11 @@ def _of_loop_axes(box: Box, mapped: Mapping[Box, Box], some: Box) -> Any:
         return None
 
 
-def _of_signature(box: Box, mapped: Mapping[Box, Box], some: Box) -> Any:
-    """A box whose signature says that axes in front of the core axes broadcast; None where a core axis may be missing.
-
-    A child that has fewer of these axes than others gets them between the rows and its own.
-    """
-    if "?" in box.signature.text:
-        return None
-    fronts = [len(child.shape) - len(core) for child, core in zip(box.children, box.signature.children, strict=True)]
-    pairs = zip(box.children, fronts, strict=True)
-    children = [_aligned(child, len(child.shape) + max(fronts) - front, mapped) for child, front in pairs]
-    try:
-        return box.with_children(*children)
-    except ShapeError:  # of a box that takes its core axes alone
-        return None
-
-
 @rule_for(SumLike)
 def _sum_like(box: Box, mapped: Mapping[Box, Box], some: Box) -> Box:
     a, like = (lifted(child, mapped, some) for child in box.children)
     extra = len(a.shape) - len(like.shape)
     return SumLike(np.sum(a, axis=tuple(range(1, 1 + extra))) if extra else a, like)
-
-
-@rule_for(BroadcastLike)
-def _broadcast_like(box: Box, mapped: Mapping[Box, Box], some: Box) -> Box:
-    a, like = (lifted(child, mapped, some) for child in box.children)
-    extra = len(like.shape) - len(a.shape)
-    return BroadcastLike(np.expand_dims(a, tuple(range(1, 1 + extra))) if extra else a, like)
 
 
 @rule_for(ReshapeLike)
@@ -179,46 +172,33 @@ def _reshape(box: Box, mapped: Mapping[Box, Box], some: Box) -> Box:
     return Reshape(mapped[box.children[0]], to=(range(1), *to))
 
 
+@rule_for(BroadcastTo)
+def _broadcast_to(box: Box, mapped: Mapping[Box, Box], some: Box) -> Box:
+    (a,) = box.children
+    between = tuple(range(1, 1 + len(box.shape) - len(a.shape)))
+    rows: Any = mapped[a]
+    return BroadcastTo(np.expand_dims(rows, between) if between else rows, to=(-1, *box.to))
+
+
 @rule_for(MatMul)
 def _matmul(box: Box, mapped: Mapping[Box, Box], some: Box) -> Any:
+    """A vector in rows is a matrix already: one product for all of them."""
     left, right = box.children
-    ndim = max(len(left.shape), len(right.shape), 2)
-    if left in mapped and right not in mapped and (len(left.shape), len(right.shape)) == (1, 2):
-        return MatMul(mapped[left], right)  # one product of matrices for all rows
-    vectors = len(left.shape) == 1, len(right.shape) == 1
-    a: Any = mapped.get(left, left)
-    b: Any = mapped.get(right, right)
-    a = np.expand_dims(a, -2) if vectors[0] else a
-    b = np.expand_dims(b, -1) if vectors[1] else b
-    a, b = (
-        np.expand_dims(x, tuple(range(1, 2 + ndim - x.ndim))) if child in mapped and x.ndim < ndim + 1 else x
-        for x, child in ((a, left), (b, right))
-    )
-    h = a @ b
-    gone = tuple(axis for axis, vector in ((-2, vectors[0]), (-1, vectors[1])) if vector)
-    return np.squeeze(h, gone) if gone else h
+    is_matrix = right not in mapped and (len(left.shape), len(right.shape)) == (1, 2)
+    return box.with_children(mapped[left], right) if is_matrix else _in_front(box, mapped, some)
 
 
 @rule_for(TensorDot)
 def _tensordot(box: Box, mapped: Mapping[Box, Box], some: Box) -> Any:
     a, b = box.children
     if a in mapped and b in mapped:
-        return None
+        return over_rows([box.as_product(a, b)], mapped)[0]
     of_a, of_b = (
         tuple(axis % len(child.shape) + (child in mapped) for axis in axes)
         for axes, child in zip(box.axes, (a, b), strict=True)
     )
     h = np.tensordot(mapped.get(a, a), mapped.get(b, b), (of_a, of_b))
     return h if a in mapped else np.moveaxis(h, len(a.shape) - len(of_a), 0)
-
-
-@rule_for(Solve)
-def _solve(box: Box, mapped: Mapping[Box, Box], some: Box) -> Any:
-    """Linear in b alone, and several vectors b in rows would be read as a matrix."""
-    a, b = box.children
-    if a in mapped or len(b.shape) == 1:
-        return None
-    return np.linalg.solve(a, _aligned(b, len(box.shape), mapped))
 
 
 @rule_for(Einsum)
@@ -274,14 +254,11 @@ def _apart(index: Sequence[Any]) -> bool:
     return arrays and bool(places) and places[-1] - places[0] != len(places) - 1
 
 
-@rule_for(Affine)
-def _affine(box: Box, mapped: Mapping[Box, Box], some: Box) -> Box:
-    """Where each row has weights of its own, a product and a sum; else rows are further examples."""
-    h, w, b = box.children
-    if w not in mapped and b not in mapped:
-        return box.with_children(mapped[h], w, b)
-    total = cast(Any, MatMul(h, w)) + b
-    return over_rows([total], {child: mapped[child] for child in box.children if child in mapped})[0]
+@rule_for(Affine, AddMatMul)
+def _product_and_sum(box: Box, mapped: Mapping[Box, Box], some: Box) -> Any:
+    """Rows are further examples; else a product and a sum, where they have matrices of their own."""
+    h = _in_front(box, mapped, some)
+    return over_rows([box.fprop(*box.children)], mapped)[0] if h is None else h
 
 
 @rule_for(Pad)
@@ -330,59 +307,161 @@ def _of_one_row(box: Box, mapped: Mapping[Box, Box]) -> Box:
 # Convolutions over rows: rows become further examples, further filters, or groups of channels.
 
 
-@rule_for(Conv1d, Conv2d, Conv3d)
-def _convolution(box: Box, mapped: Mapping[Box, Box], some: Box) -> Any:
-    x, w = box.children
-    if w not in mapped:
-        return _unfolded(box.with_children(_folded(mapped[x]), w), mapped[x])
-    if x not in mapped and box.groups == 1:
-        return np.moveaxis(_split(box.with_children(x, _folded(mapped[w])), mapped[w]), 1, 0)
-    return _in_groups(box, (_beside(lifted(x, mapped, some)), _folded(lifted(w, mapped, some))), some, beside=True)
-
-
-@rule_for(ConvInput)
-def _input(box: Box, mapped: Mapping[Box, Box], some: Box) -> Any:
-    g, w, like = (lifted(child, mapped, some) for child in box.children)
-    if box.children[1] not in mapped:
-        return _unfolded(box.with_children(_folded(g), box.children[1], _folded(like)), g)
-    return _in_groups(box, (_beside(g), _folded(w), _beside(like)), some, beside=True)
-
-
-@rule_for(ConvFilters)
-def _filters(box: Box, mapped: Mapping[Box, Box], some: Box) -> Any:
-    g, x, like = (lifted(child, mapped, some) for child in box.children)
-    if box.children[1] not in mapped and box.groups == 1:
-        return _unfolded(box.with_children(_beside(g), box.children[1], _folded(like)), like)
-    return _in_groups(box, (_beside(g), _beside(x), _folded(like)), some, beside=False)
-
-
-def _in_groups(box: Any, children: tuple[Any, ...], some: Box, beside: bool) -> Any:
-    """Rows as groups of channels, where their number is known."""
-    rows = some.shape[0]
-    if isinstance(rows, Size):
+@rule_for(Conv1d, Conv2d, Conv3d, ConvInput, ConvFilters)
+def _convolution(box: Any, mapped: Mapping[Box, Box], some: Box) -> Any:
+    labels = box.axis_labels()
+    for label in labels.value[:2]:
+        places = [of_child.index(label) if label in of_child else None for of_child in labels.children]
+        in_rows = [place for child, place in zip(box.children, places, strict=True) if child in mapped]
+        if label is not None and None not in in_rows:
+            return _part_of_axes(box, places, labels.value.index(label), mapped, some)
+    if isinstance(some.shape[0], Size):
         return None
-    h = type(box)(*children, **box.setting_values() | {"groups": box.groups * rows})
-    axis = 1 if beside else 0
-    split = np.reshape(h, (*h.shape[:axis], rows, h.shape[axis] // rows, *h.shape[axis + 1 :]))
-    return np.moveaxis(split, axis, 0)
+    *split, place = (int(axes[0] == "n") for axes in box.first_axes)  # of what groups split: channels, or filters
+    return _part_of_axes(box, split, place, mapped, some, groups=box.groups * some.shape[0])
 
 
-def _folded(a: Value) -> Any:
-    """Rows and examples, or rows and filters, as one axis."""
-    return np.reshape(a, (-1, *a.shape[2:]))
+def _part_of_axes(
+    box: Any, places: Sequence[int | None], place: int, mapped: Mapping[Box, Box], some: Box, **settings: Any
+) -> Any:
+    """The box on children whose rows are part of an axis, None for a child as it is; the value's are in front again."""
+    children = list(box.children)
+    for i, axis in enumerate(places):
+        if axis is not None:
+            rows: Any = lifted(children[i], mapped, some)
+            rows = np.moveaxis(rows, 0, axis) if axis else rows
+            children[i] = np.reshape(rows, (*rows.shape[:axis], -1, *rows.shape[axis + 2 :]))
+    h = type(box)(*children, **box.setting_values() | settings)
+    split = np.reshape(h, (*h.shape[:place], some.shape[0], box.shape[place], *h.shape[place + 1 :]))
+    return np.moveaxis(split, place, 0) if place else split
 
 
-def _beside(a: Value) -> Any:
-    """Rows and channels as one axis, after that of the examples."""
-    moved = np.moveaxis(a, 0, 1)
-    return np.reshape(moved, (moved.shape[0], -1, *moved.shape[3:]))
+# What no rule takes over all rows at once.
 
 
-def _unfolded(h: Value, like: Value) -> Any:
-    """The rows of `like` as an axis of their own again, in front."""
-    return np.reshape(h, (*like.shape[:2], *h.shape[1:]))
+def row_by_row(box: Box, mapped: Mapping[Box, Box]) -> PerRow:
+    """Any box, run once for each row."""
+    batched = tuple(child in mapped for child in box.children)
+    return PerRow(*[mapped.get(child, child) for child in box.children], box=box, batched=batched)
 
 
-def _split(h: Value, like: Value) -> Any:
-    """The rows of `like` as an axis of their own again, after that of the examples."""
-    return np.reshape(h, (h.shape[0], *like.shape[:2], *h.shape[2:]))
+class PerRow(Box):
+    """A box run once for each row of its children; those that are not `batched` are the same in all.
+
+    h_i = box(children_i)        each gets its gradients in rows, summed where it is the same in all
+    """
+
+    box: Any
+    batched: tuple[bool, ...]
+
+    symbol = "per row"
+    examples = None  # it is tested with Jacobians of boxes that have no rule of their own
+
+    def fprop(self, *children: Sequence[Value]) -> Value:
+        """The values of the rows, stacked."""
+        rows = [parts_of(self.box.fprop(*row)) for row in self._rows(children)]
+        if rows:
+            parts = tuple(self._stacked(part) for part in zip(*rows, strict=True))
+        else:
+            shapes = [spec.shape for spec in self.box.outputs]
+            if not all(isinstance(size, int) for shape in shapes for size in shape):
+                shapes = [np.shape(part) for part in self._any_row(children)]
+            parts = tuple(
+                np.empty((0, *shape), spec.dtype) for shape, spec in zip(shapes, self.box.outputs, strict=True)
+            )
+        return parts if len(parts) > 1 else parts[0]
+
+    def bprop(self, grad: Value, h: Value, *children: Sequence[Value]) -> tuple[Value, ...]:
+        """The gradients of the rows: stacked for batched children, summed for the others."""
+        if any(isinstance(argument, Box) for argument in (grad, *children)):
+            return self._bprop_over_rows(grad, children)
+        wanted = [position for position, passes in enumerate(self.differentiable_wrt) if passes]
+        parts: list[dict[int, Any]] = []
+        for i, row in enumerate(self._rows(children)):
+            grads = settled_bprop(self.box, wanted, _row(grad, i), _row(h, i), row)
+            parts.append(dict(zip(wanted, grads, strict=True)))
+        result: list[Any] = []
+        for position, (child, batched) in enumerate(zip(children, self.batched, strict=True)):
+            if not self.differentiable_wrt[position]:
+                result.append(None)
+            elif not parts:
+                result.append(np.zeros_like(child))
+            else:
+                stacked = np.stack([part[position] for part in parts])
+                result.append(stacked if batched else np.sum(stacked, axis=0))
+        return tuple(result)
+
+    def infer_from_children(self) -> Any:
+        """The specs of the box, with the axis of rows in front."""
+        rows = next(child.outputs[0].shape[0] for child, b in zip(self.children, self.batched, strict=True) if b)
+        specs = tuple(Spec((rows, *spec.shape), spec.dtype) for spec in self.box.outputs)
+        return specs if len(specs) > 1 else specs[0]
+
+    @property
+    def constant(self) -> tuple[bool, ...]:
+        """As for the box that is run row by row."""
+        return tuple(self.box.constant)
+
+    def _rows(self, children: Sequence[Value]) -> Any:
+        count = next(len(parts_of(c)[0]) for c, batched in zip(children, self.batched, strict=True) if batched)
+        for i in range(count):
+            yield [_row(child, i) if batched else child for child, batched in zip(children, self.batched, strict=True)]
+
+    def _stacked(self, part: Sequence[Value]) -> Value:
+        shapes = list(dict.fromkeys(map(np.shape, part)))
+        if len(shapes) > 1:
+            raise ShapeError(
+                f"{self.box.title}: found {shape_text(shapes[0])} for one example and {shape_text(shapes[1])} for "
+                f"another, needs the same for all that functional.vmap maps over; choose elements with np.where and "
+                f"not by a mask, and to differentiate while loops of different lengths, map the function and then "
+                f"differentiate the sum over the examples"
+            )
+        return np.stack(part)
+
+    def _any_row(self, children: Sequence[Value]) -> tuple[Any, ...]:
+        ones = [np.ones(c.shape[1:], c.dtype) if b else c for c, b in zip(children, self.batched, strict=True)]
+        return parts_of(self.box.fprop(*ones))
+
+    def _bprop_over_rows(self, grad: Value, children: Sequence[Value]) -> tuple[Any, ...]:
+        """The gradients of one row as a graph, over all rows."""
+        leaves = [Input(f"child{i}", shape=c.shape, dtype=c.dtype) for i, c in enumerate(self.box.children)]
+        single = self.box.with_children(*leaves)
+        free = [leaf for leaf, passes in zip(leaves, single.differentiable_wrt, strict=True) if passes]
+        several = len(single.outputs) > 1
+        rows: dict[Box, Any] = {}
+        outputs = []
+        for i, part in enumerate(parts_of(grad)):
+            if part is not None:
+                outputs.append(single[i] if several else single)
+                rows[Input(f"arriving{i}", shape=outputs[-1].shape, dtype=outputs[-1].dtype)] = part
+        parts = [
+            conjugate_if_complex(part)
+            for part in gradients(outputs, free, list(map(conjugate_if_complex, rows)), unused="zeros")
+        ]
+        fixed: dict[Box, Any] = {}
+        for leaf, child, batched in zip(leaves, children, self.batched, strict=True):
+            (rows if batched else fixed)[leaf] = child
+        grads = dict(zip(free, over_rows([put_in(part, fixed) for part in parts], rows), strict=True))
+        return tuple(
+            None if leaf not in grads else grads[leaf] if batched else np.sum(grads[leaf], axis=0)
+            for leaf, batched in zip(leaves, self.batched, strict=True)
+        )
+
+
+def _row(value: Value, i: int) -> Any:
+    """Row i of a value, of each of its parts where it has several, None where there is none."""
+    if isinstance(value, tuple):
+        return tuple(_row(part, i) for part in value)
+    return None if value is None else value[i]
+
+
+def put_in(box: Box, leaves: dict[Box, Box]) -> Box:
+    """The box with other boxes in the place of some leaves; what does not read them stays as it is."""
+    boxes = topological_order([box])
+    touched = set(leaves)
+    for node in boxes:
+        if any(child in touched for child in node.children):
+            touched.add(node)
+    known = {node: leaves.get(node, node) for node in boxes if node in leaves or node not in touched}
+    replaced: Box = replay(boxes, {node: i for i, node in enumerate(boxes)}, known)[-1]
+    return replaced

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Literal, cast
 
 import numpy as np
@@ -10,16 +10,13 @@ import numpy as np
 from flowgraph.box import Box, Built, Constant, Value
 from flowgraph.box.arrays import array_of
 from flowgraph.box.leaves import Input
-from flowgraph.boxes.elementwise.complex_numbers import conjugate_if_complex
 from flowgraph.boxes.engine.shape_like import RepeatRows, RowsAs, UnitRows
 from flowgraph.derivatives.backward_graph import Fallback, boxes_of, gradient, gradients, output_of, sent_back
-from flowgraph.derivatives.batching import over_rows, rule_for
-from flowgraph.derivatives.opaque import parts_of, settled_bprop
+from flowgraph.derivatives.batching import over_rows, put_in
 from flowgraph.errors import DtypeError, ShapeError, UsageError
-from flowgraph.graph.steps import mark_derivatives, replay
-from flowgraph.graph.topology import topological_order
+from flowgraph.graph.steps import mark_derivatives
 from flowgraph.shapes.size import product
-from flowgraph.shapes.spec import Spec, same, shape_text
+from flowgraph.shapes.spec import same, shape_text
 
 
 def vjp(output: Built, wrt: Built | Iterable[Built], grad: Value, *, fallback: Fallback | None = None) -> list[Box]:
@@ -132,18 +129,6 @@ def hvp(output: Built, wrt: Built | Iterable[Built], along: Value, *, fallback: 
     boxes, directions = _directions("hvp", wrt, along)
     sent = gradient(output, boxes, fallback=fallback)
     return gradients(sent, boxes, directions, fallback=fallback, unused="zeros")
-
-
-def put_in(box: Box, leaves: dict[Box, Box]) -> Box:
-    """The box with other boxes in the place of some leaves; what does not read them stays as it is."""
-    boxes = topological_order([box])
-    touched = set(leaves)
-    for node in boxes:
-        if any(child in touched for child in node.children):
-            touched.add(node)
-    known = {node: leaves.get(node, node) for node in boxes if node in leaves or node not in touched}
-    replaced: Box = replay(boxes, {node: i for i, node in enumerate(boxes)}, known)[-1]
-    return replaced
 
 
 def _directions(who: str, wrt: Built | Iterable[Built], along: Value) -> tuple[list[Box], list[Value]]:
@@ -322,119 +307,3 @@ def _columns(output: Box, box: Box, fallback: Fallback | None) -> Box:
 def _mirrored(block: Box, first: int, second: int) -> Box:
     """The last axes of a block before the first ones."""
     return block.transpose((*range(first, first + second), *range(first)))
-
-
-class PerRow(Box):
-    """A box run once for each row of its children; those that are not `batched` are the same in all.
-
-    h_i = box(children_i)        each gets its gradients in rows, summed where it is the same in all
-    """
-
-    box: Any
-    batched: tuple[bool, ...]
-
-    symbol = "per row"
-    examples = None  # it is tested with Jacobians of boxes that have no rule of their own
-
-    def fprop(self, *children: Sequence[Value]) -> Value:
-        """The values of the rows, stacked."""
-        rows = [parts_of(self.box.fprop(*row)) for row in self._rows(children)]
-        if rows:
-            parts = tuple(self._stacked(part) for part in zip(*rows, strict=True))
-        else:
-            shapes = [spec.shape for spec in self.box.outputs]
-            if not all(isinstance(size, int) for shape in shapes for size in shape):
-                shapes = [np.shape(part) for part in self._any_row(children)]
-            parts = tuple(
-                np.empty((0, *shape), spec.dtype) for shape, spec in zip(shapes, self.box.outputs, strict=True)
-            )
-        return parts if len(parts) > 1 else parts[0]
-
-    def bprop(self, grad: Value, h: Value, *children: Sequence[Value]) -> tuple[Value, ...]:
-        """The gradients of the rows: stacked for batched children, summed for the others."""
-        if any(isinstance(argument, Box) for argument in (grad, *children)):
-            return self._bprop_over_rows(grad, children)
-        wanted = [position for position, passes in enumerate(self.differentiable_wrt) if passes]
-        parts: list[dict[int, Any]] = []
-        for i, row in enumerate(self._rows(children)):
-            grads = settled_bprop(self.box, wanted, _row(grad, i), _row(h, i), row)
-            parts.append(dict(zip(wanted, grads, strict=True)))
-        result: list[Any] = []
-        for position, (child, batched) in enumerate(zip(children, self.batched, strict=True)):
-            if not self.differentiable_wrt[position]:
-                result.append(None)
-            elif not parts:
-                result.append(np.zeros_like(child))
-            else:
-                stacked = np.stack([part[position] for part in parts])
-                result.append(stacked if batched else np.sum(stacked, axis=0))
-        return tuple(result)
-
-    def infer_from_children(self) -> Any:
-        """The specs of the box, with the axis of rows in front."""
-        rows = next(child.outputs[0].shape[0] for child, b in zip(self.children, self.batched, strict=True) if b)
-        specs = tuple(Spec((rows, *spec.shape), spec.dtype) for spec in self.box.outputs)
-        return specs if len(specs) > 1 else specs[0]
-
-    @property
-    def constant(self) -> tuple[bool, ...]:
-        """As for the box that is run row by row."""
-        return tuple(self.box.constant)
-
-    def _rows(self, children: Sequence[Value]) -> Any:
-        count = next(len(parts_of(c)[0]) for c, batched in zip(children, self.batched, strict=True) if batched)
-        for i in range(count):
-            yield [_row(child, i) if batched else child for child, batched in zip(children, self.batched, strict=True)]
-
-    def _stacked(self, part: Sequence[Value]) -> Value:
-        shapes = list(dict.fromkeys(map(np.shape, part)))
-        if len(shapes) > 1:
-            raise ShapeError(
-                f"{self.box.title}: found {shape_text(shapes[0])} for one example and {shape_text(shapes[1])} for "
-                f"another, needs the same for all that functional.vmap maps over; choose elements with np.where and "
-                f"not by a mask, and to differentiate while loops of different lengths, map the function and then "
-                f"differentiate the sum over the examples"
-            )
-        return np.stack(part)
-
-    def _any_row(self, children: Sequence[Value]) -> tuple[Any, ...]:
-        ones = [np.ones(c.shape[1:], c.dtype) if b else c for c, b in zip(children, self.batched, strict=True)]
-        return parts_of(self.box.fprop(*ones))
-
-    def _bprop_over_rows(self, grad: Value, children: Sequence[Value]) -> tuple[Any, ...]:
-        """The gradients of one row as a graph, over all rows."""
-        leaves = [Input(f"child{i}", shape=c.shape, dtype=c.dtype) for i, c in enumerate(self.box.children)]
-        single = self.box.with_children(*leaves)
-        free = [leaf for leaf, passes in zip(leaves, single.differentiable_wrt, strict=True) if passes]
-        several = len(single.outputs) > 1
-        rows: dict[Box, Any] = {}
-        outputs = []
-        for i, part in enumerate(parts_of(grad)):
-            if part is not None:
-                outputs.append(single[i] if several else single)
-                rows[Input(f"arriving{i}", shape=outputs[-1].shape, dtype=outputs[-1].dtype)] = part
-        parts = [
-            conjugate_if_complex(part)
-            for part in gradients(outputs, free, list(map(conjugate_if_complex, rows)), unused="zeros")
-        ]
-        fixed: dict[Box, Any] = {}
-        for leaf, child, batched in zip(leaves, children, self.batched, strict=True):
-            (rows if batched else fixed)[leaf] = child
-        grads = dict(zip(free, over_rows([put_in(part, fixed) for part in parts], rows), strict=True))
-        return tuple(
-            None if leaf not in grads else grads[leaf] if batched else np.sum(grads[leaf], axis=0)
-            for leaf, batched in zip(leaves, self.batched, strict=True)
-        )
-
-
-@rule_for(Box)
-def _row_by_row(box: Box, mapped: Mapping[Box, Box], some: Box) -> PerRow:
-    batched = tuple(child in mapped for child in box.children)
-    return PerRow(*[mapped.get(child, child) for child in box.children], box=box, batched=batched)
-
-
-def _row(value: Value, i: int) -> Any:
-    """Row i of a value, of each of its parts where it has several, None where there is none."""
-    if isinstance(value, tuple):
-        return tuple(_row(part, i) for part in value)
-    return None if value is None else value[i]

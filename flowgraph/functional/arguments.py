@@ -100,11 +100,14 @@ def called(f: Callable[..., Any], args: Sequence[Any], keywords: Mapping[str, An
     except Exception as error:
         trace = concrete_values.current()
         if trace is not None and trace.refused is not None:  # compiled code loses it, and fails somewhere behind it
-            error.add_note(
+            refused = (
                 f"{name_of(f)}: before this a box was asked for its numbers: {trace.refused}\n"
                 f"of compiled code, which takes numbers alone, see if flowgraph.scipy has the function (root and "
                 f"fixed_point have a gradient by what is in args=), or put the call into a function under custom_vjp"
             )
+            if isinstance(error, SystemError):  # which says of compiled code that it saw an error and went on
+                raise UsageError(refused) from error
+            error.add_note(refused)
         if not isinstance(error, ValueError) or not isinstance(error.__cause__, UsageError):
             raise  # NumPy raises a ValueError in place of a refusal
         raise UsageError(

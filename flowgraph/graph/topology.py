@@ -76,19 +76,18 @@ def topological_order(outputs: Iterable[Box]) -> Boxes:
     """
     order: list[Any] = []
     seen: set[Box] = set()
-    stack: list[Any] = [(None, iter(outputs))]  # None stands for what reads the outputs, and comes last
+    stack: list[Any] = [(None, ())]
+    box, children = None, iter(outputs)  # None stands for what reads the outputs, and comes last
     while stack:
-        box, children = stack[-1]
         for child in children:
             if child not in seen:
                 seen.add(child)
-                if child.children:
-                    stack.append((child, iter(child.children)))
-                    break
-                order.append(child)
+                stack.append((box, children))
+                box, children = child, iter(child.children)
+                break
         else:
             order.append(box)
-            stack.pop()
+            box, children = stack.pop()
     return Boxes(order[:-1])
 
 

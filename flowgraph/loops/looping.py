@@ -122,7 +122,7 @@ def _part_of_while(box: Part, mapped: Mapping[Box, Box], some: Box) -> Any:
     loop: Any = mapped[whole]
     if box.index < whole.body.carries:
         return loop if len(loop.outputs) == 1 else Part(loop, index=box.index)
-    return Part(row_by_row(whole, mapped, some), index=box.index)
+    return Part(row_by_row(whole, mapped), index=box.index)
 
 
 def _leaves_in_rows(body: Body, children: Sequence[Box], mapped: Mapping[Box, Box], some: Box) -> dict[Box, Box]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib
 from typing import Any
@@ -91,6 +92,10 @@ def full(
     return np.broadcast_to(array(fill_value, dtype), shape)
 
 
+_ANSWERS_ANYWAY = (np.array_equal, np.array_equiv)
+"""Functions of NumPy that answer False where it cannot make an array of an argument, whatever is in it."""
+
+
 class OfLists:
     """A function or ufunc of NumPy that also takes lists and tuples with boxes in them as arrays.
 
@@ -107,14 +112,14 @@ class OfLists:
     def __call__(self, *args: Any, **keywords: Any) -> Any:
         """As NumPy's function, or the boxes that stand for it."""
         function = self.__wrapped__
-        try:
-            return function(*args, **keywords)
-        except NoArrayError:  # NumPy looks for boxes among arrays and lists of arrays, not in a list that is one array
-            given = [joined(value) if holds_box(value) else value for value in args]
-            named = {name: joined(value) if holds_box(value) else value for name, value in keywords.items()}
-            if isinstance(function, np.ufunc):
-                return call_ufunc(function, "__call__", given, named)
-            return call_function(function, given, named)
+        if function not in _ANSWERS_ANYWAY or not any(map(holds_box, (*args, *keywords.values()))):
+            with contextlib.suppress(NoArrayError):  # of a list that is one array, in which NumPy looks for no boxes
+                return function(*args, **keywords)
+        given = [joined(value) if holds_box(value) else value for value in args]
+        named = {name: joined(value) if holds_box(value) else value for name, value in keywords.items()}
+        if isinstance(function, np.ufunc):
+            return call_ufunc(function, "__call__", given, named)
+        return call_function(function, given, named)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.__wrapped__, name)
@@ -132,7 +137,8 @@ def _named(module: str, name: str) -> Any:
 
 def of_lists(value: Any, module: str) -> Any:
     """A function for which a box stands, taking lists of boxes too; anything else as it is."""
-    return OfLists(value, module) if callable(value) and builder_of(value) is not None else value
+    taken = callable(value) and (builder_of(value) is not None or value in _ANSWERS_ANYWAY)
+    return OfLists(value, module) if taken else value
 
 
 class Concatenation:

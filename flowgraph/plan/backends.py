@@ -7,6 +7,7 @@ import copy
 import functools
 import warnings
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Literal, NamedTuple, TypeAlias, cast
 
 import numpy as np
@@ -39,6 +40,8 @@ class _Wanted(NamedTuple):
     reads: Sequence[Parameter]
     without: frozenset[str]
     threads: int
+    others: Mapping[Box, Box] = MappingProxyType({})
+    """Parameters and constants that others stand for."""
 
     def compiled(self) -> tuple[Schedule, Program]:
         """The graph after all passes, its order and its memory; and the program."""
@@ -49,9 +52,13 @@ class _Wanted(NamedTuple):
     def request(self) -> Request:
         """What the emitter is asked for: the graph whose sizes are numbers, where composite boxes are opened."""
         leaves, symbolic = self.leaves, self.emitter.standalone
-        opened = open_composites(self.graph, self.emitter.has_rule, symbolic=symbolic, leaves=leaves)
+        new = {**leaves, **self.others}
+        opened = open_composites(self.graph, self.emitter.has_rule, symbolic=symbolic, leaves=new)
         given = {box: leaf for box, leaf in leaves.items() if not isinstance(leaf, Constant)}
-        return Request(opened, self.layout, list(given.values()), self.reads, self.without, list(given), self.threads)
+        own = [box for box in opened.boxes if box.children and box not in self.graph.slots]
+        return Request(
+            opened, self.layout, list(given.values()), self.reads, self.without, list(given), self.threads, own
+        )
 
     def key(self) -> Hashable:
         """What is the same where one program serves two graphs."""
@@ -77,14 +84,14 @@ class _Wanted(NamedTuple):
         return made
 
     def anonymous(self, bound: Sequence[Box]) -> tuple[_Wanted, Sequence[Box]]:
-        """The same for a graph without values, and the leaves of that for those whose values are bound."""
+        """The same for leaves without values, and those of them that stand for the leaves whose values are bound."""
         leaves = self.leaves
-        others = (*self.layout.parameters, *self.reads, *leaves, *leaves.values())
-        alone = equal.anonymous(self.graph, others)
-        layout = self.layout.of(alone.of(self.layout.parameters))
-        given = dict(zip(alone.of(leaves), alone.of(leaves.values()), strict=True))
-        made = _Wanted(self.emitter, alone.graph, layout, given, alone.of(self.reads), self.without, self.threads)
-        return made, alone.of(bound)
+        others: dict[Any, Any] = {box: equal.without_value(box) for box in (*self.reads, *bound)}
+        given = {box: others[leaf] if leaf in others else equal.without_value(leaf) for box, leaf in leaves.items()}
+        layout = self.layout.of([others[parameter] for parameter in self.layout.parameters])
+        reads = [others[parameter] for parameter in self.reads]
+        wanted = self._replace(layout=layout, leaves=given, reads=reads, others=others)
+        return wanted, [others[box] for box in bound]
 
 
 class Specialised:

@@ -43,13 +43,8 @@ class Names:
     def free(self, name: str) -> str:
         """The name, with a number that makes it its own."""
         name = name.removesuffix(self.suffix)
-        end = len(name)
-        while end and name[end - 1].isdecimal():
-            end -= 1
-        stem, number = name[:end], name[end:]
-        if number and stem not in ("t", "c", "m"):
-            stem, number = f"{name}_", ""
-        candidate, count = f"{name}{self.suffix}", self._counts.get(stem, int(number or 1))
+        stem, first = _stem(name)
+        candidate, count = f"{name}{self.suffix}", self._counts.get(stem, first)
         while candidate in self.used:
             count += 1
             candidate = f"{stem}{count}{self.suffix}"
@@ -70,6 +65,13 @@ class Names:
             if box not in result:
                 result[box] = self.free(_constant(box) if isinstance(box, Constant) else "t1")
         return result
+
+
+@functools.lru_cache(1024)
+def _stem(name: str) -> tuple[str, int]:
+    """What stands before the number of a name that is taken, and the number before the next one."""
+    stem = name.rstrip("0123456789")
+    return (stem, int(name[len(stem) :] or 1)) if stem in ("t", "c", "m", name) else (f"{name}_", 1)
 
 
 def _short(name: str) -> str:
@@ -107,7 +109,8 @@ class Memory:
 
     `arena` has the bytes that the program asked for, the same for both functions of it; `old` are the arrays from which
     this one reads the parameters that it updates, `new` those into which it writes them, both of the `store`. Names
-    bound before are items. In a program that equal graphs share, `own` has the leaf of this one for each of its leaves.
+    bound before are items, and noted in `asked`. In a program that equal graphs share, `own` has the leaf of this one
+    for each of its leaves.
     """
 
     def __init__(
@@ -123,9 +126,11 @@ class Memory:
         self.new = new
         self.store = store
         self.space: dict[str, Any] = {}
+        self.asked: set[str] = set()
         self._own = own
 
     def __getitem__(self, name: str) -> Any:
+        self.asked.add(name)
         return self.space[name]
 
     def own(self, leaf: Any) -> Any:
@@ -251,18 +256,32 @@ def bind(program: Program, store: Store, own: Mapping[Box, Box] = MappingProxyTy
     instead = {parameter: leaf for leaf, parameter in own.items()}
     known = [instead.get(parameter, parameter) for parameter in store.parameters]
     sides: list[Any] = [dict(zip(known, buffers, strict=True)) for buffers in store.buffers]
-    return tuple(_function(program, Memory(arena, sides[now], sides[1 - now], store, own)) for now in (0, 1))
+    same: dict[str, Any] = {}
+    return tuple([_function(program, Memory(arena, sides[now], sides[1 - now], store, own), same) for now in (0, 1)])
 
 
 def bind_alone(program: Program, arenas: Sequence[Array], store: Store) -> list[Function]:
     """Functions of a program that neither reads nor writes parameters of the store: one for each of these arenas."""
-    return [_function(program, Memory(arena, {}, {}, store)) for arena in arenas]
+    return [_function(program, Memory(arena, {}, {}, store), {}) for arena in arenas]
 
 
-def _function(program: Program, memory: Memory) -> Function:
-    memory.space["__builtins__"] = builtins  # compiled code that imports asks the globals of its caller for it
+OF_EITHER: set[Callable[..., Any]] = {given, value_of, number_in_array, view_in, fprop_of}
+"""What makes the same for both functions of a program, if the names that it asks for stand for the same.
+
+The two run one after the other, in one arena; only the parameters lie elsewhere.
+"""
+
+
+def _function(program: Program, memory: Memory, same: dict[str, Any]) -> Function:
+    """A function of the program; `same` gets the values that do not depend on where the parameters are, or has them."""
+    known = same.copy()
+    memory.space |= {"__builtins__": builtins, **known}  # compiled code that imports asks the globals of its caller
     for name, make, data in program.bindings:
-        memory.space[name] = make(memory, *data)
+        if name not in known:
+            memory.asked.clear()
+            memory.space[name] = value = make(memory, *data)
+            if (make is array_at and data[-1] is None) or (make in OF_EITHER and memory.asked <= same.keys()):
+                same[name] = value
     # Two functions of one code object would share the caches that the interpreter keeps with its instructions, in which
     # the names of the one displace those of the other at every step.
     return types.FunctionType(program.code.replace(), memory.space, "step")

@@ -143,8 +143,8 @@ if hasattr(os, "register_at_fork"):
 
 def integer_bits(dtype: np.dtype[Any]) -> int:
     """Bits of the integers that the routine takes; 0 where it is not found."""
-    found: Any = routine(dtype)
-    return 0 if found is None else 8 * ctypes.sizeof(found.argtypes[3])
+    function: Any = routine(dtype)
+    return 0 if function is None else 8 * ctypes.sizeof(function.argtypes[3])
 
 
 def _is_right(gemm: Routine, dtype: np.dtype[Any]) -> bool:

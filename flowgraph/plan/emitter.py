@@ -32,6 +32,8 @@ class Request(NamedTuple):
     """The leaves as the user has them, with names for sizes."""
     threads: int = 1
     """In how many threads shards of the batch are computed."""
+    own: Sequence[Box] = ()
+    """Boxes of the graph that were made for this request: a pass may give them other children where they stand."""
 
     @property
     def returned(self) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -110,30 +110,8 @@ def key_of(graph: Graph, leaves: Mapping[Box, Box], groups: Iterable[Sequence[Bo
     return entries, given, places, Rules.of_others, others
 
 
-# What equal plans share is compiled for a graph of its own, whose leaves hold no values: it keeps nothing alive of the
-# graph for which it was made.
-
-
-class Anonymous(NamedTuple):
-    """A graph whose leaves hold no values, and the leaf or box of it for each of the original."""
-
-    graph: Graph
-    boxes: Mapping[Box, Box]
-
-    def of(self, boxes: Iterable[Any]) -> tuple[Any, ...]:
-        """The boxes that stand for these."""
-        return tuple([self.boxes[box] for box in boxes])
-
-
-def anonymous(graph: Graph, others: Iterable[Box]) -> Anonymous:
-    """The graph, and other leaves, which it may not read, without their values."""
-    boxes: dict[Box, Box] = {box: without_value(box) for box in others}
-    for box in graph.boxes:
-        if box.children:
-            boxes[box] = twin_of(box, children=tuple([boxes[child] for child in box.children]))
-        elif box not in boxes:
-            boxes[box] = without_value(box)
-    return Anonymous(Graph(*[boxes[box] for box in graph.outputs]), boxes)
+# What equal plans share is compiled for leaves that hold no values, and binds boxes without children: it keeps nothing
+# alive of the graph for which it was made.
 
 
 def without_value(leaf: Box) -> Box:

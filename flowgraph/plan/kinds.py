@@ -34,6 +34,8 @@ def order_of(box: Box, orders: Mapping[Box, Order]) -> Order | None:
     """
     if type(box) in (Conv1d, Conv2d, Conv3d, ConvInput):
         return (2, 1, *range(3, box.ndim), 0)
+    if not orders:
+        return None
     place = _FOLLOWS.get(type(box))
     if place is not None:
         return orders.get(box.children[place])
@@ -63,34 +65,32 @@ class Kinds(dict[Box, str]):
 
     "given" is a leaf from outside, "fixed" a constant, or a leaf in memory of the plan (`fixed`), or a flat array of
     parameters (`joined`); "number", "view", "fill" (a buffer is filled), "call" (fprop returns it). What is made of a
-    constant that is read where it lies is a view, as it is made only once. With `copied_constants`, constants are
-    copied into contiguous memory. `orders` are those of values that do not lie in rows; they are to be told by
-    `in_order` before what reads such a value is asked for. `fills` says how each buffer is filled.
+    constant is a view, as it is made only once. `orders` are those of values that do not lie in rows; they are to be
+    told by `in_order` before what reads such a value is asked for. `fills` says how each buffer is filled.
     """
 
-    def __init__(self, fixed: Container[Box] = (), joined: Container[Box] = (), copied_constants: bool = False) -> None:
+    def __init__(self, fixed: Container[Box] = (), joined: Container[Box] = ()) -> None:
         super().__init__()
         self.orders: dict[Box, Order] = {}
         self.fills: dict[Box, Fill] = {}
         self._fixed = fixed
         self._joined = joined
-        self._copied_constants = copied_constants
         self._layouts: dict[Box, Array] = {}
         self._block = np.empty(0, np.uint8)
 
     def __missing__(self, box: Box) -> str:
         chain = [box]
-        while _may_view(chain[-1]) and (child := chain[-1].children[0]) not in self:
-            chain.append(child)
+        while (below := chain[-1].children) and below[0] not in self and _may_view(chain[-1]):
+            chain.append(below[0])
         for link in reversed(chain):
             self[link] = self._found(link)
         return self[box]
 
     def in_order(self, box: Box) -> str:
         """The kind of a box, whose value lies in the order of those that it is computed from."""
-        order = order_of(box, self.orders) if _is_array(box) else None
+        order = order_of(box, self.orders)
         kind = self[box]
-        if order is not None and kind in ("fill", "call"):
+        if order is not None and kind in ("fill", "call") and _is_array(box):
             self.orders[box] = order
             self._layouts.pop(box, None)
         return kind
@@ -129,10 +129,8 @@ class Kinds(dict[Box, str]):
     def _layout(self, box: Box) -> Array | None:
         """An array of no account that lies in memory as the value does; None where that is not known."""
         if box not in self._layouts:
-            constant = isinstance(box, Constant)
-            plain = constant and self._copied_constants
-            plain = plain or (isinstance(box, Leaf) and not constant and box.shape != ())
-            if not plain and box not in self.orders and (isinstance(box, Leaf) or self[box] != "fill"):
+            given = isinstance(box, Leaf) and not isinstance(box, Constant) and box.shape != ()
+            if not given and box not in self.orders and (isinstance(box, Leaf) or self[box] != "fill"):
                 return None
             self._layouts[box] = self._unread(box)
         return self._layouts[box]

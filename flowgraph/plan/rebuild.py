@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterable, Mapping, MutableSet, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, MutableSet, Sequence, Set
 from itertools import repeat
 from operator import is_
 from typing import Any, NamedTuple
@@ -15,7 +16,7 @@ from numpy.typing import DTypeLike
 from flowgraph.box import Array, Box, Constant, Elementwise, Leaf
 from flowgraph.box.node import inside
 from flowgraph.graph import Graph
-from flowgraph.shapes.size import Size
+from flowgraph.shapes.size import Shape, Size
 from flowgraph.shapes.spec import Spec, same
 
 # Where the boxes that a plan makes come from: the user's box, line, scope and name that they stand for.
@@ -99,21 +100,28 @@ def like(shape: tuple[Any, ...], dtype: np.dtype[Any], strides: tuple[int, ...])
 Rule = Callable[[Box, tuple[Box, ...]], Box]
 
 
-def rebuild(graph: Graph, rule: Rule) -> Graph:
-    """The graph in which `rule(box, its new children)` stands for each box; the graph itself, if nothing changes."""
+def rebuild(graph: Graph, rule: Rule, only: Set[Box] | None = None) -> Graph:
+    """The graph in which `rule(box, its new children)` stands for each box; the graph itself, if nothing changes.
+
+    With `only` the rule is asked of these boxes, and of those whose children change; any other stays as it is.
+    """
     new: dict[Box, Box] = {}
     changed = False
-    for box in graph.boxes:
-        before = box.children
-        children = tuple(map(new.__getitem__, before))
-        instead = rule(box, children)
-        if instead is box:
-            new[box] = box
-            changed = changed or box.children is not before
+    for box in graph.boxes if only is None or only else ():
+        children = before = box.children
+        for child in before:
+            if child in new:
+                children = tuple(map(new.get, before, before))
+                break
         else:
+            if only is not None and box not in only:
+                continue
+        instead = rule(box, children)
+        if instead is not box:
             new[box] = placed(instead, box, children, graph)
+        elif box.children is not before:
             changed = True
-    return Graph(*[new[output] for output in graph.outputs]) if changed else graph
+    return Graph(*[new.get(output, output) for output in graph.outputs]) if changed or new else graph
 
 
 Own = MutableSet[Box]
@@ -125,7 +133,8 @@ def on_children(box: Box, children: Sequence[Box], own: Own | None = None) -> Bo
 
     What is made here in the place of another box is one of `own` from now on.
     """
-    if all(map(is_, children, box.children)):
+    before = box.children
+    if children is before or all(map(is_, children, before)):
         return box
     if own is None:
         return box._with(tuple(children))
@@ -142,11 +151,11 @@ def placed(box: Box, old: Box, children: Iterable[Box], graph: Graph) -> Box:
 
     What stands in the graph already, the box itself or one that is equal, stays as it is.
     """
-    if box.children is children and children:  # made here, of nothing but the new children
+    if children is box.children is not old.children:  # made here, of nothing but the new children
         built_for(box, old)
         named_after(box, old)
         return box
-    if box in graph.slots or _is_given(box) or any(map(is_, children, repeat(box))):
+    if box in graph.slots or not old.children or _is_given(box) or any(map(is_, children, repeat(box))):
         return box
     if not has_owner(box):
         built_for(box, old)
@@ -193,11 +202,8 @@ def number_of(box: Box) -> Any:
 
 def sizes_known(box: Box) -> bool:
     """Whether every size of the value is a number."""
-    for spec in box.outputs:
-        for size in spec.shape:
-            if not isinstance(size, int):
-                return False
-    return True
+    outputs = box.outputs
+    return _numbers(box.shape).known if len(outputs) == 1 else all(_numbers(spec.shape).known for spec in outputs)
 
 
 def all_sizes_known(box: Box) -> bool:
@@ -207,16 +213,27 @@ def all_sizes_known(box: Box) -> bool:
 
 def shape_of(box: Box) -> tuple[int, ...]:
     """The shape in numbers; -1 for a size that depends on values."""
-    shape = box.shape
-    for size in shape:
-        if not isinstance(size, int):
-            return tuple([number if isinstance(number, int) else -1 for number in shape])
-    return shape  # type: ignore[return-value]
+    return _numbers(box.shape).shape
 
 
 def elements(box: Box) -> int:
     """How many numbers the value has, where all sizes are known."""
-    return math.prod(shape_of(box))
+    return _numbers(box.shape).elements
+
+
+class _Numbers(NamedTuple):
+    """A shape in numbers, -1 for what is none; whether there is none of these; and the product."""
+
+    shape: tuple[int, ...]
+    known: bool
+    elements: int
+
+
+@functools.lru_cache(1024)
+def _numbers(shape: Shape) -> _Numbers:
+    """What passes ask of the few shapes of a graph, for every box many times: 5 % of what they execute."""
+    numbers = tuple([size if isinstance(size, int) else -1 for size in shape])
+    return _Numbers(numbers, -1 not in numbers, math.prod(numbers))
 
 
 # Boxes made during simplification: equal operations on equal children are one box (common subexpressions).
@@ -263,7 +280,6 @@ class Builder:
         self.rules = rules
         self.share = share
         self.known: dict[Hashable, Box] = {}
-        self._keys: dict[Box, Hashable] = {}  # a pass that tries several graphs asks for those of the same boxes again
 
     def make(self, cls: type[Box], *children: Any, **settings: Any) -> Box:
         """The simplest box that is known to compute this operation."""
@@ -293,9 +309,7 @@ class Builder:
         """The box made first of all those that are the same operation on the same children."""
         if not self.share or (isinstance(box, Leaf) and not isinstance(box, Constant)):
             return box
-        key = self._keys.get(box, self)
-        if key is self:
-            key = self._keys[box] = _key(box)
+        key = _key(box)
         return box if key is None else self.known.setdefault(key, box)
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import bisect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import is_
 from types import MappingProxyType
 from typing import NamedTuple
-
-import numpy as np
 
 from flowgraph.box import Box
 from flowgraph.box.leaves import Parameter
@@ -135,6 +134,8 @@ class Schedule:
 
     def local_boxes(self) -> set[Box]:
         """Members of kernels that are read inside their kernel only: they need no memory."""
+        if not self.kernels:
+            return set()
         read_outside = set(self.graph.outputs)
         for box in self.graph.boxes:
             kernel = self.kernels.get(box)
@@ -150,20 +151,16 @@ def schedule(
     graph: Graph,
     updated: Mapping[Parameter, Box],
     flat: FlatParameters | None = None,
-    copied_constants: bool = False,
     ordered: bool = False,
     fused: FindKernels | None = None,
 ) -> Schedule:
     """Places for all values; a new value of a parameter goes to the parameter's spare buffer.
 
-    With `copied_constants`, constants are copied into contiguous memory of the plan, of which a reshape of a strided
-    view is no view. Where `ordered`, values lie in the order of those they are computed from. `fused` finds the boxes
+    Where `ordered`, values lie in the order of those they are computed from. `fused` finds the boxes
     that kernels compute.
     """
     flat = flat or FlatParameters()
-    plan = Schedule(
-        graph, updated, kinds := Kinds(updated, flat.joined, copied_constants), flat=flat, orders=kinds.orders
-    )
+    plan = Schedule(graph, updated, kinds := Kinds(updated, flat.joined), flat=flat, orders=kinds.orders)
     _find_kinds(plan, ordered)
     _find_last(plan)
     for kernel in fused(plan) if fused is not None else ():
@@ -191,9 +188,10 @@ def _find_last(plan: Schedule) -> None:
     last.update(dict.fromkeys(plan.flat.new.keys() & last.keys(), len(boxes)))  # they hold new values of parameters
     for line in range(len(boxes) - 1, -1, -1):
         box = boxes[line]
-        until = last[box] if plan.kinds[box] in ("view", "call") else line
+        until = max(last[box], line) if plan.kinds[box] in ("view", "call") else line
         for child in box.children:
-            last[child] = max(last[child], until, line)
+            if last[child] < until:
+                last[child] = until
     plan.last = last
 
 
@@ -319,26 +317,20 @@ def _is_part(buffer: Buffer, of: Buffer) -> bool:
 
 def lay_out(buffers: Iterable[Buffer]) -> int:
     """Give each buffer its offset, the largest first, each at the lowest place free; return the bytes needed."""
-    listed = sorted(buffers, key=lambda buffer: (-buffer.size, buffer.first))
-    count = len(listed)
-    first, last, low, high = (np.zeros(count, np.int64) for _ in range(4))
+    taken: list[tuple[int, int, int, int]] = []  # where each begins and ends, its first and its last line
     total = 0
-    for number, buffer in enumerate(listed):
-        alive = (first[:number] <= buffer.last) & (last[:number] >= buffer.first)
-        buffer.offset = _lowest_gap(low[:number][alive], high[:number][alive], aligned(buffer.size))
-        first[number], last[number] = buffer.first, buffer.last
-        low[number], high[number] = buffer.offset, buffer.offset + aligned(buffer.size)
-        total = max(total, int(high[number]))
+    for buffer in sorted(buffers, key=lambda buffer: (-buffer.size, buffer.first)):
+        size, first, last = aligned(buffer.size), buffer.first, buffer.last
+        free = 0
+        for start, stop, since, until in taken:
+            if since <= last and until >= first:
+                if start - free >= size:
+                    break
+                free = max(free, stop)
+        buffer.offset = free
+        bisect.insort(taken, (free, free + size, first, last))
+        total = max(total, free + size)
     return total
-
-
-def _lowest_gap(low: np.ndarray, high: np.ndarray, size: int) -> int:
-    """The lowest offset at which `size` bytes fit between blocks that are taken."""
-    order = np.argsort(low, kind="stable")
-    starts = low[order]
-    ends = np.concatenate([[0], np.maximum.accumulate(high[order])])
-    fits = np.flatnonzero(starts - ends[:-1] >= size)
-    return int(ends[fits[0]] if len(fits) else ends[-1])
 
 
 # New values of parameters, each in memory of its own.

@@ -104,7 +104,7 @@ class Inputs:
 
     def __init__(self, inputs: Sequence[Box], graph: Graph, store: Store) -> None:
         self.boxes = tuple(inputs)
-        self.names = [graph.names[box] if box in graph else str(box.name) for box in inputs]
+        self.names = [box.name or (graph.names[box] if box in graph else str(box.name)) for box in inputs]
         self._graph = graph
         self._store = store
 

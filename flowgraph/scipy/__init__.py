@@ -6,7 +6,7 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-from flowgraph.box import Value, holds_box
+from flowgraph.box import Value, holds_box, joined
 from flowgraph.errors import UsageError, optional
 
 
@@ -29,3 +29,8 @@ def in_numbers(who: str, function: Callable[..., Any]) -> Callable[..., Any]:
         return result
 
     return called
+
+
+def in_arrays(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A user's function whose list of numbers or boxes is an array, as SciPy reads it."""
+    return functools.wraps(function)(lambda *args: joined(function(*args)))

@@ -13,7 +13,7 @@ from flowgraph.functional import make_vjp
 from flowgraph.functional.containers import arrays_of
 from flowgraph.functional.custom import custom_vjp
 from flowgraph.functional.flat import flatten
-from flowgraph.scipy import in_numbers, of_scipy
+from flowgraph.scipy import in_arrays, in_numbers, of_scipy
 
 Slope = Callable[..., Any]
 Solver = Callable[..., Any]
@@ -149,6 +149,7 @@ def _adjoint(
     The state is integrated back along with its adjoint a (da/dt = −aᵀ ∂f/∂y), and with the gradients by the time and by
     the arguments, whose slopes are −aᵀ ∂f/∂t and −aᵀ ∂f/∂args.
     """
+    func = in_arrays(func)
     flat, unflatten = flatten(args)
     count, size = np.shape(y)
     back = _augmented(func, unflatten, size)

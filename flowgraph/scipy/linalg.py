@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from flowgraph.box import Value, holds_box
 from flowgraph.errors import DtypeError
+from flowgraph.functional import vmap
 from flowgraph.functional.custom import custom_vjp
 from flowgraph.scipy import of_scipy
 
@@ -18,8 +20,8 @@ def sqrtm(A: Value) -> Any:
 
     Parameters
     ----------
-    A : array or Box, shape (n, n)
-        A matrix; one of real numbers in a box needs a root of real numbers.
+    A : array or Box, shape (..., n, n)
+        A matrix, or a stack of them; one of real numbers in a box needs a root of real numbers.
 
     Returns
     -------
@@ -32,7 +34,7 @@ def sqrtm(A: Value) -> Any:
     array([[0.25 , 0.   ],
            [0.   , 0.125]])
     """
-    return _root(A) if holds_box(A) else _linalg().sqrtm(A)
+    return _over_stacks(_root, A) if holds_box(A) else _linalg().sqrtm(A)
 
 
 def solve_sylvester(a: Value, b: Value, q: Value) -> Any:
@@ -47,7 +49,7 @@ def solve_sylvester(a: Value, b: Value, q: Value) -> Any:
     -------
     array or Box, shape (m, n)
     """
-    return _sylvester(a, b, q)
+    return _over_stacks(_sylvester, a, b, q)
 
 
 def solve_triangular(
@@ -82,7 +84,8 @@ def solve_triangular(
            [-0.125  , -0.03125]])
     """
     form = {"N": 0, "T": 1, "C": 2}.get(str(trans), trans)
-    return _triangular(a, b, trans=form, lower=lower, unit_diagonal=unit_diagonal, **settings)
+    given = {"trans": form, "lower": lower, "unit_diagonal": unit_diagonal, **settings}
+    return _over_stacks(partial(_triangular, **given), a, b)
 
 
 def solve_banded(l_and_u: Sequence[int], ab: Value, b: Value, **settings: Value) -> Any:
@@ -103,7 +106,7 @@ def solve_banded(l_and_u: Sequence[int], ab: Value, b: Value, **settings: Value)
     -------
     array or Box, of the shape of b
     """
-    return _banded(tuple(l_and_u), ab, b, **settings)
+    return _over_stacks(partial(_banded, tuple(l_and_u), **settings), ab, b)
 
 
 def expm(A: Value) -> Any:
@@ -111,8 +114,8 @@ def expm(A: Value) -> Any:
 
     Parameters
     ----------
-    A : array or Box, shape (n, n)
-        A matrix.
+    A : array or Box, shape (..., n, n)
+        A matrix, or a stack of them.
 
     Returns
     -------
@@ -124,7 +127,7 @@ def expm(A: Value) -> Any:
     >>> float(grad(lambda t: expm(t * np.array([[0.0, 1.0], [0.0, 0.0]]))[0, 1])(2.0))
     1.0
     """
-    return _exponential(A)
+    return _over_stacks(_exponential, A)
 
 
 def logm(A: Value) -> Any:
@@ -132,14 +135,14 @@ def logm(A: Value) -> Any:
 
     Parameters
     ----------
-    A : array or Box, shape (n, n)
-        A matrix; one of real numbers in a box needs a logarithm of real numbers.
+    A : array or Box, shape (..., n, n)
+        A matrix, or a stack of them; one of real numbers in a box needs a logarithm of real numbers.
 
     Returns
     -------
     array or Box, shape (n, n)
     """
-    return _logarithm(A) if holds_box(A) else _linalg().logm(A)
+    return _over_stacks(_logarithm, A) if holds_box(A) else _linalg().logm(A)
 
 
 def cho_factor(a: Value, lower: bool = False, **settings: Value) -> Any:
@@ -203,6 +206,22 @@ def _linalg() -> Any:
 
 def _called(name: str) -> Callable[..., Any]:
     return lambda *args, **settings: getattr(_linalg(), name)(*args, **settings)
+
+
+def _over_stacks(function: Callable[..., Any], *arrays: Value) -> Any:
+    """As SciPy takes stacks: axes in front of the matrices are broadcast, and the function is that of each matrix.
+
+    A last argument of one axis is a vector. Of arrays SciPy takes stacks itself.
+    """
+    cores = [*[2] * (len(arrays) - 1), min(2, np.ndim(arrays[-1])) if len(arrays) == 2 else 2]
+    loops = [np.ndim(x) - core for x, core in zip(arrays, cores, strict=True)]
+    if max(loops) <= 0 or not holds_box(arrays):
+        return function(*arrays)
+    outer = [count == max(loops) for count in loops]
+    longest = [has and np.shape(x)[0] != 1 for x, has in zip(arrays, outer, strict=True)]
+    mapped = longest if any(longest) else outer
+    rows = [x if along or not has else x[0] for x, has, along in zip(arrays, outer, mapped, strict=True)]
+    return vmap(partial(_over_stacks, function), tuple(0 if along else None for along in mapped))(*rows)
 
 
 def _transposed(a: Value) -> Any:

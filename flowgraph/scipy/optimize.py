@@ -14,7 +14,7 @@ from flowgraph.functional import jacobian, make_vjp, value_and_grad
 from flowgraph.functional.containers import arrays_of
 from flowgraph.functional.custom import custom_vjp
 from flowgraph.functional.flat import flatten
-from flowgraph.scipy import in_numbers, of_scipy
+from flowgraph.scipy import in_arrays, in_numbers, of_scipy
 
 Objective = Callable[..., Any]
 
@@ -53,7 +53,7 @@ def root(fun: Objective, x0: Value, args: tuple[Any, ...] = (), method: str = "h
     """
     if not holds_box([x0, *arrays_of(args)]):
         return of_scipy("optimize", "root").root(in_numbers("root", fun), x0, args, method, **settings)
-    start = _start("root", x0)
+    start, fun = _start("root", x0), in_arrays(fun)
 
     def solver(*given: Value) -> Any:
         jac = settings.get("jac", jacobian(fun))
@@ -88,7 +88,7 @@ def minimize(fun: Objective, x0: Value, args: tuple[Any, ...] = (), method: Any 
     Returns
     -------
     OptimizeResult
-        SciPy's; with boxes in `args` it has `x`, a box, and a run raises an error where no minimum is found.
+        SciPy's; with boxes in `args` it has `x` and `fun`, boxes, and a run raises an error where no minimum is found.
 
     Raises
     ------
@@ -114,7 +114,8 @@ def minimize(fun: Objective, x0: Value, args: tuple[Any, ...] = (), method: Any 
         of_numbers = in_numbers("minimize", both)
         return of_scipy("optimize", "minimize").minimize(of_numbers, start, given, method, **{"jac": True, **settings})
 
-    return of_scipy("optimize", "minimize").OptimizeResult(x=_solution(solver, gradient_of(fun), start, args))
+    x = _solution(solver, gradient_of(fun), start, args)
+    return of_scipy("optimize", "minimize").OptimizeResult(x=x, fun=fun(x, *args))
 
 
 def fixed_point(func: Objective, x0: Value, args: tuple[Any, ...] = (), **settings: Value) -> Any:

@@ -267,6 +267,26 @@ class Signature:
         known |= {name: int(name) for name in names if name.isdigit()}
         return [(*loop, *(known[axis.rstrip("?")] for axis in core)) for core in self.children]
 
+    def cores(self, shapes: Sequence[Shape]) -> tuple[Sequence[Sequence[str]], Sequence[Sequence[str]]]:
+        """The core axes that children of these shapes have, and those of the outputs.
+
+        Parameters
+        ----------
+        shapes : sequence of tuple
+            The shape of each child.
+
+        Returns
+        -------
+        tuple of two lists of sequences of str
+            The names of the last axes of each child and of each output.
+        """
+        missing: set[str] = set()
+        children = [
+            bare if len(core) <= len(shape) else self._present(core, shape, "", missing)
+            for core, bare, shape in zip(self.children, self._bare, shapes, strict=True)
+        ]
+        return children, [[axis for axis in core if axis not in missing] for core in self._bare_outputs]
+
     def _present(self, core: tuple[str, ...], shape: Shape, name: str, missing: set[str]) -> list[str]:
         """The core axes that this child has; the optional ones that it lacks are noted in `missing`."""
         lacking = len(core) - len(shape)

@@ -117,7 +117,7 @@ def tell(callbacks: Sequence[Callback], event: str, *arguments: Any) -> None:
 
 def hear_steps(callbacks: Sequence[Callback]) -> list[Callback]:
     """Those that do something after each step; where there are none, an epoch of steps is one loop."""
-    return [one for one in callbacks if getattr(one.on_step, "__func__", None) is not Callback.on_step]
+    return [callback for callback in callbacks if getattr(callback.on_step, "__func__", None) is not Callback.on_step]
 
 
 RENEWED = 0.1

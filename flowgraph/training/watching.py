@@ -174,7 +174,7 @@ class Watch(Callback):
 
     def _of_layer(self, layer: str) -> Iterator[str]:
         for what in WHAT:
-            bad = [one is not None and not np.isfinite(one.rms) for one in self.seen[layer][what]]
+            bad = [seen is not None and not np.isfinite(seen.rms) for seen in self.seen[layer][what]]
             if any(bad):
                 yield f"{layer}: {what} are not finite since step {self.steps[bad.index(True)]}"
                 return
@@ -182,7 +182,7 @@ class Watch(Callback):
         last = values[-1] if values else None
         if last is not None and last.dead:
             since = len(values)
-            while since and (one := values[since - 1]) is not None and one.dead >= last.dead:
+            while since and (seen := values[since - 1]) is not None and seen.dead >= last.dead:
                 since -= 1
             yield f"{layer}: {last.dead} of {last.units} units dead since step {self.steps[since]}"
         small = [ratio is not None and ratio < UNEVEN for ratio in self._ratios(layer)]
@@ -194,7 +194,7 @@ class Watch(Callback):
         """At each step the gradient of a layer as a share of the largest of all layers."""
         ratios: list[float | None] = []
         for place, own in enumerate(self.seen[layer]["gradients"]):
-            sizes = [one.rms for kept in self.seen.values() if (one := kept["gradients"][place]) is not None]
+            sizes = [numbers.rms for kept in self.seen.values() if (numbers := kept["gradients"][place]) is not None]
             most = max((size for size in sizes if np.isfinite(size)), default=0.0)
             ratios.append(None if own is None or not most else own.rms / most)
         return ratios
@@ -211,13 +211,13 @@ class Watch(Callback):
         for place in places:
             for layer, kept in self.seen.items():
                 for what in WHAT:
-                    one = kept[what][place]
-                    if one is not None:
-                        yield f"{layer}/{what} rms", self.steps[place], one.rms
-                        yield f"{layer}/{what} low", self.steps[place], one.low
-                        yield f"{layer}/{what} high", self.steps[place], one.high
-                        if one.units:
-                            yield f"{layer}/dead units", self.steps[place], float(one.dead)
+                    numbers = kept[what][place]
+                    if numbers is not None:
+                        yield f"{layer}/{what} rms", self.steps[place], numbers.rms
+                        yield f"{layer}/{what} low", self.steps[place], numbers.low
+                        yield f"{layer}/{what} high", self.steps[place], numbers.high
+                        if numbers.units:
+                            yield f"{layer}/dead units", self.steps[place], float(numbers.dead)
 
     def write(self, writer: Any) -> None:
         """Give what was seen since the last time to a `SummaryWriter` of TensorBoard.
@@ -244,7 +244,7 @@ class Watch(Callback):
         lines = [f"{'':<{wide}}  gradients, step {self.steps[0]} to {self.steps[-1]}  now: values, gradients, updates"]
         for layer, kept in self.seen.items():
             shades = "".join(_shade(ratio) for ratio in _thinned(self._ratios(layer), 30))
-            now = ", ".join("–" if (one := kept[what][-1]) is None else number_text(one.rms) for what in WHAT)
+            now = ", ".join("–" if (numbers := kept[what][-1]) is None else number_text(numbers.rms) for what in WHAT)
             lines.append(f"{printable(layer):<{wide}}  {shades:<30}  {now}")
         return "\n".join([*lines, *map(printable, self.findings)])
 
@@ -378,9 +378,9 @@ class _Look:
 
     def numbers(self) -> dict[str, dict[str, Numbers]]:
         """What each layer has now; its update is what its parameters moved by since the last look."""
-        found = self.plan(*self.arrays, seed=0)
-        values = dict(zip(self.outputs, found, strict=False))
-        grads = dict(zip(self.parameters, found[len(values) :], strict=True))
+        results = self.plan(*self.arrays, seed=0)
+        values = dict(zip(self.outputs, results, strict=False))
+        grads = dict(zip(self.parameters, results[len(values) :], strict=True))
         seen = {}
         for layer, parameters in self.owners.items():
             moved = [parameter.value - self.before.get(parameter, parameter.value) for parameter in parameters]
@@ -401,7 +401,7 @@ class _Hooks:
         self.seen, self.step = seen, 0
         self.found: dict[str, dict[str, Numbers]] = {}
         self.before: dict[str, Array] = {}
-        self.layers = {name: one for name, one in module.named_modules() if name and not next(one.children(), None)}
+        self.layers = {name: part for name, part in module.named_modules() if name and not next(part.children(), None)}
         self.handles: list[Any] = []
         begin = module.register_forward_pre_hook(self._begin)
         seen._detach += [self._finish, begin.remove]
@@ -413,8 +413,8 @@ class _Hooks:
             return
         self.step += 1
         if self.seen._due(self.step):
-            self.before = {name: _array(one).copy() for name, one in module.named_parameters()}
-            self.handles = [one.register_forward_hook(self._forward(name)) for name, one in self.layers.items()]
+            self.before = {name: _array(part).copy() for name, part in module.named_parameters()}
+            self.handles = [part.register_forward_hook(self._forward(name)) for name, part in self.layers.items()]
         self.seen.seconds += time.process_time() - start
 
     def _finish(self) -> None:
@@ -423,10 +423,10 @@ class _Hooks:
             self.handles.pop().remove()
         if self.found:
             for name in self.layers:
-                own = [one for one in self.before if one.rpartition(".")[0] == name]
+                own = [parameter for parameter in self.before if parameter.rpartition(".")[0] == name]
                 if own:
                     now = dict(self.layers[name].named_parameters())
-                    moved = [_array(now[one.rpartition(".")[2]]) - self.before[one] for one in own]
+                    moved = [_array(now[parameter.rpartition(".")[2]]) - self.before[parameter] for parameter in own]
                     self.found.setdefault(name, {})["updates"] = _joined(moved)
             self.seen._note(self.step, self.found)
         self.found, self.before = {}, {}

@@ -24,8 +24,7 @@ from tests.box.copied_worlds import (
     pickled_in_python,
     roots,
 )
-from tests.cases import cases
-from tests.registry import boxes_with_examples, unregistered
+from tests.registry import unregistered
 
 try:
     import cloudpickle
@@ -93,29 +92,6 @@ def test_a_shallow_copy_shares_all_boxes(seed):
         assert list(twin.boxes) == list(graph.boxes)
         assert list(twin.outputs) == list(graph.outputs)
     assert copy.copy(world["mlp"]).layers is world["mlp"].layers
-
-
-WITH_EXAMPLES = list(boxes_with_examples().values())
-
-
-@pytest.mark.parametrize("cls", WITH_EXAMPLES, ids=lambda cls: cls.__name__)
-def test_every_box_is_copied_with_its_settings(cls):
-    case = cases(cls)[0]
-    fixed = case.box
-    assert copy.deepcopy(fixed) is fixed, "no setting of flowgraph's own boxes can change"
-    on = [fg.Parameter(child) if child.dtype.kind in "fc" else fg.Constant(child) for child in case.children]
-    box = cls(*on, **case.settings)
-    with np.errstate(all="ignore"):
-        value = fg.Graph(box).fprop()[box]
-    for copied in (copy.deepcopy, pickled):
-        twin = copied(box)
-        new_of = paired([box], [twin])
-        assert (twin is box) == (copied is copy.deepcopy and not leads(new_of))
-        assert repr(twin.setting_values()) == repr(box.setting_values())
-        with np.errstate(all="ignore"):
-            again = fg.Graph(twin).fprop()[twin]
-        parts, others = (v if isinstance(v, tuple) else (v,) for v in (value, again))
-        assert same_bits([np.asarray(p) for p in parts], [np.asarray(p) for p in others])
 
 
 @every_copy

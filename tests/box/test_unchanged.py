@@ -14,6 +14,7 @@ import flowgraph as fg
 from flowgraph.derivatives.backward_graph import FALLBACK
 from flowgraph.testing.declared import differentiable, outputs_of, seeds
 from tests.cases import cases
+from tests.saving.test_graph_file import assert_same_graph
 from tests.test_contract import BOXES
 
 HOME = Path(fg.__file__).parent
@@ -41,21 +42,47 @@ def backwards(graph, grads):
     return fg.gradients(graph.outputs, leaves, grads, fallback=FALLBACK, unused="zeros") if leaves else []
 
 
+def arrays(value):
+    """The arrays of a value, which is a tuple where a box has several outputs."""
+    return [one for part in value for one in arrays(part)] if isinstance(value, tuple) else [np.asanyarray(value)]
+
+
+def assert_read_only(value, what):
+    for part in arrays(value):
+        if part.ndim:
+            assert not part.flags.writeable, what
+            with pytest.raises(ValueError, match="read-only"):
+                part[...] = 0
+
+
+def run_of(graph, grads):
+    """A run and its sweep, none of whose values can be written to."""
+    run = graph.fprop()
+    grads = run.bprop(grad=grads, keep="all", unused="zeros") if grads else {}
+    for values in (run, grads):
+        for box in run.graph if values is run else grads:
+            assert_read_only(values[box], box.title)
+    assert_read_only(run.outputs, "outputs")
+
+
 def watched(graph, grads, path):
-    """What is done with the graph, by name, in turn."""
-    yield "fprop and bprop", lambda: graph.fprop().bprop(grad=grads, unused="zeros") if grads else graph.fprop()
+    """What is done with the graph, by name, in turn; whatever is the same graph again is held against it."""
+    yield "fprop and bprop", lambda: run_of(graph, grads)
     yield "the gradient graph", lambda: backwards(graph, grads) if grads else None
     yield "print", lambda: f"{graph}{graph.boxes}"
     yield "DOT", graph.to_dot
-    yield "copy", lambda: (copy.copy(graph), copy.deepcopy(graph), pickle.loads(pickle.dumps(graph)))
-    yield "save and load", lambda: (fg.save(path / "graph.safetensors", graph), fg.load(path / "graph.safetensors"))
+    for copied in (copy.copy, copy.deepcopy, lambda graph: pickle.loads(pickle.dumps(graph))):
+        yield "copy", lambda copied=copied: assert_same_graph(graph, copied(graph))
+    yield "save and load", lambda: assert_same_graph(graph, fg.load(fg.save(path / "graph.safetensors", graph)))
     yield "another name", lambda: [box.named("other") for box in graph.boxes]
 
 
 @pytest.mark.parametrize("name", BOXES)
 @pytest.mark.filterwarnings("ignore")
-def test_a_box_of_each_class_stays_as_it_is(name, tmp_path):
+def test_a_box_of_each_class_stays_as_it_is_and_its_copies_are_alike(name, tmp_path):
     case = cases(BOXES[name])[0]
+    fixed = case.box
+    assert copy.deepcopy(fixed) is fixed, "no setting of flowgraph's own boxes can change"
     with fg.scope("layer"):
         leaves = [fg.Parameter(a) if i in case.floats else fg.Constant(a) for i, a in enumerate(case.children)]
         outputs = outputs_of(case.cls(*leaves, **case.settings))
@@ -129,39 +156,6 @@ def test_what_is_written_is_seen():
     ):  # fmt: skip
         assert len(list(written(ast.parse(code)))) == 1, code
     assert not list(written(ast.parse("self.__dict__['a'] = box.__dict__['a']")))
-
-
-def arrays(value):
-    """The arrays of a value, which is a tuple where a box has several outputs."""
-    return [one for part in value for one in arrays(part)] if isinstance(value, tuple) else [np.asanyarray(value)]
-
-
-def assert_read_only(value, what):
-    for part in arrays(value):
-        if part.ndim:
-            assert not part.flags.writeable, what
-            with pytest.raises(ValueError, match="read-only"):
-                part[...] = 0
-
-
-@pytest.mark.parametrize("name", BOXES)
-def test_no_value_of_a_run_can_be_written_to(name):
-    case = cases(BOXES[name])[0]
-    leaves = [fg.Parameter(a) if i in case.floats else fg.Constant(a) for i, a in enumerate(case.children)]
-    box = case.cls(*leaves, **case.settings)
-    outputs = list(box) if len(box.outputs) > 1 else [box]
-    run = fg.Graph(*outputs).fprop()
-    for one in run.graph:
-        assert_read_only(run[one], one.title)
-    assert_read_only(run.outputs, "outputs")
-    wrt = [leaf for leaf in leaves if isinstance(leaf, fg.Parameter) and leaf in run.graph]
-    differentiable = [one for one in outputs if one.dtype.kind in "fc"]
-    if not wrt or not differentiable or not box.has_bprop:
-        return
-    arriving = {one: np.ones_like(run[one]) for one in differentiable}
-    grads = run.bprop(arriving, wrt=wrt, keep="all", unused="zeros")
-    for one in grads:
-        assert_read_only(grads[one], f"gradient of {one.title}")
 
 
 DECLARED = [fg.example((2,), axis=0), fg.Interval(0, 1), fg.Core("axis")]

@@ -62,6 +62,20 @@ def call_of(name: str, function: Any, r: Draw) -> Call:
     return _of_one_array(function, r)
 
 
+def by_position(function: Any, arguments: list[Any], given: dict[str, Any]) -> Call:
+    """The same call with its keywords by their positions, as far as there are any."""
+    try:
+        parameters = [*inspect.signature(function).parameters.values()][len(arguments) :]
+    except ValueError:  # before NumPy 2.3 some functions of C told no signature
+        return arguments, given
+    while given and parameters and parameters[0].kind is inspect.Parameter.POSITIONAL_OR_KEYWORD:
+        one, *parameters = parameters
+        if one.name not in given and one.default is np._NoValue:
+            break  # which nobody can write
+        arguments = [*arguments, given.pop(one.name, one.default)]
+    return arguments, given
+
+
 def _of_ufunc(function: np.ufunc, r: Draw) -> Call:
     a = r.array()
     if function.nin == 1:
@@ -91,7 +105,9 @@ def _of_one_array(function: Any, r: Draw) -> Call:
         a = np.where(r.array(a.shape, bool), np.nan, a).astype(a.dtype)
     if "where" in parameters and a.ndim and r.random() < 0.3:
         mask = r.array(a.shape, bool)
-        given["where"] = r.choice([True, 0, 1.5, mask, mask.tolist(), mask.astype(float), mask.astype(int).tolist()])
+        rows = [mask[:1], mask[0]] if a.shape[0] else [mask[:1]]
+        numbers = [mask.astype(float), mask.astype(int).tolist()]
+        given["where"] = r.choice([True, 0, 1.5, mask, mask.tolist(), *rows, *numbers])
     if "axis" in parameters and r.random() < 0.8:
         given["axis"] = r.axis(a.ndim)
     return [a], given
@@ -104,10 +120,11 @@ def _arrays(r: Draw) -> list[np.ndarray]:
     return [first, *(same() for _ in range(r.randrange(3)))]
 
 
-def _join(axis: bool) -> Callable[[Draw], Call]:
+def _join(axis: bool, typed: bool = True) -> Callable[[Draw], Call]:
     def draw(r: Draw) -> Call:
         arrays = _arrays(r)
-        return [arrays], r.maybe(axis=(0, -1, 1, arrays[0].ndim, None)) if axis else {}
+        into = r.maybe(dtype=INTO, casting=("unsafe", "same_kind")) if typed else {}
+        return [arrays], into | r.maybe(axis=(0, -1, 1, arrays[0].ndim, None)) if axis else into
 
     return draw
 
@@ -254,6 +271,27 @@ def _piecewise(r: Draw) -> Call:
     return [a, *r.choice(list(zip(conditions, functions, strict=True)))], {}
 
 
+def _near(*options: str) -> Callable[[Draw], Call]:
+    """Two arrays that are equal but for a little, with infinities and NaN in them."""
+    given = {"rtol": (0.2, 0, 1e-9), "atol": (1.0, 0), "equal_nan": (True, False)}
+
+    def draw(r: Draw) -> Call:
+        a, apart = r.array(dtype=r.choice([np.float64, np.float32, np.complex128])), r.array((), float)
+        odd = np.where(r.array(a.shape, bool), a, r.choice([np.nan, np.inf, -np.inf, 0.0])).astype(a.dtype)
+        with np.errstate(invalid="ignore"):  # of a product with an infinite complex number
+            near = np.asarray(odd * (1 + 1e-7 * apart), a.dtype)
+        return [odd, r.choice([odd, near, a, r.choice(NUMBERS)])], r.maybe(**{name: given[name] for name in options})
+
+    return draw
+
+
+def _transform(**options: tuple[Any, ...]) -> Callable[[Draw], Call]:
+    def draw(r: Draw) -> Call:
+        return [r.array(r.choice([(3,), (2, 3), (4, 1), (2, 2, 2)]))], r.maybe(**options)
+
+    return draw
+
+
 def _singular_values(r: Draw) -> Call:
     (a,), given = _matrix(full_matrices=(True, False), compute_uv=(True, False))(r)
     if a.ndim > 1 and a.shape[-1] == a.shape[-2] and r.random() < 0.4:
@@ -271,19 +309,26 @@ SAME = ((3,), (3,)), ((2, 3), (2, 3)), ((2, 3), (3,)), ((), (3,)), ((0,), (0,)),
 SYSTEM = ((3, 3), (3,)), ((3, 3), (3, 2)), ((2, 3, 3), (2, 3, 1)), ((1, 1), (1,)), ((0, 0), (0,)), ((0, 0), (0, 2))
 COEFFICIENTS = ((3,), (4,)), ((1,), (3,)), ((), (3,))
 PADDINGS = ("constant", "edge", "reflect", "symmetric", "wrap", "mean", "median", "maximum", "minimum", "linear_ramp")
+NORMS, INTO = ("ortho", "forward", "backward"), (int, np.float32)
 MODES = {"mode": ("full", "same", "valid", 1)}
 
 CALLS: dict[str, Callable[[Draw], Call]] = {
     **{name: _join(True) for name in ("concatenate", "concat", "stack")},
-    **{name: _join(False) for name in ("hstack", "vstack", "dstack", "column_stack", "block")},
+    **{name: _join(False, name in ("hstack", "vstack")) for name in ("hstack", "vstack", "dstack", "column_stack",
+        "block")},
     "linalg.multi_dot": lambda r: (
         [[r.array(r.choice([(2, 3), (3,)])), r.array((3, 1)), r.array((1, 2))][: r.randrange(1, 4)]], {}
     ),
+    **{f"fft.{name}": _transform(s=((2, 3), (5,), (-1, 4)), axes=(None, (0, 1), (-1, 0), (0,), (1, -1)), norm=NORMS)
+       for name in ("fft2", "ifft2", "rfft2", "irfft2", "fftn", "ifftn", "rfftn", "irfftn")},
+    **{f"fft.{name}": _transform(n=(None, 1, 3, 6), axis=(0, -1, 1), norm=NORMS)
+       for name in ("fft", "ifft", "rfft", "irfft", "hfft", "ihfft")},
+    **{f"fft.{name}": _transform(axes=(None, 0, (0, -1))) for name in ("fftshift", "ifftshift")},
     **{name: _split(True) for name in ("split", "array_split")},
     **{name: _split(False) for name in ("hsplit", "vsplit", "dsplit")},
-    **{name: _pair(*SAME) for name in ("inner", "outer", "vdot", "kron", "array_equal")},
-    **{name: _pair(*SAME, rtol=(0.2, 1.0), atol=(1.0, 0.0), equal_nan=(True, False)) for name in ("isclose",
-        "allclose")},
+    **{name: _pair(*SAME) for name in ("inner", "outer", "vdot", "kron")},
+    **{name: _near("rtol", "atol", "equal_nan") for name in ("isclose", "allclose")}, "array_equal": _near("equal_nan"),
+    **{name: lambda r: (_near()(r)[0][:1], {}) for name in ("isposinf", "isneginf", "iscomplex", "isreal")},
     **{name: _pair(*SAME) for name in ("broadcast_arrays", "linalg.outer")},
     "meshgrid": _pair(*SAME, ((3,), (2,)), indexing=("xy", "ij"), sparse=(True, False)),
     **{name: lambda r: ([r.array() for _ in range(r.randrange(1, 3))], {}) for name in (
@@ -319,20 +364,24 @@ CALLS: dict[str, Callable[[Draw], Call]] = {
         2]))), "linalg.tensordot": _pair(*SQUARE, axes=(0, 1, 2)),
     "linalg.vecdot": _pair(*SAME, axis=(0, -1)), "append": _pair(*SAME, axis=(None, 0, -1)),
     "einsum": lambda r: ([r.choice(["ij,jk", "ij->ji", "ii", "ij,ij->", "...i,i"]), r.array(), r.array()], {}),
-    "average": _average, "interp": _vector(lambda r: np.arange(3.0) + 0.1, lambda r: r.array((3,), float)),
+    "average": _average, "interp": _vector(lambda r: np.arange(3.0) + 0.1, lambda r: r.array((3,), float),
+        left=(-9.0, 1), right=(4,), period=(2.6, -7)),
     "polyval": _vector(lambda r: r.array()), "polyder": _vector(m=(0, 1, 2, 9)),
     "polyint": _vector(m=(0, 1, 2), k=(2.0, [1.0, 3.0])),
-    "polyfit": lambda r: ([np.arange(4.0), r.array((4,), float), r.choice([0, 1, 2])], {}),
+    "polyfit": lambda r: (
+        [np.arange(5.0), r.array(r.choice([(5,), (5, 2)]), float), r.choice([0, 1, 2])],
+        r.maybe(w=([1.0, 2.0, 0.5, 1.0, 3.0],), rcond=(1e-12,)) | r.maybe(cov=(True, "unscaled"), full=(True,)),
+    ),
     "poly": _vector(), "roots": _vector(), "vander": _vector(N=(0, 1, 3, None), increasing=(True, False)),
     "trim_zeros": _then(trim=("f", "b", "fb"), axis=(None, 0, -1)),
     "ediff1d": _vector(to_end=(None, 0.0, [1.0, 2.0]), to_begin=(None, 1.0)),
     "searchsorted": lambda r: ([np.arange(3.0), r.array(dtype=float)], r.maybe(side=("left", "right"))),
     "digitize": lambda r: ([r.array(dtype=float), np.arange(3.0)[:: r.choice([1, -1])]], r.maybe(right=(True, False))),
-    "linspace": _pair(*SAME, num=(0, 1, 5), endpoint=(True, False), retstep=(True, False), axis=(0, -1)),
+    "linspace": _pair(*SAME, num=(0, 1, 5), endpoint=(True, False), retstep=(True, False), axis=(0, -1), dtype=INTO),
     "logspace": lambda r: ([r.array((3,), float), r.array((3,), float)], r.maybe(num=(0, 1, 5), base=(2.0, 10.0, [2.0,
-        3.0, 1.5]))),
+        3.0, 1.5]), dtype=INTO, axis=(0, -1))),
     "geomspace": lambda r: ([np.abs(r.array((3,), float)) + 1, np.full(3, 9.0)], r.maybe(num=(0, 1, 5),
-        endpoint=(True, False))),
+        endpoint=(True, False), dtype=INTO, axis=(0, -1))),
     "reshape": _then(_shape_of, order=("C", "F")),
     "resize": _then(lambda r, a: r.choice([(2, 2), 3, (0,), (5,), (), (0, 3)])),
     "broadcast_to": _then(lambda r, a: r.choice([a.shape, (2, *a.shape), (3,), (2, 3), (0,), ()])),
@@ -371,6 +420,6 @@ CALLS: dict[str, Callable[[Draw], Call]] = {
     "trapezoid": _then(axis=(0, -1), dx=(1.0, 0.5), x=([0.0, 1.0, 3.0],)), "unstack": _then(axis=(0, -1, 1)),
     "getitem": _then(_index), "cov": _covariance(ddof=(0, 1, 2), bias=(True, False)), "corrcoef": _covariance(),
     "diagonal": _then(offset=(0, 1, -1, 5), axis1=(0, 1), axis2=(1, -1)), "linalg.diagonal": _matrix(offset=(0, 1, -5)),
-    "trace": _then(offset=(0, 1, -1, 5)), "linalg.trace": _matrix(offset=(0, 1, -5)),
+    "trace": _then(offset=(0, 1, -1, 5), dtype=(np.float64, np.complex128)), "linalg.trace": _matrix(offset=(0, 1, -5)),
     "operator.getitem": _then(_index), "operator.pow": _then(lambda r, a: r.choice([0, 1, 2, 3, -1, 2.5])),
 }  # fmt: skip

@@ -19,6 +19,8 @@ BATCHES = (0, 1, 2, SIZE, 6, 12)
 FROM = {
     **dict.fromkeys(("squeeze", "cov", "corrcoef"), 2),  # an axis named N stays, also where it is 1 in a run
     **dict.fromkeys(("nanquantile", "nanpercentile", "resize"), 1),  # NumPy makes something of nothing
+    "ediff1d": 1,  # the differences of none are none, not N - 1, and others are joined to them
+    **dict.fromkeys(("fft.irfft", "fft.irfft2", "fft.irfftn", "fft.hfft"), 1),  # and memory that it has not written
 }
 """The smallest batch that a function serves, where it is not none."""
 

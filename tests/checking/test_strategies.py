@@ -1,6 +1,7 @@
 """Hypothesis strategies: what they draw is legal and varied, what they find is small."""
 
 import re
+import warnings
 
 import numpy as np
 import pytest
@@ -45,6 +46,22 @@ def test_a_case_without_elements_that_may_not_be_written_to(cls, shapes, setting
     for child in children:
         child.setflags(write=False)
     fg.check(Case(cls, children, settings)).raise_for_failure()
+
+
+def test_what_is_made_of_an_example_fits_its_box():
+    """An elementwise box is tried with numbers, and of several children that have axes with each of them broadcast."""
+    for name in NAMES:
+        cls, broadcast = fg.registry[name], set()
+        for case in cases(cls):
+            with np.errstate(all="ignore"), warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                assert case.value is not None
+            axes = [child.ndim for child in case.children]
+            broadcast |= {i for i, count in enumerate(axes) if count < max(axes)} if any(axes) else {"numbers"}
+        if issubclass(cls, fg.Elementwise) and not cls.variadic:
+            first, count = examples_of(cls)[0].children, len(cls.child_names)
+            alike = count > 1 and all(isinstance(child, tuple) and child == first[0] for child in first)
+            assert broadcast >= {"numbers", *(range(count) if alike else ())}, name
 
 
 @given(strategies.arrays((3, 2), np.float32, fg.Interval(0, 1, open=True)))
@@ -219,6 +236,8 @@ def test_the_shapes_that_are_drawn_fit_the_signature(text, data):
     names = cls.child_names
     for shapes in (examples_of(cls)[0].children, data.draw(strategies.shapes(cls))):
         cls.signature.result(shapes, names)
+    longest = max(len(core) for core in cls.signature.children)
+    assert max(map(len, examples_of(cls)[0].children)) == max(2, longest), "no more axes in front than make a matrix"
     (case,) = cases(cls)
     assert case.box.shape == np.shape(case.value)
 

@@ -318,20 +318,6 @@ def test_trace_gives_a_graph():
     assert float(free.fprop(x=np.ones((5, 3)), w=X)) == pytest.approx(1.0)
 
 
-def test_set_at_is_assignment_as_a_new_box():
-    def f(x, v):
-        return np.sum(fg.set_at(x, slice(0, 2), v) ** 2)
-
-    dx, dv = grad(f, (0, 1))(X, 3.0)
-    np.testing.assert_array_equal(dx, [0, 0, 4])
-    assert dv == 12
-    np.testing.assert_array_equal(fg.set_at(X, X < 0, 0.0), [0.5, 0, 2])
-    np.testing.assert_array_equal(grad(lambda x: np.sum(fg.set_at(x, x < 0, 0.0) ** 2))(X), [1, 0, 4])
-    dx, dv = grad(lambda x, v: np.sum(fg.set_at(x, [0, 0, -1], v) ** 2), (0, 1))(X, np.array([5.0, 6.0, 7.0]))
-    np.testing.assert_array_equal(dx, [0, 2 * X[1], 0])
-    np.testing.assert_array_equal(dv, [0, 12, 14])
-
-
 def test_trace_of_a_derivative():
     def f(x, scale=2.0):
         return np.sum(x**2) * scale
@@ -372,7 +358,9 @@ def test_what_compiled_code_makes_of_a_refusal_says_what_was_refused(method):
     solve = getattr(pytest.importorskip("scipy.optimize"), method)
     arguments = (1.0,) if method == "fsolve" else (0, 5)
     for _ in range(3):
-        with pytest.raises(Exception, match=r"Subtract: found (?s:.*)flowgraph\.scipy"):  # the notes count too
+        with pytest.raises(
+            UsageError if method != "fsolve" else Exception, match=r"Subtract: found (?s:.*)flowgraph\.scipy"
+        ):  # the notes count too
             grad(lambda a: np.sum(solve(lambda t: t**3 - a, *arguments)))(8.0)
 
 

@@ -13,7 +13,6 @@ import flowgraph as fg
 from flowgraph.errors import ShapeError, UsageError
 from flowgraph.functional import grad, hessian, jacobian, jvp, programs, trace, value_and_grad, vjp, vmap
 from flowgraph.functional.containers import arrays_of, flatten, like
-from tests.cases import cases
 
 W, X = np.array([1.0, -2.0, 0.5]), np.linspace(-1, 1, 12).reshape(4, 3)
 
@@ -73,48 +72,6 @@ def test_it_is_a_loop_over_the_examples(name, of_w, of_b, of_x, count, seed):
         moved = vmap(f, axes, like(found, outs) if isinstance(found, dict | list) else outs[0])(*args)
         assert_same(moved, looped(f, args, ((of_w, of_b), (of_x,)), outs, count))
     assert all(np.shape(one)[0] == count for one in arrays_of(found))
-
-
-BOXES = [
-    cls for cls in fg.registry.values() if cls.__module__.startswith("flowgraph.boxes.") and cls.examples and cls.public
-]
-
-
-@pytest.mark.parametrize("cls", BOXES, ids=lambda cls: cls.__name__)
-def test_every_box_is_taken_over_examples(cls):
-    rng = np.random.default_rng(0)
-    for case in cases(cls):
-        arrays = [np.asarray(one) for one in case.children]
-        free = [i for i, one in enumerate(arrays) if one.dtype.kind in "fc" and i not in _read_once(cls)]
-        if not free:
-            continue
-        for chosen in {(free[0],), tuple(free)}:
-            args = [
-                (one * rng.uniform(0.9, 1.1, (3, *one.shape))).astype(one.dtype) if i in chosen else one
-                for i, one in enumerate(arrays)
-            ]
-            if cls is fg.Eigh or cls is fg.Cholesky:
-                args = [0.5 * (one + np.swapaxes(one, -1, -2)) for one in args]
-
-            def f(*children, case=case):
-                return tuple(made) if len((made := cls(*children, **case.settings)).outputs) > 1 else made
-
-            def value(*children, f=f):
-                boxes = f(*children)
-                listed = boxes if isinstance(boxes, tuple) else (boxes,)
-                run = fg.Graph(*listed).fprop()
-                values = tuple(run[one] for one in listed)
-                return values if isinstance(boxes, tuple) else values[0]
-
-            axes = tuple(0 if i in chosen else None for i in range(len(args)))
-            outputs = len(cls(*arrays, **case.settings).outputs)
-            needed = looped(value, args, [(axis,) for axis in axes], [0] * outputs, 3)
-            assert_same(vmap(f, axes)(*args), needed, rtol=1e-7, atol=1e-9)
-
-
-def _read_once(cls):
-    """Children that give an array its shape alone, and labels, which are no numbers in between."""
-    return {i for i, name in enumerate(cls.child_names or ()) if name in ("like", "rows", "targets")}
 
 
 def test_derivatives_inside_and_outside():

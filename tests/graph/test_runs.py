@@ -220,6 +220,20 @@ def test_another_shape_is_refused(added):
         swept((np.float64, np.float64), np.float64, (np.float64, np.float64), added)
 
 
+@pytest.mark.parametrize("written", [list, tuple, np.ndarray.tolist, np.asarray, lambda a: tuple(a.tolist())])
+def test_a_gradient_is_an_array_however_its_numbers_are_written(written):
+    class Tripled(fg.Elementwise):
+        def fprop(self, a):
+            return 3 * a
+
+        def bprop(self, grad, h, a):
+            return (written(3 * grad),)
+
+    x = fg.Parameter(np.ones(3), name="x")
+    grads = fg.Graph(Tripled(Tripled(x))).fprop().bprop(grad=np.arange(3.0))
+    np.testing.assert_array_equal(grads[x], 9 * np.arange(3.0), strict=True)
+
+
 @unregister
 class Scaled(fg.Elementwise):
     """h = a b, whose derivative by b nobody wrote."""

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import flowgraph as fg
-from flowgraph.derivatives.matrices import PerRow
+from flowgraph.derivatives.batching import PerRow
 from flowgraph.errors import ShapeError
 from flowgraph.functional import grad, hessian, jacobian, vmap
 from tests.loops.bodies import random_body

@@ -1,14 +1,19 @@
 """A plan that computes shards of the batch in threads gives what one gives that computes the batch at once."""
 
+import itertools
+
 import numpy as np
 import pytest
 
 import flowgraph as fg
 from flowgraph.box.axes import core_of
 from flowgraph.derivatives.batching import over_rows
+from flowgraph.plan.shards.box import cut_of
+from flowgraph.plan.shards.rules import NUMBERS, PARTIAL, BatchAxis, way_of
 from tests.cases import cases
 from tests.plan.agreement import assert_agree
 from tests.plan.in_pieces import split_into
+from tests.test_contract import BOXES
 
 N, D, C = 7, 5, 3
 
@@ -63,6 +68,18 @@ def batch_second():
 def transposed():
     x, w = leaf(D, "N"), parameter(D, C, name="w")
     return training(x.T @ w, w)
+
+
+def examples_in_columns():
+    """Products whose right operand has the batch as its last axis, alone, in a stack, and beside a vector."""
+    x, w, v = leaf(D, "N"), parameter(C, D, name="w"), parameter(C, name="v")
+    h = np.tanh(w @ np.sin(x))
+    loss = fg.mean((v @ h) ** 2) + fg.mean(np.exp(w @ np.stack([h.T @ w, -x.T]).mT))
+    return [h, loss, *fg.gradient(loss, [w, v])], {}
+
+
+def columns_alone():
+    return [parameter(C, D, name="w") @ leaf(D, "N")], {}
 
 
 def broadcasts():
@@ -174,8 +191,9 @@ def joined():
 
 
 PROGRAMS = [
-    mlp, square_batch, unnamed, batch_second, transposed, broadcasts, full_batch_parameter, convolution, mean_pooling,
-    attention, recurrent, embedding, batch_norm, dropout, picked, per_example, second_order, regularised, joined,
+    mlp, square_batch, unnamed, batch_second, transposed, examples_in_columns, columns_alone, broadcasts,
+    full_batch_parameter, convolution, mean_pooling, attention, recurrent, embedding, batch_norm, dropout, picked,
+    per_example, second_order, regularised, joined,
 ]  # fmt: skip
 
 
@@ -206,6 +224,48 @@ def test_pieces_give_what_the_batch_gives(program, count):
             for p, other in zip(updates, new, strict=True):
                 assert_agree(p.value, other, f"{n} examples: new {p.name}", scale=1.0)
         assert "sharded(" in step.source
+
+
+def ways(box):
+    """Where the batch may lie in the children such that shards of the box can be computed, its size, and how."""
+    shapes = [child.shape for child in box.children]
+    for count in sorted({n for size in set().union(*shapes) for n in range(2, size + 1) if size % n == 0}):
+        places = [
+            [None, *(BatchAxis(i, n // count) for i, n in enumerate(shape) if n % count == 0)] for shape in shapes
+        ]
+        for cuts in itertools.product(*places):
+            way = way_of(box, cuts, count) if any(cuts) else None
+            if way is not None:
+                yield cuts, count, way
+
+
+def in_shard(box, way, start, stop):
+    """The value of a box on a shard of its children."""
+    given = [
+        np.arange(stop - start) if need is NUMBERS else cut_of(child.value, need, start, stop)
+        for child, need in zip(box.children, way.needs, strict=True)
+    ]
+    settings = box.setting_values() | (dict(way.settings(stop - start)) if way.settings else {})
+    return fg.Graph(type(box)(*given, **settings)).fprop().outputs[0]
+
+
+OF_ITS_OWN = "PlacesOf"
+"""Its numbers count from the first example of a shard, which the boxes that read them know: see `picked`."""
+
+
+@pytest.mark.parametrize("name", [name for name, cls in BOXES.items() if cls.examples and name != OF_ITS_OWN])
+def test_the_value_of_a_shard_is_the_shard_of_the_value_or_its_part_of_the_sum(name):
+    for case in cases(BOXES[name]):
+        box = case.cls(*map(fg.Constant, case.children), **case.settings)
+        whole = None if len(box.outputs) > 1 else fg.Graph(box).fprop().outputs[0]
+        for cuts, count, way in ways(box):
+            edges = [0, count // 2, count]
+            shards = [in_shard(box, way, *edge) for edge in itertools.pairwise(edges)]
+            if way.result is PARTIAL:
+                assert_agree(sum(shards), whole, f"{case}, {cuts}", scale=1.0)
+            for shard, edge in zip(shards, itertools.pairwise(edges), strict=True):
+                if way.result is not PARTIAL:
+                    assert_agree(shard, cut_of(whole, way.result, *edge), f"{case}, {cuts}", scale=1.0)
 
 
 OVER_ROWS = [cls for cls in fg.registry.values() if cls.built_in and (core_of(cls) or cls.signature)]

@@ -16,6 +16,7 @@ from flowgraph.plan import store
 from flowgraph.plan.binding import Names
 from flowgraph.plan.kinds import Kinds, in_order
 from flowgraph.plan.rebuild import owner_of
+from flowgraph.plan.schedule import Buffer, lay_out
 from tests.plan.agreement import assert_agree
 
 # The identifiers of a source: each is its own, those of values, constants and buffers count on.
@@ -61,13 +62,12 @@ def recurrent(steps):
     return loss, {p: p - 0.1 * grad for p, grad in zip((w, u), grads, strict=True)}, {"x": np.ones((4, steps, 3))}
 
 
-@pytest.mark.parametrize("copied", [False, True])
-def test_kinds_are_the_same_in_whatever_order_they_are_asked_for(copied):
+def test_kinds_are_the_same_in_whatever_order_they_are_asked_for():
     loss, updates, feeds = recurrent(8)
     step = fg.compile([loss], updates=updates)
     step(**feeds)
     boxes = step.graph.boxes
-    forward, backward = Kinds(copied_constants=copied), Kinds(copied_constants=copied)
+    forward, backward = Kinds(), Kinds()
     asked = {box: forward[box] for box in boxes}
     assert {box: backward[box] for box in reversed(boxes)} == asked
     assert set(asked.values()) >= {"given", "fixed", "fill", "view"}
@@ -297,3 +297,44 @@ def test_batches_that_are_gone_over_in_parts(monkeypatch, limit):
     monkeypatch.setattr(convolution, "_NARROWEST", 1)
     for one, other in zip(graph.fprop(x=x, w=w).outputs, whole, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-12, atol=1e-12)
+
+
+# Buffers in one block, each at the lowest place that is free while it lives.
+
+
+LIVES = st.lists(st.tuples(st.integers(0, 300), st.integers(0, 12), st.integers(0, 6)), max_size=30)
+
+
+@given(LIVES)
+def test_buffers_that_live_at_once_have_bytes_of_their_own(lives):
+    buffers = [Buffer(size, first, first + longer) for size, first, longer in lives]
+    needed = lay_out(buffers)
+    assert all(b.offset % store.ALIGNMENT == 0 and b.offset + b.size <= needed for b in buffers)
+    for number, one in enumerate(buffers):
+        for other in buffers[:number]:
+            apart = one.offset + one.size <= other.offset or other.offset + other.size <= one.offset
+            assert apart or one.last < other.first or other.last < one.first or not one.size or not other.size
+
+
+@given(st.lists(st.integers(0, 300), max_size=30))
+def test_buffers_that_live_one_after_another_have_the_bytes_of_the_largest(sizes):
+    buffers = [Buffer(size, line, line) for line, size in enumerate(sizes)]
+    assert lay_out(buffers) == store.aligned(max(sizes, default=0))
+    assert not any(buffer.offset for buffer in buffers)
+
+
+# The two functions of a plan, one for either place of its parameters.
+
+
+@pytest.mark.parametrize("read", [lambda w: w, lambda w: w.T, lambda w: w.reshape(9)[:4].sum() * w])
+def test_two_functions_of_a_plan_have_all_in_common_but_where_its_parameters_are(read):
+    x, w = fg.Input("x", shape=(4, 3)), fg.Parameter(np.eye(3), name="w")
+    loss = fg.mean(np.tanh(x @ read(w)) ** 2) + fg.L2(w)
+    step = fg.compile([loss], updates={w: w - 0.1 * fg.gradient(loss, [w])[0]})
+    step.prepare(x=np.ones((4, 3)))
+    now, then = (function.__globals__ for function in step.last.functions)
+    arrays = {name: value for name, value in now.items() if isinstance(value, np.ndarray)}
+    held = [buffer for buffers in step.store.buffers for buffer in buffers]
+    for name, array in arrays.items():
+        of_parameter = any(np.shares_memory(array, buffer) for buffer in held)
+        assert (array is then[name]) != of_parameter

@@ -16,7 +16,7 @@ EXACT = {"rtol": 1e-10, "atol": 1e-10}
 
 
 def pendulum(t, y, friction, weight):
-    return np.stack([y[1], -friction * y[1] - weight * np.sin(y[0]) * np.cos(t)])
+    return [y[1], -friction * y[1] - weight * np.sin(y[0]) * np.cos(t)]
 
 
 @settings(max_examples=10)
@@ -44,7 +44,7 @@ def test_values_are_scipys_and_gradients_are_right(data):
 
 def test_gradients_are_those_of_odeint_by_times_too():
     def by_odeint(t, y0, rate):
-        return odeint(lambda y, t, r: -r * y * t, y0, t, (rate,), **EXACT)[1:].T
+        return odeint(lambda y, t, r: [-r * part * t for part in y], y0, t, (rate,), **EXACT)[1:].T
 
     def by_solve_ivp(t, y0, rate):
         return solve_ivp(lambda t, y, r: -r * y * t, (t[0], t[-1]), y0, t_eval=t[1:], args=(rate,), **EXACT).y

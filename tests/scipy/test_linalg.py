@@ -5,6 +5,7 @@ import pytest
 import scipy.linalg
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from hypothesis.extra.numpy import mutually_broadcastable_shapes as broadcast
 
 import flowgraph as fg
 from flowgraph.errors import DtypeError
@@ -19,6 +20,11 @@ def drawn(rng, dtype, *shape):
     return rng.normal(size=shape) if dtype is float else rng.normal(size=shape) + 1j * rng.normal(size=shape)
 
 
+def fronts(count):
+    """The shapes of stacks, which are broadcast: those of SciPy, which takes none that is empty."""
+    return broadcast(num_shapes=count, max_dims=2, min_side=1, max_side=2).map(lambda drawn: drawn.input_shapes)
+
+
 def columns(n):
     """The shape of right-hand sides: a vector, or some columns."""
     return st.one_of(st.just((n,)), st.integers(1, 3).map(lambda k: (n, k)))
@@ -29,8 +35,10 @@ def columns(n):
 def test_equations_with_a_triangle(data):
     rng = np.random.default_rng(data.draw(st.integers(0, 99)))
     dtype, n = data.draw(DTYPES), data.draw(st.integers(1, 4))
-    a = drawn(rng, dtype, n, n) + 3 * np.eye(n)
-    b = drawn(rng, data.draw(DTYPES), *data.draw(columns(n)))
+    right = data.draw(columns(n))
+    of_a, of_b = data.draw(fronts(2)) if len(right) == 2 else (data.draw(fronts(1))[0], ())
+    a = drawn(rng, dtype, *of_a, n, n) + 3 * np.eye(n)
+    b = drawn(rng, data.draw(DTYPES), *of_b, *right)
     chosen = {
         "trans": data.draw(st.sampled_from([0, 1, 2, "N", "T", "C"])),
         "lower": data.draw(st.booleans()),
@@ -51,35 +59,38 @@ def test_equations_with_a_band(data):
     below, above = data.draw(st.integers(0, n - 1)), data.draw(st.integers(0, n - 1))
     ab = drawn(rng, dtype, below + above + 1, n)
     ab[above] += 5 * (below + above + 1)
-    b = drawn(rng, dtype, *data.draw(columns(n)))
+    right = data.draw(columns(n))
+    of_ab, of_b = data.draw(fronts(2)) if len(right) == 2 else (data.draw(fronts(1))[0], ())
+    ab, b = np.broadcast_to(ab, (*of_ab, *ab.shape)).copy(), drawn(rng, dtype, *of_b, *right)
     wanted = scipy.linalg.solve_banded((below, above), ab, b)
     np.testing.assert_array_equal(linalg.solve_banded((below, above), ab, b), wanted)
     check_grads(linalg.solve_banded, (1, 2))((below, above), ab, b)
 
 
 @settings(max_examples=15)
-@given(st.integers(0, 99), DTYPES, st.integers(1, 3), st.integers(1, 3))
-def test_sylvesters_equation(seed, dtype, m, n):
+@given(st.integers(0, 99), DTYPES, st.integers(1, 3), st.integers(1, 3), fronts(3))
+def test_sylvesters_equation(seed, dtype, m, n, of):
     rng = np.random.default_rng(seed)
-    a, b, q = drawn(rng, dtype, m, m) + 4 * np.eye(m), drawn(rng, dtype, n, n) + 4 * np.eye(n), drawn(rng, dtype, m, n)
+    a, b = drawn(rng, dtype, *of[0], m, m) + 4 * np.eye(m), drawn(rng, dtype, *of[1], n, n) + 4 * np.eye(n)
+    q = drawn(rng, dtype, *of[2], m, n)
     np.testing.assert_array_equal(linalg.solve_sylvester(a, b, q), scipy.linalg.solve_sylvester(a, b, q))
     check_grads(linalg.solve_sylvester, (0, 1, 2))(a, b, q)
 
 
 @settings(max_examples=15)
-@given(st.integers(0, 99), DTYPES, st.integers(1, 3))
-def test_roots_of_matrices(seed, dtype, n):
-    A = drawn(np.random.default_rng(seed), dtype, n, n)
-    A = A @ A.conj().T + np.eye(n)
+@given(st.integers(0, 99), DTYPES, st.integers(1, 3), fronts(1))
+def test_roots_of_matrices(seed, dtype, n, of):
+    A = drawn(np.random.default_rng(seed), dtype, *of[0], n, n)
+    A = A @ np.swapaxes(A, -1, -2).conj() + np.eye(n)
     np.testing.assert_array_equal(linalg.sqrtm(A), scipy.linalg.sqrtm(A))
     check_grads(linalg.sqrtm)(A)
 
 
 @settings(max_examples=15)
-@given(st.integers(0, 99), DTYPES, st.integers(1, 3), st.sampled_from(["expm", "logm"]))
-def test_functions_of_matrices(seed, dtype, n, name):
-    A = drawn(np.random.default_rng(seed), dtype, n, n)
-    A = A if name == "expm" else A @ A.conj().T + np.eye(n)
+@given(st.integers(0, 99), DTYPES, st.integers(1, 3), fronts(1), st.sampled_from(["expm", "logm"]))
+def test_functions_of_matrices(seed, dtype, n, of, name):
+    A = drawn(np.random.default_rng(seed), dtype, *of[0], n, n)
+    A = A if name == "expm" else A @ np.swapaxes(A, -1, -2).conj() + np.eye(n)
     np.testing.assert_array_equal(getattr(linalg, name)(A), getattr(scipy.linalg, name)(A))
     check_grads(getattr(linalg, name))(A)
 

@@ -17,12 +17,20 @@ def equation(x, a, more):
     return a @ x + 0.1 * x**3 - np.exp(more["shift"])
 
 
+def equations(x, a, more):
+    return list(equation(x, a, more))
+
+
 def energy(x, a, more):
     return 0.5 * x @ a @ x + 0.025 * np.sum(x**4) - np.sum(x * np.exp(more["shift"]))
 
 
 @settings(max_examples=8)
-@given(st.integers(0, 99), st.integers(1, 3), st.sampled_from([("root", equation), ("minimize", energy)]))
+@given(
+    st.integers(0, 99),
+    st.integers(1, 3),
+    st.sampled_from([("root", equation), ("root", equations), ("minimize", energy)]),
+)
 def test_values_are_scipys_and_gradients_are_right(seed, n, chosen):
     name, function = chosen
     rng = np.random.default_rng(seed)
@@ -56,6 +64,10 @@ def test_a_minimum_moves_as_the_root_of_the_slope(seed, n):
 
     found, needed = slope(optimize.minimize, energy), slope(optimize.root, equation)
     np.testing.assert_allclose(found, needed, rtol=1e-4, atol=1e-5)
+    a = factor @ factor.T + np.eye(n)
+    least = optimize.minimize(energy, np.zeros(n), (a, shift), tol=1e-8)
+    by_minimum = grad(lambda a: optimize.minimize(energy, np.zeros(n), (a, shift), tol=1e-8).fun)(a)
+    np.testing.assert_allclose(by_minimum, grad(lambda a: energy(least.x, a, shift))(a), rtol=1e-4, atol=1e-5)
 
 
 def test_a_fixed_point_moves_as_the_root_of_its_difference():

@@ -70,6 +70,8 @@ def signatures(draw):
     out = draw(st.lists(st.sampled_from(names), max_size=3)) if names else []
     text = ",".join(f"({','.join(core)})" for core in written) + f"->({','.join(out)})"
     sizes = [draw(st.integers(1, 5)) for name in names if not name.isdigit()]
+    spaced = "".join(draw(st.sampled_from(["", "", " ", "  "])) + part for part in text.replace("->", "→"))
+    assert Signature.parse(spaced.replace("→", "->")) == Signature.parse(text)
     return Signature.parse(text), cores, out, sizes
 
 

@@ -59,6 +59,7 @@ class BroadcastLike(Box):
     """
 
     symbol = "broadcast like"
+    signature = "(),()->()"
     arithmetic = False
     constant_children = frozenset({"like"})
     slopes = "share"

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Box, Constant, Value, joined, numpy_dispatch
+from flowgraph.box.axes import AxisLabels
 from flowgraph.box.base import public
 from flowgraph.box.vocabulary import example
 from flowgraph.boxes.engine.passing_on import part
@@ -121,6 +122,12 @@ class Index(Box):
         """The sizes that the index leaves, the dtype of a."""
         return Spec(indexed(self, a.shape, self.index, indices), a.dtype)
 
+    def axis_labels(self) -> AxisLabels | None:
+        """Axes that are taken whole, and those of an array of integers among slices."""
+        a, *indices = self.children
+        found = _labels(self.index, a.shape, indices)
+        return None if found is None else AxisLabels(tuple(found[:-1]), found[-1])
+
 
 class IndexAdd(Box):
     """Zeros of the shape of another array, with an array added in at an index: the gradient of indexing.
@@ -162,9 +169,39 @@ class IndexAdd(Box):
             raise self.shape_error(f"the index takes {shape_text(shape)} of `like`, and a is {shape_text(a.shape)}")
         return Spec(like.shape, a.dtype)
 
+    def axis_labels(self) -> AxisLabels | None:
+        """Axes that are taken whole; those of an array of integers are added up in places that they share."""
+        _, like, *indices = self.children
+        found = _labels(self.index, like.shape, indices)
+        if found is None:
+            return None
+        whole, *of_arrays, taken = found
+        none = [[None] * len(labels) for labels in of_arrays]
+        return AxisLabels(([label if label in whole else None for label in taken], whole, *none), whole)
+
     def flops(self, shape: Shape, *shapes: Shape) -> Any:
         """One per element of a."""
         return product(shapes[0])
+
+
+def _labels(index: tuple[Any, ...], shape: Shape, indices: Sequence[Box]) -> list[Any] | None:
+    """The labels of the axes of what is indexed, of arrays of the index, and of what it takes; None where they mix."""
+    arrays = [item for item in index if isinstance(item, str)]
+    numbers = any(isinstance(item, int | np.integer) for item in index)
+    if len(arrays) > 1 or (arrays and (numbers or indices[0].dtype.kind == "b")):
+        return None
+    of_arrays = [[("array", axis) for axis in range(child.ndim)] for child in indices]
+    rest = [slice(None)] * (len(shape) - sum(item is not None and item is not Ellipsis for item in index))
+    place = next((i for i, item in enumerate(index) if item is Ellipsis), len(index))
+    of_a: list[Any] = []
+    of_value: list[Any] = []
+    for item in (*index[:place], *rest, *index[place + 1 :]):
+        size = None if item is None else shape[len(of_a)]
+        is_whole = isinstance(item, slice) and isinstance(size, int) and item.indices(size) == (0, size, 1)
+        label = len(of_a) if is_whole else None
+        of_value += of_arrays[0] if isinstance(item, str) else [label] * (item is None or isinstance(item, slice))
+        of_a += [label] * (item is not None)
+    return [of_a, *of_arrays, of_value]
 
 
 def index(a: Value, *indices: Any, index: tuple[Any, ...]) -> Any:

@@ -21,9 +21,6 @@ _ALONG = np.array([[0.3, -1.0, 0.2], [0.8, 0.5, -0.7], [-0.1, 0.4, 1.2]])
 _FEW_DIGITS = 100.0
 """The largest condition number of a matrix whose cofactors come from its inverse, which loses as many digits: two."""
 
-_NOTHING = 1e-30
-"""In place of the largest element of a matrix of zeros, so that dividing by it gives zeros."""
-
 
 class Cofactors(OfMatrices):
     """Matrix of cofactors: the gradient of the determinant, for singular matrices too.
@@ -100,8 +97,9 @@ def _svd(a: Value) -> tuple[Any, Any, Any]:
 
 
 def _largest(a: Value) -> Any:
-    """The largest modulus in each matrix."""
-    return np.max(np.abs(a), axis=(-2, -1), keepdims=True, initial=_NOTHING)
+    """The largest modulus in each matrix, 1 where all are 0."""
+    size = np.max(np.abs(a), axis=(-2, -1), keepdims=True, initial=0.0)
+    return np.where(size == 0, 1.0, size)
 
 
 def _power_of_two(ratio: Value) -> Any:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from flowgraph.box import Box, Value, joined
+from flowgraph.box.axes import AxisLabels
 from flowgraph.box.vocabulary import example
 from flowgraph.boxes.engine import remedies
 from flowgraph.boxes.engine.shape_like import sum_like
@@ -104,6 +105,13 @@ class Einsum(Box):
         sizes = self._sizes([a.shape for a in operands])
         _, output = _terms(self.subscripts)
         return Spec(tuple(sizes[label] for label in output), np.result_type(*(a.dtype for a in operands)))
+
+    def axis_labels(self) -> AxisLabels:
+        """Those of the subscripts, but for labels that an operand has twice, of which it takes the diagonal."""
+        terms, output = _terms(self.subscripts)
+        twice = {label for term in terms for label in term if term.count(label) > 1}
+        *children, value = ([None if a in twice else a for a in term] for term in (*terms, output))
+        return AxisLabels(tuple(children), value)
 
     def flops(self, shape: Shape, *shapes: Shape) -> Any:
         """A product per further operand and a sum, for every place of all labels."""

@@ -10,6 +10,7 @@ from typing import Any, ClassVar, cast
 import numpy as np
 
 from flowgraph.box import Box, Value, joined
+from flowgraph.box.axes import AxisLabels, labels_by_signature
 from flowgraph.box.inference import axes_of, axis_of
 from flowgraph.box.numpy_dispatch import implements
 from flowgraph.box.vocabulary import example
@@ -65,6 +66,10 @@ class MatMul(Box):
             _gradient_of_left(grad, left, right) if needs[0] else None,
             _gradient_of_right(grad, left, right) if needs[1] else None,
         )
+
+    def axis_labels(self) -> AxisLabels:
+        """Rows of left and columns of right are loops; the value is the sum over k."""
+        return labels_by_signature(self, "mkn")
 
     def flops(self, shape: Shape, *shapes: Shape) -> Any:
         """2 m k n."""
@@ -251,6 +256,15 @@ class TensorDot(Box):
                 )
         left = [a.shape[i] for i in _others(of_a, len(a.shape))] + [b.shape[i] for i in _others(of_b, len(b.shape))]
         return Spec(tuple(left), np.result_type(a.dtype, b.dtype))
+
+    def as_product(self, a: Any, b: Any) -> Any:
+        """One matrix product, of the axes that are left by the axes that are summed."""
+        of_a, of_b = axes_of(self, self.axes[0], a.ndim), axes_of(self, self.axes[1], b.ndim)
+        left_a, left_b = _others(of_a, a.ndim), _others(of_b, b.ndim)
+        rows, summed, columns = (product(x.shape[i] for i in of) for x, of in ((a, left_a), (a, of_a), (b, left_b)))
+        left = np.reshape(np.transpose(a, (*left_a, *of_a)), (rows, summed))
+        right = np.reshape(np.transpose(b, (*of_b, *left_b)), (summed, columns))
+        return np.reshape(left @ right, self.shape)
 
     def flops(self, shape: Shape, *shapes: Shape) -> Any:
         """A product and a sum for each element and each place along the axes."""

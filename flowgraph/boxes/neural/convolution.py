@@ -11,6 +11,7 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from flowgraph.box import Array, Box, Value
+from flowgraph.box.axes import AxisLabels
 from flowgraph.box.vocabulary import Interval, example
 from flowgraph.boxes.neural.pooling import Padding, PerAxis, Sliding, read_sliding
 from flowgraph.errors import UsageError
@@ -296,6 +297,16 @@ class Convolving(Box, abstract=True):
     dilation: PerAxis = 1
     groups: Annotated[int, Interval(1)] = 1
 
+    first_axes: ClassVar[tuple[str, ...]]
+    """Which of the first two axes of each child and of the value are examples (n), filters (f) or channels (c)."""
+
+    def axis_labels(self) -> AxisLabels:
+        """Examples are a loop, and filters where all read the same channels; channels and places are read together."""
+        loops = "nf" if self.groups == 1 else "n"
+        *children, value = ([a if a in loops else None for a in axes] for axes in self.first_axes)
+        rest = [None] * (self.ndim - 2)
+        return AxisLabels(tuple([*axes, *rest] for axes in children), [*value, *rest])
+
     def sliding(self, filters: Any) -> Sliding:
         """How the window of filters of this shape moves."""
         size = filters[2:]
@@ -311,6 +322,7 @@ class Convolution(Convolving, abstract=True):
 
     spatial: ClassVar[int]
 
+    first_axes = ("nc", "fc", "nf")
     symbol = "conv"
     formula = r"\textstyle\sum_{c, u} w_{f, c, u}\, x_{n, c, s i + d u}"
     derivative = r"w_{f, c, u}, x_{n, c, s i + d u}"
@@ -404,6 +416,7 @@ class ConvInput(Convolving):
     It is the transposed convolution, by which images are enlarged.
     """
 
+    first_axes = ("nf", "fc", "nc", "nc")
     public = False
     symbol = "convᵀ"
     formula = r"\textstyle\sum_{f, u} w_{f, c, u}\, g_{n, f, i}"
@@ -444,6 +457,7 @@ class ConvFilters(Convolving):
     h = Σ_ni grad x, at the places of the window        linear in both; `like` are the filters of the convolution
     """
 
+    first_axes = ("nf", "nc", "fc", "fc")
     public = False
     symbol = "conv filters"
     formula = r"\textstyle\sum_{n, i} g_{n, f, i}\, x_{n, c, s i + d u}"

@@ -27,6 +27,7 @@ class OneHot(Box):
     symbol = "one hot"
     arithmetic = False
     formula = r"e(y)_c = 1_{y = c}"
+    signature = "(),(c)->(c)"
     constant_children = frozenset({"labels", "like"})
     examples = (example(np.array([2, 0]), (2, 3)), example(np.array(1), (3,)))
 

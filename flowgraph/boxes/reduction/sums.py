@@ -206,6 +206,7 @@ class Sum(Fold):
     symbol = "Σ"
     formula = r"\sum a"
     derivative = "1"
+    core = Core("axis", summed=True)
     slopes = "share"
     remedies = {"fprop": remedies.SUM}
 

@@ -9,7 +9,7 @@ from typing import Any, cast
 import numpy as np
 
 from flowgraph.box import Box, Value
-from flowgraph.box.axes import Core
+from flowgraph.box.axes import AxisLabels, Core
 from flowgraph.box.inference import Axes, axes_of, axis_of
 from flowgraph.box.numpy_dispatch import implements
 from flowgraph.box.vocabulary import example
@@ -54,6 +54,11 @@ class Transpose(Box):
         if len(axes) != len(a.shape):
             raise self.shape_error(f"axes = {self.axes} names {len(axes)} axes, needs all {len(a.shape)}")
         return Spec(tuple(a.shape[axis] for axis in axes), a.dtype)
+
+    def axis_labels(self) -> AxisLabels:
+        """The axis of the child that each axis is."""
+        axes = range(self.ndim)
+        return AxisLabels((axes,), axes[::-1] if self.axes is None else axes_of(self, self.axes, self.ndim))
 
 
 class Flip(Box):

@@ -92,9 +92,7 @@ class SplitLike(Box):
     examples = (example((5, 4), (3, 4), (2, 4)), example((3, 4), (3, 1), (3, 3), axis=-1))
 
     def fprop(self, a: Value, *likes: Value) -> tuple[Value, ...]:
-        ends = list(itertools.accumulate((like.shape[self.axis] for like in likes), initial=0))
-        lead = (slice(None),) * (self.axis % a.ndim)
-        return tuple(a[(*lead, slice(start, stop))] for start, stop in itertools.pairwise(ends))
+        return sections(a, [like.shape[self.axis] for like in likes], self.axis)
 
     def bprop(self, grad: Value, h: Value, a: Value, *likes: Value) -> tuple[Value, ...]:
         return joined(grad, h, self.axis), *(None for _ in likes)
@@ -152,6 +150,13 @@ class Stack(Box):
         axis = axis_of(self, self.axis, len(arrays[0].shape) + 1)
         shape = _common(self, arrays, None)
         return Spec((*shape[:axis], len(arrays), *shape[axis:]), np.result_type(*(a.dtype for a in arrays)))
+
+
+def sections(a: Value, sizes: Sequence[Any], axis: int) -> tuple[Any, ...]:
+    """The parts of an array that have these sizes along an axis: slices, which a plan takes without a call."""
+    ends = itertools.accumulate(sizes, initial=0)
+    lead = (slice(None),) * (axis % a.ndim)
+    return tuple(a[(*lead, slice(start, stop))] for start, stop in itertools.pairwise(ends))
 
 
 def sum_of(sizes: Iterable[int | Size]) -> int | Size:
@@ -341,7 +346,7 @@ class Split(Box):
             )
 
     def fprop(self, a: Value) -> tuple[Value, ...]:
-        return tuple((np.array_split if self.uneven else np.split)(a, self.at, self.axis))
+        return sections(a, self._sizes(a.shape[self.axis]), self.axis)
 
     def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         return (joined(grad, h, self.axis),)
@@ -389,7 +394,8 @@ class Unstack(Box):
         return tuple(cls(x, axis=axis))
 
     def fprop(self, a: Value) -> tuple[Value, ...]:
-        return tuple(np.unstack(a, axis=self.axis))
+        lead = (slice(None),) * (self.axis % a.ndim)
+        return tuple(a[(*lead, i)] for i in range(a.shape[self.axis]))
 
     def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         slices = [np.zeros_like(h[i]) if part is None else part for i, part in enumerate(grad)]

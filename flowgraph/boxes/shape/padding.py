@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Box, Value
+from flowgraph.box.axes import AxisLabels
 from flowgraph.box.vocabulary import example
 from flowgraph.boxes.indexing.index import arange_like, index, index_add, lifted
 from flowgraph.boxes.numpy_api.constructors import as_element, take_axis
@@ -178,6 +179,11 @@ class Pad(Box):
             return a
         values = {"constant_values": self.constant_values} if self.mode == "constant" else {}
         return np.pad(a, self.pad_width, self.mode, **values)
+
+    def axis_labels(self) -> AxisLabels:
+        """Axes without a frame are loops."""
+        labels = [None if any(pair) else axis for axis, pair in enumerate(self.pad_width)]
+        return AxisLabels((labels,), labels)
 
     def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         if self.mode == "constant":

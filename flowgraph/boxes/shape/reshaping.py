@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Box, Value, joined
-from flowgraph.box.axes import Core
+from flowgraph.box.axes import AxisLabels, Core, labels_by_signature
 from flowgraph.box.inference import Axes, axes_of, is_of_number
 from flowgraph.box.numpy_dispatch import implements
 from flowgraph.box.vocabulary import example
@@ -189,6 +189,10 @@ class BroadcastTo(Box):
             if broadcast([shape, a.shape]) == shape:
                 return Spec(shape, a.dtype)
         raise self.shape_error(f"does not broadcast to {shape_text(self.to)}")
+
+    def axis_labels(self) -> AxisLabels:
+        """Those of an array that broadcasts."""
+        return labels_by_signature(self)
 
     def _shape(self, shape: Shape) -> Any:
         extra = len(self.to) - len(shape)

@@ -163,18 +163,18 @@ def _opened(value: Value) -> Opened | None:
         keys = list(value)
         return Opened(
             [(f".{key}", value[key]) for key in keys],
-            lambda found: type(value)(zip(keys, found, strict=True)),
-            lambda *texts: "{" + ", ".join(f"{key!r}: {one}" for key, one in zip(keys, texts, strict=True)) + "}",
+            lambda parts: type(value)(zip(keys, parts, strict=True)),
+            lambda *texts: "{" + ", ".join(f"{key!r}: {text}" for key, text in zip(keys, texts, strict=True)) + "}",
         )
     if isinstance(value, list | tuple):
         members = [(f".{place}", member) for place, member in enumerate(value)]
         if hasattr(value, "_fields"):
-            return Opened(members, lambda found: type(value)(*found))
+            return Opened(members, lambda parts: type(value)(*parts))
         return Opened(members, type(value), lambda *texts: f"{type(value).__name__}([{', '.join(texts)}])")
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        names = [one.name for one in dataclasses.fields(value)]
+        names = [member.name for member in dataclasses.fields(value)]
         members = [(f".{name}", getattr(value, name)) for name in names if hasattr(value, name)]
-        return Opened(members, lambda found: _with_fields(value, [label[1:] for label, _ in members], found))
+        return Opened(members, lambda parts: _with_fields(value, [label[1:] for label, _ in members], parts))
     return None
 
 
@@ -279,9 +279,9 @@ class Adapter(ABC):
             self._runs.append((output, pull))
         return self._each(pull(grad if isinstance(grad, tuple) else (grad,)), inputs)
 
-    def _each(self, found: Sequence[Any], inputs: Inputs) -> tuple[Any, ...]:
+    def _each(self, gradients: Sequence[Any], inputs: Inputs) -> tuple[Any, ...]:
         """What was found for the differentiated inputs, in the order of all; None for the others."""
-        places = dict(zip(self.differentiated, found, strict=True))
+        places = dict(zip(self.differentiated, gradients, strict=True))
         return tuple(places.get(i) for i in range(len(inputs)))
 
     def _with_active(self, values: Sequence[Any], active: Sequence[Any]) -> list[Any]:
@@ -291,7 +291,8 @@ class Adapter(ABC):
 
     def _refused(self, inputs: Inputs, parts: list[Any], pull: Pullback) -> None:
         """A gradient that the framework says it does not have is no mistake: such inputs are outside of the domain."""
-        key = tuple((x.shape, x.dtype) if isinstance(x, np.ndarray) else repr(x) for x in inputs)
+        forms = [(x.shape, x.dtype) if isinstance(x, np.ndarray) else repr(x) for x in inputs]
+        key = tuple(None if i in self.differentiated and type(x) is float else forms[i] for i, x in enumerate(inputs))
         if key not in self._refusals:
             self._refusals[key] = ""
             try:
@@ -315,7 +316,7 @@ def opened(value: Value) -> Opened | None:
     if not isinstance(value, np.ndarray) or value.dtype.kind != "c":
         return None
     parts = [(".real", value.real.copy()), (".imag", value.imag.copy())]
-    return Opened(parts, lambda found: found[0] + 1j * found[1], "({} + 1j * {})".format)
+    return Opened(parts, lambda pair: pair[0] + 1j * pair[1], "({} + 1j * {})".format)
 
 
 def is_of(function: Any, package: str) -> bool:
@@ -419,8 +420,8 @@ class MygradCode(Adapter):
         def pull(grads: tuple[Any, ...]) -> list[Any]:
             totals: list[Any] = [None] * len(self.differentiated)
             for k, g in enumerate(grads):
-                active, found = self._run(inputs)
-                found[k].backward(np.array(g))
+                active, tensors = self._run(inputs)
+                tensors[k].backward(np.array(g))
                 for n, x in enumerate(active):
                     if x.grad is not None:
                         totals[n] = x.grad if totals[n] is None else totals[n] + x.grad
@@ -442,5 +443,5 @@ class MygradCode(Adapter):
             for i, x in enumerate(inputs)
         ]  # fmt: skip
         result = self.called(values)
-        found = [y for y in arrays_in(result) if isinstance(y, sys.modules["mygrad"].Tensor)]
-        return [values[i] for i in self.differentiated], [y for y in found if y.dtype.kind == "f"]
+        tensors = [y for y in arrays_in(result) if isinstance(y, sys.modules["mygrad"].Tensor)]
+        return [values[i] for i in self.differentiated], [y for y in tensors if y.dtype.kind == "f"]

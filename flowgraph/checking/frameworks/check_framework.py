@@ -149,9 +149,9 @@ class Snippet:
     def _definition(self) -> tuple[list[str], str]:
         """What gives the function its name, with what cannot be written out left to be filled in; and its call."""
         function, adapter = self.function, self.adapter
-        found, module = public_name(function), getattr(adapter, "module", None)
-        if found is not None:
-            lines = [f"from {found[0]} import {found[1]} as function"]
+        public, module = public_name(function), getattr(adapter, "module", None)
+        if public is not None:
+            lines = [f"from {public[0]} import {public[1]} as function"]
         else:
             lines = function_lines(function) if module is None else module_lines(function)
         call = call_text(adapter, applied=adapter.framework == "torch" and isinstance(function, type))
@@ -174,8 +174,8 @@ def public_name(function: Callable[..., Any]) -> tuple[str, str] | None:
 
 def title(function: Callable[..., Any]) -> str:
     """torch.hypot rather than the name of whatever implements it."""
-    found = public_name(function)
-    return ".".join(found) if found is not None else name_of(getattr(function, "fun", function))
+    public = public_name(function)
+    return ".".join(public) if public is not None else name_of(getattr(function, "fun", function))
 
 
 def call_text(adapter: Adapter, applied: bool) -> str | None:
@@ -233,8 +233,8 @@ def framework_of(function: Callable[..., Any], given: Sequence[Any]) -> str | No
 
 def framework_target(function: Callable[..., Any], given: Sequence[Any], **options: Any) -> Target | None:
     """The target of `framework_code` alone."""
-    found = framework_code(function, given, **options)
-    return None if found is None else found[0]
+    made = framework_code(function, given, **options)
+    return None if made is None else made[0]
 
 
 def framework_code(
@@ -327,8 +327,8 @@ def _with_way_out(error: Exception, name: str) -> Exception:
 def _code(function: Callable[..., Any]) -> tuple[Callable[..., Any], ...]:
     """The functions in which numbers and branches are looked for."""
     parts = [getattr(function, name, None) for name in ("forward", "backward", "fun", "fwd", "bwd", "__wrapped__")]
-    found = tuple(part for part in parts if inspect.isroutine(part))
-    return found or (function,)
+    routines = tuple(part for part in parts if inspect.isroutine(part))
+    return routines or (function,)
 
 
 def check_framework(
@@ -339,12 +339,12 @@ def check_framework(
     A function without a reverse mode, as the framework itself says, is undecided: there is no gradient to be wrong.
     """
     try:
-        found = framework_code(function, given, keywords, framework, asked.names, asked.valid)
+        made = framework_code(function, given, keywords, framework, asked.names, asked.valid)
     except NotImplementedError as error:
         return nothing(title(function), f"there is no backward pass to check: {error}", asked.seed)
-    if found is None:
+    if made is None:
         return None
-    target, adapter = found
+    target, adapter = made
     scope = asked.scope(strict=False)
     report = check_target(target, asked.order, asked.seed, asked.calls, asked.effort.function, scope=scope)
     with shielded():
@@ -390,8 +390,8 @@ CLOSE = 1e-7  # the same code on the same numbers, added in another order
 
 def failures_of_needs(target: Target, adapter: Adapter, report: Report) -> list[Failure]:
     """At the example, for subsets of the inputs: the gradients of each against those when all inputs need one."""
-    found: dict[str | None, Failure] = {failure.child: failure for failure in report.failures}
-    known = found.copy()
+    failures: dict[str | None, Failure] = {failure.child: failure for failure in report.failures}
+    known = failures.copy()
     if len(target.differentiated) < 2 or None in known:
         return []
     try:
@@ -400,8 +400,8 @@ def failures_of_needs(target: Target, adapter: Adapter, report: Report) -> list[
         return []
     for subset in _subsets(target.differentiated):
         for failure in _of_subset(target, adapter.of_subset(subset), subset, whole):
-            found.setdefault(failure.child, failure)
-    return [failure for child, failure in found.items() if child not in known]
+            failures.setdefault(failure.child, failure)
+    return [failure for child, failure in failures.items() if child not in known]
 
 
 def _subsets(differentiated: Sequence[int]) -> Iterator[tuple[int, ...]]:
@@ -421,32 +421,32 @@ def _of_subset(target: Target, adapter: Adapter, subset: tuple[int, ...], whole:
     test_case = f"the example, where only {needed} need{'s' if len(subset) == 1 else ''} a gradient"
 
     def wrong(
-        i: int, message: str, index: tuple[int, ...] | None = None, one: Any = np.nan, other: Any = np.nan
+        i: int, message: str, index: tuple[int, ...] | None = None, of_subset: Any = np.nan, of_all: Any = np.nan
     ) -> Failure:
-        numbers = float(one), float(other), 0.0
+        numbers = float(of_subset), float(of_all), 0.0
         looks_like = "what backward skips where an input needs no gradient is needed for another one"
         grad = _example_grad(adapter.fprop(*target.inputs))
         code = "" if target.snippet is None else target.snippet(Shown(target.inputs, grad, i, index, None, subset))
         return Failure(target.name, target.names[i], index, "needs", *numbers, test_case, looks_like, message, code)
 
     try:
-        found = _gradients(adapter, target)
+        alone = _gradients(adapter, target)
     except NotImplementedError:
         return  # no output depends on these inputs, as the framework sees it
     except Exception as error:
         yield wrong(subset[0], f"bprop raised {type(error).__name__}: {error}")
         return
     for i in subset:
-        one, other = (
-            np.zeros(np.shape(target.inputs[i])) if g[i] is None else np.asarray(g[i]) for g in (found, whole)
+        of_subset, of_all = (
+            np.zeros(np.shape(target.inputs[i])) if g[i] is None else np.asarray(g[i]) for g in (alone, whole)
         )
-        if one.shape != other.shape:
-            yield wrong(i, f"the gradient has shape {one.shape}, {target.names[i]} has shape {other.shape}")
+        if of_subset.shape != of_all.shape:
+            yield wrong(i, f"the gradient has shape {of_subset.shape}, {target.names[i]} has shape {of_all.shape}")
             continue
-        gap = np.abs(one - other)
-        if gap.size and not gap.max() <= CLOSE * (np.abs(other).max() + np.finfo(float).tiny):
+        gap = np.abs(of_subset - of_all)
+        if gap.size and not gap.max() <= CLOSE * (np.abs(of_all).max() + np.finfo(float).tiny):
             at = tuple(int(k) for k in np.unravel_index(int(np.argmax(gap)), gap.shape))
-            yield wrong(i, "the gradient is another one where other inputs need none", at, one[at], other[at])
+            yield wrong(i, "the gradient is another one where other inputs need none", at, of_subset[at], of_all[at])
 
 
 def _gradients(adapter: Adapter, target: Target) -> tuple[Any, ...]:

@@ -13,7 +13,7 @@ import re
 import sys
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from math import prod
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -47,16 +47,16 @@ def opened(value: Value) -> Opened | None:
         if not jax.numpy.issubdtype(value.dtype, np.complexfloating):
             return None
         parts = [(".real", value.real), (".imag", value.imag)]
-        return Opened(parts, lambda found: jax.lax.complex(*found), "jax.lax.complex({}, {})".format)
+        return Opened(parts, lambda leaves: jax.lax.complex(*leaves), "jax.lax.complex({}, {})".format)
     if jax.tree_util.all_leaves([value]):
         return None
     paths, structure = jax.tree_util.tree_flatten_with_path(value)
     leaves = [leaf for _, leaf in paths]
     moved = [place for place, leaf in enumerate(leaves) if _is_inexact(leaf)]
 
-    def build(found: list[Any]) -> Any:
+    def build(values: list[Any]) -> Any:
         whole = list(leaves)
-        for place, leaf in zip(moved, found, strict=True):
+        for place, leaf in zip(moved, values, strict=True):
             whole[place] = leaf
         return structure.unflatten(whole)
 
@@ -91,8 +91,8 @@ def _plain_tracebacks() -> Iterator[None]:
         config.update("jax_traceback_filtering", before)
 
 
-def _close(one: Any, other: Any) -> bool:
-    return bool(np.allclose(one, other, rtol=CLOSE, atol=CLOSE * np.abs(one).max(initial=0.0), equal_nan=True))
+def _close(given: Any, other: Any) -> bool:
+    return bool(np.allclose(given, other, rtol=CLOSE, atol=CLOSE * np.abs(given).max(initial=0.0), equal_nan=True))
 
 
 class JaxCode(Adapter):
@@ -119,6 +119,12 @@ class JaxCode(Adapter):
         self._programs: dict[Hashable, Any] = {}
         self._stacked: Any = None
         self._by_numpy = False
+
+    def of_subset(self, differentiated: tuple[int, ...]) -> Self:
+        """What NumPy has been seen to compute for all of them, it computes for some."""
+        made = super().of_subset(differentiated)
+        made._by_numpy = self._by_numpy
+        return made
 
     def called(self, leaves: Sequence[Any]) -> Any:
         """A callable pytree is called with the arrays of this run in it."""
@@ -159,7 +165,7 @@ class JaxCode(Adapter):
         if key not in self._programs:
             with _plain_tracebacks():
                 self._programs[key] = self._made(inputs, self._by_numpy)
-                if len(self._programs) == 1:
+                if len(self._programs) == 1 and not self._by_numpy:
                     self._by_numpy = self._agree(inputs, self._programs[key])
         if isinstance(self._programs[key], Exception):
             raise self._programs[key]
@@ -185,8 +191,8 @@ class JaxCode(Adapter):
             given = arriving if grads is None else grads
             if not by_numpy:
                 return compiled(values, given)[grads is not None]
-            found = traced.run([*values, *given], grads is not None)
-            return found if grads is None else found[len(arriving) :]
+            results = traced.run([*values, *given], grads is not None)
+            return results if grads is None else results[len(arriving) :]
 
         return both
 
@@ -228,14 +234,14 @@ class JaxCode(Adapter):
             return None
         count = len(next(iter(stacks.values())))
         whole = [stacks.get(i, np.broadcast_to(inputs[i], (count, *inputs[i].shape))) for i in self.differentiated]
-        found = []
+        blocks = []
         with jax.enable_x64(True):
             if self._stacked is None:
                 self._stacked = jax.jit(jax.vmap(self._of_active(inputs)[1]), compiler_options=QUICK)
             for start in range(0, count, STACK):
                 rows = np.minimum(np.arange(start, start + STACK), count - 1)
-                found.append([np.asarray(y) for y in self._stacked(*(stack[rows] for stack in whole))])
-        return [np.concatenate(parts)[:count] for parts in zip(*found, strict=True)]
+                blocks.append([np.asarray(y) for y in self._stacked(*(stack[rows] for stack in whole))])
+        return [np.concatenate(parts)[:count] for parts in zip(*blocks, strict=True)]
 
     def second(
         self, grads: Sequence[Value], gradients: object, grad: Value, output: Value, *inputs: Any
@@ -266,8 +272,8 @@ class JaxCode(Adapter):
         jax = sys.modules["jax"]
         result = self.called(leaves)
         self.gives_one = isinstance(result, jax.Array)
-        found = jax.tree_util.tree_leaves(result)
-        return [y for y in found if jax.numpy.issubdtype(jax.numpy.asarray(y).dtype, np.inexact)]
+        results = jax.tree_util.tree_leaves(result)
+        return [y for y in results if jax.numpy.issubdtype(jax.numpy.asarray(y).dtype, np.inexact)]
 
     def _array(self, value: Value) -> Any:
         if not isinstance(value, np.ndarray | np.generic):
@@ -349,14 +355,14 @@ class Program:
         for place, value in (*self.constants, *zip(self.inputs, values, strict=True)):
             known[place] = value
         for operation, read, written, primitive in self.steps if everything else self.needed:
-            found = operation(*[one if constant else known[one] for constant, one in read])
+            results = operation(*[source if constant else known[source] for constant, source in read])
             if not primitive.multiple_results:
-                known[written[0]] = found
+                known[written[0]] = results
                 continue
-            for place, one in zip(written, found, strict=True):
-                known[place] = one
+            for place, result in zip(written, results, strict=True):
+                known[place] = result
         wanted = self.outputs if everything else self.outputs[: self.first]
-        return [one if constant else known[one] for constant, one in wanted]
+        return [source if constant else known[source] for constant, source in wanted]
 
 
 def _operation(equation: Any) -> Operation:
@@ -373,10 +379,10 @@ def _operation(equation: Any) -> Operation:
     dtypes = [out.aval.dtype for out in equation.outvars]
 
     def converted(*values: Any) -> Any:
-        found = rule(*values, **parameters)
+        results = rule(*values, **parameters)
         if not equation.primitive.multiple_results:
-            return np.asarray(found, dtypes[0])
-        return [np.asarray(one, dtype) for one, dtype in zip(found, dtypes, strict=True)]
+            return np.asarray(results, dtypes[0])
+        return [np.asarray(result, dtype) for result, dtype in zip(results, dtypes, strict=True)]
 
     return converted
 
@@ -386,8 +392,8 @@ def _by_xla(equation: Any) -> Operation:
     functions, parameters = ((), bound) if isinstance(bound, dict) else bound  # by the version of JAX
 
     def call(*values: Any) -> Any:
-        found = equation.primitive.bind(*functions, *values, **parameters)
-        return [_array(one) for one in found] if equation.primitive.multiple_results else _array(found)
+        results = equation.primitive.bind(*functions, *values, **parameters)
+        return [_array(result) for result in results] if equation.primitive.multiple_results else _array(results)
 
     return call
 

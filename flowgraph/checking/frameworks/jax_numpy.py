@@ -64,7 +64,7 @@ def sliced(
 ) -> Any:
     """From starts to limits, in steps."""
     bounds = zip(start_indices, limit_indices, strides or (1,) * len(start_indices), a.shape, strict=True)
-    return a[tuple(slice(None) if one[:3] == (0, one[3], 1) else slice(*one[:3]) for one in bounds)]
+    return a[tuple(slice(None) if bound[:3] == (0, bound[3], 1) else slice(*bound[:3]) for bound in bounds)]
 
 
 def iota(*, shape: Foreign, dimension: int, **parameters: Foreign) -> Any:
@@ -84,8 +84,8 @@ def dot_general(a: Foreign, b: Foreign, *, dimension_numbers: Foreign, **paramet
             return a @ b
     letters = iter(string.ascii_letters)
     left, right = [next(letters) for _ in a.shape], [next(letters) for _ in b.shape]
-    for one, other in (*zip(of_a, of_b, strict=True), *zip(each_a, each_b, strict=True)):
-        right[other] = left[one]
+    for of_left, of_right in (*zip(of_a, of_b, strict=True), *zip(each_a, each_b, strict=True)):
+        right[of_right] = left[of_left]
     kept = [left[i] for i in each_a]
     kept += [letter for i, letter in enumerate(left) if i not in each_a and i not in of_a]
     kept += [letter for i, letter in enumerate(right) if i not in each_b and i not in of_b]

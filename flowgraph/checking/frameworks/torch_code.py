@@ -43,13 +43,13 @@ def opened(value: Value) -> Opened | None:
         made, more = torch.sparse_compressed_tensor, {"layout": value.layout}
     elif value.is_complex():
         parts = [(".real", value.real), (".imag", value.imag)]
-        return Opened(parts, lambda found: torch.complex(*found), "torch.complex({}, {})".format)
+        return Opened(parts, lambda leaves: torch.complex(*leaves), "torch.complex({}, {})".format)
     else:
         return None
     size = value.size()
 
-    def build(found: list[Any]) -> Any:
-        return made(*places, found[0], size, check_invariants=False, **more)
+    def build(leaves: list[Any]) -> Any:
+        return made(*places, leaves[0], size, check_invariants=False, **more)
 
     return Opened([(".values", value.values())], build, fixed=True)
 
@@ -115,8 +115,8 @@ class TorchCode(Adapter):
             chosen = [(y, self._tensor(g)) for y, g in zip(outputs, grads, strict=True) if y.requires_grad]
             if self.module is not None:  # what runs forward again during backward finds the parameters of its own run
                 self.module.put_in(self.arguments.put_together(leaves)[2])
-            found = self._pulled([y for y, _ in chosen], active, [g for _, g in chosen])
-            return [None if g is None else g.to_dense().numpy(force=True) for g in found]
+            gradients = self._pulled([y for y, _ in chosen], active, [g for _, g in chosen])
+            return [None if g is None else g.to_dense().numpy(force=True) for g in gradients]
 
         return [y.numpy(force=True) for y in outputs], pull
 
@@ -129,8 +129,8 @@ class TorchCode(Adapter):
             return tuple(self._values([places.get(i, x) for i, x in enumerate(leaves)]))
 
         with self.torch.no_grad():
-            found = self.torch.func.vmap(one)(*(self._tensor(stack) for stack in stacks.values()))
-        return [y.numpy(force=True) for y in found]
+            results = self.torch.func.vmap(one)(*(self._tensor(stack) for stack in stacks.values()))
+        return [y.numpy(force=True) for y in results]
 
     def second(self, grads: Value, gradients: object, grad: Value, output: Value, *inputs: Any) -> tuple[Any, ...]:
         """The bprop of bprop, by torch.autograd.grad twice."""
@@ -141,8 +141,8 @@ class TorchCode(Adapter):
         first = self._grad([y] if y.requires_grad else [], active, [arriving], create_graph=True)
         pairs = [(r, grads[i]) for i, r in zip(self.differentiated, first, strict=True) if r is not None]
         chosen = [(r, self._tensor(g)) for r, g in pairs if g is not None and r.requires_grad]
-        found = self._grad([r for r, _ in chosen], [arriving, *active], [g for _, g in chosen])
-        by_grad, *by_active = [None if g is None else g.to_dense().numpy(force=True) for g in found]
+        computed = self._grad([r for r, _ in chosen], [arriving, *active], [g for _, g in chosen])
+        by_grad, *by_active = [None if g is None else g.to_dense().numpy(force=True) for g in computed]
         return (by_grad, None, *self._each(by_active, inputs))
 
     def _try_out(self) -> None:
@@ -223,11 +223,12 @@ class ModuleCopy:
     def __init__(self, module: Any, given: Sequence[Any], keywords: Mapping[str, Any]) -> None:
         self.module = _in_double(_copied(module))
         self._run_once(given, keywords)
-        self.parameters = {name: one for name, one in self.module.named_parameters() if one.requires_grad}
-        self.frozen = tuple(name for name, one in self.module.named_parameters() if not one.requires_grad)
-        held = [(inner, name, one) for inner in self.module.modules() for name, one in inner._parameters.items()]
+        self.parameters = {name: tensor for name, tensor in self.module.named_parameters() if tensor.requires_grad}
+        self.frozen = tuple(name for name, tensor in self.module.named_parameters() if not tensor.requires_grad)
+        held = [(inner, name, tensor) for inner in self.module.modules() for name, tensor in inner._parameters.items()]
         self._places = [
-            [(inner, name) for inner, name, one in held if one is parameter] for parameter in self.parameters.values()
+            [(inner, name) for inner, name, tensor in held if tensor is parameter]
+            for parameter in self.parameters.values()
         ]
         self._buffers = [
             (inner, name, buffer.detach().clone())
@@ -266,7 +267,7 @@ def _copied(module: Any) -> Any:
     memo: dict[int, Any] = {
         id(buffer): lazy.UninitializedBuffer(dtype=buffer.dtype) for buffer in module.buffers() if lazy.is_lazy(buffer)
     }
-    memo |= {id(one): one.detach().clone() for _, _, one in _plain_tensors(module) if not one.is_leaf}
+    memo |= {id(tensor): tensor.detach().clone() for _, _, tensor in _plain_tensors(module) if not tensor.is_leaf}
     try:
         return copy.deepcopy(module, memo)
     except Exception as error:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import itertools
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -12,11 +11,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from flowgraph.box import Array, Box, Constant, Leaf
-from flowgraph.boxes.engine.passing_on import Barrier, Part
-from flowgraph.boxes.indexing.index import Index
+from flowgraph.boxes.engine.passing_on import Barrier
 from flowgraph.boxes.reduction.sums import Reduction
-from flowgraph.boxes.shape.joining import Concatenate, SplitLike, Stack
-from flowgraph.boxes.shape.reshaping import Reshape
 from flowgraph.graph import Graph
 from flowgraph.plan.binding import Program, given, number_in_array
 from flowgraph.plan.emitter import Emitter, RefusedError, Request
@@ -33,7 +29,7 @@ from flowgraph.plan.numpy.rules import VIEWS, ufunc_of
 from flowgraph.plan.passes.products import accumulate
 from flowgraph.plan.passes.scales import work_of
 from flowgraph.plan.passes.simplify import simplify
-from flowgraph.plan.rebuild import elements, on_children, rebuild, shape_of, sizes_known
+from flowgraph.plan.rebuild import elements, shape_of, sizes_known
 from flowgraph.plan.schedule import Buffer, FindKernels, Schedule, depths, schedule, with_new_values
 from flowgraph.plan.shards.box import Sharded
 from flowgraph.printable import printable
@@ -139,12 +135,7 @@ def _joins(plan: Schedule, box: Box, members: Sequence[Box]) -> bool:
     return same and not any(plan.bases[child] in inside and child not in inside for child in box.children)
 
 
-# Boxes without a rule for Numba become others, and large products are added to new values by BLAS.
-
-
-def in_parts(graph: Graph) -> Graph:
-    """The graph with a slice for each part that an array is cut into, and stacks as arrays joined."""
-    return rebuild(graph, lambda box, children: _rewritten(on_children(box, children)))
+# Large products are added to new values by BLAS.
 
 
 def add_products(graph: Graph, updates: int) -> Graph:
@@ -160,28 +151,6 @@ def add_products(graph: Graph, updates: int) -> Graph:
         return alone and math.prod(sizes) >= LARGE and min(sizes) > 1
 
     return accumulate(graph, set(), adds)
-
-
-def _rewritten(box: Box) -> Box:
-    if isinstance(box, Part) and isinstance(box.children[0], SplitLike):
-        return _slice(box, box.children[0])
-    if isinstance(box, Stack) and sizes_known(box):
-        shape = list(shape_of(box))
-        shape[box.axis % box.ndim] = 1
-        joined = [Reshape(child, to=tuple(shape)) for child in box.children]
-        if all(child.dtype == box.dtype for child in box.children):
-            return joined[0] if len(joined) == 1 else Concatenate(*joined, axis=box.axis % box.ndim)
-    return box
-
-
-def _slice(part: Part, split: SplitLike) -> Box:
-    a, *likes = split.children
-    if not all(map(sizes_known, split.children)):
-        return part
-    axis = int(np.lib.array_utils.normalize_axis_index(split.axis, a.ndim))
-    ends = list(itertools.accumulate((shape_of(like)[axis] for like in likes), initial=0))
-    start, stop = ends[part.index : part.index + 2]
-    return Index(a, index=(*[slice(None)] * axis, slice(start, stop)))
 
 
 # The lines of NumPy's plan, in which kernels are called; and those that call the one kernel of all boxes.
@@ -385,7 +354,7 @@ class NumbaEmitter(MixedEmitter):
         if request.threads > 1:
             raise RefusedError(f"the plan is computed in {request.threads} threads, which run kernels")
         parameters = request.store.parameters
-        small = simplify(in_parts(request.graph), request.without | OF_NUMPY, len(parameters))
+        small = simplify(request.graph, request.without | OF_NUMPY, len(parameters))
         whole = add_products(with_new_values(small, parameters), len(parameters))
         if any(isinstance(box, Barrier) for box in whole.boxes):  # each gradient while its values are there
             whole = Graph(*whole.outputs, along=sorted(whole.outputs, key=depths(whole).__getitem__))

@@ -167,10 +167,11 @@ def emit(
     """The source of a function of the arguments that computes the schedule and returns the results."""
     functions: dict[str, Any] = {}
     for box in plan.graph.boxes:
-        ufunc = ufunc_of(box)
+        kind = plan.kinds[box]
+        ufunc = None if kind in ("given", "fixed", "view") else ufunc_of(box)
         if ufunc is not None:
             functions[ufunc.__name__] = ufunc
-        elif plan.kinds[box] == "fill":
+        elif kind == "fill":
             functions |= plan.kinds.fills[box].functions if box in plan.kinds.fills else {}
     source = Source(arguments=tuple(arguments))
     source.taken = Names({*FUNCTIONS, *functions, "step"})
@@ -324,9 +325,8 @@ class Writer(Writing):
         writing = self.plan.kinds.fills[box]
         out = self.out(box)
         inside = self.plan.in_place.get(box)
-        places = [place for place, child in enumerate(box.children) if child is inside]
-        if not isinstance(box, Elementwise) or ufunc_of(box) is None:
-            texts = [out if place in places else text for place, text in enumerate(texts)]
+        if inside is not None and (not isinstance(box, Elementwise) or ufunc_of(box) is None):
+            texts = [out if child is inside else text for child, text in zip(box.children, texts, strict=True)]
         if writing.operands is not None:
             texts = writing.operands(self, box, texts, out)
         *before, value = writing.lines(box, texts, out)

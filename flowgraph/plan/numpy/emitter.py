@@ -56,7 +56,8 @@ class NumPyEmitter:
         without, parameters = request.without, request.store.parameters
         graph = sharded(request.graph, request.given, request.leaves, request.threads)
         self._make_programs(graph, request)
-        small = simplify(graph, without, len(parameters))
+        own = request.own if graph is request.graph else ()  # what shards are compiled of later stays as it is
+        small = simplify(graph, without, len(parameters), own)
         if "sparse_rows" not in without and has_all(small, (IndexAdd,)):
             small = keep_rows(small, "common" not in without)
         small, flat = (

@@ -22,7 +22,7 @@ from flowgraph.boxes.neural.convolution import (
     examples_first,
 )
 from flowgraph.boxes.neural.pooling import MaxPool, Pooling, Sliding, SpreadToRectified
-from flowgraph.plan.binding import Memory
+from flowgraph.plan.binding import OF_EITHER, Memory
 from flowgraph.plan.kinds import in_order
 from flowgraph.plan.numpy.rules import Writes, rule_for
 from flowgraph.plan.rebuild import elements, shape_of, sizes_known, without_graph
@@ -494,3 +494,6 @@ def largest_in(memory: Memory, box: MaxPool, place: str | None, out: str) -> Lar
 @rule_for(MaxPool, operands=_bind_largest, when=_is_pooled)
 def _largest(box: MaxPool, names: Sequence[str], out: str) -> list[str]:
     return [f"{names[0]}({names[1]})"]
+
+
+OF_EITHER |= {prepared_in, spreading_in, largest_in}

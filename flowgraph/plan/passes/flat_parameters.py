@@ -179,12 +179,13 @@ Joined = dict[tuple[Parameter, ...], Box]
 def join_squares(graph: Graph, store: Layout, joined: Joined) -> Graph:
     """The graph with one inner product for adjacent parameters; their flat arrays are noted in `joined`."""
     inner = inner_sums(graph, lambda inner_sum, reader: _is_sum(inner_sum) and _is_sum(reader))
+    sums = {box for box in graph.boxes if _is_sum(box) and box not in inner}
     place = {p: number for number, p in enumerate(store.order)}
     new: dict[Box, Box] = {}
 
     def rule(box: Box, children: tuple[Box, ...]) -> Box:
         new[box] = on_children(box, children)
-        if _is_sum(box) and box not in inner:
+        if box in sums:
             terms = terms_of(box, inner)
             squares = {p: term for term in terms if (p := _squared(term)) in place}
             for run in _runs(sorted(squares, key=place.__getitem__), store):
@@ -194,7 +195,7 @@ def join_squares(graph: Graph, store: Layout, joined: Joined) -> Graph:
                 new[box] = _total([new.get(term, term) for term in terms])
         return new[box]
 
-    return rebuild(graph, rule)
+    return rebuild(graph, rule, sums)
 
 
 def joined_once(run: tuple[Parameter, ...], joined: Joined) -> Box:
@@ -335,7 +336,7 @@ def _following(graph: Graph, boxes: Iterable[Box]) -> set[Box]:
     """The boxes and all that is computed from them."""
     following = set(boxes)
     for box in graph.boxes:
-        if box not in following and any(child in following for child in box.children):
+        if box not in following and not following.isdisjoint(box.children):
             following.add(box)
     return following
 

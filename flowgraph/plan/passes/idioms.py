@@ -148,7 +148,7 @@ COLUMNS = RuleSet(
 
 def is_single(box: Box) -> bool:
     """Whether the value is an array of one element."""
-    return len(box.outputs) == 1 and box.ndim > 0 and sizes_known(box) and elements(box) == 1
+    return len(box.outputs) == 1 and box.shape != () and box.shape.count(1) == len(box.shape)
 
 
 def _number(make: Builder, box: Box) -> Box:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from typing import Any, TypeVar
 
@@ -15,9 +16,10 @@ from flowgraph.boxes.elementwise.selection import Absolute, Maximum
 from flowgraph.boxes.engine.passing_on import Part
 from flowgraph.boxes.engine.shape_like import BroadcastLike, CountLike, ReshapeLike, SumLike, count
 from flowgraph.boxes.indexing.index import ArangeLike, IndexAdd
-from flowgraph.boxes.linear_algebra.products import MatMul, TensorDot
+from flowgraph.boxes.linear_algebra.products import TensorDot
 from flowgraph.boxes.neural.activation import Sigmoid
 from flowgraph.boxes.reduction.sums import Mean, Sum
+from flowgraph.boxes.shape.joining import Stack
 from flowgraph.boxes.shape.reshaping import BroadcastTo, ExpandDims, Reshape, Squeeze
 from flowgraph.graph import Graph
 from flowgraph.plan.numpy.lines import is_written
@@ -47,7 +49,7 @@ def specialise(graph: Graph, leaves: Mapping[Box, Box]) -> Graph:
 
 def in_numbers(box: Box) -> Box:
     """A box that follows the shape of a child becomes one with that shape as a setting, if it is known."""
-    if not all_sizes_known(box):
+    if not _follows(type(box)) or not all_sizes_known(box):
         return box
     if isinstance(box, CountLike):
         return Constant(box.dtype.type(count(box.children[0].shape, box.axis)))
@@ -62,6 +64,13 @@ def in_numbers(box: Box) -> Box:
     if isinstance(box, ReshapeLike | Reshape | ExpandDims | Squeeze):
         return Reshape(box.children[0], to=box.shape)
     return _without_like(box)
+
+
+@functools.cache
+def _follows(cls: type[Box]) -> bool:
+    """Whether boxes of a class may follow the shape of a child."""
+    shaped = (CountLike, ArangeLike, SumLike, BroadcastLike, ReshapeLike, Reshape, ExpandDims, Squeeze)
+    return issubclass(cls, shaped) or "like" in cls.constant_children
 
 
 def _sum_to(a: Box, shape: tuple[Any, ...]) -> Box:
@@ -277,18 +286,6 @@ def _power(box: ConstantPower, a: Box) -> Box:
     return Multiply(a, a)
 
 
-def _tensordot(box: TensorDot, a: Box, b: Box) -> Box:
-    """One matrix product, of the axes that are left by the axes that are summed."""
-    of_a, of_b = ([axis % child.ndim for axis in axes] for axes, child in zip(box.axes, (a, b), strict=True))
-    left_a = [axis for axis in range(a.ndim) if axis not in of_a]
-    left_b = [axis for axis in range(b.ndim) if axis not in of_b]
-    summed = product(a.shape[axis] for axis in of_a)
-    rows, columns = product(a.shape[axis] for axis in left_a), product(b.shape[axis] for axis in left_b)
-    left = Reshape(a.transpose(tuple(left_a + of_a)), to=(rows, summed))
-    right = Reshape(b.transpose(tuple(of_b + left_b)), to=(summed, columns))
-    return Reshape(MatMul(left, right), to=box.shape)
-
-
 def _sigmoid(box: Sigmoid, a: Box) -> Any:
     """1 or exp(−|a|) over 1 + exp(−|a|): the larger of the two, where a choice would branch at every element."""
     if a.dtype.kind != "f":
@@ -301,6 +298,7 @@ PARTS: dict[type[Box], Callable[..., Any]] = {
     Mean: _mean,
     Square: lambda box, a: Multiply(a, a),
     ConstantPower: _power,
-    TensorDot: _tensordot,
+    TensorDot: TensorDot.as_product,
     Sigmoid: _sigmoid,
+    Stack: lambda box, *arrays: np.concatenate([np.expand_dims(a, box.axis) for a in arrays], box.axis),
 }

@@ -244,19 +244,20 @@ def sum_of_repeated(make: Builder, box: Any) -> Box | None:
 
 def sum_before_product(graph: Graph, make: Builder) -> Graph:
     """The graph in which rows are summed before they are multiplied by a matrix: Σ over t of x_t W is (Σ x_t) W."""
-    readers = readers_of(graph)
+    sums = {box for box in graph.boxes if isinstance(box, Sum) and _sums_rows(box)}
+    readers = readers_of(graph) if sums else Counter()
     new: dict[Box, Box] = {}
 
     def rule(box: Box, children: tuple[Box, ...]) -> Box:
         new[box] = on_children(box, children)
-        if isinstance(box, Sum) and _sums_rows(box):
+        if box in sums:
             terms = _terms(box.children[0], readers)
             products = {term for term in terms if _is_product(term) and readers[term] == 1}
             if products:
-                new[box] = _distributed(make, box, [(new[term], term in products) for term in terms])
+                new[box] = _distributed(make, box, [(new.get(term, term), term in products) for term in terms])
         return new[box]
 
-    return rebuild(graph, rule)
+    return rebuild(graph, rule, sums)
 
 
 def _distributed(make: Builder, box: Any, terms: list[tuple[Box, bool]]) -> Box:
@@ -346,17 +347,18 @@ Adds = Callable[[Box, Box, Box, Counter[Box]], bool]
 
 def accumulate(graph: Graph, own: Own, adds: Adds = lambda total, product, other, readers: _is_large(total)) -> Graph:
     """The graph in which AddMatMul stands for sums of a product that nobody else reads and an array of its shape."""
-    readers = readers_of(graph)
+    sums = {box for box in graph.boxes if isinstance(box, Add) and any(_is_added_product(c, box) for c in box.children)}
+    readers = readers_of(graph) if sums else Counter()
 
     def rule(box: Box, children: tuple[Box, ...]) -> Box:
-        if isinstance(box, Add):
+        if box in sums:
             for place, child in enumerate(box.children):
                 other = box.children[1 - place]
                 if _is_added_product(child, box) and readers[child] == 1 and adds(box, child, other, readers):
                     return AddMatMul(children[1 - place], *children[place].children)
         return on_children(box, children, own)
 
-    return rebuild(graph, rule)
+    return rebuild(graph, rule, sums)
 
 
 def _is_large(box: Box) -> bool:

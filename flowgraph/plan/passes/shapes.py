@@ -175,14 +175,16 @@ RULES: dict[type[Box], list[Any]] = {
 
 def inner_sums(graph: Graph, fit: Callable[[Box, Box], bool]) -> set[Box]:
     """Sums that one sum reads, once, as a term, where the two fit."""
-    readers: dict[Box, list[Box]] = {box: [box, box] for box in graph.outputs}
-    for box in graph.boxes:
+    outputs = set(graph.outputs)
+    readers: dict[Box, list[Box]] = {box: [] for box in graph.boxes if isinstance(box, Add) and box not in outputs}
+    for box in graph.boxes if readers else ():
         for child in box.children:
-            readers.setdefault(child, []).append(box)
+            if child in readers:
+                readers[child].append(box)
     return {
         box
         for box, reading in readers.items()
-        if isinstance(box, Add) and len(reading) == 1 and isinstance(reading[0], Add) and fit(box, reading[0])
+        if len(reading) == 1 and isinstance(reading[0], Add) and fit(box, reading[0])
     }
 
 
@@ -217,23 +219,24 @@ def join_slices(graph: Graph, make: Builder) -> Graph:
     Gradients of parts of an array come as such sums: of the gates of a recurrent cell, of the steps of a sequence.
     """
     inner = inner_sums(graph, _alike)
+    sums = {box for box in graph.boxes if isinstance(box, Add) and box not in inner and sizes_known(box)}
     new: dict[Box, Box] = {}
 
     def rule(box: Box, children: tuple[Box, ...]) -> Box:
         new[box] = on_children(box, children)
-        if isinstance(box, Add) and box not in inner and sizes_known(box):
+        if box in sums:
             terms = terms_of(box, inner)
             slices = _apart([term for term in terms if _alike(term, box)])
             if len(slices) > 1:
-                total = _joined(make, box, [part._replace(box=new[part.box]) for part in slices])
+                total = _joined(make, box, [part._replace(box=new.get(part.box, part.box)) for part in slices])
                 joined = {part.box for part in slices}
                 for term in terms:
                     if term not in joined:
-                        total = make.make(Add, total, new[term])
+                        total = make.make(Add, total, new.get(term, term))
                 new[box] = total
         return new[box]
 
-    return rebuild(graph, rule)
+    return rebuild(graph, rule, sums)
 
 
 def _alike(box: Box, other: Box) -> bool:

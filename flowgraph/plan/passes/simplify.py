@@ -57,7 +57,7 @@ PASSES = (
 class How(NamedTuple):
     """How a graph is made smaller: without some passes; its last `updated` outputs are new values of parameters.
 
-    `own` are boxes that the passes have made: a later pass changes their children where they stand.
+    `own` are boxes that were made for this plan, and by the passes: their children are changed where they stand.
     """
 
     without: frozenset[str]
@@ -105,12 +105,12 @@ which are no expressions any more.
 """
 
 
-def simplify(graph: Graph, without: frozenset[str] = frozenset(), updated: int = 0) -> Graph:
+def simplify(graph: Graph, without: frozenset[str] = frozenset(), updated: int = 0, own: Iterable[Box] = ()) -> Graph:
     """A graph of the same outputs with less to compute, by the passes in their order.
 
-    The last `updated` outputs are new values of parameters.
+    The last `updated` outputs are new values of parameters; nobody else reads the graph's `own` boxes, which change.
     """
-    how = How(without, updated, set())
+    how = How(without, updated, set(own))
     for step in ORDER:
         if step.name not in without and has_all(graph, step.needs):
             graph = step.run(graph, how)

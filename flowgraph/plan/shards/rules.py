@@ -1,25 +1,22 @@
-"""How a box is computed on a shard of the batch: rules by class, which say where the batch lies in its value."""
+"""How a box is computed on a shard of the batch: where the batch lies in its value, by the labels of its axes.
+
+A few classes have rules of their own.
+"""
 
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
-from flowgraph.box import Box, Constant, Elementwise
-from flowgraph.box.axes import core_axes, core_of
+from flowgraph.box import Box, Constant
+from flowgraph.box.axes import Labels, axis_labels
 from flowgraph.boxes.engine.passing_on import Barrier
 from flowgraph.boxes.indexing.index import Index, IndexAdd
-from flowgraph.boxes.linear_algebra.products import MatMul
-from flowgraph.boxes.neural.convolution import ConvFilters, ConvInput, Convolution
-from flowgraph.boxes.neural.label import OneHot, PlacesOf
-from flowgraph.boxes.reduction.sums import Sum
-from flowgraph.boxes.shape.arrangement import Transpose
-from flowgraph.boxes.shape.joining import Concatenate, Stack
-from flowgraph.boxes.shape.reshaping import BroadcastTo, ExpandDims, Reshape, Squeeze
+from flowgraph.boxes.neural.label import PlacesOf
+from flowgraph.boxes.shape.reshaping import BroadcastTo, Reshape
 from flowgraph.plan.rebuild import elements, shape_of
 from flowgraph.shapes.indexing import ARRAY
 from flowgraph.shapes.size import product
@@ -68,7 +65,7 @@ _rules: dict[type[Box], Rule] = {}
 
 
 def shard_rule(*classes: type[Box]) -> Callable[[AnyRule], AnyRule]:
-    """Register the rule of classes and of their subclasses in flowgraph: a function of (box, cuts, examples).
+    """Register the rule of classes for which the labels of axes do not say enough: a function of (box, cuts, examples).
 
     It returns None where a shard of the value is not computed from shards of the children. It is asked only where one
     of the cuts is not None.
@@ -89,13 +86,15 @@ def way_of(box: Box, cuts: Cuts, examples: int) -> Way | None:
     cls = type(box)
     if len(box.outputs) != 1 or not cls.built_in:
         return None
-    if not isinstance(box, Index | IndexAdd) and any(isinstance(child, PlacesOf) for child in box.children):
-        return None  # these count from the first example of the shard
-    inherited = (_rules[base] for base in cls.__mro__ if base in _rules)
-    rule = next(inherited, None if core_of(cls) is None else _of_loop_axes)
-    if rule is None or not _is_numeric(box):
+    if not isinstance(box, Index | IndexAdd) and _reads_places(box):
         return None
-    return rule(box, cuts, examples)
+    rule: Rule = _rules.get(cls, _by_labels)
+    return rule(box, cuts, examples) if _is_numeric(box) else None
+
+
+def _reads_places(box: Box) -> bool:
+    """Whether a child counts from the first example of the shard."""
+    return any(isinstance(child, PlacesOf) for child in box.children)
 
 
 def _is_numeric(box: Box) -> bool:
@@ -105,32 +104,44 @@ def _is_numeric(box: Box) -> bool:
     )
 
 
-def agreed(cuts: Sequence[BatchAxis]) -> BatchAxis | None:
-    """What all say, None where they differ."""
-    first = cuts[0]
-    return first if all(cut == first for cut in cuts) else None
-
-
-# Rules for shards of the batch: element by element, sums, shapes, joins and indices.
-
-
-@shard_rule(Elementwise)
-def _elementwise(box: Elementwise, cuts: Cuts, examples: int) -> Way | None:
-    result = agreed([_behind(cut, child, box) for cut, child in zip(cuts, box.children, strict=True) if cut])
-    if result is None:
+def _by_labels(box: Box, cuts: Cuts, examples: int) -> Way | None:
+    """The batch stays along the axis that has the same label; where the value has none, shards are summed."""
+    labels = axis_labels(box)
+    if labels is None:
         return None
-    return Way(result, tuple([_read(child, result, box) for child in box.children]))
+    pairs = zip(labels.children, cuts, strict=True)
+    label, *others = {(of_child[cut.axis], cut.inner) for of_child, cut in pairs if cut is not None}
+    if others or label[0] is None:
+        return None
+    needs = tuple([_labelled(of_child, *label) for of_child in labels.children])
+    result = _labelled(labels.value, *label)
+    if result is None:
+        return Way(PARTIAL, needs) if is_summed(box) else None
+    return Way(result, needs, _settings(box, result))
 
 
-def _behind(cut: BatchAxis, child: Box, box: Box) -> BatchAxis:
-    """The same axis, counted in the broadcast value."""
-    return BatchAxis(cut.axis + box.ndim - child.ndim, cut.inner)
+def _labelled(labels: Labels, label: Hashable, inner: int) -> BatchAxis | None:
+    return BatchAxis([*labels].index(label), inner) if label in labels else None
 
 
-def _read(child: Box, result: BatchAxis, box: Box) -> BatchAxis | None:
-    """Where a child that is broadcast to a value has to be cut; None where it is repeated along the batch."""
-    axis = result.axis - (box.ndim - child.ndim)
-    return BatchAxis(axis, result.inner) if axis >= 0 and child.shape[axis] != 1 else None
+def is_summed(box: Box) -> bool:
+    """Whether a sum of sums over shards is the sum but for rounding: halves would round too much."""
+    return box.dtype.kind in "iufc" and box.dtype != np.float16
+
+
+def _settings(box: Box, result: BatchAxis) -> Callable[[int], Mapping[str, Any]] | None:
+    """The shape of a shard, for a box that has it as a setting."""
+    if not isinstance(box, BroadcastTo | Reshape):
+        return None
+    return lambda rows: {"to": shard_shape(shape_of(box), result, rows)}
+
+
+def shard_shape(shape: Sequence[int], cut: BatchAxis, rows: int) -> tuple[int, ...]:
+    """The shape of a shard of so many examples."""
+    return (*shape[: cut.axis], rows * cut.inner, *shape[cut.axis + 1 :])
+
+
+# Boxes whose axes do not each stay one: joined or split into several, indexed, or waited for.
 
 
 @shard_rule(Barrier)
@@ -139,103 +150,41 @@ def _barrier(box: Barrier, cuts: Cuts, examples: int) -> Way | None:
     return None if cuts[0] is None else Way(cuts[0], tuple(cuts))
 
 
-@shard_rule(BroadcastTo)
-def _broadcast(box: BroadcastTo, cuts: Cuts, examples: int) -> Way | None:
-    cut = cuts[0]
-    assert cut is not None
-    result = _behind(cut, box.children[0], box)
-    return Way(result, (cut,), partial(_to, box, result))
+@shard_rule(Reshape)
+def _reshape(box: Reshape, cuts: Cuts, examples: int) -> Way | None:
+    (cut,) = cuts
+    result = None if cut is None else _in_shape(cut, shape_of(box.children[0]), shape_of(box), examples)
+    return None if result is None else Way(result, (cut,), _settings(box, result))
 
 
-def _to(box: Any, result: BatchAxis, rows: int) -> Mapping[str, Any]:
-    return {"to": shard_shape(shape_of(box), result, rows)}
-
-
-def shard_shape(shape: Sequence[int], cut: BatchAxis, rows: int) -> tuple[int, ...]:
-    """The shape of a shard of so many examples."""
-    return (*shape[: cut.axis], rows * cut.inner, *shape[cut.axis + 1 :])
-
-
-@shard_rule(Reshape, ExpandDims, Squeeze)
-def _reshape(box: Any, cuts: Cuts, examples: int) -> Way | None:
+def _in_shape(cut: BatchAxis, old: Sequence[int], new: Sequence[int], examples: int) -> BatchAxis | None:
     """The batch stays along one axis if it is the outermost part of it, and what stands before it stays before it."""
-    cut = cuts[0]
-    assert cut is not None
-    old, new = shape_of(box.children[0]), shape_of(box)
     before = product(old[: cut.axis])
     for axis, size in enumerate(new):
         if product(new[:axis]) == before and size % examples == 0:
-            result = BatchAxis(axis, size // examples)
-            return Way(result, (cut,), partial(_to, box, result) if isinstance(box, Reshape) else None)
+            return BatchAxis(axis, size // examples)
     return None
 
 
-@shard_rule(Transpose)
-def _transpose(box: Transpose, cuts: Cuts, examples: int) -> Way | None:
-    cut = cuts[0]
-    assert cut is not None
-    axes = box.axes if isinstance(box.axes, tuple) else tuple(range(box.ndim))[::-1]
-    return Way(BatchAxis([axis % box.ndim for axis in axes].index(cut.axis), cut.inner), (cut,))
-
-
-def _of_loop_axes(box: Box, cuts: Cuts, examples: int) -> Way | None:
-    """A box whose core axes are declared: the batch stays along a loop axis, and a sum along it is one of sums."""
-    cut = agreed([cut for cut in cuts if cut])
-    if cut is None or len({child.ndim for child in box.children}) > 1:
+def way_to(box: Box, result: BatchAxis, examples: int) -> Way | None:
+    """How a shard of a value is computed from one child, which is the same for all examples, as the box is."""
+    if isinstance(box, Reshape):
+        need = _in_shape(result, shape_of(box), shape_of(box.children[0]), examples)
+        return None if need is None else Way(result, (need,), _settings(box, result))
+    labels = axis_labels(box)
+    label = None if labels is None else labels.value[result.axis]
+    if labels is None or label is None:
         return None
-    along, gone = core_axes(box), box.children[0].ndim - box.ndim
-    if along is None or gone not in (0, len(along)) or len({shape_of(child)[cut.axis] for child in box.children}) > 1:
-        return None
-    needs = (cut,) * len(cuts)
-    if cut.axis in along:
-        return Way(PARTIAL, needs) if isinstance(box, Sum) and is_summed(box) else None
-    return Way(BatchAxis(cut.axis - (gone > 0) * sum(axis < cut.axis for axis in along), cut.inner), needs)
-
-
-def is_summed(box: Box) -> bool:
-    """Whether a sum of sums over shards is the sum but for rounding: halves would round too much."""
-    return box.dtype.kind in "iufc" and box.dtype != np.float16
-
-
-@shard_rule(Concatenate, Stack)
-def _joined(box: Any, cuts: Cuts, examples: int) -> Way | None:
-    """Side by side, not one behind the other."""
-    cut = agreed([cut for cut in cuts if cut])
-    axis = box.axis % box.ndim
-    if cut is None:
-        return None
-    after = isinstance(box, Stack) and axis <= cut.axis
-    if isinstance(box, Concatenate) and axis == cut.axis:
-        return None
-    return Way(BatchAxis(cut.axis + after, cut.inner), (cut,) * len(cuts))
+    return Way(result, (_labelled(labels.children[0], label, result.inner),), _settings(box, result))
 
 
 @shard_rule(Index)
 def _index(box: Index, cuts: Cuts, examples: int) -> Way | None:
     a, *indices = cuts
-    child = box.children[0]
-    if isinstance(child, PlacesOf):
-        return None
-    if a is None:
-        return _rows_of_table(box, cuts)
-    if any(indices):
-        axis = _own_places(box.index, box.children[1:], indices, child, a, examples)
-        if axis is None:
-            return None
-        result, needs = axis
-        return Way(result, (a, *needs))
-    kept = kept_axes(box.index, shape_of(child), box.children[1:])
-    if a.axis not in kept:
-        return None
-    return Way(BatchAxis(kept[a.axis], a.inner), (a, *[None] * len(indices)))
-
-
-def _rows_of_table(box: Index, cuts: Cuts) -> Way | None:
-    """Rows of a table that all examples share, by numbers that are the example's own."""
-    cut = cuts[1] if box.index == (ARRAY,) else None
-    if cut is None or box.children[1].dtype.kind == "b" or isinstance(box.children[1], PlacesOf):
-        return None
-    return Way(cut, (None, cut))
+    if a is None or not any(indices):
+        return None if _reads_places(box) else _by_labels(box, cuts, examples)
+    found = _own_places(box.index, box.children[1:], indices, box.children[0], a, examples)
+    return None if found is None else Way(found[0], (a, *found[1]))
 
 
 def _own_places(
@@ -257,48 +206,14 @@ def _numbers_examples(box: Box, examples: int) -> bool:
     return isinstance(box, Constant) and np.array_equal(box.value, np.arange(examples))
 
 
-def kept_axes(index: tuple[Any, ...], shape: Sequence[int], indices: Sequence[Box]) -> dict[int, int]:
-    """The axes that an index takes whole, and where each is in what it takes.
-
-    One array of integers may stand among slices.
-    """
-    arrays = [item for item in index if isinstance(item, str)]
-    numbers = any(isinstance(item, int | np.integer) for item in index)
-    if len(arrays) > 1 or (arrays and (numbers or indices[0].dtype.kind == "b")):
-        return {}
-    named = sum(item is not None and item is not Ellipsis for item in index)
-    rest = [slice(None)] * (len(shape) - named)
-    place = next((i for i, item in enumerate(index) if item is Ellipsis), len(index))
-    kept: dict[int, int] = {}
-    axis = new = 0
-    for item in (*index[:place], *rest, *index[place + 1 :]):
-        if item is None:
-            new += 1
-            continue
-        if isinstance(item, slice):
-            if item.indices(shape[axis]) == (0, shape[axis], 1):
-                kept[axis] = new
-            new += 1
-        elif isinstance(item, str):
-            new += indices[0].ndim
-        axis += 1
-    return kept
-
-
 @shard_rule(IndexAdd)
 def _index_add(box: IndexAdd, cuts: Cuts, examples: int) -> Way | None:
     """The index of a gradient, the other way round; what is added into rows that examples share is summed whole."""
-    a, like, *indices = cuts
-    child, zeros = box.children[0], box.children[1]
-    if a is None or like is not None or not is_zero(zeros) or isinstance(child, PlacesOf):
+    if cuts[0] is None or cuts[1] is not None or not is_zero(box.children[1]):
         return None
-    if any(indices):
+    if any(cuts[2:]):
         return _added_at_places(box, cuts, examples)
-    for axis, new in kept_axes(box.index, shape_of(zeros), box.children[2:]).items():
-        if new == a.axis and shape_of(zeros)[axis] == shape_of(child)[new]:
-            result = BatchAxis(axis, a.inner)
-            return Way(result, (a, result, *[None] * len(indices)))
-    return None
+    return None if _reads_places(box) else _by_labels(box, cuts, examples)
 
 
 def _added_at_places(box: IndexAdd, cuts: Cuts, examples: int) -> Way | None:
@@ -317,81 +232,10 @@ def is_zero(box: Box) -> bool:
     return isinstance(box, BroadcastTo) and isinstance(box.children[0], Constant)
 
 
-# Rules for shards of the batch: matrix products, convolutions, pooling and labels.
-
-
-@shard_rule(MatMul)
-def _product(box: MatMul, cuts: Cuts, examples: int) -> Way | None:
-    a, b = cuts
-    left, right = box.children
-    if _is_between(left, right, a, b):
-        cut = a or b
-        assert cut is not None
-        needs = (BatchAxis(left.ndim - 1, cut.inner), BatchAxis(max(0, right.ndim - 2), cut.inner))
-        agrees = (a is None or a == needs[0]) and (b is None or b == needs[1])
-        return Way(PARTIAL, needs) if agrees and is_summed(box) else None
-    if a is not None and left.ndim > 1 and a.axis == left.ndim - 2:
-        row = box.ndim - (1 if right.ndim == 1 else 2)
-        return Way(BatchAxis(row, a.inner), (a, None)) if b is None else None
-    if b is not None and right.ndim > 1 and b.axis == right.ndim - 1:
-        return Way(BatchAxis(box.ndim - 1, b.inner), (None, b)) if a is None else None
-    return _stack(box, cuts)
-
-
-def _is_between(left: Box, right: Box, a: BatchAxis | None, b: BatchAxis | None) -> bool:
-    """Whether the batch is what is summed over."""
-    of_left = a is not None and a.axis == left.ndim - 1
-    return of_left or (b is not None and b.axis == max(0, right.ndim - 2))
-
-
-def _stack(box: MatMul, cuts: Cuts) -> Way | None:
-    """Each example multiplies matrices of its own."""
-    loops = max(child.ndim for child in box.children) - 2
-    stacked = [
-        BatchAxis(cut.axis + loops - max(0, child.ndim - 2), cut.inner)
-        for cut, child in zip(cuts, box.children, strict=True)
-        if cut
-    ]
-    result = agreed(stacked)
-    if result is None:
-        return None
-    needs = []
-    for child in box.children:
-        axis = result.axis - loops + max(0, child.ndim - 2)
-        repeated = child.ndim <= 2 or axis < 0 or child.shape[axis] == 1
-        needs.append(None if repeated else BatchAxis(axis, result.inner))
-    return Way(result, tuple(needs))
-
-
-FIRST = BatchAxis(0)
-
-
-@shard_rule(Convolution)
-def _convolution(box: Convolution, cuts: Cuts, examples: int) -> Way | None:
-    return Way(FIRST, (FIRST, None)) if (cuts[0], cuts[1]) == (FIRST, None) else None
-
-
-@shard_rule(ConvInput)
-def _of_input(box: ConvInput, cuts: Cuts, examples: int) -> Way | None:
-    return Way(FIRST, (FIRST, None, FIRST)) if cuts[0] == FIRST and cuts[1] is None else None
-
-
-@shard_rule(ConvFilters)
-def _of_filters(box: ConvFilters, cuts: Cuts, examples: int) -> Way | None:
-    fits = all(cut in (None, FIRST) for cut in cuts[:2]) and cuts[2] is None
-    return Way(PARTIAL, (FIRST, FIRST, None)) if fits and is_summed(box) else None
-
-
-@shard_rule(OneHot)
-def _one_hot(box: OneHot, cuts: Cuts, examples: int) -> Way | None:
-    cut = agreed([cut for cut in cuts if cut])
-    return None if cut is None or cut.axis >= box.ndim - 1 else Way(cut, (cut, cut))
-
-
 @shard_rule(PlacesOf)
 def _places(box: PlacesOf, cuts: Cuts, examples: int) -> Way | None:
-    cut = agreed([cut for cut in cuts if cut])
     labels = box.children[0]
-    if cut is None or cut.axis or box.columns or not labels.ndim:
+    cut, *others = {cut for cut in cuts if cut is not None}
+    if others or cut.axis or box.columns or not labels.ndim:
         return None
     return Way(BatchAxis(0, cut.inner * product(shape_of(labels)[1:])), (cut, cut))

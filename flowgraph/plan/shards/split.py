@@ -12,7 +12,6 @@ from flowgraph.box import Box, Constant, Elementwise, Leaf
 from flowgraph.box.leaves import Input
 from flowgraph.boxes.engine.passing_on import Part as Output
 from flowgraph.boxes.indexing.index import Index
-from flowgraph.boxes.linear_algebra.products import MatMul
 from flowgraph.boxes.neural.label import PlacesOf
 from flowgraph.boxes.shape.arrangement import Transpose
 from flowgraph.boxes.shape.joining import Concatenate
@@ -21,7 +20,7 @@ from flowgraph.graph import Graph
 from flowgraph.plan.rebuild import built_for, elements, named_after, of_nobody, of_shape, on_children, shape_of
 from flowgraph.plan.schedule import depths
 from flowgraph.plan.shards.box import Body, Part, Sharded
-from flowgraph.plan.shards.rules import NUMBERS, PARTIAL, BatchAxis, Way, Whole, shard_shape, way_of
+from flowgraph.plan.shards.rules import NUMBERS, PARTIAL, BatchAxis, Way, Whole, shard_shape, way_of, way_to
 
 # What of a graph can be computed shard by shard: where the batch lies in each value.
 
@@ -175,23 +174,11 @@ class ShardBuilder:
 
     def _cut(self, box: Box, cut: BatchAxis) -> Box | None:
         """A shard of what is repeated along the batch."""
-        if isinstance(box, BroadcastTo):
-            child = box.children[0]
-            axis = cut.axis - (box.ndim - child.ndim)
-            repeated = axis < 0 or child.shape[axis] == 1
-            inner = self._child(child, None if repeated else BatchAxis(axis, cut.inner))
-            return _rebuilt(box, [inner], {"to": shard_shape(shape_of(box), cut, self.rows)})
-        if isinstance(box, MatMul) or len(box.children) != 1 or not is_repeated(box):
+        way = way_to(box, cut, self.analysis.examples) if is_repeated(box) else None
+        if way is None:
             return None
-        child, count = box.children[0], self.analysis.examples
-        for axis, size in enumerate(shape_of(child)):
-            if size % count or size == 0:
-                continue
-            way = way_of(box, [BatchAxis(axis, size // count)], count)
-            if way is not None and way.result == cut and isinstance(way.needs[0], BatchAxis):
-                settings = {} if way.settings is None else dict(way.settings(self.rows))
-                return _rebuilt(box, [self._child(child, way.needs[0])], settings)
-        return None
+        settings = {} if way.settings is None else dict(way.settings(self.rows))
+        return _rebuilt(box, [self._child(box.children[0], way.needs[0])], settings)
 
 
 def is_repeated(box: Box) -> bool:

@@ -8,13 +8,8 @@ import flowgraph as fg
 from tests.boxes.elementwise.test_arithmetic import grad, value
 from tests.boxes.numpy_calls import assert_as_numpy
 
-A = np.random.default_rng(0).normal(size=(3, 4))
-
 
 def test_copysign():
-    assert_as_numpy(np.copysign, A, A[1])
-    assert_as_numpy(lambda a: np.copysign(a, -1), A[::-1, ::-1])
-    assert_as_numpy(lambda b: np.copysign(-2.0, b), A)
     assert_as_numpy(np.copysign, np.array([1, -2]), np.array([-0.0, 0.0], "float32"))
     of_a, of_b = grad(np.copysign, np.array([0.0, -0.0, 2.0, -2.0]), np.array([-1.0, 1.0, -0.0, 0.0]))
     np.testing.assert_array_equal(of_a, [0, 0, -1, -1])
@@ -64,10 +59,7 @@ def test_the_largest_order_has_its_derivatives_at_0():
         assert float(value(slope)) == pytest.approx(2.0**-8 if n == 8 else 0.0, rel=1e-14)
 
 
-def test_i0_is_numpys():
-    assert_as_numpy(np.i0, 3 * A)
-    assert_as_numpy(np.i0, np.array([1, 2, 3]))
-    assert_as_numpy(np.i0, A.astype("float32"), rtol=1e-6)
+def test_i0_is_flat_at_0_and_has_whole_orders_of_real_numbers():
     np.testing.assert_array_equal(grad(np.i0, np.zeros(2)), [0, 0])
     with pytest.raises(fg.FlowgraphError, match=r"order=1\.5, needs a whole number from 0 to 8"):
         fg.ModifiedBessel(fg.Input("x"), order=1.5)

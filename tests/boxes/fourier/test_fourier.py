@@ -1,4 +1,4 @@
-"""np.fft and signals on boxes: gradients and Hessian products, sizes that vary, refusals."""
+"""np.fft and signals on boxes beside what test_as_numpy draws: axes without points, sizes that vary, refusals."""
 
 from functools import partial
 
@@ -7,51 +7,7 @@ import pytest
 
 import flowgraph as fg
 from flowgraph.errors import ShapeError, UsageError
-from flowgraph.functional import grad, hessian, hvp
 from tests.boxes.numpy_calls import assert_every_batch
-
-RNG = np.random.default_rng(0)
-A = RNG.normal(size=(3, 4, 5))
-C = A + 1j * RNG.normal(size=A.shape)
-CALLS = [
-    *((name, A if name in ("rfft", "ihfft") else C, {"n": n, "axis": axis, "norm": norm})
-      for name in ("fft", "ifft", "rfft", "irfft", "hfft", "ihfft")
-      for n, axis, norm in ((None, -1, None), (3, 2, "ortho"), (7, 1, "forward"), (6, -1, "backward"))),
-    *((name, A if name.startswith("r") else C, {"s": s, "axes": axes, "norm": norm})
-      for name in ("fft2", "ifft2", "rfft2", "irfft2", "fftn", "ifftn", "rfftn", "irfftn")
-      for s, axes, norm in ((None, (0, 1), None), ((6, 3), (0, 2), "ortho"), ((-1, 7), (-1, -2), "forward"))),
-    *((name, A if name.startswith("r") else C, {}) for name in ("fft2", "ifft2", "rfft2", "irfft2", "fftn", "ifftn",
-                                                                "rfftn", "irfftn", "fftshift", "ifftshift")),
-    *((name, C, {"axes": axes}) for name in ("fftshift", "ifftshift") for axes in (0, (1, -1))),
-]  # fmt: skip
-
-
-def described(call):
-    name, a, keywords = call
-    return f"{name} {a.dtype} {keywords}"
-
-
-@pytest.mark.parametrize(("name", "a", "keywords"), CALLS, ids=map(described, CALLS))
-def test_values_and_slopes(name, a, keywords):
-    function = getattr(np.fft, name)
-    box = function(fg.Input("a", shape=a.shape, dtype=a.dtype), **keywords)
-    value, needed = fg.Graph(box).fprop(a=a)[box], function(a, **keywords)
-    np.testing.assert_allclose(value, needed, rtol=1e-12, atol=1e-12)
-    assert value.dtype == box.dtype == needed.dtype
-    assert box.shape == needed.shape
-
-    weights = np.random.default_rng(1).normal(size=needed.shape)
-
-    def loss(x):
-        return np.sum(weights * np.abs(function(x, **keywords)) ** 2) + np.sum(np.real(function(x, **keywords)) ** 3)
-
-    rng = np.random.default_rng(2)
-    v = rng.normal(size=a.shape) + (1j * rng.normal(size=a.shape) if np.iscomplexobj(a) else 0)
-    slope, step = grad(loss)(a), 1e-5
-    numeric = (loss(a + step * v) - loss(a - step * v)) / (2 * step)
-    assert np.sum(np.conj(slope) * v).real == pytest.approx(numeric, rel=1e-6)
-    numeric = (grad(loss)(a + step * v) - grad(loss)(a - step * v)) / (2 * step)
-    np.testing.assert_allclose(hvp(loss)(a, v), numeric, rtol=1e-5, atol=1e-5 * np.abs(numeric).max())
 
 
 @pytest.mark.parametrize("backend", ["graph", "numpy"])
@@ -93,46 +49,10 @@ def test_several_axes_of_which_the_last_has_no_points():
             np.testing.assert_array_equal(fg.Graph(box).fprop()[box], function(np.zeros((3, 3)), s=(4, 5), axes=(0, 1)))
 
 
-def test_one_graph_serves_every_size():
-    x = fg.Input("x", shape=("N", "M"))
-    loss = fg.sum(np.abs(np.fft.irfft(np.fft.rfft(x) * (1 + 1j))) ** 2 + fg.sum(np.abs(np.fft.fftshift(x))))
-    padded = fg.sum(np.abs(np.fft.rfft(x, n=6)) ** 4)
-    built = [*fg.gradient(loss, [x]), *fg.gradient(padded, [x])]
-    for rows, n in ((2, 8), (3, 4), (1, 6), (2, 10)):
-        value = RNG.normal(size=(rows, n))
-        run = fg.Graph(*built).fprop(x=value)
-        for one, f in zip(built, (loss, padded), strict=True):
-            np.testing.assert_allclose(run[one], fg.Graph(f).fprop(x=value).bprop(wrt=[x])[x], rtol=1e-10)
-
-
 def test_a_size_that_is_not_known_is_refused_as_n():
     x = fg.Input("x", shape=("N",))
     with pytest.raises(fg.FlowgraphError, match=r"found s=\('N',\), needs a tuple, each part a whole number"):
         np.fft.irfft(np.fft.rfft(x), n=x.shape[0])
-
-
-def test_hessian_of_a_spectrum_in_rows():
-    def power(x):
-        return np.sum(np.abs(np.fft.fftshift(np.fft.rfft(x, n=5))) ** 4)
-
-    x = A[0, 0]
-    H, step = hessian(power)(x), 1e-5
-    rows = [(grad(power)(x + step * e) - grad(power)(x - step * e)) / (2 * step) for e in np.eye(4, 5)]
-    np.testing.assert_allclose(H[:4], rows, rtol=1e-5, atol=1e-5)
-
-
-@pytest.mark.sampled(one_in=6)
-def test_gradients_agree_with_jax():
-    jax = pytest.importorskip("jax")
-    jnp = jax.numpy
-
-    def loss(x, numpy):
-        half = numpy.fft.rfftn(x, axes=(0, 2), norm="ortho") * (0.5 - 2j)
-        return numpy.sum(numpy.abs(numpy.fft.irfft(half, n=6, axis=1)) ** 3)
-
-    with jax.enable_x64(True):
-        needed = jax.grad(lambda x: loss(x, jnp))(jnp.asarray(A))
-    np.testing.assert_allclose(grad(lambda x: loss(x, np))(A), needed, rtol=1e-9)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 import flowgraph as fg
 from flowgraph.errors import IndexingError, ShapeError, UsageError
-from tests.boxes.numpy_calls import assert_as_numpy, assert_every_batch, listed
+from tests.boxes.numpy_calls import assert_as_numpy, assert_every_batch
 
 A = np.random.default_rng(0).normal(size=(2, 3, 4))
 MATRIX = np.random.default_rng(0).normal(size=(3, 4))
@@ -159,27 +159,6 @@ def test_what_does_not_fit_is_refused_where_it_is_written():
 EDGES = np.array([-1.0, 0.0, 0.0, 1.0])
 
 
-@pytest.mark.parametrize("function", [np.nonzero, np.flatnonzero, np.argwhere])
-@pytest.mark.parametrize("a", [MATRIX > 0, MATRIX[0] > 0, np.zeros((2, 3)), np.array([0, 2, 0]), np.zeros((0, 3))])
-def test_what_is_not_zero(function, a):
-    boxes, needed = listed(function(fg.Constant(a))), listed(function(a))
-    assert len(boxes) == len(needed)
-    assert boxes[0].shape[0].unknown
-    run = fg.Graph(*boxes).fprop()
-    for box, places in zip(boxes, needed, strict=True):
-        assert box.dtype == places.dtype
-        np.testing.assert_array_equal(run[box], places)
-
-
-@pytest.mark.parametrize("places", [[], [[]], [2, 0], [[1], [-1]], 1, [True, False], np.zeros((0, 2), int)], ids=repr)
-@pytest.mark.parametrize("axis", [None, 0, -1])
-def test_take_and_an_index_read_the_same_places(places, axis):
-    x = fg.Input("x", shape=MATRIX.shape)
-    box = np.take(x, places, axis=axis)
-    assert box.shape == np.take(MATRIX, places, axis=axis).shape
-    np.testing.assert_array_equal(fg.Graph(box).fprop(x=MATRIX)[box], np.take(MATRIX, places, axis=axis))
-
-
 def test_what_is_taken_at_places_gets_gradients():
     x = fg.Input("x", shape=("N", 3))
     loss = np.sum(x[np.nonzero(x > 0)] ** 2)
@@ -218,15 +197,6 @@ def test_edges_that_are_not_in_order_are_refused_in_a_run():
 X = np.array([[-0.7, 0.1, 1.9], [-2.0, 0.4, 3.0]])
 XP = np.array([-1.0, -0.3, 0.5, 2.0])
 FP = np.array([0.3, -1.2, 2.0, 0.7])
-
-
-@pytest.mark.parametrize("settings", [{}, {"left": -9.0, "right": 4}, {"left": 1}, {"period": 2.6}, {"period": -7}])
-def test_points_and_places_get_gradients(settings):
-    assert_as_numpy(lambda x, xp, fp: np.interp(x, xp, fp, **settings), X, XP, FP)
-    assert_as_numpy(lambda x: np.interp(x, XP, FP, **settings), X[::-1, ::-1])
-    assert_as_numpy(lambda fp: np.interp(X, XP, fp, **settings), FP[::-1])
-    assert_as_numpy(lambda x: np.interp(x, XP, FP, **settings), X.astype("float32"))
-    assert_as_numpy(lambda x: np.interp(x, XP, FP, **settings), (2 * X).astype(int))
 
 
 def test_what_lies_outside_may_be_a_box():

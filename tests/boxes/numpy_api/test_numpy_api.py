@@ -5,7 +5,7 @@ import pytest
 
 import flowgraph as fg
 from flowgraph.errors import FlowgraphError
-from tests.boxes.numpy_calls import assert_as_numpy, assert_every_batch
+from tests.boxes.numpy_calls import assert_as_numpy
 
 RNG = np.random.default_rng(0)
 A = RNG.normal(size=(3, 4))
@@ -37,19 +37,6 @@ def test_a_copy_is_the_box_itself_and_asarray_with_like():
     assert isinstance(np.asarray([1.0, 2.0], like=x), fg.Constant)
 
 
-@pytest.mark.parametrize("obj", [0, 2, -1, -3, slice(1, 3), slice(None, 2), slice(-2, None), slice(2, -1), slice(3, 1),
-                                 slice(-9, None, 2), slice(None), slice(1, None, 2)], ids=str)  # fmt: skip
-def test_places_on_an_axis_that_follows_the_batch(obj):
-    (shape,) = assert_every_batch(lambda x: np.delete(x, obj, axis=0), ("N", 3), batches=(3, 4, 7))
-    if isinstance(obj, int):
-        assert shape == ("N-1", 3)
-        for values in (1.0, [1, 2, 3], np.ones((2, 3))):
-            (shape,) = assert_every_batch(
-                lambda x, values=values: np.insert(x, obj, values, axis=0), ("N", 3), batches=(3, 4, 7)
-            )
-            assert shape == ("N+2" if np.ndim(values) == 2 else "N+1", 3)
-
-
 def test_ends_places_and_coefficients_that_are_boxes_get_gradients():
     assert_as_numpy(lambda a: np.diff(a, axis=1, prepend=0.0, append=a[:, :2]), A)
     assert_as_numpy(lambda a, v: np.insert(a, np.array([True, False, True]), v, axis=0), A, A[:2])
@@ -73,23 +60,6 @@ def test_zeros_in_front_of_a_box_are_kept_in_a_product():
 LOW, HIGH = np.array([0.5, 1.5]), np.array([2.0, 4.0])
 
 
-POINTS, HEIGHTS, WEIGHTS = np.sort(RNG.normal(size=7)), RNG.normal(size=7), RNG.uniform(0.5, 2, 7)
-
-
-@pytest.mark.parametrize(
-    "function",
-    [
-        lambda x, y, w: np.polyfit(x, y, 2, full=True)[:4],
-        lambda x, y, w: np.polyfit(x, y, 1, cov=True),
-        lambda x, y, w: np.polyfit(x, np.stack([y, y * y], 1), 1, cov="unscaled"),
-        lambda x, y, w: np.polyfit(x, y, 3, w=w),
-        lambda x, y, w: np.polyfit(x, np.stack([y, y * y], 1), deg=1, w=w, rcond=1e-12),
-    ],
-)
-def test_a_polynomial_is_fitted_with_weights_and_tells_its_errors(function):
-    assert_as_numpy(function, POINTS, HEIGHTS, WEIGHTS, rtol=1e-9)
-
-
 @pytest.mark.parametrize("p", [[1.0, -3.0, 2.5, 0.7], [2.0, 1.0], [1.0, 0.3, 5.0]])
 def test_roots(p):
     def of_sorted(p):
@@ -101,20 +71,6 @@ def test_roots(p):
     run = fg.Graph(np.roots(box)).fprop()
     np.testing.assert_allclose(run.outputs[0], needed)
     assert_as_numpy(of_sorted, array, rtol=1e-9)
-
-
-def test_numbers_that_no_gradient_passes():
-    x = fg.Parameter(LOW)
-    assert np.linspace(x, HIGH, 5, dtype=int).dtype.kind == "i"
-    box = np.linspace(x, HIGH, 5, dtype=int)
-    np.testing.assert_array_equal(fg.Graph(box).fprop()[box], np.linspace(LOW, HIGH, 5, dtype=int))
-    assert np.linspace(x, HIGH, 0).shape == (0, 2)
-    assert (
-        np.geomspace(x, HIGH, 3, dtype=np.float32).dtype
-        == np.logspace(x, HIGH, 3, dtype=np.float32).dtype
-        == np.float32
-    )
-    assert np.roots(x[:1]).shape == (0,)
 
 
 @pytest.mark.parametrize(
@@ -147,33 +103,6 @@ def test_distances_and_places_that_are_boxes_get_gradients(edge_order):
 
 NUMBERS = np.array([1.0, 2.0, np.inf, -np.inf, np.nan, 0.0])
 NEAR = np.array([1.0 + 1e-7, 2.1, np.inf, np.inf, np.nan, 1e-9])
-
-
-@pytest.mark.parametrize(
-    "function",
-    [
-        np.isclose,
-        lambda a, b: np.isclose(a, b, rtol=0.2),
-        lambda a, b: np.isclose(a, b, atol=1.0, equal_nan=True),
-        lambda a, b: np.isclose(b, 2.0, 0.1),
-        np.allclose,
-        lambda a, b: np.allclose(a[:1], b[:1]),
-        lambda a, b: np.allclose(a[:1], b[:1], rtol=1e-9, atol=0),
-        np.array_equal,
-        lambda a, b: np.array_equal(a, a),
-        lambda a, b: np.array_equal(a, a, equal_nan=True),
-        lambda a, b: np.isposinf(a),
-        lambda a, b: np.isneginf(a),
-        lambda a, b: np.iscomplex(a + 0j),
-        lambda a, b: np.isreal(a[:2] * np.array([1, 1j])),
-        lambda a, b: np.isreal(a),
-    ],
-)
-@pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")
-def test_as_numpy(function):
-    box = function(fg.Parameter(NUMBERS), fg.Parameter(NEAR))
-    assert box.dtype == bool
-    np.testing.assert_array_equal(fg.Graph(box).fprop()[box], function(NUMBERS, NEAR))
 
 
 def test_shapes_that_differ_are_not_equal():

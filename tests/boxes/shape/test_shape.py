@@ -2,8 +2,6 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 import flowgraph as fg
 from flowgraph.errors import ShapeError
@@ -99,11 +97,6 @@ def test_sizes_that_follow_two_batches_and_parts_of_one():
     assert back[0].unknown
     assert all(shape[0].unknown for shape in every(lambda x: np.array_split(x, 2), ("N", 3)))
     assert all(shape[0].unknown for shape in every(lambda x: np.split(x, 2), ("N", 3), batches=(0, 4)))
-
-
-@given(st.lists(st.integers(-6, 6), max_size=4))
-def test_places_of_every_kind(places):
-    assert_multilinear_as_numpy(lambda a: np.split(a, places), np.arange(5.0))
 
 
 def test_the_size_of_an_axis_may_be_a_place():

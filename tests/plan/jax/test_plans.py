@@ -1,7 +1,9 @@
 """Plans on JAX: the numbers of the graph, updates all together, source that can be read, values of parameters."""
 
+import contextlib
 import copy
 import gc
+import itertools
 import pickle
 import re
 
@@ -12,8 +14,10 @@ import pytest
 import flowgraph as fg
 from flowgraph.errors import DtypeError, LabelError, UnsupportedError, UsageError
 from tests.cases import cases
-from tests.interop.jax.test_every_box import OF_NUMBERS, built
+from tests.commit import share_of_commit
+from tests.interop.jax.test_every_box import OF_NUMBERS
 from tests.plan.agreement import assert_agree
+from tests.plan.test_drawn_graphs import assert_plan_equals_graph
 from tests.test_contract import BOXES
 
 X = np.random.default_rng(0).normal(size=(6, 4))
@@ -133,6 +137,47 @@ def test_float32_stays_float32():
     assert all(p.value.dtype == np.float32 for p in parameters)
 
 
+DTYPES = ("?", "i1", "i8", "f2", "f4", "f8", "c16")
+MEETINGS = {
+    "sum": lambda a, b: a + b, "product": lambda a, b: a @ b, "choice": lambda a, b: np.where(a != 0, a, b),
+    "joined": lambda a, b: np.concatenate([a, b]), "cast": lambda a, b: a.astype(b.dtype),
+    "total": lambda a, b: np.sum(a * b, axis=1),
+    "largest": lambda a, b: np.max(np.maximum(np.real(a), np.real(b)), axis=0),
+}  # fmt: skip
+
+
+def test_operands_of_any_two_dtypes_meet_as_in_the_graph():
+    leaves = [fg.Input(f"x{dtype}", shape=(2, 2), dtype=dtype) for dtype in DTYPES]
+    feeds = {leaf: np.array([[1, 0], [2, 3]]).astype(leaf.dtype) for leaf in leaves}
+    outputs = {}
+    for (one, other), (name, meet) in itertools.product(itertools.product(leaves, leaves), MEETINGS.items()):
+        with contextlib.suppress(DtypeError):  # a complex number is cast to no real one
+            outputs[f"{name} of {one.dtype} and {other.dtype}"] = meet(one, other)
+    drawn = dict(zip(names := share_of_commit(outputs, 8), map(outputs.get, names), strict=True))
+    graph = fg.Graph(*drawn.values())
+    given = {leaf: a for leaf, a in feeds.items() if leaf in graph}
+    found, expected = fg.compile(graph, backend="jax")(given), graph.fprop(given).outputs
+    for what, one, other in zip(drawn, found, expected, strict=True):
+        assert (one.dtype, one.shape) == (other.dtype, other.shape), what
+        np.testing.assert_allclose(one, other, rtol=1e-3 if "float16" in what else 1e-6, err_msg=what)
+
+
+@pytest.mark.parametrize("take", [lambda x, k: x[k], lambda x, k: x[:, k], lambda x, k: x[..., k, None]])
+def test_a_place_is_taken_from_either_end_and_refused_beyond_both(take):
+    x, k = fg.Input("x", shape=(3, 3)), fg.Input("k", shape=(2,), dtype=int)
+    a, box = np.arange(9.0).reshape(3, 3), take(x, k)
+    plan = fg.compile(box, backend="jax")
+    for place in range(-5, 5):
+        places = np.array([0, place])
+        try:
+            expected = take(a, places)
+        except IndexError:
+            with pytest.raises(IndexError):
+                plan(x=a, k=places)
+        else:
+            np.testing.assert_array_equal(plan(x=a, k=places), expected)
+
+
 def test_wide_numbers_do_not_depend_on_the_mode_of_jax():
     for wide in (False, True):
         with jax.enable_x64(wide):
@@ -167,19 +212,4 @@ def test_what_cannot_be_compiled_is_refused_by_name_before_it_runs():
 
 @pytest.mark.parametrize("name", [name for name in BOXES if name not in OF_NUMBERS][::EVERY])
 def test_forward_and_backward_of_a_box_are_those_of_its_graph(name):
-    case = next(iter(cases(BOXES[name])))
-    alone, leaves = built(case)
-    outputs = alone.outputs
-    wanted = (
-        [leaves[i] for i in case.floats if leaves[i] in alone] if any(o.dtype.kind in "fc" for o in outputs) else []
-    )
-    arriving = [fg.Input(f"arriving{i}", shape=one.shape, dtype=one.dtype) for i, one in enumerate(outputs)]
-    graph = fg.Graph(*outputs, *(fg.gradients(outputs, wanted, arriving, unused="zeros") if wanted else []))
-    feeds = {leaf: value for leaf, value in zip(leaves, case.children, strict=True) if leaf in alone.inputs}
-    run = alone.fprop(feeds)
-    feeds |= {a: np.cos(np.arange(run[o].size).reshape(run[o].shape)).astype(o.dtype)
-              for a, o in zip(arriving, outputs, strict=True) if a in graph}  # fmt: skip
-    expected, found = graph.fprop(feeds).outputs, fg.compile(graph, backend="jax")(feeds)
-    for place, (one, other) in enumerate(zip(found, expected, strict=True)):
-        assert one.dtype == other.dtype
-        np.testing.assert_allclose(one, other, rtol=1e-8, atol=1e-10, err_msg=f"{name} {case.settings}, output {place}")
+    assert_plan_equals_graph(name, cases(BOXES[name])[0], backend="jax")
