@@ -19,13 +19,16 @@ View: TypeAlias = Literal["forward", "values", "gradients", "backward", "both"]
 
 
 def kinds(graph: Graph) -> dict[Box, str]:
-    """The kind of every box of a graph, one of `palette.KINDS`."""
+    """The kind of every box of a graph, one of `palette.KINDS`.
+
+    What a loss reads is an output of the network; in a graph of several outputs only these are called so.
+    """
     kind_of: dict[Box, str] = {}
     targets = _targets(graph)
     for box in graph.boxes:
         kind_of[box] = _leaf_kind(box, targets) if not box.children else _kind(graph, box, kind_of)
     for box in graph.boxes:
-        if type(box).role == "loss":
+        if type(box).role == "loss" and len(graph.outputs) == 1:
             for child, constant in zip(box.children, box.constant, strict=True):
                 if not constant and kind_of[child] == "box":
                     kind_of[child] = "output"
@@ -38,8 +41,13 @@ def scope_path(box: Box) -> str:
 
 
 def is_number(box: Box) -> bool:
-    """Whether a box is a constant number, which is written inside what reads it."""
+    """Whether a box is a constant number without a name."""
     return isinstance(box, Constant) and box.name is None and box.value.ndim == 0
+
+
+def is_operand(box: Box, reader: Box) -> bool:
+    """Whether a box is a number that the operation of its reader says: one of two children, as in 2 × a."""
+    return is_number(box) and sum(map(is_number, reader.children)) == 1 and len(reader.children) == 2
 
 
 def spine(graph: Graph, kind: dict[Box, str]) -> list[Box]:

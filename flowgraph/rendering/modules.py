@@ -29,16 +29,16 @@ def with_duplicated_nodes(picture: Picture) -> Picture:
     if not long:
         return picture
     tiles = _told_apart(picture, {link.tail for link in long})
-    stubs: dict[str, list[Tile]] = {}
+    stubs: dict[str, dict[str, Tile]] = {}
     hosts = dict(picture.hosts)
     replaced = {}
     for link in long:
         stub = _stub(tiles[link.tail], tiles[link.head])
-        stubs.setdefault(link.head, []).append(stub)
+        stubs.setdefault(link.head, {})[stub.id] = stub
         hosts[stub.id] = link.head
         replaced[link] = replace(link, tail=stub.id)
     links = (replaced.get(link, link) for link in picture.links)
-    every = [part for tile in tiles.values() for part in (*stubs.get(tile.id, ()), tile)]
+    every = [part for tile in tiles.values() for part in (*stubs.get(tile.id, {}).values(), tile)]
     return replace(picture, tiles=tuple(every), links=tuple(links), hosts=hosts)
 
 
