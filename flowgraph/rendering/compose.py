@@ -12,7 +12,7 @@ from flowgraph.errors import UsageError
 from flowgraph.graph.table import Flops, total_flops
 from flowgraph.printable import printable
 from flowgraph.rendering import labels
-from flowgraph.rendering.kinds import is_number, is_operand, scope_path
+from flowgraph.rendering.kinds import is_number, is_operand
 from flowgraph.rendering.labels import titles_of
 from flowgraph.rendering.module_tile import module_tile
 from flowgraph.rendering.modules import Module, line_starts, modules, of_first_call, with_duplicated_nodes
@@ -145,7 +145,7 @@ class _Composer:
             line="no gradient" if faded else "line output" if box in subject.marked else f"line {kind}",
             width=3.0 if kind == "loss" else 2.4 if box in subject.marked and kind != "output" else 1.4,
             square=kind == "parameter",
-            frame=scope_path(box),
+            frame=subject.scope[box],
         )
 
     def _rows_of_view(self, box: Box, faded: bool) -> list[Row]:
@@ -234,7 +234,7 @@ class _Composer:
         counts: dict[str, int] = {}
         held: set[str] = set()
         for box in self.graph.boxes:
-            path = scope_path(box)
+            path = self.subject.scope[box]
             if box in self.module_of:
                 path = self.module_of[box].paths[0].rpartition("/")[0]
             while path:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import itertools
+from collections.abc import Iterable, Mapping, Sequence, Set
+from graphlib import TopologicalSorter
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from flowgraph.box import Box, Constant
 from flowgraph.box.leaves import Input, Parameter, Random
 from flowgraph.graph.steps import leading
 from flowgraph.printable import printable
+from flowgraph.rendering.nesting import on_cycles
 
 if TYPE_CHECKING:
     from flowgraph.graph import Graph
@@ -38,6 +41,60 @@ def kinds(graph: Graph) -> dict[Box, str]:
 def scope_path(box: Box) -> str:
     """The scope of a box as frames and modules are named by it: "net/layer1", "" outside of all."""
     return printable(box.scope.rstrip("/"))
+
+
+def drawn_scopes(boxes: Sequence[Box], parents: Mapping[Box, Sequence[Box]]) -> dict[Box, str]:
+    """The scope of each box; one that is left and entered again is drawn in parts, each like a scope: C, C@2.
+
+    As a whole it would read from itself through others, so that neither a frame nor a tile could stand for it.
+    """
+    drawn = {box: scope_path(box) for box in boxes}
+    for depth in range(1, 2 + max(path.count("/") for path in drawn.values())):
+        of = {
+            box: "/".join(parts[:depth]) for box in boxes if len(parts := drawn[box].split("/")) >= depth and parts[0]
+        }
+        split = tangled(boxes, of)
+        taken = dict.fromkeys(of.values())
+        whole = {box: path for box, path in of.items() if path not in split}
+        for path in (path for path in taken if path in split):
+            entries = _entries({box for box in boxes if of.get(box) == path}, boxes, whole, parents)
+            free = (again for number in itertools.count(2) if (again := f"{path}@{number}") not in taken)
+            parts = [path, *itertools.islice(free, max(entries.values()))]
+            for box, number in entries.items():
+                whole[box] = parts[number]
+                drawn[box] = parts[number] + drawn[box][len(path) :]
+    return drawn
+
+
+def tangled(boxes: Sequence[Box], of: Mapping[Box, str]) -> set[str]:
+    """The names, of tiles for several boxes each, that are left on a cycle when each is drawn as one tile."""
+    node: dict[Box, int | str] = {box: of.get(box, place) for place, box in enumerate(boxes)}
+    ties = [(node[child], node[box]) for box in boxes for child in box.children]
+    return {tile for tile in on_cycles(node.values(), ties) if isinstance(tile, str)}
+
+
+def _entries(
+    inside: Set[Box], boxes: Sequence[Box], whole: Mapping[Box, str], parents: Mapping[Box, Sequence[Box]]
+) -> dict[Box, int]:
+    """For the boxes of a scope, how often a way to each comes back into it, where those of `whole` are one node each.
+
+    A way through others leads from a part to later ones alone. A leaf is in the part that reads it, where one does.
+    """
+    node: dict[Box, int | str] = {box: whole.get(box, place) for place, box in enumerate(boxes)}
+    own = {node[box] for box in inside}
+    reads: dict[int | str, set[int | str]] = {}
+    for box in boxes:
+        reads.setdefault(node[box], set()).update({node[child] for child in box.children} - {node[box]})
+    entries: dict[int | str, int] = {}
+    for here in TopologicalSorter(reads).static_order():
+        ways = [entries[read] + (here in own and read not in own) for read in reads[here] if read in entries]
+        if ways or here in own:
+            entries[here] = max(ways, default=0)
+    found = {box: entries[node[box]] for box in inside}
+    for leaf in (box for box in inside if not box.children and inside.issuperset(parents[box])):
+        numbers = {found[reader] for reader in parents[leaf]}
+        found[leaf] = numbers.pop() if len(numbers) == 1 else 0
+    return found
 
 
 def is_number(box: Box) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TypeVar
@@ -122,7 +122,8 @@ def nest(picture: Picture) -> Nesting:
     hosts = dict(picture.hosts)
     while True:
         nesting = _levels(picture, frame, parent, hosts)
-        tangled = {member for level in nesting.levels.values() for member in _in_cycles(level)}
+        wires = [(level.members, [wire[1:] for wire in level.wires]) for level in nesting.levels.values()]
+        tangled = {member for members, edges in wires for member in on_cycles(members, edges)}
         if not tangled:
             return nesting
         freed = [leaf for host in tangled if host in nesting.inline_leaves for leaf in nesting.inline_leaves[host].all]
@@ -182,13 +183,12 @@ def frame_of(member: str) -> str:
     return member.removeprefix(FRAME)
 
 
-def _in_cycles(level: Level) -> set[str]:
-    """The members on a cycle of the lifted edges, or between two: those left when sources and sinks are removed."""
-    edges = [(tail, head) for _, tail, head in level.wires]
-    return on_or_behind_cycles(on_or_behind_cycles(level.members, edges), [edge[::-1] for edge in edges])
+def on_cycles(nodes: Iterable[N], edges: Sequence[tuple[N, N]]) -> set[N]:
+    """The nodes on a cycle, or between two: those that are left when sources and sinks are removed."""
+    return _on_or_behind_cycles(_on_or_behind_cycles(nodes, edges), [(head, tail) for tail, head in edges])
 
 
-def on_or_behind_cycles(nodes: Iterable[N], edges: Iterable[tuple[N, N]]) -> set[N]:
+def _on_or_behind_cycles(nodes: Iterable[N], edges: Iterable[tuple[N, N]]) -> set[N]:
     """The nodes that are left when those to which no edge leads are removed, again and again."""
     count = dict.fromkeys(nodes, 0)
     after: dict[N, list[N]] = {}

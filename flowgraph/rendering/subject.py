@@ -460,6 +460,11 @@ class Subject:
         return parents
 
     @cached_property
+    def scope(self) -> dict[Box, str]:
+        """The scope of each box as it is drawn."""
+        return kinds.drawn_scopes(self.graph.boxes, self.parents)
+
+    @cached_property
     def dtype(self) -> str:
         """The dtype of most floats; the caption says it once."""
         counts = Counter(spec.dtype for box in self.graph.boxes for spec in box.outputs if spec.dtype.kind in "fc")

@@ -19,7 +19,8 @@ import flowgraph as fg
 from flowgraph.rendering.compose import compose
 from flowgraph.rendering.files import picture_of, svg_of
 from flowgraph.rendering.gallery import box_graph
-from flowgraph.rendering.kinds import is_number
+from flowgraph.rendering.kinds import is_number, scope_path
+from flowgraph.rendering.modules import of_first_call
 from flowgraph.rendering.picture import Picture, Span, Tile
 from flowgraph.rendering.placement import Place
 from flowgraph.rendering.subject import Subject
@@ -132,6 +133,14 @@ def untold(graph: fg.Graph, picture: Picture) -> list[str]:
     return wrong + sorted((framed ^ outputs) | (said ^ outputs) if len(graph.outputs) > 1 else ())
 
 
+def unframed(graph: fg.Graph, picture: Picture, drawn: Drawing) -> list[str]:
+    """The frames that are not drawn, and the boxes whose tiles stand in a frame of another scope than their own."""
+    tiles = {tile.id: tile for tile in picture.tiles}
+    shown = {box: tiles[id] for box in graph.boxes if (id := identifier(graph.names[box])) in tiles}
+    elsewhere = [tile.id for box, tile in shown.items() if of_first_call(tile.frame) != scope_path(box)]
+    return elsewhere + [frame.path for frame in picture.frames if frame.path not in drawn.frames]
+
+
 def words_of(tile: Tile) -> list[str]:
     """The texts of a tile."""
     return [item.text for row in tile.rows for item in row.items if isinstance(item, Span)]
@@ -167,7 +176,8 @@ def test_random_graphs_of_each_commit_are_true(place: int) -> None:
         how |= {"view": view, "run": run, "grads": run.bprop(grad=np.ones_like(run.outputs[0]), keep="all")}
     picture = picture_of(graph, **how)
     said = seed, {**how, "run": view, "grads": view}
-    assert untrue(of_layout(picture)) == [], said
+    drawn = of_layout(picture)
+    assert untrue(drawn) == unframed(graph, picture, drawn) == [], said
     assert ambiguous(picture) == empty(picture) == untold(graph, picture) == [], said
 
 
