@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence
 from graphlib import TopologicalSorter
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
@@ -43,26 +43,36 @@ def scope_path(box: Box) -> str:
     return printable(box.scope.rstrip("/"))
 
 
+_AT_LENGTH = 200_000
+"""Boxes times scopes that are entered again up to which parts are as large as can be: that takes about a second."""
+
+
 def drawn_scopes(boxes: Sequence[Box], parents: Mapping[Box, Sequence[Box]]) -> dict[Box, str]:
     """The scope of each box; one that is left and entered again is drawn in parts, each like a scope: C, C@2.
 
-    As a whole it would read from itself through others, so that neither a frame nor a tile could stand for it.
+    As a whole it would read from itself through others, so that neither a frame nor a tile could stand for it. A leaf
+    is in the part that reads it, where only one does.
     """
     drawn = {box: scope_path(box) for box in boxes}
     for depth in range(1, 2 + max(path.count("/") for path in drawn.values())):
-        of = {
-            box: "/".join(parts[:depth]) for box in boxes if len(parts := drawn[box].split("/")) >= depth and parts[0]
-        }
+        scopes: dict[str, list[Box]] = {}
+        for box, path in drawn.items():
+            if path.count("/") >= depth - bool(path):
+                scopes.setdefault("/".join(path.split("/")[:depth]), []).append(box)
+        of = {box: path for path, inside in scopes.items() for box in inside}
         split = tangled(boxes, of)
-        taken = dict.fromkeys(of.values())
+        coarse = _changes(boxes, of) if len(split) * len(boxes) > _AT_LENGTH else {}
         whole = {box: path for box, path in of.items() if path not in split}
-        for path in (path for path in taken if path in split):
-            entries = _entries({box for box in boxes if of.get(box) == path}, boxes, whole, parents)
-            free = (again for number in itertools.count(2) if (again := f"{path}@{number}") not in taken)
-            parts = [path, *itertools.islice(free, max(entries.values()))]
-            for box, number in entries.items():
-                whole[box] = parts[number]
-                drawn[box] = parts[number] + drawn[box][len(path) :]
+        for path in (path for path in scopes if path in split):
+            number = {box: coarse[box] for box in scopes[path]} if coarse else _entries(scopes[path], boxes, whole)
+            for leaf in (box for box in number if not box.children and all(one in number for one in parents[box])):
+                readers = {number[reader] for reader in parents[leaf]}
+                number[leaf] = readers.pop() if len(readers) == 1 else number[leaf]
+            free = (again for at in itertools.count(2) if (again := f"{path}@{at}") not in scopes)
+            parts = dict(zip(sorted(set(number.values())), itertools.chain([path], free), strict=False))
+            for box in number:
+                whole[box] = parts[number[box]]
+                drawn[box] = whole[box] + drawn[box][len(path) :]
     return drawn
 
 
@@ -73,12 +83,10 @@ def tangled(boxes: Sequence[Box], of: Mapping[Box, str]) -> set[str]:
     return {tile for tile in on_cycles(node.values(), ties) if isinstance(tile, str)}
 
 
-def _entries(
-    inside: Set[Box], boxes: Sequence[Box], whole: Mapping[Box, str], parents: Mapping[Box, Sequence[Box]]
-) -> dict[Box, int]:
+def _entries(inside: Sequence[Box], boxes: Sequence[Box], whole: Mapping[Box, str]) -> dict[Box, int]:
     """For the boxes of a scope, how often a way to each comes back into it, where those of `whole` are one node each.
 
-    A way through others leads from a part to later ones alone. A leaf is in the part that reads it, where one does.
+    Ways through others lead from a part to later ones alone, so that each part can be one node.
     """
     node: dict[Box, int | str] = {box: whole.get(box, place) for place, box in enumerate(boxes)}
     own = {node[box] for box in inside}
@@ -90,11 +98,15 @@ def _entries(
         ways = [entries[read] + (here in own and read not in own) for read in reads[here] if read in entries]
         if ways or here in own:
             entries[here] = max(ways, default=0)
-    found = {box: entries[node[box]] for box in inside}
-    for leaf in (box for box in inside if not box.children and inside.issuperset(parents[box])):
-        numbers = {found[reader] for reader in parents[leaf]}
-        found[leaf] = numbers.pop() if len(numbers) == 1 else 0
-    return found
+    return {box: entries[node[box]] for box in inside}
+
+
+def _changes(boxes: Iterable[Box], of: Mapping[Box, str]) -> dict[Box, int]:
+    """How often the longest way to each box goes from one scope to another, by which all can be divided at once."""
+    changes: dict[Box, int] = {}
+    for box in boxes:
+        changes[box] = max((changes[child] + (of.get(child) != of.get(box)) for child in box.children), default=0)
+    return changes
 
 
 def is_number(box: Box) -> bool:

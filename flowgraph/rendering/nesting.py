@@ -116,7 +116,10 @@ def frame_member(path: str) -> str:
 
 
 def nest(picture: Picture) -> Nesting:
-    """The levels of a picture; a frame that could not be drawn as one rectangle without a cycle is dissolved."""
+    """The levels of a picture; a leaf whose host is on a cycle stands alone, then a frame on one is dissolved.
+
+    Scopes are on none, but steps of several scopes that are one tile stand in the frame of the first.
+    """
     parent = {frame.path: frame.parent for frame in picture.frames}
     frame = {tile.id: tile.frame for tile in picture.tiles}
     hosts = dict(picture.hosts)
@@ -129,7 +132,7 @@ def nest(picture: Picture) -> Nesting:
         freed = [leaf for host in tangled if host in nesting.inline_leaves for leaf in nesting.inline_leaves[host].all]
         for leaf in freed:
             del hosts[leaf]
-        dissolved = {path for path in parent if frame_member(path) in tangled}
+        dissolved = {path for path in parent if frame_member(path) in tangled and not freed}
         for path in dissolved:
             _dissolve(path, frame, parent)
         if not freed and not dissolved:

@@ -36,7 +36,7 @@ class Author:
     def block(self, depth: int) -> None:
         """A scope, or none: some boxes, a loop or a block in it."""
         self.count += 1
-        name = f"part{self.count if self.rng.random() < 0.8 else self.count // 2}"
+        name = f"part{self.count if self.rng.random() < 0.7 else self.rng.integers(1, self.count + 1)}"
         with fg.scope(name) if self.rng.random() < 0.7 else contextlib.nullcontext():
             for _ in range(int(self.rng.integers(1, 5))):
                 if depth < 2 and self.rng.random() < 0.35:

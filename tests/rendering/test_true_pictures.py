@@ -159,9 +159,10 @@ def test_every_view_in_every_direction_open_and_closed_is_true(name: str, view: 
 
 
 @pytest.mark.parametrize("place", range(len(SIZES)))
-def test_random_graphs_of_each_commit_are_true(place: int) -> None:
+def test_random_graphs_of_each_commit_are_true(place: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Scopes nested three deep and entered twice, shared parameters, loops, several outputs; other ones each time."""
     seed = seed_of_commit() + place
+    monkeypatch.setattr("flowgraph.rendering.kinds._AT_LENGTH", (200_000, 0)[seed % 7 % 2])
     graph = random_graph(seed, SIZES[place])
     how: dict[str, Any] = {
         "direction": ("right", "down")[seed % 2],
@@ -300,6 +301,22 @@ def test_of_several_outputs_each_is_marked_in_closed_modules_too(closed: list[bo
     names = [f"part{number}" for number, shut in enumerate(closed) if shut]
     tiles = picture_of(graph, collapse=names or False).tiles
     assert sum(tile.kind == "output" for tile in tiles) == len(given_out | {3})
+
+
+def test_a_scope_that_is_entered_again_is_in_parts_with_the_parameters_that_each_reads() -> None:
+    x = fg.Input("x", shape=("N", 3))
+    with fg.scope("C"):
+        W, V = fg.Parameter(np.eye(3), name="W"), fg.Parameter(np.eye(3), name="V")
+        e = x @ W
+    with fg.scope("D"):
+        f = np.sin(e)
+    with fg.scope("C"):
+        g = np.cos(f @ V + x @ W)
+    graph = fg.Graph(g)
+    frame = {tile.id: tile.frame for tile in picture_of(graph).tiles}
+    assert [frame[id] for id in ("C/W", "C/V", "D/sin", "C/cos")] == ["C", "C@2", "D", "C@2"]
+    closed = picture_of(graph, collapse=["C", "D"]).tiles
+    assert {tile.title for tile in closed} == {"x", "C", "D", "C@2"}
 
 
 def test_a_parameter_in_a_scope_is_not_drawn_behind_another_tile() -> None:
