@@ -215,13 +215,13 @@ class Run:
 class _Steps:
     """The modules of a subject in order, as steps; leaves are no part of them."""
 
-    def __init__(self, subject: Subject, modules: Sequence[Sequence[Box]]) -> None:
+    def __init__(self, subject: Subject, modules: Sequence[tuple[str, Sequence[Box]]]) -> None:
         self.subject = subject
-        self.modules = [[box for box in boxes if box.children] for boxes in modules]
+        self.modules = [[box for box in boxes if box.children] for _, boxes in modules]
         self.of = {box: number for number, boxes in enumerate(self.modules) for box in boxes}
         self.place = {box: place for boxes in self.modules for place, box in enumerate(boxes)}
         self.outside = self._dependence()
-        self.shapes = [self._shape(number) for number in range(len(self.modules))]
+        self.shapes = [(around, self._shape(number)) for number, (around, _) in enumerate(modules)]
 
     def step(self, number: int) -> _Step | None:
         """How a module follows the one before; None if it is no further step."""
@@ -284,8 +284,8 @@ class _Steps:
         return read_by
 
 
-def folded(subject: Subject, modules: Sequence[Sequence[Box]]) -> list[Run]:
-    """The modules in runs of steps; one that is no step of a loop is a run of its own."""
+def folded(subject: Subject, modules: Sequence[tuple[str, Sequence[Box]]]) -> list[Run]:
+    """The modules, with the scopes around them, in runs of steps; one that is no step of a loop is a run of its own."""
     steps = _Steps(subject, modules)
     runs: list[Run] = []
     start, last, taken = 0, None, []  # type: int, _Step | None, list[Box]
@@ -476,7 +476,7 @@ def _held(subject: Subject, chosen: set[str], least: int = 2) -> list[Module]:
 
 def _merged(subject: Subject, unmerged: list[Module]) -> list[Module]:
     """Equal modules that are steps of one loop become one, with what only they take from a value that all read."""
-    runs = folded(subject, [module.boxes for module in unmerged])
+    runs = folded(subject, [(module.paths[0].rpartition("/")[0], module.boxes) for module in unmerged])
     of = {
         box: str(number)
         for number, run in enumerate(runs)

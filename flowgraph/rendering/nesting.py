@@ -116,10 +116,7 @@ def frame_member(path: str) -> str:
 
 
 def nest(picture: Picture) -> Nesting:
-    """The levels of a picture; a leaf whose host is on a cycle stands alone, then a frame on one is dissolved.
-
-    Scopes are on none, but steps of several scopes that are one tile stand in the frame of the first.
-    """
+    """The levels of a picture; a leaf whose host is on a cycle stands alone."""
     parent = {frame.path: frame.parent for frame in picture.frames}
     frame = {tile.id: tile.frame for tile in picture.tiles}
     hosts = dict(picture.hosts)
@@ -132,11 +129,8 @@ def nest(picture: Picture) -> Nesting:
         freed = [leaf for host in tangled if host in nesting.inline_leaves for leaf in nesting.inline_leaves[host].all]
         for leaf in freed:
             del hosts[leaf]
-        dissolved = {path for path in parent if frame_member(path) in tangled and not freed}
-        for path in dissolved:
-            _dissolve(path, frame, parent)
-        if not freed and not dissolved:
-            raise AssertionError("a flow graph has no cycle without frames and inline leaves")
+        if not freed:
+            raise AssertionError("a flow graph whose scopes are drawn in parts has no cycle without inline leaves")
 
 
 def _levels(picture: Picture, frame: dict[str, str], parent: dict[str, str], hosts: dict[str, str]) -> Nesting:
@@ -206,19 +200,3 @@ def _on_or_behind_cycles(nodes: Iterable[N], edges: Iterable[tuple[N, N]]) -> se
             if not count[head]:
                 ready.append(head)
     return {node for node, number in count.items() if number}
-
-
-def _dissolve(path: str, frame: dict[str, str], parent: dict[str, str]) -> None:
-    """Give the members of a frame to the one around it."""
-    around = parent.pop(path)
-    _give(frame, path, around)
-    _give(parent, path, around)
-
-
-def _give(owner: dict[str, str], path: str, around: str) -> None:
-    for member in _owned(owner, path):
-        owner[member] = around
-
-
-def _owned(owner: dict[str, str], path: str) -> Iterable[str]:
-    return [member for member, of in owner.items() if of == path]

@@ -138,6 +138,9 @@ def unframed(graph: fg.Graph, picture: Picture, drawn: Drawing) -> list[str]:
     tiles = {tile.id: tile for tile in picture.tiles}
     shown = {box: tiles[id] for box in graph.boxes if (id := identifier(graph.names[box])) in tiles}
     elsewhere = [tile.id for box, tile in shown.items() if of_first_call(tile.frame) != scope_path(box)]
+    owner = {box: tiles[picture.owners[graph.names[box]]] for box in graph.boxes if box.children and scope_path(box)}
+    around = {box: f"{of_first_call(tile.frame)}/".lstrip("/") for box, tile in owner.items()}
+    elsewhere += [owner[box].id for box in owner if not f"{scope_path(box)}/".startswith(around[box])]
     return elsewhere + [frame.path for frame in picture.frames if frame.path not in drawn.frames]
 
 
@@ -317,6 +320,21 @@ def test_a_scope_that_is_entered_again_is_in_parts_with_the_parameters_that_each
     assert [frame[id] for id in ("C/W", "C/V", "D/sin", "C/cos")] == ["C", "C@2", "D", "C@2"]
     closed = picture_of(graph, collapse=["C", "D"]).tiles
     assert {tile.title for tile in closed} == {"x", "C", "D", "C@2"}
+
+
+def test_steps_in_frames_of_their_own_are_no_one_tile() -> None:
+    """It would stand in the frame of the first, which this graph could not even be drawn with."""
+    x, h = fg.Input("x", shape=("N", 3)), fg.Input("h", shape=("N", 3))
+    taken: Any = np.cos(x)
+    for number in range(3):
+        with fg.scope(f"block{number}"):
+            beside = np.sin(x)
+            with fg.scope("step"):
+                h = np.tanh(h * taken)
+        taken = np.cos(beside)
+    graph = fg.Graph(h + taken)
+    picture = picture_of(graph, collapse=[f"block{number}/step" for number in range(3)])
+    assert untrue(drawn := of_layout(picture)) == unframed(graph, picture, drawn) == []
 
 
 def test_a_parameter_in_a_scope_is_not_drawn_behind_another_tile() -> None:
