@@ -12,7 +12,7 @@ from flowgraph.errors import UsageError
 from flowgraph.graph.table import Flops, total_flops
 from flowgraph.printable import printable
 from flowgraph.rendering import labels
-from flowgraph.rendering.kinds import is_number, scope_path
+from flowgraph.rendering.kinds import is_number, is_operand
 from flowgraph.rendering.labels import titles_of
 from flowgraph.rendering.module_tile import module_tile
 from flowgraph.rendering.modules import Module, line_starts, modules, of_first_call, with_duplicated_nodes
@@ -142,10 +142,10 @@ class _Composer:
             rows=labels.readable(rows, fill),
             tooltip=labels.tooltip(subject, box),
             fill=fill,
-            line="no gradient" if faded else f"line {kind}",
-            width=3.0 if kind == "loss" else 2.4 if kind == "backward" and box in self.graph.outputs else 1.4,
+            line="no gradient" if faded else "line output" if box in subject.marked else f"line {kind}",
+            width=3.0 if kind == "loss" else 2.4 if box in subject.marked and kind != "output" else 1.4,
             square=kind == "parameter",
-            frame=scope_path(box),
+            frame=subject.scope[box],
         )
 
     def _rows_of_view(self, box: Box, faded: bool) -> list[Row]:
@@ -164,11 +164,11 @@ class _Composer:
 
     def _rows_inside(self, box: Box) -> list[Row]:
         if self.subject.kind[box] == "regularizer":
-            hidden = sum(child in self.inside and not is_number(child) for child in box.children)
+            hidden = sum(child in self.inside and not is_operand(child, box) for child in box.children)
             return [Row((Span(f"of {hidden} parameters"),))] if hidden else []
         rows = []
-        for child in dict.fromkeys(box.children):
-            if child in self.inside and not is_number(child):
+        for child in box.children:
+            if child in self.inside and not is_operand(child, box):
                 readers = self.subject.parents[child]
                 badges = [type(b).symbol for b in readers if self.subject.kind[b] == "regularizer"]
                 name = self.subject.names[child].removeprefix(box.scope)
@@ -176,13 +176,11 @@ class _Composer:
         return rows
 
     def _links(self) -> list[Link]:
-        links: dict[tuple[str, str], Link] = {}
+        """A link for each child of a box, for x · x two; to the tile of a module one from each tile that it reads."""
+        links: dict[tuple[str, str, int], Link] = {}
         for box in self.shown:
-            free: dict[Box, bool] = {}
-            for child, passes in zip(box.children, box.differentiable_wrt, strict=True):
-                free[child] = free.get(child, False) or passes
-            for child, passes in free.items():
-                ends = self.ids[child], self.ids[box]
+            for place, (child, passes) in enumerate(zip(box.children, box.differentiable_wrt, strict=True)):
+                ends = self.ids[child], self.ids[box], 0 if box in self.module_of else place
                 if child not in self.inside and ends[0] != ends[1]:
                     link = self._link(child, box, passes)
                     if ends not in links or (links[ends].flow == "none") or link.spine:
@@ -236,7 +234,7 @@ class _Composer:
         counts: dict[str, int] = {}
         held: set[str] = set()
         for box in self.graph.boxes:
-            path = scope_path(box)
+            path = self.subject.scope[box]
             if box in self.module_of:
                 path = self.module_of[box].paths[0].rpartition("/")[0]
             while path:
@@ -301,6 +299,7 @@ def _amounts(subject: Subject) -> tuple[Flops, Any]:
 def _legend(tiles: Sequence[Tile]) -> Row:
     """The kinds that are seen: of tiles, and of rows in them."""
     occur = {tile.kind for tile in tiles}
+    occur |= {tile.line.removeprefix("line ") for tile in tiles}
     occur |= {row.fill.removeprefix("fill ") for tile in tiles for row in tile.rows}
     items: list[Span | Strip | Swatch] = []
     for kind in KINDS:

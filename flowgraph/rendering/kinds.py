@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
+from graphlib import TopologicalSorter
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from flowgraph.box import Box, Constant
 from flowgraph.box.leaves import Input, Parameter, Random
 from flowgraph.graph.steps import leading
 from flowgraph.printable import printable
+from flowgraph.rendering.nesting import on_cycles
 
 if TYPE_CHECKING:
     from flowgraph.graph import Graph
@@ -19,13 +22,16 @@ View: TypeAlias = Literal["forward", "values", "gradients", "backward", "both"]
 
 
 def kinds(graph: Graph) -> dict[Box, str]:
-    """The kind of every box of a graph, one of `palette.KINDS`."""
+    """The kind of every box of a graph, one of `palette.KINDS`.
+
+    What a loss reads is an output of the network; in a graph of several outputs only these are called so.
+    """
     kind_of: dict[Box, str] = {}
     targets = _targets(graph)
     for box in graph.boxes:
         kind_of[box] = _leaf_kind(box, targets) if not box.children else _kind(graph, box, kind_of)
     for box in graph.boxes:
-        if type(box).role == "loss":
+        if type(box).role == "loss" and len(graph.outputs) == 1:
             for child, constant in zip(box.children, box.constant, strict=True):
                 if not constant and kind_of[child] == "box":
                     kind_of[child] = "output"
@@ -37,9 +43,80 @@ def scope_path(box: Box) -> str:
     return printable(box.scope.rstrip("/"))
 
 
+_AT_LENGTH = 200_000
+"""Boxes times scopes that are entered again up to which parts are as large as can be: that takes about a second."""
+
+
+def drawn_scopes(boxes: Sequence[Box], parents: Mapping[Box, Sequence[Box]]) -> dict[Box, str]:
+    """The scope of each box; one that is left and entered again is drawn in parts, each like a scope: C, C@2.
+
+    As a whole it would read from itself through others, so that neither a frame nor a tile could stand for it. A leaf
+    is in the part that reads it, where only one does.
+    """
+    drawn = {box: scope_path(box) for box in boxes}
+    for depth in range(1, 2 + max(path.count("/") for path in drawn.values())):
+        scopes: dict[str, list[Box]] = {}
+        for box, path in drawn.items():
+            if path.count("/") >= depth - bool(path):
+                scopes.setdefault("/".join(path.split("/")[:depth]), []).append(box)
+        of = {box: path for path, inside in scopes.items() for box in inside}
+        split = tangled(boxes, of)
+        coarse = _changes(boxes, of) if len(split) * len(boxes) > _AT_LENGTH else {}
+        whole = {box: path for box, path in of.items() if path not in split}
+        for path in (path for path in scopes if path in split):
+            number = {box: coarse[box] for box in scopes[path]} if coarse else _entries(scopes[path], boxes, whole)
+            for leaf in (box for box in number if not box.children and all(one in number for one in parents[box])):
+                readers = {number[reader] for reader in parents[leaf]}
+                number[leaf] = readers.pop() if len(readers) == 1 else number[leaf]
+            free = (again for at in itertools.count(2) if (again := f"{path}@{at}") not in scopes)
+            parts = dict(zip(sorted(set(number.values())), itertools.chain([path], free), strict=False))
+            for box in number:
+                whole[box] = parts[number[box]]
+                drawn[box] = whole[box] + drawn[box][len(path) :]
+    return drawn
+
+
+def tangled(boxes: Sequence[Box], of: Mapping[Box, str]) -> set[str]:
+    """The names, of tiles for several boxes each, that are left on a cycle when each is drawn as one tile."""
+    node: dict[Box, int | str] = {box: of.get(box, place) for place, box in enumerate(boxes)}
+    ties = [(node[child], node[box]) for box in boxes for child in box.children]
+    return {tile for tile in on_cycles(node.values(), ties) if isinstance(tile, str)}
+
+
+def _entries(inside: Sequence[Box], boxes: Sequence[Box], whole: Mapping[Box, str]) -> dict[Box, int]:
+    """For the boxes of a scope, how often a way to each comes back into it, where those of `whole` are one node each.
+
+    Ways through others lead from a part to later ones alone, so that each part can be one node.
+    """
+    node: dict[Box, int | str] = {box: whole.get(box, place) for place, box in enumerate(boxes)}
+    own = {node[box] for box in inside}
+    reads: dict[int | str, set[int | str]] = {}
+    for box in boxes:
+        reads.setdefault(node[box], set()).update({node[child] for child in box.children} - {node[box]})
+    entries: dict[int | str, int] = {}
+    for here in TopologicalSorter(reads).static_order():
+        ways = [entries[read] + (here in own and read not in own) for read in reads[here] if read in entries]
+        if ways or here in own:
+            entries[here] = max(ways, default=0)
+    return {box: entries[node[box]] for box in inside}
+
+
+def _changes(boxes: Iterable[Box], of: Mapping[Box, str]) -> dict[Box, int]:
+    """How often the longest way to each box goes from one scope to another, by which all can be divided at once."""
+    changes: dict[Box, int] = {}
+    for box in boxes:
+        changes[box] = max((changes[child] + (of.get(child) != of.get(box)) for child in box.children), default=0)
+    return changes
+
+
 def is_number(box: Box) -> bool:
-    """Whether a box is a constant number, which is written inside what reads it."""
+    """Whether a box is a constant number without a name."""
     return isinstance(box, Constant) and box.name is None and box.value.ndim == 0
+
+
+def is_operand(box: Box, reader: Box) -> bool:
+    """Whether a box is a number that the operation of its reader says: one of two children, as in 2 × a."""
+    return is_number(box) and sum(map(is_number, reader.children)) == 1 and len(reader.children) == 2
 
 
 def spine(graph: Graph, kind: dict[Box, str]) -> list[Box]:

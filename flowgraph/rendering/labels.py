@@ -16,6 +16,7 @@ from flowgraph.errors import UsageError
 from flowgraph.plan.schedule import Buffer, Schedule
 from flowgraph.printable import printable
 from flowgraph.rendering.formulas import plain_formula
+from flowgraph.rendering.kinds import is_number
 from flowgraph.rendering.operations import operation, setting_text
 from flowgraph.rendering.palette import heat_role, ink_on
 from flowgraph.rendering.picture import Row, Span, Strip
@@ -56,12 +57,18 @@ def _does(subject: Subject, box: Box) -> str:
 
 
 def shape_row(subject: Subject, box: Box) -> Row:
-    """Kind of leaf, shape or scalar value, and the dtype where it is not the one of the caption."""
+    """Kind of leaf, whether it is an output too, shape or scalar value, the dtype where it is not the caption's."""
     kind = subject.kind[box]
     words = [kind] if kind in NAMED else []
-    words.append(_shape_or_value(subject, box))
-    other = [name for spec in box.outputs if (name := dtype_text(spec.dtype)) != subject.dtype]
-    return Row((Span("  ".join([*words, *dict.fromkeys(other)])),))
+    words += ["output"] if box in subject.marked and kind != "output" else []
+    known = [dtype_text(spec.dtype) for spec in box.outputs]
+    other = ["" if dtype == subject.dtype else f"  {dtype}" for dtype in known]
+    if len(set(other)) == 1:
+        words.append(_shape_or_value(subject, box) + other[0])
+    else:
+        parts = zip(box.outputs, other, strict=True)
+        words.append(", ".join(shape_text(spec.shape, subject.sizes) + dtype for spec, dtype in parts))
+    return Row((Span("  ".join(words)),))
 
 
 def value_rows(subject: Subject, box: Box) -> list[Row]:
@@ -138,7 +145,7 @@ def heat_rows(subject: Subject, box: Box) -> list[Row]:
 def parameter_row(subject: Subject, leaf: Box, local_name: str, badges: list[str]) -> Row:
     """A parameter as a row of the box that reads it."""
     fill = f"fill {subject.kind[leaf]}"
-    words = [shape_text(leaf.shape, subject.sizes)]
+    words = [] if is_number(leaf) else [shape_text(leaf.shape, subject.sizes)]
     readers = [box for box in subject.parents[leaf] if subject.kind[box] != "regularizer"]
     words += [f"shared by {len(readers)}"] if len(readers) > 1 and not subject.backward else []
     if subject.stepped:

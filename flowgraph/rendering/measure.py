@@ -8,31 +8,36 @@ import unicodedata
 from flowgraph.rendering.picture import Row, Span, Strip, Swatch, Tile
 
 _WIDTHS = {
-    **dict.fromkeys("ijl'", 222),
-    **dict.fromkeys(" !,./:;I[\\]ft·", 278),
-    **dict.fromkeys("()-`r", 333),
-    "{": 334,
-    "}": 334,
-    '"': 355,
-    "*": 389,
-    "|": 260,
-    "^": 469,
-    **dict.fromkeys("ckJsvxyz", 500),
-    **dict.fromkeys("#$0123456789?_abdeghnopquL", 556),
-    **dict.fromkeys("+<=>~×±−÷", 584),
+    "'": 242,
+    **dict.fromkeys("ijl", 267),
+    " ": 279,
+    **dict.fromkeys("I,.·/\\|", 296),
+    **dict.fromkeys(":;", 311),
+    "-": 333,
+    "f": 338,
+    **dict.fromkeys("!()[]", 355),
+    "t": 372,
+    "r": 383,
+    '"': 405,
+    **dict.fromkeys("*`", 439),
+    **dict.fromkeys("cJksvxyz", 520),
+    **dict.fromkeys("?_abdeghnopquL$0123456789{}", 559),
     **dict.fromkeys("FTZ", 611),
-    **dict.fromkeys("&ABEKPSVXY", 667),
+    **dict.fromkeys("&ABEKPSVXY", 685),
+    **dict.fromkeys("ΘΦΨ", 691),
     **dict.fromkeys("CDHNRUw", 722),
+    **dict.fromkeys("#+<=>^~×±−÷→←≤≥≠∞ωΩ", 735),
     **dict.fromkeys("GOQ", 778),
-    "m": 833,
-    "M": 833,
+    **dict.fromkeys("mM½", 855),
     "%": 889,
     "W": 944,
-    "@": 1015,
     "…": 1000,
+    "@": 1015,
 }
-_OTHER = 620
-"""Width of any other letter, in thousandths of the size: between Helvetica's capitals and its small letters."""
+"""The wider of Helvetica and of DejaVu Sans, in which PNGs are drawn, in thousandths of the size."""
+
+_OTHER = 664
+"""Width of any other letter, as of a Greek one."""
 
 _BOLD = 1.13
 """How much wider the bold letters are."""

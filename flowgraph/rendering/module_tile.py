@@ -165,9 +165,7 @@ def module_tile(subject: Subject, module: Module, id: str, titles: Mapping[str, 
     last = module.tail[-1]
     receives = subject.view not in ("forward", "values") or subject.grads is not None
     gradients = gradient_range(subject, module) if receives else None
-    # of several outputs the picture says which tiles hold them; the only one is where it ends
-    given = len(subject.graph.outputs) > 1 and not set(subject.graph.outputs).isdisjoint(module.boxes)
-    kind = "output" if given else "box"
+    kind = "box" if subject.marked.isdisjoint(module.boxes) else "output"
     fill = gradients.worst if gradients and gradients.stages and subject.view == "gradients" else f"fill {kind}"
     known = (titles or {}).get(module.title, "") or (titles or {}).get(of_first_call(module.title), "")
     title = [Span(shortened(known or module.title), "ink", bold=True, size=12)]

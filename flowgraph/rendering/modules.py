@@ -13,8 +13,7 @@ from flowgraph.box import Box, Constant
 from flowgraph.boxes.indexing.index import Index
 from flowgraph.errors import UsageError
 from flowgraph.rendering.columns import Member, Tie, assign_columns
-from flowgraph.rendering.kinds import scope_path
-from flowgraph.rendering.nesting import on_or_behind_cycles
+from flowgraph.rendering.kinds import scope_path, tangled
 from flowgraph.rendering.picture import Picture, Span, Tile
 from flowgraph.rendering.subject import Subject
 
@@ -29,16 +28,16 @@ def with_duplicated_nodes(picture: Picture) -> Picture:
     if not long:
         return picture
     tiles = _told_apart(picture, {link.tail for link in long})
-    stubs: dict[str, list[Tile]] = {}
+    stubs: dict[str, dict[str, Tile]] = {}
     hosts = dict(picture.hosts)
     replaced = {}
     for link in long:
         stub = _stub(tiles[link.tail], tiles[link.head])
-        stubs.setdefault(link.head, []).append(stub)
+        stubs.setdefault(link.head, {})[stub.id] = stub
         hosts[stub.id] = link.head
         replaced[link] = replace(link, tail=stub.id)
     links = (replaced.get(link, link) for link in picture.links)
-    every = [part for tile in tiles.values() for part in (*stubs.get(tile.id, ()), tile)]
+    every = [part for tile in tiles.values() for part in (*stubs.get(tile.id, {}).values(), tile)]
     return replace(picture, tiles=tuple(every), links=tuple(links), hosts=hosts)
 
 
@@ -216,13 +215,13 @@ class Run:
 class _Steps:
     """The modules of a subject in order, as steps; leaves are no part of them."""
 
-    def __init__(self, subject: Subject, modules: Sequence[Sequence[Box]]) -> None:
+    def __init__(self, subject: Subject, modules: Sequence[tuple[str, Sequence[Box]]]) -> None:
         self.subject = subject
-        self.modules = [[box for box in boxes if box.children] for boxes in modules]
+        self.modules = [[box for box in boxes if box.children] for _, boxes in modules]
         self.of = {box: number for number, boxes in enumerate(self.modules) for box in boxes}
         self.place = {box: place for boxes in self.modules for place, box in enumerate(boxes)}
         self.outside = self._dependence()
-        self.shapes = [self._shape(number) for number in range(len(self.modules))]
+        self.shapes = [(around, self._shape(number)) for number, (around, _) in enumerate(modules)]
 
     def step(self, number: int) -> _Step | None:
         """How a module follows the one before; None if it is no further step."""
@@ -285,8 +284,8 @@ class _Steps:
         return read_by
 
 
-def folded(subject: Subject, modules: Sequence[Sequence[Box]]) -> list[Run]:
-    """The modules in runs of steps; one that is no step of a loop is a run of its own."""
+def folded(subject: Subject, modules: Sequence[tuple[str, Sequence[Box]]]) -> list[Run]:
+    """The modules, with the scopes around them, in runs of steps; one that is no step of a loop is a run of its own."""
     steps = _Steps(subject, modules)
     runs: list[Run] = []
     start, last, taken = 0, None, []  # type: int, _Step | None, list[Box]
@@ -359,11 +358,11 @@ def modules(
     With `titles`, which say what each module of a network is, those that hold no others are one tile in any case; so is
     a network that is such a module itself, if it is long. With `depth`, scopes in so many others are.
     """
-    scopes = {scope_path(box) for box in subject.graph.boxes} - {""}
+    scopes = {*subject.scope.values()} - {""}
     if depth is not None:
-        return _merged(subject, _convex(subject, _in_so_many(scopes, depth, collapse), least=1))
+        return _merged(subject, _held(subject, _in_so_many(scopes, depth, collapse), least=1))
     if not isinstance(collapse, str | bool):
-        return _merged(subject, _convex(subject, _named(scopes, collapse), least=1 if titles else 2))
+        return _merged(subject, _held(subject, _named(subject, collapse), least=1))
     if collapse not in ("auto", True, False):
         raise UsageError(f"render: found collapse={collapse!r}, needs 'auto', True, False or a list of scopes")
     if not scopes and collapse is not False and titles and set(titles) == {""} and _is_long(subject):
@@ -387,7 +386,7 @@ def _closed(subject: Subject, scopes: set[str], titles: Mapping[str, str]) -> li
     if found_modules and _tiles(subject, found_modules) <= COLLAPSE_BEYOND:
         return found_modules
     for depth in range(max(path.count("/") for path in scopes) + 1, 0, -1):
-        found_modules = _merged(subject, _convex(subject, {"/".join(path.split("/")[:depth]) for path in scopes}))
+        found_modules = _merged(subject, _held(subject, {"/".join(path.split("/")[:depth]) for path in scopes}))
         if _tiles(subject, found_modules) <= COLLAPSE_BEYOND:
             break
     return found_modules
@@ -417,16 +416,16 @@ def _leaves(subject: Subject, scopes: set[str], titles: Mapping[str, str]) -> li
     for path in sorted(every):
         calls = {called for called in every if of_first_call(called) == of_first_call(path)}
         if "@" in path.rpartition("/")[2] and not calls <= chosen:
-            steps = _merged(subject, _convex(subject, calls))
+            steps = _merged(subject, _held(subject, calls))
             chosen |= {path for module in steps if len(module.paths) > 1 for path in module.paths}
-    return _merged(subject, _convex(subject, chosen, least=1))
+    return _merged(subject, _held(subject, chosen, least=1))
 
 
 def _repeated(subject: Subject) -> list[Module]:
     """The equal steps of a graph without scopes as modules, where they become few."""
     of = {box: f"step{number}" for number, step in enumerate(steps_of(subject), 1) for box in step}
-    tangled = _tangled(subject, of)
-    merged = _merged(subject, _by_path({box: path for box, path in of.items() if path not in tangled}))
+    knotted = tangled(subject.graph.boxes, of)
+    merged = _merged(subject, _by_path({box: path for box, path in of.items() if path not in knotted}))
     for module in merged:
         module.scoped = False
     return merged if len(merged) <= COLLAPSE_BEYOND else []
@@ -443,58 +442,52 @@ def _by_path(of: Mapping[Box, str]) -> list[Module]:
     return sorted((module for module in by_path.values() if module.tail), key=lambda module: last[module.tail[-1]])
 
 
-def _named(scopes: set[str], names: Iterable[str]) -> set[str]:
-    every = _opened(scopes)
+def _named(subject: Subject, names: Iterable[str]) -> set[str]:
+    """The scopes of these names, all parts of one that is drawn in parts."""
+    parts: dict[str, set[str]] = {}
+    for box, drawn in subject.scope.items():
+        for name, part in zip(_around(scope_path(box)), _around(drawn), strict=True):
+            parts.setdefault(name, set()).add(part)
     chosen = set(names)
-    unknown = chosen - every
-    if unknown:
-        raise UsageError(f"render: collapse= names the scope {sorted(unknown)[0]!r}; the graph has {sorted(every)[:8]}")
-    return chosen
+    if unknown := sorted(chosen - parts.keys()):
+        raise UsageError(f"render: collapse= names the scope {unknown[0]!r}; the graph has {sorted(parts)[:8]}")
+    return set().union(*(parts[name] for name in chosen))
+
+
+def _around(path: str) -> list[str]:
+    """A scope and those around it, outer ones first."""
+    return ["/".join(path.split("/")[: depth + 1]) for depth in range(path.count("/") + 1)] if path else []
 
 
 def _opened(scopes: set[str]) -> set[str]:
     """The scopes, and those around them."""
-    return {"/".join(path.split("/")[:depth]) for path in scopes for depth in range(1, path.count("/") + 2)}
+    return set(itertools.chain.from_iterable(map(_around, scopes)))
 
 
-def _convex(subject: Subject, chosen: set[str], least: int = 2) -> list[Module]:
-    """The boxes of each chosen scope, without the scopes that would read from themselves through others.
-
-    A scope of fewer boxes than `least` is not closed.
-    """
+def _held(subject: Subject, chosen: set[str], least: int = 2) -> list[Module]:
+    """The boxes of each chosen scope, the outer one of two; a scope of fewer boxes than `least` is not closed."""
     of: dict[Box, str] = {}
     for box in subject.graph.boxes:
-        parts = scope_path(box).split("/")
-        paths = ("/".join(parts[:depth]) for depth in range(1, len(parts) + 1))
-        path = next((path for path in paths if path in chosen), None)
+        path = next((path for path in _around(subject.scope[box]) if path in chosen), None)
         if path is not None:
             of[box] = path
-    for path in _tangled(subject, of):
-        of = {box: other for box, other in of.items() if other != path}
     return [module for module in _by_path(of) if len(module.boxes) >= least]
-
-
-def _tangled(subject: Subject, of: dict[Box, str]) -> set[str]:
-    """The scopes left on a cycle when each is drawn as one tile."""
-    key: dict[Box, int | str] = {box: of.get(box, slot) for slot, box in enumerate(subject.graph.boxes)}
-    ties = {(key[child], key[box]) for box in subject.graph.boxes for child in box.children}
-    return {tile for tile in on_or_behind_cycles(key.values(), ties) if isinstance(tile, str)}
 
 
 def _merged(subject: Subject, unmerged: list[Module]) -> list[Module]:
     """Equal modules that are steps of one loop become one, with what only they take from a value that all read."""
-    runs = folded(subject, [module.boxes for module in unmerged])
+    runs = folded(subject, [(module.paths[0].rpartition("/")[0], module.boxes) for module in unmerged])
     of = {
         box: str(number)
         for number, run in enumerate(runs)
         for module in unmerged[run.first : run.past]
         for box in module.boxes
     }
-    tangled = _tangled(subject, of)
+    knotted = tangled(subject.graph.boxes, of)
     result: list[Module] = []
     for number, run in enumerate(runs):
         steps = unmerged[run.first : run.past]
-        if len(steps) == 1 or str(number) in tangled:
+        if len(steps) == 1 or str(number) in knotted:
             result += steps
             continue
         inside = {box for step in steps for box in step.boxes}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TypeVar
@@ -116,23 +116,21 @@ def frame_member(path: str) -> str:
 
 
 def nest(picture: Picture) -> Nesting:
-    """The levels of a picture; a frame that could not be drawn as one rectangle without a cycle is dissolved."""
+    """The levels of a picture; a leaf whose host is on a cycle stands alone."""
     parent = {frame.path: frame.parent for frame in picture.frames}
     frame = {tile.id: tile.frame for tile in picture.tiles}
     hosts = dict(picture.hosts)
     while True:
         nesting = _levels(picture, frame, parent, hosts)
-        tangled = {member for level in nesting.levels.values() for member in _in_cycles(level)}
+        wires = [(level.members, [wire[1:] for wire in level.wires]) for level in nesting.levels.values()]
+        tangled = {member for members, edges in wires for member in on_cycles(members, edges)}
         if not tangled:
             return nesting
         freed = [leaf for host in tangled if host in nesting.inline_leaves for leaf in nesting.inline_leaves[host].all]
         for leaf in freed:
             del hosts[leaf]
-        dissolved = {path for path in parent if frame_member(path) in tangled}
-        for path in dissolved:
-            _dissolve(path, frame, parent)
-        if not freed and not dissolved:
-            raise AssertionError("a flow graph has no cycle without frames and inline leaves")
+        if not freed:
+            raise AssertionError("a flow graph whose scopes are drawn in parts has no cycle without inline leaves")
 
 
 def _levels(picture: Picture, frame: dict[str, str], parent: dict[str, str], hosts: dict[str, str]) -> Nesting:
@@ -182,13 +180,12 @@ def frame_of(member: str) -> str:
     return member.removeprefix(FRAME)
 
 
-def _in_cycles(level: Level) -> set[str]:
-    """The members on a cycle of the lifted edges, or between two: those left when sources and sinks are removed."""
-    edges = [(tail, head) for _, tail, head in level.wires]
-    return on_or_behind_cycles(on_or_behind_cycles(level.members, edges), [edge[::-1] for edge in edges])
+def on_cycles(nodes: Iterable[N], edges: Sequence[tuple[N, N]]) -> set[N]:
+    """The nodes on a cycle, or between two: those that are left when sources and sinks are removed."""
+    return _on_or_behind_cycles(_on_or_behind_cycles(nodes, edges), [(head, tail) for tail, head in edges])
 
 
-def on_or_behind_cycles(nodes: Iterable[N], edges: Iterable[tuple[N, N]]) -> set[N]:
+def _on_or_behind_cycles(nodes: Iterable[N], edges: Iterable[tuple[N, N]]) -> set[N]:
     """The nodes that are left when those to which no edge leads are removed, again and again."""
     count = dict.fromkeys(nodes, 0)
     after: dict[N, list[N]] = {}
@@ -203,19 +200,3 @@ def on_or_behind_cycles(nodes: Iterable[N], edges: Iterable[tuple[N, N]]) -> set
             if not count[head]:
                 ready.append(head)
     return {node for node, number in count.items() if number}
-
-
-def _dissolve(path: str, frame: dict[str, str], parent: dict[str, str]) -> None:
-    """Give the members of a frame to the one around it."""
-    around = parent.pop(path)
-    _give(frame, path, around)
-    _give(parent, path, around)
-
-
-def _give(owner: dict[str, str], path: str, around: str) -> None:
-    for member in _owned(owner, path):
-        owner[member] = around
-
-
-def _owned(owner: dict[str, str], path: str) -> Iterable[str]:
-    return [member for member, of in owner.items() if of == path]

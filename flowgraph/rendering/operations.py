@@ -9,7 +9,7 @@ import numpy as np
 
 from flowgraph.box import Box, Value
 from flowgraph.printable import printable
-from flowgraph.rendering.kinds import is_number
+from flowgraph.rendering.kinds import is_operand
 from flowgraph.rendering.wording import exact_text, shape_text
 
 _SUPERSCRIPTS = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
@@ -35,9 +35,8 @@ def operation(box: Box, child_name: str = "") -> str:
         return printable(f"[{parts}]".replace("-", "−"))
     if symbol == "T" and (box.setting_values()["axes"] is None or len(box.shape) == 2):
         return printable(f"{child_name if child_name and len(child_name) <= _LONGEST_BASE else '( )'}ᵀ")
-    numbers = [(place, exact_text(c.value)) for place, c in enumerate(box.children) if is_number(c)]
-    if numbers and len(numbers) < len(box.children):
-        place, number = numbers[0]
+    for place in (place for place, child in enumerate(box.children) if is_operand(child, box)):
+        number = exact_text(box.children[place].value)
         symbol = f"{number} {symbol}" if place == 0 and not symbol[0].isalpha() else f"{symbol} {number}"
     return printable("  ".join([symbol, *shown_settings(box)]))
 
@@ -128,6 +127,11 @@ def _index(value: Value) -> str:
     return f"[{', '.join(map(index_text, value))}]".replace("-", "−")
 
 
+def _places(box: Box, value: Value) -> str:
+    """Where an array is cut; a number alone says into how many parts."""
+    return f"into {value}" if type(box).symbol == "split" and isinstance(value, int) else _in_words("at", value)
+
+
 def _nothing(box: Box, value: Value) -> str:
     """For operations that the shape of the value already shows."""
     return ""
@@ -140,6 +144,7 @@ _IN_WORDS: dict[str, Callable[[Box, Value], str]] = {
     "to": _nothing,
     "index": lambda box, value: _index(value),
     "subscripts": lambda box, value: str(value).replace("->", " → "),
+    "at": _places,
     "low": lambda box, value: f"from {setting_text(value)}",
     "high": lambda box, value: f"to {setting_text(value)}",
 }

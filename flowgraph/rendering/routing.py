@@ -224,13 +224,21 @@ def _level(points: list[Point], last: int) -> bool:
 
 
 def placed_links(picture: Picture, layout: Layout) -> list[tuple[Link, list[Point]]]:
-    """The routes of links between a leaf and the host above or below which it stands."""
+    """The routes of links between a leaf and the host above or below which it stands; several are side by side."""
     routed = {(link.tail, link.head) for link, _ in layout.routes}
-    return [
-        (link, straight(layout.tiles[link.tail], layout.tiles[link.head]))
-        for link in picture.links
-        if (link.tail, link.head) not in routed
-    ]
+    joining: dict[tuple[str, str], list[Link]] = {}
+    for link in picture.links:
+        if (link.tail, link.head) not in routed:
+            joining.setdefault((link.tail, link.head), []).append(link)
+    down, found = picture.direction == "down", []
+    for ends, links in joining.items():
+        tail, head = (layout.tiles[end] for end in ends)
+        room = min(tail.height, head.height) if down else min(tail.width, head.width)
+        step = min(APART, (room - 16) / len(links))
+        for place, link in enumerate(links):
+            way, _ = sideways(straight(tail, head), (place - (len(links) - 1) / 2) * step, down)
+            found.append((link, way))
+    return found
 
 
 def straight(tail: Place, head: Place) -> list[Point]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.box import Box, Constant, Value
+from flowgraph.box import Box, Value
 from flowgraph.errors import RenderError, UsageError
 from flowgraph.graph.passes import Step as Bstep
 from flowgraph.graph.passes import sweep
@@ -19,7 +19,7 @@ from flowgraph.rendering.formula_of_box import backward, forward
 from flowgraph.rendering.formulas import letters, mathml, plain_formula
 from flowgraph.rendering.kinds import is_number
 from flowgraph.rendering.subject import Subject, describe, size_text, summary
-from flowgraph.rendering.wording import exact_text, gradient_name, number_text, shape_text, shortened
+from flowgraph.rendering.wording import gradient_name, number_text, shape_text, shortened
 
 MOST_BOXES = 2000
 """Of a graph whose steps have their lines typeset: the converter takes about a millisecond for each."""
@@ -68,7 +68,7 @@ class PlainLines:
     def __init__(self, subject: Subject) -> None:
         names = subject.names
         self.sign = {box: chr(_FIRST + place % 0xFFFD) for place, box in enumerate(names)}
-        self.names = {self.sign[box]: _shown(box, name) for box, name in names.items()}
+        self.names = {self.sign[box]: shortened(printable(name)) for box, name in names.items()}
         self.gradients = {self.sign[box]: _gradient(subject, box) for box in names}
 
     def value(self, box: Box) -> str:
@@ -90,12 +90,6 @@ def _gradient(subject: Subject, box: Box) -> str:
     """The gradient by a box in words; only what its user called a letter with a number has the number above."""
     name = printable(subject.names[box])
     return gradient_name(name) if subject.is_named(box) else f"∇{shortened(name)}"
-
-
-def _shown(box: Box, name: str) -> str:
-    if isinstance(box, Constant) and is_number(box):
-        return exact_text(box.value)
-    return shortened(printable(name))
 
 
 @dataclass

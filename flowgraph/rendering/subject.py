@@ -24,7 +24,7 @@ from flowgraph.printable import why_not_a_name
 from flowgraph.rendering import kinds
 from flowgraph.rendering.kinds import View
 from flowgraph.rendering.palette import LEVELS
-from flowgraph.rendering.wording import gradient_name, number_text
+from flowgraph.rendering.wording import exact_text, gradient_name, number_text
 
 if TYPE_CHECKING:
     from flowgraph.graph import Graph
@@ -394,14 +394,20 @@ class Subject:
         return _backward_boxes(self.graph.boxes)
 
     @cached_property
+    def marked(self) -> frozenset[Box]:
+        """Several outputs, each of which a picture marks; it ends at the only one."""
+        return frozenset(self.graph.outputs if len(self.graph.outputs) > 1 else ())
+
+    @cached_property
     def assigned(self) -> dict[Box, str]:
         """The names of boxes that nobody named, after the variables of the source to which they are assigned."""
         return assigned_names(self.graph.boxes, self.graph.names)
 
     @cached_property
     def names(self) -> dict[Box, str]:
-        """The label of each box: its name, else the variable it was assigned to, else its symbol with a number."""
-        return {**self.graph.names, **self.assigned}
+        """The label of each box: name, variable, or symbol with a number; a number without a name is its label."""
+        numbers = {box: exact_text(box.value) for box in self.graph.boxes if kinds.is_number(box)}
+        return {**self.graph.names, **numbers, **self.assigned}
 
     @cached_property
     def gradients(self) -> dict[Box, str]:
@@ -452,6 +458,11 @@ class Subject:
             for child in dict.fromkeys(box.children):
                 parents[child].append(box)
         return parents
+
+    @cached_property
+    def scope(self) -> dict[Box, str]:
+        """The scope of each box as it is drawn."""
+        return kinds.drawn_scopes(self.graph.boxes, self.parents)
 
     @cached_property
     def dtype(self) -> str:

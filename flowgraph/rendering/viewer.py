@@ -17,7 +17,6 @@ from flowgraph.rendering.channels import LONG, NEAR, STEEP
 from flowgraph.rendering.columns import GAP, WIRE, WIRE_SIZE
 from flowgraph.rendering.compose import compose
 from flowgraph.rendering.formulas import mathml, plain_formula
-from flowgraph.rendering.kinds import scope_path
 from flowgraph.rendering.labels import titles_of
 from flowgraph.rendering.layering import LANE, LINE_GAP, TURN, Arrangement
 from flowgraph.rendering.layout import MARGIN, TITLE, Placer, loop_room
@@ -183,7 +182,7 @@ def _scopes(subject: Subject) -> dict[str, Module]:
     """Every scope with all that it holds, inner scopes too."""
     scopes: dict[str, Module] = {}
     for box in subject.graph.boxes:
-        path = scope_path(box)
+        path = subject.scope[box]
         while path:
             _hold(scopes.setdefault(path, Module([path], [], [])), box)
             path = path.rpartition("/")[0]

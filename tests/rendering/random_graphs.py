@@ -28,12 +28,15 @@ class Author:
         while self.left > 0:
             self.block(0)
         outputs = self.made[-int(self.rng.integers(1, 4)) :]
-        return fg.Graph(*outputs) if self.rng.random() < 0.5 else fg.Graph(fg.mean(sum(outputs)).named("loss"))
+        if self.rng.random() < 0.5:
+            return fg.Graph(fg.mean(sum(outputs)).named("loss"))
+        others = self.x, self.shared[0], fg.L2(self.shared[1]).named("size"), fg.SquaredError(self.one(), self.x)
+        return fg.Graph(*dict.fromkeys([*outputs, *(one for one in others if self.rng.random() < 0.2)]))
 
     def block(self, depth: int) -> None:
         """A scope, or none: some boxes, a loop or a block in it."""
         self.count += 1
-        name = f"part{self.count if self.rng.random() < 0.8 else self.count // 2}"
+        name = f"part{self.count if self.rng.random() < 0.7 else self.rng.integers(1, self.count + 1)}"
         with fg.scope(name) if self.rng.random() < 0.7 else contextlib.nullcontext():
             for _ in range(int(self.rng.integers(1, 5))):
                 if depth < 2 and self.rng.random() < 0.35:
@@ -62,10 +65,11 @@ class Author:
     def box(self, one: Any, other: Any) -> Any:
         """One box, or a product and a sum."""
         self.left -= 1
-        kind = int(self.rng.integers(7))
+        kind = int(self.rng.integers(9))
         if kind == 0:
             with fg.scope("weights") if self.rng.random() < 0.3 else contextlib.nullcontext():
                 W = fg.Parameter(np.eye(WIDTH), name=f"W{self.left}")
+            self.shared += [W] if self.rng.random() < 0.2 else []
             return one @ W
         if kind == 1:
             return fg.Affine(one, self.shared[0], fg.Parameter(np.zeros(WIDTH), name=f"b{self.left}"))
@@ -73,7 +77,9 @@ class Author:
             return (one @ self.shared[1]).named(f"a long name of box {self.left}")
         if kind == 3:
             return np.maximum(one, other)
-        return (np.tanh(one), one + other, one * other)[kind - 4]
+        W = self.shared[int(self.rng.integers(len(self.shared)))]
+        made = np.tanh(one), one + other, one * other, np.where(self.x > 0, other, 0.5), one @ (W * W)
+        return made[kind - 4]
 
 
 def random_graph(seed: int, boxes: int) -> fg.Graph:

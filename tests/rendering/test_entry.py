@@ -20,10 +20,10 @@ from flowgraph.rendering.entry import graph_to_draw
 from flowgraph.rendering.files import picture_of, svg_of
 from flowgraph.rendering.foreign import _makers, graph_maker_for
 from flowgraph.rendering.kinds import scope_path
-from flowgraph.rendering.modules import _tangled
 from flowgraph.rendering.subject import Subject
 from flowgraph.rendering.tikz import POINTS, SMALLEST, tikz_text
 from flowgraph.rendering.viewer import openable
+from flowgraph.rendering.wording import identifier
 from tests.rendering.graphs import deep, lecture, nasty
 from tests.rendering.random_graphs import random_graph
 from tests.rendering.test_openable import nested
@@ -291,7 +291,6 @@ def test_a_picture_that_fits_no_column_says_so(tmp_path: Path) -> None:
 @settings(max_examples=20, deadline=None)
 @given(st.integers(0, 10_000), st.integers(0, 3))
 def test_no_scope_is_deeper_than_is_asked_for(seed: int, depth: int) -> None:
-    """Except where a scope that is closed would read from itself through others, which leaves it open."""
     graph = random_graph(seed, 40)
     there = max((scope_path(box).count("/") for box in graph.boxes if scope_path(box)), default=-1)
     if depth > there:
@@ -300,11 +299,23 @@ def test_no_scope_is_deeper_than_is_asked_for(seed: int, depth: int) -> None:
         return
     picture = picture_of(graph, depth=depth)
     deepest = max((frame.path.count("/") for frame in picture.frames), default=-1)
-    scopes = {box: scope_path(box).split("/")[: depth + 1] for box in graph.boxes}
-    closed_at = {box: "/".join(parts) for box, parts in scopes.items() if parts[0] and len(parts) == depth + 1}
-    assert deepest < max(depth, 1) or depth >= 3 or _tangled(Subject(graph), closed_at)
+    assert deepest < depth
     closed = [tile for tile in picture.tiles if tile.id.endswith("@")]
-    assert all(tile.frame.count("/") + bool(tile.frame) == depth for tile in closed if deepest < max(depth, 1))
+    assert all(tile.frame.count("/") + bool(tile.frame) == depth for tile in closed)
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 10_000), st.data())
+def test_the_scopes_that_are_named_are_closed_and_no_others(seed: int, data: st.DataObject) -> None:
+    """Also those that are entered twice, hold one box, or stand in others."""
+    graph = random_graph(seed, 40)
+    names = data.draw(st.sets(st.sampled_from(sorted({scope_path(box) for box in graph.boxes} - {""}) or [""])))
+    names.discard("")
+    tiles = {tile.id for tile in picture_of(graph, collapse=names).tiles}
+    for box in graph.boxes:
+        if box.children:
+            within = any(f"{scope_path(box)}/".startswith(f"{name}/") for name in names)
+            assert (identifier(graph.names[box]) in tiles) != within
 
 
 def test_a_depth_beside_other_choices_is_refused() -> None:

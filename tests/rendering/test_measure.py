@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import string
 from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.ft2font import FT2Font
 
 import flowgraph as fg
 from flowgraph.experiment.demo import Examples, build_network, write_pictures
-from flowgraph.rendering import measure
+from flowgraph.rendering import files, measure
 from flowgraph.rendering.animation import page
 from tests.browser import in_a_browser
 from tests.rendering.browser import texts_outside
@@ -17,7 +19,6 @@ from tests.rendering.graphs import deep, feeds, lecture, nasty
 
 DOCS = Path(__file__).parents[2] / "docs"
 WIDTHS = [(390, 844), (1920, 1080)]
-pytestmark = in_a_browser
 
 
 def nested(layers: int = 2) -> fg.Graph:
@@ -57,11 +58,32 @@ def pictures() -> str:
     return "".join(svgs)
 
 
+SIGNS = (
+    string.ascii_letters
+    + string.digits
+    + string.punctuation
+    + " ×±−÷·…→←≤≥≠∞½²³∇∂√∏∑αβγδεζηθικλμνξπρστφχψωΔΘΛΞΠΣΦΨΩ₀₁⁽⁾ᵀ"
+)
+
+
+@pytest.mark.parametrize("bold", [False, True])
+def test_no_sign_of_a_png_is_wider_than_its_estimate(bold: bool) -> None:
+    """So no name of any signs is: a text is as wide as its signs."""
+    fonts = files._own_fonts()
+    assert fonts is not None
+    font = FT2Font(str(fonts[bold]))
+    font.set_size(100, 72)
+    widths = {sign: font.load_char(ord(sign)).linearHoriAdvance / 65536 for sign in SIGNS}
+    assert not {sign: width for sign, width in widths.items() if width > measure.text_width(sign, 100, bold) + 0.01}
+
+
+@in_a_browser
 @pytest.mark.parametrize("size", WIDTHS)
 def test_no_text_leaves_its_tile(pictures: str, size: tuple[int, int]) -> None:
     assert texts_outside(pictures, size) == []
 
 
+@in_a_browser
 @pytest.mark.parametrize("layers", [2, 50])
 def test_no_text_leaves_its_tile_in_any_step(layers: int) -> None:
     graph = nested(layers)
@@ -70,6 +92,7 @@ def test_no_text_leaves_its_tile_in_any_step(layers: int) -> None:
     assert texts_outside(page(graph, run, run.bprop(keep="all")), WIDTHS[0]) == []
 
 
+@in_a_browser
 def test_no_text_leaves_its_tile_in_the_pictures_of_the_demo(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     examples = Examples(rng.normal(size=(32, 64)), rng.integers(0, 10, 32))
@@ -80,6 +103,7 @@ def test_no_text_leaves_its_tile_in_the_pictures_of_the_demo(tmp_path: Path) -> 
     assert texts_outside(steps.read_text(encoding="utf-8")) == []
 
 
+@in_a_browser
 def test_a_text_that_does_leave_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(measure, "text_width", lambda *text: 20.0)
     assert any("softmax" in one for one in texts_outside(lecture().to_svg(engine="builtin")))

@@ -51,14 +51,23 @@ def nested() -> fg.Graph:
     return fg.Graph(fg.mean(out + x).named("loss"))
 
 
+def twice() -> fg.Graph:
+    """Boxes that read a child more than once: a leaf beside them, one farther away, and through a frame."""
+    x, y = fg.Input("x", shape=("N", 4)), fg.Input("y", shape=("N", 4))
+    with fg.scope("square"):
+        W = fg.Parameter(np.eye(4), name="W")
+        h = (x * x) @ (W * W)
+    return fg.Graph(fg.mean(np.where(y > 0, h, h)))
+
+
 def reported(graph: fg.Graph, script: str, **settings: Any) -> Any:
     return answered(graph.interactive(**settings).text, script + REPORT)
 
 
 @in_a_browser
 @pytest.mark.parametrize("direction", ["right", "down"])
-@pytest.mark.parametrize("graph", [nested(), deep(60), lstm(12, scopes=("model", "encoder"))],
-                         ids=["nested", "folded", "aligned"])  # fmt: skip
+@pytest.mark.parametrize("graph", [nested(), deep(60), lstm(12, scopes=("model", "encoder")), twice()],
+                         ids=["nested", "folded", "aligned", "twice"])  # fmt: skip
 def test_with_all_open_the_script_finds_the_places_of_the_layout(graph: fg.Graph, direction: str) -> None:
     found = reported(graph, "relayout();", collapse=False, direction=direction)
     assert found["moved"] < 0.2
@@ -100,6 +109,12 @@ def test_a_large_graph_begins_closed_and_search_opens_what_it_finds(layers: int)
     seen = shown(deep(layers).interactive().text, address="?find=layer7/h")
     assert seen.tell("count.textContent") == "1 of 1"
     assert seen.tell("[...marked].map((box) => [box.id, box.getClientRects().length])") == [["box-layer7/h", 1]]
+
+
+@in_a_browser
+def test_a_closed_module_has_one_edge_from_each_tile_and_a_box_one_for_each_child() -> None:
+    """Of where three, h, h and y > 0, and one each to y > 0, the module and the mean; x is read once by the module."""
+    assert reported(twice(), "toggle('square');")["links"] == 3 + 3
 
 
 LOOPS = """

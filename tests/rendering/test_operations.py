@@ -59,6 +59,16 @@ def test_operations(box: Box, words: str) -> None:
     assert operation(box, "a") == words
 
 
+PARTS = st.integers(2, 4) | st.lists(st.integers(1, 11), min_size=1, max_size=3, unique=True).map(sorted)
+
+
+@given(PARTS, PARTS)
+def test_two_splits_are_told_alike_only_if_they_are(one: Any, other: Any) -> None:
+    x = fg.Input("x", shape=(12,))
+    said = [operation(np.split(x, parts)[0].children[0]) for parts in (one, other)]
+    assert (said[0] == said[1]) == (one == other)
+
+
 def test_a_power_of_what_has_no_short_name() -> None:
     assert operation(a**2) == "( )²"
     assert operation(a**2, "encoder_output") == "( )²"

@@ -2,7 +2,11 @@
 /* Draws the picture anew when a module is closed or opened, by a click or a key on its title or on what stands for it. */
 const frameParts = new Map([...svg.querySelectorAll(".frame")].map((part) => [part.dataset.frame, part]));
 const lidFrame = new Map(Object.entries(plan.lids).map(([path, [id]]) => [id, path]));
-const linkParts = new Map(links.map((link) => [link.dataset.tail + " " + link.dataset.head, link]));
+const linkParts = new Map();
+for (const link of links) {
+  const ends = link.dataset.tail + " " + link.dataset.head;
+  linkParts.has(ends) ? linkParts.get(ends).push(link) : linkParts.set(ends, [link]);
+}
 const paper = svg.querySelector(".paper");
 const caption = svg.querySelector(".caption");
 const drawnSize = [whole[2], whole[3]];
@@ -119,19 +123,30 @@ function drawLink(part, turned, along) {
   });
 }
 
-const linkOf = plan.links.map(([tail, head]) => linkParts.get(tail + " " + head));
+const linkOf = plan.links.map(([tail, head]) => linkParts.get(tail + " " + head).shift());
 
 function drawLinks(found) {
-  const { places } = found, led = [], short = [], drawn = new Set();
+  const { places } = found, led = [], short = [], beside = new Map(), drawn = new Set();
   plan.links.forEach(([tail, head, spine, pieces], place) => {
     const ends = [visible(tail), visible(head)];
-    if (ends[0] === ends[1] || drawn.has(ends.join(" "))) return;
+    if (ends[0] === ends[1] || (ends[1] !== head && drawn.has(ends.join(" ")))) return;
     drawn.add(ends.join(" "));
     const route = { part: linkOf[place], head: ends[1], spine, along: pieces.length > 0 };
     if (pieces.length) led.push({ ...route, points: way(pieces, found), from: heightBefore(pieces, found) });
-    else short.push({ ...route, points: straight(...ends.map((end) => places.get(end))) });
+    else {
+      const points = straight(...ends.map((end) => places.get(end)));
+      short.push({ ...route, points, room: Math.min(...ends.map((end) => places.get(end).width)) });
+      const key = ends.join(" ");
+      beside.has(key) ? beside.get(key).push(short.at(-1)) : beside.set(key, [short.at(-1)]);
+    }
   });
   spread(led, places);
+  for (const routes of beside.values()) {
+    routes.forEach(({ points, room }, i) => {
+      const step = Math.min(plan.constants.apart, (room - 16) / routes.length);
+      for (const point of points) point[0] += (i - (routes.length - 1) / 2) * step;
+    });
+  }
   const routes = [...led, ...short];
   routed.clear();
   for (const { part, points, along } of routes) {
