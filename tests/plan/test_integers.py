@@ -17,7 +17,8 @@ OTHERS = (
     np.i0, np.sort, np.count_nonzero, np.nan_to_num,
 )  # fmt: skip
 PRODUCTS = (
-    np.dot, np.inner, np.outer, np.vdot, np.kron, np.convolve, lambda x, y: x[:, None] @ y[None], lambda x, y: x @ y,
+    np.dot, np.inner, np.outer, np.vdot, np.kron, np.convolve, np.correlate,
+    lambda x, y: x[:, None] @ y[None], lambda x, y: x @ y,
     lambda x, y: np.einsum("i,i->", x, y), lambda x, y: np.einsum("i,j->ij", x, y), lambda x, y: np.tensordot(x, y, 0),
     lambda x, y: x[None] @ np.stack([y, x], 1) + y[:2], lambda x, y: x * y * x - y, lambda x, y: x + y - x,
     lambda x, y: x**2, lambda x, y: x**3, lambda x, y: x**5 * y, lambda x, y: np.where(x > y, x * y, x) + y,
