@@ -39,7 +39,8 @@ _ENGINE_TESTS = """
     tests/benchmarks/test_mlp_step.py tests/box tests/boxes/indexing/test_indexing.py
     tests/boxes/numpy_api/test_numpy_api.py tests/boxes/reduction/test_reduction.py tests/boxes/shape/test_shape.py
     tests/boxes/test_as_numpy.py tests/boxes/test_keywords.py tests/plan/test_pieces.py tests/test_docstrings.py
-    tests/debugging/test_debugging.py tests/debugging/test_why_zero.py tests/derivatives/test_what_is_asked.py
+    tests/debugging/test_debugging.py tests/debugging/test_why_zero.py tests/derivatives/test_batching.py
+    tests/derivatives/test_what_is_asked.py
     tests/functional/test_functional.py tests/graph/test_feeding_errors.py tests/graph/test_flops.py
     tests/graph/test_graph.py tests/graph/test_opened.py tests/graph/test_random_graphs.py tests/graph/test_runs.py
     tests/saving/test_hostile_files.py tests/shapes

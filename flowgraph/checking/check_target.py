@@ -24,7 +24,7 @@ from flowgraph.checking.difference import STEP
 from flowgraph.checking.examination import Examination
 from flowgraph.checking.example_contract import EXAMPLE, ExampleContract
 from flowgraph.checking.families import FAMILIES, Extent, Labelled, first_values, joint, settings, shapes, values
-from flowgraph.checking.point import OutOfTime, Point, generator, random_direction
+from flowgraph.checking.point import NOT_FINITE, Illegal, OutOfTime, Point, generator, random_direction
 from flowgraph.checking.report import Report
 from flowgraph.checking.scope import EVERYTHING, NORMAL, Scope
 from flowgraph.checking.target import Array, Inputs, Target
@@ -164,11 +164,16 @@ def _at_the_example(examination: Examination) -> Point:
     """The point there, with what bprop does to its arguments; FeedError where fprop gives no finite value."""
     point = examination.point(EXAMPLE, examination.inputs)
     if point is None:
-        reason = next(iter(examination.skipped))
+        reason, cause = next(iter(examination.skipped)), None
+        advice = "give inputs inside its domain, at which fprop is finite"
+        try:
+            examination.runner.legal(examination.inputs)
+        except Illegal as illegal:
+            reason, cause = str(illegal), illegal.__cause__
+            advice = advice if reason == NOT_FINITE else "needs a function that gives numbers for them"
         raise FeedError(
-            f"check: {examination.target.name} cannot be run on the example in float64 ({reason}); give inputs inside "
-            "its domain, at which fprop is finite"
-        )
+            f"check: {examination.target.name} cannot be run on the example in float64 ({reason}); {advice}"
+        ) from cause
     _, faults = examination.first_answer(point, np.ones(point.value.shape))
     examination.pursue([fault for fault in faults if fault.kind == "mutation"])
     return point

@@ -142,9 +142,7 @@ def read_gradients(point: Point, result: Value) -> tuple[Gradients | None, list[
         gradients.append(None if result[i] is None else _as_array(result[i]))
         fault = _fault_of_form(point, i, gradients[-1])
         faults += [fault] if fault is not None else []
-    broken = any(fault.kind == "shape" for fault in faults) or any(
-        g is not None and g.dtype.kind not in "fiub" for g in gradients
-    )
+    broken = any(fault.kind in ("shape", "numbers") for fault in faults)
     return (None if broken else gradients), faults
 
 
@@ -164,6 +162,9 @@ def _fault_of_form(point: Point, i: int, gradient: Array | None) -> FormFault | 
         note = f"the gradient of {name} has shape {gradient.shape}, {name} has shape {x.shape}"
         loud = f"bprop gives {name} a gradient of shape {gradient.shape}"
         return FormFault("shape", point, note, child=i, loud=loud)
+    if gradient.dtype.kind not in "fiub":
+        note = f"the gradient of {name} is {gradient.dtype}, needs real numbers, as {name} is {x.dtype}"
+        return FormFault("numbers", point, note, child=i, loud=f"bprop gives {name} a gradient of {gradient.dtype}")
     if gradient.dtype != x.dtype:
         return FormFault("dtype", point, f"the gradient of {name} is {gradient.dtype}, {name} is {x.dtype}", child=i)
     return None

@@ -24,6 +24,7 @@ from flowgraph.checking.target import Array, Inputs
 
 LEAST_VISITED = 10  # test cases: where the time ended before, the example alone is what is known to be right
 MOST_DESCRIBED = 6  # what a screen holds
+NOTHING = "nothing was compared: the example has no elements, or no legal step"
 BLIND = (
     "no comparison could see a relative error of a thousandth: fprop computes in a narrow type, as float16 is, or has "
     "few correct digits; let it compute in the type of its inputs"
@@ -232,7 +233,7 @@ def report_of(examination: Examination, seed: int) -> Report:
     verdict = "fail" if failures else "pass" if resolved and not examination.unchecked else "undecided"
     if verdict == "pass" and "budget" in examination.warnings and examination.visited < LEAST_VISITED:
         verdict = EXAMPLE_ONLY
-    reasons = [] if tally.comparisons else ["nothing was compared: the example has no elements, or no legal step"]
+    reasons = [] if tally.comparisons or failures else [NOTHING]
     reasons += [BLIND] if blind else []
     reasons += [examination.unchecked] if examination.unchecked else []
     return Report(

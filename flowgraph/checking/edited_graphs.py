@@ -164,7 +164,8 @@ class Backward:
         """
         named: list[tuple[str, Step]] = []
         others: list[tuple[str, Step]] = []
-        for start, end, edge in self._elementwise():
+        for chain, edge in self._elementwise():
+            start, first, end = chain[0], chain[1], chain[-1]
             seeds: list[Any] = [None] * len(self.values)
             x, h = (np.asarray(self.values[slot], dtype=float) for slot in (start, end))
             seeds[end] = np.ones_like(h)
@@ -172,34 +173,34 @@ class Backward:
                 right = self.swept(seeds, start)
             except Unknown:
                 continue
-            step = next(step for step in self.steps if step.slot == end)
+            step, begin = (next(step for step in self.steps if step.slot == slot) for slot in (end, first))
+            where = _place(step.box) if first == end else f"{_place(begin.box)} to {_place(step.box)}"
             derivatives = other_derivatives(x, h)
             for key, words in words_for_use(derivatives, right):
                 bprop = partial(_by_slope, derivatives[key])
                 key = f"{key} in {_place(step.box)}"
-                self.words[key] = f"{words} ({_place(step.box)})"
+                self.words[key] = f"{words} ({where})"
                 into = step._replace(bprop=bprop, edges=((0, start, edge),), arity=1)
                 (named if SHOULD_BE in words else others).append((key, into))
         return named, others
 
-    def _elementwise(self) -> Iterator[tuple[int, int, Edge]]:
-        """A box, the last one that is an elementwise function of it alone, and an edge into the first."""
+    def _elementwise(self) -> Iterator[tuple[list[int], Edge]]:
+        """A box and those that are elementwise functions of it alone, to the last one, and an edge into the box."""
         slots, inside = self.graph.slots, set[int]()
         edges = {child: edge for step in self.steps for _, child, edge in step.edges}
         for start in sorted(self.moving.intersection(edges)):
             if start in inside:
                 continue
-            own, last = {start}, start
+            own = [start]
             for step in reversed(self.steps):
                 read = {slots[child] for child in step.box.children} & self.moving
-                if not (read and read <= own and isinstance(step.box, Elementwise)):
+                if not (read and read <= {*own} and isinstance(step.box, Elementwise)):
                     continue
                 if np.shape(self.values[step.slot]) == np.shape(self.values[start]):
-                    own.add(step.slot)
-                    last = step.slot
-            if last != start:
-                yield start, last, edges[start]
-            inside |= own - {start}
+                    own.append(step.slot)
+            if len(own) > 1:
+                yield own, edges[start]
+            inside |= {*own[1:]}
 
     def _transposed(self) -> Iterator[tuple[str, Step]]:
         """Of a product of matrices: the other operand, what arrives, or the result the other way round."""

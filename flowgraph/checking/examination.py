@@ -336,7 +336,7 @@ class Examination:
     def broken(self) -> bool:
         """Whether the form of the answer is wrong at the example already: then numbers cannot be compared."""
         return any(
-            kind in ("count", "shape", "raised") and ruling.suspicion.point.test_case == EXAMPLE
+            kind in ("count", "shape", "numbers", "raised") and ruling.suspicion.point.test_case == EXAMPLE
             for (kind, _), ruling in self.wrong.items()
         )
 

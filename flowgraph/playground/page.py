@@ -468,10 +468,17 @@ def _examples(data: Any, classes: int | None) -> dict[str, Any] | None:
     if numbers:
         return {"x": _centred(x).tolist(), "y": _centred(y.astype(float)).tolist(), "classes": []}
     kinds, labels = np.unique(y, return_inverse=True)
-    if not 2 <= len(kinds) <= MOST_CLASSES or len(kinds) > (classes or MOST_CLASSES):
+    names = list(data.classes) if isinstance(data, Examples) else []
+    if not 2 <= max(len(kinds), len(names)) <= MOST_CLASSES or len(kinds) > (classes or MOST_CLASSES):
         needed = f"2 to {classes or MOST_CLASSES}"
         raise DataError(f"playground: found {len(kinds)} classes, needs {needed}; examples without classes are numbers")
-    return {"x": _centred(x).tolist(), "y": labels.tolist(), "classes": [str(label) for label in kinds]}
+    numbered = y.dtype.kind in "biu" and (names or classes)  # then a label is the number of an output, or of a name
+    if numbered:
+        many = len(names) or classes or 0
+        if kinds[0] < 0 or kinds[-1] >= many:
+            raise DataError(f"playground: found the classes {kinds.tolist()}, needs numbers from 0 to {many - 1}")
+        labels, names = y.astype(int), names or [str(number) for number in range(many)]
+    return {"x": _centred(x).tolist(), "y": labels.tolist(), "classes": [*map(str, names or kinds)]}
 
 
 def _centred(values: Any) -> Any:

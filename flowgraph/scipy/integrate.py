@@ -30,7 +30,7 @@ def odeint(func: Slope, y0: Value, t: Value, args: tuple[Any, ...] = (), **setti
     func : function
         func(y, t, *args), the slope dy/dt, written in NumPy.
     y0 : array or Box, shape (D,)
-        The state at the first time.
+        The state at the first time; a number is a state of one.
     t : array or Box, shape (T,)
         The times at which the state is wanted.
     args : tuple
@@ -49,7 +49,7 @@ def odeint(func: Slope, y0: Value, t: Value, args: tuple[Any, ...] = (), **setti
     >>> round(float(grad(decay)(1.0)), 4)  # the derivative of exp(-rate)
     -0.3679
     """
-    return _solution(_by_odeint, func, y0, t, args, **settings)
+    return _solution(_by_odeint, func, np.atleast_1d(joined(y0)), joined(t), args, **settings)
 
 
 def solve_ivp(
@@ -110,7 +110,7 @@ def solve_ivp(
     def slope(y: Value, t: Value, *more: Value) -> Any:
         return fun(t, y, *more)
 
-    states = _solution(_by_solve_ivp, slope, y0, times, given, method=method, **options)
+    states = _solution(_by_solve_ivp, slope, joined(y0), times, given, method=method, **options)
     return of_scipy("optimize", "solve_ivp").OptimizeResult(
         t=joined(t_eval), y=np.transpose(states[1 : len(times) - goes_on])
     )

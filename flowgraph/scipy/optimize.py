@@ -42,7 +42,7 @@ def root(fun: Objective, x0: Value, args: tuple[Any, ...] = (), method: str = "h
     Returns
     -------
     OptimizeResult
-        SciPy's; with boxes in `args` it has `x`, a box, and a run raises an error where no root is found.
+        SciPy's; with boxes in `args` it has `x` and `fun`, boxes, and a run raises an error where no root is found.
 
     >>> import numpy as np
     >>> from flowgraph.functional import grad
@@ -61,7 +61,8 @@ def root(fun: Objective, x0: Value, args: tuple[Any, ...] = (), method: str = "h
             in_numbers("root", fun), start, given, method, **{**settings, "jac": jac}
         )
 
-    return of_scipy("optimize", "root").OptimizeResult(x=_solution(solver, fun, start, args))
+    x = _solution(solver, fun, start, args)
+    return of_scipy("optimize", "root").OptimizeResult(x=x, fun=fun(x, *args))
 
 
 def minimize(fun: Objective, x0: Value, args: tuple[Any, ...] = (), method: Any = None, **settings: Value) -> Any:

@@ -101,7 +101,10 @@ class Embedding(Layer):
         self.W = Parameter(read_generator("Embedding", rng).normal(size=shape).astype(dtype), name="W")
 
     def __call__(self, numbers: Value) -> Any:
-        """The row of each number: one axis more than `numbers`."""
+        """The row of each number: one axis more than `numbers`.
+
+        A number below 0 counts from the end of the table, as where NumPy indexes an array; PyTorch's layer refuses it.
+        """
         with self._built(numbers):
             if numbers.dtype.kind not in "iu":
                 raise DtypeError(f"Embedding: found {numbers.title} of dtype {numbers.dtype}, needs whole numbers")

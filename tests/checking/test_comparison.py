@@ -172,7 +172,7 @@ def test_a_mismatch_is_clear_far_from_kinks_alone():
         (lambda g: (X.T[:1], Y), ["shape"], False),
         (lambda g: (X, Y.astype(np.float32)), ["dtype"], True),
         (lambda g: (X.astype(np.float32), Y[:2]), ["dtype", "shape"], False),
-        (lambda g: (X, Y.astype(complex)), ["dtype"], False),
+        (lambda g: (X, Y.astype(complex)), ["numbers"], False),
         (lambda g: (X.astype(int), Y), ["dtype"], True),
         (lambda g: (X, [[1.0], [2.0, 3.0]]), ["shape"], False),
     ],

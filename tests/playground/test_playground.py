@@ -6,11 +6,15 @@ from itertools import accumulate
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import flowgraph as fg
+from flowgraph.data import Examples
 from flowgraph.errors import DataError, UsageError
 from flowgraph.playground import page as page_module
 from flowgraph.playground import playground
+from flowgraph.playground.page import _examples
 from tests.browser import answered, in_a_browser, shown
 
 
@@ -105,6 +109,8 @@ def test_what_cannot_be_shown_is_refused(tmp_path):
         playground(tmp_path / "a.html", data=(np.zeros((6, 2)), np.arange(6)))
     with pytest.raises(DataError, match=r"found 3 classes, needs 2 to 2"):
         own_graph().playground(tmp_path / "a.html", (np.zeros((6, 2)), np.arange(6) % 3))
+    with pytest.raises(DataError, match=r"found the classes \[0, 2\], needs numbers from 0 to 1"):
+        own_graph().playground(tmp_path / "a.html", (np.zeros((6, 2)), np.arange(6) % 2 * 2))
     with pytest.raises(DataError, match="found values that are not finite"):
         playground(tmp_path / "a.html", data=(np.full((4, 2), np.nan), [0, 1, 0, 1]))
     assert not list(tmp_path.iterdir())
@@ -147,3 +153,24 @@ def test_what_the_gradients_say_is_seen_without_scrolling(size, tmp_path):
     assert 0 < words < size[1]
     assert page.tell("document.querySelectorAll('#words li').length") > 0
     assert page.tell("errors") == []
+
+
+@given(
+    st.lists(st.integers(-3, 9), min_size=2, max_size=12) | st.lists(st.sampled_from("abc"), min_size=2, max_size=12),
+    st.sampled_from([None, 3, 5]),
+    st.sampled_from([(), ("setosa", "versicolor", "virginica")]),
+)
+def test_a_class_on_the_page_is_that_of_the_data(labels, outputs, names):
+    """Its name is the label as it was given, and of a graph a number is that of the output that it asks for."""
+    x, y = np.arange(2.0 * len(labels)).reshape(-1, 2), np.array(labels)
+    if names and (y.dtype.kind != "i" or y.min() < 0 or y.max() > 2):
+        names = ()
+    try:
+        made = _examples(Examples(x, y, classes=names) if names else (x, y), outputs)
+    except DataError:
+        assert len(set(labels)) not in range(2, (outputs or 5) + 1) or (outputs and y.dtype.kind == "i")
+        return
+    shown = [made["classes"][place] for place in made["y"]]
+    assert shown == [names[label] if names else str(label) for label in labels]
+    assert not outputs or y.dtype.kind != "i" or made["y"] == labels
+    assert len(made["classes"]) <= (outputs or 5)

@@ -36,7 +36,7 @@ def test_values_are_scipys_and_gradients_are_right(data):
         given = {**chosen, "args": (friction, weight)}
         return solve_ivp(pendulum, (start, end), y0, t_eval=times, **given).y
 
-    box = states(fg.Parameter(y0), friction)
+    box = states([*fg.Parameter(y0)], friction)
     assert box.shape == wanted.y.shape
     np.testing.assert_allclose(fg.Graph(box).fprop()[box], wanted.y, rtol=1e-9, atol=1e-12)
     check_grads(states, (0, 1), modes=["rev"], order=1)(y0, friction)
@@ -44,7 +44,7 @@ def test_values_are_scipys_and_gradients_are_right(data):
 
 def test_gradients_are_those_of_odeint_by_times_too():
     def by_odeint(t, y0, rate):
-        return odeint(lambda y, t, r: [-r * part * t for part in y], y0, t, (rate,), **EXACT)[1:].T
+        return odeint(lambda y, t, r: [-r * part * t for part in y], [*y0], [*t], (rate,), **EXACT)[1:].T
 
     def by_solve_ivp(t, y0, rate):
         return solve_ivp(lambda t, y, r: -r * y * t, (t[0], t[-1]), y0, t_eval=t[1:], args=(rate,), **EXACT).y

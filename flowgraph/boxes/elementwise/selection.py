@@ -104,7 +104,7 @@ class Maximum(Extremum):
     numpy = np.maximum
     symbol = "max"
     formula = r"\max(a, b)"
-    derivative = "1_{a > b}, 1_{b > a}"
+    derivative = r"1_{a > b} + \tfrac{1}{2} 1_{a = b}, 1_{b > a} + \tfrac{1}{2} 1_{a = b}"
 
 
 class Minimum(Extremum):
@@ -116,7 +116,7 @@ class Minimum(Extremum):
     numpy = np.minimum
     symbol = "min"
     formula = r"\min(a, b)"
-    derivative = "1_{a < b}, 1_{b < a}"
+    derivative = r"1_{a < b} + \tfrac{1}{2} 1_{a = b}, 1_{b < a} + \tfrac{1}{2} 1_{a = b}"
 
 
 class Fmax(Extremum):
@@ -128,7 +128,7 @@ class Fmax(Extremum):
     numpy = np.fmax
     symbol = "fmax"
     formula = r"\max(a, b)"
-    derivative = "1_{a > b}, 1_{b > a}"
+    derivative = r"1_{a > b} + \tfrac{1}{2} 1_{a = b}, 1_{b > a} + \tfrac{1}{2} 1_{a = b}"
 
 
 class Fmin(Extremum):
@@ -140,7 +140,7 @@ class Fmin(Extremum):
     numpy = np.fmin
     symbol = "fmin"
     formula = r"\min(a, b)"
-    derivative = "1_{a < b}, 1_{b < a}"
+    derivative = r"1_{a < b} + \tfrac{1}{2} 1_{a = b}, 1_{b < a} + \tfrac{1}{2} 1_{a = b}"
 
 
 class Clip(Elementwise):

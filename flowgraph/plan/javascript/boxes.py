@@ -29,6 +29,7 @@ from flowgraph.boxes.linear_algebra.einsum import Einsum
 from flowgraph.boxes.linear_algebra.inverse import Inv, Solve
 from flowgraph.boxes.linear_algebra.products import AddMatMul, Affine, MatMul, TensorDot
 from flowgraph.boxes.neural.activation import NormalCdf
+from flowgraph.boxes.neural.convolution import Conv1d, Conv2d, Conv3d, ConvFilters, ConvInput
 from flowgraph.boxes.neural.label import MinusAt, OneHot, PlaceOf, PlacesOf
 from flowgraph.boxes.neural.loss import L1, L2, BinaryCrossEntropy, Hinge, NegativeLogLikelihood, SoftmaxCrossEntropy
 from flowgraph.boxes.neural.pooling import MaxPool, MeanOfLargest, MeanPool, Sliding, SpreadEvenly, SpreadToLargest
@@ -253,6 +254,23 @@ def _reshape(box: Any, a: str) -> str:
         else:
             sizes.append(literal(size))
     return f"reshape({a}, [{', '.join(sizes)}])"
+
+
+@rule_for(Conv1d, Conv2d, Conv3d, when=lambda box: box.dtype.kind == "f")
+def _convolution(box: Any, x: str, w: str) -> str:
+    return f"convolve({x}, {w}, {_window(box.sliding(box.children[1].shape))}, {box.groups}, {dtype(box)})"
+
+
+@rule_for(ConvInput, when=lambda box: box.dtype.kind == "f")
+def _convolution_by_input(box: Any, g: str, w: str, like: str) -> str:
+    window = _window(box.sliding(box.children[1].shape))
+    return f"convolutionByInput({g}, {w}, {like}, {window}, {box.groups}, {dtype(box)})"
+
+
+@rule_for(ConvFilters, when=lambda box: box.dtype.kind == "f")
+def _convolution_by_filters(box: Any, g: str, x: str, like: str) -> str:
+    window = _window(box.sliding(box.children[2].shape))
+    return f"convolutionByFilters({g}, {x}, {like}, {window}, {box.groups}, {dtype(box)})"
 
 
 @rule_for(Transpose)

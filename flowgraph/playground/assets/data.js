@@ -55,9 +55,10 @@ function along(radius, angle) {
 function taskOf({ data, classes }) {
   const own = GIVEN.fixed ? GIVEN.variants.own.classes : null;
   if (data === "digits") return { loss: "classes", classes: 10, image: true };
-  if (own !== null) return { loss: own ? "classes" : "numbers", classes: own, image: false };
-  const count = data in NUMBERS ? 0 : data === "own" && GIVEN.examples ? GIVEN.examples.classes.length : classes;
-  return { loss: count ? "classes" : "numbers", classes: count, image: false };
+  const names = data === "own" && GIVEN.examples ? GIVEN.examples.classes : null;
+  if (own !== null) return { loss: own ? "classes" : "numbers", classes: own, image: false, names };
+  const count = data in NUMBERS ? 0 : names ? names.length : classes;
+  return { loss: count ? "classes" : "numbers", classes: count, image: false, names };
 }
 
 // Whether a point with such a target can be added to the data of a task.

@@ -75,11 +75,12 @@ function palette() {
 }
 
 // Classes of points in the plane by colour and mark.
-const TONES = ["--plus", "--minus", "--good", "--grad", "--fifth"], MARKS = ["●", "▲", "■", "◆", "✚"];
+const TONES = ["--plus", "--minus", "--good", "--grad", "--fifth"], MARKS = ["●", "▲", "■", "◆", "✚"], LONGEST_NAME = 8;
 
 // How a target is called.
-function targetText(y, { classes, image }) {
-  return image || !classes ? String(y).replace("-", "−") : MARKS[y];
+function targetText(y, { classes, image, names }) {
+  if (image || !classes) return String(y).replace("-", "−");
+  return names ? `${MARKS[y]} ${names[y].length > LONGEST_NAME ? `${names[y].slice(0, LONGEST_NAME - 1)}…` : names[y]}` : MARKS[y];
 }
 
 function scaleOf(field) {

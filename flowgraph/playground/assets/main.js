@@ -155,10 +155,10 @@ function targetsOf({ classes }) {
 }
 
 function targetButton(y) {
-  const on = targetOf(false) === y, button = element("button", { textContent: targetText(y, learner.task), onclick: () => chooseTarget(y) });
+  const on = targetOf(false) === y, button = element("button", { textContent: learner.task.classes && !learner.task.image ? MARKS[y] : targetText(y, learner.task), title: targetText(y, learner.task), onclick: () => chooseTarget(y) });
   button.setAttribute("role", "radio");
   button.setAttribute("aria-checked", String(on));
-  button.setAttribute("aria-label", learner.task.classes ? `add points of class ${y + 1}` : `add points of the number ${y}`);
+  button.setAttribute("aria-label", learner.task.classes ? `add points of class ${learner.task.names ? learner.task.names[y] : y + 1}` : `add points of the number ${y}`);
   return button;
 }
 

@@ -69,7 +69,7 @@ function drawCaption(c, text, spot, layout) {
 function drawAnswer(c, learner, fields, unit, spot, layout) {
   const { task } = learner, x = spot.x + layout.tile + 5, y = spot.y + layout.tile / 2;
   if (task.image) label(c, `${unit}  ${share(fields.f[unit][0])}`, x, y, colour("--ink"), 11, "left");
-  else if (task.classes && fields.f.length > 1) label(c, MARKS[unit], x, y, colour(TONES[unit]), 13, "left");
+  else if (task.classes && fields.f.length > 1) label(c, targetText(unit, task), x, y, colour(TONES[unit]), 13, "left");
 }
 
 function share(probability) {

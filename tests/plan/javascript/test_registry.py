@@ -120,3 +120,21 @@ def test_functions_of_numbers_are_as_good_as_those_of_numpy():
             same = (value == needed) | (np.isnan(value) & np.isnan(needed)) | near
             at = [one[~same][:3] for one in feeds.values()]
             assert same.all(), f"{name}: {value[~same][:3]}, needs {needed[~same][:3]} at {at}"
+
+
+@pytest.mark.parametrize(
+    "cls", [fg.Conv1d, fg.Conv2d, fg.Conv3d, fg.MaxPool, fg.MeanPool], ids=lambda cls: cls.__name__
+)
+def test_windows_move_over_a_batch_of_any_size(cls):
+    """With the gradients by both children, at each setting of the examples."""
+    rng = np.random.default_rng(0)
+    for case in cases(cls):
+        x = fg.Input("x", shape=("N", *case.children[0].shape[1:]))
+        others = [fg.Parameter(child, name=f"w{i}") for i, child in enumerate(case.children[1:])]
+        h = cls(x, *others, **case.settings)
+        outputs = [h, *fg.gradient(fg.sum(np.sin(h)), [x, *others])]
+        graph, plan = fg.Graph(*outputs), fg.compile(outputs, backend="javascript")
+        for count in (1, len(case.children[0]) + 2):
+            given = rng.normal(size=(count, *case.children[0].shape[1:]))
+            for found, needed in zip(plan(x=given), graph.fprop(x=given).outputs, strict=True):
+                np.testing.assert_allclose(found, needed, rtol=1e-9, atol=1e-12, err_msg=str(case))

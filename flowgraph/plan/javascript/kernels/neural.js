@@ -100,6 +100,42 @@ function windows(shape, { size, stride, padding, dilation }) {
   return { reads, shape: [...lead, ...counts] };
 }
 
+// The products of a convolution: for each the element of its value, of the filters, and of the array, -1 in the padding.
+function eachProduct(shape, filters, window, groups, visit) {
+  const { reads, shape: [images, channels, ...counts] } = windows(shape, window), [count, each] = filters;
+  const places = sizeOf(counts), extent = reads.length;
+  for (let image = 0; image < images; image++) {
+    for (let f = 0; f < count; f++) {
+      const first = Math.floor(f / (count / groups)) * each, at = (image * count + f) * places;
+      for (let c = 0; c < each; c++) {
+        const row = (image * channels + first + c) * places;
+        for (let u = 0; u < extent; u++) {
+          const of = (f * each + c) * extent + u;
+          for (let i = 0; i < places; i++) visit(at + i, of, reads[u][row + i]);
+        }
+      }
+    }
+  }
+}
+
+function convolve(x, w, window, groups, dtype) {
+  const { shape: [images, , ...counts] } = windows(x.shape, window), h = zeros([images, w.shape[0], ...counts], dtype);
+  eachProduct(x.shape, w.shape, window, groups, (i, f, j) => { h.data[i] += w.data[f] * (j < 0 ? 0 : x.data[j]); });
+  return h;
+}
+
+function convolutionByInput(g, w, like, window, groups, dtype) {
+  const h = zeros(like.shape, dtype);
+  eachProduct(like.shape, w.shape, window, groups, (i, f, j) => { if (j >= 0) h.data[j] += w.data[f] * g.data[i]; });
+  return h;
+}
+
+function convolutionByFilters(g, x, like, window, groups, dtype) {
+  const h = zeros(like.shape, dtype);
+  eachProduct(x.shape, like.shape, window, groups, (i, f, j) => { h.data[f] += g.data[i] * (j < 0 ? 0 : x.data[j]); });
+  return h;
+}
+
 function indicesOf(shape) {
   const steps = stepsOf(shape);
   return Array.from({ length: sizeOf(shape) }, (_, i) => shape.map((size, axis) => Math.floor(i / steps[axis]) % size));
