@@ -366,8 +366,8 @@ def _signals_of_whole_numbers(box: Convolve | Correlate, a: Value, v: Value) -> 
     """In their dtype, where jnp.convolve computes in floats."""
     dtype, around = np.result_type(a.dtype, v.dtype), len(v) - 1 if isinstance(box, Convolve) else 0
     kernel = v[::-1] if isinstance(box, Convolve) else v
-    lines = (jnp.asarray(line, dtype)[None, None] for line in (a, kernel))
-    return lax.conv_general_dilated(*lines, (1,), [(around, around)])[0, 0]
+    signal, window = (jnp.asarray(line, dtype)[None, None] for line in (a, kernel))
+    return lax.conv_general_dilated(signal, window, (1,), [(around, around)])[0, 0]
 
 
 def _convolved(box: Convolving, x: Value, w: Value) -> Any:
