@@ -110,6 +110,7 @@ def gathered(
     if mode not in (modes.CLIP, modes.FILL_OR_DROP, modes.PROMISE_IN_BOUNDS) or 0 in a.shape:
         raise NoBoxesError("gather of another mode, or of nothing")
     lasts = [min(a.shape[axis] - 1, int(np.iinfo(indices.dtype).max)) for axis in axes]
+    indices = indices.value if isinstance(indices, Constant) else indices
     places = [indices[..., number] for number in range(len(axes))]
     nearest = [np.clip(place, 0, last) for place, last in zip(places, lasts, strict=True)]
     found = a[(*(slice(None) for _ in range(first)), *nearest)]
