@@ -371,7 +371,7 @@ def test_no_rule_stands_for_an_equation_with_a_parameter_that_it_does_not_take()
 @pytest.mark.sampled(one_in=4)
 def test_places_outside_of_an_array_have_values_and_gradients_of_jax(data):
     shape = data.draw(st.tuples(*[st.integers(1, 4)] * 2))
-    axis, mode = data.draw(st.integers(0, 1)), data.draw(st.sampled_from([None, "clip", "fill", "promise_in_bounds"]))
+    axis, mode = data.draw(st.integers(0, 1)), data.draw(st.sampled_from([None, "clip", "fill"]))
     dtype = np.dtype(data.draw(st.sampled_from([np.int64, np.int32, np.int8, np.uint8])))
     near = st.integers(0 if dtype.kind == "u" else -9, 9)
     places = np.array(data.draw(st.lists(st.lists(near, min_size=2, max_size=2), min_size=1, max_size=3)), dtype)
