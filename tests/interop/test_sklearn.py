@@ -75,7 +75,7 @@ CHANGES = {
     "validation_fraction": 0.5, "callbacks": [seen], "warm_start": False, "random_state": 7,
     "class_weight": {0: 9.0, 1: 1.0, 2: 1.0},
 }  # fmt: skip
-REFUSED = {"hidden_layer_sizes": (7,), "backend": "fortran", "metrics": ["unknown"]}
+REFUSED = {"hidden_layer_sizes": (77,), "backend": "fortran", "metrics": ["unknown"]}
 
 
 @pytest.mark.parametrize(("cls", "y"), estimators())
@@ -86,7 +86,7 @@ def test_what_is_changed_between_warm_fits_takes_effect_or_is_refused(cls, y):
         changed = copy.deepcopy(once)
         changed.set_params(**{name: {**CHANGES, **REFUSED}[name]})
         if name in REFUSED:
-            with pytest.raises((ValueError, fg.FlowgraphError), match=str(REFUSED[name])[1:3]):
+            with pytest.raises((ValueError, fg.FlowgraphError), match="77|fortran|unknown"):
                 changed.fit(X, y)
         else:
             assert (outputs(changed.fit(X, y)) != outputs(twice)).any(), name
