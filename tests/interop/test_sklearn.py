@@ -86,7 +86,7 @@ def test_what_is_changed_between_warm_fits_takes_effect_or_is_refused(cls, y):
         changed = copy.deepcopy(once)
         changed.set_params(**{name: {**CHANGES, **REFUSED}[name]})
         if name in REFUSED:
-            with pytest.raises((ValueError, fg.FlowgraphError), match="77|fortran|unknown"):
+            with pytest.raises((ValueError, fg.FlowgraphError), match=r"77|fortran|unknown"):
                 changed.fit(X, y)
         else:
             assert (outputs(changed.fit(X, y)) != outputs(twice)).any(), name
