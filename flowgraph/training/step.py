@@ -24,10 +24,10 @@ class Step:
 
     `places` and `layers` say where the plan returns each measure, and the norm of the gradient of each layer: after
     the `measures`, which are counted.
-    `parameters` are those of the problem by name, `owned` these and those of the rule and the averages. `averages` maps
-    each parameter that is trained to the exponential moving average of its values, if the decay `average` is given:
-    E becomes β E + (1 − β) theta with the new theta, from the first values on. The model is used with those `in_use`,
-    averages where there are any.
+    `parameters` are those of the problem by name, `memory` those of the rule, `owned` these and the averages.
+    `averages` maps each parameter that is trained to the exponential moving average of its values, if the decay
+    `average` is given: E becomes β E + (1 − β) theta with the new theta, from the first values on. The model is used
+    with those `in_use`, averages where there are any.
 
     Source: Polyak and Juditsky 1992, Acceleration of stochastic approximation by averaging; with the exponential mean
     of Kingma and Ba 2015, Adam, section 7.2.
@@ -68,8 +68,10 @@ class Step:
         self.parameters: dict[str, Parameter] = {problem.names[p]: p for p in (*grads, *problem.updates)}
         self.in_use = {name: self.averages.get(p, p) for name, p in self.parameters.items()}
         own = [parameter for parameter in updates if parameter not in grads]
-        self.owned = {f"parameter/{name}": p for name, p in self.parameters.items()}
-        self.owned |= {f"rule/{number}/{p.name}": p for number, p in enumerate(own)}
+        known = {f"rule/{number}/{p.name}": p for number, p in enumerate(own)}
+        self.owned = {f"parameter/{name}": p for name, p in self.parameters.items()} | known
+        averages = set(self.averages.values())
+        self.memory = {name: p for name, p in known.items() if p not in averages}
 
     def totals(self, sums: Mapping[str, float], norms: Mapping[str, float]) -> list[float]:
         """The sums of what the plan returns, in its order, of sums by name; 0 where there is none."""

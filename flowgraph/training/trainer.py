@@ -262,6 +262,28 @@ class Trainer(Picklable):
         self.stopped = None
         self._begin_epoch()
 
+    def go_on_from(self, other: Trainer, *, same_rule: bool) -> None:
+        """Take over what a trainer of the same model with other settings has learned.
+
+        Parameters
+        ----------
+        other : Trainer
+            Its parameters, averages, counts and history are taken over.
+        same_rule : bool
+            Whether what its rule remembers is taken over too, rather than begun anew.
+        """
+        own, its = self._step, other._step
+        for name, parameter in own.parameters.items():
+            before = its.parameters.get(name, parameter)
+            parameter.value = other._set_aside.get(before, before.value)
+            if parameter in own.averages:
+                own.averages[parameter].value = its.averages.get(before, parameter).value
+        if same_rule and own.memory.keys() == its.memory.keys():
+            for name, remembered in own.memory.items():
+                remembered.value = its.memory[name].value
+        self.updates, self.epoch, self.history = other.updates, other.epoch, list(other.history)
+        self._begin_epoch()
+
     def release(self) -> None:
         """Let go of all examples; `feed` gives others."""
         self.batches, self.train, self.valid = Nothing(), None, None
@@ -495,7 +517,7 @@ class Trainer(Picklable):
             Arrays by name, and a record of counts and history.
         """
         sums, norms = self._step.named(self._totals)
-        arrays = {name: np.array(p.value) for name, p in self._step.owned.items()}
+        arrays = {name: np.array(self._set_aside.get(p, p.value)) for name, p in self._step.owned.items()}
         arrays |= {f"best/{name}": np.array(value) for name, value in self.lookout.parameters.items()}
         record = {
             **self._identity(),

@@ -1,14 +1,22 @@
 """Functions of JAX as graphs: JAX's own values and gradients, names, scopes, and what they look like."""
 
+import inspect
+from functools import partial
+from itertools import product
+
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import flowgraph as fg
 
 jax = pytest.importorskip("jax")
 import jax.numpy as jnp  # noqa: E402
+from jax import lax  # noqa: E402
 
-from flowgraph.interop.jax.graphs import (  # noqa: E402  # noqa: E402
+from flowgraph.checking.frameworks.jax_numpy import settings_of  # noqa: E402
+from flowgraph.interop.jax.graphs import (  # noqa: E402
     MOST_UNROLLED,
     PRIMITIVES,
     JaxOperation,
@@ -31,7 +39,8 @@ def normal(*shape, seed=0):
 def agrees(f, *examples, opaque=(), tolerance=1e-10):
     """Values and gradients by every array are those of JAX; returns the graph."""
     graph = graph_of(f, *examples)
-    assert {box.jaxpr.eqns[0].primitive.name for box in graph.boxes if isinstance(box, JaxOperation)} == set(opaque)
+    by_jax = {box.jaxpr.eqns[0].primitive.name for box in graph.boxes if isinstance(box, JaxOperation)}
+    assert opaque is None or by_jax == set(opaque)
     flat, tree = jax.tree.flatten(examples)
     floats = [place for place, one in enumerate(flat) if np.asarray(one).dtype.kind in "fc"]
 
@@ -54,6 +63,8 @@ def agrees(f, *examples, opaque=(), tolerance=1e-10):
         if is_real(value):
             sent[box] = sent.get(box, 0) + seed
     wanted = {box: place for place, box in enumerate(leaves) if box is not None and place in floats}
+    if not sent:
+        return graph
     grads = run.bprop(sent, wrt=list(wanted), unused="zeros")
     expected = dict(zip(floats, send(seeds), strict=True))
     for box, place in wanted.items():
@@ -247,3 +258,133 @@ def test_a_rule_of_ones_own():
             graph_of(jnp.sinh, X)
     finally:
         primitive_rule("sinh")(before)
+
+
+FLOATS, BYTES, IMAGES = normal(3, 4), np.array([[100, -128, 3], [127, 5, -7], [64, 2, 90]], np.int8), normal(2, 2, 4, 4)
+PLACES = np.array([[0, 1], [2, 7], [-1, -9]])
+CASES = {
+    "reduce_precision": [(partial(lax.reduce_precision, exponent_bits=e, mantissa_bits=m), FLOATS)
+                         for e, m in ((8, 7), (5, 10), (11, 52))],
+    "mul": [(partial(lax.mul, out_dtype=dtype), BYTES, BYTES) for dtype in (None, np.int8, np.int32, np.float32)],
+    "dot_general": [
+        (partial(lax.dot_general, dimension_numbers=(((1,), (axis,)), ((), ())), **settings), a, a)
+        for axis, a in ((0, BYTES), (1, BYTES), (1, FLOATS))
+        for settings in (
+            {}, {"preferred_element_type": np.int32 if a is BYTES else np.float64}, {"precision": "highest"},
+            *([{"precision": lax.DotAlgorithmPreset.F16_F16_F16}] if a is FLOATS else []),
+        )
+    ],
+    "conv_general_dilated": [
+        (partial(conv, **{"window_strides": (1, 1), "padding": "SAME"} | settings), a, a[..., :2, :2])
+        for a in (IMAGES, (IMAGES * 40).astype(np.int8))
+        for settings in (
+            {}, {"window_strides": (2, 1), "padding": "VALID"}, {"padding": ((0, 1), (2, 0))}, {"rhs_dilation": (1, 2)},
+            {"lhs_dilation": (2, 1), "padding": ((0, 1), (1, 0))}, {"batch_group_count": 2}, {"precision": "highest"},
+            {"dimension_numbers": ("CNHW", "IOHW", "CNWH")},
+            {"preferred_element_type": np.float64 if a is IMAGES else np.int32},
+        )
+    ] + [(partial(conv, window_strides=(1, 1), padding="SAME", feature_group_count=2), IMAGES, IMAGES[:, :1])],
+    "reduce_window_max, reduce_window_sum": [
+        (lambda a, init=init, one=one, settings=settings: lax.reduce_window(a, init, one, **settings), FLOATS)
+        for init, one in ((-np.inf, lax.max), (0.0, lax.add))
+        for settings in (
+            {"window_dimensions": (1, 2), "window_strides": (1, 1), "padding": "VALID"},
+            {"window_dimensions": (2, 2), "window_strides": (1, 2), "padding": "SAME"},
+            {"window_dimensions": (2, 2), "window_strides": (1, 1), "padding": "SAME", "base_dilation": (1, 2)},
+            {"window_dimensions": (2, 2), "window_strides": (1, 1), "padding": "SAME", "window_dilation": (1, 2)},
+        )[: 4 if one is lax.add else 3]  # JAX has no gradient of a dilated maximum
+    ] + [(partial(lax.reduce_window, init_value=np.int8(-128), computation=lax.max, window_dimensions=(1, 2),
+                  window_strides=(1, 1), padding="VALID", window_dilation=(1, 2)), BYTES)],
+    "gather": [
+        (lambda a, mode=mode, fill=fill, sizes=sizes, of=of: lax.gather(
+            a, PLACES[:, :len(of.start_index_map)], of, sizes, mode=mode, fill_value=fill), FLOATS)
+        for mode, fill in (("clip", None), ("fill", None), ("fill", -1.0), ("promise_in_bounds", None))
+        for sizes, of in (
+            ((1, 4), lax.GatherDimensionNumbers((1,), (0,), (0,))),
+            ((3, 1), lax.GatherDimensionNumbers((0,), (1,), (1,))),
+            ((1, 1), lax.GatherDimensionNumbers((), (0, 1), (0, 1))),
+            ((1, 2), lax.GatherDimensionNumbers((1,), (0,), (0, 1))),
+        )
+    ],
+    "round": [(partial(lax.round, rounding_method=method), np.array([0.5, -0.5, 1.5, -2.5, np.nextafter(0.5, 0), 2e16]))
+              for method in lax.RoundingMethod],
+    "div": [(lax.div, FLOATS, FLOATS + 1), (lax.div, np.array([2**62 + 1, -(2**62) - 1, 7]), np.array([1, 3, -2]))],
+    "integer_pow": [(partial(lax.integer_pow, y=y), FLOATS) for y in (2, 3, -2)],
+    "argmax, argmin": [(partial(f, axis=axis, index_dtype=dtype), FLOATS)
+                       for f, axis, dtype in product((lax.argmax, lax.argmin), (0, 1), (np.int32, np.uint8))],
+    "cumsum, cumprod": [(partial(f, axis=axis, reverse=reverse), FLOATS)
+                        for f, axis, reverse in product((lax.cumsum, lax.cumprod), (0, 1), (False, True))],
+    "reductions": [(lambda a, f=f, axis=axis: f(a, axis=axis), a)
+                   for f, axis in product((jnp.sum, jnp.max, jnp.min, jnp.prod, jnp.all, jnp.any), (0, 1, None))
+                   for a in (FLOATS, BYTES)],
+    "moves": [
+        (lambda a: [lax.reshape(a, (2, 6)), lax.reshape(a, (4, 3), (1, 0)), lax.squeeze(a[None], (0,)),
+                    lax.squeeze(a[:, None], (1,)), lax.transpose(a[None], (2, 1, 0)), lax.transpose(a, (1, 0)),
+                    lax.rev(a, (0,)), lax.rev(a, (1,)), lax.slice(a, (1, 0), (3, 4), (1, 2)),
+                    lax.slice(a, (0, 1), (2, 2)), lax.concatenate([a, a], 0), lax.concatenate([a, a], 1),
+                    *lax.split(a, (1, 2)), *lax.split(a, (1, 3), 1), lax.broadcast_in_dim(a, (3, 4, 2), (0, 1)),
+                    lax.broadcast_in_dim(a, (2, 3, 4), (1, 2)), lax.pad(a, 2.0, ((1, 0, 0), (-1, 2, 0))),
+                    lax.pad(a, 0.0, ((0, 0, 1), (0, 0, 0))), a.astype(np.int8), a.astype(np.float32),
+                    lax.broadcasted_iota(np.int32, (3, 4), 1) * a, lax.broadcasted_iota(np.uint8, (4, 3), 0) * a.T,
+                    *lax.optimization_barrier((a, a + 1)), lax.optimization_barrier(a) * 2], FLOATS),
+    ],
+}  # fmt: skip
+"""Functions that together give each parameter of each primitive with a rule several values."""
+
+RULES = {name: PRIMITIVES.of([name]) for name in PRIMITIVES.names}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_every_value_of_a_parameter_has_the_numbers_of_jax(name):
+    for f, *arrays in CASES[name]:
+        agrees(f, *arrays, opaque=None, tolerance=1e-6)
+
+
+def test_the_cases_give_each_parameter_that_a_rule_takes_two_values():
+    seen = {}
+    for f, *arrays in (case for cases in CASES.values() for case in cases):
+        for equation in equations(jax.make_jaxpr(f)(*arrays).jaxpr):
+            for parameter, value in equation.params.items():
+                seen.setdefault((equation.primitive.name, parameter), set()).add(str(value))
+    taken = {(name, one.name) for name, rule in RULES.items()
+             for one in inspect.signature(rule).parameters.values() if one.kind is one.KEYWORD_ONLY}  # fmt: skip
+    assert {pair for pair in taken if len(seen.get(pair, ())) < 2} == set()
+
+
+def equations(jaxpr):
+    """All equations, those of functions that are called too."""
+    for equation in jaxpr.eqns:
+        yield equation
+        inner = equation.params.get("jaxpr")
+        if inner is not None:
+            yield from equations(getattr(inner, "jaxpr", inner))
+
+
+def test_no_rule_stands_for_an_equation_with_a_parameter_that_it_does_not_take():
+    for name, rule in RULES.items():
+        settings = {one.name: 0 for one in inspect.signature(rule).parameters.values() if one.kind is one.KEYWORD_ONLY}
+        assert settings_of(rule, settings) is not None
+        assert settings_of(rule, {**settings, "of_a_later_version": None}) is None, name
+
+
+@given(st.data())
+@pytest.mark.sampled(one_in=4)
+def test_places_outside_of_an_array_have_values_and_gradients_of_jax(data):
+    shape = data.draw(st.tuples(*[st.integers(1, 4)] * 2))
+    axis, mode = data.draw(st.integers(0, 1)), data.draw(st.sampled_from([None, "clip", "fill"]))
+    dtype = np.dtype(data.draw(st.sampled_from([np.int64, np.int32, np.int8, np.uint8])))
+    near = st.integers(0 if dtype.kind == "u" else -9, 9)
+    places = np.array(data.draw(st.lists(st.lists(near, min_size=2, max_size=2), min_size=1, max_size=3)), dtype)
+    number = data.draw(st.sampled_from([None, -1.0]))
+    ways = {
+        "take": lambda x, i: jnp.take(x, i, axis=axis, mode=mode),
+        "get": lambda x, i: x.at[(slice(None),) * axis + (i,)].get(mode=mode, fill_value=number),
+        "index": lambda x, i: x[i] if axis == 0 else x[:, i],
+        "both": lambda x, i: x.at[i, i].get(mode=mode),
+        "along": lambda x, i: jnp.take_along_axis(x, i[:1, :1], axis=axis, mode=mode),
+        "number": lambda x, i: x[i[0, 0]],
+    }
+    f = ways[data.draw(st.sampled_from(sorted(ways)))]
+    x = normal(*shape)
+    agrees(f, x, places, opaque=None)
+    agrees(lambda x: f(x, jnp.asarray(places)), x, opaque=None)

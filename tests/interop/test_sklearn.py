@@ -56,6 +56,54 @@ def test_partial_fits_and_warm_starts_are_one_training(cls, y):
         assert other.loss_curve_ == whole.loss_curve_
 
 
+def doubled(prediction, target):
+    """A loss of either kind of target."""
+    return 2 * (fg.SoftmaxCrossEntropy if np.issubdtype(target.dtype, np.integer) else fg.SquaredError)(
+        prediction, target
+    )
+
+
+def seen(trainer, epoch):
+    """A callback that has an effect on the result."""
+    trainer.stop("seen")
+
+
+WARM = {"epochs": 3, "warm_start": True, "dropout": 0.2, "early_stopping": 2}
+CHANGES = {
+    "activation": ["tanh"], "dropout": 0.5, "loss": doubled, "rule": fg.Adam(beta1=0.5), "learning_rate": 0.5,
+    "batch_size": 7, "epochs": 1, "l1": 1.0, "l2": 1.0, "clip_norm": 1e-3, "average": 0.99, "early_stopping": False,
+    "validation_fraction": 0.5, "callbacks": [seen], "warm_start": False, "random_state": 7,
+    "class_weight": {0: 9.0, 1: 1.0, 2: 1.0},
+}  # fmt: skip
+REFUSED = {"hidden_layer_sizes": (77,), "backend": "fortran", "metrics": ["unknown"]}
+
+
+@pytest.mark.parametrize(("cls", "y"), estimators())
+def test_what_is_changed_between_warm_fits_takes_effect_or_is_refused(cls, y):
+    once, twice = cls(**QUICK | WARM).fit(X, y), cls(**QUICK | WARM).fit(X, y).fit(X, y)
+    assert {*CHANGES, *REFUSED} >= once.get_params().keys()
+    for name in once.get_params():
+        changed = copy.deepcopy(once)
+        changed.set_params(**{name: {**CHANGES, **REFUSED}[name]})
+        if name in REFUSED:
+            with pytest.raises((ValueError, fg.FlowgraphError), match=r"77|fortran|unknown"):
+                changed.fit(X, y)
+        else:
+            assert (outputs(changed.fit(X, y)) != outputs(twice)).any(), name
+
+
+@pytest.mark.parametrize("settings", [{}, {"average": 0.9}, {"rule": "sgd", "clip_norm": 0.1}])
+@pytest.mark.parametrize(("cls", "y"), estimators())
+def test_what_is_measured_between_warm_fits_changes_no_training(cls, y, settings):
+    given = QUICK | {"epochs": 3, "dropout": 0.2, "warm_start": True} | settings
+    plain = cls(**given).fit(X, y).fit(X, y)
+    changed = cls(**given).fit(X, y).set_params(metrics=[lambda targets, predicted: 0.0]).fit(X, y)
+    assert (outputs(changed) == outputs(plain)).all()
+    assert changed.loss_curve_ == plain.loss_curve_
+    watched = cls(**given).fit(X, y).fit(X, y, eval_set=(X, y))
+    assert watched.loss_curve_ == plain.loss_curve_
+
+
 @pytest.mark.parametrize(("cls", "y"), estimators())
 def test_copies_predict_alike_and_do_not_carry_the_examples(cls, y, tmp_path):
     x = np.repeat(X, 400, axis=0)
@@ -94,6 +142,13 @@ def test_names_of_classes_and_their_probabilities():
         h = np.maximum(h @ W + b, 0)
     a = h @ model.coefs_[-1] + model.intercepts_[-1]
     np.testing.assert_allclose(np.log(p), a - np.log(np.exp(a).sum(axis=1, keepdims=True)), atol=1e-12)
+
+
+def test_two_classes_have_an_output_each_whose_difference_is_the_logit():
+    model = FlowgraphClassifier(**QUICK, epochs=5).fit(X, LABELS > 0)
+    h = np.maximum(X @ model.coefs_[0] + model.intercepts_[0], 0)
+    (W, b) = (layer[-1][..., 1] - layer[-1][..., 0] for layer in (model.coefs_, model.intercepts_))
+    np.testing.assert_allclose(model.predict_proba(X)[:, 1], 1 / (1 + np.exp(-(h @ W + b))))
 
 
 @pytest.mark.parametrize("weights", ["balanced", {"a": 5.0, "b": 1.0}])
@@ -210,6 +265,10 @@ def test_no_seed_draws_anew():
         (
             lambda: FlowgraphClassifier(**QUICK, epochs=1, warm_start=True).fit(X, LABELS).fit(X, LABELS > 1),
             "warm_start: found the classes",
+        ),
+        (
+            lambda: FlowgraphRegressor(**QUICK, warm_start=True).fit(X, NUMBERS).fit(X[:, :2], NUMBERS),
+            r"found layers of \(2, 8, 1\) units to go on from a network of \(4, 8, 1\), needs those it has",
         ),
         (lambda: FlowgraphRegressor(**QUICK).fit(X, NUMBERS, eval_set=[(X, NUMBERS)] * 2), "found 2 sets, needs one"),
         (lambda: FlowgraphRegressor(**QUICK).fit(X, NUMBERS, eval_set=X), "found ndarray, needs"),

@@ -149,6 +149,18 @@ def test_a_restored_training_gives_the_same_bits(rule, updates):
     assert second.state().record["lookout"] == whole.state().record["lookout"]
 
 
+@pytest.mark.parametrize("average", [None, 0.9])
+@pytest.mark.parametrize("rule", ["sgd", "adam"])
+def test_a_state_after_a_run_gives_the_same_bits(rule, average):
+    """Though the model has been given its averages then, which training does not go on from."""
+    first, second = (network(rule=rule, average=average) for _ in range(2))
+    first.run(2)
+    second.restore(first.state())
+    assert first.run(4)["train_loss"] == second.run(4)["train_loss"]
+    for name, value in first.values().items():
+        assert np.array_equal(second.values()[name], value)
+
+
 @given(
     batch_size=st.integers(1, 25) | st.none(),
     parts=st.lists(st.integers(1, 3), max_size=3),

@@ -19,7 +19,7 @@ import numpy as np
 
 from flowgraph.box.vocabulary import Value
 from flowgraph.checking.frameworks.adapter import Adapter, ArrayKind, Opened, Pullback, is_of, names, wide_enough
-from flowgraph.checking.frameworks.jax_numpy import OF_FLOATS, PRIMITIVES, accumulated, plain
+from flowgraph.checking.frameworks.jax_numpy import OF_FLOATS, PRIMITIVES, accumulated, plain, settings_of
 from flowgraph.checking.point import generator
 from flowgraph.checking.target import Array, Inputs, form_of
 
@@ -374,12 +374,13 @@ def _operation(equation: Any) -> Operation:
         inner = Program(inner, len(inner.jaxpr.outvars))
         return lambda *values: inner.run(values, everything=True)
     rule = (NUMPY.get(name) or (OF_FLOATS.get(name) if floats else None)) if real else None
-    if rule is None or parameters.get("num_keys", 1) != 1:
+    settings = None if rule is None else settings_of(rule, parameters)
+    if rule is None or settings is None or parameters.get("num_keys", 1) != 1:
         return _padded(equation) if name in PADDED.split() and floats else _by_xla(equation)
     dtypes = [out.aval.dtype for out in equation.outvars]
 
     def converted(*values: Any) -> Any:
-        results = rule(*values, **parameters)
+        results = rule(*values, **settings)
         if not equation.primitive.multiple_results:
             return np.asarray(results, dtypes[0])
         return [np.asarray(result, dtype) for result, dtype in zip(results, dtypes, strict=True)]

@@ -6,7 +6,7 @@ import inspect
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from functools import cached_property
+from functools import cached_property, reduce
 from typing import Any
 
 import jax
@@ -42,24 +42,27 @@ def primitive_rule(*names: str) -> Callable[[Translation], Translation]:
 
     "function:relu" is a function of JAX's own that is traced as a call and has no parameters but its arrays.
 
-    The rule takes boxes or numbers by position and the parameters of the primitive by name; its result is converted to
-    the dtype that JAX gives.
+    The rule takes boxes or numbers by position, arrays where all of them are constants, and the parameters of the
+    primitive by name; its result is converted to the dtype that JAX gives. An equation with a parameter that its rule
+    does not take, and that may change its numbers, is a box that calls JAX.
     """
     return PRIMITIVES.rule_for(*names)
 
 
-def quotient(a: Foreign, b: Foreign, **parameters: Foreign) -> Any:
+def quotient(a: Foreign, b: Foreign) -> Any:
     """The quotient, towards 0 for whole numbers."""
-    whole = a.dtype.kind in "iu" and b.dtype.kind in "iu"
-    return np.trunc(a / b) if whole else a / b
+    return (a - np.fmod(a, b)) // b if a.dtype.kind in "iu" else a / b
 
 
-def rounded(a: Foreign, *, rounding_method: Foreign = None, **parameters: Foreign) -> Any:
+def rounded(a: Foreign, *, rounding_method: Foreign) -> Any:
     """To whole numbers: halves to even ones, or away from 0."""
-    return np.rint(a) if int(rounding_method or 0) == 1 else np.trunc(a + np.copysign(0.5, a))
+    if rounding_method == jax.lax.RoundingMethod.TO_NEAREST_EVEN:
+        return np.rint(a)
+    whole = np.trunc(a)
+    return np.where(np.abs(a - whole) < 0.5, whole, whole + np.sign(a))
 
 
-def pad(a: Foreign, value: Foreign, *, padding_config: Foreign, **parameters: Foreign) -> Any:
+def pad(a: Foreign, value: Foreign, *, padding_config: Foreign) -> Any:
     """A number around, or fewer elements where the padding is below 0."""
     if any(inside for _, _, inside in padding_config):
         raise NoBoxesError("pad between elements")
@@ -73,8 +76,8 @@ def pad(a: Foreign, value: Foreign, *, padding_config: Foreign, **parameters: Fo
 _BOXES: dict[str, Callable[..., Any]] = {
     "logistic": sigmoid, "erf": Erf, "erfc": Erfc, "erf_inv": Erfinv, "lgamma": GammaLn, "digamma": Digamma,
     "real": np.real, "imag": np.imag, "conj": np.conj, "complex": lambda a, b: a + 1j * b,
-    "stop_gradient": StopGradient, "reduce_precision": lambda a: a, "optimization_barrier": lambda a: a,
-    "pvary": lambda a: a, "function:relu": relu, "function:silu": silu, "function:logaddexp": np.logaddexp,
+    "stop_gradient": StopGradient, "optimization_barrier": lambda *arrays: arrays,
+    "function:relu": relu, "function:silu": silu, "function:logaddexp": np.logaddexp,
 }  # fmt: skip
 _RULES: dict[str, Callable[..., Any]] = {
     **jax_numpy.PRIMITIVES, **jax_numpy.OF_FLOATS, "div": quotient, "round": rounded, "pad": pad,
@@ -86,9 +89,13 @@ for _name, _rule in _RULES.items():
 
 @primitive_rule("gather")
 def gathered(
-    a: Foreign, indices: Foreign, *, dimension_numbers: Foreign, slice_sizes: Foreign, **settings: Foreign
-) -> Any:
-    """Elements along some adjacent axes, at places that an array gives."""
+    a: Foreign, indices: Foreign, *, dimension_numbers: Foreign, slice_sizes: Foreign, mode: Foreign,
+    fill_value: Foreign,
+) -> Any:  # fmt: skip
+    """Elements along some adjacent axes, at places that an array gives.
+
+    What lies outside is the nearest element, which gets no gradient unless the mode is to clip, or a number to fill in.
+    """
     axes = tuple(dimension_numbers.start_index_map)
     first, after = axes[0], axes[-1] + 1
     if axes != tuple(range(first, after)) or tuple(dimension_numbers.collapsed_slice_dims) != axes:
@@ -99,15 +106,26 @@ def gathered(
     batched = getattr(dimension_numbers, "operand_batching_dims", ())
     if batched or tuple(dimension_numbers.offset_dims) != offset or any(slice_sizes[i] != a.shape[i] for i in rest):
         raise NoBoxesError("gather of parts of the other axes")
+    modes = jax.lax.GatherScatterMode
+    if mode not in (modes.CLIP, modes.FILL_OR_DROP, modes.PROMISE_IN_BOUNDS) or 0 in a.shape:
+        raise NoBoxesError("gather of another mode, or of nothing")
+    lasts = [min(a.shape[axis] - 1, int(np.iinfo(indices.dtype).max)) for axis in axes]
+    indices = indices.value if isinstance(indices, Constant) else indices
     places = [indices[..., number] for number in range(len(axes))]
-    return a[(*(slice(None) for _ in range(first)), *places)]
+    nearest = [np.clip(place, 0, last) for place, last in zip(places, lasts, strict=True)]
+    found = a[(*(slice(None) for _ in range(first)), *nearest)]
+    inside = reduce(np.logical_and, (place == near for place, near in zip(places, nearest, strict=True)))
+    if mode == modes.CLIP or (isinstance(inside, np.ndarray | np.generic) and inside.all()):
+        return found
+    where = np.reshape(inside, (*inside.shape, *(1,) * (len(a.shape) - after)))
+    return np.where(where, found, StopGradient(found) if fill_value is None else a.dtype.type(fill_value))
 
 
 @primitive_rule("conv_general_dilated")
 def convolution(  # noqa: PLR0913  the parameters of the primitive
     x: Foreign, w: Foreign, *, window_strides: Foreign,
     padding: Foreign, lhs_dilation: Foreign, rhs_dilation: Foreign, dimension_numbers: Foreign,
-    feature_group_count: int, batch_group_count: int, **settings: Foreign,
+    feature_group_count: int, batch_group_count: int, preferred_element_type: Foreign,
 ) -> Any:  # fmt: skip
     """A convolution, its axes in any order."""
     if set(lhs_dilation) - {1} or batch_group_count != 1 or len(x.shape) not in CONVOLUTIONS:
@@ -115,6 +133,7 @@ def convolution(  # noqa: PLR0913  the parameters of the primitive
     if any(number < 0 for pair in padding for number in pair):
         raise NoBoxesError("a convolution of a part of its input")
     of_x, of_w, of_h = dimension_numbers
+    x, w = jax_numpy.wide(preferred_element_type, x, w)
     h = CONVOLUTIONS[len(x.shape)](
         _in_order(x, of_x), _in_order(w, of_w), stride=shortest(tuple(window_strides)),
         padding=shortest_padding(padding), dilation=shortest(tuple(rhs_dilation)), groups=feature_group_count,
@@ -126,39 +145,34 @@ def _in_order(a: Foreign, axes: Foreign) -> Any:
     return a if list(axes) == list(range(len(axes))) else np.transpose(a, tuple(axes))
 
 
-@primitive_rule("reduce_window_max")
-def largest(a: Foreign, **window: Foreign) -> Any:
-    """The largest in each window."""
-    return _pooled(MaxPool, a, **window)
+def pooled(pooling: Foreign, by_size: bool) -> Callable[..., Any]:
+    """A pooling over the axes whose window is larger than 1, which are moved to the end; times the size of a window."""
+
+    def rule(
+        a: Foreign, *, window_dimensions: Foreign, window_strides: Foreign, padding: Foreign, base_dilation: Foreign,
+        window_dilation: Foreign,
+    ) -> Any:  # fmt: skip
+        rows = list(zip(window_dimensions, window_strides, padding, window_dilation, strict=True))
+        axes = [i for i, row in enumerate(rows) if row != (1, 1, (0, 0), 1)]
+        if set(base_dilation) - {1} or not axes:
+            raise NoBoxesError("pooling between elements")
+        if any(2 * number > rows[i][0] for i in axes for number in rows[i][2]):
+            raise NoBoxesError("padding of more than half of the window")
+        order = [i for i in range(len(rows)) if i not in axes] + axes
+        size, stride, pads, dilation = (tuple(rows[i][column] for i in axes) for column in range(4))
+        h = pooling(
+            _in_order(a, order), size=shortest(size) if len(size) == 2 else size,
+            stride=None if stride == size else shortest(stride), padding=shortest_padding(pads),
+            dilation=shortest(dilation),
+        )  # fmt: skip
+        h = _in_order(h, np.argsort(order).tolist())
+        return h * math.prod(window_dimensions) if by_size else h
+
+    return rule
 
 
-@primitive_rule("reduce_window_sum")
-def window_sum(a: Foreign, **window: Foreign) -> Any:
-    """The sum of each window."""
-    return _pooled(MeanPool, a, **window) * math.prod(window["window_dimensions"])
-
-
-def _pooled(
-    pooling: Foreign, a: Foreign, *,
-    window_dimensions: Foreign, window_strides: Foreign, padding: Foreign, base_dilation: Foreign,
-    window_dilation: Foreign, **settings: Foreign,
-) -> Any:  # fmt: skip
-    """A pooling over the axes whose window is larger than 1, which are moved to the end."""
-    rows = list(zip(window_dimensions, window_strides, padding, window_dilation, strict=True))
-    axes = [i for i, row in enumerate(rows) if row != (1, 1, (0, 0), 1)]
-    if set(base_dilation) - {1} or not axes:
-        raise NoBoxesError("pooling between elements")
-    if any(2 * number > rows[i][0] for i in axes for number in rows[i][2]):
-        raise NoBoxesError("padding of more than half of the window")
-    order = [i for i in range(len(rows)) if i not in axes] + axes
-    size, stride, pads, dilation = (tuple(rows[i][column] for i in axes) for column in range(4))
-    h = pooling(
-        _in_order(a, order), size=shortest(size) if len(size) == 2 else size,
-        stride=None if stride == size else shortest(stride), padding=shortest_padding(pads),
-        dilation=shortest(dilation),
-    )  # fmt: skip
-    return _in_order(h, np.argsort(order).tolist())
-
+primitive_rule("reduce_window_max")(pooled(MaxPool, by_size=False))
+primitive_rule("reduce_window_sum")(pooled(MeanPool, by_size=True))
 
 INLINED = ("jit", "pjit", "closed_call", "core_call", "custom_jvp_call", "custom_vjp_call", "checkpoint", "remat2")
 """Primitives that call a function, which becomes boxes itself."""
@@ -303,9 +317,11 @@ class _Translation:
         if name == "scan" and settings["length"] * len(inner.jaxpr.eqns) <= MOST_UNROLLED:
             return self._unrolled(settings, given, path)
         rule = PRIMITIVES.of([name])
-        if rule is not None:
+        taken = None if rule is None else jax_numpy.settings_of(rule, settings)
+        if rule is not None and taken is not None:
+            known = all(isinstance(one, Constant | np.generic) for one in given)
             try:
-                made = rule(*given, **settings)
+                made = rule(*(getattr(one, "value", one) if known else one for one in given), **taken)
                 results = made if equation.primitive.multiple_results else [made]
                 return [_fitted(name, result, out.aval) for result, out in zip(results, equation.outvars, strict=True)]
             except NoBoxesError:

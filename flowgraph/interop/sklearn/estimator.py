@@ -32,6 +32,11 @@ from flowgraph.training.trainer import Trainer
 
 DTYPES = (np.float64, np.float32)
 
+OF_EACH_FIT = {
+    "batch_size", "epochs", "validation_fraction", "callbacks", "warm_start", "class_weight", "hidden_layer_sizes",
+}  # fmt: skip
+"""Parameters that each fit reads; by a change of another one the network is made anew with what it has learned."""
+
 
 @dataclass(eq=False, repr=False)
 class NetworkEstimator(BaseEstimator):  # type: ignore[misc]
@@ -97,18 +102,14 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]
         """Train a new network, or continue with the present one if warm_start is set."""
         if valid is None and self.early_stopping is not False and self.early_stopping is not None:
             x, y, weights, valid = self._split(x, y, weights)
-        network = getattr(self, "_network", None) if self.warm_start else None
-        if network is None or not network.fits(valid is not None):
-            network = self._begin(x, y, valid)
+        network = self._begin(x, y, valid, getattr(self, "_network", None) if self.warm_start else None)
         epochs = read_setting(type(self).__name__, "epochs", self.epochs)
         network.train(x, y, weights, valid, epochs, self._batch(x), self.callbacks)
         self._keep(network)
 
     def _partial_fit(self, x: Array, y: Array, weights: Array | None) -> None:
         """One epoch more, with all that the rule remembers of the ones before."""
-        network = getattr(self, "_network", None)
-        if network is None or not network.fits(False):
-            network = self._begin(x, y, None)
+        network = self._begin(x, y, None, getattr(self, "_network", None))
         network.train(x, y, weights, None, 1, self._batch(x), self.callbacks)
         self._keep(network)
 
@@ -116,12 +117,33 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]
         self._network = network
         self.n_iter_ = len(network.history)
 
-    def _begin(self, x: Array, y: Array, valid: object) -> Network:
+    def _begin(self, x: Array, y: Array, valid: object, before: Network | None) -> Network:
+        """A new network, or the one before: with what it has learned, and the parameters of now."""
         if self.loss is not None and not callable(self.loss):
             raise UsageError(
                 f"{type(self).__name__}: found loss={self.loss!r}, needs a function of two boxes, fg.SquaredError"
             )
-        return Network(self, x, y, valid)
+        settings = {name: value for name, value in self.get_params(deep=False).items() if name not in OF_EACH_FIT}
+        settings |= {"valid": valid is not None, "sizes": self._sizes(x, y)}
+        settings = {name: tuple(value) if isinstance(value, list) else value for name, value in settings.items()}
+        if before is None:
+            return Network(self, settings, x, y, valid)
+        changed = {name for name, value in settings.items() if not _equal(value, before.settings[name])}
+        if "sizes" in changed:
+            raise ValueError(
+                f"{type(self).__name__}: found layers of {settings['sizes']} units to go on from a network of "
+                f"{before.settings['sizes']}, needs those it has; give warm_start=False, or fit a clone"
+            )
+        if not changed:
+            return before
+        network = Network(self, settings, x, y, valid)
+        network.trainer.go_on_from(before.trainer, same_rule="rule" not in changed)
+        return network
+
+    def _sizes(self, x: Array, y: Array) -> tuple[int, ...]:
+        """The units of all layers, of the inputs and the outputs too."""
+        outputs = (y.shape[1] if y.ndim > 1 else 1) if not hasattr(self, "classes_") else len(self.classes_)
+        return (x.shape[1], *self._hidden(), outputs)
 
     def _hidden(self) -> list[int]:
         """The units of the hidden layers, of which one number is one layer."""
@@ -179,12 +201,12 @@ def one_set(eval_set: object) -> tuple[Any, ...]:
 class Network:
     """An MLP and its trainer, which continues with the examples that it is given each time."""
 
-    def __init__(self, of: NetworkEstimator, x: Array, y: Array, valid: Any) -> None:
+    def __init__(self, of: NetworkEstimator, settings: dict[str, Any], x: Array, y: Array, valid: Any) -> None:
+        self.settings = settings
         rng, classes = check_random_state(of.random_state), getattr(of, "classes_", None)
         of_network, of_trainer = (int(seed) for seed in rng.randint(np.iinfo(np.int32).max, size=2))
-        outputs = (y.shape[1] if y.ndim > 1 else 1) if classes is None else len(classes)
         self.mlp = MLP(
-            [x.shape[1], *of._hidden(), outputs],
+            settings["sizes"],
             hidden=of.activation,
             output="linear" if classes is None else "softmax",
             init=usual_init(of.activation),
@@ -207,11 +229,6 @@ class Network:
         f = self.mlp(Input("x", shape=("N", x.shape[1]), dtype=x.dtype))
         self.graph = Graph(f[:, 0] if classes is None and y.ndim == 1 else f)
         self.history = History()
-        self._validated = valid is not None
-
-    def fits(self, validated: bool) -> bool:
-        """Whether training can continue with validation data, or without."""
-        return self._validated is validated
 
     def train(
         self,
@@ -230,6 +247,11 @@ class Network:
         trainer.feed((x, y), valid, sample_weight=weights, batch_size=batch_size)
         self.history = trainer.run(trainer.epoch + epochs, callbacks)
         trainer.release()
+
+
+def _equal(value: object, other: object) -> bool:
+    """Whether two settings are known to be equal; what compares as arrays do is not."""
+    return value is other or (value == other) is True
 
 
 class _OfClasses:

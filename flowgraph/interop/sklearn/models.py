@@ -60,7 +60,8 @@ class FlowgraphClassifier(ClassifierMixin, NetworkEstimator):  # type: ignore[mi
     metrics, callbacks : sequence, default ()
         As in `fg.fit`.
     warm_start : bool, default False
-        Whether `fit` goes on from the parameters of the last call.
+        Whether `fit` goes on from the parameters of the last call, with all other settings as they are now. Another
+        `rule` begins without memory; other `hidden_layer_sizes` are refused.
     random_state : int, RandomState or None, default None
         What fixes weights, order and draws.
     backend : {'numpy', 'numba', 'jax'}, default 'numpy'
@@ -105,7 +106,7 @@ class FlowgraphClassifier(ClassifierMixin, NetworkEstimator):  # type: ignore[mi
         Raises
         ------
         ValueError
-            If the data is invalid, or `warm_start` is given other classes than before.
+            If the data is invalid, or `warm_start` is given other classes, features or layers than before.
         """
         x, y = validate_data(self, X, y, dtype=DTYPES)
         check_classification_targets(y)

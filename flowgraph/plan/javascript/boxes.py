@@ -191,7 +191,7 @@ _TEMPLATES: Mapping[type[Box], str] = {
     AnyTrue: "anyTrue({0}, {axis:list}, {keepdims:flag})",
     AllTrue: "allTrue({0}, {axis:list}, {keepdims:flag})",
     CountNonzero: "countNonzero({0}, {axis:list}, {keepdims:flag})",
-    CumProd: "cumulative({0}, {axis}, {dtype}, (x, y) => x * y)",
+    CumProd: "cumulative({0}, {axis}, {dtype}, 'times')",
     # matrices
     MatMul: "matmul({0}, {1}, {dtype})",
     Solve: "solve({0}, {1}, {dtype})",
@@ -218,8 +218,19 @@ _TEMPLATES: Mapping[type[Box], str] = {
     SpreadEvenly: "spreadEvenly({0}, {1}, {window}, {count_padding:flag})",
 }
 
+_OF_FLOATS = (
+    SoftmaxCrossEntropy, NegativeLogLikelihood, BinaryCrossEntropy, Hinge, L1, L2, MeanPool, MeanOfLargest,
+    SpreadEvenly,
+)  # fmt: skip
+"""Boxes whose function computes in floats, where NumPy's whole numbers overflow."""
+
+
+def _has_floats(box: Box) -> bool:
+    return box.children[0].dtype.kind == "f"
+
+
 for _cls, _template in _TEMPLATES.items():
-    rule_for(_cls)(_Template(_template))
+    rule_for(_cls, when=_has_floats if _cls in _OF_FLOATS else always)(_Template(_template))
 
 
 def _window(window: Sliding) -> str:
@@ -336,7 +347,7 @@ def _entries(index: tuple[Any, ...], ndim: int, arrays: tuple[Box, ...], names: 
 
 @rule_for(CumSum)
 def _cumulative_sum(box: Any, a: str) -> str:
-    return f"cumulative({a}, {literal(box.axis)}, {dtype(box)}, (x, y) => x + y{', true' if box.reverse else ''})"
+    return f"cumulative({a}, {literal(box.axis)}, {dtype(box)}, 'plus'{', true' if box.reverse else ''})"
 
 
 @rule_for(Affine)

@@ -56,15 +56,22 @@ _OF_WHOLE = {
     "sign": "Math.sign({0}) + 0",
     "negative": "0 - {0}",
 }
+_TIMES = {"int64": "(x, y) => exact(x * y)", "uint64": "(x, y) => exactUnsigned(x * y)"}
+_WITHIN = {
+    "int64": "exact({})", "uint64": "exactUnsigned({})", "int32": "(({}) | 0)", "uint32": "(({}) >>> 0)",
+    "int16": "(({}) << 16 >> 16)", "uint16": "(({}) & 65535)", "int8": "(({}) << 24 >> 24)", "uint8": "(({}) & 255)",
+}  # fmt: skip
+"""How a step of whole numbers keeps to its dtype, as NumPy's does: modulo 2**bits, of 64 bits by an error."""
 _OF_TRUTH = {"add": "{0} | {1}", "multiply": "{0} & {1}", "invert": "1 - {0}"}
 
 
 class JavaScript(Tape):
-    """Numbers of JavaScript; in 32 bits every step is rounded."""
+    """Numbers of JavaScript; in 32 bits every step is rounded, and each of whole numbers keeps to their dtype."""
 
     def keep(self, pattern: str, operands: Sequence[Any], of: np.dtype[Any]) -> Number:
         """The value of an expression."""
-        return self.note(f"Math.fround({pattern})" if of == np.float32 else pattern, operands, of)
+        within = "Math.fround({})" if of == np.float32 else _WITHIN.get(of.name, "{}")
+        return self.note(within.replace("{}", pattern), operands, of)
 
     def call(self, ufunc: Any, operands: Any) -> Number:
         """The value of a ufunc."""
@@ -79,6 +86,10 @@ class JavaScript(Tape):
         kinds = {dtype.kind for dtype in read}
         table = _OF_TRUTH if kinds == {"b"} else _OF_WHOLE if kinds <= set("iub") else {}
         pattern = table.get(name) or _UFUNCS.get(name)
+        if result.kind in "iu" and name in ("multiply", "square", "power"):
+            times = _TIMES.get(result.name, "Math.imul")
+            pattern = f"powerOfWhole({{0}}, {{1}}, {times})" if name == "power" else pattern
+            pattern = pattern if result.itemsize > 4 or name == "power" else f"Math.imul({{0}}, {{{len(read) - 1}}})"
         if pattern is None:
             raise Untraceable(f"{name}")
         return self.keep(pattern, operands, result)
@@ -138,7 +149,7 @@ def _nan_to_num(
 
 
 def _sinc(tape: JavaScript, x: Any) -> Number:
-    of = np.result_type(x.dtype, np.float16)
+    of = x.dtype if x.dtype.kind == "f" else np.dtype(float)
     pi = float(of.type(np.pi))
     # by NumPy's steps, whose rounding shows at whole numbers
     angle = tape.keep("{0} * ({1} === 0 ? 1e-20 : {1})", [pi, x], of)

@@ -15,6 +15,7 @@ from jax import lax
 
 from flowgraph.box import Box, Elementwise
 from flowgraph.box.vocabulary import Value
+from flowgraph.boxes.fourier.signal import Convolve, Correlate
 from flowgraph.boxes.fourier.transforms import BothHalves
 from flowgraph.boxes.indexing.gather import PlacesOfRows
 from flowgraph.boxes.indexing.index import Index, IndexAdd, filled
@@ -358,6 +359,15 @@ def _both_halves(box: BothHalves, a: Value, like: Value) -> Any:
 
 
 # Convolutions by XLA's own, and pooling over the elements of the window.
+
+
+@rule_for(Convolve, Correlate, when=lambda box: box.outputs[0].dtype.kind in "iu")
+def _signals_of_whole_numbers(box: Convolve | Correlate, a: Value, v: Value) -> Any:
+    """In their dtype, where jnp.convolve computes in floats."""
+    dtype, around = np.result_type(a.dtype, v.dtype), len(v) - 1 if isinstance(box, Convolve) else 0
+    kernel = v[::-1] if isinstance(box, Convolve) else v
+    signal, window = (jnp.asarray(line, dtype)[None, None] for line in (a, kernel))
+    return lax.conv_general_dilated(signal, window, (1,), [(around, around)])[0, 0]
 
 
 def _convolved(box: Convolving, x: Value, w: Value) -> Any:

@@ -1,6 +1,7 @@
 """Every registered box, forward and backward, in Node.js: the values of NumPy, or a refusal that names the box."""
 
 import re
+import warnings
 
 import numpy as np
 import pytest
@@ -51,6 +52,33 @@ def test_module_equals_graph_or_is_refused(name):
             refusals.append(str(error))
     assert all(map(REFUSAL.match, refusals)), refusals
     assert taken or name not in SUPPORTED
+
+
+LEFT_OPEN_BY_C = {"Reciprocal", "Round"}
+"""Boxes whose result does not fit into its dtype for some of these numbers: of 1 / 0, or rounded beyond the largest."""
+
+
+@pytest.mark.parametrize("dtype", ["i1", "i4", "u4"])
+@pytest.mark.parametrize("name", sorted(BOXES.keys() - LEFT_OPEN_BY_C))
+def test_whole_numbers_near_their_limits_give_the_numbers_of_numpy_or_are_refused(name, dtype):
+    info, rng = np.iinfo(dtype), np.random.default_rng(0)
+    near = np.array([0, 1, 2, 3, info.max, info.max - 1, info.max // 2 + 1, info.min, info.min + 1], dtype)
+    for case in cases(BOXES[name]):
+        values = [rng.choice(near, np.shape(a)) if np.asarray(a).dtype.kind == "f" else a for a in case.children]
+        with warnings.catch_warnings(), np.errstate(all="ignore"):
+            warnings.simplefilter("ignore")
+            try:
+                leaves = [fg.Input(f"x{i}", shape=np.shape(a), dtype=np.asarray(a).dtype) for i, a in enumerate(values)]
+                box = BOXES[name](*leaves, **case.settings)
+                graph = fg.Graph(*([box] if len(box.outputs) == 1 else box))
+                feeds = {leaf: value for leaf, value in zip(leaves, values, strict=True) if leaf in graph}
+                needed = graph.fprop(feeds).outputs
+                found = fg.compile(list(graph.outputs), backend="javascript")(feeds)
+            except (fg.FlowgraphError, ValueError, IndexError, np.linalg.LinAlgError):
+                continue
+        for one, other in zip(found, needed, strict=True):
+            rough = {"rtol": 1e-5, "atol": 1e-12} if other.dtype.kind == "f" else {"rtol": 0}
+            np.testing.assert_allclose(one, other, **rough, err_msg=f"{case.settings} of {values}")
 
 
 @pytest.mark.parametrize("case", cases(fg.GELU), ids=str)

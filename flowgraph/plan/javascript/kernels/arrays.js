@@ -116,12 +116,28 @@ function mapMany(h, f, arrays) {
 }
 
 function checked(h) {
-  if (h.dtype === "int64" || h.dtype === "uint64") {
-    for (const number of h.data) {
-      if (!Number.isSafeInteger(number)) throw new RangeError(`a whole number beyond 2**53: ${number}`);
-    }
-  }
+  if (h.dtype === "int64") h.data.forEach(exact);
+  else if (h.dtype === "uint64") h.data.forEach(exactUnsigned);
   return h;
+}
+
+function exact(number) {
+  if (!Number.isSafeInteger(number)) throw new RangeError(`a whole number beyond 2**53: ${number}`);
+  return number;
+}
+
+function exactUnsigned(number) {
+  if (number < 0) throw new RangeError(`a whole number beyond 2**53: 2**64 - ${-number}`);
+  return exact(number);
+}
+
+// Sum and product of whole numbers or booleans of a dtype, of up to 32 bits modulo 2**32; null for floats.
+function ofWhole(dtype) {
+  if (dtype.startsWith("float")) return null;
+  if (dtype === "bool") return { plus: (a, b) => a | b, times: (a, b) => a & b };
+  const kept = dtype === "int64" ? exact : exactUnsigned;
+  if (dtype.endsWith("64")) return { plus: (a, b) => kept(a + b), times: (a, b) => kept(a * b) };
+  return { plus: (a, b) => (a + b) | 0, times: Math.imul };
 }
 
 // A cast as NumPy's: towards zero for whole numbers, true for all but 0.

@@ -6,6 +6,17 @@ function power(a, b) {
   return Math.pow(a, b);
 }
 
+// By squares, each product as `times` says.
+function powerOfWhole(a, b, times) {
+  if (b < 0) throw new RangeError("integers to negative integer powers are not allowed");
+  let result = 1;
+  for (let square = a; b > 0; square = b > 0 ? times(square, square) : 0) {
+    if (b % 2) result = times(result, square);
+    b = Math.floor(b / 2);
+  }
+  return result;
+}
+
 function maximum(a, b) {
   return a > b || a !== a ? a : b;
 }

@@ -7,13 +7,14 @@ function matmul(a, b, dtype) {
   if (k !== depth) throw new RangeError(`matmul: (${a.shape}) and (${b.shape}) do not fit`);
   const lead = broadcastShapes(left.shape.slice(0, -2), right.shape.slice(0, -2));
   const p = placesOf(lead, stridesTo(left.shape.slice(0, -2), lead)), q = placesOf(lead, stridesTo(right.shape.slice(0, -2), lead));
-  const h = zeros([...lead, m, n], dtype), x = left.data, y = right.data, row = new Float64Array(n);
+  const h = zeros([...lead, m, n], dtype), x = left.data, y = right.data, row = new Float64Array(n), whole = ofWhole(dtype);
   for (let stack = 0; stack < p.length; stack++) {
     for (let i = 0; i < m; i++) {
       row.fill(0);
       for (let l = 0; l < k; l++) {
         const factor = x[(p[stack] * m + i) * k + l], from = (q[stack] * k + l) * n;
-        for (let j = 0; j < n; j++) row[j] += factor * y[from + j];
+        if (whole) for (let j = 0; j < n; j++) row[j] = whole.plus(row[j], whole.times(factor, y[from + j]));
+        else for (let j = 0; j < n; j++) row[j] += factor * y[from + j];
       }
       h.data.set(row, (stack * m + i) * n);
     }
@@ -24,8 +25,9 @@ function matmul(a, b, dtype) {
 
 function affine(h, W, b, dtype) {
   const product = matmul(h, W, dtype), out = product.data, bias = b.data, n = bias.length;
-  if (b.shape.length !== 1 || product.shape.at(-1) !== n) return map(dtype, (x, y) => x + y, product, b);
-  for (let i = 0; i < out.length; i += n) for (let j = 0; j < n; j++) out[i + j] += bias[j];
+  const plus = ofWhole(dtype)?.plus ?? ((x, y) => x + y);
+  if (b.shape.length !== 1 || product.shape.at(-1) !== n) return map(dtype, plus, product, b);
+  for (let i = 0; i < out.length; i += n) for (let j = 0; j < n; j++) out[i + j] = plus(out[i + j], bias[j]);
   return checked(product);
 }
 
@@ -54,9 +56,10 @@ function einsum(inputs, output, dtype, ...arrays) {
       (total, own, axis) => total + (own === letter && a.shape[axis] !== 1 ? steps[axis] : 0), 0)));
   });
   const h = zeros(shape, dtype), count = sizeOf(inner.map((letter) => sizes[letter]));
+  const { plus, times } = ofWhole(dtype) ?? { plus: (x, y) => x + y, times: (x, y) => x * y };
   for (let i = 0, place = 0; i < h.data.length; i++) {
     let total = 0;
-    for (let j = 0; j < count; j++, place++) total += arrays.reduce((f, a, k) => f * a.data[places[k][place]], 1);
+    for (let j = 0; j < count; j++, place++) total = plus(total, arrays.reduce((f, a, k) => times(f, a.data[places[k][place]]), 1));
     h.data[i] = total;
   }
   return checked(h);

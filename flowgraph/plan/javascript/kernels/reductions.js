@@ -12,9 +12,11 @@ function reduce(a, axes, keepdims, dtype, f) {
 }
 
 function sum(a, axes, keepdims, dtype) {
+  const whole = ofWhole(dtype);
   return reduce(a, axes, keepdims, dtype, (data, start, places) => {
     let total = 0;
-    for (let i = 0; i < places.length; i++) total += data[start + places[i]];
+    if (whole) for (let i = 0; i < places.length; i++) total = whole.plus(total, data[start + places[i]]);
+    else for (let i = 0; i < places.length; i++) total += data[start + places[i]];
     return total;
   });
 }
@@ -40,9 +42,10 @@ function variance(a, axes, keepdims, dtype, ddof, root) {
 }
 
 function prod(a, axes, keepdims, dtype) {
+  const times = ofWhole(dtype)?.times ?? ((x, y) => x * y);
   return reduce(a, axes, keepdims, dtype, (data, start, places) => {
     let total = 1;
-    for (let i = 0; i < places.length; i++) total *= data[start + places[i]];
+    for (let i = 0; i < places.length; i++) total = times(total, data[start + places[i]]);
     return total;
   });
 }
@@ -103,8 +106,9 @@ function logSumExp(a, axes, keepdims, dtype) {
   });
 }
 
-function cumulative(a, axis, dtype, step, reverse = false) {
-  if (axis === null) return cumulative(reshape(a, [a.data.length]), 0, dtype, step, reverse);
+function cumulative(a, axis, dtype, name, reverse = false) {
+  if (axis === null) return cumulative(reshape(a, [a.data.length]), 0, dtype, name, reverse);
+  const step = (ofWhole(dtype) ?? { plus: (x, y) => x + y, times: (x, y) => x * y })[name];
   return alongAxis(a, axis, dtype, (line) => {
     if (reverse) line.reverse();
     for (let i = 1; i < line.length; i++) line[i] = step(line[i - 1], line[i]);
