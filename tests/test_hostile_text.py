@@ -121,7 +121,8 @@ def test_the_code_of_plans_is_that_of_harmless_names(one, two, three):
 
 def test_the_code_of_plans_with_every_hostile_text():
     patch = pytest.MonkeyPatch()
-    expected, _ = sources(lambda: run_plans(poisoned(several(), HARMLESS)), patch)
+    plain = [f"w{k}" for k in range(len(TEXTS))]  # as many, so that scopes are told apart in the same places
+    expected, _ = sources(lambda: run_plans(poisoned(several(), plain)), patch)
     for start in range(0, len(TEXTS), 5):
         found, _ = sources(lambda start=start: run_plans(poisoned(several(), TEXTS[start:] + TEXTS[:start])), patch)
         assert list(map(shape_of_code, found)) == list(map(shape_of_code, expected))
