@@ -71,8 +71,9 @@ def read_result(who: str, value: Any) -> float:
             raise TypeError
         return float(number)
     except Exception as error:  # whatever its __float__ raises: RuntimeError of PyTorch's for several numbers
+        shown = " ".join(excerpt(reprlib.repr(value)).split())  # of an array in several lines
         raise UsageError(
-            f"{who}: found a result of type {type(value).__name__}, {excerpt(reprlib.repr(value))}, needs one number; "
+            f"{who}: found a result of type {type(value).__name__}, {shown}, needs one number; "
             f"let the function return a float"
         ) from error
 

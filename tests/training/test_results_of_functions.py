@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -50,6 +50,7 @@ def test_every_number_is_read_whatever_holds_it(number):
 
 
 @given(value=OTHERS)
+@example(value=np.zeros((3, 1)))
 def test_whatever_is_no_number_is_refused_with_who_and_a_way_out(value):
     with pytest.raises(FlowgraphError, match=r"^(\w+: )?f: .*(found|hides).*needs (one number|a number)") as caught:
         read_result("f", value)
