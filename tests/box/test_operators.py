@@ -2,6 +2,7 @@
 
 import itertools
 import operator
+import sys
 
 import numpy as np
 import pytest
@@ -93,6 +94,13 @@ def test_code_that_is_gone_lends_its_line_to_no_other():
         found.append(space["line"])
         del space
     assert [(line.path, line.number) for line in found] == [(f"<code {i}>", i + 1) for i in range(60)]
+
+
+def test_of_a_stack_that_ends_before_the_users_code_the_outermost_is_told():
+    outermost = sys._getframe()
+    while outermost.f_back is not None:
+        outermost = outermost.f_back
+    assert users_instruction(10**6)[0] is outermost.f_code
 
 
 DTYPES = ("bool", "int8", "uint8", "int64", "float16", "float32", "float64", "complex64", "complex128")

@@ -5,7 +5,15 @@ import pytest
 
 import flowgraph as fg
 from flowgraph.box.arrays import Foreign
-from flowgraph.errors import DeclarationError, DtypeError, NotDifferentiableError, ShapeError, UsageError
+from flowgraph.errors import (
+    DeclarationError,
+    DtypeError,
+    FeedError,
+    FlowgraphError,
+    NotDifferentiableError,
+    ShapeError,
+    UsageError,
+)
 
 X = fg.Input("x", shape=("N", 3))
 N = X.shape[0]
@@ -27,6 +35,26 @@ def test_a_size_is_no_number(taken):
     with pytest.raises((DtypeError, UsageError), match=r"found the size N, .* fg\.count_like\(x, axis=0\)"):
         taken()
     assert str(2 * N + 1 - N) == "N+1"
+
+
+@pytest.mark.parametrize(
+    ("taken", "error", "text"),
+    [
+        (lambda: fg.Input("x", dtype="foo"), DtypeError, r"x.*: found dtype='foo' .*needs a dtype such as"),
+        (lambda: fg.Parameter([1.0], dtype="foo", name="w"), DtypeError, "found dtype='foo'"),
+        (
+            lambda: fg.Parameter([[1.0], [1.0, 2.0]], name="w"),
+            FeedError,
+            "found what is no array .*of one length",
+        ),
+        (lambda: fg.Constant(X), FlowgraphError, r"found np\.asarray\(\) of a box"),
+        (lambda: fg.softmax(np.array(["a"])), DtypeError, "softmax: found dtype <U1, needs numbers or booleans"),
+    ],
+    ids=["a dtype", "a dtype of a list", "rows of two lengths", "a box", "texts"],
+)
+def test_what_is_no_array_of_numbers_is_refused_by_who_reads_it(taken, error, text):
+    with pytest.raises(error, match=text):
+        taken()
 
 
 def without_self():
