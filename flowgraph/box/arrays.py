@@ -53,8 +53,9 @@ def read_dtype(who: object, dtype: DTypeLike | None) -> np.dtype[Any]:
     try:
         return np.dtype(np.dtype(dtype).newbyteorder("=").str)
     except (TypeError, ValueError, SyntaxError) as error:  # SyntaxError for a text with a comma and no dtype in it
+        why = str(error)[:80]
         raise DtypeError(
-            f"{_called(who)}: found dtype={repr(dtype)[:60]} ({error}), needs a dtype such as float or 'float32'"
+            f"{_called(who)}: found dtype={repr(dtype)[:60]} ({why}), needs a dtype such as float or 'float32'"
         ) from None
 
 

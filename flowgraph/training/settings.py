@@ -18,7 +18,7 @@ import numpy as np
 
 from flowgraph.box import Value
 from flowgraph.box.arrays import read_dtype, refuse_masked
-from flowgraph.errors import UsageError
+from flowgraph.errors import FlowgraphError, UsageError
 from flowgraph.saving.limits import excerpt
 
 Rng: TypeAlias = int | np.integer[Any] | np.random.Generator | None
@@ -221,10 +221,16 @@ def _strict(function: Callable[P, R], known: Collection[str], who: Callable[[Any
         for name in keywords:
             if name not in known:
                 raise unknown_keyword(who(arguments), name, known)
-        if keywords.get("dtype") is not None:
-            dtype: Any = keywords["dtype"]
-            read_dtype(who(arguments), dtype)  # each class keeps what it is given
-        return function(*arguments, **keywords)
+        dtype: Any = keywords.get("dtype")
+        try:
+            result = function(*arguments, **keywords)
+        except FlowgraphError:
+            raise
+        except Exception:
+            read_dtype(who(arguments), dtype)  # NumPy's error does not say whose it is
+            raise
+        read_dtype(who(arguments), dtype)  # others keep what they are given
+        return result
 
     return call
 
