@@ -359,6 +359,7 @@ class ArrayMethods(Node, Operators[Made]):
                 f"{self.title}: iteration over an axis of {self.shape[0]}, which has no number before a run; "
                 f"work on the whole axis with NumPy functions, or give the input a shape of numbers"
             )
+        # a generator, so that what is refused is said by the first element: of iter() NumPy hides a TypeError
         yield from (self[i] for i in range(len(self)))
 
     def __round__(self, ndigits: int | None = None) -> Made:

@@ -85,8 +85,9 @@ class Core:
         all_loops: bool = False,
         summed: bool = False,
     ) -> None:
-        given = {"settings": settings, "last": last, "line": line, "of_value": of_value}
-        self.__dict__.update(given, all_loops=all_loops, summed=summed)
+        self.__dict__.update(
+            settings=settings, last=last, line=line, of_value=of_value, all_loops=all_loops, summed=summed
+        )
 
 
 def core_of(cls: type[Node]) -> Core | None:

@@ -191,16 +191,16 @@ class Backward:
         for start in sorted(self.moving.intersection(edges)):
             if start in inside:
                 continue
-            own = [start]
+            own = {start: None}  # in their order
             for step in reversed(self.steps):
                 read = {slots[child] for child in step.box.children} & self.moving
-                if not (read and read <= {*own} and isinstance(step.box, Elementwise)):
+                if not (read and read <= own.keys() and isinstance(step.box, Elementwise)):
                     continue
                 if np.shape(self.values[step.slot]) == np.shape(self.values[start]):
-                    own.append(step.slot)
+                    own[step.slot] = None
             if len(own) > 1:
-                yield own, edges[start]
-            inside |= {*own[1:]}
+                yield [*own], edges[start]
+            inside |= own.keys() - {start}
 
     def _transposed(self) -> Iterator[tuple[str, Step]]:
         """Of a product of matrices: the other operand, what arrives, or the result the other way round."""

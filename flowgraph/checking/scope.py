@@ -131,7 +131,7 @@ class Asked:
         """Refuse an option of another kind."""
         whole, texts = "a whole number from 0 on", "a text or a sequence of texts"
         for name, fits, needed in (
-            ("order", self.order in (1, 2) if _is_whole(self.order) else False, "1 or 2"),
+            ("order", _is_whole(self.order) and self.order in (1, 2), "1 or 2"),
             ("seed", _is_whole(self.seed), whole),
             ("budget", self.budget is None or _is_whole(self.budget), whole),
             ("strict", self.strict is None or isinstance(self.strict, bool), "True, False or None"),

@@ -221,7 +221,9 @@ def _strict(function: Callable[P, R], known: Collection[str], who: Callable[[Any
         for name in keywords:
             if name not in known:
                 raise unknown_keyword(who(arguments), name, known)
-        dtype: Any = keywords.get("dtype")
+        if "dtype" not in keywords:
+            return function(*arguments, **keywords)
+        dtype: Any = keywords["dtype"]
         try:
             result = function(*arguments, **keywords)
         except FlowgraphError:
