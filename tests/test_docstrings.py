@@ -12,6 +12,7 @@ import textwrap
 import pytest
 
 import flowgraph as fg
+from flowgraph import errors
 from tools.site import api_pages
 
 HEADING = re.compile(r"^([A-Z][A-Za-z ]+)\n-{3,}\n", re.MULTILINE)
@@ -190,15 +191,17 @@ def test_a_box_describes_its_children_and_settings_with_an_example_that_is_true(
 
 @pytest.mark.parametrize("cls", BOXES, ids=lambda cls: cls.__name__)
 def test_a_box_takes_as_many_children_as_it_says(cls):
-    told = re.search(r"the number of children is not (\d+)( or more)?", sections(inspect.getdoc(cls))["Raises"])
-    needed, more = int(told[1]), bool(told[2])
+    told = re.search(
+        r"(\w+)\n +If the number of children is not (\d+)( or more)?", sections(inspect.getdoc(cls))["Raises"]
+    )
+    kind, needed, more = getattr(errors, told[1]), int(told[2]), bool(told[3])
     settings = next((one.settings for one in cls.examples or ()), {})
     for count in {0, needed - 1, needed, needed + 1, needed + 2} - {-1}:
         try:
             cls(*(fg.Input(f"x{i}") for i in range(count)), **settings)
             refused = False
         except fg.FlowgraphError as error:
-            refused = bool(re.search(rf"found {count} child", str(error)))
+            refused = isinstance(error, kind) and bool(re.search(rf"found {count} child", str(error)))
         assert refused is (count < needed or (count > needed and not more)), count
 
 

@@ -152,18 +152,18 @@ def _line(leaf: Box) -> str:
 
 
 def bind_sizes(graph: Topology, shapes: Mapping[Box, tuple[int, ...]]) -> dict[str, int]:
-    """The number that each named size has, the same for every input."""
+    """The number that each named size has, the same for every input; names first, then the sizes that they decide."""
     sizes: dict[str, int] = {}
-    for box, shape in shapes.items():
-        for size, number in zip(box.shape, shape, strict=True):
-            if isinstance(size, Size) and size not in sizes and not size.names <= sizes.keys():
-                sizes[size] = number
-                continue
-            needed = sizes[size] if isinstance(size, Size) and size in sizes else evaluate(size, sizes)
-            if needed != number:
-                whose = f", and {size} = {needed}" if isinstance(size, Size) else ""
-                whose += f" in {graph.names[next(b for b in shapes if size in b.shape)]!r}" if size in sizes else ""
-                raise _wrong_shape(graph.names[box], shape, box, whose)
+    axes = [(size, number, box) for box, shape in shapes.items() for size, number in zip(box.shape, shape, strict=True)]
+    for size, number, box in sorted(axes, key=lambda axis: isinstance(axis[0], Size) and axis[0] not in axis[0].names):
+        if isinstance(size, Size) and size not in sizes and not size.names <= sizes.keys():
+            sizes[size] = number
+            continue
+        needed = sizes[size] if isinstance(size, Size) and size in sizes else evaluate(size, sizes)
+        if needed != number:
+            whose = f", and {size} = {needed}" if isinstance(size, Size) else ""
+            whose += f" in {graph.names[next(b for b in shapes if size in b.shape)]!r}" if size in sizes else ""
+            raise _wrong_shape(graph.names[box], shapes[box], box, whose)
     return sizes
 
 

@@ -170,3 +170,9 @@ def test_a_parameter_takes_no_masked_array_for_its_value():
     assert p.value.tolist() == [0.0, 0.0]
     p.value = np.ma.masked_array([1.0, 2.0])
     assert p.value.tolist() == [1.0, 2.0]
+
+
+@pytest.mark.parametrize("kind", [bool, int, float, complex])
+def test_a_conversion_to_a_number_of_python_is_refused_by_its_name(kind):
+    with pytest.raises(UsageError, match=rf"found {kind.__name__}\(\)"):
+        kind(fg.Input("x", shape=()))

@@ -1,6 +1,7 @@
 """Settings are of the kind that their annotation says: wrong ones are refused, NumPy's numbers kept as Python's."""
 
 import collections.abc
+import functools
 import inspect
 import math
 import pydoc
@@ -272,3 +273,30 @@ def test_what_was_read_once_is_no_answer_for_equal_values_of_other_types():
     for other in (True, 1.0):
         with pytest.raises(fg.FlowgraphError):
             fg.Index(a, index=(other,))
+
+
+def test_methods_behind_a_decorator_are_read_as_they_are_written():
+    @unregister
+    class Plain(fg.Box):
+        def fprop(self, a, *others):
+            return a + sum(others)
+
+        def bprop(self, grad, h, a, *others, needs):
+            return tuple(grad if need else None for need in needs)
+
+    def counted(method):
+        @functools.wraps(method)
+        def call(*args, **named):
+            return method(*args, **named)
+
+        return call
+
+    @unregister
+    class Decorated(fg.Box):
+        fprop, bprop = counted(Plain.fprop), counted(Plain.bprop)
+
+    a, b = fg.Parameter([1.0, 2.0], name="a"), fg.Input("b", shape=(2,))
+    grads = [fg.Graph(fg.sum(cls(a, b))).fprop(b=[1.0, 1.0]).bprop()[a].tolist() for cls in (Plain, Decorated)]
+    assert grads == [[1.0, 1.0]] * 2
+    assert Plain.child_names == Decorated.child_names
+    assert Decorated.symbol == "decorated"  # the name in small letters, where a class declares none

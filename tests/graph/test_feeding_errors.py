@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import flowgraph as fg
-from flowgraph.errors import DtypeError, FeedError
+from flowgraph.errors import DtypeError, FeedError, ShapeError
 from tests.test_errors import refused
 
 
@@ -157,3 +157,17 @@ def test_an_input_of_the_name_of_a_keyword_is_fed_in_every_way(others, by):
         needed = 6.0 if others == "none" else 11.0
         assert fg.Graph(total).fprop(feeds, **named)[total] == needed
         assert fg.Graph(total).fprop(feeds or None, **named)[total] == needed
+
+
+@pytest.mark.parametrize("order", [("a", "b"), ("b", "a")])
+def test_a_size_that_others_decide_is_compared_with_them(order):
+    """Whichever input is read first, and with other names or none."""
+    n, m = fg.Input("a", shape=("N",)).shape[0], fg.Input("c", shape=("M",)).shape[0]
+    for product in (2 * n, n * m):
+        sizes = {"a": n, "c": m, "b": product} if product == n * m else {"a": n, "b": product}
+        leaves = {name: fg.Input(name, shape=(sizes[name],)) for name in sorted(sizes, key=(*order, "c").index)}
+        graph = fg.Graph(*leaves.values())
+        right = {"a": np.ones(3), "b": np.ones(6)} | ({"c": np.ones(2)} if "c" in sizes else {})
+        graph.fprop(right)
+        with refused(ShapeError, "found the shape (", "needs ("):
+            graph.fprop(right | {"b": np.ones(7)})
