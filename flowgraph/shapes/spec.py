@@ -68,9 +68,18 @@ def broadcast(shapes: Sequence[Shape]) -> Shape | None:
 
 
 def sample(spec: Spec) -> np.ndarray[Any, Any]:
-    """An array of that shape and dtype which takes no memory: ones for floats, zeros for labels, indices and masks."""
-    element = np.ones((), spec.dtype) if spec.dtype.kind in "fc" else np.zeros((), spec.dtype)
-    return np.broadcast_to(element, [int(size) for size in spec.shape])
+    """An array of that shape and dtype for a trial: ones for floats, zeros for labels, indices and masks.
+
+    A square matrix has twos on its diagonal: it is positive definite so. Beyond one such matrix it takes no memory.
+    """
+    shape = [int(size) for size in spec.shape]
+    if spec.dtype.kind not in "fc":
+        element = np.zeros((), spec.dtype)
+    elif len(shape) > 1 and shape[-1] == shape[-2]:
+        element = np.ones((), spec.dtype) + np.eye(shape[-1], dtype=spec.dtype)
+    else:
+        element = np.ones((), spec.dtype)
+    return np.broadcast_to(element, shape)
 
 
 def _broadcast_size(size: int | Size, other: int | Size) -> int | Size | None:

@@ -15,7 +15,7 @@ from flowgraph.box.settings import DECLARATIONS, check_misspelt, check_words
 from flowgraph.boxes.indexing.index import Index
 from flowgraph.errors import DeclarationError, IndexingError, ShapeError, UsageError
 from tests.cases import cases
-from tests.registry import unregister
+from tests.registry import unregister, unregistered
 from tests.test_errors import refused
 
 
@@ -349,3 +349,15 @@ def test_a_box_with_a_constructor_of_its_own_is_made_by_it():
     twin = Counted(x).with_children(y)
     assert twin.made == 1
     assert twin.children == (y,)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.complex128])
+@pytest.mark.parametrize("signature", ["(n,n),(n)->(n)", None])
+@pytest.mark.parametrize("factor", [np.linalg.cholesky, np.linalg.inv])
+def test_a_box_may_refuse_matrices_that_are_singular_or_not_positive_definite(factor, signature, dtype):
+    declared = {"signature": signature} if signature else {}
+    with unregistered():
+        for shape in ((3, 3), ("N", "N"), (4, 3, 3), ("B", "N", "N")):
+            leaves = fg.Input("a", shape=shape, dtype=dtype), fg.Input("x", shape=shape[:-1], dtype=dtype)
+            box = box_of(lambda _, a, x: np.linalg.solve(factor(a), x[..., None])[..., 0], *leaves, **declared)
+            assert (box.shape, box.dtype) == (shape[:-1], dtype)
