@@ -135,6 +135,7 @@ def check_case(
     target, calls = box_target(plain, vary=vary and plain is case, title=title)
     calls.keep_promise_of_signature(case)
     calls.keep_promise_of_rows(case)
+    calls.keep_promise_of_parts(case)
     target = replace(target, valid=conditions_of(calls, asked.valid))
     if not differentiable(plain):
         calls.fprop(*target.inputs)

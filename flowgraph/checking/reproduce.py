@@ -18,6 +18,7 @@ from flowgraph.box.vocabulary import Value
 from flowgraph.checking.compare import Suspicion
 from flowgraph.checking.point import Point, flatten, unflatten
 from flowgraph.checking.target import Shown, Target
+from flowgraph.shapes.spec import Spec
 
 MOST_ELEMENTS = 200  # of an array that is printed: a screen of numbers
 OWN_NAMES = (
@@ -156,13 +157,17 @@ def graph_definition(forward: str, names: Sequence[str], fed: Sequence[str], fir
     )
 
 
-def box_definition(cls: type[Box], keywords: str, children: Sequence[str], settings: Sequence[str]) -> tuple[str, ...]:
-    """The class called directly where that shows the mistake, else through a run."""
+def box_definition(
+    cls: type[Box], keywords: str, children: Sequence[str], settings: Sequence[str], outputs: Sequence[Spec]
+) -> tuple[str, ...]:
+    """The class called directly where that shows the mistake, else through a run, which conjugates what is complex."""
     given, arguments = ", ".join(children), ", ".join((*children, *settings))
     box = f"{cls.__name__}({given}{keywords})"
-    bprop = [f"return {box}.bprop(grad, output, {given})"]
+    grad = "np.conj(grad)" if any(spec.dtype.kind == "c" for spec in outputs) else "grad"
+    bprop = [f"return {box}.bprop({grad}, output, {given})"]
     if not cls.has_bprop or (issubclass(cls, Elementwise) and len(children) > 1) or cls.signature is not None:
-        run = "grads = fg.Graph(box).fprop().bprop(grad, wrt=box.children, unused='zeros')"
+        graph = "fg.Graph(*box)" if len(outputs) > 1 else "fg.Graph(box)"
+        run = f"grads = {graph}.fprop().bprop(grad, wrt=box.children, unused='zeros')"
         bprop = [f"box = {box}", run, "return [grads[c] for c in box.children]"]
     fprop = written("fprop", arguments, [f"return {box}.fprop({given})"])
     return (*import_of(cls), *fprop, *written("bprop", f"grad, output, {arguments}", bprop))

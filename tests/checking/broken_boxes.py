@@ -162,3 +162,28 @@ class OtherOnBoxes(fg.Elementwise):
 
     def bprop(self, grad, h, a):
         return (grad * a * (3.0 if isinstance(a, fg.Box) else 2.0),)
+
+
+@broken(None, "where output 0 alone is read")
+class RefusesNone(fg.Box):
+    signature = "(n)->(),(n)"
+
+    def fprop(self, a):
+        return np.sum(a, axis=-1), a * a
+
+    def bprop(self, grad, h, a):
+        return (grad[0][..., None] + grad[1] * 2 * a,)
+
+
+@broken("a", "for None than for zeros")
+class TakesNoneForOnes(RefusesNone):
+    def bprop(self, grad, h, a):
+        first, second = (np.ones_like(part) if g is None else g for g, part in zip(grad, h, strict=True))
+        return (first[..., None] + second * 2 * a,)
+
+
+@broken("a")
+class HalfOfAPart(RefusesNone):
+    def bprop(self, grad, h, a):
+        first, second = (np.zeros_like(part) if g is None else g for g, part in zip(grad, h, strict=True))
+        return (first[..., None] + second * a,)

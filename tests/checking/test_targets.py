@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import flowgraph as fg
-from tests.checking.broken_boxes import SABOTAGED, FarOut, OneSetting
-from tests.registry import boxes_with_examples
+from tests.checking.broken_boxes import SABOTAGED, FarOut, HalfOfAPart, OneSetting
+from tests.registry import boxes_with_examples, unregistered
 
 BOXES = list(boxes_with_examples().values())
 
@@ -50,12 +50,29 @@ def test_a_broken_box_fails_and_is_named(cls):
         report.raise_for_failure()
 
 
-def test_the_code_of_a_report_shows_the_mistake(capsys):
-    report = fg.check(FarOut)
-    code = report.failures[0].code
-    exec(code, {})
+def conjugated():
+    """A class of the registry, in which alone complex children are looked at by their parts."""
+
+    class Conjugated(fg.Box):
+        examples = (fg.example(np.array([1.0 + 2.0j, 0.5 - 1.0j]), np.array([0.7 - 1.0j, 2.0 + 0.3j])),)
+
+        def fprop(self, a, b):
+            return a * b
+
+        def bprop(self, grad, h, a, b):
+            return grad * np.conj(b), grad * a
+
+    return Conjugated
+
+
+@pytest.mark.parametrize("cls", [FarOut, HalfOfAPart, conjugated])
+def test_the_code_of_a_report_shows_the_mistake(cls, capsys):
+    with unregistered():
+        failure = fg.check(cls if isinstance(cls, type) else cls()).failures[0]
+        exec(failure.code, {})
     shown = dict(line.split() for line in capsys.readouterr().out.splitlines())
-    assert float(shown["bprop"]) == pytest.approx(0.5 * float(shown["numeric"]), rel=1e-3)
+    assert float(shown["bprop"]) == pytest.approx(failure.analytic, rel=1e-6)
+    assert float(shown["numeric"]) == pytest.approx(failure.numeric, rel=1e-3)
 
 
 def test_a_built_box_keeps_its_settings_and_its_constants():
