@@ -50,6 +50,24 @@ def test_a_broken_box_fails_and_is_named(cls):
         report.raise_for_failure()
 
 
+def test_a_mistake_at_the_second_example_is_shown_there_and_not_beyond_the_first():
+    with unregistered():
+
+        class Scaled(fg.Elementwise):
+            factor: float = 2.0
+            examples = (fg.example((3,)), fg.example((3,), factor=0.3))
+
+            def fprop(self, a):
+                return self.factor * a
+
+            def bprop(self, grad, h, a):
+                return (2.0 * grad,)
+
+        failure = fg.check(Scaled).failures[0]
+    assert failure.test_case == "the example"
+    assert "factor = 0.3" in failure.code
+
+
 def conjugated():
     """A class of the registry, in which alone complex children are looked at by their parts."""
 
