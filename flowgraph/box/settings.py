@@ -331,21 +331,21 @@ class BoxSignature:
             for i, name in enumerate(cls.child_names)
         ]
         settings = [
-            kinds(name, kinds.KEYWORD_ONLY, default=_shown_default(field), annotation=annotation_of(cls, name))
+            kinds(name, kinds.KEYWORD_ONLY, default=default_of(field), annotation=annotation_of(cls, name))
             for name, field in cls.settings.items()
         ]
         return inspect.Signature([*children, *settings, kinds("name", kinds.KEYWORD_ONLY, default=None)])
 
 
 def _default(cls: type[Node], field: dataclasses.Field[Any]) -> Any:
-    if field.default_factory is not dataclasses.MISSING:
-        return field.default_factory()
-    if field.default is dataclasses.MISSING:
+    default = default_of(field)
+    if default is inspect.Parameter.empty:
         raise UsageError(f"{cls.__name__}: needs the setting {field.name}=")
-    return field.default
+    return default
 
 
-def _shown_default(field: dataclasses.Field[Any]) -> Any:
+def default_of(field: dataclasses.Field[Any]) -> Any:
+    """The value of a setting that is not given; `inspect.Parameter.empty` where it has to be."""
     if field.default_factory is not dataclasses.MISSING:
         return field.default_factory()
     return inspect.Parameter.empty if field.default is dataclasses.MISSING else field.default
@@ -353,7 +353,7 @@ def _shown_default(field: dataclasses.Field[Any]) -> Any:
 
 def _way_out(cls: type[Node], field: dataclasses.Field[Any]) -> str:
     """A value that fits: the default, or that of an example where there is none, or it is the same as none."""
-    shown = _shown_default(field)
+    shown = default_of(field)
     if shown is None or shown is inspect.Parameter.empty:
         given = (example.settings.get(field.name) for example in cls.examples or ())
         shown = next((value for value in given if value is not None), shown)
