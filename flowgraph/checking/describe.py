@@ -234,7 +234,7 @@ def report_of(examination: Examination, seed: int) -> Report:
     verdict = "fail" if failures else "pass" if resolved and not examination.unchecked else "undecided"
     if verdict == "pass" and "budget" in examination.warnings and examination.visited < LEAST_VISITED:
         verdict = EXAMPLE_ONLY
-    reasons = [] if tally.comparisons or failures else [NOTHING]
+    reasons = [] if tally.comparisons or failures or "budget" in examination.warnings else [NOTHING]
     reasons += [BLIND] if blind else []
     reasons += [examination.unchecked] if examination.unchecked else []
     return Report(

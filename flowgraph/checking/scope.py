@@ -133,7 +133,7 @@ class Asked:
         for name, fits, needed in (
             ("order", _is_whole(self.order) and self.order in (1, 2), "1 or 2"),
             ("seed", _is_whole(self.seed), whole),
-            ("budget", self.budget is None or _is_whole(self.budget), whole),
+            ("budget", self.budget is None or (_is_whole(self.budget) and self.budget > 0), "a whole number from 1 on"),
             ("strict", self.strict is None or isinstance(self.strict, bool), "True, False or None"),
             *((name, _are_texts(getattr(self, name)), texts) for name in ("names", "vary", "fixed")),
         ):
