@@ -162,7 +162,7 @@ def _pieces(placed: Placed, tiles: Mapping[str, Place]) -> dict[Wire, list[Point
 
 
 def _channels(placed: Placed) -> dict[Trunk, float]:
-    """Where the steep wires climb that would run beside another as one line."""
+    """Where the steep wires climb that meet another."""
     edges, line_of = placed.arrangement.edges, placed.arrangement.line_of
     after, before = placed.arrangement.inset
     climbing: dict[Trunk, float] = {}

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from flowgraph.box import Box
 from flowgraph.errors import RenderError
 from flowgraph.printable import printable
-from flowgraph.rendering.channels import LONG, NEAR, STEEP
+from flowgraph.rendering.channels import STEEP
 from flowgraph.rendering.columns import GAP, WIRE, WIRE_SIZE
 from flowgraph.rendering.compose import compose
 from flowgraph.rendering.formulas import mathml, plain_formula
@@ -235,7 +235,7 @@ def _with_elements_inside(subject: Subject, picture: Picture, rows: list[Module]
 
 _CONSTANTS = {
     "gap": GAP, "wire": WIRE, "wireSize": WIRE_SIZE, "margin": MARGIN, "title": TITLE, "line": LINE_GAP, "turn": TURN,
-    "lane": LANE, "apart": APART, "corner": CORNER, "straight": STRAIGHT, "steep": STEEP, "near": NEAR, "long": LONG,
+    "lane": LANE, "apart": APART, "corner": CORNER, "straight": STRAIGHT, "steep": STEEP,
 }  # fmt: skip
 
 
