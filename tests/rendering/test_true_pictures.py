@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -33,7 +32,7 @@ from tests.rendering.random_graphs import batch, random_graph
 from tests.rendering.test_gallery import DRAWN
 from tests.rendering.test_openable import nested
 from tests.rendering.test_repetition import lstm
-from tools.picture_claims import KINDS, Drawing, Edge, crossings, figures, of_layout, of_svg, untrue
+from tools.picture_claims import KINDS, Drawing, Edge, figures, of_layout, of_svg, untrue
 
 ROOT = Path(__file__).parents[2]
 VIEWS = ("forward", "values", "backward", "both", "gradients")
@@ -283,13 +282,6 @@ def test_the_judge_finds_each_kind_of_mistake(mistake: Any) -> None:
     mistake(drawing)
     assert mistake.__name__ in {kind for kind, _ in untrue(drawing)}
     assert mistake.__name__ in KINDS
-
-
-def test_the_judge_counts_crossings_once_a_place() -> None:
-    flat = Edge("a", "b", [[(float(x), 40.0) for x in range(0, 81, 2)]])
-    steep = Edge("c", "d", [[(40.5, y - 0.5) for y in range(0, 81, 2)]])
-    drawing = Drawing(Place(0, 0, 80, 80), {}, edges=[flat, steep, replace(steep, head="e")])
-    assert crossings(drawing) == 1
 
 
 @given(st.lists(st.booleans(), min_size=4, max_size=4), st.sets(st.integers(0, 3), min_size=2))
