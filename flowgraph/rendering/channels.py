@@ -1,4 +1,4 @@
-"""Steep wires between two columns: a channel of its own for each that meets another, beside which it could run as one."""
+"""Steep wires between two columns: a channel of its own for each that meets another, so that none run as one line."""
 
 from __future__ import annotations
 

@@ -12,12 +12,10 @@ from hypothesis import strategies as st
 
 import flowgraph as fg
 from flowgraph.rendering.animation import page
-from flowgraph.rendering.files import picture_of
 from flowgraph.rendering.palette import LEVELS
 from flowgraph.rendering.subject import BINS, describe, size_text, summary
 from flowgraph.rendering.wording import amount_text, exact_text, identifier, number_text, shape_text, shortened
 from flowgraph.shapes.size import Size
-from tests.rendering.graphs import feeds, lecture
 
 
 def test_against_numpy() -> None:
@@ -48,13 +46,6 @@ def test_nothing_overflows() -> None:
     assert tiny.rms == pytest.approx(1e-300)
 
 
-@pytest.mark.parametrize("bad", [np.nan, np.inf])
-def test_what_is_not_finite_is_said(bad: float) -> None:
-    found = describe(np.array([1.0, bad]))
-    assert found is not None
-    assert not found.finite
-
-
 def test_what_has_no_statistics() -> None:
     assert describe(np.zeros((0, 3))) is None
     assert describe(np.array(["a"])) is None
@@ -71,17 +62,6 @@ def test_complex_numbers_have_the_statistics_of_their_absolute_values() -> None:
     assert (found.mean, found.std, found.low, found.high, found.rms) == (
         size.mean, size.std, size.low, size.high, size.rms,
     )  # fmt: skip
-
-
-def test_sums_of_losses_are_not_coloured_as_exploding() -> None:
-    graph = lecture()
-    run = graph.fprop(feeds())
-    picture = picture_of(graph, view="gradients", run=run, grads=run.bprop(keep="all"))
-    fills = {tile.id: tile.fill for tile in picture.tiles}
-    assert fills["R"] == "fill regularizer"
-    assert fills["mean"] == "fill box"
-    assert fills["h1"].startswith("heat")
-    assert fills["W2"].startswith("heat")
 
 
 def say(array: object) -> tuple[str, str]:
