@@ -15,9 +15,9 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from flowgraph.rendering import measure
+from flowgraph.rendering.layering import Place, Point
 from flowgraph.rendering.layout import place
 from flowgraph.rendering.picture import Link, Picture, Tile
-from flowgraph.rendering.placement import Place, Point
 from flowgraph.rendering.routing import arrow, curve, placed_links, shortened, sideways
 from flowgraph.rendering.svg_text import loop, paper
 from tools.chromium import Page

@@ -7,10 +7,9 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 from flowgraph.rendering.channels import STEEP, Trunk, channels, climbs_of
-from flowgraph.rendering.layering import LANE, TURN, Turn
+from flowgraph.rendering.layering import LANE, TURN, Layout, Place, Placed, Point, Turn
 from flowgraph.rendering.nesting import FRAME, PORTS, Nesting, Wire, way
 from flowgraph.rendering.picture import Link, Picture
-from flowgraph.rendering.placement import Layout, Place, Placed, Point
 
 ARROW = (8.0, 3.2)
 """Length and half the breadth of an arrow."""

@@ -64,5 +64,3 @@ def test_measurements_are_kept_one_by_one(tmp_path, monkeypatch):
     assert kept["overhead"]["date"] == "2001-01-01"
     assert kept["loops"] == ENTRIES["loops"]
     assert MEASURED.name == path.name
-
-

@@ -56,5 +56,3 @@ def test_another_step_is_refused(case, place):
     found["parameters"][place] = found["parameters"][place] * (1 + 1e-6)
     with pytest.raises(AssertionError, match="by hand"):
         PROVED[type(case)](case, "by hand", found)
-
-

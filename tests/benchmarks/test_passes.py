@@ -59,5 +59,3 @@ def test_the_lines_on_both_sides_of_a_threshold_give_the_same():
         found = [call() for call in (below, above)]
         if found[0] is not None and np.shape(found[0]) == np.shape(found[1]):
             np.testing.assert_allclose(found[0], found[1], rtol=1e-4, atol=1e-5, err_msg=experiment.title)
-
-

@@ -40,5 +40,3 @@ def test_less_accurate_is_a_difference_that_all_seeds_show(theirs, below):
     assert training.is_less(accuracies - below / 100, accuracies) is (below > 0)
     turned = accuracies[::-1]
     assert not (training.is_less(accuracies, turned) and training.is_less(turned, accuracies))
-
-

@@ -191,5 +191,3 @@ def test_an_error_that_a_library_makes_of_an_interrupt_is_one(folder, monkeypatc
     monkeypatch.setattr(main.commands["render"], "callback", fails)
     result = CliRunner().invoke(main, COMMANDS["render"])
     assert (result.exit_code, result.output) == (130, "interrupted\n")
-
-

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import flowgraph as fg
-from flowgraph.rendering.function_curve import HEIGHT, WIDTH, curves_of, curves_svg
+from flowgraph.rendering.gallery import HEIGHT, WIDTH, curves_of, curves_svg
 from tests.registry import unregister
 
 SVG = "{http://www.w3.org/2000/svg}"

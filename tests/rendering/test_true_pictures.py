@@ -19,9 +19,9 @@ from flowgraph.rendering.compose import compose
 from flowgraph.rendering.files import picture_of, svg_of
 from flowgraph.rendering.gallery import box_graph
 from flowgraph.rendering.kinds import is_number, scope_path
+from flowgraph.rendering.layering import Place
 from flowgraph.rendering.modules import of_first_call
 from flowgraph.rendering.picture import Picture, Span, Tile
-from flowgraph.rendering.placement import Place
 from flowgraph.rendering.subject import Subject
 from flowgraph.rendering.viewer import openable
 from flowgraph.rendering.wording import exact_text, identifier
