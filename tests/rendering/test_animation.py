@@ -221,13 +221,6 @@ def test_it_stands_still_at_the_end_where_less_motion_is_wanted(tmp_path: Path) 
     assert int(last[1]) == svg.count('id="words-') - 1
 
 
-def test_each_step_has_its_words(tmp_path: Path) -> None:
-    text = " ".join("".join(one.itertext()) for one in ElementTree.fromstring(playing(tmp_path)).iter())
-    assert "fprop 1 / 10" in text
-    assert "bprop 10 / 10" in text
-    assert "y needs none" in text
-
-
 def test_an_unknown_theme_is_refused(tmp_path: Path) -> None:
     graph = lecture()
     with pytest.raises(UsageError, match="theme"):

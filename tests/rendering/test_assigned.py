@@ -98,14 +98,6 @@ def test_forms_of_assignment(text: str, names: list[str]) -> None:
     assert names_of(text, *variables) == names
 
 
-@pytest.mark.parametrize("expression", ["np.tanh(h) @ y", "np.rot90(h)"])  # the second builds two boxes
-def test_a_loop_numbers_its_boxes_in_order(expression: str) -> None:
-    space = run_source(f"h = x\nfor _ in range(3):\n    h = {expression}\n    keep.append(h)")
-    subject = Subject(fg.Graph(space["h"]))
-    assert [subject.names[box] for box in space["keep"]] == ["h₁", "h₂", "h₃"]
-    assert len(subject.assigned) == 3
-
-
 VARIABLES = ("a", "b", "c", "d")
 
 

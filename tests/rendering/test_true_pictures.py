@@ -329,21 +329,3 @@ def test_steps_in_frames_of_their_own_are_no_one_tile() -> None:
     assert untrue(drawn := of_layout(picture)) == unframed(graph, picture, drawn) == []
 
 
-def test_a_parameter_in_a_scope_is_not_drawn_behind_another_tile() -> None:
-    """The first picture of who draws a network of PyTorch: x reads as if it led into the transpose of W."""
-    x = fg.Input("x", shape=("N", 16))
-    with fg.scope("lin"):
-        W = fg.Parameter(np.ones((32, 16)), name="W")
-        h = (x @ W.T).named("h")
-    drawing = of_layout(picture_of(fg.Graph(h)))
-    assert untrue(drawing) == []
-    assert Counter(edge.head for edge in drawing.edges)["lin/h"] == 2
-
-
-def test_an_edge_that_leads_to_the_next_line_stays_in_the_picture() -> None:
-    svg = svg_of(picture_of(gradient(), wrap=5), "light")
-    x, _, width, _ = map(float, re.findall(r'viewBox="(\S+) (\S+) (\S+) (\S+)"', svg)[0])
-    drawn = re.findall(r'<path d="([^"]*)" fill="none"', svg)
-    across = [float(one) for path in drawn for one in re.findall(r"-?[\d.]+", path)[::2]]
-    assert x < min(across)
-    assert max(across) < x + width
