@@ -98,6 +98,12 @@ def test_forms_of_assignment(text: str, names: list[str]) -> None:
     assert names_of(text, *variables) == names
 
 
+def test_what_no_later_turn_reads_is_numbered_in_order() -> None:
+    space = run_source("h = x\nfor _ in range(4):\n    h = h @ y\n    z = np.exp(h)\n    keep.append(z)")
+    names = Subject(fg.Graph(*space["keep"][::-1])).names
+    assert [names[box] for box in space["keep"]] == ["z₁", "z₂", "z₃", "z₄"]
+
+
 VARIABLES = ("a", "b", "c", "d")
 
 
