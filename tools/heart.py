@@ -1,12 +1,13 @@
 """What one small graph runs through: files, functions and lines, `python -m tools.heart`.
 
-A graph of four boxes, an input, a parameter, their product and its tanh, under a loss, is built, run and swept in a
-process of its own, and only what is executed after the import counts: caches are empty, as they are for the first graph
-of a user.
+A graph of four boxes, an input, a parameter, their product and its tanh, under a loss, is built, run and swept; then
+the same program in autograd, if that is installed. Each is run in a process of its own, and only what is executed after
+the import counts: caches are empty, as they are for the first graph of a user.
 """
 
 from __future__ import annotations
 
+import importlib
 import json
 import subprocess
 import sys
@@ -17,6 +18,8 @@ from types import FrameType
 from typing import Any, NamedTuple
 
 import numpy as np
+
+PEERS = ("flowgraph", "autograd")
 
 
 class Weight(NamedTuple):
@@ -33,8 +36,8 @@ class Weight(NamedTuple):
         return len(self.lines), sum(map(len, self.functions.values())), executed, sum(self.size.values())
 
 
-def made_program() -> Callable[[], None]:
-    """Build, fprop, bprop."""
+def program_of_flowgraph() -> Callable[[], None]:
+    """Build, fprop, bprop in flowgraph."""
     import flowgraph as fg
 
     values, start = np.ones((3, 2)), np.ones((2, 1))
@@ -49,10 +52,23 @@ def made_program() -> Callable[[], None]:
     return program
 
 
-def executed() -> Weight:
-    """What the program executes of the package, in this process."""
-    program = made_program()
-    home = Path(sys.modules["flowgraph"].__file__ or "").parent
+def program_of_autograd() -> Callable[[], None]:
+    """The same in autograd."""
+    anp: Any = importlib.import_module("autograd.numpy")
+    grad: Any = importlib.import_module("autograd").grad
+    values, start = np.ones((3, 2)), np.ones((2, 1))
+
+    def program() -> None:
+        slope = grad(lambda w: anp.mean(anp.tanh(anp.dot(values, w))))
+        assert slope(start).shape == (2, 1)
+
+    return program
+
+
+def executed(package: str) -> Weight:
+    """What the program of a package executes of that package, in this process."""
+    program = {"flowgraph": program_of_flowgraph, "autograd": program_of_autograd}[package]()
+    home = Path(sys.modules[package].__file__ or "").parent
     lines: defaultdict[str, set[int]] = defaultdict(set)
     functions: defaultdict[str, set[str]] = defaultdict(set)
 
@@ -80,20 +96,29 @@ def executed() -> Weight:
     )
 
 
-def measured() -> Weight:
-    """The same in a fresh process."""
-    code = "import json, tools.heart as h; print(json.dumps(h.executed()))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+def measured(package: str) -> Weight | None:
+    """The same in a fresh process; None where the package is not installed."""
+    code = f"import json, tools.heart as h; print(json.dumps(h.executed({package!r})))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    if done.returncode:
+        if f"No module named {package!r}" in done.stderr:
+            return None
+        raise RuntimeError(done.stderr)
     return Weight(*json.loads(done.stdout))
 
 
 def main() -> None:
-    """A line per file, the longest first, and the totals."""
-    weight = measured()
-    for name in sorted(weight.lines, key=lambda name: -len(weight.lines[name])):
-        print(f"{len(weight.lines[name]):5} of {weight.size[name]:4} lines  {name}")
-    files, functions, lines, size = weight.totals
-    print(f"flowgraph: {files} files, {functions} functions, {lines} of {size:,} lines")
+    """A line per file of flowgraph, the longest first, and the totals of both."""
+    for package in PEERS:
+        weight = measured(package)
+        if weight is None:
+            print(f"{package}: not installed")
+            continue
+        if package == PEERS[0]:
+            for name in sorted(weight.lines, key=lambda name: -len(weight.lines[name])):
+                print(f"{len(weight.lines[name]):5} of {weight.size[name]:4} lines  {name}")
+        files, functions, lines, size = weight.totals
+        print(f"{package}: {files} files, {functions} functions, {lines} of {size:,} lines")
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ FILES, LINES = 20, 400
 
 @pytest.fixture(scope="module")
 def weight():
-    return heart.measured()
+    return heart.measured("flowgraph")
 
 
 def test_one_small_graph_runs_through_few_files_and_lines(weight):
