@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 import flowgraph as fg
 from flowgraph.functional import grad, hessian, value_and_grad
 from flowgraph.functional.programs import Programs
+from flowgraph.loops import containers
 from tests.registry import unregister
 
 X = np.array([[0.3, -0.7, 1.2, 0.1], [-0.4, 0.9, 0.5, -1.1], [1.4, 0.2, -0.6, 0.8]])
@@ -226,12 +227,12 @@ def test_the_function_gets_the_arguments_that_were_given_with_boxes_for_the_arra
 
     def f(x, y, part, *, named):
         arrived.append((part, named))
-        leaves = [one for one in fg.functional.containers.arrays_of((part, named)) if one.shape]
+        leaves = [one for one in containers.arrays_of((part, named)) if one.shape]
         return np.sum(x * 2 + y * 3) + sum([np.sum(x * one) for one in leaves])
 
     slope = grad(f, argnums)
     for part, named in [one for one in given for _ in range(4)]:
-        needed = 2 + sum([one for one in fg.functional.containers.arrays_of((part, named)) if np.shape(one)])
+        needed = 2 + sum([one for one in containers.arrays_of((part, named)) if np.shape(one)])
         found = slope(X[0], X[1], part, named=named)
         np.testing.assert_allclose(found if argnums == 0 else found[-1], needed + 0 * X[0], rtol=1e-12)
         assert _shown(arrived[-1]) == _shown((part, named))
@@ -240,7 +241,7 @@ def test_the_function_gets_the_arguments_that_were_given_with_boxes_for_the_arra
 def _shown(value):
     """Containers and what is no array in them, with a mark for each array."""
     leaves = []
-    structure = fg.functional.containers.flatten(value, leaves)
+    structure = containers.flatten(value, leaves)
     return structure, len(leaves)
 
 
@@ -304,7 +305,7 @@ def test_what_is_passed_on_is_that_of_the_call():
         _, needed = f(X, k)
         np.testing.assert_allclose(found, 2 * X * k)
         assert _shown(passed) == _shown(needed)
-        for one, other in zip(*(fg.functional.containers.arrays_of(part) for part in (passed, needed)), strict=True):
+        for one, other in zip(*(containers.arrays_of(part) for part in (passed, needed)), strict=True):
             np.testing.assert_allclose(one, other)
 
 
