@@ -273,17 +273,6 @@ def test_a_term_that_comes_twice_stays_twice():
 # A batch of one: numbers in the place of short rows give the same, mistakes and NaN included.
 
 
-@pytest.mark.parametrize("wrong", [3, -1])
-def test_a_label_outside_the_classes_is_refused_and_nothing_changes(wrong):
-    mlp, loss, _, updates = network()
-    step = fg.compile([loss], updates=updates)
-    before = [p.value for p in mlp.parameters]
-    with pytest.raises(fg.FlowgraphError, match=rf"SoftmaxCrossEntropy.*label {wrong} at index 0, needs 0 to 2"):
-        step(**(batch(1) | {"y": np.array([wrong])}), rate=0.1)
-    for p, value in zip(mlp.parameters, before, strict=True):
-        np.testing.assert_array_equal(p.value, value)
-
-
 @pytest.mark.parametrize("values", [[1.0, np.nan, 3.0], [-np.inf, 2.0, np.inf], [-0.0, 0.0, -1.0], [2.0, 2.0, 1.0]])
 @pytest.mark.parametrize("reduce", [np.max, np.min])
 def test_extremes_of_one_row(reduce, values):
