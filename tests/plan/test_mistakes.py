@@ -8,7 +8,7 @@ from tests.plan.agreement import assert_agree
 from tests.plan.test_plan import batch, network
 
 
-@pytest.mark.parametrize("backend", ["numpy", "numba"])
+@pytest.mark.parametrize("backend", ["numpy", "numba", "jax"])
 @pytest.mark.parametrize("count", [1, 8])
 def test_a_label_outside_the_classes_is_refused_and_nothing_changes(count, backend, interpreted):
     mlp, loss, _, updates = network()

@@ -166,7 +166,7 @@ def test_values_read_between_steps_do_not_change():
     assert mlp.weights[0].value is mlp.weights[0].value
 
 
-@pytest.mark.parametrize("backend", ["numpy", "numba"])
+@pytest.mark.parametrize("backend", ["numpy", "numba", "jax"])
 def test_updates_read_the_old_values_and_come_together_and_a_value_assigned_between_is_used(backend, interpreted):
     a, b = fg.Parameter([1.0, 2.0], name="a"), fg.Parameter([3.0, 4.0], name="b")
     c = fg.Parameter(1.0, name="c")
