@@ -80,17 +80,18 @@ def against_numpy(built, feeds, dtype):
         assert_agree(one, other, step.source, 10.0)
 
 
-def test_random_leaves_integers_and_truth_values(interpreted):
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
+def test_random_leaves_integers_and_truth_values(backend, interpreted):
     x, k = fg.Input("x", shape=("N", 4)), fg.Input("k", shape=(), dtype=np.int32)
     boxes = [fg.dropout(x, 0.5), np.where(x > 1, k, k // 2), x.T[1:, ::-1] * k, np.concatenate([x, x * 2], axis=1)]
     boxes += [x > 1, (x > 1).T, np.max(x > 3), np.max(k), np.sum(x > 3), np.sum(x * 1j)]
-    plan, graph = fg.compile(boxes, backend="numba"), fg.Graph(*boxes)
+    plan, graph = fg.compile(boxes, backend=backend), fg.Graph(*boxes)
     given_x = np.arange(20.0).reshape(5, 4)
     for seed in (0, 3):
         found, run = plan(x=given_x, k=7, seed=seed), graph.fprop(x=given_x, k=7, seed=seed)
         for one, other in zip(found, run.outputs, strict=True):
             assert_agree(one, other)
-    assert is_native(plan)
+    assert is_native(plan) == (backend == "numba")
 
 
 def test_the_source_shares_loops_and_keeps_no_array_that_one_loop_reads(interpreted):

@@ -207,15 +207,6 @@ def test_two_plans_share_parameters():
     assert step(**feeds, rate=0.0)[0] == pytest.approx(look(**feeds), rel=1e-14)
 
 
-def test_random_leaves_draw_what_the_graph_draws():
-    x = fg.Input("x", shape=("N", 4))
-    h = fg.dropout(x, 0.5)
-    plan, graph = fg.compile(h), fg.Graph(h)
-    given = np.ones((5, 4))
-    for seed in (0, 3):
-        np.testing.assert_array_equal(plan(x=given, seed=seed), graph.fprop(x=given, seed=seed)[h])
-
-
 def test_sizes_that_depend_on_values():
     x = fg.Input("x", shape=("N",))
     chosen = x[x > 0] * 2
