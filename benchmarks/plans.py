@@ -8,6 +8,7 @@ plan by the boxes of its graph.
 
     python -m benchmarks plans
     python -m benchmarks plans --rounds 10 --nets LSTM
+    python -m benchmarks plans --stages                 where the time of a first plan goes
     python -m benchmarks plans --memory                 bytes that a plan keeps for each box, beside its arrays
 """
 
@@ -20,8 +21,10 @@ import sys
 import tempfile
 import time
 import tracemalloc
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from typing import Any
+from unittest import mock
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -32,8 +35,10 @@ import flowgraph as fg
 from benchmarks.peers.nets import with_flowgraph
 from benchmarks.peers.nets.case import Case
 from flowgraph import data
-from flowgraph.plan import plan
+from flowgraph.plan import backends, equal, plan
 from flowgraph.plan.equal import known
+from flowgraph.plan.numpy import emitter as numpy_emitter
+from flowgraph.plan.passes import products, simplify
 
 NETS = ("LeNet", "LSTM", "attention", "embedding")
 TRAINED = 1257
@@ -123,11 +128,53 @@ def of_memory(name: str) -> tuple[float, float]:
     return whole / boxes, shared / boxes
 
 
+# Where the time of a first plan goes: each stage is called through a clock that its callers do not see.
+
+STAGES: tuple[tuple[Any, str], ...] = (
+    (equal, "key_of"), (backends, "open_composites"), (products, "sum_before_product"),
+    (simplify, "join_slices"), (simplify, "reduce"), (simplify, "move_scales"),
+    (simplify, "accumulate"), (numpy_emitter, "keep_rows"),
+    (numpy_emitter, "flatten_parameters"), (numpy_emitter, "add_at_rows"), (numpy_emitter, "schedule"),
+    (numpy_emitter, "emit"), (numpy_emitter, "lay_out"), (backends, "bind"),
+)  # fmt: skip
+"""Functions where their callers find them, in the order in which they run; `reduce` runs for several passes."""
+
+
+def of_stages(name: str, rounds: int) -> dict[str, float]:
+    """The least seconds of each stage of a first plan, and of all that is none of them."""
+    case = Case(name, "float32")
+    least: dict[str, float] = {}
+    for _ in range(rounds):
+        forget()
+        spent: dict[str, float] = {}
+        with ExitStack() as stack:
+            for module, function in STAGES:
+                stack.enter_context(mock.patch.object(module, function, timed(getattr(module, function), spent)))
+            took = sum(prepared(case)[:2])
+        spent["the rest"] = took - sum(spent.values())
+        least = {stage: min(seconds, least.get(stage, np.inf)) for stage, seconds in spent.items()}
+    return least
+
+
+def timed(function: Callable[..., Any], spent: dict[str, float]) -> Callable[..., Any]:
+    """The function, which adds what it takes to what was spent under its name."""
+
+    def call(*given: Any, **named: Any) -> Any:
+        start = time.process_time()
+        try:
+            return function(*given, **named)
+        finally:
+            spent[function.__name__] = spent.get(function.__name__, 0.0) + time.process_time() - start
+
+    return call
+
+
 def main() -> None:
     """Measure, and print a table."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks plans", description=str(__doc__).splitlines()[0])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--nets", default=",".join(NETS))
+    parser.add_argument("--stages", action="store_true", help="where the time of a first plan goes")
     parser.add_argument("--memory", action="store_true", help="bytes that a plan keeps for each box")
     options = parser.parse_args([one for one in sys.argv[1:] if one != "plans"])
     nets = options.nets.split(",")
@@ -137,6 +184,13 @@ def main() -> None:
         for name in nets:
             whole, shared = of_memory(name)
             print(f"{name:20}{whole:10.0f}{shared:10.0f}", flush=True)
+        return
+    if options.stages:
+        os.environ["FLOWGRAPH_CACHE"] = "off"
+        found = {name: of_stages(name, options.rounds) for name in nets}
+        print(f"{'ms':20}" + "".join(f"{name:>12}" for name in nets))
+        for stage in dict.fromkeys(stage for by_stage in found.values() for stage in by_stage):
+            print(f"{stage:20}" + "".join(f"{1e3 * found[name].get(stage, 0):12.2f}" for name in nets), flush=True)
         return
     with tempfile.TemporaryDirectory() as disk:
         print_whole(nets, max(options.rounds, 2), disk)

@@ -121,5 +121,3 @@ def test_a_curve_is_told_in_words_with_its_ends():
 def test_what_is_no_function_of_one_real_number_has_none():
     for cls in (fg.Add, fg.MatMul, fg.IsNan, fg.Imag, fg.Sum, fg.Concatenate):
         assert curves_of(cls) == (curves_of(cls)[0], [])
-
-

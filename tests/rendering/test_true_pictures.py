@@ -327,5 +327,3 @@ def test_steps_in_frames_of_their_own_are_no_one_tile() -> None:
     graph = fg.Graph(h + taken)
     picture = picture_of(graph, collapse=[f"block{number}/step" for number in range(3)])
     assert untrue(drawn := of_layout(picture)) == unframed(graph, picture, drawn) == []
-
-
