@@ -125,9 +125,3 @@ def test_ctrl_c_ends_with_130(tmp_path, monkeypatch):
     monkeypatch.setattr("flowgraph.cli.train.select", interrupted)
     result = run("moons", "-s", "l2=0.0|0.1", "-o", tmp_path / "new")
     assert (result.exit_code, "the same command goes on" in result.output) == (130, True)
-
-
-def test_help_reads_well():
-    text = run("--help").output
-    assert all(word in text for word in ("flowgraph search flowers.csv", "log:low..high", "Exit code 0"))
-    assert all(len(line) <= 80 for line in text.splitlines())
