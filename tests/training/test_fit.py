@@ -25,12 +25,14 @@ QUIET = {"checks": False, "progress": False}
 
 
 def test_the_same_seed_gives_the_same_bits():
+    """Another one drops other units, where each step sees all examples too."""
     found = []
     for seed in (0, 0, 1):
         mlp = fg.MLP([4, 5, 2], rng=0, dropout=0.2)
-        fg.fit(mlp, (X, Y), epochs=3, seed=seed, **QUIET)
-        found.append(mlp.weights[0].value.tobytes())
-    assert found[0] == found[1] != found[2]
+        fg.fit(mlp, (X, Y), epochs=3, batch_size=None, seed=seed, **QUIET)
+        found.append(mlp.weights[0].value)
+    assert found[0].tobytes() == found[1].tobytes()
+    assert not np.allclose(found[0], found[2])
 
 
 def test_numba_trains_as_numpy_does():
@@ -76,14 +78,6 @@ def test_a_linear_model_of_numbers_reaches_least_squares():
     np.testing.assert_allclose(mlp.weights[0].value[:, 0], peer.coef_, rtol=1e-2, atol=1e-3)
     assert history["train_error"][-1] is None
     assert history.best.train_loss == pytest.approx(np.mean((peer.predict(inputs) - targets) ** 2), rel=1e-4)
-
-
-@pytest.mark.parametrize("columns", [1, 3])
-def test_targets_of_columns(columns):
-    targets = X[:, :columns] * 2.0
-    mlp = fg.MLP([4, columns], output="linear", rng=0)
-    history = fg.fit(mlp, (X, targets), learning_rate=0.05, epochs=100, **QUIET)
-    assert history.best.train_loss < 1e-2
 
 
 def test_probabilities_as_targets():
@@ -151,26 +145,6 @@ def test_an_objective_of_ones_own():
     np.testing.assert_allclose(w.value, [1, 2, 3, 4], atol=1e-2)
     assert history.columns[-1] == "gradient_norm w"
     assert history.best.valid_error is None
-
-
-def test_l1_drives_weights_to_exactly_0_by_the_proximal_step():
-    """Three of four inputs say nothing; the plain step leaves their weights small, the proximal step at 0."""
-    x, y = fg.Input("x", shape=("N", 4)), fg.Input("y", shape=("N", 1))
-    targets = 2 * X[:, :1]
-    found = {}
-    for name, rule, strength in (
-        ("plain", fg.SGD(), 0.3), ("SGD", fg.Proximal(fg.SGD(), 0.3), 0),
-        ("Momentum", fg.Proximal(fg.Momentum(0.8), 0.3), 0), ("Nesterov", fg.Proximal(fg.Nesterov(0.8), 0.3), 0),
-    ):  # fmt: skip
-        W = fg.Parameter(np.ones((4, 1)), name="W")
-        objective = fg.objective(fg.SquaredError(x @ W, y), fg.L1(W), strength)
-        fg.fit(objective, {x: X, y: targets}, rule=rule, learning_rate=0.02, batch_size=None, epochs=800, **QUIET)
-        found[name] = W.value[:, 0]
-    for name in ("SGD", "Momentum", "Nesterov"):
-        assert (found[name][1:] == 0).all(), name
-        np.testing.assert_allclose(found[name], found["SGD"], rtol=1e-6)
-    assert (found["plain"][1:] != 0).all()
-    np.testing.assert_allclose(found["plain"], found["SGD"], atol=0.02)
 
 
 def test_the_proximal_step_needs_a_fixed_rate():
