@@ -32,9 +32,9 @@ def line(function, x, legal=lambda x: True, start=STEP):
     """The function of one number along the line of x, and the steps at which it was asked for."""
     steps = []
 
-    def along(asked):
-        steps.extend(asked)
-        return [np.atleast_1d(function(x + h)) if legal(x + h) else None for h in asked]
+    def along(h):
+        steps.append(h)
+        return np.atleast_1d(function(x + h)) if legal(x + h) else None
 
     return Stencil(along, np.atleast_1d(function(x)), start), steps
 
