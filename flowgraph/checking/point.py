@@ -19,7 +19,7 @@ import numpy as np
 
 from flowgraph.box.vocabulary import Value
 from flowgraph.checking.code_contents import GLOBAL, RANDOM_SOURCES, random_states, restore
-from flowgraph.checking.difference import STEP, Slopes, Stencil
+from flowgraph.checking.difference import Slopes, Stencil
 from flowgraph.checking.target import Array, Inputs, Target
 
 NUMBERS = (np.ndarray, np.generic, float, int)
@@ -279,7 +279,7 @@ class Point:
     seconds: float = 0.0  # that fprop took
     noises: dict[int, tuple[Direction, Array]] = field(default_factory=dict)  # by id, kept with what bears the id
     _scales: dict[int, Array] = field(default_factory=dict)
-    _stencils: dict[tuple[int, float], tuple[Direction, Stencil]] = field(default_factory=dict)
+    _stencils: dict[int, tuple[Direction, Stencil]] = field(default_factory=dict)
 
     @classmethod
     def at(cls, runner: Runner, inputs: Inputs, test_case: str, active: tuple[int, ...]) -> Point:
@@ -346,13 +346,12 @@ class Point:
         moved = self.project(flat) if flat.size != self.value.size or self.projection is not None else flat
         return moved if moved.shape == self.value.shape else None
 
-    def stencil(self, direction: Direction, start: float = STEP) -> Stencil:
+    def stencil(self, direction: Direction) -> Stencil:
         """The same one whenever the same direction is asked for: what settles a mismatch looks at it many times."""
-        key = (id(direction), start)
-        if key not in self._stencils:
-            made = Stencil(lambda h: self.along(direction, h), self.value, start)
-            self._stencils[key] = (direction, made)
-        return self._stencils[key][1]
+        if id(direction) not in self._stencils:
+            made = Stencil(lambda h: self.along(direction, h), self.value)
+            self._stencils[id(direction)] = (direction, made)
+        return self._stencils[id(direction)][1]
 
     def rounding(self) -> Array:
         """What rounding does to F if it is computed well: a few units in the last place."""

@@ -218,7 +218,7 @@ def test_a_unit_of_a_slope():
 def test_careful_slopes_are_within_their_bars():
     point = point_of(lambda x: np.stack([np.sin(x[0]) + 1e-9 * pseudo(x[0]), np.exp(x[0])]), np.array([0.8]))
     direction = {0: np.array([2.0])}
-    found = careful_slopes(point, direction, measured_noise(point, direction), STEP)
+    found = careful_slopes(point, direction, measured_noise(point, direction))
     needed = 2 * np.array([np.cos(0.8), np.exp(0.8)])
     assert np.all(np.abs(found.value - needed) <= found.error)
     assert 1e-9 < found.error[0] < 1e-4
