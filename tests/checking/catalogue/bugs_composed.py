@@ -1,6 +1,6 @@
 """Planted mistakes in pieces of nets and operations of several steps.
 
-Most of the operations are those of right_networks and right_transforms.
+Most of the operations are those of right_models and right_transforms.
 """
 
 import numpy as np
