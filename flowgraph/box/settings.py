@@ -139,7 +139,7 @@ def _within(kind: Kind | None, intervals: Sequence[Interval]) -> Kind | None:
 
     def within(value: object) -> Any:
         converted = read(value)
-        return converted if converted is not UNFIT and converted in interval else UNFIT
+        return converted if converted is None or (converted is not UNFIT and converted in interval) else UNFIT
 
     return Kind(_in_words(kind.needed, interval), within)
 
