@@ -13,6 +13,7 @@ import pytest
 import flowgraph as fg
 from flowgraph import functional
 from flowgraph.training.rules import RULES, find_rule
+from tests.registry import unregistered
 
 HERE = re.escape("test_mistakes.py:")
 GOOD = np.ones((2, 3))
@@ -316,3 +317,16 @@ def test_hidden_numbers_are_not_computed_with(use):
     use(x, np.ma.masked_array([1.0, 2.0, 3.0]))
     with refused(TypeError, "masked array that hides 1 of its 3 numbers", r"a\.filled"):
         use(x, np.ma.masked_array([1.0, 2.0, -999.0], mask=[0, 0, 1]))
+
+
+@pytest.mark.parametrize("parts", [(), (1.0, 1.0), [1.0], 1.0])
+@pytest.mark.parametrize("taken", [True, False])
+@pytest.mark.parametrize("slopes", ["", "share"])
+def test_a_bprop_of_another_count_is_named_where_np_where_takes_its_branch_in_part(slopes, parts, taken):
+    with unregistered():
+        body = {"fprop": lambda self, a: a * 1.0, "bprop": lambda *_: parts, "slopes": slopes}
+        cls = type("Miscounts", (fg.Elementwise,), body)
+        x = fg.Parameter([4.0, -1.0], name="x")
+        branch = np.where(x > 0, cls(x), 0.0) if taken else cls(x)
+        with refused(fg.FlowgraphError, "Miscounts: bprop returned"):
+            fg.Graph(fg.sum(branch)).fprop().bprop()

@@ -17,7 +17,7 @@ import flowgraph as fg
 from flowgraph.box.settings import annotation_of, kinds_of
 from flowgraph.errors import UsageError
 from tests.cases import cases
-from tests.registry import unregister
+from tests.registry import unregister, unregistered
 
 BOXES = {
     name: cls
@@ -300,3 +300,19 @@ def test_methods_behind_a_decorator_are_read_as_they_are_written():
     assert grads == [[1.0, 1.0]] * 2
     assert Plain.child_names == Decorated.child_names
     assert Decorated.symbol == "decorated"  # the name in small letters, where a class declares none
+
+
+def test_a_class_of_two_bases_has_the_settings_of_both():
+    with unregistered():
+
+        class Scaled(fg.Elementwise, abstract=True):
+            factor: float = 2.0
+
+        class Shifted(fg.Elementwise, abstract=True):
+            by: float = 1.0
+
+        class Both(Scaled, Shifted):
+            def fprop(self, a):
+                return self.factor * a + self.by
+
+        assert dict(Both(fg.Input("a"), by=3.0).setting_values()) == {"by": 3.0, "factor": 2.0}

@@ -9,6 +9,7 @@ from hypothesis.extra import numpy as npst
 import flowgraph as fg
 from flowgraph.boxes.indexing.index import ArangeLike, IndexAdd
 from flowgraph.errors import DtypeError, IndexingError, ShapeError
+from tests.test_errors import refused
 
 
 def value(box, **feeds):
@@ -229,3 +230,11 @@ def test_a_label_out_of_range_is_found_in_the_run():
 def test_an_axis_of_arange_that_is_not_there():
     with pytest.raises(ShapeError, match="axis = 2"):
         ArangeLike(fg.Input("x", shape=("N",)), axis=2)
+
+
+@pytest.mark.parametrize("ndim", range(4))
+def test_more_axes_than_there_are_cannot_be_indexed(ndim):
+    a = fg.Input("a", shape=(3,) * ndim)
+    for more in (1, 2):
+        with refused(IndexingError, f"{ndim + more} axes are indexed, but there are {ndim}"):
+            a[(0,) * (ndim + more)]
