@@ -245,13 +245,19 @@ class _Composer:
         return tuple(
             Frame(
                 path=path,
-                title=shortened(self.titles.get(of_first_call(path)) or path.rpartition("/")[2]),
+                title=shortened(self._title(path)),
                 note=f"{counts[path]:,} parameters" if counts[path] and direction == "right" else "",
                 parent=path.rpartition("/")[0],
             )
             for path in sorted(counts, key=lambda path: (path.count("/"), list(counts).index(path)))
             if path in held
         )
+
+    def _title(self, path: str) -> str:
+        """What a frame is called; a further call of a module, or part of a scope, has its number in any case."""
+        last = path.rpartition("/")[2]
+        title = self.titles.get(path) or self.titles.get(of_first_call(path))
+        return " @".join([title, *last.split("@")[1:]]) if title else last
 
 
 def _caption(subject: Subject, tiles: Sequence[Tile]) -> tuple[Row, ...]:

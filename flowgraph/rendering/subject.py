@@ -462,7 +462,7 @@ class Subject:
     @cached_property
     def scope(self) -> dict[Box, str]:
         """The scope of each box as it is drawn."""
-        return kinds.drawn_scopes(self.graph.boxes, self.parents)
+        return kinds.drawn_scopes(self.graph.boxes)
 
     @cached_property
     def dtype(self) -> str:
