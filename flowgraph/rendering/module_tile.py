@@ -162,18 +162,20 @@ def module_tile(subject: Subject, module: Module, id: str, titles: Mapping[str, 
 
     `titles` say what modules are, by their paths: "0 · Linear 16→32" in place of the path and its operations.
     """
-    last = module.tail[-1]
+    results = _results(subject, module)
     receives = subject.view not in ("forward", "values") or subject.grads is not None
     gradients = gradient_range(subject, module) if receives else None
-    kind = "box" if subject.marked.isdisjoint(module.boxes) else "output"
+    kinds = {"output" if box in subject.marked else subject.kind[box] for box in results}
+    kind = next((kind for kind in ("output", "loss") if kind in kinds), "box")
     fill = gradients.worst if gradients and gradients.stages and subject.view == "gradients" else f"fill {kind}"
     known = (titles or {}).get(module.title, "") or (titles or {}).get(of_first_call(module.title), "")
     title = [Span(shortened(known or module.title), "ink", bold=True, size=12)]
     if len(module.paths) > 1:
         title.append(Span(f"×{len(module.paths)}", "gradient", bold=True, size=12))
-    shapes = _shapes(subject, last)
+    shapes = ", ".join(_shapes(subject, box) for box in results) if len(results) <= _MOST else f"{len(results)} results"
     rows = [Row(tuple(title)), *([] if known else [Row((Span(_operations(module)),))])]
     rows += [Row((Span(f"each step reads {_element(subject, module)}"),))] if module.elements else []
+    rows += [Row((Span(f"each step gives {_called(subject, module.given)}"),))] if module.given else []
     rows.append(Row((Span(f"→ {shapes}"),)))
     if subject.view == "values":
         values = value_range(subject, module)
@@ -192,27 +194,42 @@ def module_tile(subject: Subject, module: Module, id: str, titles: Mapping[str, 
         tooltip=_tooltip(subject, module),
         fill=fill,
         line=f"line {kind}",
+        width=3.0 if kind == "loss" else 1.4,
         square=True,
         stacked=len(module.paths) > 1 or not known,
-        carried=_carried(subject, module),
+        carried=_called(subject, module.carried),
         frame=module.paths[0].rpartition("/")[0],
     )
 
 
+def _results(subject: Subject, module: Module) -> list[Box]:
+    """What a module gives to others, outputs first; of a loop, its last step."""
+    inside, computed = set(module.boxes), set(module.tail)
+    read = [box for box in module.tail if not inside.issuperset(subject.parents[box])]
+    return list(dict.fromkeys([*(box for box in subject.graph.outputs if box in computed), *read]))
+
+
 def _parameters(subject: Subject, module: Module) -> list[Row]:
-    """How many parameters a module reads; those that others hold are shared with them."""
+    """How many parameters a module reads, and of those that others hold, how many several steps, or others, read."""
     inside = set(module.boxes)
     read = {child for box in module.boxes for child in box.children if subject.kind[child] == "parameter"}
     count = sum(box.value.size for box in read | inside if subject.kind[box] == "parameter")
-    words = f"{count:,} parameters" + (", shared" if read - inside else "")
+    step = {box: number for number, boxes in enumerate(module.stages) for box in boxes}
+    readers = {
+        box: {step.get(one, 0) if one in inside else -1 for one in subject.parents[box]} for box in read - inside
+    }
+    shared = sum(box.value.size for box, steps in readers.items() if -1 in steps or len(steps) > 1)
+    words = f"{count:,} parameters" + (f", {shared:,} shared" if 0 < shared < count else ", shared" if shared else "")
+    if shared == count and len(module.stages) > 1 and all(len(steps - {-1}) == 1 for steps in readers.values()):
+        words = f"{len(module.stages)} × {count // len(module.stages):,} parameters, shared"
     return [Row((Span(words, "ink"),), "fill parameter")] if count else []
 
 
-def _carried(subject: Subject, module: Module) -> str:
+def _called(subject: Subject, boxes: Sequence[Box]) -> str:
     """What the steps of a loop hand on: names of variables without their numbers, shapes of what has no name."""
     words = [
         shortened(subject.local_name(box).rstrip(_SUBSCRIPTS)) if subject.is_named(box) else _shapes(subject, box)
-        for box in module.carried
+        for box in boxes
     ]
     return ", ".join(dict.fromkeys(words) if len(words) > _MOST else words)
 
