@@ -52,12 +52,14 @@ def compose(
             f"render: found {next(iter(unknown))}=, needs view=, run=, grads=, direction=, detail=, collapse=, wrap=, "
             f"titles=, depth=, inches=, theme=, engine= or timeout="
         )
-    if detail not in DETAILS:
+    if not isinstance(detail, str) or detail not in DETAILS:
         raise UsageError(f"render: found detail={detail!r}, needs one of {', '.join(DETAILS)}")
-    if direction not in DIRECTIONS:
+    if not isinstance(direction, str) or direction not in DIRECTIONS:
         raise UsageError(f"render: found direction={direction!r}, needs one of {', '.join(DIRECTIONS)}")
     if wrap is not None and (isinstance(wrap, bool) or not isinstance(wrap, int) or wrap < 0):
         raise UsageError(f"render: found wrap={wrap!r}, needs a number of columns, 0 for one line, or None")
+    if not isinstance(stubs, bool):
+        raise UsageError(f"render: found stubs={stubs!r}, needs True or False")
     rows = detail == "rows" or (detail == "auto" and len(subject.graph) > SEPARATE_UP_TO)
     known = titles_of(titles)
     composer = _Composer(subject, rows, modules(subject, collapse, known, depth), known)

@@ -6,6 +6,7 @@ import itertools
 from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
@@ -390,9 +391,10 @@ def modules(
     scopes = {*subject.scope.values()} - {""}
     if depth is not None:
         return _merged(subject, _held(subject, _in_so_many(scopes, depth, collapse), least=1))
-    if not isinstance(collapse, str | bool):
-        return _merged(subject, _held(subject, _named(subject, collapse), least=1))
-    if collapse not in ("auto", True, False):
+    names: list[Any] = list(collapse) if isinstance(collapse, Iterable) and not isinstance(collapse, str) else [None]
+    if all(isinstance(name, str) for name in names):
+        return _merged(subject, _held(subject, _named(subject, names), least=1))
+    if not isinstance(collapse, str | bool) or collapse not in ("auto", True, False):
         raise UsageError(f"render: found collapse={collapse!r}, needs 'auto', True, False or a list of scopes")
     if not scopes and collapse is not False and titles and set(titles) == {""} and _is_long(subject):
         own = {box: "" for box in subject.graph.boxes if subject.kind[box] not in ("input", "target")}
