@@ -9,10 +9,12 @@ from itertools import pairwise
 from typing import Any
 
 from flowgraph.box import Box
+from flowgraph.boxes.indexing.index import Index
 from flowgraph.printable import printable
 from flowgraph.rendering.kinds import is_number
 from flowgraph.rendering.labels import heat_of_statistics, readable
 from flowgraph.rendering.modules import Module, of_first_call
+from flowgraph.rendering.operations import index_text
 from flowgraph.rendering.palette import LEVELS
 from flowgraph.rendering.picture import Row, Span, Strip, Tile
 from flowgraph.rendering.subject import Statistics, Subject
@@ -154,6 +156,9 @@ def _level(group: Sequence[Statistics], bottom: float, top: float) -> str:
 _MOST = 4
 """Operations that are named on the tile; the tooltip has all boxes."""
 
+_LONGEST = 48
+"""Characters in which a tile says what each step reads; it says nothing that takes more."""
+
 _SUBSCRIPTS = "₀₁₂₃₄₅₆₇₈₉"
 
 
@@ -174,7 +179,8 @@ def module_tile(subject: Subject, module: Module, id: str, titles: Mapping[str, 
         title.append(Span(f"×{len(module.paths)}", "gradient", bold=True, size=12))
     shapes = ", ".join(_shapes(subject, box) for box in results) if len(results) <= _MOST else f"{len(results)} results"
     rows = [Row(tuple(title)), *([] if known else [Row((Span(_operations(module)),))])]
-    rows += [Row((Span(f"each step reads {_element(subject, module)}"),))] if module.elements else []
+    element = _element(subject, module) if module.elements else ""
+    rows += [Row((Span(f"each step reads {element}"),))] if element and len(element) <= _LONGEST else []
     rows += [Row((Span(f"each step gives {_called(subject, module.given)}"),))] if module.given else []
     rows.append(Row((Span(f"→ {shapes}"),)))
     if subject.view == "values":
@@ -239,15 +245,45 @@ def _shapes(subject: Subject, box: Box) -> str:
 
 
 def _element(subject: Subject, module: Module) -> str:
-    """What each step takes of a value that all read: x[:, t]."""
-    box = module.elements[-1]
-    index = box.setting_values()["index"]
-    parts = ["t" if isinstance(part, int) else ":" if isinstance(part, slice) else "…" for part in _tuple(index)]
-    return f"{shortened(subject.local_name(box.children[0]))}[{', '.join(parts)}]"
+    """What each step takes of a value that all read, x[:, t]; "" where a few words do not say which of its elements."""
+    steps = [_read(module, stage) for stage in module.stages]
+    columns = set(zip(*steps, strict=False))
+    leaves = {leaf for column in columns for leaf, *_ in column}
+    if len(columns) != 1 or len(leaves) != 1 or len(set(map(len, steps))) != 1:
+        return ""
+    words, turns = [], set()
+    for parts in zip(*(index for _, *index in columns.pop()), strict=False):
+        turns |= {parts} if len(set(parts)) > 1 else set()
+        words.append("t" if len(set(parts)) > 1 else str(parts[0]).replace("-", "−"))
+    if len(turns) > 1 or "·" in words or not all(isinstance(part, int) for parts in turns for part in parts):
+        return ""
+    said = f"{shortened(subject.local_name(leaves.pop()))}[{', '.join(words)}]"
+    return said + "".join(map(_turns, turns))
 
 
-def _tuple(index: Any) -> tuple[Any, ...]:
-    return index if isinstance(index, tuple) else (index,)
+def _read(module: Module, stage: Sequence[Box]) -> list[tuple[Any, ...]]:
+    """The leaves of which a step takes elements, each with its index."""
+    elements, own = set(module.elements), set(stage)
+    taken = [*(box for box in stage if isinstance(box, Index)), *(child for box in stage for child in box.children)]
+    read = dict.fromkeys(box for box in taken if isinstance(box, Index) and box in own | elements)
+    return [
+        (
+            box.children[0],
+            *(part if isinstance(part, int) else index_text(part) for part in box.setting_values()["index"]),
+        )
+        for box in read
+        if not box.children[0].children
+    ]
+
+
+def _turns(places: Sequence[int]) -> str:
+    """Which t are meant, where they are not those from 0."""
+    steps = {later - earlier for earlier, later in pairwise(places)}
+    if places[0] == 0 and steps == {1}:
+        return ""
+    texts = [str(place).replace("-", "−") for place in places]
+    shown = texts if len(texts) <= _MOST or len(steps) > 1 else [*texts[:2], "…", texts[-1]]
+    return f", t = {', '.join(shown)}"
 
 
 def _operations(module: Module) -> str:

@@ -273,6 +273,33 @@ def test_a_closed_scope_says_each_result_and_whether_it_holds_the_output(uses: l
     }
 
 
+@settings(max_examples=60, deadline=None)
+@given(st.integers(2, 7), st.booleans(), st.data())
+def test_what_each_step_reads_is_said_or_nothing_is(steps: int, inside: bool, data: st.DataObject) -> None:
+    """It stood as x[:, t] on steps that read every second, one after a permutation, or always the same."""
+    places = st.lists(st.integers(0, 9), min_size=steps, max_size=steps)
+    ordered = st.builds(lambda a, b: [a + b * t for t in range(steps)], st.integers(0, 9), st.integers(-2, 2))
+    index = st.one_of(places, ordered.filter(lambda found: min(found) >= 0 and max(found) < 20))
+
+    def said(order: list[int], other: list[int] | None = None, wide: bool = False) -> list[str]:
+        x: Any = fg.Input("x", shape=("N", 24, 4))
+        h: Any = fg.Input("h", shape=("N", 4))
+        for t, at in enumerate(order):
+            before = None if inside else x[:, at]
+            with fg.scope(f"step{t}"):
+                element = fg.sum(x[:, at : at + 3], axis=1) if wide else x[:, at] if before is None else before
+                h = np.tanh(h * element + (0 if other is None else x[:, other[t]]))
+        picture = picture_of(fg.Graph(h), collapse=True)
+        assert sum(times(picture)) == steps
+        return [text for tile in picture.tiles for text in words(tile) if "each step reads" in text]
+
+    one, two = data.draw(index), data.draw(index)
+    assert said(one) != said(two) or one == two or not said(one)
+    assert not said(one, two) or one == two or len(set(one)) < steps
+    assert not said(one, wide=True) or len(set(one)) < steps
+    assert said(list(range(steps))) == ["each step reads x[:, t]"]
+
+
 def test_a_value_from_two_steps_before_is_no_loop() -> None:
     """Drawn as one tile, the steps would read what is computed from them outside."""
     values: list[Any] = [fg.Input("x", shape=("N",)), fg.Input("y", shape=("N",))]
