@@ -287,11 +287,11 @@ def _turns(places: Sequence[int]) -> str:
 
 
 def _operations(module: Module) -> str:
-    """The operations of one scope, in order."""
+    """The operations of one scope, in order; a module that holds others has more."""
     scope = module.tail[-1].scope
-    words = [type(box).symbol for box in module.tail if box.scope == scope]
-    unlike = list(dict.fromkeys(words))
-    return printable(" · ".join(unlike[:_MOST]) + (" · …" if len(unlike) > _MOST else ""))
+    shown = list(dict.fromkeys(type(box).symbol for box in module.tail if box.scope == scope))[:_MOST]
+    more = {type(box).symbol for box in module.tail} - set(shown)
+    return printable(" · ".join(shown) + (" · …" if more else ""))
 
 
 def _tooltip(subject: Subject, module: Module) -> str:

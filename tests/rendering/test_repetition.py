@@ -320,8 +320,11 @@ def test_no_step_of_a_random_graph_is_lost(seed: int) -> None:
     assert len({path for module in found for path in module.paths}) == sum(len(module.paths) for module in found)
     for module in found:
         assert len(module.stages or [module.boxes]) == len(module.paths)
-    said = times(compose(subject, collapse=True))
-    assert sum(said) == sum(len(module.paths) for module in found)
+    picture = compose(subject, collapse=True)
+    assert sum(times(picture)) == sum(len(module.paths) for module in found)
+    operations = [tile.rows[1].items[0].text.split(" · ") for tile in picture.tiles if tile.stacked]  # type: ignore[union-attr]
+    for module, said in zip(found, operations, strict=True):
+        assert ("…" in said) == bool({type(box).symbol for box in module.tail} - set(said))
 
 
 def test_layers_with_weights_of_their_own_fold_too() -> None:
