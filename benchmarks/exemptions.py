@@ -58,8 +58,6 @@ class Subject:
         entry = self.entry
         if self.group == "catalogue":
             return entry.fprop, entry.bprop, entry.inputs, entry.options
-        if self.group == "textbook":
-            return entry.forward, entry.backward, entry.inputs, {}
         case = entry.make()
         return case.function, case.bprop, case.inputs, {}
 
@@ -68,16 +66,13 @@ def subjects() -> Iterator[Subject]:
     """All of them, the fastest group last."""
     from benchmarks.outside.entry import packages
     from tests.checking.scoring import ENTRIES
-    from tests.checking.textbook import dense, images, sequences
 
     for entry in sorted(ENTRIES, key=lambda entry: (entry.family != "ok", entry.family, entry.name)):
         yield Subject("catalogue", f"[{entry.family}] {entry.name}", entry.family == "ok", entry)
-    for layer in (*dense.LAYERS, *sequences.LAYERS, *images.LAYERS):
-        yield Subject("textbook", layer.name, True, layer)
     for package in packages():
-        if package.framework == "numpy" and not package.held_out and package.installed():
+        if package.framework == "numpy" and (package.own or not package.held_out) and package.installed():
             for entry in package.entries:
-                yield Subject("outside", entry.title, entry.judgement == "right", entry)
+                yield Subject("textbook" if package.own else "outside", entry.title, entry.judgement == "right", entry)
 
 
 Found = list[tuple[Subject, list[dict[str, Any]]]]

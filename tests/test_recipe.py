@@ -101,8 +101,3 @@ def test_boxes_of_gradients_are_no_public_names():
     for cls in {one for one in fg.registry.values() if one.__module__.startswith("flowgraph.boxes.")}:
         assert hasattr(fg.boxes, cls.__name__)
         assert hasattr(fg, cls.__name__) == (cls.__name__ in fg.__all__) == cls.public
-
-
-def test_every_public_name_is_there():
-    assert len(set(fg.__all__)) == len(fg.__all__)
-    assert all(hasattr(fg, name) for name in fg.__all__)

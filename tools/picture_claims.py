@@ -1,7 +1,7 @@
 """What is untrue in a picture, and how much of it there is: the same judge for a layout and for an SVG in a browser.
 
 A picture claims that its edges join the tiles at their ends and no others. `of_layout` reads a drawing off the layout,
-without a browser; `of_svg` asks Chromium where all that is painted stands, in our pictures and in those of dot.
+without a browser; `of_svg` asks Chromium where all that is painted stands.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from flowgraph.rendering import measure
+from flowgraph.rendering.layering import Place, Point
 from flowgraph.rendering.layout import place
 from flowgraph.rendering.picture import Link, Picture, Tile
-from flowgraph.rendering.placement import Place, Point
 from flowgraph.rendering.routing import arrow, curve, placed_links, shortened, sideways
 from flowgraph.rendering.svg_text import loop, paper
 from tools.chromium import Page
@@ -87,12 +87,11 @@ def untrue(drawing: Drawing) -> list[Untrue]:
 
 
 def figures(drawing: Drawing) -> dict[str, float]:
-    """How much there is to follow: tiles, edges, crossings, pixels of lines, and the area in millions of pixels."""
+    """How much there is to follow: tiles, edges, pixels of lines, and the area in millions of pixels."""
     length = sum(math.dist(*pair) for edge in drawing.edges for pair in edge.pieces)
     return {
         "tiles": len(drawing.tiles),
         "edges": len(drawing.edges),
-        "crossings": crossings(drawing),
         "length": length,
         "area": drawing.whole.width * drawing.whole.height / 1e6,
     }
@@ -178,31 +177,6 @@ def _arrows(drawing: Drawing) -> Iterator[Untrue]:
             across = max(at.x - x, x - at.x - at.width), max(at.y - y, y - at.y - at.height)
             if abs(max(across)) > 1.5 * TOUCH:
                 yield Untrue("arrow", f"{edge.tail} -> {edge.head} at {name}")
-
-
-def crossings(drawing: Drawing) -> int:
-    """Places at which edges of different sources cross; a bundle of edges crosses another once."""
-    cells: dict[tuple[int, int], list[tuple[str, Point, Point]]] = {}
-    size = 4 * STEP
-    for edge in drawing.edges:
-        for start, end in edge.pieces:
-            for cell in {(int(x // size), int(y // size)) for x, y in (start, end)}:
-                cells.setdefault(cell, []).append((edge.tail, start, end))
-    found: dict[tuple[str, str], list[Point]] = {}
-    for pieces in cells.values():
-        for (one, a, b), (two, c, d) in itertools.combinations(pieces, 2):
-            if one != two and _cross(a, b, c, d):
-                places = found.setdefault((min(one, two), max(one, two)), [])
-                if all(math.dist(a, place) > 3 * STEP for place in places):
-                    places.append(a)
-    return sum(map(len, found.values()))
-
-
-def _cross(a: Point, b: Point, c: Point, d: Point) -> bool:
-    def left(p: Point, q: Point, r: Point) -> bool:
-        return (q[0] - p[0]) * (r[1] - p[1]) >= (q[1] - p[1]) * (r[0] - p[0])
-
-    return left(a, b, c) != left(a, b, d) and left(c, d, a) != left(c, d, b)
 
 
 def _within(point: Point, at: Place) -> bool:
@@ -332,7 +306,7 @@ def of_svg(page: Page, svg: str) -> Drawing:
 
 
 _SEEN = """(() => {
-  const svg = document.querySelector("svg"), ours = !!svg.querySelector(".paper");
+  const svg = document.querySelector("svg");
   const still = (part) => svg.getScreenCTM().inverse().multiply(part.getScreenCTM());
   const shown = (part) => !part.closest(".lid") && part.getClientRects().length > 0;
   const at = (part) => {
@@ -340,16 +314,13 @@ _SEEN = """(() => {
     const [p, q] = [[b.x, b.y], [b.x + b.width, b.y + b.height]].map(([x, y]) => new DOMPoint(x, y).matrixTransform(m));
     return [Math.min(p.x, q.x), Math.min(p.y, q.y), Math.abs(q.x - p.x), Math.abs(q.y - p.y)];
   };
-  const area = ([, , width, height]) => width * height;
   const body = (box) => {
     const rects = [...box.querySelectorAll(":scope > rect")];
-    const shapes = ours ? [] : [...box.querySelectorAll("polygon, path")].map(at).sort((a, b) => area(b) - area(a));
-    if (!ours) return shapes[0] ?? at(box);
     const stacked = rects.length > 1 && rects[1].getAttribute("width") === rects[0].getAttribute("width");
     return at(rects[stacked ? 1 : 0]);
   };
-  const name = (box) => (ours || box.id.startsWith("box-") ? box.id.slice(4) : box.querySelector("title").textContent);
-  const boxes = [...svg.querySelectorAll(ours ? ".box" : ".node")].filter(shown);
+  const name = (box) => box.id.slice(4);
+  const boxes = [...svg.querySelectorAll(".box")].filter(shown);
   const tiles = boxes.map((box) => [name(box), body(box)]);
   const written = (text) => !text.closest(".loop") && text.textContent.trim() && shown(text);
   const texts = boxes.flatMap((box) =>
@@ -359,11 +330,9 @@ _SEEN = """(() => {
     return Array.from({ length: count + 1 }, (_, i) => path.getPointAtLength(n * i / count).matrixTransform(m))
       .map(({ x, y }) => [x, y]);
   };
-  const said = (part) => part.querySelector("title").textContent;
-  const ends = (edge) => (ours ? [edge.dataset.tail, edge.dataset.head] : said(edge).split("->"));
-  const edges = [...svg.querySelectorAll(ours ? ".link" : ".edge")].filter(shown).map((edge) => {
-    const [tail, head] = ends(edge), paths = [...edge.querySelectorAll("path")].map(line);
-    const tips = (ours ? [...edge.querySelectorAll("polygon")] : []).map((arrow) => {
+  const edges = [...svg.querySelectorAll(".link")].filter(shown).map((edge) => {
+    const { tail, head } = edge.dataset, paths = [...edge.querySelectorAll("path")].map(line);
+    const tips = [...edge.querySelectorAll("polygon")].map((arrow) => {
       const tip = arrow.getAttribute("points").split(" ")[0].split(",").map(Number);
       const nearest = (points) => Math.min(...points.map(([x, y]) => Math.hypot(x - tip[0], y - tip[1])));
       const atTail = nearest(paths.map((path) => path[0])) < nearest(paths.map((path) => path[path.length - 1]));
@@ -371,8 +340,8 @@ _SEEN = """(() => {
     });
     return [tail, head, paths, tips];
   });
-  const frames = [...svg.querySelectorAll(ours ? ".frame" : ".cluster")].filter(shown).map((frame) =>
-    [ours ? frame.dataset.frame : said(frame), at(frame.querySelector("rect, path, polygon"))]);
+  const frames = [...svg.querySelectorAll(".frame")].filter(shown).map((frame) =>
+    [frame.dataset.frame, at(frame.querySelector("rect"))]);
   const loops = [...svg.querySelectorAll(".loop")].filter(shown).map((loop) => [name(loop.closest(".box")), at(loop)]);
   const v = svg.viewBox.baseVal;
   return { whole: [v.x, v.y, v.width, v.height], tiles, texts, edges, frames, loops };

@@ -103,8 +103,3 @@ def packages() -> list[Package]:
     names = [module.name for module in pkgutil.iter_modules(folder.__path__)]
     found = [importlib.import_module(f"{folder.__name__}.{name}").PACKAGE for name in names]
     return sorted(found, key=lambda package: (FRAMEWORKS.index(package.framework), package.name))
-
-
-def entry(title: str) -> Entry:
-    """The entry of this title."""
-    return next(one for package in packages() for one in package.entries if one.title == title)

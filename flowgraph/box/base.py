@@ -23,6 +23,7 @@ from flowgraph.box.inference import read_spec, try_dtypes, try_fprop
 from flowgraph.box.node import Node, current_scope, full_name, is_built_in, users_instruction
 from flowgraph.box.settings import (
     BoxSignature,
+    check_kinds,
     check_misspelt,
     check_setting_names,
     check_words,
@@ -114,11 +115,12 @@ class Box(ArrayMethods["Box"], OnBox):
             # methods, and what was read from them here when it was defined.
             registry.setdefault(registry_name(cls), cls)
             return
-        read_fprop(cls)
-        read_bprop(cls)
         if not cls.built_in:  # of which a test does it once, and not every import
             check_misspelt(cls, own)
-            check_words(cls)
+            check_kinds(cls)
+        read_fprop(cls)
+        read_bprop(cls)
+        check_words(cls)
         cls.symbol = vars(cls).get("symbol") or cls.__name__.lower()
         if isinstance(cls.signature, str):
             cls.signature = read_signature(cls)

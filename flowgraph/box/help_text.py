@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import dataclasses
 import inspect
 import re
 import types
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import MISSING
 from math import inf
 from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin
 
 import numpy as np
 
-from flowgraph.box.settings import annotation_of
+from flowgraph.box.settings import annotation_of, default_of
 from flowgraph.box.vocabulary import Example, Interval, Value
 from flowgraph.shapes.spec import Signature
 
@@ -47,14 +45,9 @@ def setting_lines(cls: type[Any], name: str) -> str:
     is_open = type(None) in get_args(annotation)
     key = _WITH_NONE.get(name, name) if is_open else name
     words = WORDS.get(key, "") if cls.built_in else ""
-    default = _default(cls.settings[name])
-    return f"{name} : {type_text(annotation)}{default}" + (f"\n    {words}" if words else "")
-
-
-def _default(field: dataclasses.Field[Any]) -> str:
-    if field.default is not dataclasses.MISSING:
-        return f", default {field.default!r}"
-    return "" if field.default_factory is dataclasses.MISSING else f", default {field.default_factory()!r}"
+    default = default_of(cls.settings[name])
+    shown = "" if default is inspect.Parameter.empty else f", default {default!r}"
+    return f"{name} : {type_text(annotation)}{shown}" + (f"\n    {words}" if words else "")
 
 
 def type_text(annotation: Any) -> str:
@@ -134,7 +127,7 @@ def example_text(cls: type[Any]) -> str:
 def _three_numbers(cls: type[Any]) -> list[Example]:
     """Three numbers for each child, where a box works element by element and needs nothing else."""
     fits = cls.by_element and not cls.variadic
-    required = any(field.default is MISSING and field.default_factory is MISSING for field in cls.settings.values())
+    required = any(default_of(field) is inspect.Parameter.empty for field in cls.settings.values())
     given = [child for example in cls.examples for child in example.children]
     if required or not fits or any(not isinstance(child, tuple) for child in given):
         return []

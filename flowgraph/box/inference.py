@@ -125,7 +125,7 @@ def _trial(
     box: Node, specs: Iterable[Spec], sizes: Mapping[str, int], signature: Signature | None = None, one: bool = False
 ) -> list[Any]:
     """The parts of the value of ones: `one`, or those of a signature, where it is said how many there are."""
-    arrays = [sample(Spec(tuple(evaluate(s, sizes) for s in spec.shape), spec.dtype)) for spec in specs]
+    arrays = [sample(tuple(evaluate(s, sizes) for s in spec.shape), spec.dtype) for spec in specs]
     if (left := _left.get()) is not None:
         _spend(left, box, sum(array.size for array in arrays))
     try:
@@ -145,10 +145,12 @@ def _trial(
 def _as_declared(box: Node, signature: Signature | None, arrays: Sequence[Any], parts: list[Any]) -> list[Any]:
     """The parts, if there are as many as a signature says, of the shapes that it says, or one where there is none."""
     shapes, given = tuple([part.shape for part in parts]), [array.shape for array in arrays]
-    if len(parts) == 1 if signature is None else shapes == signature.result(given, box.names_of_children()):
+    if _is_one(given, parts) if signature is None else shapes == signature.result(given, box.names_of_children()):
         return parts
     needed = 1 if signature is None else len(signature.outputs)
     found = f"{', '.join(map(shape_text, shapes))} for children of shape {', '.join(map(shape_text, given))}"
+    if signature is None and len(parts) == 1:
+        raise box.shape_error(f"fprop gives the shape {found}, needs one element for one; declare a signature or infer")
     if signature is None or len(parts) != needed:
         raise box.shape_error(
             f"fprop gives {len(parts)} arrays, {found}, needs {needed}; a box of several outputs is an fg.Box with a "
@@ -159,6 +161,11 @@ def _as_declared(box: Node, signature: Signature | None, arrays: Sequence[Any], 
         f"fprop gives the shape {found}, and the signature {signature.text} promises {promised}: axes in front of the "
         f"core axes broadcast; let fprop work along the last axes (axis=-1, a.mT), or declare infer in its place"
     )
+
+
+def _is_one(given: Sequence[Shape], parts: Sequence[Any]) -> bool:
+    """Whether there is one output, which has one element where each child has one."""
+    return len(parts) == 1 and (any(given) or parts[0].size == 1)
 
 
 def refuse_writing(box: Node, method: str, error: Exception) -> None:

@@ -14,7 +14,7 @@ from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 
-from flowgraph.box.vocabulary import Saturates, Slopes, Value
+from flowgraph.box.vocabulary import Example, Interval, Names, Role, Saturates, Slopes, Value
 from flowgraph.errors import FrozenError, ShapeError, UnknownAttributeError, UsageError
 from flowgraph.printable import near_names, printable, why_not_a_name
 from flowgraph.shapes.size import Shape
@@ -153,14 +153,14 @@ class Node:
     symbol: ClassVar[str] = ""
     formula: ClassVar[str] = ""
     derivative: ClassVar[str] = ""
-    role: ClassVar[str] = "box"
+    role: ClassVar[Role] = "box"
     signature: ClassVar[Any] = None
     core: ClassVar[Any] = None
-    domain: ClassVar[Mapping[str, Any]] = {}
+    domain: ClassVar[Mapping[str, Interval]] = {}
     kinks: ClassVar[tuple[float, ...]] = ()
-    constant_children: ClassVar[Any] = frozenset()
-    not_implemented_children: ClassVar[Any] = frozenset()
-    examples: ClassVar[tuple[Any, ...] | None] = ()
+    constant_children: ClassVar[Names] = frozenset()
+    not_implemented_children: ClassVar[Names] = frozenset()
+    examples: ClassVar[tuple[Example, ...] | None] = ()
     analytic: ClassVar[bool] = True
     slopes: ClassVar[Slopes] = ""
     saturates: ClassVar[Saturates] = ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import inspect
 import sys
 import types
@@ -13,8 +14,9 @@ from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_ori
 
 import numpy as np
 
+from flowgraph.box.axes import Core
 from flowgraph.box.node import OF_EVERY_BOX, Node
-from flowgraph.box.vocabulary import Interval, Saturates, Slopes
+from flowgraph.box.vocabulary import Interval
 from flowgraph.errors import DeclarationError, UsageError
 from flowgraph.shapes.spec import Signature
 
@@ -42,7 +44,7 @@ def kind_of(annotation: Any) -> Kind | None:
         return _union([kind_of(argument) for argument in arguments])
     if annotation is tuple or origin is tuple:
         return _tuple(arguments)
-    return _of_class(annotation if origin is None else origin)
+    return _mapping(arguments) if origin is Mapping else _of_class(annotation if origin is None else origin)
 
 
 def _of_class(cls: object) -> Kind | None:
@@ -51,7 +53,7 @@ def _of_class(cls: object) -> Kind | None:
     if cls is Callable or getattr(cls, "__name__", None) == "Callable":
         return Kind("something to call", lambda value: value if callable(value) else UNFIT)
     if isinstance(cls, type) and not getattr(cls, "_is_protocol", False):
-        return Kind(f"a {cls.__name__}", _instance_of(cls))
+        return Kind(f"{'an' if cls.__name__[0] in 'AEIOU' else 'a'} {cls.__name__}", _instance_of(cls))
     return None
 
 
@@ -137,7 +139,7 @@ def _within(kind: Kind | None, intervals: Sequence[Interval]) -> Kind | None:
 
     def within(value: object) -> Any:
         converted = read(value)
-        return converted if converted is not UNFIT and converted in interval else UNFIT
+        return converted if converted is None or (converted is not UNFIT and converted in interval) else UNFIT
 
     return Kind(_in_words(kind.needed, interval), within)
 
@@ -200,6 +202,20 @@ def _tuple(arguments: Sequence[Any]) -> Kind:
         return value if same else tuple(parts)
 
     return Kind(_of_parts(kinds, repeated), read)
+
+
+def _mapping(arguments: Sequence[Any]) -> Kind:
+    key, value = map(kind_of, arguments)
+
+    def fits(kind: Kind | None, parts: Iterable[Any]) -> bool:
+        return kind is None or all(kind.read(part) is not UNFIT for part in parts)
+
+    def read(given: object) -> Any:
+        right = isinstance(given, Mapping) and fits(key, given.keys()) and fits(value, given.values())
+        return given if right else UNFIT
+
+    words = ["anything" if kind is None else kind.needed for kind in (key, value)]
+    return Kind(f"a dict from {words[0]} to {words[1]}", read)
 
 
 def _of_parts(kinds: Sequence[Kind | None], repeated: bool) -> str:
@@ -315,21 +331,21 @@ class BoxSignature:
             for i, name in enumerate(cls.child_names)
         ]
         settings = [
-            kinds(name, kinds.KEYWORD_ONLY, default=_shown_default(field), annotation=annotation_of(cls, name))
+            kinds(name, kinds.KEYWORD_ONLY, default=default_of(field), annotation=annotation_of(cls, name))
             for name, field in cls.settings.items()
         ]
         return inspect.Signature([*children, *settings, kinds("name", kinds.KEYWORD_ONLY, default=None)])
 
 
 def _default(cls: type[Node], field: dataclasses.Field[Any]) -> Any:
-    if field.default_factory is not dataclasses.MISSING:
-        return field.default_factory()
-    if field.default is dataclasses.MISSING:
+    default = default_of(field)
+    if default is inspect.Parameter.empty:
         raise UsageError(f"{cls.__name__}: needs the setting {field.name}=")
-    return field.default
+    return default
 
 
-def _shown_default(field: dataclasses.Field[Any]) -> Any:
+def default_of(field: dataclasses.Field[Any]) -> Any:
+    """The value of a setting that is not given; `inspect.Parameter.empty` where it has to be."""
     if field.default_factory is not dataclasses.MISSING:
         return field.default_factory()
     return inspect.Parameter.empty if field.default is dataclasses.MISSING else field.default
@@ -337,7 +353,7 @@ def _shown_default(field: dataclasses.Field[Any]) -> Any:
 
 def _way_out(cls: type[Node], field: dataclasses.Field[Any]) -> str:
     """A value that fits: the default, or that of an example where there is none, or it is the same as none."""
-    shown = _shown_default(field)
+    shown = default_of(field)
     if shown is None or shown is inspect.Parameter.empty:
         given = (example.settings.get(field.name) for example in cls.examples or ())
         shown = next((value for value in given if value is not None), shown)
@@ -360,10 +376,6 @@ def read_fprop(cls: type[Node]) -> None:
     """Read the children from the parameters of fprop, or of bprop where fprop is inherited and takes any number."""
     if cls.fprop is _box_fprop(cls):
         raise DeclarationError(f"{cls.__name__}: declares no fprop; needs fprop(self, *values of the children)")
-    if not callable(cls.fprop):
-        raise DeclarationError(
-            f"{cls.__name__}: found fprop = {cls.fprop!r}, needs fprop(self, *values of the children)"
-        )
     places, rest, keywords = _parameters(cls.fprop)
     bprop = getattr(cls, "bprop", None)
     if rest and "fprop" not in vars(cls) and bprop is not None:  # one fprop for boxes of any number of children
@@ -437,12 +449,24 @@ def read_bprop(cls: type[Node]) -> None:
         )
 
 
-DECLARATIONS = (
-    "aliases", "analytic", "arithmetic", "axis_labels", "bprop", "calls_back", "check_settings", "constant_children",
-    "core", "derivative", "domain", "examples", "flops", "formula", "fprop", "from_numpy", "infer",
-    "infer_from_children", "kinks", "not_implemented_children", "numpy", "public", "remedies", "role", "saturates",
-    "signature", "slopes", "slopes_of", "symbol",
-)  # fmt: skip
+_METHODS = frozenset(
+    {
+        "axis_labels",
+        "bprop",
+        "check_settings",
+        "flops",
+        "fprop",
+        "from_numpy",
+        "infer",
+        "infer_from_children",
+        "slopes_of",
+    }
+)
+DECLARATIONS = _METHODS | {
+    "aliases", "analytic", "arithmetic", "calls_back", "constant_children", "core", "derivative", "domain", "examples",
+    "formula", "kinks", "not_implemented_children", "numpy", "public", "remedies", "role", "saturates", "signature",
+    "slopes", "symbol",
+}  # fmt: skip
 """What a class of boxes may declare."""
 
 
@@ -476,16 +500,31 @@ def _common_letters(word: str, other: str) -> int:
     return next((i for i, (a, b) in enumerate(zip(word, other, strict=False)) if a != b), min(len(word), len(other)))
 
 
+def check_kinds(cls: type[Node]) -> None:
+    """Refuse a declaration of another kind than its annotation says, and methods that cannot be called."""
+    for name in DECLARATIONS & vars(cls).keys():
+        value, kind = getattr(cls, name), _kind_of_declaration(name)
+        if kind is not None and kind.read(value) is UNFIT:
+            raise DeclarationError(f"{cls.__name__}: found {name} = {_short(value)}, needs {kind.needed}")
+
+
+@functools.cache
+def _kind_of_declaration(name: str) -> Kind | None:
+    """What a class may declare under a name."""
+    if name in _METHODS:
+        return kind_of(Callable)
+    if name in ("core", "signature"):
+        return kind_of(Core | None if name == "core" else str | Signature | None)
+    (declared,) = get_args(resolved(Node.__annotations__[name], Node.__module__))
+    return kind_of(declared)
+
+
 def check_words(cls: type[Node]) -> None:
-    """Refuse words for the slopes and the remedies that nothing would read."""
-    if cls.slopes not in get_args(Slopes):
-        raise DeclarationError(
-            f"{cls.__name__}: found slopes = {cls.slopes!r}, needs one of {', '.join(map(repr, get_args(Slopes)))}"
-        )
-    if cls.saturates not in get_args(Saturates) or (cls.saturates and len(cls.child_names) != 1):
+    """Refuse what is said of one child where there are others, and remedies that nothing would read."""
+    if cls.saturates and len(cls.child_names) != 1:
         raise DeclarationError(
             f"{cls.__name__}: found saturates = {cls.saturates!r} and the children {', '.join(cls.child_names)}, needs "
-            f"one of {', '.join(map(repr, get_args(Saturates)))}, and one child"
+            f"one child"
         )
     unknown = cls.remedies.keys() - {"fprop", "bprop"}
     if unknown:

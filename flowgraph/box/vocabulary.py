@@ -92,6 +92,12 @@ def example(*children: Any, **settings: Any) -> Example:
     return Example(children, settings)
 
 
+Names: TypeAlias = frozenset[str] | set[str] | tuple[str, ...]
+"""Names of children, as a declaration lists them; not a text, whose letters would be names."""
+
+Role = Literal["box", "loss", "regularizer"]
+"""What training and pictures take a box for."""
+
 Slopes = Literal["", "finite", "constant", "share", "choice"]
 """The first says nothing. Of an elementwise box, each word implies the one before it:
 

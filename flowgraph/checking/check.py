@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import importlib
+import importlib.util
 import inspect
 import sys
 import threading
@@ -10,6 +12,7 @@ import warnings
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal
 
@@ -43,6 +46,7 @@ from flowgraph.derivatives import gradient
 from flowgraph.errors import UsageError
 from flowgraph.graph import Graph
 from flowgraph.graph.graph import Run
+from flowgraph.saving.replacing import must_exist
 
 ROUNDING = 1e-6  # of a second derivative: what bprop cancels, of which the values of fprop show nothing
 IN_PLACE = 2 / 3  # of the seconds of a graph, for its boxes; the rest is for it as a whole
@@ -449,7 +453,8 @@ def _of_its_own_kind(
     """Without a bprop: the target knows its own."""
     if isinstance(target, Graph):
         return check_graph(target, _feeds(inputs, feeds), asked)
-    if callable(target) and not _is_of_boxes(target):
+    is_class = isinstance(target, type) and issubclass(target, Box)
+    if callable(target) and not is_class and not isinstance(target, Box | Case):
         foreign = check_framework(target, inputs, feeds, asked, framework)
         return check_function(target, inputs, feeds, asked) if foreign is None else foreign
     if feeds:
@@ -467,10 +472,6 @@ def _of_its_own_kind(
         asked.refuse("a case is checked at its own values", "valid", "vary", "fixed", "names")
         return check_case(target, asked, vary=False, test_cases=False)
     raise UsageError(f"check: found {type(target).__name__}, needs a box class, a box, a Graph, or a function")
-
-
-def _is_of_boxes(target: object) -> bool:
-    return isinstance(target, Box | Case) or (isinstance(target, type) and issubclass(target, Box))
 
 
 def _feeds(inputs: tuple[Any, ...], feeds: Mapping[str, Any]) -> dict[Any, Any]:
@@ -517,6 +518,51 @@ def place_of(thing: Any) -> tuple[str, int] | None:
         return str(inspect.getsourcefile(owner) or ""), inspect.getsourcelines(owner)[1]
     except (OSError, TypeError):
         return None
+
+
+def load(where: str) -> ModuleType:
+    """A module by its dotted name, or by the path of its file; the current directory is on the import path."""
+    path = Path(where)
+    if where.endswith(".py") or len(path.parts) > 1 or path.is_file():
+        return _load_file(must_exist(path).resolve())
+    _put_first(Path.cwd())
+    try:
+        if not all(map(str.isidentifier, where.split("."))):
+            raise ModuleNotFoundError(name=where)
+        return importlib.import_module(where)
+    except ModuleNotFoundError as error:
+        if error.name is None or not (where == error.name or where.startswith(error.name + ".")):
+            raise
+        raise UsageError(
+            f"found no module {where!r} from {Path.cwd()}; give mymodule:MyBox, or a path, path/to/file.py:MyBox"
+        ) from None
+
+
+def _load_file(path: Path) -> ModuleType:
+    """The module of a file, imported under its full name if it belongs to a package."""
+    names, root = [path.stem], path.parent
+    while (root / "__init__.py").exists():
+        names.insert(0, root.name)
+        root = root.parent
+    _put_first(root)
+    name = ".".join(names)
+    known = sys.modules.get(name)
+    if known is not None and Path(str(known.__file__)).resolve() == path:
+        return known
+    if len(names) > 1:
+        return importlib.import_module(name)
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise UsageError(f"{path} is no Python file; its name ends in .py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def _put_first(directory: Path) -> None:
+    if str(directory) not in sys.path:
+        sys.path.insert(0, str(directory))
 
 
 def targets_of(module: ModuleType) -> dict[str, Any]:

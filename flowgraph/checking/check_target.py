@@ -108,9 +108,11 @@ def examined(
         try:
             _phases(examination, order, test_cases)
         except OutOfTime:
-            examination.warn("budget", "the time was used up before all test cases were visited")
+            calls = examination.runner.evaluations >= examination.runner.most_calls
+            spent, option = ("calls of budget= were", "budget=") if calls else ("time was", "effort=")
+            examination.warn("budget", f"the {spent} used up before all test cases were visited")
             if not examination.tally.comparisons:
-                examination.unchecked = "the time was used up at the example: give a higher effort="
+                examination.unchecked = f"the {spent} used up at the example: give a higher {option}"
         finally:
             examination.runner.restore_random_state()
     return examination

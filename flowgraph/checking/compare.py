@@ -247,10 +247,10 @@ def compare(
 
 def _settled_slopes(point: Point, directions: list[Direction]) -> list[Slopes | None]:
     """By few steps, by more of them where these do not tell the slope."""
-    settled = point.slopes_of(directions)
-    wide = [k for k, slopes in enumerate(settled) if slopes is not None and _wide(slopes)]
-    for k, slopes in zip(wide, point.slopes_of([directions[k] for k in wide], depth=10), strict=True):
-        settled[k] = slopes or settled[k]
+    settled = [point.slopes(direction) for direction in directions]
+    for k, slopes in enumerate(settled):
+        if slopes is not None and _wide(slopes):
+            settled[k] = point.slopes(directions[k], depth=10) or slopes
     return settled
 
 

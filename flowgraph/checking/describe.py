@@ -15,6 +15,7 @@ from flowgraph.checking.compare import Ruling, Suspicion, Tally, ValueMismatch, 
 from flowgraph.checking.diagnosis import Trial, diagnose
 from flowgraph.checking.edited_graphs import Graphs
 from flowgraph.checking.examination import Examination, Mismatch
+from flowgraph.checking.example_contract import EXAMPLE
 from flowgraph.checking.exemptions import settle
 from flowgraph.checking.families import axis_groups
 from flowgraph.checking.point import NARROW, Illegal, OutOfTime, Point, coordinate, directions_for, generator, grads_for
@@ -233,7 +234,7 @@ def report_of(examination: Examination, seed: int) -> Report:
     verdict = "fail" if failures else "pass" if resolved and not examination.unchecked else "undecided"
     if verdict == "pass" and "budget" in examination.warnings and examination.visited < LEAST_VISITED:
         verdict = EXAMPLE_ONLY
-    reasons = [] if tally.comparisons or failures else [NOTHING]
+    reasons = [] if tally.comparisons or failures or "budget" in examination.warnings else [NOTHING]
     reasons += [BLIND] if blind else []
     reasons += [examination.unchecked] if examination.unchecked else []
     return Report(
@@ -291,7 +292,10 @@ def _resolution(resolutions: list[float]) -> float:
 
 
 def combined(name: str, reports: Sequence[Report], seed: int) -> Report:
-    """Fails if one fails; else undecided if one is that compared something, or if none compared anything."""
+    """Fails if one fails; else undecided if one is that compared something, or if none compared anything.
+
+    A mistake is shown at an example where one of the reports found it there.
+    """
     if not reports:
         return nothing(name, "has no gradient: nothing was compared", seed)
     skipped: Counter[str] = Counter()
@@ -301,11 +305,12 @@ def combined(name: str, reports: Sequence[Report], seed: int) -> Report:
     joint: dict[str, Any] = {field: sum(getattr(report, field) for report in reports) for field in COUNTED}
     for field in ("warnings", "checked", "not_differentiated", "notes", "kept"):
         joint[field] = list(dict.fromkeys(text for report in reports for text in getattr(report, field)))
+    failures = [failure for report in reports for failure in report.failures]
     return replace(
         reports[0],
         name=name,
         verdict=next(verdict for verdict in VERDICTS if verdict in verdicts),
-        failures=distinct(failure for report in reports for failure in report.failures),
+        failures=distinct(sorted(failures, key=lambda failure: failure.test_case != EXAMPLE)),
         skipped=dict(skipped),
         resolution=_middle([report.resolution for report in reports if report.comparisons]),
         seed=seed,

@@ -9,7 +9,7 @@ Source: Richardson (1911); Ridders, "Accurate computation of F'(x) and F'(x)F''(
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,52 +38,27 @@ class Slopes:
         """Those of a function without kinks."""
         return cls(value, error, value.copy(), value.copy(), np.zeros(value.shape, bool), one_sided)
 
-    def split(self, count: int) -> list[Slopes]:
-        """Those of `count` stencils that were put side by side."""
-        whole = (self.value, self.error, self.low, self.high, self.kinked)
-        value, error, low, high, kinked = (x.reshape(count, -1) for x in whole)
-        return [Slopes(value[k], error[k], low[k], high[k], kinked[k], self.one_sided) for k in range(count)]
-
 
 class Stencil:
     """F along one line through x, evaluated at ±h0·4^-k as needed.
 
-    `along` gives the values at a list of steps, None for each that is outside of the domain.
+    `along` gives the value at a step, None outside of the domain.
     """
 
-    def __init__(self, along: Callable[[list[float]], list[Array | None]], base: Array, start: float = STEP) -> None:
+    def __init__(self, along: Callable[[float], Array | None], base: Array, start: float = STEP) -> None:
         self.along = along
         self.base = base
         self.start = start
         self.plus: list[Array | None] = []
         self.minus: list[Array | None] = []
 
-    @classmethod
-    def side_by_side(cls, stencils: Sequence[Stencil]) -> Stencil:
-        """All outputs of several whose steps are the same and all legal, so that one tableau serves them."""
-        joint = cls(stencils[0].along, np.concatenate([stencil.base for stencil in stencils]), stencils[0].start)
-        depth = range(len(stencils[0].plus))
-        joint.plus = [np.concatenate([stencil.plus[k] for stencil in stencils]) for k in depth]
-        joint.minus = [np.concatenate([stencil.minus[k] for stencil in stencils]) for k in depth]
-        return joint
-
-    @property
-    def is_whole(self) -> bool:
-        """Whether every step is legal, to both sides."""
-        return all(value is not None for value in (*self.plus, *self.minus))
-
-    def missing(self, depth: int) -> list[float]:
-        """The steps up to this depth that have not been evaluated, each to the right and to the left."""
-        return [side * self.start * SHRINK**-k for k in range(len(self.plus), depth) for side in (1, -1)]
-
-    def take(self, values: Sequence[Array | None]) -> None:
-        """The values at the steps that were missing."""
-        self.plus += values[::2]
-        self.minus += values[1::2]
-
     def extend(self, depth: int) -> None:
-        """Evaluate the missing points."""
-        self.take(self.along(self.missing(depth)))
+        """Evaluate the missing points up to this depth, each to the right and to the left."""
+        for k in range(len(self.plus), depth):
+            h = self.start * SHRINK**-k
+            up, down = self.along(h), self.along(-h)  # both before one is kept: the time may end in between
+            self.plus.append(up)
+            self.minus.append(down)
 
     @property
     def stands_alone(self) -> bool:

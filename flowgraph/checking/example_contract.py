@@ -12,12 +12,12 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from types import NoneType, UnionType
-from typing import Annotated, Literal, NamedTuple, Union, get_args, get_origin
+from typing import NamedTuple
 
 import numpy as np
 
-from flowgraph.box.vocabulary import Interval, Value
+from flowgraph.box.settings import UNFIT, kind_of
+from flowgraph.box.vocabulary import Value
 from flowgraph.checking.code_contents import reachable_values, whole_numbers_of
 from flowgraph.checking.compare import Suspicion, ValueMismatch, ask
 from flowgraph.checking.families import resampled
@@ -211,22 +211,8 @@ def alike(known: Value, other: Value) -> bool:
 
 def fits(hint: object, value: Value) -> bool:
     """Whether a setting has an annotated type; annotations that are not understood allow anything."""
-    origin, arguments = get_origin(hint), get_args(hint)
-    if origin in (Union, UnionType):
-        return any(fits(part, value) for part in arguments)
-    if origin is Literal:
-        return any(type(part) is type(value) and part == value for part in arguments)
-    if origin is Annotated:
-        within = [part for part in arguments[1:] if isinstance(part, Interval)]  # which says nothing but of numbers
-        return fits(arguments[0], value) and (
-            not isinstance(value, int | float) or all(value in part for part in within)
-        )
-    if origin is tuple:
-        each = arguments[:1] * len(value) if arguments[1:] == (...,) and isinstance(value, tuple) else arguments
-        return isinstance(value, tuple) and len(value) == len(each) and all(map(fits, each, value))
-    if hint in (float, int):
-        return isinstance(value, int | float if hint is float else int) and not isinstance(value, bool)
-    return isinstance(value, hint) if hint in (bool, str, tuple, list, NoneType) else True
+    kind = kind_of(hint)
+    return kind is None or kind.read(value) is not UNFIT
 
 
 @dataclass

@@ -243,11 +243,9 @@ class Evidence:
         return True, 0.0
 
 
-def careful_slopes(
-    point: Point, direction: Direction, noise: Array | float = 0.0, start: float = STEP
-) -> Slopes | None:
+def careful_slopes(point: Point, direction: Direction, noise: Array | float = 0.0) -> Slopes | None:
     """By all steps 4^0 ... 4^-20; an estimate counts only if all finer steps agree. None where no fine one is legal."""
-    stencil = point.stencil(direction, start)
+    stencil = point.stencil(direction)
     stencil.extend(DEPTH)
     narrower = min(1.0, float(np.finfo(point.value.dtype).eps / np.finfo(np.float64).eps))  # of long double
     slopes = stencil.slopes(np.maximum(point.rounding() * narrower, 2 * noise), confirmed=True)

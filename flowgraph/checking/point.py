@@ -13,21 +13,19 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
-from itertools import islice
 from typing import Any
 
 import numpy as np
 
 from flowgraph.box.vocabulary import Value
 from flowgraph.checking.code_contents import GLOBAL, RANDOM_SOURCES, random_states, restore
-from flowgraph.checking.difference import STEP, Slopes, Stencil
+from flowgraph.checking.difference import Slopes, Stencil
 from flowgraph.checking.target import Array, Inputs, Target
 
 NUMBERS = (np.ndarray, np.generic, float, int)
 ANSWERS = "FLOWGRAPH_ANSWERS"  # the file for them
 BYTES = 8  # of a digest: two answers of a million have the same with a chance of 1e-8
 LATE = 1.1  # times the seconds: what is at work then may not end by itself
-MOST_REFUSALS = 3  # in a row: what vmap refuses once it mostly refuses again, at the cost of a call
 OWN = 20_317  # any number that nobody seeds with
 PATIENCE = 20.0  # times longer by the clock on the wall, where code waits or the machine is given to others
 FRESH = 0.02  # seconds for which a reading of the processor's clock will do: it can cost as much as many small calls
@@ -91,8 +89,6 @@ class Runner:
         self.size = 0.0  # of the largest output there
         self.jump = 0.0  # the largest of the value that has been seen
         self.tangents: dict[int, Callable[[Array, Array], Array]] = {}
-        self.many = target.many
-        self.refusals = 0  # of `many`, in a row
         self._copies_inputs = any(isinstance(value, RANDOM_SOURCES) for value in target.inputs)
         functions = (target.fprop, target.bprop, *target.code)
         self._states = random_states(functions, lambda: _call(target.fprop, *copy.deepcopy(target.inputs)))
@@ -143,25 +139,6 @@ class Runner:
         if self._states:
             self.restore_random_state()
         return _call(self.target.fprop, *self._own(inputs))
-
-    def batch(self, inputs: Inputs, stacks: dict[int, Array], known: Callable[[Array], Array | None]) -> Array | None:
-        """The elements of the outputs for each row of the stacks by one call; None where that is not to be had.
-
-        `known` gives the rows in the form in which they are compared, None if the first, which is the point itself, has
-        not its known value: then nothing is believed.
-        """
-        if self.many is None or self.refusals >= MOST_REFUSALS or self.shields or self.draws:
-            return None
-        try:
-            outputs = self.many(inputs, stacks)
-            if outputs is None:
-                return None
-            rows = known(_rows_of(outputs))
-        except Exception:  # vmap refuses control flow that depends on values, and a row may be outside of the domain
-            rows = None
-        self.refusals = 0 if rows is not None else self.refusals + 1
-        self.evaluations += 0 if rows is None else len(rows) - 1
-        return rows
 
     def bprop(self, grad: Value, output: Value, inputs: Inputs) -> Value:
         """One call of bprop, counted."""
@@ -243,13 +220,6 @@ def parts(output: Value) -> tuple[Any, ...]:
     return tuple(output) if isinstance(output, tuple | list) else (output,)
 
 
-def _rows_of(outputs: Sequence[Array]) -> Array:
-    """One row of all elements for every row of the stacks, a complex one as two."""
-    pieces = [np.ascontiguousarray(part).reshape(len(part), -1) for part in outputs]
-    pieces = [piece.view(piece.real.dtype) if piece.dtype.kind == "c" else piece for piece in pieces]
-    return pieces[0] if len(pieces) == 1 else np.concatenate(pieces, axis=1)
-
-
 def flatten(output: Value) -> Array:
     """All elements of an output as one fresh vector."""
     if type(output) is np.ndarray and output.dtype.kind == "f":
@@ -291,12 +261,8 @@ NARROW = 1e-10  # the unit of a type in which steps that tell kinks apart say no
 HALF = 1e-4  # a unit of half precision is larger
 MANY_OUTPUTS = 4096  # beyond, a table of slopes at forty steps fills more than a megabyte
 SUMS = 8  # random sums of signs, each of which has every output in it
-LEAST_BATCH = 3  # evaluations for which a batch pays
-SAME = 2.0  # roundings of a value that is computed well: a stack may be summed up in another order than one array
 
 Direction = dict[int, Array]
-Lines = Sequence[tuple[Direction, list[float]]]
-"""Directions, each with the steps along it."""
 
 
 @dataclass
@@ -313,7 +279,7 @@ class Point:
     seconds: float = 0.0  # that fprop took
     noises: dict[int, tuple[Direction, Array]] = field(default_factory=dict)  # by id, kept with what bears the id
     _scales: dict[int, Array] = field(default_factory=dict)
-    _stencils: dict[tuple[int, float], tuple[Direction, Stencil]] = field(default_factory=dict)
+    _stencils: dict[int, tuple[Direction, Stencil]] = field(default_factory=dict)
 
     @classmethod
     def at(cls, runner: Runner, inputs: Inputs, test_case: str, active: tuple[int, ...]) -> Point:
@@ -369,34 +335,8 @@ class Point:
 
     def along(self, direction: Direction, h: float) -> Array | None:
         """F(x + h d), None where that is outside the domain."""
-        return self.along_all([(direction, [h])])[0][0]
-
-    def along_all(self, lines: Lines) -> list[list[Array | None]]:
-        """F(x + h d) for the steps h of every direction; of a framework's function in one call where that can be."""
-        if self.runner.many is not None and sum(len(steps) for _, steps in lines) >= LEAST_BATCH:
-            rows = self._batched(stacked(self.inputs, lines))
-            if rows is not None:
-                flat = iter(rows)
-                return [list(islice(flat, len(steps))) for _, steps in lines]
-        return [[self._value(self.moved(direction, h)) for h in steps] for direction, steps in lines]
-
-    def _batched(self, stacks: dict[int, Array]) -> list[Array | None] | None:
-        """The values of all rows but the first in one call; None where that is not to be had."""
-        rows = self.runner.batch(self.inputs, stacks, self._known)
-        if rows is None:
-            return None
-        own = [tuple(stacks[i][k] if i in stacks else x for i, x in enumerate(self.inputs)) for k in range(len(rows))]
-        legal = [bool(np.isfinite(row).all()) and self.runner.accepts(x) for row, x in zip(rows, own, strict=True)]
-        return [row if fine else None for row, fine in zip(rows[1:], legal[1:], strict=True)]
-
-    def _known(self, rows: Array) -> Array | None:
-        rows = rows if self.projection is None else rows @ self.projection.T
-        same = rows.shape[1:] == self.value.shape and (np.abs(rows[0] - self.value) <= SAME * self.rounding()).all()
-        return rows if same else None
-
-    def _value(self, inputs: Inputs) -> Array | None:
         try:
-            flat = flatten(self.runner.legal(inputs))
+            flat = flatten(self.runner.legal(self.moved(direction, h)))
         except Illegal:
             return None
         return self.of_this_form(flat)
@@ -406,13 +346,12 @@ class Point:
         moved = self.project(flat) if flat.size != self.value.size or self.projection is not None else flat
         return moved if moved.shape == self.value.shape else None
 
-    def stencil(self, direction: Direction, start: float = STEP) -> Stencil:
+    def stencil(self, direction: Direction) -> Stencil:
         """The same one whenever the same direction is asked for: what settles a mismatch looks at it many times."""
-        key = (id(direction), start)
-        if key not in self._stencils:
-            made = Stencil(lambda steps: self.along_all([(direction, steps)])[0], self.value, start)
-            self._stencils[key] = (direction, made)
-        return self._stencils[key][1]
+        if id(direction) not in self._stencils:
+            made = Stencil(lambda h: self.along(direction, h), self.value)
+            self._stencils[id(direction)] = (direction, made)
+        return self._stencils[id(direction)][1]
 
     def rounding(self) -> Array:
         """What rounding does to F if it is computed well: a few units in the last place."""
@@ -420,26 +359,9 @@ class Point:
         return np.asarray(4 * self.runner.unit * (size + 1e-3 * (size.max() if size.size else 0.0)) + 1e-300)
 
     def slopes(self, direction: Direction, depth: int = 4) -> Slopes | None:
-        """The slopes of the value along a direction."""
-        return self.slopes_of([direction], depth)[0]
-
-    def slopes_of(self, directions: Sequence[Direction], depth: int = 4) -> list[Slopes | None]:
-        """The slopes along several directions, evaluated together, with one tableau for all that are smooth to see."""
-        stencils = [self.stencil(direction) for direction in directions]
-        lines = [(d, stencil.missing(depth)) for d, stencil in zip(directions, stencils, strict=True)]
-        if any(missing for _, missing in lines):
-            for stencil, values in zip(stencils, self.along_all(lines), strict=True):
-                stencil.take(values)
-        whole = [stencil for stencil in stencils if stencil.is_whole and len(stencil.plus) == depth]
-        joint = Stencil.side_by_side(whole).slopes(np.tile(self.rounding(), len(whole))) if len(whole) > 1 else None
-        of_each = iter(joint.split(len(whole)) if joint is not None else ())
-        return [
-            next(of_each) if joint is not None and stencil in whole else self._slopes_by(stencil, depth)
-            for stencil in stencils
-        ]
-
-    def _slopes_by(self, stencil: Stencil, depth: int) -> Slopes | None:
-        """By more steps where not both sides are legal."""
+        """The slopes of the value along a direction, by more steps where not both sides are legal."""
+        stencil = self.stencil(direction)
+        stencil.extend(depth)
         slopes = stencil.slopes(self.rounding())
         if slopes is None or slopes.one_sided:
             stencil.extend(depth + 5)
@@ -469,25 +391,6 @@ class Point:
             size.setflags(write=False)
             self._scales[i] = size
         return self._scales[i]
-
-
-def stacked(inputs: Inputs, lines: Lines) -> dict[int, Array]:
-    """For each input that is moved its value and that at every step, along a new first axis."""
-    count = 1 + sum(len(steps) for _, steps in lines)
-    stacks: dict[int, Array] = {}
-    for i in dict.fromkeys(i for direction, _ in lines for i in direction):
-        x = np.asarray(inputs[i])
-        moves = next(direction[i] for direction, _ in lines if i in direction)
-        stack = np.empty((count, *x.shape), np.result_type(x.dtype, np.asarray(moves).dtype))
-        stack[...] = x
-        start = 1
-        for direction, steps in lines:
-            if i in direction and steps:
-                shifts = np.multiply.outer(np.array(steps), np.asarray(direction[i]))
-                stack[start : start + len(steps)] += shifts
-            start += len(steps)
-        stacks[i] = stack
-    return stacks
 
 
 @lru_cache(maxsize=4)

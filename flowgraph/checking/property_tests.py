@@ -189,8 +189,11 @@ def make_property_test(name: str, cases: Any, order: int) -> Callable[[Callable[
             test.__code__ = test.__code__.replace(co_filename=own.co_filename, co_firstlineno=own.co_firstlineno)
         made = hypothesis().given(cases)(test)
         # Some cases take many times longer than others, which is no flaw of the box. `@settings` above replaces this;
-        # given as a decorator here, it would refuse another one.
-        made._hypothesis_internal_use_settings = hypothesis().settings(deadline=None)
+        # given as a decorator here, it would refuse another one. The phase "explain" tries further cases to say which
+        # parts of a failing one may vary, and takes ten times as long as the rest; the report explains the failure.
+        phase = hypothesis().Phase
+        phases = [phase.explicit, phase.reuse, phase.generate, phase.target, phase.shrink]
+        made._hypothesis_internal_use_settings = hypothesis().settings(deadline=None, phases=phases)
         return made
 
     return decorate

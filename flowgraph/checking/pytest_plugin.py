@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import inspect
 import pkgutil
-import sys
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
 
-from flowgraph.checking.check import NEEDED, checked, is_checkable, place_of, targets_of
+from flowgraph.checking.check import NEEDED, checked, is_checkable, load, place_of, targets_of
 from flowgraph.checking.check import check as fg_check
 from flowgraph.checking.report import GradientError
+from flowgraph.errors import FlowgraphError
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -101,12 +99,11 @@ class TargetItem(pytest.Item):
 def items_of(session: pytest.Session, place: str, order: int) -> list[pytest.Item]:
     """One test for every target of a module, a package with all its modules, or a file; or for one, MODULE:NAME."""
     where, _, name = place.rpartition(":") if ":" in place[2:] else (place, "", "")  # C:\\boxes.py has no name
-    directory = session.config.invocation_params.dir
     targets: dict[str, Any] = {}
     if name:
-        targets = {name: _named(next(_modules(where, directory)), name, place)}
+        targets = {name: _named(next(_modules(where)), name, place)}
     else:
-        for module in _modules(place, directory):
+        for module in _modules(place):
             own = targets_of(module).items()
             targets |= {key if key not in targets else f"{module.__name__}:{key}": target for key, target in own}
     if not targets:
@@ -130,29 +127,12 @@ def _named(module: ModuleType, name: str, place: str) -> Any:
     return target
 
 
-def _modules(name: str, directory: Path) -> Iterator[ModuleType]:
+def _modules(name: str) -> Iterator[ModuleType]:
+    """The module, as `flowgraph check` loads it, and those of a package."""
     try:
-        module = _from_file(directory / name) if name.endswith(".py") else _imported(name, directory)
+        module = load(name)
         yield module
         for inside in pkgutil.walk_packages(getattr(module, "__path__", ()), f"{module.__name__}."):
             yield importlib.import_module(inside.name)
-    except (ImportError, FileNotFoundError, SyntaxError) as error:
+    except (ImportError, FlowgraphError, SyntaxError) as error:
         raise pytest.UsageError(f"--check-boxes={name}: cannot be imported: {error}") from error
-
-
-def _imported(name: str, directory: Path) -> ModuleType:
-    """As `python -m pytest` would import it: from the directory where pytest was started too."""
-    if str(directory) not in sys.path:
-        sys.path.insert(0, str(directory))
-    return importlib.import_module(name)
-
-
-def _from_file(path: Path) -> ModuleType:
-    name = path.stem
-    spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None:
-        raise ImportError(f"{path} is no Python file")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules.setdefault(name, module)
-    spec.loader.exec_module(module)
-    return module

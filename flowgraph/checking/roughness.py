@@ -53,8 +53,8 @@ def _measured(point: Point, direction: Direction) -> Array:
     """
     beside = next((offset for offset in (BESIDE, -BESIDE) if point.along(direction, offset) is not None), 0.0)
     grid = np.arange(GRID) - GRID // 2
-    lines = [(direction, (beside + spacing * 0.917 * grid).tolist()) for spacing in SPACINGS]
-    seen = (_legal(values) for values in point.along_all(lines))
+    lines = ((beside + spacing * 0.917 * grid).tolist() for spacing in SPACINGS)
+    seen = (_legal([point.along(direction, step) for step in steps]) for steps in lines)
     known = [_of_differences(np.stack(values)) for values in seen if len(values) == GRID]
     if len(known) < 2:
         return known[0] if known else np.zeros(point.value.shape)
@@ -310,7 +310,8 @@ def is_singular(point: Point, rng: np.random.Generator, direction: Direction | N
         scales = {i: point.scales(i) for i in point.active}
         signs = {i: rng.choice([-1.0, 1.0], s.shape) if k > 1 else float(1 - 2 * k) for i, s in scales.items()}
         tried.append({i: s * signs[i] for i, s in scales.items()})
-    for moved in point.along_all([(offsets, [1e-10, 1e-8, 1e-3]) for offsets in tried]):
+    for offsets in tried:
+        moved = [point.along(offsets, step) for step in (1e-10, 1e-8, 1e-3)]
         closest, close, far = (None if near is None else np.abs(near - point.value) for near in moved)
         for distance, change, expected, share in (
             (1e-10, closest, far, 0.1),

@@ -133,7 +133,7 @@ class Asked:
         for name, fits, needed in (
             ("order", _is_whole(self.order) and self.order in (1, 2), "1 or 2"),
             ("seed", _is_whole(self.seed), whole),
-            ("budget", self.budget is None or _is_whole(self.budget), whole),
+            ("budget", self.budget is None or (_is_whole(self.budget) and self.budget > 0), "a whole number from 1 on"),
             ("strict", self.strict is None or isinstance(self.strict, bool), "True, False or None"),
             *((name, _are_texts(getattr(self, name)), texts) for name in ("names", "vary", "fixed")),
         ):
@@ -215,9 +215,10 @@ def _shared_defaults(target: Target, keywords: Mapping[str, Any]) -> Mapping[str
     """The floats, strings and booleans that fprop and bprop have as the same default."""
     count = len(target.inputs)
     of_fprop, of_bprop = _defaults(target.fprop, count), _defaults(target.bprop, count + 2)
-    if target.second is not None or not set(of_bprop) <= set(of_fprop):
+    beside = [of_bprop[name] for name in of_bprop.keys() - of_fprop.keys()]
+    if target.second is not None or any(not isinstance(x, bool | str | None) for x in beside):
         return {}  # `lambda g, y, x, k2=k * k` would not follow k
-    given = {name: x for name, x in of_bprop.items() if name not in keywords}
+    given = {name: x for name, x in of_bprop.items() if name in of_fprop and name not in keywords}
     same = {name: x for name, x in given.items() if type(x) in (float, str, bool) and of_fprop[name] == x}
     return {} if set(same) & set(target.names) else same
 

@@ -99,8 +99,6 @@ class Target:
         Whether a gradient of None means that none is to be asked for, and not that it is 0.
     snippet : function, optional
         It gives the code that reproduces a mistake, of what is `Shown`, where fprop and bprop are a framework's.
-    many : function, optional
-        It evaluates fprop for stacks of inputs given a stack of rows for some of them; None if it cannot.
 
     Examples
     --------
@@ -135,7 +133,6 @@ class Target:
     has_more_examples: bool = False
     none_leaves_out: bool = False
     snippet: Callable[[Shown], str] | None = None
-    many: Callable[[Inputs, dict[int, Array]], Sequence[Array] | None] | None = None
 
     @classmethod
     def of_functions(

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import functools
-import importlib
-import importlib.util
 import inspect
 import json
 import math
@@ -20,7 +18,7 @@ import click
 import numpy as np
 
 from flowgraph.box import Box, Leaf
-from flowgraph.checking.check import NEEDED, checked, classes_of, is_checkable, place_of, targets_of
+from flowgraph.checking.check import NEEDED, checked, classes_of, is_checkable, load, place_of, targets_of
 from flowgraph.checking.check import check as check_gradients
 from flowgraph.checking.code_contents import reachable_values
 from flowgraph.checking.point import generator
@@ -32,7 +30,6 @@ from flowgraph.data.preparation import read_npz
 from flowgraph.errors import UsageError
 from flowgraph.graph import Graph
 from flowgraph.printable import shortened
-from flowgraph.saving.replacing import must_exist
 
 _R = TypeVar("_R")
 
@@ -46,46 +43,6 @@ def locate(place: str, with_arguments: bool = False) -> list[tuple[str, Any]]:
     where, _, name = place.rpartition(":") if ":" in place[2:] else (place, "", "")  # C:\\boxes.py has no name
     module = load(where)
     return [(name, _named(module, where, name, with_arguments))] if name else _targets_of(module, where)
-
-
-def load(where: str) -> ModuleType:
-    """A module by its dotted name, or by the path of its file; the current directory is on the import path."""
-    path = Path(where)
-    if where.endswith(".py") or len(path.parts) > 1 or path.is_file():
-        return _load_file(must_exist(path).resolve())
-    _put_first(Path.cwd())
-    try:
-        if not all(map(str.isidentifier, where.split("."))):
-            raise ModuleNotFoundError(name=where)
-        return importlib.import_module(where)
-    except ModuleNotFoundError as error:
-        if error.name is None or not (where == error.name or where.startswith(error.name + ".")):
-            raise
-        raise UsageError(
-            f"found no module {where!r} from {Path.cwd()}; give mymodule:MyBox, or a path, path/to/file.py:MyBox"
-        ) from None
-
-
-def _load_file(path: Path) -> ModuleType:
-    """The module of a file, imported under its full name if it belongs to a package."""
-    names, root = [path.stem], path.parent
-    while (root / "__init__.py").exists():
-        names.insert(0, root.name)
-        root = root.parent
-    _put_first(root)
-    name = ".".join(names)
-    known = sys.modules.get(name)
-    if known is not None and Path(str(known.__file__)).resolve() == path:
-        return known
-    if len(names) > 1:
-        return importlib.import_module(name)
-    spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None:
-        raise UsageError(f"{path} is no Python file; its name ends in .py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
 
 
 def _named(module: ModuleType, where: str, name: str, with_arguments: bool) -> Any:
@@ -136,11 +93,6 @@ def _targets_of(module: ModuleType, where: str) -> list[tuple[str, Any]]:
     if not targets:
         raise UsageError(f"{where}: defines no box class and no example; name what is meant, {where}:graph")
     return list(targets.items())
-
-
-def _put_first(directory: Path) -> None:
-    if str(directory) not in sys.path:
-        sys.path.insert(0, str(directory))
 
 
 def on_inputs(graph: Graph, arrays: Mapping[str, Any], rng: np.random.Generator, call: Callable[[Any], _R]) -> _R:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from flowgraph.box import Box, Elementwise, Leaf, Value
+from flowgraph.box.help_text import interval_text
 from flowgraph.box.leaves import Parameter
 from flowgraph.debugging.elements import (
     Index,
@@ -170,18 +171,13 @@ def _of_leaf(box: Box) -> str:
 def _by_domain(box: Box, phase: str, value: Value) -> str:
     name = type(box).__name__
     if box.domain:
-        bounds = ", ".join(f"{child} in {_interval(interval)}" for child, interval in box.domain.items())
+        bounds = ", ".join(f"{child} in {interval_text(interval)}" for child, interval in box.domain.items())
         return f"{name} is defined for {bounds}: bring its child there, with np.clip, or compute it another way"
     if phase == "bprop":
         return f"the derivative of {name} has no value there: keep its child away from that point, or choose a slope"
     if np.isinf(value):
         return f"{name} overflowed: scale its children down, or use a wider dtype"
     return f"{name} has no value at what it was given: look at what fed it"
-
-
-def _interval(interval: Any) -> str:
-    left, right = ("(", ")") if interval.open else ("[", "]")
-    return f"{left}{interval.low:g}, {interval.high:g}{right}"
 
 
 Seeds = Callable[[Any], list[Any]]

@@ -68,21 +68,14 @@ def _over_rows(box: Box, mapped: Mapping[Box, Box], some: Box) -> Box:
     return row_by_row(box, mapped) if result is None else result
 
 
-def rule_for(*classes: type[Box]) -> Callable[[Rule], Rule]:
-    """How boxes of these classes are taken over rows; where a rule returns None, they are run row by row."""
+def rule_for(*classes: type[Box], of_parts: bool = False) -> Callable[[Rule], Rule]:
+    """How boxes of these classes are taken over rows; where a rule returns None, they are run row by row.
+
+    With `of_parts`, how one output of them is, where it is not that output of the box over rows.
+    """
 
     def register(rule: Rule) -> Rule:
-        _rules.update(dict.fromkeys(classes, rule))
-        return rule
-
-    return register
-
-
-def part_rule_for(*classes: type[Box]) -> Callable[[Rule], Rule]:
-    """How one output of boxes of these classes is taken over rows, where it is not that output of the box over rows."""
-
-    def register(rule: Rule) -> Rule:
-        _rules_of_parts.update(dict.fromkeys(classes, rule))
+        (_rules_of_parts if of_parts else _rules).update(dict.fromkeys(classes, rule))
         return rule
 
     return register

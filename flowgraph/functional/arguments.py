@@ -12,8 +12,8 @@ import numpy as np
 from flowgraph.box import Box, Value, concrete_values
 from flowgraph.box.arrays import refuse_masked
 from flowgraph.errors import DtypeError, FlowgraphError, UsageError
-from flowgraph.functional.containers import ARRAYS, flatten, paths
 from flowgraph.loops.body import name_of as name_of
+from flowgraph.loops.containers import ARRAYS, flatten, paths
 
 
 def argument_names(f: Callable[..., Any], count: int) -> list[str]:

@@ -15,12 +15,12 @@ from flowgraph.derivatives.backward_graph import Fallback
 from flowgraph.errors import UsageError
 from flowgraph.functional.arguments import argument_names, called, check_arguments, name_of, native, read_argnums
 from flowgraph.functional.compiled import computed
-from flowgraph.functional.containers import Open, arrays_of, flatten, mapped, paths
 from flowgraph.functional.jit import Jitted
 from flowgraph.functional.programs import Kind, Program, programs_of, values_of
 from flowgraph.functional.record import Captured, read_record
 from flowgraph.functional.replay import Recorder, Replay
 from flowgraph.functional.transforms import FIRST_ORDER, Subject, as_boxes
+from flowgraph.loops.containers import Open, arrays_of, flatten, mapped, paths
 
 _ONLY_ARRAYS = frozenset({np.ndarray})
 

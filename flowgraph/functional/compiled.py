@@ -13,7 +13,6 @@ from flowgraph.box.arrays import again
 from flowgraph.box.leaves import Input, Random
 from flowgraph.boxes.elementwise.complex_numbers import conjugate_if_complex
 from flowgraph.derivatives.backward_graph import Fallback, seed_of
-from flowgraph.functional.containers import flatten, rebuild, text_of
 from flowgraph.functional.record import refuse_stranger
 from flowgraph.functional.transforms import Subject
 from flowgraph.graph import Graph
@@ -21,6 +20,7 @@ from flowgraph.graph.passes import Edge, Fstep, Step, forward, guarded, reader, 
 from flowgraph.graph.steps import CachedSteps, backward_steps, forward_steps, refuse_lost
 from flowgraph.graph.topology import Topology
 from flowgraph.graph.where_masking import mask_untaken
+from flowgraph.loops.containers import flatten, rebuild, text_of
 from flowgraph.plan.backends import Backend, BackendName, Specialised
 from flowgraph.plan.store import Store
 

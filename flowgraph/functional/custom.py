@@ -13,8 +13,8 @@ from flowgraph.box import Box, Value, concrete_values
 from flowgraph.errors import UsageError
 from flowgraph.functional.arguments import argument_names, name_of
 from flowgraph.functional.calls import Derived
-from flowgraph.functional.containers import arrays_of, flatten, paths, rebuild
 from flowgraph.functional.transforms import vjp
+from flowgraph.loops.containers import arrays_of, flatten, paths, rebuild
 from flowgraph.shapes.spec import Spec
 
 Function = Callable[..., Any]

@@ -23,9 +23,9 @@ from flowgraph.box.leaves import new_lock
 from flowgraph.box.random_draws import Seed, seed_of_run
 from flowgraph.errors import UsageError
 from flowgraph.functional.arguments import argument_names, called, name_of, native
-from flowgraph.functional.containers import ARRAYS, flatten, numbers_as_leaves, paths, rebuild
 from flowgraph.functional.variant import MISS, Kind, Static, Variant, spec_of, traced_variant
 from flowgraph.graph import Graph
+from flowgraph.loops.containers import ARRAYS, flatten, numbers_as_leaves, paths, rebuild
 from flowgraph.plan.emitter import emitter_of
 
 

@@ -14,10 +14,10 @@ from flowgraph.derivatives.batching import over_rows
 from flowgraph.errors import FlowgraphError, ShapeError, UsageError
 from flowgraph.functional.arguments import argument_names, name_of, refuse_keyword
 from flowgraph.functional.calls import Derived
-from flowgraph.functional.containers import ARRAYS, arrays_of, flatten, numbers_as_leaves, paths, rebuild
 from flowgraph.functional.transforms import Subject
 from flowgraph.graph import Graph
 from flowgraph.graph.topology import topological_order
+from flowgraph.loops.containers import ARRAYS, arrays_of, flatten, numbers_as_leaves, paths, rebuild
 from flowgraph.shapes.spec import same, shape_text
 
 

@@ -20,11 +20,11 @@ from flowgraph.box.node import line_of, users_instruction
 from flowgraph.errors import RetraceWarning
 from flowgraph.functional.arguments import name_of
 from flowgraph.functional.compiled import Compiled, Evaluation, FirstOrder, is_bitwise
-from flowgraph.functional.containers import LEAF, flatten, mapped, rebuild, text_of
 from flowgraph.functional.record import Captured, Record, captured_copy
 from flowgraph.functional.replay import Recording
 from flowgraph.functional.transforms import Subject
 from flowgraph.graph.topology import Topology, debugging
+from flowgraph.loops.containers import LEAF, flatten, mapped, rebuild, text_of
 
 RUNS, FEWEST = 128, 16
 """Runs of a graph of small arrays before it is compiled, and of any graph.

@@ -13,7 +13,7 @@ from flowgraph.derivatives.backward_graph import Fallback
 from flowgraph.derivatives.matrices import zero_jacobian
 from flowgraph.errors import ShapeError, UsageError
 from flowgraph.functional.arguments import name_of
-from flowgraph.functional.containers import arrays_of, like, mapped
+from flowgraph.loops.containers import arrays_of, like, mapped
 from flowgraph.shapes.spec import same, shape_text
 
 Gradients = Callable[..., list[Any]]

@@ -13,10 +13,10 @@ from flowgraph.box.leaves import Input, Parameter
 from flowgraph.box.random_draws import seed_of_run
 from flowgraph.errors import PlanError, UsageError
 from flowgraph.functional.compiled import Compiled, Evaluation
-from flowgraph.functional.containers import LEAF, flatten, rebuild
 from flowgraph.functional.record import refuse_stranger
 from flowgraph.graph import Graph
 from flowgraph.graph.topology import debugging, topological_order
+from flowgraph.loops.containers import LEAF, flatten, rebuild
 from flowgraph.plan.backends import BackendName
 from flowgraph.shapes.spec import shape_text
 

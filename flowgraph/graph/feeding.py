@@ -158,9 +158,7 @@ def bind_sizes(graph: Topology, shapes: Mapping[Box, tuple[int, ...]]) -> dict[s
     for size, number, box in sorted(axes, key=lambda axis: isinstance(axis[0], Size) and axis[0] not in axis[0].names):
         if isinstance(size, Size) and size not in sizes and not size.names <= sizes.keys():
             sizes[size] = number
-            continue
-        needed = sizes[size] if isinstance(size, Size) and size in sizes else evaluate(size, sizes)
-        if needed != number:
+        elif (needed := sizes[size] if isinstance(size, Size) and size in sizes else evaluate(size, sizes)) != number:
             whose = f", and {size} = {needed}" if isinstance(size, Size) else ""
             whose += f" in {graph.names[next(b for b in shapes if size in b.shape)]!r}" if size in sizes else ""
             raise _wrong_shape(graph.names[box], shapes[box], box, whose)

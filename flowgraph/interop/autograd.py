@@ -15,8 +15,8 @@ from flowgraph.box import Box
 from flowgraph.errors import UsageError
 from flowgraph.functional import flat, jvp, make_vjp
 from flowgraph.functional.arguments import name_of
-from flowgraph.functional.containers import arrays_of, flatten, like, mapped, rebuild
 from flowgraph.functional.custom import CustomVjp, custom_vjp
+from flowgraph.loops.containers import arrays_of, flatten, like, mapped, rebuild
 
 __all__ = ["adam", "check_grads", "defvjp", "fixed_point", "primitive", "rmsprop", "sgd"]
 

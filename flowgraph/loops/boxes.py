@@ -37,6 +37,7 @@ class Runner:
     """
 
     def __init__(self, body: Body) -> None:
+        self.body = body
         self.carries, self.elements = body.carries, body.elements
         self.leaves = body.leaves
         self.results = body.results
@@ -57,16 +58,14 @@ class Runner:
 
     def _by_calls(self, arrays: Sequence[Array], length: int, reverse: bool) -> tuple[Any, ...]:
         if self._loop is None:
-            leaves: dict[Box, Box] = {slot: slot for slot in self.leaves}
-            plan = Backend("numpy").specialised(Graph(*self.results), Store({}), leaves, (), frozenset())
-            self._loop = _bound(self, plan.functions[0])
+            self._loop = _bound(self, _function(self.body))
         stacks = [np.empty((length, *shape_of(result)), result.dtype) for result in self.results[self.carries :]]
         order = range(length - 1, -1, -1) if reverse else range(length)
         inner = self.carries + self.elements
         state, inputs, outers = arrays[: self.carries], arrays[self.carries : inner], arrays[inner:]
         last = self._loop(order, *[value[()] for value in state], *inputs, *[outer[()] for outer in outers], *stacks)
         # copies, so that no carry shares its memory with a stack or another carry
-        return (*[value.copy() if type(value) is np.ndarray else value for value in last], *stacks)
+        return (*map(_copy, last), *stacks)
 
 
 def _bound(runner: Runner, step: Callable[..., Any]) -> Callable[..., Any]:
@@ -128,28 +127,8 @@ class Scan(Box):
     def bprop(self, grad: Value, h: Value, *values: Value, needs: tuple[bool, ...] | None = None) -> tuple[Value, ...]:
         """A loop over the same steps in the other order, of the vector-Jacobian product of one."""
         body = fitted(self.body, self.of_step([Spec(value.shape, value.dtype) for value in values]))
-        arrived, wanted = asked(body, grad, needs)
-        of_steps = arrived[body.carries :]
-        reverse = reverse_of(body, tuple([part is not None for part in of_steps]), wanted)
         elements = values[body.carries : body.carries + body.elements]
-        outers = values[body.carries + body.elements :]
-
-        def again(body: Body) -> Any:
-            return Scan.apply(*values, body=body, length=self.length, reverse=self.reverse)
-
-        first = [np.zeros_like(values[i]) if arrived[i] is None else arrived[i] for i in reverse.flowing]
-        gradients = Scan.apply(
-            *first,
-            *[np.zeros_like(outers[i]) for i in reverse.summed],
-            *values_of_steps(body, reverse.kept, h, again),
-            *[elements[i] for i in reverse.read],
-            *[part for part in of_steps if part is not None],
-            *[outers[i] for i in reverse.outers],
-            body=reverse.body,
-            length=self._length_of(elements),
-            reverse=not self.reverse,
-        )
-        return by_child(body, reverse, gradients, wanted)
+        return _gradients(self, body, grad, h, values, needs, self._length_of(elements), not self.reverse)
 
     def infer_from_children(self) -> Spec | Sequence[Spec]:
         """Those of the new carries, and of what is stacked, with the steps as the first axis."""
@@ -192,6 +171,35 @@ class Scan(Box):
         """The number of steps as a setting; None where only a run knows it."""
         steps = elements[0].shape[0] if elements else self.length
         return steps if isinstance(steps, int) and not isinstance(steps, Size) else None
+
+
+def _gradients(
+    box: Any, body: Body, grad: Value, h: Value, values: Sequence[Value], needs: tuple[bool, ...] | None,
+    length: int | None, reverse: bool,
+) -> tuple[Value, ...]:  # fmt: skip
+    """The gradients of a loop, by one over the steps that were taken, in the other order."""
+    arrived, wanted = asked(body, grad, needs)
+    of_steps = arrived[body.carries :]
+    back = reverse_of(body, tuple([part is not None for part in of_steps]), wanted, counted=isinstance(box, While))
+    elements = values[body.carries : body.carries + body.elements]
+    outers = values[body.carries + body.elements :]
+
+    def again(body: Body) -> Any:
+        return type(box).apply(*values, **{**box.setting_values(), "body": body})
+
+    first = [np.zeros_like(values[i]) if arrived[i] is None else arrived[i] for i in back.flowing]
+    gradients = Scan.apply(
+        *first,
+        *[np.zeros_like(outers[i]) for i in back.summed],
+        *values_of_steps(body, back.kept, h, again),
+        *[elements[i] for i in back.read],
+        *[part for part in of_steps if part is not None],
+        *[outers[i] for i in back.outers],
+        body=back.body,
+        length=length,
+        reverse=reverse,
+    )
+    return by_child(body, back, gradients, wanted)
 
 
 # The steps of a while loop on arrays, by the plans of its condition and of its body.
@@ -293,25 +301,7 @@ class While(Box):
     def bprop(self, grad: Value, h: Value, *values: Value, needs: tuple[bool, ...] | None = None) -> tuple[Value, ...]:
         """A loop over the steps that were taken, in the other order, of the vector-Jacobian product of one."""
         body = fitted(self.body, [Spec(value.shape, value.dtype) for value in values])
-        arrived, wanted = asked(body, grad, needs)
-        of_steps = arrived[body.carries :]
-        reverse = reverse_of(body, tuple([part is not None for part in of_steps]), wanted, counted=True)
-        outers = values[body.carries :]
-
-        def again(body: Body) -> Any:
-            return While.apply(*values, body=body, condition=self.condition, max_steps=self.max_steps)
-
-        first = [np.zeros_like(values[i]) if arrived[i] is None else arrived[i] for i in reverse.flowing]
-        gradients = Scan.apply(
-            *first,
-            *[np.zeros_like(outers[i]) for i in reverse.summed],
-            *values_of_steps(body, reverse.kept, h, again),
-            *[part for part in of_steps if part is not None],
-            *[outers[i] for i in reverse.outers],
-            body=reverse.body,
-            reverse=True,
-        )
-        return by_child(body, reverse, gradients, wanted)
+        return _gradients(self, body, grad, h, values, needs, None, True)
 
     def infer_from_children(self) -> Spec | Sequence[Spec]:
         """Those of the carries, and of what is stacked, with as many steps as a run takes as the first axis."""

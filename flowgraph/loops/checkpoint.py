@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,6 +17,7 @@ from flowgraph.graph.passes import forward
 from flowgraph.graph.table import total_flops
 from flowgraph.graph.topology import topological_order
 from flowgraph.loops.body import Body, CarryInput, OuterInput, body_of, fitted, hoisted, known_of, name_of
+from flowgraph.loops.containers import arrays_of, flatten, mapped
 from flowgraph.loops.reverse import asked, gradients_of
 from flowgraph.plan.passes.inlining import in_numbers
 from flowgraph.plan.rebuild import on_children, rebuild, twin_of
@@ -207,11 +208,13 @@ def checkpoint(function: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(function, updated=())
     def called(*args: Any, **keywords: Any) -> Any:
-        given = list(dict.fromkeys(_boxes((args, keywords))))
+        given = list(dict.fromkeys(leaf for leaf in arrays_of((args, keywords)) if isinstance(leaf, Box)))
         if not given:
             return _without_boxes(function, args, keywords)
         slots: dict[Box, Box] = {box: ArgumentInput(shape=box.shape, dtype=box.dtype) for box in given}
-        of_args, of_keywords = _mapped((args, keywords), lambda leaf: slots.get(leaf, leaf) if _is_box(leaf) else leaf)
+        of_args, of_keywords = mapped(
+            lambda leaf: slots.get(leaf, leaf) if isinstance(leaf, Box) else leaf, (args, keywords)
+        )
         returned = function(*of_args, **of_keywords)
         boxes = list(dict.fromkeys(_results(function, returned)))
         if not boxes:
@@ -220,7 +223,7 @@ def checkpoint(function: Callable[..., Any]) -> Callable[..., Any]:
         box = Recomputed(*given, *outside, body=body_of((), (), [*slots.values(), *outers], results))
         parts = [box] if len(results) == 1 else list(box)
         stands = dict(zip(boxes, parts, strict=True))
-        return _mapped(returned, lambda leaf: stands[leaf] if _is_box(leaf) else leaf)
+        return mapped(lambda leaf: stands.get(leaf, leaf) if isinstance(leaf, Box) else leaf, returned)
 
     return called
 
@@ -228,7 +231,7 @@ def checkpoint(function: Callable[..., Any]) -> Callable[..., Any]:
 def _without_boxes(function: Callable[..., Any], args: Any, keywords: Any) -> Any:
     """The value on arrays; a function that returns a box all the same is refused, as no argument leads to it."""
     returned = function(*args, **keywords)
-    read = next(_boxes(returned), None)
+    read = next((leaf for leaf in arrays_of(returned) if isinstance(leaf, Box)), None)
     if read is not None:
         raise UsageError(
             f"checkpoint: {name_of(function)} returned {read.title} of arguments without a box, needs one that it is "
@@ -237,49 +240,15 @@ def _without_boxes(function: Callable[..., Any], args: Any, keywords: Any) -> An
     return returned
 
 
-def _is_box(value: object) -> bool:
-    return isinstance(value, Box)
-
-
-def _boxes(container: Any) -> Iterator[Box]:
-    """The boxes in tuples, lists and dicts."""
-    stack = [container]
-    while stack:
-        part = stack.pop()
-        if isinstance(part, Box):
-            yield part
-        elif isinstance(part, tuple | list):
-            stack.extend(reversed(part))
-        elif isinstance(part, dict):
-            stack.extend(reversed(list(part.values())))
-
-
-def _mapped(container: Any, put: Callable[[Any], Any]) -> Any:
-    """The same container with something else in the place of each part."""
-    if isinstance(container, dict):
-        return {key: _mapped(part, put) for key, part in container.items()}
-    if isinstance(container, tuple | list):
-        parts = [_mapped(part, put) for part in container]
-        if isinstance(container, list):
-            return parts
-        return type(container)(*parts) if hasattr(container, "_fields") else tuple(parts)
-    return put(container)
-
-
 def _results(function: Callable[..., Any], returned: Any) -> list[Box]:
     """The boxes that the function returned, of which each is computed in it; arrays and numbers stay as they are."""
-    for leaf in _leaves(returned):
+    leaves: list[Any] = []
+    others: list[Any] = []
+    flatten(returned, leaves, others)
+    for leaf in (*leaves, *others):
         if not isinstance(leaf, Box) and leaf is not None and np.asarray(leaf).dtype.kind not in "biufc":
             raise UsageError(
                 f"checkpoint: {name_of(function)} returned a {type(leaf).__name__}, needs boxes, alone or in tuples, "
                 f"lists and dicts"
             )
-    return [box for box in _boxes(returned) if not isinstance(box, Constant)]
-
-
-def _leaves(container: Any) -> Iterator[Any]:
-    if isinstance(container, dict | tuple | list):
-        for part in container.values() if isinstance(container, dict) else container:
-            yield from _leaves(part)
-    else:
-        yield container
+    return [leaf for leaf in leaves if isinstance(leaf, Box) and not isinstance(leaf, Constant)]

@@ -9,7 +9,7 @@ import numpy as np
 
 from flowgraph.box import Box
 from flowgraph.boxes.engine.passing_on import Part
-from flowgraph.derivatives.batching import lifted, over_rows, part_rule_for, row_by_row, rule_for
+from flowgraph.derivatives.batching import lifted, over_rows, row_by_row, rule_for
 from flowgraph.errors import FlowgraphError
 from flowgraph.loops.body import Body, body_of, fitted, known_of, replaced, with_outputs
 from flowgraph.loops.boxes import Scan, While
@@ -76,7 +76,7 @@ def _scan(box: Scan, mapped: Mapping[Box, Box], some: Box) -> Any:
     return _rows_first(loop, body, 0) if len(box.outputs) == 1 else loop
 
 
-@part_rule_for(Scan)
+@rule_for(Scan, of_parts=True)
 def _part_of_scan(box: Part, mapped: Mapping[Box, Box], some: Box) -> Any:
     (whole,) = box.children
     return _rows_first(mapped[whole], whole.body, box.index)
@@ -116,7 +116,7 @@ def _while(box: While, mapped: Mapping[Box, Box], some: Box) -> Any:
     return loop[0] if len(box.outputs) == 1 < len(loop.outputs) else loop
 
 
-@part_rule_for(While)
+@rule_for(While, of_parts=True)
 def _part_of_while(box: Part, mapped: Mapping[Box, Box], some: Box) -> Any:
     (whole,) = box.children
     loop: Any = mapped[whole]

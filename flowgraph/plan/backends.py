@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import functools
+import importlib
 import warnings
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from types import MappingProxyType
@@ -186,38 +187,23 @@ def _copy(value: object) -> Any:
 BackendName: TypeAlias = Literal["numpy", "numba", "jax", "javascript"]
 
 
-@emitter("numpy")
-def _numpy() -> Emitter:
-    from flowgraph.plan.numpy.emitter import NumPyEmitter
-
-    return NumPyEmitter()
+_CLASSES = {"numpy": "NumPyEmitter", "numba": "NumbaEmitter", "jax": "JaxEmitter", "javascript": "JavaScriptEmitter"}
 
 
-@emitter("numba")
-def _numba() -> Emitter:
-    from flowgraph.plan.numba.emitter import NumbaEmitter
-
-    return NumbaEmitter()
-
-
-@emitter("jax")
-def _jax() -> Emitter:
-    try:
-        import jax  # noqa: F401
-    except ImportError as error:
-        raise ImportError(
-            f'compile(backend="jax"): needs JAX, which is not installed; {install_hint("jax")}'
-        ) from error
-    from flowgraph.plan.jax.emitter import JaxEmitter
-
-    return JaxEmitter()
+def _loaded(name: str) -> Emitter:
+    if name == "jax":
+        try:
+            import jax  # noqa: F401
+        except ImportError as error:
+            raise ImportError(
+                f'compile(backend="jax"): needs JAX, which is not installed; {install_hint("jax")}'
+            ) from error
+    made: Emitter = getattr(importlib.import_module(f"flowgraph.plan.{name}.emitter"), _CLASSES[name])()
+    return made
 
 
-@emitter("javascript")
-def _javascript() -> Emitter:
-    from flowgraph.plan.javascript.emitter import JavaScriptEmitter
-
-    return JavaScriptEmitter()
+for _name in _CLASSES:
+    emitter(_name)(functools.partial(_loaded, _name))
 
 
 class Backend:

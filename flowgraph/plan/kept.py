@@ -6,13 +6,16 @@ import contextlib
 import functools
 import hashlib
 import importlib
+import io
 import itertools
 import marshal
 import os
+import pickle
 import platform
 import stat
 import sys
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
@@ -20,15 +23,14 @@ import numpy as np
 
 from flowgraph.box import Array, Box, Constant
 from flowgraph.box.node import OF_EVERY_BOX, Line
-from flowgraph.plan.binding import Binding, Program
+from flowgraph.plan.binding import Program
 from flowgraph.plan.equal import MORE, Made
 from flowgraph.plan.rules import Rules
 from flowgraph.shapes.spec import Spec
 
-# A program as data: texts, numbers, and names of functions and classes of flowgraph and NumPy. Marshal, in which Python
-# keeps what it has compiled itself, knows no list among them: so a list marks what stands for something else.
+# A program as data: texts, numbers, boxes for their fprop alone, and names of functions and classes of flowgraph and
+# NumPy, as pickle writes them.
 
-_PLAIN = frozenset({type(None), bool, int, float, complex, str, bytes, type(...)})
 _PACKAGES = ("flowgraph", "numpy", "scipy", "math", "builtins")
 
 
@@ -46,48 +48,42 @@ class _Leaf:
     """What stands in a program from the disk for a leaf whose value each plan binds for itself."""
 
 
-def _written(value: Any, places: Mapping[Any, int]) -> Any:
-    """The value as marshal writes it; `places` are the numbers of the leaves."""
-    kind = type(value)
-    if kind in _PLAIN:
-        return value
-    if kind is tuple:
-        return tuple([_written(item, places) for item in value])
-    if isinstance(value, Box):
-        return ["leaf", places[value]] if value in places else _written_box(value, places)
-    if isinstance(value, np.ndarray):
-        order: Any = "C" if value.flags.c_contiguous else "F"
-        if not (value.flags.c_contiguous or value.flags.f_contiguous) or value.dtype.kind not in "biufc":
+class _Pickler(pickle.Pickler):
+    """Writes what stands above and nothing else; a leaf as its number in `places`."""
+
+    def __init__(self, file: io.BytesIO, places: Mapping[Any, int]) -> None:
+        super().__init__(file, pickle.HIGHEST_PROTOCOL)
+        self.places = places
+
+    def persistent_id(self, value: Any) -> int | None:
+        """The number of a leaf, None for anything else."""
+        return self.places.get(value) if isinstance(value, Box) else None
+
+    def reducer_override(self, value: Any) -> Any:
+        """What makes the value again, and of what; NotImplemented where pickle knows it."""
+        if isinstance(value, Box):
+            return _reduced_box(value)
+        if isinstance(value, np.ndarray | np.dtype | np.generic) and np.result_type(value).kind not in "biufc":
             raise _UnkeptError
-        return ["array", value.dtype.str, value.shape, order, value.tobytes(order)]
-    if isinstance(value, np.dtype | np.generic):
-        array = np.asarray(value) if isinstance(value, np.generic) else np.empty((), value)
-        if array.dtype.kind not in "biufc":
-            raise _UnkeptError
-        return ["dtype", array.dtype.str] if isinstance(value, np.dtype) else ["number", *_written(array, places)[1:]]
-    if isinstance(value, slice | range):
-        return [kind.__name__, _written((value.start, value.stop, value.step), places)]
-    if isinstance(value, tuple):
-        return ["tuple", _name_of(kind), tuple([_written(item, places) for item in value])]
-    return ["named", _name_of(value)]
+        if isinstance(value, np.ndarray):
+            order: Any = "C" if value.flags.c_contiguous else "F"
+            if not (value.flags.c_contiguous or value.flags.f_contiguous):
+                raise _UnkeptError
+            return _array, (value.dtype, value.shape, order, value.tobytes(order))
+        known = isinstance(value, np.dtype | np.generic | slice | range | complex | tuple | type(...))
+        return NotImplemented if known or value is _named else (_named, (_name_of(value),))
 
 
-def _is_plain(written: Any) -> bool:
-    """Whether what was written is the value itself."""
-    return type(written) in _PLAIN or (type(written) is tuple and all(map(_is_plain, written)))
-
-
-def _written_box(box: Box, places: Mapping[Any, int]) -> Any:
+def _reduced_box(box: Box) -> tuple[Callable[..., Any], tuple[Any, ...]]:
     """A box for its fprop alone."""
     if isinstance(box, Constant):
-        return ["constant", _written(box.value, places)]
+        return _Fixed, (box.value,)
     state, cls = vars(box), type(box)
     if not box.built_in or not state.keys() <= OF_EVERY_BOX | MORE | cls.settings.keys():
         raise _UnkeptError
-    settings = _written(tuple([state[name] for name in cls.settings]), places)
     known = all(isinstance(size, int) for spec in box.outputs for size in spec.shape)  # not of what an error names
-    outputs = _written(tuple([(spec.shape, spec.dtype) for spec in box.outputs if known]), places)
-    return ["box", _name_of(cls), settings, outputs, box.name, box.scope]
+    outputs = box.outputs if known else ()
+    return _box, (cls, tuple([state[name] for name in cls.settings]), tuple(outputs), box.name, box.scope)
 
 
 def _name_of(value: Any) -> str:
@@ -109,53 +105,19 @@ def _named(name: str) -> Any:
     return functools.reduce(getattr, attribute.split("."), importlib.import_module(module))
 
 
-class _Reader:
-    """What `_written` wrote, as it was; leaves become those of the program."""
-
-    def __init__(self, leaves: Sequence[_Leaf]) -> None:
-        self.known: dict[str, Callable[..., Any]] = {
-            "leaf": leaves.__getitem__,
-            "array": _array,
-            "number": lambda *parts: _array(*parts)[()],
-            "dtype": np.dtype,
-            "slice": lambda ends: slice(*self.value(ends)),
-            "range": lambda ends: range(*self.value(ends)),
-            "tuple": lambda name, items: _named(name)(*self.value(items)),
-            "named": _named,
-            "constant": lambda array: _Fixed(self.value(array)),
-            "box": self._box,
-        }
-
-    def value(self, written: Any) -> Any:
-        """The value that was written."""
-        if type(written) is tuple:
-            return tuple([self.value(item) for item in written])
-        if type(written) is list:
-            word, *parts = written
-            return self.known[word](*parts)
-        return written
-
-    def _box(self, name: str, settings: Any, outputs: Any, title: str | None, scope: str) -> Box:
-        cls: Any = _named(name)
-        specs = tuple([Spec(*spec) for spec in self.value(outputs)])
-        state: dict[str, Any] = {
-            "children": (),
-            "name": title,
-            "scope": scope,
-            "outputs": specs,
-            "built_at": _FROM_DISK,
-        }
-        if len(specs) == 1:
-            state["shape"], state["dtype"] = specs[0]
-        box: Box = object.__new__(cls)
-        vars(box).update(state, **dict(zip(cls.settings, self.value(settings), strict=True)))
-        return box
+def _box(cls: Any, settings: tuple[Any, ...], specs: tuple[Spec, ...], title: str | None, scope: str) -> Box:
+    state: dict[str, Any] = {"children": (), "name": title, "scope": scope, "outputs": specs, "built_at": _FROM_DISK}
+    if len(specs) == 1:
+        state["shape"], state["dtype"] = specs[0]
+    box: Box = object.__new__(cls)
+    vars(box).update(state, **dict(zip(cls.settings, settings, strict=True)))
+    return box
 
 
 _FROM_DISK = Line("a graph of another process", 0)
 
 
-def _array(dtype: str, shape: tuple[int, ...], order: Any, content: bytes) -> Array:
+def _array(dtype: Any, shape: tuple[int, ...], order: Any, content: bytes) -> Array:
     array = np.frombuffer(content, dtype).reshape(shape, order=order).copy("K")
     array.flags.writeable = False
     return array
@@ -164,28 +126,34 @@ def _array(dtype: str, shape: tuple[int, ...], order: Any, content: bytes) -> Ar
 def packed(made: Made) -> bytes | None:
     """A program and what it binds as bytes; None for one that no file can hold."""
     program, places = made.program, {leaf: place for place, leaf in enumerate(made.leaves)}
+    file, code = io.BytesIO(), marshal.dumps(program.code)
+    parts = program.text, program.call, code, program.bindings, program.bytes, program.copied, program.note
     try:
-        bindings = []
-        for name, make, data in program.bindings:
-            written = _written(data, places)
-            bindings.append((name, _name_of(make), written, _is_plain(written)))
-        return marshal.dumps(
-            (
-                *(program.text, program.call, program.code, program.bytes, program.copied, program.note),
-                *(len(places), made.bytes, tuple(bindings)),
-            )
-        )
-    except (_UnkeptError, ValueError):  # of marshal, for what it cannot hold
+        _Pickler(file, places).dump((len(places), made.bytes, parts))
+    except _UnkeptError:
         return None
+    return file.getvalue()
+
+
+class _Unpickler(pickle.Unpickler):
+    """Reads what `_Pickler` wrote; each leaf becomes one of the program."""
+
+    def __init__(self, content: bytes) -> None:
+        super().__init__(io.BytesIO(content))
+        self.leaves: dict[int, _Leaf] = defaultdict(_Leaf)
+
+    def persistent_load(self, place: int) -> _Leaf:
+        """The leaf of a number."""
+        return self.leaves[place]
 
 
 def unpacked(content: bytes) -> Made:
     """What `packed` has packed."""
-    text, call, code, size, copied, note, count, kept, written = marshal.loads(content)
-    leaves = tuple([_Leaf() for _ in range(count)])
-    value = _Reader(leaves).value
-    bindings = [Binding(name, _named(make), data if plain else value(data)) for name, make, data, plain in written]
-    return Made(Program(text, call, bindings, size, copied, note, found=code), cast(Any, leaves), kept)
+    reader = _Unpickler(content)
+    count, kept, (text, call, code, bindings, size, copied, note) = reader.load()
+    leaves = tuple([reader.leaves[place] for place in range(count)])
+    program = Program(text, call, bindings, size, copied, note, found=marshal.loads(code))
+    return Made(program, cast(Any, leaves), kept)
 
 
 # The files. What is read from them runs, as what Python keeps in __pycache__ does: so nothing is read that anybody but

@@ -19,16 +19,21 @@ class _Conditional(Protocol):
 
 
 R = TypeVar("R", bound=_Conditional)
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 class Rules(Generic[R]):
-    """Rules by the class of a box: exactly that class, since a subclass may compute something else."""
+    """Rules by the class of a box: exactly that class, since a subclass may compute something else.
+
+    `kind` is the named tuple that a rule is.
+    """
 
     of_others: ClassVar[int] = 0
     """How many are not flowgraph's own, of all back ends: another one may change every plan, and another process, which
     has others, makes other plans."""
 
-    def __init__(self) -> None:
+    def __init__(self, kind: Any) -> None:
+        self.kind = kind
         self.by_class: dict[type[Box], list[R]] = {}
 
     def add(self, classes: Iterable[type[Box]], rule: R) -> None:
@@ -38,6 +43,15 @@ class Rules(Generic[R]):
             if not (isinstance(cls, type) and issubclass(cls, Box)):
                 raise UsageError(f"rule: found {cls!r}, needs a class of boxes")
             self.by_class.setdefault(cls, []).insert(0, rule)
+
+    def rule(self, *classes: type[Box], field: str = "", **settings: Any) -> Callable[[F], F]:
+        """Register a function for boxes of these classes: as this field of a rule, or its first, and the settings."""
+
+        def register(function: F) -> F:
+            self.add(classes, self.kind(**{field or self.kind._fields[0]: function}, **settings))
+            return function
+
+        return register
 
     def of(self, box: Box) -> R | None:
         """The rule for a box, None if there is none."""

@@ -1,10 +1,9 @@
-"""Steep wires between two columns: a channel of its own for each that would run beside another as one line."""
+"""Steep wires between two columns: a channel of its own for each that meets another, so that none run as one line."""
 
 from __future__ import annotations
 
 import itertools
-import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from flowgraph.rendering.columns import WIRE, Member, Tie
@@ -14,12 +13,6 @@ CHANNEL = 5.0
 
 STEEP = 1.2
 """Height to width of the flattest curve that can run side by side with another for long."""
-
-NEAR = 2.0
-"""Pixels between two curves that look like one."""
-
-LONG = 20.0
-"""Pixels that they may do so, where they cross."""
 
 Trunk = tuple[int, str]
 """What wires of one source have in common as they leave a member: its `id`, and the source."""
@@ -61,23 +54,11 @@ class _Steep(NamedTuple):
             return False
         return self.start > other.start if self.falls else self.start < other.start
 
-    def runs_beside(self, other: _Steep, width: float) -> bool:
-        """Whether two of their curves would look like one line for long.
-
-        The vertical distance of two curves goes from that of their starts to that of their ends, as they climb; what
-        is seen is its share across the slope, which is 3/2 of height to width in the middle.
-        """
-        if not self.meets(other):
-            return False
-        start = self.start - other.start
-        for end, there in itertools.product(self.ends, other.ends):
-            height = (abs(end - self.start) + abs(there - other.start)) / 2
-            flat = 1 / math.hypot(1, 1.5 * height / width)
-            least = min(abs(start), abs(end - there)) if start * (end - there) > 0 else 0.0
-            seen = 2 * NEAR * math.hypot(height, width) / (flat * max(abs(start - end + there), NEAR))
-            if least * flat < NEAR and (seen > LONG or least):
-                return True
-        return False
+    def fits(self, lane: int, other: _Steep, taken: int) -> bool:
+        """Whether it may climb in a lane beside another one; of two that change places each wants to be on the left."""
+        if self.is_left_of(other):
+            return lane < taken
+        return lane > taken if other.is_left_of(self) else lane != taken
 
 
 def climbs_of(ties: Sequence[Tie], routes: Sequence[Sequence[Member]]) -> Mapping[int, list[Climb]]:
@@ -94,30 +75,15 @@ def climbs_of(ties: Sequence[Tie], routes: Sequence[Sequence[Member]]) -> Mappin
 def channels(climbs: Iterable[Climb], width: float) -> dict[Trunk, int]:
     """The channels, counted from the left, of the steep trunks in a room of that width that would run side by side."""
     steep = _steep(climbs, width)
-    crowded = [wire for wire in steep if any(wire.runs_beside(other, width) for other in steep if other is not wire)]
-    for wire in crowded:  # a curve that meets a channel would run along it
-        crowded += [other for other in steep if wire.meets(other) and other not in crowded]
+    crowded = [wire for wire in steep if any(wire.meets(other) for other in steep if other is not wire)]
     crowded.sort(key=lambda wire: (wire.falls, -wire.start if wire.falls else wire.start))
-    lanes: dict[Trunk, int] = {}
-    for wire, left, beside in _from_the_left(crowded):
-        taken = {lanes[other.trunk] for other in beside if other.trunk in lanes}
-        first = 1 + max((lanes[other.trunk] for other in left if other.trunk in lanes), default=-1)
-        lanes[wire.trunk] = next(lane for lane in itertools.count(first) if lane not in taken)
-    return lanes
-
-
-def _from_the_left(crowded: list[_Steep]) -> Iterator[tuple[_Steep, list[_Steep], list[_Steep]]]:
-    """Trunks, each after those that have to climb on the left of it, with these and with all that it meets.
-
-    Two that change places have to be left of each other: they are taken as they come, in channels side by side.
-    """
-    beside = {wire.trunk: [other for other in crowded if other is not wire and wire.meets(other)] for wire in crowded}
-    left = {wire.trunk: [other for other in beside[wire.trunk] if other.is_left_of(wire)] for wire in crowded}
-    waiting = {wire.trunk: wire for wire in crowded}
-    while waiting:
-        free = (wire for wire in waiting.values() if not any(other.trunk in waiting for other in left[wire.trunk]))
-        chosen = waiting.pop(next(free, next(iter(waiting.values()))).trunk)
-        yield chosen, left[chosen.trunk], beside[chosen.trunk]
+    lanes: dict[_Steep, int] = {}
+    for wire in crowded:
+        beside = [(other, lane) for other, lane in lanes.items() if wire.meets(other)]
+        count = 1 + max(lanes.values(), default=-1)
+        free = (lane for lane in range(count) if all(wire.fits(lane, other, taken) for other, taken in beside))
+        lanes[wire] = next(free, count)
+    return {wire.trunk: lane for wire, lane in lanes.items()}
 
 
 def _steep(climbs: Iterable[Climb], width: float) -> list[_Steep]:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import inspect
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -89,7 +88,9 @@ def graph_to_draw(subject: Any, examples: Sequence[Any]) -> Graph:
             f"render: found a {type(subject).__name__}, needs a graph, boxes, a plan, a function with examples of its "
             f"arguments, or a network of PyTorch or JAX with such examples"
         )
-    return trace(subject, **dict(zip(_names(subject, examples), examples, strict=True)))
+    from flowgraph.checking.target import parameter_names
+
+    return trace(subject, **dict(zip(parameter_names(subject, len(examples)), examples, strict=True)))
 
 
 def _elements(examples: Sequence[Any]) -> list[Any]:
@@ -102,13 +103,3 @@ def _elements(examples: Sequence[Any]) -> list[Any]:
         else:
             elements.append(part)
     return elements
-
-
-def _names(function: Callable[..., Any], examples: Sequence[Any]) -> list[str]:
-    """The names of the arguments of a function."""
-    try:
-        parameters = list(inspect.signature(function).parameters.values())
-    except (TypeError, ValueError):  # of what is written in C
-        parameters = []
-    names = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
-    return [*names[: len(examples)], *(f"x{place}" for place in range(len(names), len(examples)))]

@@ -11,6 +11,8 @@ from typing import NamedTuple
 
 from flowgraph.rendering.channels import climbs_of, room_for
 from flowgraph.rendering.columns import GAP, Member, Tie, assign_columns, routes_of
+from flowgraph.rendering.nesting import Level
+from flowgraph.rendering.picture import Link
 
 LEAST_WIDTH = 2400.0
 """Pixels of a level that is folded into steps; a narrower one fits a screen as it is."""
@@ -486,3 +488,39 @@ def _passing(arrangement: Arrangement) -> list[int]:
         for column in range(route[0].column + 1, route[-1].column + 1):
             passing[column] += 1
     return passing
+
+
+Point = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Place:
+    """A rectangle: its upper left corner, width and height."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+
+
+@dataclass
+class Layout:
+    """The positions of all tiles; a route is a list of points."""
+
+    width: float = 0.0
+    height: float = 0.0
+    folded: bool = False
+    tiles: dict[str, Place] = field(default_factory=dict)
+    frames: dict[str, Place] = field(default_factory=dict)
+    routes: list[tuple[Link, list[Point]]] = field(default_factory=list)
+
+
+@dataclass
+class Placed:
+    """A level with its members by name and a tie for each wire, arranged, and where it stands in the picture."""
+
+    level: Level
+    arrangement: Arrangement
+    members: dict[str, Member]
+    ties: Sequence[Tie]
+    origin: Point = (0.0, 0.0)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from flowgraph.rendering.columns import GAP, Member, Tie, wire
-from flowgraph.rendering.layering import arrange
+from flowgraph.rendering.layering import Layout, Place, Placed, arrange
 from flowgraph.rendering.measure import text_width, tile_size
 from flowgraph.rendering.nesting import FRAME, PORTS, InlineLeaves, Level, Nesting, frame_of, nest
 from flowgraph.rendering.picture import Picture, Tile
-from flowgraph.rendering.placement import Layout, Place, Placed
 from flowgraph.rendering.routing import ARROW_ROOM, routes
 
 MARGIN = 10.0

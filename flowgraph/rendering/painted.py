@@ -21,8 +21,8 @@ from matplotlib.path import Path as Outline
 from matplotlib.transforms import Bbox
 
 from flowgraph.errors import RenderWarning
+from flowgraph.rendering.layering import Point
 from flowgraph.rendering.measure import SPACE, text_width
-from flowgraph.rendering.placement import Point
 from flowgraph.rendering.tikz import inches_of, pieces
 from flowgraph.rendering.wording import missing_letters
 

@@ -7,10 +7,9 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 from flowgraph.rendering.channels import STEEP, Trunk, channels, climbs_of
-from flowgraph.rendering.layering import LANE, TURN, Turn
+from flowgraph.rendering.layering import LANE, TURN, Layout, Place, Placed, Point, Turn
 from flowgraph.rendering.nesting import FRAME, PORTS, Nesting, Wire, way
 from flowgraph.rendering.picture import Link, Picture
-from flowgraph.rendering.placement import Layout, Place, Placed, Point
 
 ARROW = (8.0, 3.2)
 """Length and half the breadth of an arrow."""
@@ -162,7 +161,7 @@ def _pieces(placed: Placed, tiles: Mapping[str, Place]) -> dict[Wire, list[Point
 
 
 def _channels(placed: Placed) -> dict[Trunk, float]:
-    """Where the steep wires climb that would run beside another as one line."""
+    """Where the steep wires climb that meet another."""
     edges, line_of = placed.arrangement.edges, placed.arrangement.line_of
     after, before = placed.arrangement.inset
     climbing: dict[Trunk, float] = {}

@@ -129,132 +129,22 @@ def _histogram(scaled: Any) -> tuple[int, ...]:
 
 
 _Place = tuple[int, ...]
-_Span = tuple[tuple[int, int], tuple[int, int]]
-_BODIES = (ast.For, ast.While, ast.FunctionDef, ast.Lambda, ast.ListComp, ast.GeneratorExp, ast.DictComp, ast.SetComp)
-
-Body = tuple[str, _Span | None]
-"""A file, and the part of it that runs often: the innermost loop or function around a place."""
-
-Clock = tuple[int, _Place, str]
-"""A turn, the place in its body where the program stands then, and what kind of box it builds."""
 
 
-def turns_of(boxes: Sequence[Box], groups: Sequence[Sequence[Box]]) -> dict[Box, int]:
-    """A number for each box of the groups, each of which holds what one variable was given.
+def in_order(boxes: Sequence[Box]) -> dict[Box, tuple[int, int, int]]:
+    """What sorts the boxes that one variable was given in turn after turn of a loop.
 
-    A box stands later than what it reads: in the same turn if its place in the loop comes after, else in a later one.
-    Where that leaves several boxes of a variable in one turn (x[:, t] reads nothing of the loop), what reads them says
-    in which they are needed; where that says no more, the order of the graph.
+    Each turn stands deeper in the graph than the one before; what reads nothing of the loop, such as x[:, t], has less
+    and less above it. Where neither says more, it is the order of the graph.
     """
-    turn_of: dict[Box, int] = {}
-    by_body: dict[Body, list[Sequence[Box]]] = {}
-    places = {_place(box) for box in boxes if box.children and groups}
-    bodies = {place: _body_around(*place) for place in places}
-    for group in groups:
-        around = {bodies[_place(box)] for box in group}
-        by_body.setdefault(around.pop() if len(around) == 1 else ("", None), []).append(group)
-    position = {box: place for place, box in enumerate(boxes)}
-    depth = _depths(boxes) if groups else {}
-    for body, together in by_body.items():
-        inside = {box for box in boxes if box.children and bodies[_place(box)] == body}
-        early = _earliest(boxes, inside) if body[1] else {}
-        late = _latest(boxes, early)
-        chosen = [_distinct(group, early, late) for group in together]
-        most = max(map(len, together))
-        agreed = all(turns and max(turns.values()) <= most for turns in chosen)
-        for group, turns in zip(together, chosen, strict=True):
-            order = sorted(group, key=lambda box: (depth[box], late.get(box, 0), position[box]))
-            turn_of |= turns if agreed else {box: number for number, box in enumerate(order, 1)}
-    return turn_of
-
-
-def _depths(boxes: Iterable[Box]) -> dict[Box, int]:
     depth: dict[Box, int] = {}
     for box in boxes:
         depth[box] = 1 + max((depth[child] for child in box.children), default=0)
-    return depth
-
-
-def _distinct(group: Sequence[Box], early: Mapping[Box, int], late: Mapping[Box, int]) -> dict[Box, int]:
-    """The turns of the boxes of a variable, no two of which are equal; none where that is not known."""
-    for turns in (early, late):
-        turn_of = {box: turns[box] for box in group if box in turns}
-        if len(set(turn_of.values())) == len(group) and min(turn_of.values()) > 0:
-            return turn_of
-    return {}
-
-
-def _clock(box: Box) -> tuple[_Place, str]:
-    """The place of a box in its body, in the order in which Python computes expressions, and its kind."""
-    first, last, start, end = box.built_at.expression
-    return (last, end, -first, -start), type(box).__name__
-
-
-def _earliest(boxes: Iterable[Box], inside: set[Box]) -> dict[Box, int]:
-    """The first turn in which each box of a body can have been built, by what it reads."""
-    clocks: dict[Box, Clock] = {}
-    turn_of: dict[Box, int] = {}
-    for box in boxes:
-        clock = max((clocks[child] for child in box.children if child in clocks), default=None)
-        if box in inside:
-            here = _clock(box)
-            turn_of[box] = 1
-            if clock is not None:
-                turn_of[box] = clock[0] + (not (here[0] > clock[1] or _in_one_go(here, clock[1:])))
-            clock = (turn_of[box], *here)
-        if clock is not None:
-            clocks[box] = clock
-    return turn_of
-
-
-def _in_one_go(here: tuple[_Place, str], before: tuple[_Place, str]) -> bool:
-    """Whether one expression can have built both: boxes of two kinds, such as those of np.rot90."""
-    return here[0] == before[0] and here[1] != before[1]
-
-
-def _latest(boxes: Sequence[Box], early: Mapping[Box, int]) -> dict[Box, int]:
-    """The last turn in which each box of a body can have been built, by what reads it."""
-    turn_of: dict[Box, int] = {}
-    clocks: dict[Box, Clock] = {}
+    height = dict.fromkeys(boxes, 0)
     for box in reversed(boxes):
-        clock = clocks.get(box)
-        if box in early:
-            here = _clock(box)
-            turn = early[box]
-            if clock is not None:
-                turn = clock[0] - (not (here[0] < clock[1] or _in_one_go(here, clock[1:])))
-            turn_of[box] = turn
-            clock = (turn, *here)
-        if clock is not None:
-            for child in box.children:
-                clocks[child] = min(clocks.get(child, clock), clock)
-    return turn_of
-
-
-def _place(box: Box) -> tuple[str, _Place]:
-    return box.built_at.path, box.built_at.expression
-
-
-def _body_around(path: str, place: _Place) -> Body:
-    """The innermost loop or function of a file around a place."""
-    if not place:
-        return path, None
-    first, last, start, end = place
-    spans = _spans("".join(linecache.getlines(path)))
-    around = [span for span in spans if span[0] <= (first, start) and (last, end) <= span[1]]
-    return path, max(around, default=None)
-
-
-@functools.lru_cache(maxsize=32)
-def _spans(text: str) -> list[_Span]:
-    try:
-        tree = ast.parse(text)
-    except (SyntaxError, ValueError, RecursionError):  # a cell with magics, a template
-        return []
-    nodes = [node for node in ast.walk(tree) if isinstance(node, _BODIES)]
-    return [
-        ((node.lineno, node.col_offset), (node.end_lineno or node.lineno, node.end_col_offset or 0)) for node in nodes
-    ]
+        for child in box.children:
+            height[child] = max(height[child], height[box] + 1)
+    return {box: (depth[box], -height[box], place) for place, box in enumerate(boxes)}
 
 
 _SUBSCRIPTS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
@@ -279,10 +169,10 @@ def assigned_names(boxes: Sequence[Box], names: Mapping[Box, str]) -> dict[Box, 
                 wanted.setdefault(f"{box.scope}{variable}", []).append(box)
     taken = {name for box, name in names.items() if box.name is not None}
     assigned: dict[Box, str] = {}
-    turns = turns_of(boxes, [group for group in wanted.values() if len(group) > 1])
+    order = in_order(boxes) if any(len(group) > 1 for group in wanted.values()) else {}
     for wish, group in wanted.items():
-        ordered = sorted(group, key=turns.__getitem__) if len(group) > 1 else group
-        assigned.update(zip(ordered, _numbered(wish, [turns.get(box, 1) for box in ordered], taken), strict=True))
+        ordered = sorted(group, key=order.__getitem__) if len(group) > 1 else group
+        assigned.update(zip(ordered, _numbered(wish, len(group), taken), strict=True))
     return assigned
 
 
@@ -338,13 +228,12 @@ def _results(group: list[Box]) -> list[Box]:
     return [box for box in group if type(box) is type(ends[0])]
 
 
-def _numbered(wish: str, numbers: Sequence[int], taken: set[str]) -> list[str]:
-    """The name itself for one box, else with numbers below: those given, or the next ones where a name is taken."""
-    if len(numbers) == 1 and wish not in taken:
+def _numbered(wish: str, count: int, taken: set[str]) -> list[str]:
+    """The name itself for one box, else with numbers below; those that are taken are left out."""
+    if count == 1 and wish not in taken:
         return [wish]
-    texts = [wish + str(number).translate(_SUBSCRIPTS) for number in numbers]
-    free = (wish + str(number).translate(_SUBSCRIPTS) for number in itertools.count(1))
-    return texts if taken.isdisjoint(texts) else [next(text for text in free if text not in taken) for _ in numbers]
+    texts = (wish + str(number).translate(_SUBSCRIPTS) for number in itertools.count(1))
+    return list(itertools.islice((text for text in texts if text not in taken), count))
 
 
 VIEWS: tuple[str, ...] = get_args(View)

@@ -7,11 +7,11 @@ from html import escape
 from typing import NamedTuple
 
 from flowgraph.rendering import measure
+from flowgraph.rendering.layering import Layout, Place, Point
 from flowgraph.rendering.layout import LOOP, STACK, place
 from flowgraph.rendering.measure import text_width
 from flowgraph.rendering.palette import THEMES
 from flowgraph.rendering.picture import Frame, Link, Picture, Row, Span, Strip, Swatch, Tile
-from flowgraph.rendering.placement import Layout, Place, Point
 from flowgraph.rendering.routing import ARROW_ROOM, arrow, curve, placed_links, shortened, sideways
 
 _BELOW = 12.0  # between the picture and its caption

@@ -8,9 +8,9 @@ from dataclasses import replace
 from typing import Any
 from xml.etree import ElementTree
 
+from flowgraph.rendering.layering import Layout, Point
 from flowgraph.rendering.layout import place
 from flowgraph.rendering.picture import Picture, Tile
-from flowgraph.rendering.placement import Layout, Point
 
 _COMMAND = re.compile(r"([MLCQHVhvq])([-\d. ]*)")
 _MATH = {

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 from flowgraph.box import Box
 from flowgraph.errors import RenderError
 from flowgraph.printable import printable
-from flowgraph.rendering.channels import LONG, NEAR, STEEP
+from flowgraph.rendering.channels import STEEP
 from flowgraph.rendering.columns import GAP, WIRE, WIRE_SIZE
 from flowgraph.rendering.compose import compose
 from flowgraph.rendering.formulas import mathml, plain_formula
 from flowgraph.rendering.labels import titles_of
-from flowgraph.rendering.layering import LANE, LINE_GAP, TURN, Arrangement
+from flowgraph.rendering.layering import LANE, LINE_GAP, TURN, Arrangement, Layout, Place, Placed
 from flowgraph.rendering.layout import MARGIN, TITLE, Placer, loop_room
 from flowgraph.rendering.measure import row_width, tile_size
 from flowgraph.rendering.module_tile import module_tile
@@ -26,7 +26,6 @@ from flowgraph.rendering.modules import Module, modules
 from flowgraph.rendering.nesting import FRAME, PORTS, InlineLeaves, way
 from flowgraph.rendering.palette import adaptive, check_theme, drawn_theme, html_page
 from flowgraph.rendering.picture import Frame, Picture, Tile
-from flowgraph.rendering.placement import Layout, Place, Placed
 from flowgraph.rendering.routing import APART, CORNER, STRAIGHT
 from flowgraph.rendering.subject import Memory, Statistics, Subject
 from flowgraph.rendering.svg_text import svg_text
@@ -235,7 +234,7 @@ def _with_elements_inside(subject: Subject, picture: Picture, rows: list[Module]
 
 _CONSTANTS = {
     "gap": GAP, "wire": WIRE, "wireSize": WIRE_SIZE, "margin": MARGIN, "title": TITLE, "line": LINE_GAP, "turn": TURN,
-    "lane": LANE, "apart": APART, "corner": CORNER, "straight": STRAIGHT, "steep": STEEP, "near": NEAR, "long": LONG,
+    "lane": LANE, "apart": APART, "corner": CORNER, "straight": STRAIGHT, "steep": STEEP,
 }  # fmt: skip
 
 

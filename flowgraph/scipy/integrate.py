@@ -10,9 +10,9 @@ import numpy as np
 from flowgraph.box import Value, holds_box, joined
 from flowgraph.errors import FlowgraphError, UsageError
 from flowgraph.functional import make_vjp
-from flowgraph.functional.containers import arrays_of
 from flowgraph.functional.custom import custom_vjp
 from flowgraph.functional.flat import flatten
+from flowgraph.loops.containers import arrays_of
 from flowgraph.scipy import in_arrays, in_numbers, of_scipy
 
 Slope = Callable[..., Any]

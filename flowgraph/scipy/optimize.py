@@ -11,9 +11,9 @@ from flowgraph.box import Value, holds_box
 from flowgraph.errors import FlowgraphError, UsageError
 from flowgraph.functional import grad as gradient_of
 from flowgraph.functional import jacobian, make_vjp, value_and_grad
-from flowgraph.functional.containers import arrays_of
 from flowgraph.functional.custom import custom_vjp
 from flowgraph.functional.flat import flatten
+from flowgraph.loops.containers import arrays_of
 from flowgraph.scipy import in_arrays, in_numbers, of_scipy
 
 Objective = Callable[..., Any]

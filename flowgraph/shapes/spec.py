@@ -67,19 +67,13 @@ def broadcast(shapes: Sequence[Shape]) -> Shape | None:
     return tuple(result)
 
 
-def sample(spec: Spec) -> np.ndarray[Any, Any]:
-    """An array of that shape and dtype for a trial: ones for floats, zeros for labels, indices and masks.
+def sample(shape: tuple[int, ...], dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:
+    """An array for a trial: ones for floats, zeros for labels, indices and masks.
 
     A square matrix has twos on its diagonal: it is positive definite so. Beyond one such matrix it takes no memory.
     """
-    shape = [int(size) for size in spec.shape]
-    if spec.dtype.kind not in "fc":
-        element = np.zeros((), spec.dtype)
-    elif len(shape) > 1 and shape[-1] == shape[-2]:
-        element = np.ones((), spec.dtype) + np.eye(shape[-1], dtype=spec.dtype)
-    else:
-        element = np.ones((), spec.dtype)
-    return np.broadcast_to(element, shape)
+    diagonal = np.eye(shape[-1], dtype=dtype) if dtype.kind in "fc" and shape[-2:-1] == shape[-1:] != () else 0
+    return np.broadcast_to(np.ones((), dtype) + diagonal if dtype.kind in "fc" else np.zeros((), dtype), shape)
 
 
 def _broadcast_size(size: int | Size, other: int | Size) -> int | Size | None:

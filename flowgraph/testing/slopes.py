@@ -43,7 +43,7 @@ def slope(case: Case, directions: Sequence[Array], grad: Value) -> tuple[float, 
         return np.array([sum(product(g, v) for g, v in zip(parts(grad), parts(value), strict=True))], np.float64)
 
     # from 3e-3 down to 1e-5, where children are of size 1
-    stencil = Stencil(lambda steps: [objective(h) for h in steps], objective(0.0), start=3e-3)
+    stencil = Stencil(objective, objective(0.0), start=3e-3)
     stencil.extend(5)
     size = sum(np.sum(np.abs(g * v)) for g, v in zip(parts(grad), parts(case.value), strict=True))
     slopes = stencil.slopes(np.array([1e-15 * float(size)]))

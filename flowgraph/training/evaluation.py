@@ -16,7 +16,6 @@ from flowgraph.boxes.neural.softmax import softmax
 from flowgraph.errors import UsageError
 from flowgraph.graph import Graph
 from flowgraph.graph.steps import replay
-from flowgraph.graph.topology import Boxes
 from flowgraph.plan import compile
 from flowgraph.plan.backends import BackendName
 from flowgraph.training.examples import Fed, read_examples
@@ -70,10 +69,8 @@ class Evaluator:
     ) -> None:
         self.problem = problem
         measures = problem.evaluated.with_penalty(penalty).by_name()
-        self._measures = dict(zip(measures, averaged([*measures.values()], averages or {}), strict=True))
-        boxes = Boxes(dict.fromkeys(self._measures.values()))
-        self._plan = compile(boxes, backend=backend, mesh=mesh)
-        self._places = {name: boxes.index(box) for name, box in self._measures.items()}
+        self._measures = [*measures]
+        self._plan = compile(averaged([*measures.values()], averages or {}), backend=backend, mesh=mesh)
 
     def __call__(self, data: object) -> tuple[float, float | None]:
         """Loss and error, None where there is no error to speak of."""
@@ -99,8 +96,8 @@ class Evaluator:
         totals = dict.fromkeys(self._measures, 0.0)
         for number, (count, feeds) in enumerate(examples.parts(BATCH)):
             values = self._plan(*[feeds[box] for box in self._plan.inputs], seed=seed + number)
-            for name, place in self._places.items():
-                totals[name] += float(values[place]) * count
+            for name, value in zip(totals, values, strict=True):
+                totals[name] += float(value) * count
         return {name: total / len(examples) for name, total in totals.items()}
 
 

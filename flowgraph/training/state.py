@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sized
+from collections.abc import Callable, Mapping, Sequence, Sized
 from dataclasses import fields
 from numbers import Integral, Real
 from typing import Any, NamedTuple
@@ -122,10 +122,10 @@ def check_identity(record: Mapping[str, Any], identity: Mapping[str, Any]) -> No
         )
 
 
-def check_progress(record: Mapping[str, Any], sums: Mapping[str, Mapping[str, Any]], train: Sized | None) -> None:
+def check_progress(record: Mapping[str, Any], sums: Mapping[str, Sequence[str]], train: Sized | None) -> None:
     """Refuse a record of other measures or layers, or of a place in an epoch that is longer than this one."""
     for what, own in sums.items():
-        if record[what].keys() != own.keys():
+        if record[what].keys() != set(own):
             raise UsageError(
                 f"restore: found a state with {what} of {excerpt(', '.join(record[what]))}, this trainer has those of "
                 f"{', '.join(own)}"

@@ -11,7 +11,6 @@ from flowgraph.box import Box
 from flowgraph.box.leaves import Input, Parameter
 from flowgraph.box.node import reopened
 from flowgraph.derivatives import gradient
-from flowgraph.graph.topology import Boxes
 from flowgraph.plan import compile
 from flowgraph.plan.backends import BackendName
 from flowgraph.training.problem import Problem
@@ -22,8 +21,7 @@ from flowgraph.training.rules import norm_of
 class Step:
     """The plan of a step, all parameters together, and what there is to read of it.
 
-    `places` and `layers` say where the plan returns each measure, and the norm of the gradient of each layer: after
-    the `measures`, which are counted.
+    It returns the `measures`, then the norm of the gradient of each of the `layers`, named in this order.
     `parameters` are those of the problem by name, `memory` those of the rule, `owned` these and the averages.
     `averages` maps each parameter that is trained to the exponential moving average of its values, if the decay
     `average` is given: E becomes β E + (1 − β) theta with the new theta, from the first values on. The model is used
@@ -49,17 +47,14 @@ class Step:
             rule = rule.of_weights(problem.weights(rule.name))
         self.penalty = rule.penalty
         measures = problem.measures.with_penalty(rule.penalty).by_name()
-        watched = Boxes(dict.fromkeys(measures.values()))
-        self.places = {name: watched.index(box) for name, box in measures.items()}
-        self.measures = len(watched)
-        self.layers = {layer: self.measures + number for number, layer in enumerate(norms)}
+        self.measures, self.layers = [*measures], [*norms]
         dtypes = {parameter.dtype for parameter in problem.parameters}
         rate = Input("learning_rate", dtype=dtypes.pop() if len(dtypes) == 1 else float)
         updates = rule.updates(grads, rate)
         self.averages = {} if average is None else {p: _average_of(p) for p in grads}
         updates |= _moved(self.averages, updates, average or 0.0)
         self.plan = compile(
-            [*watched, *norms.values()],
+            [*measures.values(), *norms.values()],
             updates | problem.updates,
             [*problem.inputs, rate],
             backend=backend,
@@ -75,16 +70,12 @@ class Step:
 
     def totals(self, sums: Mapping[str, float], norms: Mapping[str, float]) -> list[float]:
         """The sums of what the plan returns, in its order, of sums by name; 0 where there is none."""
-        totals = [0.0] * (self.measures + len(self.layers))
-        for places, given in ((self.places, sums), (self.layers, norms)):
-            for name, place in places.items():
-                totals[place] = given.get(name, 0.0)
-        return totals
+        return [sums.get(name, 0.0) for name in self.measures] + [norms.get(layer, 0.0) for layer in self.layers]
 
     def named(self, totals: Sequence[float]) -> tuple[dict[str, float], dict[str, float]]:
         """The sums by name: those of the measures, and those of the norms of the gradient."""
-        sums = {name: totals[place] for name, place in self.places.items()}
-        return sums, {layer: totals[place] for layer, place in self.layers.items()}
+        sums = dict(zip(self.measures, totals, strict=False))
+        return sums, dict(zip(self.layers, totals[len(sums) :], strict=True))
 
 
 def _norms(problem: Problem, grads: Mapping[Parameter, Box]) -> dict[str, Any]:

@@ -318,7 +318,7 @@ class Trainer(Picklable):
         """Do the updates to number `last`, or to the end of the epoch; not more than one once training is stopped."""
         start = time.perf_counter()
         batches, totals, inputs = self.batches, self._totals, self.problem.inputs
-        plan, schedule, measures = self._step.plan, self.schedule, self._step.measures
+        plan, schedule, measures = self._step.plan, self.schedule, len(self._step.measures)
         first = self.seed << 40
         while batches.more and self.updates < last:
             batch = batches.take()
@@ -555,7 +555,7 @@ class Trainer(Picklable):
         owned, own = self._step.owned, self._step.parameters
         check_arrays(arrays, owned)
         check_arrays(arrays, {f"best/{name}": own[name] for name in best if name in own})
-        check_progress(record, {"norms": self._step.layers, "sums": self._step.places}, self.train)
+        check_progress(record, {"norms": self._step.layers, "sums": self._step.measures}, self.train)
         for name, parameter in owned.items():
             parameter.value = arrays[name]
         self._set_aside = {}

@@ -6,8 +6,7 @@ import sys
 import pytest
 
 from benchmarks import all as every
-from benchmarks.quoting.pages import MEASURED, QUOTES, ROOT, block, measured, text_of, write
-from benchmarks.quoting.texts import number_text, times_text
+from benchmarks.quoting.pages import MEASURED, QUOTES, ROOT, block, measured, text_of
 
 ENTRIES = measured()
 
@@ -65,31 +64,3 @@ def test_measurements_are_kept_one_by_one(tmp_path, monkeypatch):
     assert kept["overhead"]["date"] == "2001-01-01"
     assert kept["loops"] == ENTRIES["loops"]
     assert MEASURED.name == path.name
-
-
-def test_what_needs_an_environment_of_its_own_is_measured_only_if_named(tmp_path, monkeypatch):
-    path = tmp_path / "measured.json"
-    path.write_text(json.dumps(ENTRIES))
-    monkeypatch.setattr("benchmarks.quoting.pages.MEASURED", path)
-    monkeypatch.setattr(every, "MEASURED", path)
-    monkeypatch.setattr(every, "write", lambda name, entry: None)
-    ran = []
-    monkeypatch.setattr(every, "run", lambda quoted, quick: ran.append(quoted) or ENTRIES["overhead"])
-    monkeypatch.setattr(sys, "argv", ["benchmarks", "all"])
-    every.main()
-    assert ran == [quoted for quoted in QUOTES.values() if not quoted.apart]
-    monkeypatch.setattr(sys, "argv", ["benchmarks", "all", "--only", "outside"])
-    every.main()
-    assert ran[-1] is QUOTES["outside"]
-
-
-def test_a_page_without_its_place_is_named(tmp_path, monkeypatch):
-    monkeypatch.setattr("benchmarks.quoting.pages.ROOT", tmp_path)
-    (tmp_path / "README.md").write_text("no place\n")
-    with pytest.raises(SystemExit, match=r"README\.md: needs <!-- measured: overhead -->"):
-        write("overhead", ENTRIES["overhead"])
-
-
-def test_numbers_as_they_are_said():
-    assert [number_text(one) for one in (0.0421, 1.857, 41.2, 1936.4)] == ["0.0421", "1.86", "41.2", "1,936"]
-    assert [times_text(one) for one in (1.374, 5.94, 22.3)] == ["1.37", "5.9", "22"]

@@ -8,7 +8,6 @@ from benchmarks import mlp_step, nets
 from benchmarks.peers.mlp import PEERS as OF_MLP
 from benchmarks.peers.mlp.case import RATE, WIDTHS
 from benchmarks.peers.mlp.case import Case as MLPCase
-from benchmarks.peers.mlp.report import tables
 from benchmarks.peers.nets import PEERS as OF_NETS
 from benchmarks.peers.nets.case import NETS
 from benchmarks.peers.nets.case import Case as NetCase
@@ -57,30 +56,3 @@ def test_another_step_is_refused(case, place):
     found["parameters"][place] = found["parameters"][place] * (1 + 1e-6)
     with pytest.raises(AssertionError, match="by hand"):
         PROVED[type(case)](case, "by hand", found)
-
-
-def test_options_have_names():
-    options = mlp_step.parsed(["--quick", "--cases", "0,6", "--peers", "products, jax"])
-    assert options.cases == ["1: 64-32-10", "1024: 1024-1024-1024-10"]
-    assert options.peers == ["products", "jax"]
-    assert options.dtypes == ["float32"]
-    options = nets.parsed(["--quick", "--float64", "--cases", "LSTM, LeNet", "--peers", "products, jax"])
-    assert options.cases == ["LSTM", "LeNet"]
-    assert options.peers == ["products", "jax"]
-    assert options.dtype == "float64"
-    with pytest.raises(SystemExit, match="needs some of LeNet"):
-        nets.parsed(["--cases", "GRU"])
-
-
-def test_the_table_holds_ratios_and_their_geometric_mean():
-    def result(seconds):
-        return {"seconds": seconds, "compile": 0.0, "others": 0.0}
-
-    cases = {
-        "a": {"flowgraph": result(1e-6), "jax": result(2e-6)},
-        "b": {"flowgraph": result(1e-6), "jax": result(8e-6)},
-    }
-    text = tables({"float32": cases}, {}, threads=1)
-    assert "(  2.00)" in text
-    assert "(  8.00)" in text
-    assert [line.split()[-1] for line in text.splitlines() if line.startswith("mean ratio")] == ["4.00"]

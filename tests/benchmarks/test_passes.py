@@ -1,12 +1,11 @@
 """The benchmark of the passes: every pass has a step that it changes, and a step without it computes the same."""
 
 import re
-import sys
 
 import numpy as np
 import pytest
 
-from benchmarks import passes, thresholds
+from benchmarks import thresholds
 from benchmarks.peers.networks import STEPS
 from flowgraph.plan import PASSES
 
@@ -53,23 +52,6 @@ def test_a_step_without_passes_computes_the_same(name):
     np.testing.assert_allclose(losses[1], losses[0], rtol=1e-9)
 
 
-def test_the_benchmark_prints_what_each_pass_gains(monkeypatch, capsys, tmp_path):
-    asked = ["passes", "--quick", "--steps", "MLP 1:", "--passes", "labels,pooling", "--out", str(tmp_path)]
-    monkeypatch.setattr(sys, "argv", ["benchmarks", *asked])
-    passes.main()
-    head, step, most = capsys.readouterr().out.splitlines()[1:]
-    assert head.split() == ["all,", "µs", "labels", "pooling"]
-    assert step.split()[-1] == "."
-    assert float(step.split()[-2]) > 0
-    assert most.split()[-1] == "1.000"
-    assert (tmp_path / "passes.json").exists()
-
-
-def test_an_unknown_step_is_refused():
-    with pytest.raises(SystemExit, match="found 'GRU', needs some of MLP"):
-        passes.parsed(["--steps", "GRU"])
-
-
 def test_the_lines_on_both_sides_of_a_threshold_give_the_same():
     for experiment in thresholds.EXPERIMENTS:
         assert len(list(experiment.sizes)) > 1
@@ -77,11 +59,3 @@ def test_the_lines_on_both_sides_of_a_threshold_give_the_same():
         found = [call() for call in (below, above)]
         if found[0] is not None and np.shape(found[0]) == np.shape(found[1]):
             np.testing.assert_allclose(found[0], found[1], rtol=1e-4, atol=1e-5, err_msg=experiment.title)
-
-
-def test_the_thresholds_are_printed(monkeypatch, capsys):
-    monkeypatch.setattr(sys, "argv", ["benchmarks", "thresholds", "--quick"])
-    thresholds.main()
-    lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == len(thresholds.EXPERIMENTS)
-    assert all(re.fullmatch(r".*: .*\d+: \d+\.\d\d  \d+: \d+\.\d\d", line) for line in lines)

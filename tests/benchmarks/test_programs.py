@@ -78,12 +78,6 @@ def test_the_page_has_the_programs_and_no_others():
     assert {path.stem for path in programs.FOLDER.glob("*.svg")} == set(programs.NAMES)
 
 
-def test_lines_are_those_of_code_that_is_not_shared():
-    text = '"""Says."""\nA = 1  # why\n\n# why\ndef data():\n    return 1\n\ndef main():\n    return A\n'
-    assert programs.lines(text) == 5
-    assert programs.lines(text, frozenset({"data"})) == 3
-
-
 @pytest.mark.parametrize(
     ("found", "wanted", "apart"), [([1.0, 2.0], [1.0, 2.2], 0.2 / 2.2), ([1e-12], [0.0], 1e-6), ([3.0], [3.0], 0.0)]
 )

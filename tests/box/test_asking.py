@@ -120,43 +120,6 @@ def scipy_matrix():
     return pytest.importorskip("scipy.sparse", reason="SciPy is not installed").eye_array(3)
 
 
-LABELS = [np.array([0, 2, 1]), np.array([1, 1, 0])]
-WHOLE = {
-    "one index": lambda x, y: np.sum(x) * W[np.argmax(x)],
-    "an order": lambda x, y: np.sum(x * W[np.argsort(x)]),
-    "np.take": lambda x, y: np.sum(x * np.take(W, np.argsort(x))),
-    "among others": lambda x, y: np.sum(x * np.outer(W, W)[0, np.argsort(x)]),
-    "a mask": lambda x, y: np.sum(x) * np.sum(W[x > 0.25]),
-    "one-hot": lambda x, y: np.sum(np.eye(3)[y] @ x),
-    "one-hot in place": lambda x, y: np.sum(x * one_hot(y)),
-    "class weights": lambda x, y: np.sum(W[y] * x**2),
-    "an array of it": lambda x, y: np.sum(np.asarray(y, float) * x),
-    "a list": lambda x, y: sum(W[int(one)] * x[0] for one in y),
-}
-
-
-def one_hot(y):
-    found = np.zeros((3, 3))
-    found[np.arange(3), y] = 1
-    return found[0]
-
-
-@pytest.mark.parametrize("name", WHOLE)
-def test_whole_numbers_in_a_function_are_numbers(name):
-    slope = grad(WHOLE[name])
-    points = [X, X[::-1].copy(), np.array([0.4, 0.1, 0.2])]
-    for turn in range(18):
-        x, y = points[turn // 5 % 3], LABELS[turn // 4 % 2]
-
-        def f(x, y=y):
-            return WHOLE[name](x, y)
-
-        found = slope(x, y)
-        step = 1e-6 * np.eye(3)
-        needed = [(f(x + d) - f(x - d)) / 2e-6 for d in step]
-        np.testing.assert_allclose(found, needed, rtol=1e-6, atol=1e-8)
-
-
 def test_python_rounds_a_box_as_a_number():
     assert grad(lambda x: round(x) + round(x, 1) + x)(1.26) == 1.0
 

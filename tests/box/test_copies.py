@@ -118,32 +118,6 @@ def test_a_copied_array_stays_read_only_and_of_numpys_own_dtype(copied):
         assert twin.dtype is twin.outputs[0].dtype is np.dtype(np.float32)
 
 
-def test_the_best_model_that_was_put_aside_stays_as_it_was():
-    rng = np.random.default_rng(0)
-    X = rng.normal(size=(40, 3))
-    y = (X[:, 0] > 0).astype(int)
-    mlp = fg.MLP([3, 4, 2], rng=0)
-    kept = [copy.deepcopy(mlp), pickled(mlp)]
-    before = [parameter.value for parameter in mlp.parameters]
-    fg.fit(mlp, (X, y), epochs=2, progress=False, checks=False)
-    for other in kept:
-        for parameter, new, old in zip(other.parameters, mlp.parameters, before, strict=True):
-            assert parameter is not new
-            np.testing.assert_array_equal(parameter.value, old)
-            assert not np.array_equal(new.value, old)
-    a = fg.Input("a", shape=("N", 3))
-    assert not np.array_equal(fg.Graph(kept[0](a)).fprop(a=X).outputs[0], fg.Graph(mlp(a)).fprop(a=X).outputs[0])
-
-
-@every_copy
-def test_parameters_that_a_setting_hides_are_copied_too(copied):
-    x = fg.Input("x", shape=(2,))
-    layer = fg.Linear(2, 2, rng=0)
-    box = Holds(x, beside={"layers": [layer], "again": layer.W})
-    twin = copied(box)
-    assert twin.beside["layers"][0].W is twin.beside["again"] is not layer.W
-
-
 class Pair(NamedTuple):
     """Two things."""
 

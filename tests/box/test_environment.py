@@ -75,58 +75,6 @@ def _assert_undisturbed(case, with_plan):
         assert_all_equal(again.values(), grads.values(), f"{case}: gradient")
 
 
-KINDS = (
-    "cross entropy", "softmax", "log softmax", "logsumexp", "sigmoid", "softplus", "elu", "silu", "gelu", "exp",
-    "binary", "logaddexp",
-)  # fmt: skip
-
-
-def probabilities(kind):
-    """A graph whose exponentials underflow, and the plan of a step of it."""
-    x = fg.Input("x", shape=("N", 3))
-    y = fg.Input("y", shape=("N",), dtype=int)
-    w = fg.Parameter([1.0, -1.0, 0.5], name="w")
-    a = x * w
-    box = {
-        "cross entropy": lambda: fg.SoftmaxCrossEntropy(a, y), "softmax": lambda: fg.softmax(a) ** 2,
-        "log softmax": lambda: fg.log_softmax(a), "logsumexp": lambda: fg.logsumexp(a, axis=1),
-        "sigmoid": lambda: fg.sigmoid(a), "softplus": lambda: fg.softplus(a), "elu": lambda: fg.ELU(a),
-        "silu": lambda: fg.SiLU(a), "gelu": lambda: fg.GELU(a), "exp": lambda: np.exp(-(a**2)),
-        "binary": lambda: fg.BinaryCrossEntropy(a[:, 0], y), "logaddexp": lambda: np.logaddexp(a, 0.0),
-    }[kind]()  # fmt: skip
-    loss = fg.mean(box)
-    (dw,) = fg.gradient(loss, [w])
-    return fg.Graph(loss), dw, fg.compile([loss, dw], updates={w: w - 0.1 * dw}), w
-
-
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("told", ["raise", "warn"])
-def test_an_underflow_is_no_error(kind, told):
-    """In graph, bprop, gradient graph and plan, for those who raise and for those who make warnings errors."""
-    feeds = {"x": np.array([[LARGE, -LARGE, 0.1], [0.2, LARGE, -LARGE]]), "y": np.array([1, 0])}
-    found = []
-    for state in ("ignore", told):
-        graph, dw, step, w = probabilities(kind)
-        with np.errstate(under=state):
-            run = graph.fprop({name: value for name, value in feeds.items() if name in graph})
-            built = fg.Graph(dw)
-            again = built.fprop({name: value for name, value in feeds.items() if name in built})
-            with fg.debug():
-                checked = run.bprop()[w]
-            results = step({name: value for name, value in feeds.items() if name in graph})
-            assert np.geterr()["under"] == state
-        found.append([run.outputs[0], run.bprop()[w], checked, again[dw], *results, w.value])
-    assert_all_equal(found[1], found[0], kind)
-
-
-def test_functions_on_arrays_and_derivatives_of_functions():
-    a = np.array([-LARGE, 0.5, LARGE])
-    with np.errstate(all="raise"):
-        for function in (fg.sigmoid, fg.softplus, fg.softmax, fg.log_softmax, fg.logsumexp):
-            assert np.all(np.isfinite(function(a)))
-            assert np.all(np.isfinite(F.jacobian(function)(a)))
-
-
 @pytest.mark.parametrize("told", ["raise", "warn"])
 def test_what_is_an_error_of_numpy_stays_one(told):
     """Division by zero, an overflow and a logarithm of a negative number, in graphs, plans and functions."""

@@ -11,7 +11,7 @@ import pytest
 
 import flowgraph as fg
 from flowgraph.box import inference
-from flowgraph.box.settings import DECLARATIONS, check_misspelt, check_words
+from flowgraph.box.settings import DECLARATIONS, check_kinds, check_misspelt
 from flowgraph.boxes.indexing.index import Index
 from flowgraph.errors import DeclarationError, IndexingError, ShapeError, UsageError
 from tests.cases import cases
@@ -246,7 +246,7 @@ def test_boxes_of_the_package_keep_the_rules_that_an_import_does_not_check():
     for cls in [cls for cls in fg.registry.values() if cls.built_in]:
         own = vars(cls).get("__annotations__", {})
         check_misspelt(cls, [name for name, annotation in own.items() if "ClassVar" not in str(annotation)])
-        check_words(cls)
+        check_kinds(cls)
 
 
 def test_helpers_of_any_other_name_are_welcome():
@@ -361,3 +361,22 @@ def test_a_box_may_refuse_matrices_that_are_singular_or_not_positive_definite(fa
             leaves = fg.Input("a", shape=shape, dtype=dtype), fg.Input("x", shape=shape[:-1], dtype=dtype)
             box = box_of(lambda _, a, x: np.linalg.solve(factor(a), x[..., None])[..., 0], *leaves, **declared)
             assert (box.shape, box.dtype) == (shape[:-1], dtype)
+
+
+@pytest.mark.parametrize("name", sorted(DECLARATIONS - {"numpy"}))
+def test_a_declaration_of_another_kind_is_refused_when_the_class_is_defined(name):
+    """By its annotation; the letters of a text are no names, and a pair is no interval."""
+    is_text = name in ("derivative", "formula", "symbol", "signature")
+    wrong = [object(), 3, [object()], *([] if is_text else ["a"])]
+    for value in [*wrong, *([{"a": (0, 1)}, {1: fg.Interval(0, 1)}] if name == "domain" else [])]:
+        body = {"fprop": lambda self, a: a, "bprop": lambda self, grad, h, a: (grad,), name: value}
+        with pytest.raises(DeclarationError, match=f"^Wrong: found {name} = .*, needs "):
+            type("Wrong", (fg.Elementwise,), body)
+
+
+@pytest.mark.parametrize(
+    "fprop", [lambda self, a: np.stack([a, a]), lambda self, a: np.ones(7), lambda self, a: [1, 2]]
+)
+def test_an_elementwise_box_gives_an_element_for_each(fprop):
+    with unregistered(), refused(ShapeError, "fprop gives the shape", "needs one element for one"):
+        type("Wide", (fg.Elementwise,), {"fprop": fprop})(fg.Input("a", shape=("N",)))

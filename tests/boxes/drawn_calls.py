@@ -410,7 +410,7 @@ CALLS: dict[str, Callable[[Draw], Call]] = {
     ),
     "select": _select, "piecewise": _piecewise,
     **{name: _then(axis=(0, -1), include_initial=(True,)) for name in ("cumulative_sum", "cumulative_prod")},
-    "where": lambda r: ([(a := r.array()) > 0, a, r.choice([0, 1.5, r.array(a.shape), True])], {}),
+    "where": lambda r: ([(a := r.array()) > 0, *r.choice([(a, r.choice([0, 1.5, r.array(a.shape), True])), ()])], {}),
     "clip": _then(lambda r, a: r.choice([None, 0, -0.5, -1]), lambda r, a: r.choice([None, 1, 0.5, 300])),
     "full_like": _then(lambda r, a: r.choice([0, 1.5, 300, -1]), dtype=(None, np.float32, np.int64), shape=((2, 2),
         3)), "astype": _then(lambda r, a: r.choice(DTYPES)),

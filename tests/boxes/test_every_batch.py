@@ -1,4 +1,4 @@
-"""A call of NumPy on boxes with a named size serves every batch: values, sizes and gradients, of any arguments."""
+"""A call of NumPy on boxes with a named size serves every batch: values and sizes, of any arguments."""
 
 import warnings
 
@@ -59,9 +59,8 @@ def needed_sizes(shapes, axis):
 
 
 def shapes_served(name, call, results, what):
-    """The shapes of NumPy's results at each batch, where the boxes have NumPy's values, and bprop's gradients."""
+    """The shapes of NumPy's results at each batch, where the boxes have NumPy's values."""
     shapes = {}
-    assert_gradients = gradients_of(call, [one for one in results if isinstance(one, fg.Box)])
     for size in BATCHES:
         arrays = dict(zip(call.leaves, call.arrays(size), strict=True))
         needed = Outcome(lambda arrays=arrays: call.of(*arrays.values()))
@@ -69,7 +68,6 @@ def shapes_served(name, call, results, what):
             shapes[size] = [np.shape(one) for one in needed.results]
             if size >= FROM.get(name, 0):
                 assert_values(name, results, needed.results, arrays, f"{what}, {size} examples")
-                assert_gradients(arrays, f"{what}, {size} examples")
     return shapes
 
 
@@ -85,28 +83,6 @@ def assert_values(name, results, needed, arrays, what):
             bound = max([TOLERANCE.get(a.dtype, 1e-9) for a in (*arrays.values(), other)])
             if other.dtype.kind in "biufc" and name not in ANY_ORDER:
                 np.testing.assert_allclose(found.results[one], other, rtol=bound, atol=bound, err_msg=what)
-
-
-def gradients_of(call, boxes):
-    """A function that holds the gradient graph of the sum of squares against bprop, for arrays of the leaves."""
-    floats = [leaf for leaf in call.leaves if leaf.dtype == float]
-    total = sum((fg.sum(one * one) for one in boxes if one.dtype == float), start=fg.sum(floats[0]) if floats else 0.0)
-    wrt = [leaf for leaf in floats if leaf in fg.Graph(total)]
-    built = Outcome(lambda: fg.gradients([total], wrt, [None], unused="zeros")).results if wrt else None
-
-    def assert_gradients(arrays, what):
-        if built and len(floats) == len(arrays):
-            graph = fg.Graph(total)
-            fed = {leaf: a for leaf, a in arrays.items() if leaf in graph}
-            grads = Outcome(lambda: graph.fprop(fed).bprop(wrt=wrt, unused="zeros"))
-            again = Outcome(lambda: values(built, arrays))
-            if not isinstance(grads.error, np.linalg.LinAlgError | FlowgraphError):
-                for leaf, box in zip(wrt, built, strict=True):
-                    np.testing.assert_allclose(
-                        again.results[box], grads.results[leaf], rtol=1e-8, atol=1e-8, err_msg=f"{what}: {leaf.name}"
-                    )
-
-    return assert_gradients
 
 
 def values(boxes, arrays):

@@ -27,7 +27,6 @@ REFUSED = [
     # indexing/taking
     (lambda x: np.take(x, [7]), IndexingError, "the index 7 lies outside an axis of 6"),
     (lambda x: np.take(x, [7], mode="any"), UsageError, "mode='any', needs one of raise, wrap, clip"),
-    (lambda x: np.take(x, [0], axis=2), ShapeError, "axis = "),
     (lambda x: np.take(x, [0.5]), IndexingError, "an index of dtype float64"),
     (lambda x: np.take_along_axis(x, np.array([0]), 1), ShapeError, "needs integers with 2 axes"),
     (lambda x: np.take_along_axis(x, x, 1), ShapeError, "needs integers"),
@@ -63,13 +62,11 @@ REFUSED = [
     (lambda x: fg.AddMatMul(np.ones((2, 3, 4)), x, np.ones((3, 4))), ShapeError, "needs three matrices"),
     (lambda x: fg.Affine(x, np.ones((3, 4)), np.ones(3)), ShapeError, "child 'b' has n = 3"),
     (lambda x: np.tensordot(x, x, 1), ShapeError, "axis 1 of a has the size 3, axis 0 of b has 2"),
-    (lambda x: np.tensordot(x, x, (5, 0)), ShapeError, "axis = "),
     (lambda x: np.tensordot(x, x, ((0, 1), (0,))), ShapeError, "2 axes of a and 1 of b"),
     (lambda x: np.tensordot(x, x, (0, 0, 0)), UsageError, "needs a number, or the axes of a and those of b"),
     (lambda x: np.dot(x, x), ShapeError, "has k = 2"),
     # numpy_api/differences
     (lambda x: np.diff(x, n=-1), UsageError, "found n=-1, needs a number of times from 0"),
-    (lambda x: np.diff(x, axis=2), ShapeError, "axis"),
     (lambda x: np.ediff1d(x.astype(int), to_end=0.5), UsageError, "float64, which is not cast to int64"),
     (lambda x: np.gradient(x, edge_order=3), UsageError, "edge_order=3, needs 1 or 2"),
     (lambda x: np.gradient(x, 1.0, 2.0, 3.0), UsageError, "found 3 spacings for 2 axes"),
@@ -112,7 +109,6 @@ REFUSED = [
     (lambda x: np.cov(x, fweights=[1, 0.5, 1]), UsageError, "needs numbers from 0, whole ones"),
     (lambda x: np.cov(x[None]), ShapeError, "needs one or two axes"),
     # shape/arrangement
-    (lambda x: np.transpose(x, (0, 0)), ShapeError, "repeated axis"),
     (lambda x: np.transpose(x, (0,)), ShapeError, "names 1 axes, needs all 2"),
     (lambda x: np.swapaxes(x, 0, 2), ShapeError, r"axis = \(2,\) does not fit"),
     (lambda x: np.moveaxis(x, 0, (0, 1)), UsageError, "found 1 axes to move to 2 places"),
@@ -125,14 +121,12 @@ REFUSED = [
     # shape/joining
     (lambda x: np.concatenate([x, x.T]), ShapeError, r"'arrays\[1\]' has the shape \(3, 2\), needs \(2, 3\) but"),
     (lambda x: np.concatenate([x, x[0]]), ShapeError, "but for axis 0"),
-    (lambda x: np.concatenate([x], axis=2), ShapeError, "axis = "),
     (
         lambda x: np.concatenate([x[0, 0], x[0, 0]]),
         ShapeError,
         "needs one array or more, each with one axis or more",
     ),
     (lambda x: np.concatenate([x, x], dtype=int), UsageError, "'same_kind' has no cast to"),
-    (lambda x: np.concatenate([x, x], out=np.ones(4)), UnsupportedError, "found out="),
     (lambda x: np.concatenate([x, x], out=np.ones(4)), UnsupportedError, "boxes are immutable"),
     (lambda x: np.stack([x, x.T]), ShapeError, r"needs \(2, 3\)\n"),
     (lambda x: fg.Stack(), ShapeError, "one array or more"),
@@ -160,7 +154,6 @@ REFUSED = [
     (lambda x: np.reshape(x, (-2, 3)), ShapeError, "does not fit"),
     (lambda x: np.reshape(x, 6, order="A"), UnsupportedError, "order='A'"),
     (lambda x: fg.Reshape(x, to=(5,)), ShapeError, r"6 elements do not fit into \(5,\)"),
-    (lambda x: np.expand_dims(x, 4), ShapeError, "axis = 4 does not fit"),
     (lambda x: np.squeeze(x, 0), ShapeError, "axis 0 has the size 2"),
     (lambda x: np.broadcast_to(x, (3, 2)), ShapeError, r"does not broadcast to \(3, 2\)"),
     (lambda x: np.broadcast_to(x, (3,)), ShapeError, "does not broadcast"),

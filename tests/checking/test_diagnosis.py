@@ -208,3 +208,13 @@ def test_a_layer_that_was_traced_keeps_no_boxes():
     report = fg.check(layer.fprop, X, bprop=layer.bprop)
     assert report.failures[0].diagnosis == "the sign is wrong"
     assert isinstance(layer.h, np.ndarray)
+
+
+@pytest.mark.parametrize("fprop", [np.round, np.sign, lambda a: (a == np.max(a, axis=-1, keepdims=True)) * 1.0])
+def test_where_every_slope_is_0_no_change_of_the_result_explains_it(fprop):
+    def surrogate(g, h, a):  # that of a softmax, which sums to 0
+        p = np.exp(a) / np.exp(a).sum(axis=-1, keepdims=True)
+        return (p * (g - (p * g).sum(axis=-1, keepdims=True)),)
+
+    with np.errstate(all="ignore"):
+        assert diagnosed(fprop, surrogate, X, on_boxes=False) == ""

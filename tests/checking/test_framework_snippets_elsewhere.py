@@ -22,18 +22,12 @@ def checked(framework, name, arguments, **options):
     return fg.check(function, *arguments(), effort="fast", **options)
 
 
-def torch_arrays(*arrays):
-    return lambda: [importlib.import_module("torch").tensor(x) for x in arrays]
-
-
 def of_jax():
     jax = importlib.import_module("jax")
     return [{"x": jax.numpy.asarray(abs(X) + 1), "w": jax.numpy.asarray(X)}]
 
 
 CASES = {
-    "several outputs in torch": ("torch", "Product", torch_arrays(X, X + 1), {}),
-    "complex arrays in torch": ("torch", "Turned", torch_arrays(X + 1j * X[::-1]), {}),
     "a dict and a keyword in JAX": ("jax", "of_dict", of_jax, {"power": 2}),
     "a primitive of autograd": ("autograd", "cubed", lambda: [X, 2], {}),
     "a function of MyGrad": ("mygrad", "constant_inside", lambda: [importlib.import_module("mygrad").tensor(X)], {}),
@@ -42,11 +36,11 @@ CASES = {
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    for name in ("TORCH", "JAX", "AUTOGRAD", "MYGRAD"):
+    for name in ("JAX", "AUTOGRAD", "MYGRAD"):
         (tmp_path / f"of_{name.lower()}.py").write_text(getattr(user_modules, name))
     monkeypatch.syspath_prepend(tmp_path)
     yield tmp_path
-    for name in ("torch", "jax", "autograd", "mygrad"):
+    for name in ("jax", "autograd", "mygrad"):
         sys.modules.pop(f"of_{name}", None)
 
 

@@ -3,28 +3,16 @@
 import pytest
 
 import flowgraph as fg
-
-from .textbook import dense, images, sequences
+from benchmarks.outside.packages import textbook_dense, textbook_shaped
 
 pytestmark = pytest.mark.no_cover  # other tests run the same lines, and measuring takes long
 
-LAYERS = [*dense.LAYERS, *sequences.LAYERS, *images.LAYERS]
-MISTAKES = [(layer, words) for layer in LAYERS for words in layer.mistakes]
+LAYERS = {entry.name: entry for module in (textbook_dense, textbook_shaped) for entry in module.PACKAGE.entries}
 
 
-def test_there_are_sixteen_layers_and_six_mistakes_at_least():
-    assert len({layer.name for layer in LAYERS}) == len(LAYERS) >= 16
-    assert len(MISTAKES) >= 6
-
-
-@pytest.mark.parametrize("layer", LAYERS, ids=lambda layer: layer.name)
-def test_a_right_layer_passes(layer):
-    report = fg.check(layer.forward, *layer.inputs, bprop=layer.backward)
-    assert report.verdict == "pass", str(report)
-
-
-@pytest.mark.parametrize(("layer", "words"), MISTAKES, ids=lambda one: getattr(one, "name", one))
-def test_a_mistake_in_a_layer_fails(layer, words):
-    report = fg.check(layer.forward, *layer.inputs, bprop=layer.mistakes[words])
-    assert report.verdict == "fail", str(report)
+@pytest.mark.parametrize("name", LAYERS)
+def test_a_right_layer_passes_and_a_mistake_in_one_fails(name):
+    case = LAYERS[name].make()
+    report = fg.check(case.function, *case.inputs, bprop=case.bprop)
+    assert report.verdict == ("pass" if LAYERS[name].judgement == "right" else "fail"), str(report)
     assert not any(failure.beyond for failure in report.failures), str(report)

@@ -1,30 +1,5 @@
 """Modules of users, one for each framework, in which gradients are wrong; written to a folder by the tests."""
 
-TORCH = """
-import torch
-
-
-class Product(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx, x, w):
-        ctx.save_for_backward(x, w)
-        return x * w, x + w
-
-    @staticmethod
-    def backward(ctx, first, second):
-        x, w = ctx.saved_tensors
-        return first * w + second, 3 * first * x + second
-
-
-class Turned(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx, z):
-        return 1j * z
-
-    @staticmethod
-    def backward(ctx, grad):
-        return 1j * grad
-"""
 JAX = """
 import jax
 

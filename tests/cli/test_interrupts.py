@@ -2,7 +2,6 @@
 
 import os
 import random
-import signal
 import subprocess
 import sys
 
@@ -192,16 +191,3 @@ def test_an_error_that_a_library_makes_of_an_interrupt_is_one(folder, monkeypatc
     monkeypatch.setattr(main.commands["render"], "callback", fails)
     result = CliRunner().invoke(main, COMMANDS["render"])
     assert (result.exit_code, result.output) == (130, "interrupted\n")
-
-
-def test_the_codes_of_other_ends_stay():
-    for arguments, code in (
-        ([], 64),
-        (["--help"], 0),
-        (["--version"], 0),
-        (["nothing"], 64),
-        (["render", "--view", "x"], 64),
-    ):
-        assert CliRunner().invoke(main, arguments).exit_code == code
-    assert CliRunner().invoke(main, ["--help"], standalone_mode=False).exit_code == 0
-    assert signal.getsignal(signal.SIGINT) is not signal.SIG_IGN

@@ -1,7 +1,6 @@
 """Files of data that are damaged at any byte, or hold what no table holds: read, or refused in one line."""
 
 import csv
-import datetime
 import io
 import itertools
 import time
@@ -10,8 +9,6 @@ from contextlib import contextmanager
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from flowgraph.data import load_csv, load_inputs, load_npz
 from flowgraph.data.preparation import read_table
@@ -77,30 +74,6 @@ def test_arrays_of_any_dtype_and_shape_are_examples_or_refused_in_one_line(dtype
         np.savez(tmp_path / "a.npz", **arrays)
         with in_one_line():
             load_npz(tmp_path / "a.npz", "y", kind=kind)
-
-
-@settings(max_examples=40, deadline=None)
-@given(st.sampled_from(["ms", "us", "ns"]), st.sampled_from([None, "UTC", "Foo/Bar"]), st.integers(-(2**62), 2**62))
-def test_times_of_any_year_and_zone_are_read_or_refused_in_one_line(tmp_path_factory, unit, zone, number):
-    pyarrow = pytest.importorskip("pyarrow")
-    parquet = pytest.importorskip("pyarrow.parquet")
-    path = tmp_path_factory.getbasetemp() / "times.parquet"
-    times = pyarrow.array([number, 0], pyarrow.timestamp(unit, tz=zone))
-    parquet.write_table(pyarrow.table({"a": [1, 2], "time": times}), path)
-    with in_one_line():
-        read_table(path)
-
-
-@settings(max_examples=40, deadline=None)
-@given(st.integers(-(2**31), 2**31 - 1))
-def test_dates_of_any_year_are_read_or_refused_in_one_line(tmp_path_factory, number):
-    pyarrow = pytest.importorskip("pyarrow")
-    parquet = pytest.importorskip("pyarrow.parquet")
-    path = tmp_path_factory.getbasetemp() / "dates.parquet"
-    parquet.write_table(pyarrow.table({"a": [1, 2], "day": pyarrow.array([number, 0], pyarrow.date32())}), path)
-    with in_one_line():
-        table = read_table(path)
-        assert table.column("day")[1] == datetime.date(1970, 1, 1)
 
 
 class Strange(BaseException):

@@ -30,16 +30,6 @@ def test_dead_units():
     assert "fg.LeakyReLU" in str(found)
 
 
-def test_a_network_whose_units_are_dead():
-    mlp = fg.MLP([3, 4, 2], hidden="relu", output="softmax", rng=0)
-    mlp.biases[0].value = np.full(4, -1000.0)
-    y = fg.Input("y", shape=("N",), dtype=int)
-    loss = fg.mean(fg.NegativeLogLikelihood(mlp(x), y))
-    found = why(loss, key=mlp.weights[0], x=X, y=[0, 1, 0, 1, 0])
-    assert [cause.kind for cause in found.causes] == ["dead units"]
-    assert why(loss, key=mlp.weights[1], x=X, y=[0, 1, 0, 1, 0]).reason == "multiplied by zeros"
-
-
 def test_some_dead_units():
     found = why(fg.sum(fg.relu(x @ parameter(3, 4) + np.array([-100.0, -100, 100, 100]))), x=X)
     assert (found.status, found.share, found.reason) == ("partly zero", 0.5, "dead units")

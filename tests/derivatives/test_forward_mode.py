@@ -1,6 +1,4 @@
-"""Every derivative of every function: reverse, forward, forward over reverse and reverse over forward."""
-
-from functools import partial
+"""Every derivative of every box: reverse, forward, forward over reverse and reverse over forward."""
 
 import numpy as np
 import pytest
@@ -8,77 +6,78 @@ import pytest
 import flowgraph as fg
 from flowgraph import functional as F
 from flowgraph.errors import NotDifferentiableError, UnknownBoxError
-from tests.boxes.coverage_list import COMMON, OWN, flat, found
 from tests.cases import cases
-from tests.derivatives.every_derivative import assert_functional, assert_of_boxes
 from tests.test_contract import BOXES
-from tools.coverage_page import covered
 
 pytestmark = [pytest.mark.no_cover, pytest.mark.sampled(one_in=12)]  # other tests run the same lines
 
-# Generic: no two elements are equal, no element or sum stands where a function has a kink, eigenvalues are real.
-MATRIX = np.array([[0.9, 0.21, 0.32], [0.17, 0.83, 0.13], [0.29, 0.11, 0.71]])
 VECTOR = np.array([0.31, 0.83, 0.57])
 
-KINKS = frozenset()
-CALLS = OWN | {
-    **dict.fromkeys(["arccosh", "acosh"], lambda f, x, v: f(x + 1.5)),
-    "scipy.special.betainc": lambda f, x, v: f(1.5, 2.5, x),
-    "scipy.special.stdtr": lambda f, x, v: f(2.5, x),
-    **dict.fromkeys(["scipy.special.gammainc", "scipy.special.gammaincc"], lambda f, x, v: f(1.5, x)),
-    **dict.fromkeys([f"scipy.special.{name}" for name in ("jv", "yn", "iv", "ive", "expn")], lambda f, x, v: f(2, x)),
-    "astype": lambda f, x, v: f(x, np.complex128),
-    "linalg.cholesky": lambda f, x, v: f(x + x.T),
-    **dict.fromkeys(["linalg.eigh", "linalg.eigvalsh"], lambda f, x, v: f(x + x.T)),
-    "linalg.eig": lambda f, x, v: [f(x)[0], np.abs(f(x)[1])],
-}
-"""Calls at points where the function has derivatives, by what has some."""
 
-FUNCTIONS = {
-    f"{one.module}.{one.names[0]}".removeprefix("np."): one
-    for one in covered()
-    if one.names[0] not in ("asanyarray", "asarray", "polygamma")
-}
-FUNCTIONS |= dict.fromkeys(("operator.getitem", "fg.set_at", "fg.add_at", "fg.Conv2d", "fg.MaxPool"))
-FUNCTIONS |= dict.fromkeys(("fg.logsumexp", "fg.softmax", "fg.log_softmax"))
+def assert_of_boxes(output, wrt):
+    """All forms of derivatives of a graph of parameters agree, in both directions of the Jacobian.
 
-
-def _part(call, function, i, x, v):
-    return flat(call(function, x, v))[i]
-
-
-def parts_of(name):
-    """The results of a call that have a derivative, each as a function of two arrays."""
-    function = found(name)
-    for call in (CALLS[name],) if name in CALLS else COMMON:
-        try:
-            flat(call(function, MATRIX, VECTOR))
-        except (TypeError, ValueError, IndexError, KeyError, np.linalg.LinAlgError):
-            continue
-        results = flat(call(function, fg.Parameter(MATRIX), fg.Parameter(VECTOR)))
-        has_slope = [isinstance(one, fg.Box) and one.dtype.kind in "fc" for one in results]
-        return [partial(_part, call, function, i) for i, has in enumerate(has_slope) if has]
-    assert name.startswith("bitwise_"), f"{name}: none of the common calls serves it"
-    return []
+    There are no matrices of derivatives by complex parameters.
+    """
+    rng = np.random.default_rng(1)
+    directions = [rng.normal(size=box.shape).astype(box.dtype) for box in wrt]
+    real = all(box.dtype.kind == "f" for box in wrt)
+    value = np.asarray(fg.Graph(output).fprop()[output])
+    weights = rng.normal(size=value.shape), rng.normal(size=value.shape)
+    total = weighted(output, weights)
+    if not isinstance(total, fg.Box):
+        return
+    grad = fg.gradient(total, wrt)
+    forms = {"vjp": fg.vjp(output, wrt, cotangent(value, weights)), "jvp": [fg.jvp(output, wrt, directions)]}
+    if real and value.dtype.kind == "f":
+        forms["rows"] = fg.jacobian(output, wrt, mode="rows")
+        forms["columns"] = fg.jacobian(output, wrt, mode="columns")
+    forms["hvp"] = fg.hvp(total, wrt, directions)
+    if real:
+        forms["hessian"] = [fg.hessian(total, wrt)]
+        forms["jacobian of grad"] = [fg.jacobian(one, box)[0] for one, box in zip(grad, wrt, strict=True)]
+    forms["jvp of grad"] = [fg.jvp(one, wrt, directions) for one in grad]
+    forms["grad of jvp"] = fg.gradient(fg.jvp(total, wrt, directions), wrt)
+    boxes = [*grad, *(box for form in forms.values() for box in form)]
+    run = fg.Graph(*(box for box in boxes if isinstance(box, fg.Box))).fprop()
+    found = {name: [run[box] if isinstance(box, fg.Box) else box for box in form] for name, form in forms.items()}
+    for one, other in zip(found["vjp"], [run[box] for box in grad], strict=True):
+        assert_near(one, other, "vjp", "gradient")
+    assert_forms_agree(found, directions)
 
 
-@pytest.mark.parametrize("name", FUNCTIONS)
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")
-def test_all_transforms_of_a_function_agree(name):
-    for part in parts_of(name):
-        assert_functional(part, (MATRIX, VECTOR), smooth=name not in KINKS)
+def assert_forms_agree(found, directions):
+    """Matrices of derivatives hold the products, and second order by one way holds that by another."""
+    if "rows" in found:
+        for row, column in zip(found["rows"], found["columns"], strict=True):
+            assert_near(row, column, "jacobian by rows", "by columns")
+        assert_near(found["jvp"][0], sum(map(contracted, found["rows"], directions)), "jvp", "jacobian")
+    flat = np.concatenate([np.ravel(d) for d in directions])
+    product = np.concatenate([np.ravel(one) for one in found["hvp"]])
+    if "hessian" in found:
+        assert_near(product, found["hessian"][0] @ flat, "hvp", "hessian")
+    assert_near(product, np.concatenate([np.ravel(one) for one in found["jvp of grad"]]), "hvp", "jvp of grad")
+    assert_near(product, np.concatenate([np.ravel(one) for one in found["grad of jvp"]]), "hvp", "grad of jvp")
 
 
-@pytest.mark.parametrize("name", FUNCTIONS)
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")
-def test_all_derivatives_of_boxes_agree(name):
-    for part in parts_of(name):
-        x, v = fg.Parameter(MATRIX, name="x"), fg.Parameter(VECTOR, name="v")
-        output = part(x, v)
-        graph = fg.Graph(output)
-        wrt = [box for box in (x, v) if box in graph and not graph.cut((box,))]
-        if wrt:
-            assert_of_boxes(output, wrt)
+def weighted(output, weights):
+    """The real number <weights, output> that is differentiated."""
+    real = np.sum(np.real(output) * weights[0])
+    return real + np.sum(np.imag(output) * weights[1]) if output.dtype.kind == "c" else real
+
+
+def cotangent(value, weights):
+    """What vjp is sent for <weights, output>."""
+    return weights[0] + 1j * weights[1] if value.dtype.kind == "c" else weights[0]
+
+
+def contracted(rows, direction):
+    """J d"""
+    return np.tensordot(rows, direction, direction.ndim)
+
+
+def assert_near(one, other, what, than):
+    np.testing.assert_allclose(one, other, rtol=1e-8, atol=1e-8, err_msg=f"{what} against {than}")
 
 
 @pytest.mark.parametrize("name", BOXES)

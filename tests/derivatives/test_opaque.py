@@ -8,6 +8,7 @@ import pytest
 import flowgraph as fg
 from flowgraph.errors import NotDifferentiableError
 from tests.derivatives.opaque_boxes import OPAQUE, Clean
+from tests.derivatives.test_what_is_asked import value
 
 X = np.array([0.5, -1.5, 2.0])
 
@@ -15,11 +16,6 @@ X = np.array([0.5, -1.5, 2.0])
 @pytest.fixture(params=OPAQUE, ids=lambda cls: cls.__name__)
 def box(request):
     return request.param
-
-
-def value(output, **feeds):
-    graph = fg.Graph(output)
-    return np.asarray(graph.fprop({name: v for name, v in feeds.items() if name in graph})[output])
 
 
 def test_first_order_is_right_for_every_value_and_when_used_twice(box):

@@ -6,6 +6,7 @@ import pytest
 import flowgraph as fg
 from flowgraph.errors import NotDifferentiableError
 from tests.derivatives.several_outputs import OPAQUE, CachesOfOneOutput, Clean, Swaps
+from tests.derivatives.test_what_is_asked import value
 
 A, B = np.array([0.5, -1.5, 2.0]), np.array([1.0, 0.3, -0.7])
 
@@ -17,11 +18,6 @@ def box(request):
 
 def leaves(shape=(3,)):
     return fg.Input("a", shape=shape), fg.Input("b", shape=shape)
-
-
-def value(output, **feeds):
-    graph = fg.Graph(output)
-    return np.asarray(graph.fprop({name: v for name, v in feeds.items() if name in graph})[output])
 
 
 def loss(cls, a, b):
@@ -48,22 +44,6 @@ def curvature(a, b):
     ab = 8 * a**3 * b
     bb = 2 * a**4
     return np.block([[np.diag(aa), np.diag(ab)], [np.diag(ab), np.diag(bb)]])
-
-
-def test_first_order_is_right_for_every_value(box):
-    a, b = leaves(("N",))
-    da, db = fg.gradient(loss(box, a, b), [a, b])
-    for one, other in ((A, B), (B[:2], A[:2])):
-        needed = 3 * one**2 * np.cos(one**3) + 4 * one**3 * other**2, 2 * one**4 * other
-        np.testing.assert_allclose(value(da, a=one, b=other), needed[0], rtol=1e-12)
-        np.testing.assert_allclose(value(db, a=one, b=other), needed[1], rtol=1e-12)
-
-
-def test_a_bprop_that_runs_on_boxes_is_used_as_it_is():
-    a, b = leaves()
-    grads = fg.gradient(loss(Clean, a, b), [a, b])
-    assert all(type(one).__name__ != "BpropOf" for one in fg.Graph(*grads))
-    np.testing.assert_allclose(value(fg.hessian(loss(Clean, a, b), [a, b]), a=A, b=B), curvature(A, B), atol=1e-12)
 
 
 @pytest.mark.parametrize("output", [0, 1])

@@ -170,18 +170,8 @@ def test_from_the_command_line(tmp_path):
     assert "hidden" in (tmp_path / "out" / "bias_variance.svg").read_text()
 
 
-def test_what_is_wrong_is_said_with_its_exit_code(tmp_path, monkeypatch):
-    out = ["-o", tmp_path / "out"]
-    for arguments, code, text in [
-        (["moons", *out], 64, "Missing option '--vary'"),
-        (["moons", "--vary", "hidden", *out], 64, "needs name=low..high"),
-        (["moons", "--vary", "seed=1|2", *out], 3, "found 'seed', which says what is compared"),
-        (["moons", "--vary", "size=1|2", *out], 3, "found 'size', needs one of source"),
-        (["moons", "--vary", "l2=0|1", "--dropout", "2", *out], 64, "found dropout=2.0"),
-        (["nothing", "--vary", "l2=0|1", *out], 3, "the sets that have a name are"),
-    ]:
-        result = run_of_trade_off(*arguments)
-        assert (result.exit_code, text in result.output) == (code, True), (arguments, result.output)
-    monkeypatch.setattr(Trainer, "_run_steps", lambda self, listeners: os.kill(os.getpid(), signal.SIGINT))
-    assert run_of_trade_off("moons", "--vary", "l2=0.1|1.0", *out).exit_code == 130
+def test_what_cannot_vary_is_said_with_its_exit_code(tmp_path):
+    for vary, text in (("seed", "found 'seed', which says what is compared"), ("size", "needs one of source")):
+        result = run_of_trade_off("moons", "--vary", f"{vary}=1|2", "-o", tmp_path / "out")
+        assert (result.exit_code, text in result.output) == (3, True), result.output
     assert not (tmp_path / "out").exists()

@@ -176,26 +176,6 @@ def legacy_generator(step):
 
 
 @feature
-def a_coin(step):
-    generator = onp.random.default_rng(3)
-
-    def term(np, x, i):
-        return np.sum(x**2) if generator.random() < 0.5 else np.sum(x)
-
-    return term, lambda: None
-
-
-@feature
-def drawn_in_one_branch_only(step):
-    generator = onp.random.RandomState(6)
-
-    def term(np, x, i):
-        return np.sum(x * generator.rand(3)) if x[0] > 0 else np.sum(x)
-
-    return term, lambda: None
-
-
-@feature
 def branch_on_the_argument(step):
     def term(np, x, i):
         return np.sum(x**3) if x[0] > x[1] else np.sum(x)

@@ -1,11 +1,9 @@
 """The graph of a call is found by what the call built: the same numbers as from a graph made for it, and few graphs."""
 
-import dataclasses
 import gc
 import threading
 import warnings
 import weakref
-from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -15,6 +13,8 @@ from hypothesis import strategies as st
 import flowgraph as fg
 from flowgraph.functional import grad, hessian, value_and_grad
 from flowgraph.functional.programs import Programs
+from flowgraph.loops import containers
+from tests.functional.test_jit import Layer, Pair
 from tests.registry import unregister
 
 X = np.array([[0.3, -0.7, 1.2, 0.1], [-0.4, 0.9, 0.5, -1.1], [1.4, 0.2, -0.6, 0.8]])
@@ -133,6 +133,13 @@ def by_its_dtype(x):
 PARAMETERS = [fg.Parameter(0.7, name="a"), fg.Parameter(-1.2, name="b")]
 
 
+def unknown(transform, f):
+    """The derivative of a function of which no graph is kept."""
+    made = transform(f)
+    made._programs = Programs()
+    return made
+
+
 operations = st.lists(st.sampled_from(range(len(OPERATIONS))), min_size=1, max_size=3)
 
 
@@ -154,8 +161,7 @@ def test_a_graph_that_is_found_gives_the_bits_of_one_that_is_made(places, number
     with np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for k in numbers:
-            made = transform(composed(places))
-            made._programs = Programs()
+            made = unknown(transform, composed(places))
             for one, other in zip(*(_parts(_outcome(call, X, k)) for call in (found, made)), strict=True):
                 np.testing.assert_array_equal(one, other)
                 assert type(one) is type(other)
@@ -182,9 +188,7 @@ def test_a_call_that_follows_any_other_is_the_same_as_if_it_came_first(place):
     with np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for k in range(5):
-            made = value_and_grad(f)
-            made._programs = Programs()
-            needed.append(_outcome(made, X, k))
+            needed.append(_outcome(unknown(value_and_grad, f), X, k))
         for k in [k for k in range(5) for _ in range(5)] + [k for a in range(5) for b in range(a) for k in (a, b)]:
             for one, other in zip(_parts(_outcome(found, X, k)), _parts(needed[k]), strict=True):
                 np.testing.assert_array_equal(one, other)
@@ -197,26 +201,11 @@ leaves_of = st.recursive(
         st.lists(inner, max_size=3),
         st.lists(inner, max_size=3).map(tuple),
         st.dictionaries(st.sampled_from(["u", "v", 1]), inner, max_size=3),
-        st.tuples(inner, inner).map(lambda two: Two(*two)),
-        st.tuples(inner, inner).map(lambda two: Both(*two)),
+        st.tuples(inner, inner).map(lambda two: Pair(*two)),
+        st.tuples(inner, inner).map(lambda two: Layer(*two)),
     ),
     max_leaves=6,
 )
-
-
-class Two(NamedTuple):
-    """Two parts, by place."""
-
-    one: Any
-    other: Any
-
-
-@dataclasses.dataclass(frozen=True)
-class Both:
-    """Two parts, by name."""
-
-    one: Any
-    other: Any
 
 
 @given(st.lists(st.tuples(leaves_of, leaves_of), min_size=1, max_size=2), st.sampled_from([0, (0,), (1, 0)]))
@@ -226,12 +215,12 @@ def test_the_function_gets_the_arguments_that_were_given_with_boxes_for_the_arra
 
     def f(x, y, part, *, named):
         arrived.append((part, named))
-        leaves = [one for one in fg.functional.containers.arrays_of((part, named)) if one.shape]
+        leaves = [one for one in containers.arrays_of((part, named)) if one.shape]
         return np.sum(x * 2 + y * 3) + sum([np.sum(x * one) for one in leaves])
 
     slope = grad(f, argnums)
     for part, named in [one for one in given for _ in range(4)]:
-        needed = 2 + sum([one for one in fg.functional.containers.arrays_of((part, named)) if np.shape(one)])
+        needed = 2 + sum([one for one in containers.arrays_of((part, named)) if np.shape(one)])
         found = slope(X[0], X[1], part, named=named)
         np.testing.assert_allclose(found if argnums == 0 else found[-1], needed + 0 * X[0], rtol=1e-12)
         assert _shown(arrived[-1]) == _shown((part, named))
@@ -240,7 +229,7 @@ def test_the_function_gets_the_arguments_that_were_given_with_boxes_for_the_arra
 def _shown(value):
     """Containers and what is no array in them, with a mark for each array."""
     leaves = []
-    structure = fg.functional.containers.flatten(value, leaves)
+    structure = containers.flatten(value, leaves)
     return structure, len(leaves)
 
 
@@ -304,7 +293,7 @@ def test_what_is_passed_on_is_that_of_the_call():
         _, needed = f(X, k)
         np.testing.assert_allclose(found, 2 * X * k)
         assert _shown(passed) == _shown(needed)
-        for one, other in zip(*(fg.functional.containers.arrays_of(part) for part in (passed, needed)), strict=True):
+        for one, other in zip(*(containers.arrays_of(part) for part in (passed, needed)), strict=True):
             np.testing.assert_allclose(one, other)
 
 
@@ -327,9 +316,7 @@ def test_a_call_that_goes_as_the_one_before_builds_no_box_by_numpy(monkeypatch):
         before = count[0]
         found = slope(X, k)
         assert (count[0] > before) == (k < 2), "in numbers, noted, then followed"
-        other = grad(f)
-        other._programs = Programs()
-        np.testing.assert_array_equal(found, other(X, k))
+        np.testing.assert_array_equal(found, unknown(grad, f)(X, k))
 
 
 def test_a_call_that_goes_another_way_from_some_step_on_is_built_from_there():
@@ -341,9 +328,7 @@ def test_a_call_that_goes_another_way_from_some_step_on_is_built_from_there():
 
     slope = grad(f)
     for k, way in enumerate("aababcacbbca" * 2):
-        other = grad(f)
-        other._programs = Programs()
-        np.testing.assert_array_equal(slope(X, k, way), other(X, k, way))
+        np.testing.assert_array_equal(slope(X, k, way), unknown(grad, f)(X, k, way))
     assert len(slope._programs) == 3
 
 

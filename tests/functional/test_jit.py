@@ -19,6 +19,7 @@ import flowgraph as fg
 from flowgraph import functional
 from flowgraph.errors import DtypeError, ShapeError, UsageError
 from flowgraph.functional import grad, hessian, hvp, jacobian, jit, jvp, value_and_grad, vjp, vmap
+from flowgraph.loops import containers
 from tests.registry import unregister
 
 X, V = np.array([0.55, -1.0, 2.0]), np.array([1.0, 2.0, -1.0])
@@ -125,16 +126,16 @@ def test_containers_go_in_and_come_out(tree):
     """Every leaf is doubled, and is an array then; numbers and booleans count as arrays of no axes."""
 
     def doubled(tree):
-        return functional.containers.mapped(lambda leaf: leaf * 2, tree)
+        return containers.mapped(lambda leaf: leaf * 2, tree)
 
     f = jit(counted(doubled))
     first, again = f(tree), f(tree)
     leaves: list = []
-    structure = functional.containers.flatten(first, leaves)
-    assert functional.containers.flatten(again, []) == structure
-    for one, other in zip(leaves, functional.containers.arrays_of(again), strict=True):
+    structure = containers.flatten(first, leaves)
+    assert containers.flatten(again, []) == structure
+    for one, other in zip(leaves, containers.arrays_of(again), strict=True):
         np.testing.assert_array_equal(one, other)
-    needed = functional.containers.arrays_of(doubled(tree))
+    needed = containers.arrays_of(doubled(tree))
     for one, other in zip([leaf for leaf in leaves if np.result_type(leaf).kind in "fc"], needed, strict=False):
         np.testing.assert_array_equal(one, other)
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 import flowgraph as fg
 from flowgraph.errors import ShapeError, UsageError
 from flowgraph.functional import grad, hessian, jacobian, jvp, programs, trace, value_and_grad, vjp, vmap
-from flowgraph.functional.containers import arrays_of, flatten, like
+from flowgraph.loops.containers import arrays_of, flatten, like
 
 W, X = np.array([1.0, -2.0, 0.5]), np.linspace(-1, 1, 12).reshape(4, 3)
 

@@ -12,6 +12,7 @@ import flowgraph as fg
 from flowgraph.functional import compiled as compiled_graphs
 from flowgraph.functional import grad, grad_and_aux, jvp, programs, value_and_grad, vjp
 from flowgraph.functional.programs import Programs
+from flowgraph.loops import containers
 from tests.functional.test_jit import Layer, Pair
 from tests.registry import unregister
 
@@ -46,15 +47,15 @@ def compiled(derived):
 @pytest.mark.parametrize("make", [grad, value_and_grad])
 def test_results_come_in_the_same_containers(params, make):
     def f(p):
-        return sum(np.sum(np.tanh(one) * one) for one in fg.functional.containers.arrays_of(p)) + 0.0
+        return sum(np.sum(np.tanh(one) * one) for one in containers.arrays_of(p)) + 0.0
 
     derived = make(f)
     first = derived(params)
     leaves: list[Any] = []
-    structure = fg.functional.containers.flatten(first, leaves)
+    structure = containers.flatten(first, leaves)
     for _ in range(4):
         again: list[Any] = []
-        assert fg.functional.containers.flatten(derived(params), again) == structure
+        assert containers.flatten(derived(params), again) == structure
         for one, other in zip(leaves, again, strict=True):
             assert (type(one), one.dtype) == (type(other), other.dtype)
             np.testing.assert_allclose(other, one, rtol=1e-6)

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from flowgraph.errors import RetraceWarning
 from flowgraph.functional import grad
-from flowgraph.functional.programs import Programs
 from tests.functional.features import FEATURES, UNKNOWN_TO_AUTOGRAD, world
+from tests.functional.test_graphs_found import unknown
 
 POINTS = np.array([[0.3, -0.7, 1.2], [-0.4, 0.9, 0.5]])
 
@@ -18,18 +18,13 @@ quiet = st.tuples(st.just(None), st.integers(0, 1), st.integers(0, 1))
 lively = st.tuples(st.integers(0, 9), st.integers(0, 1), st.integers(0, 40))
 steps = st.lists(st.one_of(quiet, quiet, quiet, lively), min_size=4, max_size=20)
 
+
+def never_called(f):
+    """The gradient, in each call of a function of which no graph is kept."""
+    return lambda *arguments: unknown(grad, f)(*arguments)
+
+
 few = settings(max_examples=settings().max_examples // 3)
-
-
-def unknown(f):
-    """The gradient of a function of which no graph is kept."""
-
-    def call(*arguments):
-        slope = grad(f)
-        slope._programs = Programs()
-        return slope(*arguments)
-
-    return call
 
 
 def in_step(names, sequence, transform, other, np_of_other):
@@ -53,13 +48,13 @@ def in_step(names, sequence, transform, other, np_of_other):
 
 @pytest.mark.parametrize("name", FEATURES)
 def test_each_way_to_read_the_world_is_seen(name):
-    in_step([name], 3 * ([(None, 0, 1)] * 4 + [(0, 0, 1)]) + 3 * [(0, 1, 1), (None, 1, 1)], grad, unknown, np)
+    in_step([name], 3 * ([(None, 0, 1)] * 4 + [(0, 0, 1)]) + 3 * [(0, 1, 1), (None, 1, 1)], grad, never_called, np)
 
 
 @few
 @given(st.lists(st.sampled_from(sorted(FEATURES)), min_size=1, max_size=2, unique=True), steps)
 def test_calls_in_a_row_equal_calls_of_a_function_that_was_never_called(names, sequence):
-    in_step(names, sequence, grad, unknown, np)
+    in_step(names, sequence, grad, never_called, np)
 
 
 @given(
@@ -74,4 +69,4 @@ def test_calls_in_a_row_equal_those_of_autograd(names, sequence):
 @few
 @given(st.lists(st.sampled_from(sorted(FEATURES)), min_size=1, max_size=2, unique=True), steps)
 def test_a_derivative_made_anew_in_each_call_finds_the_graphs_and_no_old_values(names, sequence):
-    in_step(names, sequence, lambda f: lambda *arguments: grad(f)(*arguments), unknown, np)
+    in_step(names, sequence, lambda f: lambda *arguments: grad(f)(*arguments), never_called, np)

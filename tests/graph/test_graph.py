@@ -142,20 +142,6 @@ def test_boxes_are_told_apart_by_identity(net):
         Boxes().index(net["W"])
 
 
-def test_random_leaves_follow_the_seed():
-    noise = fg.Random(lambda g, shape: g.normal(size=shape), shape=("N", 2), name="noise")
-    other = fg.Random(lambda g, shape: g.normal(size=shape), shape=("N", 2), name="other")
-    x = fg.Input("x", shape=("N", 2))
-    graph = fg.Graph(x + noise + other)
-    zeros = np.zeros((3, 2))
-    one, same, two = graph.fprop(x=zeros, seed=1), graph.fprop(x=zeros, seed=1), graph.fprop(x=zeros, seed=2)
-    assert np.array_equal(one[noise], same[noise])
-    assert not np.array_equal(one[noise], two[noise])
-    assert not np.array_equal(one[noise], one[other])
-    assert np.array_equal(graph.fprop({"x": zeros, noise: zeros}, seed=1)[noise], zeros)
-    assert np.array_equal(one.update(x=zeros + 1)[noise], one[noise])
-
-
 def test_two_threads_run_one_graph(net):
     needed = net.fprop(x=X).bprop()["W"]
     wrong = []

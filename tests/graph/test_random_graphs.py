@@ -46,27 +46,6 @@ def test_bprop_against_central_differences(graph, seed):
     assert abs(analytic - numeric) <= 10 * error + 1e-8 * (1 + size), f"{graph}\n{analytic} {numeric} ± {error}"
 
 
-@given(graphs(dtypes=(np.float32, np.float64)))
-def test_the_gradient_graph_gives_the_numbers_of_bprop(graph):
-    (loss,) = graph.outputs
-    grads = graph.fprop().bprop()
-    built = fg.gradient(loss, graph.parameters)
-    run = fg.Graph(*built).fprop()
-    for box, parameter in zip(built, graph.parameters, strict=True):
-        assert box.dtype == parameter.dtype
-        tolerance = 1e-4 if np.float32 in {p.dtype.type for p in graph} else 1e-11
-        np.testing.assert_allclose(run[box], grads[parameter], rtol=tolerance, atol=tolerance)
-
-
-@given(graphs(dtypes=(np.float32, np.float64)))
-def test_shapes_and_dtypes_are_those_of_the_build(graph):
-    with fg.debug():
-        run = graph.fprop()
-        grads = run.bprop(keep="all")
-    for box, grad in grads.items():
-        assert (grad.shape, grad.dtype) == (box.shape, box.dtype)
-
-
 @given(graphs())
 def test_an_update_equals_a_new_run(graph):
     parameter = graph.parameters[0]

@@ -35,20 +35,6 @@ def test_optimisers_take_containers_and_tell_of_each_step():
         np.testing.assert_allclose(flatten(found)[0], [0, 0, 0, 1, 1], atol=0.06)
 
 
-def test_check_grads_raises_for_a_wrong_gradient_and_not_for_a_right_one():
-    check_grads(lambda x: np.sum(np.tanh(x) ** 2), modes=["rev"], order=1)(np.linspace(-1, 1, 4))
-
-    @primitive
-    def cube(x):
-        return x**3
-
-    defvjp(cube, lambda ans, x: lambda g: g * x**2)
-    with pytest.raises(AssertionError):
-        check_grads(lambda x: np.sum(cube(x)), modes=["rev"])(np.linspace(1, 2, 3))
-    with pytest.raises(UsageError, match=r"found modes=\['back'\]"):
-        check_grads(np.sum, modes=["back"])
-
-
 @pytest.mark.parametrize("argnum", [0, 1, (1,), (0, 1), [1, 0]])
 @pytest.mark.parametrize("modes", [["fwd"], ["rev"], ["fwd", "rev"]])
 @pytest.mark.parametrize("wrong", [None, 0, 1])
@@ -95,6 +81,8 @@ def test_check_grads_finds_a_wrong_derivative_up_to_its_order(wrong, order):
 
 @pytest.mark.parametrize("order", [0, 1.5, True, None])
 def test_check_grads_refuses_what_is_no_order(order):
+    with pytest.raises(UsageError, match=r"found modes=\['back'\]"):
+        check_grads(np.sum, modes=["back"])
     with pytest.raises(UsageError, match="and 1 or more"):
         check_grads(np.sum, order=order)
 

@@ -126,14 +126,6 @@ def test_training_agrees_with_the_same_net_in_pytorch(optimiser):
         np.testing.assert_allclose(one.detach().numpy(), other.detach().numpy(), rtol=1e-7, atol=1e-9)
 
 
-def test_a_hessian_by_pytorch_is_that_of_the_same_net_in_pytorch():
-    made = module(mlp()[0])
-    x, y = torch.tensor(normal(6, 3)), torch.arange(6) % 5
-    found = torch.autograd.functional.hessian(lambda one: made(one, y), x)
-    expected = torch.autograd.functional.hessian(lambda one: TwinMLP(made.state_dict())(one, y), x)
-    np.testing.assert_allclose(found.numpy(), expected.numpy(), rtol=1e-9, atol=1e-12)
-
-
 def test_third_derivatives():
     made = module(np.sin(fg.Input("x")) ** 2)
     x = torch.tensor(0.7, dtype=torch.float64, requires_grad=True)

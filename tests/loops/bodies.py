@@ -50,20 +50,24 @@ def leaves(rng, shape, dtype, length):
     return first, x, outer
 
 
+def objective(results):
+    """A number that reads every result."""
+    return sum((fg.sum(np.sin(one)) for one in results), 0.0)
+
+
+def all_derivatives(loss, wrt):
+    """The loss, its gradients, a product with its Hessian, and its slope."""
+    along = [np.random.default_rng(len(wrt)).normal(size=box.shape).astype(box.dtype) for box in wrt]
+    return [loss, *fg.gradient(loss, wrt), *fg.hvp(loss, wrt, along), fg.jvp(loss, wrt, along)]
+
+
 def assert_close(found, needed, dtype=float, single=2e-4):
-    """Equal dtypes, and numbers to 1e-9, in float32 to `single`."""
+    """Equal shapes and dtypes, and numbers to 1e-9, in float32 to `single`."""
     tolerance = single if dtype == np.float32 else 1e-9
     assert len(found) == len(needed)
     for one, other in zip(found, needed, strict=True):
-        assert one.dtype == other.dtype
+        assert (np.shape(one), one.dtype) == (np.shape(other), other.dtype)
         np.testing.assert_allclose(one, other, rtol=tolerance, atol=tolerance)
-
-
-def assert_same(found, needed):
-    """The numbers of another package."""
-    assert len(found) == len(needed)
-    for one, other in zip(found, needed, strict=True):
-        np.testing.assert_allclose(one, np.asarray(other), rtol=1e-9, atol=1e-10)
 
 
 def dear(calls):

@@ -6,7 +6,7 @@ import pytest
 import flowgraph as fg
 from flowgraph.errors import PlanError, StepLimitError, UnsupportedError
 from flowgraph.plan.javascript.emitter import node_program
-from tests.loops.bodies import leaves, random_body
+from tests.loops.bodies import assert_close, leaves, objective, random_body
 
 BACK_ENDS = ["jax", "javascript"]
 
@@ -20,13 +20,6 @@ def installed(request):
         pytest.skip("found no Node.js, which runs the modules")
 
 
-def assert_close(found, needed):
-    assert len(found) == len(needed)
-    for one, other in zip(found, needed, strict=True):
-        assert (np.shape(one), one.dtype) == (np.shape(other), other.dtype)
-        np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-9)
-
-
 @pytest.mark.parametrize("how", [{}, {"reverse": True}, {"checkpoint": 2}], ids=str)
 @pytest.mark.parametrize("shape", [(), (3, 3)], ids=str)
 @pytest.mark.parametrize("backend", BACK_ENDS)
@@ -35,7 +28,7 @@ def test_a_scan_and_its_derivatives_are_those_of_numpy(backend, shape, how):
     body_on = random_body(rng, shape)
     first, x, outer = leaves(rng, shape, float, 5)
     carry, stacks = fg.scan(body_on(outer), tuple(first), x, **how)
-    loss = sum((fg.sum(np.sin(one)) for one in (*carry, *stacks)), 0.0)
+    loss = objective([*carry, *stacks])
     wrt = [box for box in (*first, x, *outer) if box in fg.Graph(loss)]
     along = [rng.normal(size=box.shape) for box in wrt]
     boxes = [*carry, *stacks, *fg.gradient(loss, wrt), *fg.hvp(loss, wrt, along)]

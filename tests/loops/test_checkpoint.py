@@ -1,7 +1,5 @@
 """fg.checkpoint: the numbers of the function, of any order, in graphs and plans, with fewer values kept."""
 
-import copy
-import pickle
 import tracemalloc
 
 import numpy as np
@@ -11,15 +9,10 @@ import flowgraph as fg
 from flowgraph.graph.table import total_flops
 from flowgraph.loops.checkpoint import Recomputed
 from flowgraph.plan.javascript.emitter import node_program
-from tests.loops.bodies import assert_close, dear, leaves, random_body
+from tests.loops.bodies import all_derivatives, assert_close, dear, leaves, objective, random_body
 
 SHAPES = [(), (2,), (3, 3)]
 WRAPPED = {"one": fg.checkpoint, "nested": lambda f: fg.checkpoint(lambda *args: fg.checkpoint(f)(*args))}
-
-
-def objective(results):
-    """A number that reads every result."""
-    return sum((fg.sum(np.sin(one)) for one in results), 0.0)
 
 
 def chained(seed, shape, wrap, dtype=float):
@@ -33,11 +26,6 @@ def chained(seed, shape, wrap, dtype=float):
     loss = objective([*carry, *stacked, *more])
     wrt = [box for box in (*first, x, *outer) if box in fg.Graph(loss)]
     return loss, wrt, {"x": np.random.default_rng(seed).normal(size=x.shape).astype(dtype)}
-
-
-def all_derivatives(loss, wrt):
-    along = [np.random.default_rng(len(wrt)).normal(size=box.shape).astype(box.dtype) for box in wrt]
-    return [loss, *fg.gradient(loss, wrt), *fg.hvp(loss, wrt, along), fg.jvp(loss, wrt, along)]
 
 
 def same_leaves(seed, shape, wrap, dtype=float):
@@ -223,27 +211,6 @@ def test_it_stands_in_loops_and_loops_stand_in_it():
     assert_close(results[2], results[0])
 
 
-def test_it_runs_in_functions():
-    f = lambda x: np.sum(np.tanh(np.sin(x) * x))  # noqa: E731
-    x = np.random.default_rng(1).normal(size=4)
-    again = fg.functional.grad(lambda x: fg.checkpoint(f)(x))
-    for _ in range(3):
-        np.testing.assert_allclose(again(x), fg.functional.grad(f)(x), rtol=1e-12)
-    np.testing.assert_allclose(
-        fg.functional.hessian(lambda x: fg.checkpoint(f)(x))(x), fg.functional.hessian(f)(x), rtol=1e-10
-    )
-
-
-def test_saving_copying_and_pickling_keep_the_body(tmp_path):
-    loss, wrt, fed = chained(5, (2,), WRAPPED["nested"])
-    graph = fg.Graph(*all_derivatives(loss, wrt))
-    fg.compile(list(graph.outputs))(fed)  # which writes into no box of the graph
-    needed = graph.fprop(fed).outputs
-    for again in (fg.load(fg.save(tmp_path / "net", graph)), pickle.loads(pickle.dumps(graph)), copy.deepcopy(graph)):
-        assert_close(again.fprop(fed).outputs, needed)
-        assert not set(again.parameters) & set(graph.parameters)
-
-
 @pytest.mark.parametrize("backend", ["numpy", "javascript"])
 def test_a_plan_writes_into_no_box_of_a_body(backend):
     """Else a copy would meet the box of the plan, from which it came, inside of itself."""
@@ -258,23 +225,6 @@ def test_a_plan_writes_into_no_box_of_a_body(backend):
     before = [dict(box.__dict__) for box in bodies]
     fg.compile(boxes, backend=backend).prepare(x=np.ones((2, 3)))
     assert all(box.__dict__.keys() == held.keys() for box, held in zip(bodies, before, strict=True))
-
-
-def test_the_checker_passes_it_and_its_box():
-    loss, _, fed = chained(7, (2,), fg.checkpoint)
-    report = fg.check(fg.Graph(loss), fed)
-    assert report.passed, str(report)
-    a, w = fg.Input("a", shape=(2, 3)), fg.Input("w", shape=(3, 3))
-    report = fg.check(fg.checkpoint(lambda a, w: np.tanh(np.sin(a) @ w))(a, w))
-    assert report.passed, str(report)
-
-
-def test_the_checker_fails_a_wrong_backward_pass(monkeypatch):
-    x = fg.Input("x", shape=(3,))
-    h = fg.checkpoint(lambda x: np.sin(x) * x)(x)
-    right = Recomputed.bprop
-    monkeypatch.setattr(Recomputed, "bprop", lambda self, *a, **k: tuple(-2.0 * part for part in right(self, *a, **k)))
-    assert not fg.check(fg.Graph(fg.sum(h)), {"x": np.array([0.5, 1.0, -0.5])}).passed
 
 
 def test_a_picture_shows_it_as_one_box_and_its_body_alone():

@@ -1,6 +1,7 @@
-"""Files whose loops have a body that no program could have built are refused when they are loaded."""
+"""Loops that are saved, copied, pickled and checked; files whose body no program could have built are refused."""
 
 import copy
+import pickle
 import re
 
 import numpy as np
@@ -10,7 +11,10 @@ from hypothesis import strategies as st
 
 import flowgraph as fg
 from flowgraph.errors import SavedFileError, StepLimitError
+from flowgraph.loops.boxes import Scan, While
+from flowgraph.loops.checkpoint import Recomputed
 from flowgraph.saving.graph_file import graph_document, read_graph
+from tests.loops.bodies import assert_close
 
 LEAVES = ("Input", "Parameter", "Constant", "Random", "CarryInput", "ElementInput", "OuterInput")
 CLASSES = (*LEAVES, "Tanh", "Add", "Subtract", "Where", "Sum", "Less", "Body", "Scan", "Part", "Transpose", "Cast")
@@ -38,7 +42,39 @@ def loops():
         yield fg.Graph(*fg.gradient(fg.sum(outputs[0]), [p]))
 
 
-DOCUMENTS = [graph_document(graph) for graph in loops()]
+GRAPHS = [*loops()]
+DOCUMENTS = [graph_document(graph) for graph in GRAPHS]
+
+
+@pytest.mark.parametrize("graph", GRAPHS)
+def test_saving_copying_and_pickling_keep_the_bodies_and_all_settings(graph, tmp_path):
+    fg.compile(list(graph.outputs))  # which writes into no box of the graph
+    fed = {box: np.ones([3 if isinstance(n, str) else n for n in box.shape]) for box in graph.inputs}
+    needed, (document, _) = graph.fprop(fed).outputs, graph_document(graph)
+    files = [fg.save(tmp_path / name, graph) for name in ("one", "two")]
+    assert files[0].read_bytes() == files[1].read_bytes()
+    for again in (fg.load(files[0]), pickle.loads(pickle.dumps(graph)), copy.deepcopy(graph)):
+        assert graph_document(again)[0] == document
+        assert not set(again.parameters) & set(graph.parameters)
+        assert_close(again.fprop({box.name: value for box, value in fed.items()}).outputs, needed)
+
+
+CHECKED = {
+    Scan: lambda x: fg.scan(lambda c, e: (np.sin(c) * e, c), 0.5, x)[0],
+    While: lambda x: fg.while_loop(lambda c: fg.sum(c * c) > 0.3, lambda c: np.sin(c) * 0.6, x),
+    Recomputed: lambda x: fg.sum(fg.checkpoint(lambda x: np.sin(x) * x)(x)),
+}
+
+
+@pytest.mark.parametrize("cls", CHECKED)
+def test_the_checker_passes_a_loop_and_its_box_and_fails_a_wrong_reverse(cls, monkeypatch):
+    graph, fed = fg.Graph(CHECKED[cls](fg.Input("x", shape=(3,)))), {"x": np.array([0.5, 1.0, -0.5])}
+    (box,) = [one for one in graph if isinstance(one, cls)]
+    for report in (fg.check(graph, fed), fg.check(box)):
+        assert report.passed, str(report)
+    right = cls.bprop
+    monkeypatch.setattr(cls, "bprop", lambda self, *a, **k: tuple(-2.0 * part for part in right(self, *a, **k)))
+    assert not fg.check(graph, fed).passed
 
 
 def of_bodies(document):

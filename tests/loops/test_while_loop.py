@@ -1,23 +1,14 @@
 """fg.while_loop: the values and derivatives of the steps that are taken, of any order, in graphs and plans."""
 
-import copy
-import pickle
-
 import numpy as np
 import pytest
 
 import flowgraph as fg
 from flowgraph.errors import StepLimitError
-from flowgraph.loops.boxes import While
-from tests.loops.bodies import assert_close, leaves, random_body
+from tests.loops.bodies import all_derivatives, assert_close, leaves, objective, random_body
 
 SHAPES = [(), (2,), (3, 3)]
 LIMIT = 4.0
-
-
-def objective(results):
-    """A number that reads every result."""
-    return sum((fg.sum(np.sin(one)) for one in results), 0.0)
 
 
 def random_loop(seed, shape, dtype=float):
@@ -38,12 +29,6 @@ def random_loop(seed, shape, dtype=float):
     return condition, body, (*first, 0), wrt, {"x": np.random.default_rng(seed).normal(size=x.shape).astype(dtype)}
 
 
-def derivatives(loss, wrt):
-    wrt = [box for box in wrt if box in fg.Graph(loss)]
-    along = [np.random.default_rng(len(wrt)).normal(size=box.shape).astype(box.dtype) for box in wrt]
-    return wrt, [loss, *fg.gradient(loss, wrt), *fg.hvp(loss, wrt, along), fg.jvp(loss, wrt, along)]
-
-
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 @pytest.mark.parametrize("seed", range(3))
@@ -54,11 +39,10 @@ def test_a_loop_is_the_steps_that_it_takes(seed, shape, dtype):
     for _ in range(int(fg.Graph(count).fprop(fed).outputs[0])):
         carry = body(carry)
     assert carry[2] > 1
-    wrt, other = derivatives(objective(carry[:2]), leaves)
-    along = [np.random.default_rng(len(wrt)).normal(size=box.shape).astype(box.dtype) for box in wrt]
-    loss = objective(last)
-    one = [loss, *fg.gradient(loss, wrt), *fg.hvp(loss, wrt, along), fg.jvp(loss, wrt, along)]
-    needed = fg.Graph(*other).fprop(fed).outputs
+    loss, other = objective(last), objective(carry[:2])
+    wrt = [box for box in leaves if box in fg.Graph(other)]
+    one = all_derivatives(loss, wrt)
+    needed = fg.Graph(*all_derivatives(other, wrt)).fprop(fed).outputs
     assert_close(fg.Graph(*one).fprop(fed).outputs, needed, dtype)
     assert_close(fg.compile(one)(fed), needed, dtype)
     swept = fg.Graph(loss).fprop(fed).bprop(wrt=wrt)
@@ -136,37 +120,6 @@ def test_checkpoints_stand_in_loops_and_loops_in_checkpoints():
         assert_close(fg.compile(wanted)(a=2.0), results[0])
     assert_close(results[1], results[0])
     assert_close(results[2], results[0])
-
-
-def test_saving_copying_and_pickling_keep_condition_and_body(tmp_path):
-    condition, body, first, leaves, fed = random_loop(1, (2,))
-    *last, _ = fg.while_loop(condition, body, first, max_steps=50)
-    _, boxes = derivatives(objective(last), leaves)
-    graph = fg.Graph(*boxes)
-    fg.compile(boxes)(fed)
-    needed = graph.fprop(fed).outputs
-    for again in (fg.load(fg.save(tmp_path / "net", graph)), pickle.loads(pickle.dumps(graph)), copy.deepcopy(graph)):
-        assert_close(again.fprop(fed).outputs, needed)
-        assert not set(again.parameters) & set(graph.parameters)
-        assert next(box for box in again if isinstance(box, While)).max_steps == 50
-
-
-def test_the_checker_passes_it_and_its_box():
-    condition, body, first, _, fed = random_loop(2, (2,))
-    *last, _ = fg.while_loop(condition, body, first)
-    report = fg.check(fg.Graph(objective(last)), fed)
-    assert report.passed, str(report)
-    a = fg.Input("a", shape=(2,))
-    report = fg.check(fg.while_loop(lambda c: fg.sum(c * c) > 0.3, lambda c: np.sin(c) * 0.6, a).children[0])
-    assert report.passed, str(report)
-
-
-def test_the_checker_fails_a_loop_whose_reverse_is_wrong(monkeypatch):
-    a = fg.Input("a")
-    last = halved(np.sin(a) * 9.0)
-    right = While.bprop
-    monkeypatch.setattr(While, "bprop", lambda self, *a, **k: tuple(-2.0 * part for part in right(self, *a, **k)))
-    assert not fg.check(fg.Graph(last), {"a": 1.0}).passed
 
 
 def test_a_picture_shows_the_loop_as_one_box_and_the_body_once():

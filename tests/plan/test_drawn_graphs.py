@@ -182,7 +182,7 @@ def wanted(graph):
     return loss, grads, new
 
 
-def compare(graph, without):
+def compare(graph, without, **settings):
     loss, grads, new = wanted(graph)
     whole = fg.Graph(loss, *grads, *new.values())
     run = whole.fprop(rate=0.125)
@@ -191,7 +191,7 @@ def compare(graph, without):
     assume(scale < 1e6)  # a sum in another order loses digits in proportion to its largest term
     eps = max(float(np.finfo(box.dtype).eps) for box in whole if box.dtype.kind in "fc")
     before = {p: p.value for p in graph.parameters}
-    step = fg.compile([loss, *grads], updates=new, without=without)
+    step = fg.compile([loss, *grads], updates=new, without=without, **settings)
     found = step(rate=0.125)
     for place, (one, other) in enumerate(zip(found, run.outputs, strict=False)):
         assert_agree(one, other, f"output {place}\n{step.source}", scale, eps)

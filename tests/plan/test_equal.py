@@ -81,32 +81,20 @@ def programs(count=PROGRAMS):
             yield case, seed
 
 
-def test_equal_programs_with_other_numbers_share_a_plan_and_its_bits(monkeypatch):
+@pytest.mark.parametrize(("backend", "count"), [("numpy", PROGRAMS), ("numba", 6)])
+def test_equal_programs_with_other_numbers_share_a_plan_and_its_bits(backend, count, monkeypatch, interpreted):
     shared = asked = 0
-    for case, seed in programs():
+    for case, seed in programs(count):
         known.forget()
-        results(built_of(case, seed), case)
+        results(built_of(case, seed), case, backend=backend)
         other = with_other_numbers(case, np.random.default_rng(seed))
         before = len(known)
-        found = results(built_of(other, seed), other)
+        found = results(built_of(other, seed), other, backend=backend)
         now = len(known)
-        assert found == alone(monkeypatch, results, built_of(other, seed), other), case.text()
+        assert found == alone(monkeypatch, results, built_of(other, seed), other, backend=backend), case.text()
         asked += 1
         shared += 0 < before == now
-    assert shared > asked / 3, "of programs whose settings can be compared, all share"
-
-
-def test_equal_programs_through_numba_share_a_plan_and_its_bits(monkeypatch, interpreted):
-    shared = 0
-    for case, seed in programs(6):
-        known.forget()
-        results(built_of(case, seed), case, backend="numba")
-        other = with_other_numbers(case, np.random.default_rng(seed))
-        before = len(known)
-        found = results(built_of(other, seed), other, backend="numba")
-        shared += 0 < before == len(known)
-        assert found == alone(monkeypatch, results, built_of(other, seed), other, backend="numba"), case.text()
-    assert shared
+    assert shared > (asked / 3 if backend == "numpy" else 0), "of programs whose settings can be compared, all share"
 
 
 @pytest.mark.parametrize("backend", ["numpy", "numba"])

@@ -4,8 +4,6 @@ import numpy as np
 import pytest
 
 import flowgraph as fg
-from flowgraph.boxes.indexing.gather import PlacesOfRows
-from flowgraph.plan.numpy import sparse_rows as in_memory
 from flowgraph.plan.passes import sparse_rows
 
 ROWS = 60
@@ -106,22 +104,3 @@ def test_a_row_that_is_none_is_refused_and_nothing_changes():
     for row in (ROWS, -ROWS - 1):
         with pytest.raises(IndexError):
             plan(a=np.ones((2, 3)), x0=[1, row])
-
-
-@pytest.mark.parametrize("seed", range(6))
-def test_adding_up_at_places(seed):
-    """Few rows that are named again, and many, are added up in two ways."""
-    rng = np.random.default_rng(seed)
-    rows = rng.integers(-9, [9, 2][seed % 2], (5, 3)) if seed else rng.permutation(9)
-    places = PlacesOfRows.apply(rows, rows, np.zeros((9, 2)))
-    a, out = rng.normal(size=(*rows.shape, 2)), np.full((rows.size + 1, 2), np.nan)
-    in_memory.summer(out)(a, places)
-    needed, last = np.zeros((9, 2)), {}
-    np.add.at(needed, rows, a)
-    for place, row in enumerate(np.ravel(rows) % 9):
-        last[row] = place
-    expected = np.zeros_like(out)
-    for row, place in last.items():
-        expected[place] = needed[row]
-    np.testing.assert_allclose(out, expected, atol=1e-15)
-    np.testing.assert_array_equal(places, np.vectorize(last.get)(rows % 9))

@@ -8,17 +8,22 @@ from tests.plan.agreement import assert_agree
 from tests.plan.test_plan import batch, network
 
 
-def test_a_label_outside_the_classes_is_refused_and_nothing_changes():
+@pytest.mark.parametrize("backend", ["numpy", "numba", "jax"])
+@pytest.mark.parametrize("count", [1, 8])
+def test_a_label_outside_the_classes_is_refused_and_nothing_changes(count, backend, interpreted):
     mlp, loss, _, updates = network()
-    step = fg.compile([loss], updates=updates)
+    step = fg.compile([loss], updates=updates, backend=backend)
     before = [p.value for p in mlp.parameters]
     for wrong in (3, -1):
-        feeds = batch()
-        feeds["y"][2] = wrong
-        with pytest.raises(fg.FlowgraphError, match=rf"SoftmaxCrossEntropy.*label {wrong} at index 2, needs 0 to 2"):
+        feeds = batch(count)
+        feeds["y"][-1] = wrong
+        named = rf"SoftmaxCrossEntropy.*label {wrong} at index {count - 1}, needs 0 to 2"
+        with pytest.raises(fg.FlowgraphError, match=named):
             step(**feeds, rate=0.1)
     for p, value in zip(mlp.parameters, before, strict=True):
         np.testing.assert_array_equal(p.value, value)
+    assert isinstance(step(**batch(count), rate=0.1)[0], np.float64)
+    assert not any(np.array_equal(p.value, value) for p, value in zip(mlp.parameters, before, strict=True))
 
 
 def test_mistakes_of_calls():

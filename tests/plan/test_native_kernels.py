@@ -148,13 +148,6 @@ def test_a_loop_of_few_numbers_and_its_gradient(reverse):
     assert_is_graph([last, one, two], {**feeds, x: np.full((5, 2), 1e200)}, "Scan(")
 
 
-def test_what_ran_is_said():
-    x = fg.Input("x", shape=(3,))
-    plan = fg.compile(np.tanh(x) * 2, backend="numba").prepare(np.ones(3))
-    assert repr(plan).endswith("NumPy's plan, 2 of its values from Numba: the plan has 4 boxes, more than the 0 that "
-                               "are compiled at once>")  # fmt: skip
-
-
 @pytest.mark.parametrize("steps", [0, 3, 700])
 def test_a_loop_of_few_numbers_that_a_condition_ends_and_its_gradient(steps):
     a, z = fg.Input("a"), fg.Input("z", shape=(2,))

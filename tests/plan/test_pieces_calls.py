@@ -161,19 +161,6 @@ def test_an_error_in_a_thread_is_raised_when_all_have_ended():
     assert sorted(ended) == [1, 2]
 
 
-def test_pieces_take_over_what_numpy_does_about_errors():
-    x = fg.Input("x", shape=("N", 5))
-    given = np.ones((60, 5))
-    given[55] = -1
-    with split_into(3):
-        plan = fg.compile(np.log(x * 2) * 2)
-        with np.errstate(invalid="raise"), pytest.raises(FloatingPointError, match="invalid value"):
-            plan(x=given)
-        with np.errstate(invalid="ignore"):
-            assert np.isnan(plan(x=given)[55]).all()
-    assert "sharded(" in plan.source
-
-
 def test_work_inside_a_piece_does_not_wait_for_its_thread():
     done = []
     threads.in_threads(

@@ -30,7 +30,8 @@ fg.registry.pop(f"{__name__}.Median3")
 
 @pytest.fixture
 def own_rules(monkeypatch):
-    """What a test registers is forgotten after it."""
+    """What a test registers is forgotten after it, and not what is loaded at the first use of Numba."""
+    fg.compile(fg.sum(fg.Input("x", shape=(2,))), backend="numba")
     for rules in (FILLS, native.RULES):
         monkeypatch.setattr(rules, "by_class", {cls: list(some) for cls, some in rules.by_class.items()})
 

@@ -196,15 +196,3 @@ def test_the_box_in_other_places_than_a_new_value():
         needed = np.zeros((40, 2))
         np.add.at(needed, rows, 0.5)
         np.testing.assert_allclose(plan(a=np.zeros((40, 2)), change=np.full((3, 2), 0.5), x=rows), np.exp(needed))
-
-
-@pytest.mark.parametrize("again", [0, 1, 3, 20])
-def test_sums_by_row(again):
-    rng = np.random.default_rng(again)
-    rows = np.concatenate([rng.permutation(30)[:20], rng.integers(0, 30, again)])
-    a = rng.normal(size=(len(rows), 4))
-    places, sums = in_memory.sums_by_row(a, rows)
-    needed = np.zeros((30, 4))
-    np.add.at(needed, rows, a)
-    np.testing.assert_array_equal(places, np.unique(rows))
-    np.testing.assert_allclose(sums, needed[places])

@@ -15,7 +15,7 @@ from flowgraph.errors import DataError, UsageError
 from flowgraph.playground import page as page_module
 from flowgraph.playground import playground
 from flowgraph.playground.page import _examples
-from tests.browser import answered, in_a_browser, shown
+from tests.browser import answered, in_a_browser
 
 
 def told(page, script, address=""):
@@ -141,18 +141,6 @@ def test_what_colours_mean_stands_below_in_each_view(tmp_path):
         found, beyond = answered(playground(tmp_path / "a.html").read_text("utf-8"), script, size)
         assert found == [1, 2, 1]
         assert beyond <= 0
-
-
-@in_a_browser
-@pytest.mark.parametrize("size", [(1400, 800), (1920, 1000)])
-def test_what_the_gradients_say_is_seen_without_scrolling(size, tmp_path):
-    page = shown(playground(tmp_path / "a.html").read_text("utf-8"), size)
-    page.tell("document.querySelector('#viewGradients').click()")
-    page.frames(3)
-    words = page.tell("document.querySelector('#words').getBoundingClientRect().bottom")
-    assert 0 < words < size[1]
-    assert page.tell("document.querySelectorAll('#words li').length") > 0
-    assert page.tell("errors") == []
 
 
 @given(

@@ -127,16 +127,6 @@ def test_it_is_copied_or_selected(page):
     assert said == "copied" or (said.startswith("selected") and selected.split() == code.split())
 
 
-@in_a_browser
-def test_examples_come_in_the_order_of_numpy(page):
-    rng = np.random.default_rng(seed_of_commit())
-    asked = [(int(rng.integers(1, 400)), int(rng.integers(0, 2**52)), int(rng.integers(0, 2000))) for _ in range(50)]
-    asked += [(5, 0, 0), (5, 2**32, 0), (5, 2**32 - 1, 1)]
-    found = answered(page, f"return {json.dumps(asked)}.map(([count, ...seeds]) => epochOrder(count, ...seeds));")
-    for (count, *seeds), order in zip(asked, found, strict=True):
-        assert order == np.random.default_rng(seeds).permutation(count).tolist()
-
-
 def test_digits_of_the_page_are_the_first_of_the_set():
     pytest.importorskip("sklearn")
     text = (page_module.files("flowgraph.playground") / "assets" / "digits.txt").read_text("utf-8").split()

@@ -22,7 +22,7 @@ from flowgraph.rendering.steps import steps
 from flowgraph.rendering.subject import Subject
 from flowgraph.rendering.wording import gradient_name, number_text
 from tests.browser import answered, in_a_browser, shown
-from tests.rendering.graphs import deep, feeds, lecture, nasty
+from tests.rendering.graphs import deep, feeds, lecture
 from tests.rendering.test_repetition import lstm
 from tools import page_runner, pages
 
@@ -110,23 +110,6 @@ def test_in_a_browser(step: int) -> None:
     assert whole.count("link read") + whole.count("link sent") > 0 or step == 0
     if step == 99:
         assert whole.count("finished") >= 3
-
-
-def test_a_page_to_move_about_in(tmp_path: Path) -> None:
-    path = nasty().render(tmp_path / "net.html")
-    text = path.read_text(encoding="utf-8")
-    assert not re.search(r"https?://(?!www\.w3\.org/)", text)
-    assert "<script>alert" not in text
-    shown = lecture().interactive(theme="dark")._repr_html_()
-    assert shown.startswith("<iframe srcdoc=")
-    assert "prefers-color-scheme:dark)" not in shown
-
-
-@in_a_browser
-def test_search_in_a_browser() -> None:
-    seen = shown(lecture().interactive().text, address="?find=softmax")
-    assert seen.tell("count.textContent").startswith("1 of ")
-    assert seen.tell("chosen.getAttribute('class')") == "box output found chosen"
 
 
 _EARLY = """
@@ -218,10 +201,6 @@ def box(svg: str, name: str) -> ElementTree.Element:
     return next(one for one in ElementTree.fromstring(svg).iter() if one.get("id") == f"box-{name}")
 
 
-def rule(svg: str, name: str) -> str:
-    return re.search(rf"@keyframes {name}\{{(.*?\}})\}}", svg)[1]  # type: ignore[index]
-
-
 def test_one_file_without_script_or_network(tmp_path: Path) -> None:
     svg = playing(tmp_path)
     assert "<script" not in svg
@@ -242,39 +221,10 @@ def test_it_stands_still_at_the_end_where_less_motion_is_wanted(tmp_path: Path) 
     assert int(last[1]) == svg.count('id="words-') - 1
 
 
-def test_a_box_appears_when_it_is_computed_and_a_gradient_adds_up(tmp_path: Path) -> None:
-    svg = playing(tmp_path)
-    assert "class" in box(svg, "x").attrib
-    assert " s" not in str(box(svg, "x").get("class"))
-    since = [int(re.search(r" s(\d+)-", str(box(svg, name).get("class")))[1]) for name in ("a1", "h1", "objective")]  # type: ignore[index]
-    assert since == sorted(since)
-    parts = [row for row in box(svg, "W1") if "∇W⁽¹⁾" in (row.text or "")]
-    assert len(parts) == 2
-    first, second = (str(row.get("class")) for row in parts)
-    assert first.split("-")[1] == second.split("-")[0].removeprefix("s")
-    assert rule(svg, first).count("opacity:1") == 1
-
-
-def test_each_step_has_its_words(tmp_path: Path) -> None:
-    text = " ".join("".join(one.itertext()) for one in ElementTree.fromstring(playing(tmp_path)).iter())
-    assert "fprop 1 / 10" in text
-    assert "bprop 10 / 10" in text
-    assert "y needs none" in text
-
-
 def test_an_unknown_theme_is_refused(tmp_path: Path) -> None:
     graph = lecture()
     with pytest.raises(UsageError, match="theme"):
         graph.animate(tmp_path / "net.svg", graph.fprop(feeds()), theme="sepia")
-
-
-def test_the_picture_of_the_readme_plays() -> None:
-    docs = Path(__file__).parents[2] / "docs"
-    root = ElementTree.parse(docs / "pictures" / "lecture.svg").getroot()
-    text = " ".join("".join(one.itertext()) for one in root)
-    assert "f.bprop" in text
-    assert "prefers-reduced-motion" in text
-    assert "docs/pictures/lecture.svg" in (docs.parent / "README.md").read_text(encoding="utf-8")
 
 
 FIRST = "docs/first-graph.md"

@@ -39,13 +39,6 @@ def test_boxes_and_graphs(subject, tmp_path):
     assert "tanh" in fg.render(subject, tmp_path / "net.dot").read_text()
 
 
-def test_settings_are_those_of_a_graph(tmp_path):
-    graph = fg.Graph(h)
-    run = graph.fprop(x=[1.0, 2.0, 3.0])
-    found = fg.render(graph, tmp_path / "one.svg", view="values", run=run).read_text()
-    assert found == graph.render(tmp_path / "other.svg", view="values", run=run).read_text()
-
-
 def test_a_plan_is_drawn_with_its_memory(tmp_path):
     plan = fg.compile([h]).prepare(x=np.ones(3))
     assert fg.render(plan, tmp_path / "one.dot").read_text() == plan.render(tmp_path / "other.dot").read_text()

@@ -46,18 +46,6 @@ def one_box(box: fg.Box) -> Line:
     return next(line for line in derive(fg.Graph(box)).gradients if line.name == "a")
 
 
-def test_the_lecture_in_its_own_notation() -> None:
-    derivation = derive(lecture())
-    values = [f"{line.left} = {line.right}" for line in derivation.values]
-    assert values[0] == r"u_{1} = {x} \, {W^{(1)}}"
-    assert values[2] == r"h^{(1)} = \tanh({a^{(1)}})"
-    assert derivation.gradients[0].name == "objective"
-    assert gradient_of(lecture(), "a1") == r"\nabla_{h^{(1)}} \odot \left(1 - \left(h^{(1)}\right)^2\right)"
-    assert gradient_of(lecture(), "W2") == (r"{h^{(1)}}^\top \nabla_{a^{(2)}} + 2 {W^{(2)}} \, \nabla_{u_{4}}")
-    assert gradient_of(lecture(), "b1") == r"\textstyle\sum_{\text{axis 0}} \nabla_{a^{(1)}}"
-    assert derivation.spared == ["x", "y"]
-
-
 @pytest.mark.parametrize("cls", DECLARED, ids=lambda cls: cls.__name__)
 def test_a_derivative_is_declared_for_each_child_that_gets_a_gradient(cls: type[fg.Box]) -> None:
     assert len(split(cls.derivative)) == len([one for one in cls.child_names if one not in cls.constant_children])

@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 
 import flowgraph as fg
-from flowgraph.rendering.function_curve import HEIGHT, WIDTH, curves_of, curves_svg
-from tests.registry import unregister
+from flowgraph.rendering.gallery import HEIGHT, WIDTH, curves_of, curves_svg
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -119,34 +118,6 @@ def test_a_curve_is_told_in_words_with_its_ends():
         assert len(re.findall("<desc>[^<]+ leads from ", svg)) == 1
 
 
-def test_losses_have_a_curve_for_each_class():
-    _, hinge = curves_of(fg.Hinge)
-    assert [curve.label for curve in hinge] == ["y = 1", "y = -1"]
-    np.testing.assert_allclose(hinge[0].values, np.maximum(0, 1 - hinge[0].xs))
-    np.testing.assert_allclose(hinge[1].values, np.maximum(0, 1 + hinge[1].xs))
-
-
 def test_what_is_no_function_of_one_real_number_has_none():
     for cls in (fg.Add, fg.MatMul, fg.IsNan, fg.Imag, fg.Sum, fg.Concatenate):
         assert curves_of(cls) == (curves_of(cls)[0], [])
-
-
-def test_a_box_of_a_user_is_drawn_from_its_declarations():
-    class Bump(fg.Elementwise):
-        """A bump."""
-
-        domain = {"a": fg.Interval(-1, 1, open=True)}
-
-        def fprop(self, a):
-            return np.exp(-1 / (1 - a * a))
-
-        def bprop(self, grad, h, a):
-            return (grad * h * -2 * a / (1 - a * a) ** 2,)
-
-    try:
-        _, (curve,) = curves_of(Bump)
-        assert -1 < curve.xs[0] < curve.xs[-1] < 1
-        assert np.isfinite(curve.values).all()
-        assert curve.slopes is not None
-    finally:
-        unregister(Bump)

@@ -8,7 +8,6 @@ import shutil
 import stat
 import sys
 from collections import Counter
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -206,34 +205,3 @@ def test_a_summary_says_what_a_depth_is() -> None:
         with pytest.raises(UsageError, match="needs a depth from 0, or None for every box"):
             lecture().summary(depth=depth)  # type: ignore[arg-type]
     assert str(nested().summary()).splitlines()[3].split()[:3] == ["encoder", "7", "boxes"]
-
-
-class Balanced(HTMLParser):
-    """Reads HTML in which every element is closed."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.open: list[str] = []
-
-    def handle_starttag(self, tag: str, attrs: Any) -> None:
-        self.open.append(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-    def handle_startendtag(self, tag: str, attrs: Any) -> None:
-        pass
-
-
-@pytest.mark.parametrize("make", [lecture, nested, nasty])
-def test_every_box_shows_itself_in_a_notebook(make: Any) -> None:
-    graph = make()
-    for shown in (*graph.boxes, graph.summary(), graph.summary(depth=None)):
-        reader = Balanced()
-        reader.feed(shown._repr_html_())
-        assert reader.open == []
-    box = graph.outputs[0]
-    assert "<svg" in box._repr_html_()
-    assert all(type(child).__name__ in box._repr_html_() for child in box.children)
-    for parameter in graph.parameters:
-        assert f"{parameter.value.max():.4g}" in parameter._repr_html_()

@@ -20,7 +20,6 @@ from flowgraph.rendering.modules import modules, repetition, steps_of
 from flowgraph.rendering.palette import HEAT
 from flowgraph.rendering.picture import Picture, Span, Strip, Tile
 from flowgraph.rendering.subject import Subject, describe
-from flowgraph.rendering.wording import number_text
 from tests.rendering.graphs import deep
 from tests.rendering.random_graphs import random_graph
 from tools.picture_claims import of_layout, untrue
@@ -94,21 +93,6 @@ def test_the_steps_of_a_loop_stand_under_each_other(steps: int, scopes: tuple[st
     for frame in layout.frames.values():
         routes = [points for link, points in layout.routes if {link.tail, link.head} <= set(picture.steps)]
         assert all(frame.x < x < frame.x + frame.width for points in routes for x, _ in points)
-
-
-def test_boxes_that_are_alike_stand_in_the_same_columns() -> None:
-    graph = lstm(20)
-    subject = Subject(graph)
-    picture = compose(subject)
-    layout = place(picture)
-    columns: dict[str, set[int]] = {"z": set(), "c": set(), "h": set()}
-    for box, name in subject.assigned.items():
-        at = layout.tiles[picture.owners[graph.names[box]]]
-        if name[0] in columns:
-            columns[name[0]].add(round(at.x + at.width / 2))
-    lines = {round(layout.tiles[id].y) for id in picture.steps}
-    for found in columns.values():
-        assert len(found) <= 20 / len(lines) + 1
 
 
 def test_shared_weights_say_so() -> None:
@@ -416,17 +400,3 @@ def test_what_was_not_computed_is_never_a_number(view: str) -> None:
     assert not re.search(r"∇ (rms )?\d|\d … ", said)
     assert ("∇ not computed" in said) == (view == "gradients")
     assert tile.fill == ("not computed" if view == "gradients" else "fill box")
-
-
-def test_vanishing_gradients_of_a_real_network_are_seen_though_the_last_layer_is_sound() -> None:
-    rng = np.random.default_rng(0)
-    mlp: Any = fg.MLP([16] * 50 + [10], hidden="sigmoid", rng=0)
-    x, y = fg.Input("x", shape=("N", 16)), fg.Input("y", shape=("N",), dtype=int)
-    graph = fg.Graph(fg.mean(fg.SoftmaxCrossEntropy(mlp.logits(x), y)))
-    run = graph.fprop(x=rng.normal(size=(4, 16)), y=rng.integers(0, 10, 4))
-    grads = run.bprop(keep="all")
-    tile, said, _ = module_of(compose(Subject(graph, "gradients", run, grads)))
-    least = min(np.sqrt(np.mean(grads[box] ** 2)) for box in grads if box.scope == "layer1/")
-    assert least < 1e-30
-    assert tile.fill == f"heat {-HEAT}"
-    assert f"∇ rms {number_text(least)} … " in said

@@ -6,7 +6,6 @@ import contextlib
 import json
 import re
 from collections import Counter
-from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -21,9 +20,9 @@ from flowgraph.rendering.compose import compose
 from flowgraph.rendering.files import picture_of, svg_of
 from flowgraph.rendering.gallery import box_graph
 from flowgraph.rendering.kinds import is_number, scope_path, tangled
+from flowgraph.rendering.layering import Place
 from flowgraph.rendering.modules import of_first_call
 from flowgraph.rendering.picture import Picture, Span, Tile
-from flowgraph.rendering.placement import Place
 from flowgraph.rendering.subject import Subject
 from flowgraph.rendering.viewer import openable
 from flowgraph.rendering.wording import exact_text, identifier
@@ -34,7 +33,7 @@ from tests.rendering.random_graphs import batch, random_graph
 from tests.rendering.test_gallery import DRAWN
 from tests.rendering.test_openable import nested
 from tests.rendering.test_repetition import lstm
-from tools.picture_claims import KINDS, Drawing, Edge, crossings, figures, of_layout, of_svg, untrue
+from tools.picture_claims import KINDS, Drawing, Edge, figures, of_layout, of_svg, untrue
 
 ROOT = Path(__file__).parents[2]
 VIEWS = ("forward", "values", "backward", "both", "gradients")
@@ -301,13 +300,6 @@ def test_the_judge_finds_each_kind_of_mistake(mistake: Any) -> None:
     assert mistake.__name__ in KINDS
 
 
-def test_the_judge_counts_crossings_once_a_place() -> None:
-    flat = Edge("a", "b", [[(float(x), 40.0) for x in range(0, 81, 2)]])
-    steep = Edge("c", "d", [[(40.5, y - 0.5) for y in range(0, 81, 2)]])
-    drawing = Drawing(Place(0, 0, 80, 80), {}, edges=[flat, steep, replace(steep, head="e")])
-    assert crossings(drawing) == 1
-
-
 @given(st.lists(st.booleans(), min_size=4, max_size=4), st.sets(st.integers(0, 3), min_size=2))
 def test_of_several_outputs_each_is_marked_in_closed_modules_too(closed: list[bool], given_out: set[int]) -> None:
     h: Any = fg.Input("x", shape=(3,))
@@ -363,23 +355,3 @@ def test_steps_in_frames_of_their_own_are_no_one_tile() -> None:
     graph = fg.Graph(h + taken)
     picture = picture_of(graph, collapse=[f"block{number}/step" for number in range(3)])
     assert untrue(drawn := of_layout(picture)) == unframed(graph, picture, drawn) == []
-
-
-def test_a_parameter_in_a_scope_is_not_drawn_behind_another_tile() -> None:
-    """The first picture of who draws a network of PyTorch: x reads as if it led into the transpose of W."""
-    x = fg.Input("x", shape=("N", 16))
-    with fg.scope("lin"):
-        W = fg.Parameter(np.ones((32, 16)), name="W")
-        h = (x @ W.T).named("h")
-    drawing = of_layout(picture_of(fg.Graph(h)))
-    assert untrue(drawing) == []
-    assert Counter(edge.head for edge in drawing.edges)["lin/h"] == 2
-
-
-def test_an_edge_that_leads_to_the_next_line_stays_in_the_picture() -> None:
-    svg = svg_of(picture_of(gradient(), wrap=5), "light")
-    x, _, width, _ = map(float, re.findall(r'viewBox="(\S+) (\S+) (\S+) (\S+)"', svg)[0])
-    drawn = re.findall(r'<path d="([^"]*)" fill="none"', svg)
-    across = [float(one) for path in drawn for one in re.findall(r"-?[\d.]+", path)[::2]]
-    assert x < min(across)
-    assert max(across) < x + width

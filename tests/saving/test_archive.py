@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import flowgraph as fg
-from flowgraph.errors import SavedFileError, UsageError
+from flowgraph.errors import SavedFileError
 from flowgraph.saving import FORMAT
 from flowgraph.saving.archive import archive_bytes, read_archive, write_archive
 from flowgraph.saving.replacing import remove_leftovers, replace_file
@@ -117,23 +117,6 @@ def test_a_file_that_is_not_there_and_a_folder(tmp_path):
         fg.load(tmp_path / "nowhere")
     with pytest.raises(SavedFileError, match=r"found a folder"):
         fg.load(tmp_path)
-
-
-def test_a_dtype_that_safetensors_does_not_hold(tmp_path):
-    with pytest.raises(UsageError, match=r"found 'W' of dtype .*128, which safetensors cannot hold; convert it"):
-        write_archive(tmp_path / "file", "test", {}, {"W": np.zeros(2, np.longdouble)})
-
-
-def test_a_failed_write_leaves_the_old_file_and_nothing_else(path, monkeypatch):
-    def full_disk(handle):
-        raise OSError("No space left on device")
-
-    monkeypatch.setattr("os.fsync", full_disk)
-    with pytest.raises(OSError, match=r"No space left"):
-        write_archive(path, "test", {}, {})
-    monkeypatch.undo()
-    assert read_archive(path, "test")[0] == CONTENT[0]
-    assert [file.name for file in path.parent.iterdir()] == [path.name]
 
 
 def test_a_link_stays_a_link(path):

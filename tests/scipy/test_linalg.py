@@ -113,24 +113,6 @@ def test_equations_with_a_factor_of_cholesky(data):
     check_grads(solution, (0, 1))(root, b)
 
 
-def test_derivatives_are_those_of_jax():
-    jax = pytest.importorskip("jax")
-    jax.config.update("jax_enable_x64", True)
-    rng = np.random.default_rng(0)
-    a, b = rng.normal(size=(3, 3)), rng.normal(size=(3, 2))
-    definite = a @ a.T + np.eye(3)
-    theirs, ours = jax.scipy.linalg, linalg
-    for make, argument in (
-        (lambda of: lambda a: (of.expm(a) * b[:, :1]).sum(), a),
-        (lambda of: lambda a: (of.cho_solve(of.cho_factor(a), b) ** 2).sum(), definite),
-        (lambda of: lambda a: (of.cho_solve(of.cho_factor(a, lower=True), b) ** 2).sum(), definite),
-        (lambda of: lambda a: (of.solve_triangular(a, b, lower=True) ** 2).sum(), definite),
-    ):
-        symmetric = [g + g.T for g in (np.asarray(jax.grad(make(theirs))(argument)), grad(make(ours))(argument))]
-        needed, found = symmetric if argument is definite else (s / 1 for s in symmetric)
-        np.testing.assert_allclose(found, needed, rtol=1e-9, atol=1e-12)
-
-
 def test_a_root_that_is_complex_needs_complex_numbers():
     rotation = np.array([[-1.0, 0.0], [0.0, 2.0]])
     with pytest.raises(DtypeError, match="give complex numbers"):

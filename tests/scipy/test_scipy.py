@@ -147,13 +147,6 @@ def test_a_solution_and_its_gradients_are_those_of_scipy_and_autograd():
         np.testing.assert_allclose(one, other, rtol=1e-9)
 
 
-def test_the_gradient_of_a_solution_is_its_slope():
-    def f(rate):
-        return integrate.odeint(lambda y, t, r: -r * y, np.ones(1), np.linspace(0, 2, 3), (rate,), rtol=1e-9)[-1, 0]
-
-    assert grad(f)(0.7) == pytest.approx(-2 * np.exp(-1.4), rel=1e-6)
-
-
 CAPTURING = {
     "root": lambda k: optimize.root(lambda x: x**3 - k, np.ones(1)).x[0],
     "minimize": lambda k: optimize.minimize(lambda x: np.sum((x - k) ** 2), np.ones(1)).x[0],

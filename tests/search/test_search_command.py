@@ -107,17 +107,6 @@ def test_settings_that_say_which_examples_are_compared_are_not_searched(tmp_path
         select(TrainSettings("moons"), {"layers": Choice([1])}, tmp_path)
 
 
-def test_what_is_wrong_is_said_with_its_exit_code(tmp_path):
-    for arguments, code, text in [
-        (["moons"], 64, "Missing option '--space'"),
-        (["moons", "-s", "l2"], 64, "found 'l2', needs name=low..high"),
-        (["nothing", "-s", "l2=0|1"], 3, "the sets that have a name are"),
-        (["moons", "-s", "l2=0.0..1.0", "--zoom", "2"], 64, "2.0 is not in the range"),
-    ]:
-        result = run(*arguments, "-o", tmp_path / "new")
-        assert (result.exit_code, text in result.output) == (code, True), (arguments, result.output)
-
-
 def test_ctrl_c_ends_with_130(tmp_path, monkeypatch):
     def interrupted(*arguments, **settings):
         raise KeyboardInterrupt
@@ -125,9 +114,3 @@ def test_ctrl_c_ends_with_130(tmp_path, monkeypatch):
     monkeypatch.setattr("flowgraph.cli.train.select", interrupted)
     result = run("moons", "-s", "l2=0.0|0.1", "-o", tmp_path / "new")
     assert (result.exit_code, "the same command goes on" in result.output) == (130, True)
-
-
-def test_help_reads_well():
-    text = run("--help").output
-    assert all(word in text for word in ("flowgraph search flowers.csv", "log:low..high", "Exit code 0"))
-    assert all(len(line) <= 80 for line in text.splitlines())

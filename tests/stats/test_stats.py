@@ -106,25 +106,6 @@ def test_gradients_are_the_slopes_of_the_values(name, function, point):
         assert slope == pytest.approx((ahead - behind) / (2 * step), rel=2e-6, abs=1e-8), (place, slope)
 
 
-SHARED = [(n, f) for n, f in FUNCTIONS if hasattr(getattr(autograd_stats, n, None), f)]
-
-
-@pytest.mark.parametrize(("name", "function"), SHARED)
-def test_gradients_are_those_of_autograd(name, function):
-    ours, theirs = (getattr(getattr(where, name), function) for where in (stats, autograd_stats))
-    for point in INSIDE[name]:
-        if name in ("gamma", "beta", "chi2"):  # of which autograd has neither place nor scale
-            point = point[:-2]
-        for place in range(name == "poisson", len(point)):
-            if function in ("cdf", "logcdf", "sf", "logsf") and (name, place) in UNDERIVED:
-                continue
-            try:
-                wanted = autograd.grad(theirs, place)(*point)
-            except NotImplementedError:  # autograd derives by fewer parameters
-                continue
-            assert grad(ours, place)(*point) == pytest.approx(wanted, rel=1e-9, abs=1e-12)
-
-
 def test_a_value_outside_of_the_support_has_a_gradient_of_zero_by_the_parameters():
     for name, point in (("gamma", (-1.0, 2.0)), ("beta", (1.5, 2.0, 3.0)), ("poisson", (1.5, 2.0))):
         function = getattr(getattr(stats, name), "logpmf" if name == "poisson" else "logpdf")

@@ -216,19 +216,6 @@ def test_the_unit_of_the_loss_does_not_matter(scale):
         assert answers(curves(train * scale, valid * scale)) == answers(curves(train, valid))
 
 
-def test_trainings_say_what_was_done_to_them():
-    """Of noise nothing can be learnt, so a network that fits it over-fits; one that is stopped early is not done."""
-    rng = np.random.default_rng(0)
-    x, noise = rng.normal(size=(200, 10)), rng.integers(0, 2, 200)
-    parts = (x[:100], noise[:100]), (x[100:], noise[100:])
-    over = fg.fit(fg.MLP([10, 64, 2], rng=0), *parts, epochs=80, rule="adam", learning_rate=0.02, progress=False)
-    assert answers(over)["Does it over-fit?"].startswith("Yes")
-    simple = (x[:100], (x[:100, 0] > 0).astype(int)), (x[100:], (x[100:, 0] > 0).astype(int))
-    early = fg.fit(fg.MLP([10, 8, 2], rng=0), *simple, epochs=20, learning_rate=0.01, progress=False)
-    assert answers(early)["Did it converge?"] == "Not yet."
-    assert early.diagnosis.advice[0].setting == "epochs"
-
-
 def test_it_is_text_and_html():
     found = curves(FALLING, FALLING * 2).diagnosis
     assert str(found).startswith("Did it converge? Not yet. Over the last 6 epochs")

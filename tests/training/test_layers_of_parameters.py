@@ -335,18 +335,3 @@ def test_a_query_that_may_read_no_place_reads_nothing(as_box):
 def test_what_fits_no_layer_is_refused(build, error, text):
     with pytest.raises(error, match=text):
         build()
-
-
-def test_a_recurrent_layer_is_trained():
-    """To tell sequences by their first number, which the last state must remember."""
-    x, y = fg.Input("x", shape=("N", T, 1)), fg.Input("y", shape=("N",), dtype=int)
-    values = RNG.normal(size=(200, T, 1))
-    with fg.scope("states"):
-        layer = fg.GRU(1, H, rng=0)
-    with fg.scope("out"):
-        out = fg.Linear(H, 2, rng=1)
-    history = fg.fit(
-        fg.mean(fg.SoftmaxCrossEntropy(out(layer(x)[:, -1]), y)), (values, (values[:, 0, 0] > 0).astype(int)),
-        learning_rate=0.02, epochs=30, progress=False, checks=False,
-    )  # fmt: skip
-    assert history.best.train_error < 0.1

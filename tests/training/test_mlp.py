@@ -190,8 +190,3 @@ def test_bounds_and_variances():
 
 def test_no_units_at_all():
     assert fg.glorot_uniform(0, 0).shape == fg.he_normal(0, 0).shape == fg.he_uniform(0, 0).shape == (0, 0)
-
-
-def test_an_unknown_name_is_refused():
-    with pytest.raises(UsageError, match="init: found 'xavier', needs a function or one of glorot_uniform"):
-        fg.Linear(2, 3, init="xavier")

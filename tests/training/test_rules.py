@@ -95,15 +95,6 @@ def test_complex_parameters_have_no_mean_square():
         fg.Adam().updates({z: z * 2.0}, fg.Input("lr"))
 
 
-def test_what_it_refuses():
-    with pytest.raises(UsageError, match=r"rule: found 'sdg', needs a rule, fg.Momentum\(0.9\), or one of sgd, mom"):
-        find_rule("sdg")
-    with pytest.raises(UsageError, match=r"Momentum: found beta=1.0, needs a number from 0 and below 1"):
-        fg.Momentum(1.0)
-    with pytest.raises(UsageError, match=r"Adam: found beta2=nan"):
-        fg.Adam(beta2=math.nan)
-
-
 FIXED = schedules.Fixed(0.1)
 INVERSE = schedules.InverseTime(0.1, delta=0.5)
 POWER = schedules.Power(0.1, delta=0.75)
@@ -159,10 +150,6 @@ def test_what_a_schedule_refuses():
     for delta, why in ((0.5, "squares of the rates have an infinite sum"), (1.1, "rates have a finite sum")):
         with pytest.raises(UsageError, match=rf"Power: found delta={delta}, needs 0.5 < delta <= 1; the {why}"):
             schedules.Power(0.1, delta)
-    with pytest.raises(UsageError, match=r"Fixed: found alpha=-1, needs a number above 0"):
-        schedules.Fixed(-1)
-    with pytest.raises(UsageError, match=r"Step: found every=2.5, needs a whole number from 1 on"):
-        schedules.Step(0.1, 2.5)
     with pytest.raises(UsageError, match=r"Step: found factor=1.0, needs a number below 1; Fixed keeps the rate"):
         schedules.Step(0.1, 2, 1.0)
     with pytest.raises(UsageError, match=r"Cosine: found lowest=0.2, needs 0 to alpha=0.1"):
@@ -277,18 +264,13 @@ def test_a_gradient_of_zero_stays_zero():
     assert not p.value.any()
 
 
-@pytest.mark.parametrize(
-    ("settings", "text"),
-    [
-        ({"norm": 0}, "Clipped: found norm=0, needs a number above 0"),
-        ({"value": "a"}, "Clipped: found value='a', needs a number above 0"),
-        ({}, "found neither norm= nor value="),
-        ({"rule": 3, "norm": 1}, "Clipped: found rule=3, needs a rule"),
-    ],
-)
-def test_limits_that_make_no_sense(settings, text):
-    with pytest.raises(UsageError, match=text):
-        fg.Clipped(**({"rule": fg.SGD()} | settings))
+@pytest.mark.parametrize(("rule", "limits", "text"), [
+    (fg.SGD(), {"norm": 0}, "norm=0, needs a number above 0"), (fg.SGD(), {}, "neither norm= nor value="),
+    (3, {"norm": 1}, "rule=3, needs a rule"),
+])  # fmt: skip
+def test_limits_that_make_no_sense(rule, limits, text):
+    with pytest.raises(UsageError, match=f"Clipped: found {text}"):
+        fg.Clipped(rule, **limits)
 
 
 def test_the_average_is_that_of_the_values_after_each_step():
@@ -318,11 +300,6 @@ def test_steps_go_on_from_the_parameters_themselves_after_a_run():
         trainer.run(epochs)
     Trainer(expected[2], (X, Y), average=0.9).run(3)
     assert (found[0].value == expected[0].value).all()
-
-
-def test_an_average_that_makes_no_sense():
-    with pytest.raises(UsageError, match="found average=1, needs a number from 0 and below 1"):
-        fg.fit(linear()[2], (X, Y), average=1, **QUIET)
 
 
 @pytest.mark.parametrize("updates", [10, 101, 1000])

@@ -113,7 +113,6 @@ def test_each_batch_of_a_stream_has_its_own_weights():
         (Loader(), {"sample_weight": np.ones(50)}, UsageError, "found sample_weight= beside a stream of batches"),
         (Loader(), {"metrics": np.dot}, UsageError, "found metrics= beside a stream of batches alone"),
         ((X, Y), {"steps_per_epoch": 3}, UsageError, "found steps_per_epoch=3 for data that are arrays"),
-        (Loader(), {"steps_per_epoch": 0}, UsageError, "found steps_per_epoch=0, needs a whole number from 1 on"),
     ],
 )
 def test_what_no_stream_can_do_is_refused(data, settings, error, text):

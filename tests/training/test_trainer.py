@@ -1,6 +1,5 @@
 """The trainer: every example once per epoch, a state from which it goes on bit by bit, early stopping, Ctrl-C."""
 
-import json
 import math
 import signal
 
@@ -11,7 +10,7 @@ from hypothesis import strategies as st
 
 import flowgraph as fg
 from flowgraph.errors import FeedError, UsageError
-from flowgraph.training import Problem, State, Trainer, examples
+from flowgraph.training import Problem, Trainer, examples
 from flowgraph.training.early_stopping import Lookout
 from flowgraph.training.examples import epoch_order
 from flowgraph.training.history import Epoch
@@ -126,29 +125,6 @@ def test_the_schedule_is_asked_for_every_update():
     assert history["learning_rate"] == [0.2]
 
 
-@pytest.mark.parametrize("rule", ["sgd", "momentum", "adam"])
-@pytest.mark.parametrize("updates", [0, 3, 5, 12])
-def test_a_restored_training_gives_the_same_bits(rule, updates):
-    """The state passes through JSON and copies; a new trainer goes on, in the middle of an epoch or at its end."""
-    settings = {"rule": rule, "early_stopping": 2, "learning_rate": 0.05}
-    whole = network(**settings)
-    expected = whole.run(4)
-    first = network(**settings)
-    while first.updates < updates:
-        first.step()
-        if not first.batches.more:
-            first.end_epoch()
-    arrays, record = first.state()
-    second = network(**settings)
-    second.restore(State({name: array.copy() for name, array in arrays.items()}, json.loads(json.dumps(record))))
-    found = second.run(4)
-    for name in ("train_loss", "train_error", "valid_loss", "gradient_norm layer1"):
-        assert found[name] == expected[name]
-    for name, value in whole.values().items():
-        assert np.array_equal(second.values()[name], value)
-    assert second.state().record["lookout"] == whole.state().record["lookout"]
-
-
 @pytest.mark.parametrize("average", [None, 0.9])
 @pytest.mark.parametrize("rule", ["sgd", "adam"])
 def test_a_state_after_a_run_gives_the_same_bits(rule, average):
@@ -208,6 +184,7 @@ def test_control_c_between_callbacks_ends_after_the_step_that_it_came_in(pressed
     stopping.on_stop = lambda trainer: states.append(trainer.state())
     assert first.run(3, [stopping]).ended == "ended: interrupted"
     assert first.updates == pressed
+    assert all(np.array_equal(first.values()[name], value) for name, value in first.lookout.parameters.items())
     second, whole = network(dropout=0.0), network(dropout=0.0)
     second.restore(states[0])
     assert second.run(3)["train_loss"] == whole.run(3)["train_loss"]
@@ -247,13 +224,6 @@ def test_callbacks_hear_everything_in_order():
         ("end", 2),
     ]  # fmt: skip
     assert epochs == [(2, 1), (4, 2)]
-
-
-def test_a_callback_may_stop():
-    _, problem = line()
-    history = Trainer(problem, {"x": np.ones(3)}).run(9, [lambda trainer, epoch: trainer.stop("enough")])
-    assert len(history) == 1
-    assert history.ended == "ended: enough"
 
 
 @pytest.mark.parametrize("updates", [1, 2, 3, 4])
@@ -305,15 +275,8 @@ def test_gradient_norms_are_means_over_the_steps():
 
 
 def test_what_it_refuses():
-    _, problem = line()
-    data = {"x": [1.0]}
-    for batch_size in (0, 2.5, True):
-        with pytest.raises(UsageError, match=rf"fit: found batch_size={batch_size}, needs a whole number from 1 on"):
-            Trainer(problem, data, batch_size=batch_size)
-    with pytest.raises(UsageError, match=r"fit: found seed=-1"):
-        Trainer(problem, data, seed=-1)
     with pytest.raises(UsageError, match=r"callbacks: found 3, needs a function of \(trainer, epoch\)"):
-        Trainer(problem, data).run(1, [3])
+        Trainer(line()[1], {"x": [1.0]}).run(1, [3])
 
 
 def test_an_epoch_is_neither_left_early_nor_overrun():
@@ -375,35 +338,6 @@ def test_training_stops_and_the_best_parameters_come_back():
     assert history.ended == "ended: no better validation objective for 4 epochs"
     for name, value in kept[best].items():
         assert np.array_equal(trainer.values()[name], value)
-
-
-def test_what_it_refuses_of_early_stopping():
-    with pytest.raises(UsageError, match=r"EarlyStopping: found watch='accuracy', needs one of objective, loss, error"):
-        fg.EarlyStopping(watch="accuracy")
-    with pytest.raises(UsageError, match=r"EarlyStopping: found patience=0, needs a whole number .*, or None to go on"):
-        fg.EarlyStopping(0)
-    with pytest.raises(UsageError, match=r"found minimum_improvement=-1, needs a number from 0"):
-        fg.EarlyStopping(minimum_improvement=-1)
-
-
-def test_control_c_ends_after_the_step_with_the_best_parameters():
-    best = []
-
-    class Press(fg.Callback):
-        def on_step(self, trainer):
-            if trainer.updates == 13:
-                signal.raise_signal(signal.SIGINT)
-
-        def on_stop(self, trainer):
-            best.append(trainer.lookout.parameters)
-
-    trainer = network()
-    history = trainer.run(9, [Press()])
-    assert trainer.updates == 13
-    assert history.ended == "ended: interrupted"
-    for name, value in best[0].items():
-        assert np.array_equal(trainer.values()[name], value)
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_control_c_twice_ends_at_once():

@@ -11,7 +11,7 @@ from typing import Any
 
 import flowgraph as fg
 from flowgraph.box import Box, Leaf
-from flowgraph.rendering.function_curve import curves_of
+from flowgraph.rendering.gallery import curves_of
 
 MODULES = (
     "flowgraph.functional", "flowgraph.data", "flowgraph.training", "flowgraph.experiment", "flowgraph.search",

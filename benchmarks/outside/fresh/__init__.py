@@ -5,7 +5,6 @@
     ... --package NAME     one package    ... --checker flowgraph    one of the checkers
     ... --keep FILE        a run that was stopped goes on where it was
     python -m benchmarks.outside.fresh.proof             the differences that the judgements rest on
-    python -m benchmarks.outside.fresh.planted           how the planted mistakes were chosen
 
 The distributions are pinned in requirements.txt here, what they need stands in that of benchmarks/outside; files of
 repositories are pinned by commit and SHA-256 in sources.csv. Nothing of them is copied.

@@ -1,28 +1,21 @@
-"""Mistakes planted in the right entries that were drawn.
+"""Mistakes planted in the right entries that were drawn, 20, 40 and 20 in the three sets; planted.csv names them.
 
-    python -m benchmarks.outside.fresh.planted      choose a kind for each drawn entry that has none, into planted.csv
-
-The kinds of `mistakes.py` are gone through in an order drawn for each entry, the rarest so far first; the first one
-that the differences of `proof.py` show to be a mistake, at the example or at an input like it, is planted.
+The kinds of `mistakes.py` were gone through in an order drawn for each entry, the rarest so far first; the first one
+that the differences of `proof.py` showed to be a mistake, at the example or at an input like it, was planted.
 """
 
 from __future__ import annotations
 
 import csv
-import subprocess
 import sys
-import warnings
-from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from benchmarks.outside.calling import Callable64
 from benchmarks.outside.entry import Case, Entry, Framework, Package
-from benchmarks.outside.fresh import proof, registry
-from benchmarks.outside.fresh.mistakes import KINDS, Call, Impossible
+from benchmarks.outside.fresh import registry
+from benchmarks.outside.fresh.mistakes import KINDS, Call
 
 FILE = Path(__file__).with_name("planted.csv")
 COMMAND = (sys.executable, "-m", "benchmarks.outside.fresh.planted")
@@ -39,8 +32,8 @@ def planted() -> dict[str, Package]:
     """The packages of mistakes, by the name of the package that they are planted in."""
     found: dict[str, Package] = {}
     for row in rows() if FILE.exists() else ():
-        entry = registry.found_among(row["entry"], registry.gathered())
-        original = next(one for one in registry.gathered() if one.name == entry.package)
+        every = ((package, one) for package in registry.gathered() for one in package.entries)
+        original, entry = next(pair for pair in every if pair[1].title == row["entry"])
         if entry.package not in found:
             found[entry.package] = type(original)(original.name, original.framework)
         text = f"planted, {row['kind']} (input {row['input']}); differences show it first at: {row['first seen']}"
@@ -121,84 +114,3 @@ def _jax(case: Case, kind: str, place: int, memory: dict[str, Any]) -> Case:
     spoilt = jax.custom_vjp(case.function)
     spoilt.defvjp(forward, backward)
     return Case(lambda *inputs: spoilt(*inputs), case.inputs)
-
-
-def chosen(entry: Entry, used: Counter[str], before: set[str]) -> dict[str, str]:
-    """The row of a drawn entry; in the regimes `before` it disagrees without a mistake."""
-    rng = np.random.default_rng([registry.SEED, *entry.title.encode()])
-    case = entry.make()
-    places = Callable64(case, entry.framework).places
-    place = places[int(rng.integers(len(places)))]
-    order = sorted(rng.permutation(sorted(KINDS)), key=lambda kind: used[kind])
-    for kind in order:
-        if entry.framework == "jax" and kind.startswith("stale"):
-            continue
-        mistaken = Entry(
-            f"{entry.name} [{kind}]", entry.package, entry.framework, False, _maker(entry, kind, place), "wrong", ""
-        )
-        with warnings.catch_warnings(), np.errstate(all="ignore"):
-            warnings.simplefilter("ignore")
-            try:
-                _attempt(mistaken)
-                seen = first_seen(mistaken, before)
-            except (Impossible, AttributeError, TypeError, ValueError, RuntimeError):
-                continue
-        if seen:
-            return {"entry": entry.title, "kind": str(kind), "input": str(place), "first seen": seen}
-    raise AssertionError(f"no kind of mistake can be planted in {entry.title}")
-
-
-def first_seen(entry: Entry, before: set[str]) -> str:
-    """The first regime in which differences show the mistake; one neighbour is enough."""
-    rng = np.random.default_rng(list(entry.title.encode()))
-    target = Callable64(entry.make(), entry.framework)
-    visited: set[str] = set()
-    for name, arrays in proof.regimes(target.start, rng):
-        if name == "same graph again" or name in before | visited:
-            continue
-        visited.add(name)
-        try:
-            finite = all(np.all(np.isfinite(y)) for y in target.values(arrays))
-        except Exception:
-            finite = False
-        mismatch, bar = proof.compared(target, arrays, rng) if finite else (0.0, 0.0)
-        if mismatch > max(1e-5, 50 * bar):
-            return name
-    return ""
-
-
-def _attempt(entry: Entry) -> None:
-    """The backward pass once, so that an impossible kind is seen as such."""
-    target = Callable64(entry.make(), entry.framework)
-    target.vjp(target.start, [np.ones(np.shape(y)) for y in target.values(target.start)])
-
-
-def main(options: list[str]) -> None:
-    """The entries of each package in a process of its own."""
-    if options:
-        before = proof.written()
-        for title in options:
-            used = Counter(row["kind"] for row in rows()) if FILE.exists() else Counter()
-            row = chosen(registry.found_among(title, registry.gathered()), used, before.get(title, set()))
-            with FILE.open("a", newline="") as file:
-                csv.DictWriter(file, COLUMNS, lineterminator="\n").writerow(row)
-            print(row, flush=True)
-        return
-    if not FILE.exists():
-        FILE.write_text(",".join(COLUMNS) + "\n")
-    done = {row["entry"] for row in rows()}
-    titles = []
-    for name in registry.SETS:
-        left = [entry.title for entry in registry.order(name) if entry.title not in done]
-        here = sum(registry.split()[title.partition(": ")[0]] == name for title in done)
-        titles += left[: registry.PLANTED[name] - here]
-    groups = [
-        [title for title in titles if title.startswith(f"{package}: ")]
-        for package in dict.fromkeys(title.partition(": ")[0] for title in titles)
-    ]
-    with ThreadPoolExecutor(3) as pool:
-        list(pool.map(lambda mine: subprocess.run([*COMMAND, *mine], check=False), groups))
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])

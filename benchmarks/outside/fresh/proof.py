@@ -210,17 +210,6 @@ def shown(entry: Entry) -> list[list[Any]]:
     ]
 
 
-def written() -> dict[str, set[str]]:
-    """By the title of an entry, the regimes in which the file says that its gradient disagrees."""
-    found: dict[str, set[str]] = {}
-    with FILE.open() as file:
-        for row in csv.DictReader(file):
-            regimes = found.setdefault(row["entry"], set())
-            if float(row["mismatch"]) > max(1e-5, 50 * float(row["error bar"])):
-                regimes.add(row["regime"])
-    return found
-
-
 def _title(row: list[Any]) -> str:
     return str(row[0])
 

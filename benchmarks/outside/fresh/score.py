@@ -4,42 +4,13 @@ from __future__ import annotations
 
 import json
 import statistics
-import subprocess
 import sys
-from collections.abc import Iterator
-from functools import partial
-from typing import Any
 
 from benchmarks.outside.checkers import CHECKERS
-from benchmarks.outside.entry import FRAMEWORKS, Entry
+from benchmarks.outside.entry import FRAMEWORKS
 from benchmarks.outside.fresh.registry import SETS, all_packages, split
-from benchmarks.outside.score import ROOT, Result, line, summary
+from benchmarks.outside.score import Result, line, measure, summary
 from benchmarks.stored import Stored
-
-
-def answers(entries: list[Entry], checker: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Titles and answers of the entries of one package, as a process of its own gives them."""
-    command = [sys.executable, "-m", "benchmarks.outside.fresh.worker", checker, *[entry.title for entry in entries]]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=ROOT) as process:
-        assert process.stdout is not None
-        for text in process.stdout:
-            if text.startswith('{"'):
-                yield from json.loads(text).items()
-
-
-def measure(name: str, checker: str, stored: Stored, wanted: str | None) -> Iterator[Result]:
-    """Every entry of a set, package by package; what is stored is not run again."""
-    for package in all_packages():
-        if split()[package.name] != name or wanted not in (None, package.name) or not package.installed():
-            continue
-        missing = [entry for entry in package.entries if f"{checker}: {entry.title}" not in stored.found]
-        for title, answer in answers(missing, checker) if missing else ():
-            stored(f"{checker}: {title}", partial(dict, answer))
-        lost = {"verdict": "crash", "seconds": 0.0, "reasons": ["the process that imported the package ended"]}
-        for entry in package.entries:
-            result = Result(entry, stored.found.get(f"{checker}: {entry.title}", lost))
-            print(line(result), flush=True)
-            yield result
 
 
 def fails(results: list[Result]) -> str:
@@ -68,11 +39,17 @@ def main(options: list[str]) -> None:
 
     name, stored, tables, everything = option("--set"), Stored(options), [], {}
     if name not in SETS:
-        raise SystemExit("--set one or --set two")
+        raise SystemExit(f"--set: needs one of {', '.join(SETS)}")
+    chosen = [one for one in all_packages() if split()[one.name] == name and option("--package") in (None, one.name)]
+    chosen = [one for one in chosen if one.installed() and one.entries]
     for checker in CHECKERS:
         if option("--checker") in (None, checker):
             print(f"-- {checker}")
-            results = list(measure(name, checker, stored, option("--package")))
+            results = []
+            for package in chosen:
+                of_package = measure(package, checker, stored)
+                print(*map(line, of_package), sep="\n", flush=True)
+                results += of_package
             tables += [summary(results, checker), fails(results)]
             everything[checker] = {one.entry.title: {"outcome": one.outcome, **one.answer} for one in results}
     print("\n\n".join(tables))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import operator
 from math import inf
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -163,10 +163,12 @@ class LogAddExp(Elementwise):
     show in them.
     """
 
-    numpy = np.logaddexp
+    numpy: ClassVar[Any] = np.logaddexp
     symbol = "logaddexp"
     formula = r"\ln(\exp(a) + \exp(b))"
     derivative = r"\exp(a - h), \exp(b - h)"
+
+    _power: ClassVar[np.ufunc] = np.exp
 
     def fprop(self, a: Value, b: Value) -> Value:
         return np.logaddexp(a, b)
@@ -175,12 +177,12 @@ class LogAddExp(Elementwise):
         self, grad: Value, h: Value, a: Value, b: Value, *, needs: tuple[bool, ...] = (True, True)
     ) -> tuple[Value, ...]:
         h = finite_or_zero(h)
-        of_a, of_b = np.exp(a - h), np.exp(b - h)
+        of_a, of_b = self._power(a - h), self._power(b - h)
         share = grad / one_at_zero(of_a + of_b)
         return share * of_a if needs[0] else None, share * of_b if needs[1] else None
 
 
-class LogAddExp2(Elementwise):
+class LogAddExp2(LogAddExp):
     """Logarithm to base 2 of the sum of two powers of two, without overflow.
 
     h = log₂(2^a + 2^b)        ∂h/∂a = 2^(a - h), ∂h/∂b = 2^(b - h)
@@ -194,16 +196,10 @@ class LogAddExp2(Elementwise):
     formula = r"\log_2(2^a + 2^b)"
     derivative = r"2^{a - h}, 2^{b - h}"
 
+    _power = np.exp2
+
     def fprop(self, a: Value, b: Value) -> Value:
         return np.logaddexp2(a, b)
-
-    def bprop(
-        self, grad: Value, h: Value, a: Value, b: Value, *, needs: tuple[bool, ...] = (True, True)
-    ) -> tuple[Value, ...]:
-        h = finite_or_zero(h)
-        of_a, of_b = np.exp2(a - h), np.exp2(b - h)
-        share = grad / one_at_zero(of_a + of_b)
-        return share * of_a if needs[0] else None, share * of_b if needs[1] else None
 
 
 def one_at_zero(total: Value) -> Any:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
 from flowgraph.box import Elementwise, Value
 from flowgraph.box.numpy_dispatch import implements
-from flowgraph.box.vocabulary import example
+from flowgraph.box.vocabulary import Interval, example
 
 _WHOLE = tuple(float(i) for i in range(-8, 9))
 _HALVES = tuple(i + 0.5 for i in range(-8, 8))
@@ -94,7 +94,7 @@ class Round(Staircase):
         Number of decimal places; below 0 it rounds to tens, hundreds and so on.
     """
 
-    decimals: int = 0
+    decimals: Annotated[int, Interval(-400, 400)] = 0  # NumPy loops over them
 
     numpy = (np.round, np.around)
     symbol = "round"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import inf
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -20,7 +20,7 @@ class Absolute(Elementwise):
     h = |a|        dh/da = sign(a), 0 at 0; of a complex a it is conj(a / |a|)
     """
 
-    numpy = np.absolute
+    numpy: ClassVar[np.ufunc] = np.absolute
     symbol = "|a|"
     formula = "|a|"
     derivative = r"\operatorname{sign}(a)"
@@ -35,24 +35,16 @@ class Absolute(Elementwise):
         return (grad * (np.conjugate(np.sign(a)) if a.dtype.kind == "c" else np.sign(a)),)
 
 
-class Fabs(Elementwise):
+class Fabs(Absolute):
     """Absolute value as a float, of integers too.
 
     h = |a|        dh/da = sign(a), 0 at 0
     """
 
     numpy = np.fabs
-    symbol = "|a|"
-    formula = "|a|"
-    derivative = r"\operatorname{sign}(a)"
-    kinks = (0.0,)
-    slopes = "finite"
 
     def fprop(self, a: Value) -> Value:
         return np.fabs(a)
-
-    def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
-        return (grad * np.sign(a),)
 
 
 class Sign(Elementwise):

@@ -71,6 +71,9 @@ def _reflection(x: Value) -> tuple[Any, Any, Any]:
     return rest / np.where(flat, 1, first - beta), tau, beta
 
 
+QRResult: Any = type(np.linalg.qr(np.eye(1)))
+"""What NumPy returns, a tuple with names."""
+
 _POSITIVE = np.array([[2.0, 0.3, -0.4], [0.5, 1.5, 0.2], [-0.6, 0.4, 1.8]])
 _TALL = np.array([[2.0, -0.5, 0.4], [0.7, 1.5, 0.1], [-0.4, 0.6, -2.9], [1.1, 0.2, 0.8]])
 
@@ -195,13 +198,6 @@ class CompleteQR(QR):
         """Square q, r as high as a."""
         stack, m, n = self.matrix(shapes[0])
         return (*stack, m, m), (*stack, m, n)
-
-
-class QRResult(NamedTuple):
-    """What np.linalg.qr returns."""
-
-    Q: Any
-    R: Any
 
 
 @implements(np.linalg.qr)

@@ -10,7 +10,7 @@ import numpy as np
 from flowgraph.box import Box, Value
 from flowgraph.box.axes import Core
 from flowgraph.box.inference import try_fprop
-from flowgraph.boxes.elementwise.complex_numbers import conjugate
+from flowgraph.boxes.elementwise.complex_numbers import conjugate, real_part
 from flowgraph.boxes.linear_algebra.diagonal import OnDiagonal
 from flowgraph.errors import OpenChoiceError
 from flowgraph.shapes.size import Shape, Size, unknown
@@ -96,7 +96,7 @@ def rounding(values: Value) -> Any:
 def of_lower_triangle(a: Value) -> Any:
     """The Hermitian matrix with the lower triangle of `a`: what LAPACK reads of it."""
     strict = np.tril(a, -1)
-    return strict + adjoint(strict) + on_diagonal(_real(diagonal(a)), a)
+    return strict + adjoint(strict) + on_diagonal(real_part(diagonal(a)), a)
 
 
 def folded(grad: Value, upper: bool = False) -> Any:
@@ -106,11 +106,7 @@ def folded(grad: Value, upper: bool = False) -> Any:
     """
     both = grad + adjoint(grad)
     strict = np.triu(both, 1) if upper else np.tril(both, -1)
-    return strict + on_diagonal(_real(diagonal(both)) / 2, grad)
-
-
-def _real(a: Value) -> Any:
-    return np.real(a) if a.dtype.kind == "c" else a
+    return strict + on_diagonal(real_part(diagonal(both)) / 2, grad)
 
 
 class GaugeInvarianceCheck(Box):

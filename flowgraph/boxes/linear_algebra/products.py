@@ -147,7 +147,7 @@ class Affine(Box):
         rows = tuple(range(h.ndim - 1))
         return (
             grad @ W.T if needs[0] else None,
-            _gradient_of_weights(grad, h, rows) if needs[1] else None,
+            (h.T @ grad if h.ndim == 2 else _gradient_of_right(grad, h, W)) if needs[1] else None,
             (grad.sum(axis=rows) if rows else grad) if needs[2] else None,
         )
 
@@ -161,12 +161,6 @@ class Affine(Box):
     def flops(self, shape: Shape, *shapes: Shape) -> Any:
         """2 m k n for the product, m n for the sum."""
         return product(shape) * (2 * shapes[0][-1] + 1)
-
-
-def _gradient_of_weights(grad: Value, h: Value, rows: tuple[int, ...]) -> Any:
-    if h.ndim == 2:
-        return h.T @ grad
-    return np.tensordot(h, grad, (rows, rows)) if rows else np.expand_dims(h, 1) * grad
 
 
 class AddMatMul(Box):

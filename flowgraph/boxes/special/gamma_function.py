@@ -50,7 +50,7 @@ class GammaLn(Special):
         return (grad * Digamma.apply(a),)
 
 
-class LogGamma(Special):
+class LogGamma(GammaLn):
     """Logarithm of the gamma function of positive numbers, NaN below 0.
 
     h = ln Γ(a)        dh/da = ψ(a)
@@ -59,11 +59,6 @@ class LogGamma(Special):
     numpy = "scipy.special.loggamma"
     symbol = "ln Γ"
     formula = r"\ln \Gamma(a)"
-    derivative = r"\psi(a)"
-    domain = {"a": _POSITIVE}
-
-    def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
-        return (grad * Digamma.apply(a),)
 
 
 class ReciprocalGamma(Special):

@@ -267,10 +267,6 @@ class Adapter(ABC):
         self._runs.append((output, pull))
         return output
 
-    def many(self, inputs: Inputs, stacks: dict[int, Any]) -> Sequence[Any] | None:
-        """The float arrays for stacks of some of the inputs; None where there is no such thing."""
-        return None
-
     def bprop(self, grad: Value, output: Value, *inputs: Value) -> tuple[Value, ...]:
         """The gradients by the framework, None for inputs that are not differentiated."""
         pull = next((pull for known, pull in self._runs if known is output), None)

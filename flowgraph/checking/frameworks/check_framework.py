@@ -294,7 +294,6 @@ def framework_code(
         annotations=annotations_of(getattr(function, "forward", None) or getattr(function, "fun", function)),
         role=_role(arguments, adapter.differentiated),
         beside=adapter.beside,
-        many=adapter.many,
     )
     return (target if framework == "mygrad" else replace(target, second=adapter.second)), adapter
 

@@ -24,7 +24,6 @@ from flowgraph.checking.point import generator
 from flowgraph.checking.target import Array, Inputs, form_of
 
 QUICK = {"xla_backend_optimization_level": 0}
-STACK = 32  # rows of one run: a test case needs 8 for each of three or four directions
 CLOSE = 1e-9  # relative, of NumPy and XLA
 WITHOUT_KEY = re.compile(r"\[<flat index (\d+)>\]")
 
@@ -117,7 +116,6 @@ class JaxCode(Adapter):
         """Forget the compilations too."""
         super().start()
         self._programs: dict[Hashable, Any] = {}
-        self._stacked: Any = None
         self._by_numpy = False
 
     def of_subset(self, differentiated: tuple[int, ...]) -> Self:
@@ -226,22 +224,6 @@ class JaxCode(Adapter):
             return all(np.shape(a) == np.shape(b) and a.dtype == b.dtype and _close(np.asarray(a), b) for a, b in pairs)
         except Exception:
             return False
-
-    def many(self, inputs: Inputs, stacks: dict[int, Any]) -> list[Any] | None:
-        """By jax.vmap under one jit, in stacks of one size, for the form of the example alone."""
-        jax = sys.modules["jax"]
-        if form_of(inputs, self.differentiated) != next(iter(self._programs)):
-            return None
-        count = len(next(iter(stacks.values())))
-        whole = [stacks.get(i, np.broadcast_to(inputs[i], (count, *inputs[i].shape))) for i in self.differentiated]
-        blocks = []
-        with jax.enable_x64(True):
-            if self._stacked is None:
-                self._stacked = jax.jit(jax.vmap(self._of_active(inputs)[1]), compiler_options=QUICK)
-            for start in range(0, count, STACK):
-                rows = np.minimum(np.arange(start, start + STACK), count - 1)
-                blocks.append([np.asarray(y) for y in self._stacked(*(stack[rows] for stack in whole))])
-        return [np.concatenate(parts)[:count] for parts in zip(*blocks, strict=True)]
 
     def second(
         self, grads: Sequence[Value], gradients: object, grad: Value, output: Value, *inputs: Any

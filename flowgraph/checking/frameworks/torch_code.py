@@ -120,18 +120,6 @@ class TorchCode(Adapter):
 
         return [y.numpy(force=True) for y in outputs], pull
 
-    def many(self, inputs: Inputs, stacks: dict[int, Any]) -> list[Any]:
-        """By torch.func.vmap."""
-        leaves = self._leaves(inputs)
-
-        def one(*rows: Any) -> tuple[Any, ...]:
-            places = dict(zip(stacks, rows, strict=True))
-            return tuple(self._values([places.get(i, x) for i, x in enumerate(leaves)]))
-
-        with self.torch.no_grad():
-            results = self.torch.func.vmap(one)(*(self._tensor(stack) for stack in stacks.values()))
-        return [y.numpy(force=True) for y in results]
-
     def second(self, grads: Value, gradients: object, grad: Value, output: Value, *inputs: Any) -> tuple[Any, ...]:
         """The bprop of bprop, by torch.autograd.grad twice."""
         leaves = self._leaves(inputs)

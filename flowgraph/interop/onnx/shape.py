@@ -335,9 +335,6 @@ write_by({
     boxes.BroadcastArrays: lambda writer, box, *names: tuple(
         writer.op("Expand", name, writer.shape(box.outputs[0].shape)) for name in names
     ),
-    boxes.Unstack: lambda writer, box, a: tuple(
-        writer.op("Gather", a, writer.constant(i, np.int64), axis=int(box.axis)) for i in range(len(box.outputs))
-    ),
 })  # fmt: skip
 
 

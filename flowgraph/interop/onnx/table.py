@@ -74,8 +74,8 @@ class Rule(NamedTuple):
     when: Condition = always
 
 
-OPERATIONS: Rules[Rule] = Rules()
-PARTS: Rules[Rule] = Rules()
+OPERATIONS: Rules[Rule] = Rules(Rule)
+PARTS: Rules[Rule] = Rules(Rule)
 
 
 def rule_for(*classes: type[Box], when: Condition = always) -> Callable[[F], F]:
@@ -110,12 +110,7 @@ def rule_for(*classes: type[Box], when: Condition = always) -> Callable[[F], F]:
     ['Celu']
     >>> del fg.registry[next(name for name, cls in fg.registry.items() if cls is Celu)]
     """
-
-    def register(function: F) -> F:
-        OPERATIONS.add(classes, Rule(function, when))
-        return function
-
-    return register
+    return OPERATIONS.rule(*classes, when=when)
 
 
 def parts_for(*classes: type[Box], when: Condition = always) -> Callable[[F], F]:
@@ -148,12 +143,7 @@ def parts_for(*classes: type[Box], when: Condition = always) -> Callable[[F], F]
     'Mul'
     >>> del fg.registry[next(name for name, cls in fg.registry.items() if cls is Half)]
     """
-
-    def register(function: F) -> F:
-        PARTS.add(classes, Rule(function, when))
-        return function
-
-    return register
+    return PARTS.rule(*classes, when=when)
 
 
 ENTRIES: dict[str, tuple[type[Box], ...]] = {}

@@ -55,7 +55,7 @@ class Rule(NamedTuple):
     when: Condition = always
 
 
-RULES: Rules[Rule] = Rules()
+RULES: Rules[Rule] = Rules(Rule)
 
 
 def rule_for(*classes: type[Box], when: Condition = always) -> Callable[[AnyExpression], AnyExpression]:
@@ -77,12 +77,7 @@ def rule_for(*classes: type[Box], when: Condition = always) -> Callable[[AnyExpr
     True
     >>> del fg.registry[next(name for name, cls in fg.registry.items() if cls is Halved)]
     """
-
-    def register(expression: AnyExpression) -> AnyExpression:
-        RULES.add(classes, Rule(expression, when))
-        return expression
-
-    return register
+    return RULES.rule(*classes, when=when)
 
 
 def literal(value: Any) -> str:

@@ -32,7 +32,6 @@ from flowgraph.boxes.neural.label import MinusAt, PlaceOf, check_labels
 from flowgraph.boxes.neural.pooling import (
     MaxPool,
     MeanOfLargest,
-    MeanPool,
     Pooling,
     Sliding,
     SpreadEvenly,
@@ -472,7 +471,7 @@ def _mean_of_largest(box: MeanOfLargest, a: Value, source: Value) -> Any:
     return functools.reduce(jnp.add, [part * is_largest for part, is_largest in zip(read, taken, strict=True)]) / ties
 
 
-def _counted(box: MeanPool | SpreadEvenly, shape: Sequence[int], count: Sequence[Any], dtype: Value) -> Any:
+def _counted(box: SpreadEvenly, shape: Sequence[int], count: Sequence[Any], dtype: Value) -> Any:
     """How many elements count in each window, a constant."""
     window = box.sliding
     if box.count_padding:
@@ -480,13 +479,6 @@ def _counted(box: MeanPool | SpreadEvenly, shape: Sequence[int], count: Sequence
     inside = window.padded(np.ones(shape[len(shape) - len(window.size) :], dtype), 0)
     total = np.asarray(sum(inside[place] for place in window.places(count)))
     return np.where(total == 0, 1, total).astype(dtype)
-
-
-@rule_for(MeanPool)
-def _mean_pool(box: MeanPool, a: Value) -> Any:
-    count = box.pooled(a.shape)[-len(box.sliding.size) :]
-    total = functools.reduce(jnp.add, _read(box.sliding, _padded(box.sliding, a, 0), count))
-    return total / _counted(box, a.shape, count, a.dtype if a.dtype.kind in "fc" else float)
 
 
 @rule_for(SpreadEvenly)

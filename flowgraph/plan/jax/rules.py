@@ -20,7 +20,7 @@ class Rule(NamedTuple):
     when: Condition = always
 
 
-RULES: Rules[Rule] = Rules()
+RULES: Rules[Rule] = Rules(Rule)
 
 
 def rule_for(*classes: type[Box], when: Condition = always) -> Callable[[AnyRule], AnyRule]:
@@ -59,12 +59,7 @@ def rule_for(*classes: type[Box], when: Condition = always) -> Callable[[AnyRule
     [0.0, 2.0]
     >>> del fg.registry[next(name for name, cls in fg.registry.items() if cls is Ramp)]
     """
-
-    def register(value: AnyRule) -> AnyRule:
-        RULES.add(classes, Rule(value, when))
-        return value
-
-    return register
+    return RULES.rule(*classes, when=when)
 
 
 def refuse(box: Box, why: str, cause: Exception | None = None) -> NoReturn:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -26,7 +26,6 @@ from flowgraph.plan.schedule import Schedule
 # What Numba has compiled in place of a call of a box, in a plan that NumPy runs: registered by class.
 
 Made = Callable[[Schedule, Any], Callable[..., Any] | None]
-AnyMade = TypeVar("AnyMade", bound=Made)
 
 
 class Compiled(NamedTuple):
@@ -36,21 +35,14 @@ class Compiled(NamedTuple):
     """
 
     make: Made
-    fills: bool
+    fills: bool = False
     when: Condition = always
 
 
-COMPILED: Rules[Compiled] = Rules()
+COMPILED: Rules[Compiled] = Rules(Compiled)
 
-
-def compiled_for(*classes: type[Box], fills: bool = False, when: Condition = always) -> Callable[[AnyMade], AnyMade]:
-    """Register what makes the function of boxes of these classes: of the schedule, and of the box."""
-
-    def register(make: AnyMade) -> AnyMade:
-        COMPILED.add(classes, Compiled(make, fills, when))
-        return make
-
-    return register
+compiled_for = COMPILED.rule
+"""Register what makes the function of boxes of some classes: of the schedule, and of the box."""
 
 
 def compiled_call(plan: Schedule, box: Box, fills: bool) -> Callable[..., Any] | None:

@@ -157,9 +157,9 @@ def _smaller(box: Min, total: str, value: str) -> str:
     return f"{'smallest' if box.dtype.kind == 'f' else 'minimum'}({total}, {value})"
 
 
-RULES.add([Sum], Rule("reduction", identity=_zero, combined=_plus))
-RULES.add([Max], Rule("reduction", identity=_lowest, combined=_larger, when=_has_order))
-RULES.add([Min], Rule("reduction", identity=_highest, combined=_smaller, when=_has_order))
+RULES.add([Sum], Rule(identity=_zero, combined=_plus))
+RULES.add([Max], Rule(identity=_lowest, combined=_larger, when=_has_order))
+RULES.add([Min], Rule(identity=_highest, combined=_smaller, when=_has_order))
 
 
 # One loop over arrays of one shape, and the sums, maxima and minima that are taken in it.

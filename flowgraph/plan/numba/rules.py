@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import importlib
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -31,10 +31,6 @@ Indexed = Callable[[Any, Read, Sequence[str], int], tuple[list[str], str]]
 Block = Callable[[Any, Any], None]
 """Writes the lines of a box, given the `writing.Writing` of the plan, whose loops read these rules, and the box."""
 
-AnyElement = TypeVar("AnyElement", bound=Element)
-AnyIndexed = TypeVar("AnyIndexed", bound=Indexed)
-AnyBlock = TypeVar("AnyBlock", bound=Block)
-
 
 class Rule(NamedTuple):
     """How a box is computed, by its role: one of the four functions.
@@ -45,7 +41,6 @@ class Rule(NamedTuple):
     `functions` are ufuncs that the expression calls by name.
     """
 
-    role: str
     element: Element | None = None
     indexed: Indexed | None = None
     block: Block | None = None
@@ -54,13 +49,18 @@ class Rule(NamedTuple):
     functions: tuple[np.ufunc, ...] = ()
     when: Condition = always
 
+    @property
+    def role(self) -> str:
+        """What it has a function for."""
+        return "block" if self.block is not None else "reduction" if self.identity is not None else "element"
 
-RULES: Rules[Rule] = Rules()
+
+RULES: Rules[Rule] = Rules(Rule)
 
 
 def rule_for(
     *classes: type[Box], functions: tuple[np.ufunc, ...] = (), when: Condition = always
-) -> Callable[[AnyElement], AnyElement]:
+) -> Callable[[Element], Element]:
     """Register the expression of one element of boxes of these classes: a function of (box, texts).
 
     `texts` are the elements of the children at the same index, each a number of the child's dtype. The expression is
@@ -71,83 +71,51 @@ def rule_for(
         if not isinstance(function, np.ufunc):
             raise UsageError(f"rule_for: found the function {function!r}, needs ufuncs of NumPy, which Numba compiles")
 
-    def register(expression: AnyElement) -> AnyElement:
+    def register(expression: Element) -> Element:
         def converted(box: Box, texts: Sequence[str]) -> str:
             return f"{number_name(box.dtype, box)}({expression(box, texts)})"
 
-        RULES.add(classes, Rule("element", element=converted, functions=functions, when=when))
+        RULES.add(classes, Rule(converted, functions=functions, when=when))
         return expression
 
     return register
 
 
-def element_for(*classes: type[Box]) -> Callable[[AnyElement], AnyElement]:
-    """Register an expression that has the dtype of the box by itself."""
+element_for = RULES.rule
+"""Register an expression that has the dtype of the box by itself."""
 
-    def register(expression: AnyElement) -> AnyElement:
-        RULES.add(classes, Rule("element", element=expression))
-        return expression
+indexed_for = functools.partial(RULES.rule, field="indexed")
+"""Register the expression of one element that is made of elements of the children at other indices."""
 
-    return register
-
-
-def indexed_for(*classes: type[Box], when: Condition = always) -> Callable[[AnyIndexed], AnyIndexed]:
-    """Register the expression of one element that is made of elements of the children at other indices."""
-
-    def register(indexed: AnyIndexed) -> AnyIndexed:
-        RULES.add(classes, Rule("element", indexed=indexed, when=when))
-        return indexed
-
-    return register
-
-
-def block_for(*classes: type[Box], when: Condition = always) -> Callable[[AnyBlock], AnyBlock]:
-    """Register what writes loops of its own."""
-
-    def register(block: AnyBlock) -> AnyBlock:
-        RULES.add(classes, Rule("block", block=block, when=when))
-        return block
-
-    return register
+block_for = functools.partial(RULES.rule, field="block")
+"""Register what writes loops of its own."""
 
 
 # Boxes that refuse some values: the native function stops, and the box raises its error.
 
 
 class Check(NamedTuple):
-    """The place of the child that is looked at, when its value is wrong, and what raises then: (owner, box, values)."""
-
-    place: int
-    wrong: str
-    refusal: Callable[[Box, Any, Any], None]
-    when: Condition = always
-
-
-CHECKS: Rules[Check] = Rules()
-
-Refusal = TypeVar("Refusal", bound=Callable[[Box, Any, Any], None])
-
-
-def refusal_for(*classes: type[Box], place: int, wrong: str) -> Callable[[Refusal], Refusal]:
-    """Register what raises where the `value` of the child at `place` is `wrong`: a function of (owner, box, values).
+    """What raises where a value is wrong, a function of (owner, box, values); the place of the child that is looked at.
 
     In `wrong` stands `{value}` for the number, `{classes}` for the last size of the second child.
     """
 
-    def register(refusal: Refusal) -> Refusal:
-        CHECKS.add(classes, Check(place, wrong, refusal))
-        return refusal
+    refusal: Callable[[Box, Any, Any], None]
+    place: int
+    wrong: str
+    when: Condition = always
 
-    return register
+
+CHECKS: Rules[Check] = Rules(Check)
 
 
-@refusal_for(PlacesOf, OneHot, place=0, wrong="{value} < 0 or {value} >= {classes}")
+@CHECKS.rule(PlacesOf, OneHot, place=0, wrong="{value} < 0 or {value} >= {classes}")
 def _labels(owner: Box, box: Box, values: Any) -> None:
     check_labels(owner, values, shape_of(box.children[1])[-1])
 
 
-@refusal_for(BinaryCrossEntropy, place=1, wrong="{value} < 0 or {value} > 1")
-@refusal_for(Hinge, place=1, wrong="{value} != 1 and {value} != -1")
+@CHECKS.rule(BinaryCrossEntropy, place=1, wrong="{value} < 0 or {value} > 1")
+@CHECKS.rule(Hinge, place=1, wrong="{value} != 1 and {value} != -1")
 def _targets(owner: Box, box: Box, values: Any) -> None:
     speaker = owner if type(owner) is type(box) else box
     speaker.fprop(np.zeros((), box.dtype), values)

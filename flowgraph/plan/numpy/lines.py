@@ -336,7 +336,7 @@ def _copied(box: Reshape, names: Sequence[str], out: str) -> list[str]:
     return [f"copyto({out}.reshape({tuple_text(shape_of(child))}), {names[0]})", out]
 
 
-@view_for(Barrier, suffix="again")
+@view_for(Barrier, suffix=lambda box: "again")
 def _behind(box: Barrier, name: str) -> str:
     return name
 
@@ -346,7 +346,7 @@ def _number_behind(box: Barrier, names: Sequence[str]) -> str:
     return names[0]
 
 
-@view_for(Transpose, suffix="T")
+@view_for(Transpose, suffix=lambda box: "T")
 def _transposed(box: Transpose, name: str) -> str:
     return f"{name}.T" if box.axes is None else f"{name}.transpose({tuple_text(axes_of(box, box.axes, box.ndim))})"
 
@@ -373,12 +373,12 @@ def _reshaped(box: Reshape, name: str) -> str:
     return f"{name}.reshape({tuple_text(shape_of(box))})"
 
 
-@view_for(BroadcastTo, suffix="repeated")
+@view_for(BroadcastTo, suffix=lambda box: "repeated")
 def _repeated(box: BroadcastTo, name: str) -> str:
     return f"broadcast_to({name}, {tuple_text(shape_of(box))})"
 
 
-@view_for(Index, suffix="part", fits=lambda box, child: ARRAY not in box.index)
+@view_for(Index, suffix=lambda box: "part", fits=lambda box, child: ARRAY not in box.index)
 def _indexed(box: Index, name: str) -> str:
     parts = [index_text(part) for part in box.index]
     return f"{name}[{', '.join(parts) or '...'}]"

@@ -107,8 +107,6 @@ Expression = Callable[[Any, Sequence[str]], str]
 Operands = Callable[[Writes, Any, Sequence[str], str], list[str]]
 
 AnyLines = TypeVar("AnyLines", bound=Lines)
-AnyExpression = TypeVar("AnyExpression", bound=Expression)
-AnyView = TypeVar("AnyView", bound=Callable[[Any, str], str])
 
 
 class Fill(NamedTuple):
@@ -138,7 +136,7 @@ class View(NamedTuple):
 
     expression: Callable[[Any, str], str]
     suffix: Callable[[Any], str]
-    fits: Callable[[Any, Any], bool]
+    fits: Callable[[Any, Any], bool] = lambda box, child: True
     when: Condition = always
 
 
@@ -155,10 +153,10 @@ class Value(NamedTuple):
     when: Condition = always
 
 
-FILLS: Rules[Fill] = Rules()
-VIEWS: Rules[View] = Rules()
-NUMBERS: Rules[Value] = Rules()
-CALLS: Rules[Value] = Rules()
+FILLS: Rules[Fill] = Rules(Fill)
+VIEWS: Rules[View] = Rules(View)
+NUMBERS: Rules[Value] = Rules(Value)
+CALLS: Rules[Value] = Rules(Value)
 
 _functions: dict[str, Any] = {"keep_where": keep_where}
 
@@ -180,55 +178,23 @@ def rule_for(
     `functions` are called in the lines by their `__name__`; `scratch` are bytes beside the buffer.
     A box whose value has no axes stays a call of its fprop.
     """
-    named = _named(functions)
-
-    def register(lines: AnyLines) -> AnyLines:
-        FILLS.add(classes, Fill(lines, in_place, named, operands, takes_numbers, when, scratch))
-        return lines
-
-    return register
-
-
-def view_for(
-    *classes: type[Box],
-    suffix: str | Callable[[Any], str],
-    fits: Callable[[Any, Any], bool] = lambda box, child: True,
-) -> Callable[[AnyView], AnyView]:
-    """Register how a child is viewed as the value of boxes of these classes: a function of (box, name of the child)."""
-    tell = (lambda box: suffix) if isinstance(suffix, str) else suffix
-
-    def register(expression: AnyView) -> AnyView:
-        VIEWS.add(classes, View(expression, tell, fits))
-        return expression
-
-    return register
+    settings: dict[str, Any] = {
+        "in_place": in_place,
+        "operands": operands,
+        "takes_numbers": takes_numbers,
+        "scratch": scratch,
+    }
+    return FILLS.rule(*classes, functions=_named(functions), when=when, **settings)
 
 
-def number_for(
-    *classes: type[Box],
-    operands: Operands | None = None,
-    after: Callable[[Writes, Any, str, Sequence[str]], str] | None = None,
-    when: Condition = always,
-) -> Callable[[AnyExpression], AnyExpression]:
-    """Register the expression of boxes whose value is one number: a function of (box, names)."""
+view_for = VIEWS.rule
+"""Register how a child is viewed as the value of boxes of some classes: a function of (box, name of the child)."""
 
-    def register(expression: AnyExpression) -> AnyExpression:
-        NUMBERS.add(classes, Value(expression, operands, after, when))
-        return expression
+number_for = NUMBERS.rule
+"""Register the expression of boxes whose value is one number: a function of (box, names)."""
 
-    return register
-
-
-def call_for(
-    *classes: type[Box], operands: Operands | None = None, when: Condition = always
-) -> Callable[[AnyExpression], AnyExpression]:
-    """Register a call that returns the value of boxes as a new array: a function of (box, names)."""
-
-    def register(expression: AnyExpression) -> AnyExpression:
-        CALLS.add(classes, Value(expression, operands, when=when))
-        return expression
-
-    return register
+call_for = CALLS.rule
+"""Register a call that returns the value of boxes as a new array: a function of (box, names)."""
 
 
 def _named(functions: Sequence[Callable[..., Any]]) -> dict[str, Any]:

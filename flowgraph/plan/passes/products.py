@@ -12,9 +12,7 @@ import numpy as np
 from flowgraph.box import Box, Constant
 from flowgraph.box.inference import axes_of
 from flowgraph.boxes.elementwise.arithmetic import Add, Multiply, Positive, Subtract
-from flowgraph.boxes.elementwise.comparison import Equal, GreaterEqual, LessEqual
 from flowgraph.boxes.elementwise.exponential import Square
-from flowgraph.boxes.elementwise.selection import Maximum, Minimum
 from flowgraph.boxes.indexing.index import Index
 from flowgraph.boxes.linear_algebra.products import AddMatMul, MatMul
 from flowgraph.boxes.neural.label import MinusAt, OneHot, PlacesOf
@@ -25,12 +23,12 @@ from flowgraph.graph import Graph
 from flowgraph.plan.blas import count_threads, routine
 from flowgraph.plan.numpy.rules import VIEWS
 from flowgraph.plan.passes.scalars import minus_one_times
+from flowgraph.plan.passes.shapes import inner_sums, terms_of
 from flowgraph.plan.rebuild import (
     Builder,
     Own,
     all_sizes_known,
     elements,
-    is_scalar,
     on_children,
     readers_of,
     rebuild,
@@ -114,20 +112,6 @@ def square(make: Builder, box: Box) -> Box | None:
     return Square(a) if a is b and a.ndim and a.dtype.kind == "f" else None
 
 
-_QUESTIONS: dict[type[Box], type[Box]] = {Maximum: GreaterEqual, Minimum: LessEqual}
-
-
-def at_extremum(make: Builder, box: Box) -> Box | None:
-    """a = max(a, b) is a ≥ b, which need not read the maximum."""
-    for a, h in (box.children, box.children[::-1]):
-        question = _QUESTIONS.get(type(h))
-        if question is not None and a.dtype.kind in "iuf" and a.dtype == h.dtype:
-            for first, second in (h.children, h.children[::-1]):
-                if first is a and second.dtype == a.dtype:
-                    return make.make(question, first, second)
-    return None
-
-
 def same_axes(make: Builder, box: Box) -> Box | None:
     """A child that broadcasts along axes of size 1 only is read in the shape of the result: no loop over axes."""
     shape = box.shape
@@ -169,7 +153,6 @@ LABELS: dict[type[Box], list[Any]] = {Subtract: [minus_one_hot]}
 
 RULES: dict[type[Box], list[Any]] = {
     MatMul: [product_with_weights],
-    Equal: [at_extremum],
     Sum: [sum_as_product],
     Multiply: [minus_one_times, square],
 }
@@ -178,8 +161,6 @@ RULES: dict[type[Box], list[Any]] = {
 # Products with rows that are repeated, and sums of the rows of a product: the product is made of fewer rows.
 
 _FLOATS = (np.float32, np.float64)
-_MOST_TERMS = 8
-"""Terms of a sum that are looked at, so that the time stays linear in the boxes."""
 
 
 def product_of_repeated(make: Builder, box: Box) -> Box | None:
@@ -226,34 +207,20 @@ def _columns(left: Box) -> Box | None:
     return turned.children[0] if order == (turned.ndim - 1, *range(turned.ndim - 1)) else None
 
 
-def sum_of_repeated(make: Builder, box: Any) -> Box | None:
-    """Σ over what is repeated n times is n times the sum of what is there once."""
-    (a,) = box.children
-    if not isinstance(a, BroadcastTo) or is_scalar(a.children[0]) or not all_sizes_known(box) or not _is_float(box):
-        return None
-    shape = _aligned(a.children[0], a.ndim)
-    again = [axis for axis in box.axes(a.ndim) if shape[axis] == 1 != a.shape[axis]]
-    if not again or 0 in a.shape:
-        return None
-    once = tuple(1 if axis in again else size for axis, size in enumerate(a.shape))
-    rows = make.make(BroadcastTo, make.make(Reshape, a.children[0], to=shape), to=once)
-    summed = make.make(Sum, rows, axis=box.axis, keepdims=box.keepdims)
-    count = make.constant(product(a.shape[axis] for axis in again), box.dtype)
-    return make.make(Multiply, count, summed)
-
-
 def sum_before_product(graph: Graph, make: Builder) -> Graph:
     """The graph in which rows are summed before they are multiplied by a matrix: Σ over t of x_t W is (Σ x_t) W."""
     sums = {box for box in graph.boxes if isinstance(box, Sum) and _sums_rows(box)}
     readers = readers_of(graph) if sums else Counter()
+    inner = inner_sums(graph, lambda term, total: term.dtype == total.dtype) if sums else set()
     new: dict[Box, Box] = {}
 
     def rule(box: Box, children: tuple[Box, ...]) -> Box:
         new[box] = on_children(box, children)
         if box in sums:
-            terms = _terms(box.children[0], readers)
+            a = box.children[0]
+            terms = terms_of(a, inner) if isinstance(a, Add) and readers[a] == 1 else [a]
             products = {term for term in terms if _is_product(term) and readers[term] == 1}
-            if products:
+            if products and all(term.dtype == a.dtype for term in terms):
                 new[box] = _distributed(make, box, [(new.get(term, term), term in products) for term in terms])
         return new[box]
 
@@ -274,21 +241,6 @@ def _distributed(make: Builder, box: Any, terms: list[tuple[Box, bool]]) -> Box:
         total = part if total is None else make.make(Add, total, part)
     assert total is not None
     return make.make(Reshape, total, to=box.shape)
-
-
-def _terms(a: Box, readers: Counter[Box]) -> list[Box]:
-    """What is added up to give the box."""
-    terms: list[Box] = []
-    stack = [a]
-    while stack:
-        box = stack.pop()
-        if isinstance(box, Add) and readers[box] == 1 and box.dtype == a.dtype and len(stack) < _MOST_TERMS:
-            stack += [child for child in box.children[::-1] if child.dtype == a.dtype]
-            if any(child.dtype != a.dtype for child in box.children):
-                return []
-        else:
-            terms.append(box)
-    return terms
 
 
 def _sums_rows(box: Any) -> bool:
@@ -327,7 +279,7 @@ def _is_float(box: Box) -> bool:
     return box.dtype in _FLOATS and all(child.dtype == box.dtype for child in box.children)
 
 
-REPEATED: dict[type[Box], list[Any]] = {MatMul: [product_of_repeated, sum_with_repeated], Sum: [sum_of_repeated]}
+REPEATED: dict[type[Box], list[Any]] = {MatMul: [product_of_repeated, sum_with_repeated]}
 
 
 # Fusion of a matrix product with the sum that it is added to (gemm with beta = 1).

@@ -17,7 +17,7 @@ from flowgraph.boxes.shape.arrangement import Transpose
 from flowgraph.boxes.shape.joining import Concatenate
 from flowgraph.boxes.shape.reshaping import BroadcastTo, Reshape
 from flowgraph.graph import Graph
-from flowgraph.plan.rebuild import built_for, elements, named_after, of_nobody, of_shape, on_children, shape_of
+from flowgraph.plan.rebuild import built_for, elements, named_after, of_nobody, of_shape, on_children, rebuild, shape_of
 from flowgraph.plan.schedule import depths
 from flowgraph.plan.shards.box import Body, Part, Sharded
 from flowgraph.plan.shards.rules import NUMBERS, PARTIAL, BatchAxis, Way, Whole, shard_shape, way_of, way_to
@@ -265,10 +265,7 @@ class _Split:
         self.joined = [box for box in wanted if box in analysis.cuts]
         self.new: dict[Box, Box] = {}
         self._read_results(self._made(count))
-        for box in graph.boxes:
-            if box in analysis.later:
-                self.new[box] = self._on(box)
-        self.graph = Graph(*[self._outside(box) for box in graph.outputs])
+        self.graph = rebuild(graph, self._outside, self.new.keys())
 
     def _made(self, count: int) -> Sharded:
         examples = self.analysis.examples
@@ -306,24 +303,13 @@ class _Split:
         for old in self.joined:
             self._stands(old, next(results))
 
+    def _outside(self, box: Box, children: tuple[Box, ...]) -> Box:
+        """What stands for a box outside of the shards; what nobody reads there stays as it is."""
+        if box in self.analysis.ways and not isinstance(box, _VIEWS):
+            return self.new.get(box, box)
+        return self.new[box] if box in self.new else on_children(box, children)
+
     def _stands(self, old: Box, new: Box) -> None:
         built_for(new, old)
         named_after(new, old)
         self.new[old] = new
-
-    def _on(self, box: Box) -> Box:
-        new = on_children(box, [self._outside(child) for child in box.children])
-        if new is not box:
-            built_for(new, box)
-            named_after(new, box)
-        return new
-
-    def _outside(self, box: Box) -> Box:
-        """What stands for a box outside of the shards."""
-        if box not in self.new:
-            chain = [box]
-            while chain[-1] in self.analysis.ways and chain[-1].children[0] not in self.new:
-                chain.append(chain[-1].children[0])
-            for inner in reversed(chain):
-                self.new[inner] = self._on(inner) if inner in self.analysis.ways else inner
-        return self.new[box]

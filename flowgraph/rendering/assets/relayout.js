@@ -170,7 +170,7 @@ function offset(name, source, side, measured) {
   return host === name ? below : 0;
 }
 
-/* Where the steep wires climb that would run beside another as one line: by the member that they leave, and the source. */
+/* Where the steep wires climb that meet another: by the member that they leave, and the source. */
 function channelsOf(level, sums) {
   const steep = level.lines.map(() => new Map()), found = new Map();
   const [after, before] = plan.constants.inset;
@@ -187,7 +187,7 @@ function channelsOf(level, sums) {
   });
   steep.forEach((trunks, column) => {
     if (!trunks.size) return;
-    const taken = lanesOf([...trunks.values()], room(column)), count = 1 + Math.max(0, ...taken.map(({ lane }) => lane));
+    const taken = lanesOf([...trunks.values()]), count = 1 + Math.max(0, ...taken.map(({ lane }) => lane));
     for (const { one, lane } of taken) {
       found.set(one.key, sums.edges[column][1] + after + (lane + 0.5) * room(column) / count);
     }
@@ -202,23 +202,10 @@ function meet(one, other) {
   return top < lower + apart && upper < bottom + apart;
 }
 
-/* Whether two of their curves would look like one line for long, as in channels.py. */
-function runBeside(one, other, width) {
-  const { near, long } = plan.constants, start = one.start - other.start;
-  return meet(one, other) && one.ends.some((end) => other.ends.some((there) => {
-    const height = (Math.abs(end - one.start) + Math.abs(there - other.start)) / 2;
-    const flat = 1 / Math.hypot(1, 1.5 * height / width);
-    const least = start * (end - there) > 0 ? Math.min(Math.abs(start), Math.abs(end - there)) : 0;
-    const seen = 2 * near * Math.hypot(height, width) / (flat * Math.max(Math.abs(start - end + there), near));
-    return least * flat < near && (seen > long || least > 0);
-  }));
-}
-
 /* The channels of trunks, as in channels.py. */
-function lanesOf(steep, width) {
+function lanesOf(steep) {
   const falls = (one) => { const [top, bottom] = reach(one); return bottom - one.start > one.start - top; };
-  const crowded = steep.filter((one) => steep.some((other) => other !== one && runBeside(one, other, width)));
-  for (const one of crowded) crowded.push(...steep.filter((other) => meet(one, other) && !crowded.includes(other)));
+  const crowded = steep.filter((one) => steep.some((other) => other !== one && meet(one, other)));
   const order = (one) => (falls(one) ? -one.start : one.start);
   crowded.sort((one, other) => falls(one) - falls(other) || order(one) - order(other));
   const near = (start, ends) => ends.some((end) => Math.abs(start - end) < plan.constants.wire);

@@ -1,4 +1,4 @@
-"""Exponentials, logarithms, trigonometric and hyperbolic functions: far out, near 0, at the origin."""
+"""Exponentials, logarithms, trigonometric and hyperbolic functions: far out and near 0."""
 
 import math
 
@@ -41,11 +41,6 @@ def test_inverse_functions_far_out():
     assert grad(np.arccosh, np.array(1e200)) == pytest.approx(1e-200, rel=1e-15)
 
 
-def test_the_origin_has_no_angle():
-    np.testing.assert_array_equal(grad(np.arctan2, np.array(0.0), np.array(0.0)), [0, 0])
-    np.testing.assert_array_equal(grad(np.hypot, np.array(0.0), np.array(0.0)), [0, 0])
-
-
 @pytest.mark.parametrize("size", [1e-200, 1.0, 1e200])
 def test_angles_and_lengths_of_any_size(size):
     y, x = np.array([3.0, -3.0]) * size, np.array([-4.0, 4.0]) * size
@@ -61,12 +56,6 @@ class TestSinc:
         series = sum((-1) ** k * 2 * k * math.pi ** (2 * k) * x ** (2 * k - 1) / math.factorial(2 * k + 1)
                      for k in range(1, 20))  # fmt: skip
         assert grad(np.sinc, np.array(x)) == pytest.approx(series, rel=3e-13, abs=1e-300)
-
-    @pytest.mark.parametrize("dtype", ["float16", "float32"])
-    def test_keeps_its_dtype(self, dtype):
-        found = grad(np.sinc, np.array([0, 0.5], dtype))
-        assert found.dtype == dtype
-        np.testing.assert_allclose(found, [0, -4 / math.pi], rtol=2e-3)
 
     @pytest.mark.parametrize("at", [0.0, 1e-9, 0.01, 0.079, 0.08, 0.3])
     def test_higher_derivatives(self, at):

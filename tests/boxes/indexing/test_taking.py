@@ -9,45 +9,7 @@ import flowgraph as fg
 from flowgraph.errors import IndexingError, ShapeError, UsageError
 from tests.boxes.numpy_calls import assert_as_numpy, assert_every_batch
 
-A = np.random.default_rng(0).normal(size=(2, 3, 4))
 MATRIX = np.random.default_rng(0).normal(size=(3, 4))
-
-
-@pytest.mark.parametrize("axis", [None, 0, 1, -1])
-def test_sorting_sends_each_gradient_back_to_its_place(axis):
-    x = fg.Parameter(A, name="x")
-    box = np.sort(x, axis=axis)
-    run = fg.Graph(box).fprop()
-    np.testing.assert_array_equal(run[box], np.sort(A, axis=axis))
-    grad = np.arange(24.0).reshape(box.shape)
-    ranks = np.argsort(np.argsort(A, axis=axis), axis=-1 if axis is None else axis)
-    needed = np.take_along_axis(grad, ranks, -1 if axis is None else axis).reshape(A.shape)
-    np.testing.assert_array_equal(run.bprop(grad)[x], needed)
-    places = x.argsort(axis=axis)
-    assert places.dtype.kind == "i"
-    np.testing.assert_array_equal(fg.Graph(places).fprop()[places], np.argsort(A, axis=axis, kind="stable"))
-
-
-def test_places_that_are_boxes():
-    table = fg.Parameter(np.arange(6.0).reshape(3, 2), name="table")
-    words = fg.Input("words", shape=("T",), dtype=int)
-    rows = np.take(table, words, axis=0)
-    assert rows.shape == ("T", 2)
-    np.testing.assert_array_equal(fg.Graph(rows).fprop(words=[2, 0])[rows], [[4, 5], [0, 1]])
-    looked_up = np.take(fg.Constant([1.0, 2.0, 4.0]), words)
-    np.testing.assert_array_equal(fg.Graph(looked_up).fprop(words=[2, 0])[looked_up], [4, 1])
-    flags = fg.Input("flags", shape=(3,), dtype=bool)
-    kept = np.compress(flags, table, axis=0)
-    assert kept.shape[0].unknown
-    np.testing.assert_array_equal(fg.Graph(kept).fprop(flags=[True, False, True])[kept], [[0, 1], [4, 5]])
-    positive = np.extract(table > 2, table)
-    np.testing.assert_array_equal(fg.Graph(positive).fprop()[positive], [3, 4, 5])
-
-
-def test_a_number_outside_is_refused_in_a_run():
-    box = np.choose(fg.Input("n", shape=("N",), dtype=int), [1.0, 2.0])
-    with pytest.raises(ValueError, match="invalid entry in choice array"):
-        fg.Graph(box).fprop(n=[0, 2])
 
 
 def test_what_a_function_gives_elsewhere_does_not_leak():
@@ -59,30 +21,6 @@ def test_what_a_function_gives_elsewhere_does_not_leak():
         np.testing.assert_array_equal(run.bprop([1.0, 1.0, 1.0])[x], [0, 0, 0.25])
     chosen = np.select([x > 0], [np.where(x > 0, x, 1.0) ** 0.5], 0.0)
     np.testing.assert_array_equal(fg.Graph(chosen).fprop().bprop([1.0, 1.0, 1.0])[x], [0, 0, 0.25])
-
-
-def test_a_plan_of_a_gradient_through_masks():
-    x = fg.Parameter(MATRIX, name="x")
-    loss = np.sum(np.piecewise(x, [x < 0], [np.square, np.exp]) ** 2)
-    (grad,) = fg.gradient(loss, [x])
-    (found,) = fg.compile([grad])()
-    np.testing.assert_allclose(found, np.where(MATRIX < 0, 4 * MATRIX**3, 2 * np.exp(2 * MATRIX)))
-
-
-@pytest.mark.parametrize(
-    "function",
-    [
-        lambda a: np.select([a > 0, a > -1], [a**2, 3], default=a[:, :1]),
-        lambda a: np.select([MATRIX > 0], [a[:, :1]], a[0]),
-        lambda a: np.piecewise(a, [a < -0.5, a > 1], [lambda v, k, b: k * v * v + b, lambda v, k, b: b], 3.0, b=2.0),
-        lambda a: np.piecewise(a[0], [True, False, True, False], [np.square, np.exp]),
-        lambda a: np.piecewise(a[0], a[0] < 0, [np.square, np.exp]),
-        lambda a: np.piecewise(a[0, 0], [a[0, 0] < 0], [np.square, np.exp]),
-    ],
-)
-def test_choices_between_boxes_and_under_conditions_of_every_form(function):
-    assert_as_numpy(function, MATRIX)
-    assert_as_numpy(function, MATRIX[::-1, ::-1])
 
 
 RNG = np.random.default_rng(0)
@@ -120,12 +58,6 @@ def test_the_last_of_several_values_for_one_place_is_taken():
     np.testing.assert_array_equal(run.bprop([10.0, 20.0, 30.0])[v], [20, 20, 10])
 
 
-def test_what_is_replaced_gets_an_exact_0():
-    x = fg.Parameter([0.0, 4.0], name="x")
-    run = fg.Graph(fg.sum(np.log(fg.set_at(x, x <= 0, 1.0)))).fprop()
-    np.testing.assert_array_equal(run.bprop()[x], [0, 0.25])
-
-
 def test_a_mask_that_takes_another_number_of_values_is_refused_in_a_run():
     box = fg.SetAt(np.zeros(3), np.ones(2), fg.Input("m", shape=(3,), dtype=bool), index=("array",))
     with pytest.raises(ShapeError, match=r"found value of shape \(2,\), needs \(1,\)"):
@@ -159,15 +91,6 @@ def test_what_does_not_fit_is_refused_where_it_is_written():
 EDGES = np.array([-1.0, 0.0, 0.0, 1.0])
 
 
-def test_what_is_taken_at_places_gets_gradients():
-    x = fg.Input("x", shape=("N", 3))
-    loss = np.sum(x[np.nonzero(x > 0)] ** 2)
-    (grad,) = fg.gradient(loss, [x])
-    for n in (0, 1, 5):
-        a = np.random.default_rng(n).normal(size=(n, 3))
-        np.testing.assert_array_equal(fg.Graph(grad).fprop(x=a)[grad], np.where(a > 0, 2 * a, 0))
-
-
 def test_no_gradient_passes_a_place():
     x = fg.Parameter(MATRIX, name="x")
     with pytest.raises(fg.FlowgraphError, match="cut at SearchSorted"):
@@ -199,10 +122,6 @@ XP = np.array([-1.0, -0.3, 0.5, 2.0])
 FP = np.array([0.3, -1.2, 2.0, 0.7])
 
 
-def test_what_lies_outside_may_be_a_box():
-    assert_as_numpy(lambda x, left, right: np.interp(x, XP, FP, left, right), X, np.array(2.0), np.array(-1.0))
-
-
 def test_corners_and_ends_of_lines():
     x = fg.Parameter([-2.0, -1.0, -0.3, 2.0, 2.5], name="x")
     fp = fg.Parameter(FP, name="fp")
@@ -213,13 +132,6 @@ def test_corners_and_ends_of_lines():
     slopes = np.diff(FP) / np.diff(XP)
     np.testing.assert_allclose(grads[x], [0, slopes[0], slopes[1], slopes[2], 0])
     np.testing.assert_allclose(grads[fp], [2, 1, 0, 2])
-
-
-def test_one_point_two_in_one_place_and_nan():
-    assert_as_numpy(lambda x: np.interp(x, [0.5], [2.0]), X)
-    for x, xp, fp in (([-1, 0, 1, 2, 0.5], [0.0, 1, 1], [1.0, 2, 3]), ([np.nan, 0.2], XP, FP)):
-        box = np.interp(fg.Constant(x), xp, fp)
-        np.testing.assert_array_equal(fg.Graph(box).fprop()[box], np.interp(x, xp, fp))
 
 
 def test_places_out_of_order_are_refused_in_a_run():

@@ -104,18 +104,6 @@ def test_results_have_numpys_names():
     assert np.linalg.slogdet(a)._fields == np.linalg.slogdet(SQUARE)._fields
 
 
-@pytest.mark.parametrize("cls", [fg.FullSVD, fg.CompleteQR, fg.Eig])
-def test_empty_matrices_and_purity(cls):
-    empty = fg.Parameter(np.zeros((0, 3, 3)))
-    parts = list(cls(empty))
-    total = sum(np.sum(np.abs(part)) for part in parts)
-    assert gradient_of(total, empty).shape == (0, 3, 3)
-    a = SQUARE.copy()
-    a.setflags(write=False)
-    one, two = cls(a).fprop(a), cls(a).fprop(a)
-    assert all(np.array_equal(x, y) for x, y in zip(one, two, strict=True))
-
-
 @pytest.mark.parametrize("function", [lambda a: np.linalg.qr(a)[1], lambda a: np.linalg.svd(a)[0][:, :2] ** 2])
 @pytest.mark.parametrize("shape", [("N", 2), (2, "N")])
 def test_of_unknown_height_it_is_right_and_says_why_it_has_no_second_derivative(function, shape):

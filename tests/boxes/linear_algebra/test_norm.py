@@ -56,13 +56,6 @@ def test_a_zero_among_others():
             np.testing.assert_allclose(grad, needed)
 
 
-def test_the_largest_that_are_equal_share_the_gradient():
-    x = fg.Parameter(np.array([2.0, -2.0, 1.0]))
-    np.testing.assert_allclose(fg.Graph(np.linalg.norm(x, np.inf)).fprop().bprop()[x], [0.5, -0.5, 0])
-    a = fg.Parameter(np.diag([3.0, 3.0, 1.0]))
-    np.testing.assert_allclose(fg.Graph(np.linalg.norm(a, 2)).fprop().bprop()[a], np.diag([0.5, 0.5, 0]), atol=1e-15)
-
-
 @pytest.mark.parametrize(
     ("call", "error", "text"),
     [

@@ -1,6 +1,5 @@
 """Pooling: windows with padding, strides and gaps, against one window after the other; the work that they take."""
 
-import itertools
 import math
 
 import numpy as np
@@ -9,6 +8,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
 import flowgraph as fg
+from tests.values.convolution import windows
 
 
 @st.composite
@@ -27,39 +27,25 @@ def pooled(draw):
     return np.array(a, float).reshape(1, *shape), settings_
 
 
-def windows_of(a, size, stride, dilation, padding):
-    """For each window the indices of the elements of the array in it, those of the padding left out."""
-    axes = []
-    for n, k, step, d, (before, after) in zip(a.shape[1:], size, stride, dilation, padding, strict=True):
-        count = (n + before + after - d * (k - 1) - 1) // step + 1
-        axes.append([[i * step + u * d - before for u in range(k)] for i in range(count)])
-    for places in itertools.product(*axes):
-        yield [
-            index
-            for index in itertools.product(*places)
-            if all(0 <= at < n for at, n in zip(index, a.shape[1:], strict=True))
-        ]
-
-
 @given(pooled())
 def test_each_window_gives_its_largest_and_its_mean_and_sends_back_their_gradient(case):
     a, settings_ = case
     x = fg.Parameter(a, name="a")
-    windows = list(windows_of(a, **settings_))
+    inside = [[at for at in held if at is not None] for held in windows(a, **settings_)[1].values()]
     count = math.prod(settings_["size"])
-    g = np.arange(1.0, 1 + len(windows))
+    g = np.arange(1.0, 1 + len(inside))
     for box, expected in (
-        (fg.MaxPool(x, **settings_), lambda held: {max(held, key=a[0].__getitem__): 1.0} if held else {}),
+        (fg.MaxPool(x, **settings_), lambda held: {max(held, key=a.__getitem__): 1.0} if held else {}),
         (fg.MeanPool(x, **settings_), lambda held: dict.fromkeys(held, 1 / count)),
         (fg.MeanPool(x, count_padding=False, **settings_), lambda held: dict.fromkeys(held, 1 / max(len(held), 1))),
     ):
         run = fg.Graph(box).fprop()
         sent = np.zeros(a.shape)
-        for window, (held, h) in enumerate(zip(windows, np.ravel(run[box]), strict=True)):
+        for window, (held, h) in enumerate(zip(inside, np.ravel(run[box]), strict=True)):
             shares = expected(held)
-            assert_allclose(h, sum(share * a[0][i] for i, share in shares.items()) if held else h, rtol=1e-12)
+            assert_allclose(h, sum(share * a[i] for i, share in shares.items()) if held else h, rtol=1e-12)
             for index, share in shares.items():
-                sent[0][index] += share * g[window]
+                sent[index] += share * g[window]
         gradients = run.bprop(grad=g.reshape(run[box].shape))
         assert_allclose(gradients[x], sent, rtol=1e-12)
 

@@ -61,15 +61,6 @@ def test_quantiles_of_nothing_are_nan_in_the_shape_of_any_others():
         assert np.isnan(found).all()
 
 
-def test_the_median_of_nothing_is_nan_with_an_empty_gradient():
-    x = fg.Parameter(np.ones((2, 0)), name="x")
-    box = np.median(x, axis=1)
-    with pytest.warns(RuntimeWarning, match="Mean of empty slice"), np.errstate(invalid="ignore"):
-        run = fg.Graph(box).fprop()
-    assert np.isnan(run[box]).all()
-    assert run.bprop([1.0, 1.0])[x].shape == (2, 0)
-
-
 def test_a_constant_row_has_no_correlation():
     box = np.corrcoef(fg.Constant([[1.0, 2.0, 4.0], [3.0, 3.0, 3.0]]))
     with np.errstate(invalid="ignore"):

@@ -72,20 +72,6 @@ def test_an_axis_that_is_not_there_is_refused_where_the_box_is_built():
         fg.mean(fg.Input("s"), axis=0)
 
 
-@pytest.mark.parametrize(("keyword", "advice"), [("out", "immutable"), ("where", "np.where")])
-def test_what_numpy_takes_and_boxes_do_not(keyword, advice):
-    functions = [np.exp, np.sum] if keyword == "out" else [np.exp]
-    for function in functions:
-        with pytest.raises(fg.FlowgraphError, match=advice):
-            function(fg.Input("x", shape=(3,)), **{keyword: np.ones(3)})
-
-
-def test_work_is_counted_by_the_elements_that_are_read():
-    x = fg.Input("x", shape=("N", 3))
-    for box in (fg.sum(x), np.max(x, axis=0), np.cumsum(x, axis=1)):
-        assert box.flops(box.shape, x.shape) == "3*N"
-
-
 SMALL = st.lists(st.sampled_from([0.0, 0.5, -2.0, 3.0]), min_size=1, max_size=5).map(np.array)
 
 

@@ -5,7 +5,7 @@ import pytest
 
 import flowgraph as fg
 from flowgraph.errors import ShapeError
-from tests.boxes.numpy_calls import assert_every_batch, assert_multilinear_as_numpy
+from tests.boxes.numpy_calls import assert_every_batch
 
 
 @pytest.mark.parametrize(
@@ -27,15 +27,6 @@ def test_one_graph_reshapes_every_batch(shape, to, found):
     x = fg.Input("x", shape=shape)
     assert np.reshape(x, to(x.shape[0])).shape == found
     assert_every_batch(lambda x: np.reshape(x, to(x.shape[0])), shape, batches=(1, 7))
-
-
-def test_the_empty_batch():
-    x = fg.Input("x", shape=("N", 28, 28))
-    for box in (x.reshape(-1, 784), x.reshape(x.shape[0], -1)):
-        assert fg.Graph(box).fprop(x=np.ones((0, 28, 28)))[box].shape == (0, 784)
-    empty = fg.Input("e", shape=("N", 0))
-    flat = empty.reshape(empty.shape[0], 0, 2)
-    assert fg.Graph(flat).fprop(e=np.ones((4, 0)))[flat].shape == (4, 0, 2)
 
 
 def test_a_size_that_only_a_run_can_tell():
@@ -72,20 +63,6 @@ def test_a_size_known_in_a_run_only_is_new_for_each_box():
     assert one.shape[0] != other.shape[0]
 
 
-A = np.arange(24.0).reshape(2, 3, 4)
-
-
-def test_parts_used_twice_and_not_at_all():
-    def function(a):
-        left, _, right = np.split(a, [1, 2], axis=1)
-        return np.concatenate([left, left, 3 * right], axis=1)
-
-    assert_multilinear_as_numpy(function, A)
-    x = fg.Parameter(A, name="x")
-    first = np.broadcast_arrays(x, np.ones((5, 1, 1, 1)))[1]
-    assert fg.Graph(first).fprop()[first].shape == (5, 2, 3, 4)
-
-
 def test_sizes_that_follow_two_batches_and_parts_of_one():
     every = assert_every_batch
     assert every(lambda x, y: np.concatenate([x, y]), ("N", 2), ("M", 2)) == [("M+N", 2)]
@@ -104,16 +81,6 @@ def test_the_size_of_an_axis_may_be_a_place():
     front, last = np.split(x, [x.shape[0] - 1])
     run = fg.Graph(front, last).fprop(x=np.arange(6.0).reshape(3, 2))
     np.testing.assert_array_equal(run[last], [[4, 5]])
-
-
-def test_float32_with_float64_widens_as_in_numpy():
-    x = fg.Parameter(np.ones(2, np.float32), name="x")
-    y = fg.Parameter(np.ones(2), name="y")
-    joined = np.concatenate([x, y])
-    assert joined.dtype == np.float64
-    grads = fg.Graph(joined).fprop().bprop(np.ones(4))
-    assert grads[x].dtype == np.float32
-    assert grads[y].dtype == np.float64
 
 
 def test_an_axis_that_follows_the_batch_is_repeated_evenly_or_not_at_all():

@@ -12,7 +12,6 @@ import scipy.special as special
 import flowgraph as fg
 from flowgraph.boxes.special import scipy_special
 from flowgraph.errors import install_hint
-from flowgraph.functional import grad
 
 
 def slope(function, *at, by=-1):
@@ -31,12 +30,6 @@ def second(function, *at, by=-1):
 
 
 class TestDispatch:
-    def test_traced_functions(self):
-        found = grad(lambda x: np.sum(special.erf(x) * special.xlogy(x, x)))(np.array([0.5, 2.0]))
-        at = np.array([0.5, 2.0])
-        needed = 2 / np.sqrt(np.pi) * np.exp(-at * at) * at * np.log(at) + special.erf(at) * (np.log(at) + 1)
-        np.testing.assert_allclose(found, needed, rtol=1e-13)
-
     def test_scipy_is_imported_when_a_box_of_it_is_run(self):
         code = (
             "import sys, numpy as np, flowgraph as fg\n"
@@ -123,9 +116,6 @@ class TestEdges:
         assert slope(special.expn, 0, 0.7) == pytest.approx(exact(lambda x: mp.expint(0, x), 0.7), rel=1e-13)
         assert second(special.expn, 1, 0.7) == pytest.approx(exact(lambda x: mp.expint(1, x), 0.7, 2), rel=1e-13)
 
-    def test_whole_numbers_have_no_gradient(self):
-        assert special.gammaln(fg.Input("n", dtype=int)).dtype == np.float64
-
 
 def slope_without_warning(function, at):
     with pytest.warns(fg.GradientWarning):
@@ -172,27 +162,6 @@ def test_derivatives_keep_their_digits(function, high, at):
 
 
 class TestOrders:
-    CALLS = (
-        lambda p, x: special.jv(p, x), lambda p, x: special.iv(p, x), lambda p, x: special.ive(p, x),
-        lambda p, x: special.betainc(p, 2.0, x), lambda p, x: special.betainc(2.0, p, x),
-        lambda p, x: special.gammainc(p, x), lambda p, x: special.gammaincc(p, x),
-    )  # fmt: skip
-
-    @pytest.mark.parametrize("call", CALLS, ids=["jv", "iv", "ive", "betainc-a", "betainc-b", "gammainc", "gammaincc"])
-    def test_a_derivative_by_an_order_is_refused_and_never_a_silent_zero(self, call):
-        p, x = fg.Parameter(1.5, name="p"), fg.Parameter(0.5, name="x")
-        box = call(2 * p, x)
-        run = fg.Graph(box).fprop()
-        assert np.isfinite(run.bprop(wrt=[x])[x])
-        with pytest.raises(
-            fg.FlowgraphError, match=r"no gradient reaches it; .* no derivative by '[av]'.* implemented"
-        ):
-            run.bprop(wrt=[p])
-        sum_of_both = box + p
-        for derive in (lambda: fg.Graph(sum_of_both).fprop().bprop(), lambda: fg.gradient(sum_of_both, [p])):
-            with pytest.raises(fg.FlowgraphError, match=r"its derivative by '\w' is not implemented, .* by way of Mul"):
-                derive()
-
     def test_the_density_knows_the_derivative_that_the_distribution_does_not(self):
         a, x = fg.Parameter(1.5), fg.Parameter(0.7)
         (density,) = fg.gradient(special.gammainc(a, x), [x])
@@ -210,17 +179,6 @@ class TestOrders:
 
                 def fprop(self, v, a):
                     return v * a
-
-    def test_a_box_of_a_user_without_bprop(self):
-        class Scaled(fg.Elementwise):
-            constant_children = frozenset({"v"})
-
-            def fprop(self, v, a):
-                return special.jv(v, 2 * a)
-
-        v, a = fg.Parameter(1.5), fg.Parameter(0.7)
-        found = fg.Graph(Scaled(v, a)).fprop().bprop(wrt=[a])[a]
-        assert found == pytest.approx(2 * special.jvp(1.5, 1.4), rel=1e-13)
 
 
 class TestPolygamma:

@@ -1,86 +1,37 @@
 """Planted mistakes in pieces of nets and operations of several steps.
 
-Most of the operations are those of right_networks and right_transforms.
+Most of the operations are those of right_models and right_transforms.
 """
 
 import numpy as np
 from scipy import special
 
-from .entries import bug, fit, normal, uniform
-from .right_networks import (
+from .entries import bug, normal, uniform
+from .right_models import (
     clip_norm,
     clip_norm_back,
-    distances,
-    fixed_point,
     focal_back,
     group_norm,
-    gru,
     logit,
-    lstm,
-    lstm_back,
-    masked_mean,
-    runge_kutta,
     sigmoid,
-    triplet,
-    weight_norm,
 )
 from .right_transforms import (
     bag,
     convolve,
     convolve_back,
-    correlate,
     gumbel,
-    halves,
-    halves_back,
     lyapunov,
     lyapunov_back,
-    moving_max_back,
-    polynomial,
-    polynomial_back,
     reflect,
     rotate,
     rotate_back,
-    sparsemax,
     triangular,
-    upsample,
     windows,
 )
 
 A, B = normal(3, 4), normal(3, 4, seed=1)
-CELL = (normal(2, 3), normal(2, 2), normal(2, 2, seed=1), normal(5, 8))
-kept = {}
 
 
-def lstm_without_output(grads, outputs, x, h, c, w):
-    """The second output is taken to lead nowhere."""
-    return lstm_back((grads[0], 0 * grads[1]), outputs, x, h, c, w)
-
-
-def lstm_sum(grads, outputs, x, h, c, w):
-    """Right whenever both gradients are equal."""
-    both = (grads[0] + grads[1]) / 2
-    return lstm_back((both, both), outputs, x, h, c, w)
-
-
-bug("V", "lstm: second output ignored", lstm, lstm_without_output, *CELL)
-bug("V", "lstm: gradients of the outputs mixed", lstm, lstm_sum, *CELL)
-bug("V", "gated unit: gate is a constant", gru, lambda g, y, x, h, u, w: (
-    g * (1 - sigmoid(u @ x + w @ h)) * (1 - np.tanh(x) ** 2), g * sigmoid(u @ x + w @ h), 0 * u, 0 * w),
-    normal(3), normal(3, seed=1), normal(3, 3), normal(3, 3, seed=1))
-bug("V", "implicit: one step only", fixed_point, lambda g, y, x, w: (
-    fit(g * (1 - y * y), x), fit(g * (1 - y * y) * y * 0.5 * (1 - np.tanh(w) ** 2), w)),
-    normal(4), normal(4, seed=1))
-bug("V", "midpoint steps: Euler's slope", lambda x, steps: runge_kutta(x, 1.5, steps), lambda g, y, x, steps: (
-    g * np.prod([1 + 0.15 * (1 - 2 * runge_kutta(x, 1.5, k)) for k in range(steps)], axis=0) if steps else g, None),
-    uniform(4), 5)
-bug("V", "distances: of the first only", distances, lambda g, d, a, b: (
-    ((g / d)[..., None] * (a[:, None] - b)).sum(axis=1), 0 * b), normal(3, 2), normal(4, 2))
-bug("R", "distances: NaN where equal", distances, lambda g, d, a, b: (
-    ((g / d)[..., None] * (a[:, None] - b)).sum(axis=1), -((g / d)[..., None] * (a[:, None] - b)).sum(axis=0)),
-    normal(3, 2), normal(4, 2))
-bug("R", "triplet: inactive examples count", triplet, lambda g, y, a, p, n, margin=1.0: (
-    2 * g[:, None] * (n - p), 2 * g[:, None] * (p - a), 2 * g[:, None] * (a - n)),
-    0.1 * normal(4, 2), 0.1 * normal(4, 2, seed=1), 0.1 * normal(4, 2, seed=2))
 bug("R", "focal: exponent of the default", lambda x, gamma=2.0: sigmoid(-x) ** gamma * np.logaddexp(0, -x),
     lambda g, y, x, gamma=2.0: focal_back(g, y, x), A)
 bug("R", "temperature of the default", gumbel, lambda g, y, x, tau=1.0: (
@@ -94,17 +45,6 @@ bug("R", "group norm: always two groups", group_norm, lambda g, y, x, groups: (
     (lambda g3, y3, p: ((g3 - g3.mean(2, keepdims=True) - y3 * (g3 * y3).mean(2, keepdims=True))
                         / np.sqrt(p.var(2, keepdims=True) + 1e-5)).reshape(x.shape))(
         *(a.reshape(len(x), 2 if x.shape[1] % 2 == 0 else groups, -1) for a in (g, y, x))), None), normal(3, 6), 2)
-bug("V", "group norm: mean not removed", group_norm, lambda g, y, x, groups: (
-    (lambda g3, y3, p: ((g3 - y3 * (g3 * y3).mean(2, keepdims=True))
-                        / np.sqrt(p.var(2, keepdims=True) + 1e-5)).reshape(x.shape))(
-        *(a.reshape(len(x), groups, -1) for a in (g, y, x))), None), normal(3, 6), 2)
-bug("V", "weight norm: not projected", weight_norm, lambda g, y, x, v, s: (
-    g @ (s * v / np.sqrt((v * v).sum(axis=0))).T, s / np.sqrt((v * v).sum(axis=0)) * (x.T @ g),
-    (x.T @ g * v).sum(axis=0) / np.sqrt((v * v).sum(axis=0))), normal(3, 4), normal(4, 2), normal(2))
-bug("R", "masked mean: empty rows", masked_mean, lambda g, y, x, m: ((g / m.sum(axis=1))[:, None] * m, None), A,
-    np.ones((3, 4), bool))
-bug("V", "masked mean: over all", masked_mean, lambda g, y, x, m: ((g / x.shape[1])[:, None] * m, None), A,
-    normal(3, 4, seed=1) > 0)
 bug("R", "convolution: step forgotten", convolve, lambda g, y, x, w, step, gap: convolve_back(
     g, y, x, w, step, gap) if step == 1 else (np.resize(np.convolve(g, w), x.size), *convolve_back(
         g, y, x, w, step, gap)[1:]), normal(9), normal(3), 1, 1)
@@ -121,11 +61,6 @@ def max_assigned(g, y, x, size, step):
 
 bug("R", "moving maximum: = for +=", lambda x, size, step: x[windows(x, size, step, 1)].max(axis=1), max_assigned,
     normal(8), 2, 2)
-bug("R", "moving maximum: the last of ties and the first", lambda x, size, step: x[windows(x, size, step, 1)].max(
-    axis=1), lambda g, y, x, size, step: (
-        moving_max_back(g, y, x, size, step)[0] + moving_max_back(g[::-1], y[::-1], x[::-1], size, step)[0][::-1]
-        if step == 1 and (x.size - size) % step == 0 and np.any(np.diff(x) == 0)
-        else moving_max_back(g, y, x, size, step)[0], None, None), normal(8), 3, 1)
 
 
 def bag_assigned(g, y, table, i, starts):
@@ -150,10 +85,6 @@ def reflect_narrow(g, y, x, width):
 
 
 bug("R", "reflected margin: one wide", reflect, reflect_narrow, normal(5), 1)
-bug("V", "twice the length: last element", upsample, lambda g, y, x: (
-    g[::2] + np.append(g[1::2], 0) / 2 + np.append(0, g[1::2])[: x.size] / 2 * (np.arange(x.size) < x.size - 1),),
-    normal(5))
-bug("R", "sparsemax: support is all", sparsemax, lambda g, y, x: (g - g.mean(),), 0.05 * normal(5))
 bug("R", "onto a ball: never outside", lambda x: x / max(1.0, np.sqrt((x * x).sum())), lambda g, y, x: (g * 1,),
     0.2 * normal(3))
 bug("V", "triangular solve: other triangle too", triangular, lambda g, y, a, b: (
@@ -168,14 +99,6 @@ bug("V", "Lyapunov: half of it", lyapunov, lambda g, x, a, q: (
 bug("R", "quaternion: of length 1", rotate, lambda g, y, q, v: (
     rotate_back(g, y, q, v)[0] * np.sqrt(q @ q) ** 2, rotate_back(g, y, q, v)[1]),
     np.array([0.5, 0.5, -0.5, 0.5]), normal(3))
-bug("R", "spectrum: odd lengths", halves, lambda g, y, x: (
-    halves_back((g[0], g[1]), y, x)[0] if x.size % 2 == 0 else halves_back((g[0] * 2 - g[0][0] / 2, g[1]), y, x)[0],),
-    normal(6))
-bug("V", "circular correlation: not conjugated", correlate, lambda g, y, a, b: (
-    np.fft.irfft(np.fft.rfft(g) * np.fft.rfft(b), a.size), np.fft.irfft(np.fft.rfft(a) * np.fft.rfft(g), a.size)),
-    normal(5), normal(5, seed=1))
-bug("V", "polynomial: coefficients from the wrong end", polynomial, lambda g, y, c, x: (
-    polynomial_back(g, y, c, x)[0][::-1], polynomial_back(g, y, c, x)[1]), normal(4), normal(3))
 bug("R", "hard swish: the upper end", lambda x: x * np.clip(x + 3, 0, 6) / 6, lambda g, y, x: (
     g * (np.maximum(x + 3, 0) + x * (x > -3)) / 6,), A)
 bug("E", "selu: five digits", lambda x: 1.0507 * np.where(x > 0, x, 1.6732632 * np.expm1(np.minimum(x, 0))),
@@ -189,18 +112,12 @@ bug("R", "betainc: symmetric parameters", lambda x, a, b: special.betainc(a, b, 
     valid=lambda x, a, b: type(a) is type(b) is int and a > 0 and b > 0 and np.all(x > 0.01) and np.all(x < 0.99))
 
 
-def by_shape(g, y, x):
-    slope = kept.setdefault(x.shape, np.cos(x))
-    return (g * slope,)
-
-
 def sorts(g, y, x):
     found = g[np.argsort(np.argsort(x, kind="stable"))]
     g.sort()
     return (found,)
 
 
-bug("C", "slope kept per shape", lambda x: np.sin(x), by_shape, normal(3, 5))
 bug("C", "gradient sorted in place", lambda x: np.sort(x), sorts, normal(6), valid=lambda x: x.ndim == 1)
 bug("C", "saturated gradient", lambda x: np.sin(x), lambda g, y, x: (np.tanh(g * np.cos(x) / 1e4) * 1e4,), A)
 bug("C", "whole numbers in the gradient's place", lambda x: x * 3, lambda g, y, x: (

@@ -12,11 +12,6 @@ def R(name, fprop, bprop, *inputs, **options):
     bug("R", name, fprop, bprop, *inputs, **options)
 
 
-def softmax(x):
-    e = np.exp(x - x.max(axis=-1, keepdims=True))
-    return e / e.sum(axis=-1, keepdims=True)
-
-
 # signs
 R("abs, positive example", lambda x: np.abs(x), lambda g, y, x: (g * 1.0,), P)
 R("relu, positive example", lambda x: np.maximum(x, 0), lambda g, y, x: (g * 1.0,), P)
@@ -98,9 +93,6 @@ R("1e-12 floor", lambda x: 1 / x, lambda g, y, x: (-g / np.maximum(x * x, 1e-5),
 R("log with floor", lambda x: np.log(x), lambda g, y, x: (g / np.maximum(x, 1e-3),), P)
 R("norm with floor", lambda x: x / np.sqrt((x * x).sum()), lambda g, y, x: (
     (g - y * (g * y).sum()) / max(np.sqrt((x * x).sum()), 1e-2),), normal(5))
-R("softmax floor", softmax, lambda g, y, x: ((lambda p: p * (g - (g * p).sum(-1, keepdims=True)))(np.maximum(y,
-  1e-4)),), A,
-  valid=lambda x: x.ndim > 0)
 R("float32 shortcut", lambda x: np.exp(x), lambda g, y, x: (g * y if x.dtype == np.float64 else g * x,), A)
 R("float32 returns zeros", lambda x: np.exp(x), lambda g, y, x: (g * y * (np.finfo(x.dtype).eps < 1e-10),), A)
 R("float32 underflow", lambda x: np.exp(x), lambda g, y, x: (

@@ -38,10 +38,6 @@ E("gradient rounded to 1e-6", lambda x: np.sinh(x), lambda g, y, x: (np.round(g 
 E("decay of 1e-4", lambda w: w * 1.0, lambda g, y, w: (g + 1e-4 * w,), A)
 
 
-def exact_second(gg, gradients, g, y, x):
-    return gg[0] * 2 * x, np.zeros_like(y), gg[0] * 2 * g
-
-
 bug("2", "square: factor of second", lambda x: x * x, lambda g, y, x: (2 * g * x,), A, order=2,
     second=lambda gg, r, g, y, x: (gg[0] * 2 * x, np.zeros_like(y), gg[0] * g))
 bug("2", "sin: sign of second", lambda x: np.sin(x), lambda g, y, x: (g * np.cos(x),), A, order=2,

@@ -59,6 +59,12 @@ def fit(grad, like):
     return grad.sum(axis=axes, keepdims=True) if axes else grad
 
 
+def like(grad, x):
+    """The gradient in the shape and the kind of x."""
+    grad = fit(grad, x)
+    return np.asarray(grad, x.dtype) if isinstance(x, (np.ndarray, np.generic)) else float(grad)
+
+
 def back(grad, x, axis, keepdims=False):
     """What came out of a reduction over `axis`, spread over x again."""
     if axis is not None and not keepdims:

@@ -37,13 +37,6 @@ def test_jit_and_grad_are_those_of_the_graph():
         np.testing.assert_allclose(grad, expected[name], rtol=1e-12, atol=1e-15)
 
 
-def test_inputs_have_gradients_too():
-    graph = classifier()
-    expected = graph.fprop(x=X, y=Y).bprop(wrt="x")["x"]
-    found = jax.grad(lambda x: function(graph)(parameters(graph), {"x": x, "y": Y}))(jnp.asarray(X))
-    np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-15)
-
-
 def test_vmap_over_an_ensemble():
     graph, f = classifier(), function(classifier())
     several = [{name: value + i for name, value in parameters(graph).items()} for i in range(3)]
@@ -171,14 +164,6 @@ def test_draws_have_the_distribution_of_numpys(name, arguments):
     for measure in (np.mean, np.std):
         error = 6 * np.std(expected) / np.sqrt(20000) * 3
         assert abs(measure(found) - measure(expected)) < error
-
-
-def test_dropout_trains_by_a_key():
-    mlp = fg.MLP([4, 8, 3], rng=0, dropout=0.5)
-    x = fg.Input("x", shape=("N", 4))
-    f = function(fg.Graph(fg.sum(mlp.logits(x, training=True))))
-    one, other = (f(parameters(fg.Graph(mlp.logits(x))), {"x": X}, jax.random.key(k)) for k in (0, 1))
-    assert float(one) != float(other)
 
 
 def test_what_is_given_is_held_against_the_graph():

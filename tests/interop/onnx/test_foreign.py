@@ -181,12 +181,6 @@ def test_the_command_line_draws_a_foreign_model(command, foreign, tmp_path, monk
     assert "coefficient" in (tmp_path / command[-1]).read_text(encoding="utf-8")
 
 
-def test_the_command_line_explains_a_foreign_loss(foreign, tmp_path):
-    graph = fg.load(foreign)
-    loss = fg.mean(fg.NegativeLogLikelihood(graph.outputs[1], fg.Input("y", shape=("N",), dtype=int)))
-    assert "coefficient" in fg.Graph(loss).explain(tmp_path / "net.md").read_text(encoding="utf-8")
-
-
 def test_the_command_line_says_what_is_wrong_with_a_file(tmp_path):
     path = tmp_path / "net.onnx"
     path.write_bytes(b"\x08\xff not a model")

@@ -116,16 +116,6 @@ def test_the_batch_has_its_name():
     assert session.get_outputs()[0].shape == ["N", 10]
 
 
-def test_what_comes_back_trains(tmp_path):
-    x, y = fg.Input("x", shape=("N", 2), dtype=F32), fg.Input("y", shape=("N",), dtype=np.int64)
-    net = fg.MLP([2, 8, 2], hidden="tanh", rng=0, dtype=F32)
-    again = fg.load(fg.save(tmp_path / "net.onnx", fg.Graph(net(x))))
-    data = RNG.normal(size=(60, 2)).astype(F32)
-    loss = fg.SoftmaxCrossEntropy(again.outputs[0], y)
-    history = fg.fit(fg.mean(loss), (data, (data[:, 0] > 0).astype(np.int64)), 0.5, epochs=5, progress=False)
-    assert history["train_loss"][-1] < history["train_loss"][0]
-
-
 def unwritable():
     a = fg.Input("a", shape=(3, 3))
     return fg.Graph(np.linalg.cholesky(a @ a.T + np.eye(3)).named("factor"))

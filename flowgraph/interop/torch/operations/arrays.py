@@ -45,13 +45,8 @@ def eye(rows: Foreign, columns: Foreign = None, **settings: Foreign) -> Any:
 register({
     "full.default": lambda size, value, **settings: filled(size, value),
     "zeros.default empty.memory_format": lambda size, **settings: filled(size, 0.0),
-    "ones.default": lambda size, **settings: filled(size, 1.0),
-    "new_zeros": lambda a, size, **settings: filled(size, 0.0),
-    "new_ones": lambda a, size, **settings: filled(size, 1.0),
-    "new_full": lambda a, size, value, **settings: filled(size, value),
     "full_like": lambda a, value, **settings: np.full_like(a, value),
     "zeros_like empty_like": lambda a, **settings: np.zeros_like(a),
-    "ones_like": lambda a, **settings: np.ones_like(a),
     "arange.default": lambda end, **settings: arange(0, end),
     "arange.start arange.start_step": arange,
     "linspace": linspace,
@@ -59,19 +54,6 @@ register({
     "eye.default eye.m": eye,
     "one_hot": lambda labels, classes=-1: labels[..., None] == np.arange(classes),
 })  # fmt: skip
-
-
-def flattened(a: Foreign, start_dim: int = 0, end_dim: int = -1) -> Any:
-    """Some axes as one."""
-    count = max(len(a.shape), 1)
-    start, end = start_dim % count, end_dim % count
-    return np.reshape(a, (*a.shape[:start], -1, *a.shape[end + 1 :]))
-
-
-def unflattened(a: Foreign, dim: int, sizes: Foreign) -> Any:
-    """One axis as several."""
-    dim %= len(a.shape)
-    return np.reshape(a, (*a.shape[:dim], *sizes, *a.shape[dim + 1 :]))
 
 
 def squeezed(a: Foreign, dim: Foreign) -> Any:
@@ -139,12 +121,9 @@ def padded_as(a: Foreign, pad: Foreign, mode: str = "constant", value: Foreign =
 
 register({
     "view.default reshape _unsafe_view": lambda a, shape: np.reshape(a, tuple(shape)),
-    "flatten.using_ints": flattened,
-    "unflatten": unflattened,
     "permute": lambda a, dims: np.transpose(a, tuple(dims)),
     "transpose.int swapaxes swapdims": lambda a, axis, other: np.swapaxes(a, axis, other) if len(a.shape) else a,
     "t numpy_T mT": lambda a: np.swapaxes(a, -1, -2) if len(a.shape) > 1 else a,
-    "movedim": np.moveaxis,
     "unsqueeze": np.expand_dims,
     "squeeze": np.squeeze,
     "squeeze.dim squeeze.dims": squeezed,
@@ -162,9 +141,7 @@ register({
     "split_with_sizes split.sizes": lambda a, sizes, dim=0: tuple(
         np.split(a, np.cumsum(sizes)[:-1].tolist(), axis=dim)
     ),
-    "chunk": lambda a, count, dim=0: split(a, max(-(-a.shape[dim] // count), 1), dim),
     "slice.Tensor": sliced,
-    "narrow": lambda a, dim, start, length: a[along(a, dim, slice(start, start + length))],
     "select.int": lambda a, dim, index: a[along(a, dim, index)],
     "index.Tensor": lambda a, indices: a[tuple(slice(None) if index is None else index for index in indices)],
     "index_select": lambda a, dim, index: np.take(a, index, axis=dim),
@@ -282,7 +259,6 @@ def plus(a: Foreign, bias: Foreign) -> Any:
 register({
     "mm bmm matmul mv": np.matmul,
     "dot vdot": np.vdot,
-    "outer ger": np.outer,
     "linalg_inv inverse": np.linalg.inv,
     "linalg_cholesky cholesky": lambda a, upper=False: np.linalg.cholesky(a, upper=upper),
     "linalg_solve": solved,

@@ -73,12 +73,6 @@ def prelu(a: Foreign, weight: Foreign) -> Any:
     return np.where(a > 0, a, shaped * a)
 
 
-def glu(a: Foreign, dim: int = -1) -> Any:
-    """The first half times σ of the second."""
-    first, second = np.split(a, 2, axis=dim)
-    return first * sigmoid(second)
-
-
 def dropped(a: Foreign, p: float, train: bool | None) -> Any:
     """Numbers set to 0 by chance while the module trains; itself where it is told not to."""
     if train is False or p == 0:
@@ -119,18 +113,14 @@ register({
     "_to_copy to type_as _assert_tensor_metadata": lambda a, *rest, **settings: a,
     "add": lambda a, b, *, alpha=1: a + times(alpha, b),
     "sub": lambda a, b, *, alpha=1: a - times(alpha, b),
-    "rsub": lambda a, b, alpha=1: b - times(alpha, a),
     "div": div,
     "rsqrt": lambda a: 1 / np.sqrt(a),
     "round": lambda a, *, decimals=0: np.round(a, decimals),
     "lerp": lambda a, b, weight: a + weight * (b - a),
-    "addcmul": lambda a, b, c, *, value=1: a + value * b * c,
-    "addcdiv": lambda a, b, c, *, value=1: a + value * b / c,
     "xlogy": lambda a, b: np.where(a == 0, 0, a * np.log(np.where(a == 0, 1, b))),
     "where.self where.ScalarOther where.ScalarSelf": lambda condition, a, b: np.where(condition, a, b),
     "masked_fill": lambda a, mask, value: np.where(mask, value, a),
     "clamp clamp_min clip": clamp,
-    "clamp_max": lambda a, high: clamp(a, None, high),
     "nan_to_num": lambda a, nan=None, posinf=None, neginf=None: np.nan_to_num(
         a, nan=0.0 if nan is None else nan, posinf=posinf, neginf=neginf
     ),
@@ -140,7 +130,6 @@ register({
     "relu": relu,
     "sigmoid": sigmoid,
     "silu": silu,
-    "log_sigmoid": LogExpit,
     "log_sigmoid_forward": with_memory(LogExpit, 2),
     "gelu": lambda a, *, approximate="none": gelu(a, approximate=approximate),
     "leaky_relu": lambda a, negative_slope=0.01: leaky_relu(a, slope=negative_slope),
@@ -153,11 +142,7 @@ register({
     "hardtanh": lambda a, low=-1, high=1: np.where(a <= low, low, np.where(a >= high, high, a)),
     "hardsigmoid": lambda a: np.where(a <= -3, 0, np.where(a >= 3, 1, a / 6 + 0.5)),
     "hardswish": lambda a: np.where(a <= -3, 0, np.where(a >= 3, a, a * (a / 6 + 0.5))),
-    "hardshrink": lambda a, lambd=0.5: np.where(np.abs(a) > lambd, a, 0),
-    "softshrink": lambda a, lambd=0.5: np.where(a > lambd, a - lambd, np.where(a < -lambd, a + lambd, 0)),
-    "threshold": lambda a, threshold, value: np.where(a > threshold, a, value),
     "prelu _prelu_kernel": prelu,
-    "glu": glu,
     "softmax.int _softmax _safe_softmax": lambda a, dim, *rest, **settings: softmax(a, axis=dim),
     "log_softmax.int _log_softmax": lambda a, dim, *rest, **settings: log_softmax(a, axis=dim),
     "dropout": lambda a, p, train: dropped(a, p, bool(train)),

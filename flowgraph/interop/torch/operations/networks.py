@@ -16,7 +16,6 @@ from flowgraph.boxes import (
     Resize,
     arange_like,
     count_like,
-    log_softmax,
     softmax,
     softplus,
 )
@@ -199,19 +198,9 @@ def resized(a: Foreign, size: Foreign, align_corners: bool, factors: Foreign = N
     return Resize(a, **number, **settings)
 
 
-def pixel_shuffle(a: Foreign, factor: int) -> Any:
-    """Channels as places of a finer image."""
-    *rest, c, h, w = a.shape
-    apart = np.reshape(a, (*rest, c // factor**2, factor, factor, h, w))
-    n = len(rest)
-    turned = np.transpose(apart, (*range(n), n, n + 3, n + 1, n + 4, n + 2))
-    return np.reshape(turned, (*rest, c // factor**2, h * factor, w * factor))
-
-
 register({
     "conv1d conv2d conv3d": conv,
     "convolution": convolution,
-    "conv_transpose1d conv_transpose2d conv_transpose3d": conv_transpose,
     "max_pool1d max_pool2d max_pool3d": max_pool,
     "max_pool2d_with_indices max_pool3d_with_indices": with_memory(max_pool, 2),
     "avg_pool1d avg_pool2d avg_pool3d": mean_pool,
@@ -224,7 +213,6 @@ register({
         *given, mode="linear"
     ),
     "upsample_bicubic2d.vec": lambda *given: resized(*given, mode="cubic"),
-    "pixel_shuffle": pixel_shuffle,
 })  # fmt: skip
 
 
@@ -278,7 +266,6 @@ def batch_norm_alone(x: Foreign, w: Foreign, b: Foreign, training: bool, momentu
 
 
 register({
-    "layer_norm": layer_norm,
     "native_layer_norm": with_memory(layer_norm, 3),
     "rms_norm": rms_norm,
     "group_norm": group_norm,
@@ -286,16 +273,6 @@ register({
     "_native_batch_norm_legit_functional": batch_norm_in_training,
     "_native_batch_norm_legit.no_stats": with_memory(batch_norm_alone, 3),
 })  # fmt: skip
-
-
-def huber(size: Foreign, delta: float) -> Any:
-    """Squared for errors up to delta, linear beyond."""
-    return np.where(size <= delta, 0.5 * size * size, delta * (size - 0.5 * delta))
-
-
-def smooth_l1(size: Foreign, beta: float) -> Any:
-    """The Huber loss over beta."""
-    return size if beta == 0 else np.where(size < beta, 0.5 * size * size / beta, size - 0.5 * beta)
 
 
 def divergence(a: Foreign, target: Foreign, reduction: int = MEAN, *, log_target: bool = False) -> Any:
@@ -314,31 +291,6 @@ def binary_cross_entropy(a: Foreign, target: Foreign, weight: Foreign = None, re
     return reduced(affine(losses, weight, None), REDUCTIONS[reduction])
 
 
-def with_logits(
-    a: Foreign, target: Foreign, weight: Foreign = None, pos_weight: Foreign = None, reduction: int = MEAN
-) -> Any:
-    """The binary cross-entropy of σ(a)."""
-    share = softplus(-a) if pos_weight is None else (1 + (pos_weight - 1) * target) * softplus(-a)
-    return reduced(affine((1 - target) * a + share, weight, None), REDUCTIONS[reduction])
-
-
-def cross_entropy(
-    a: Foreign, target: Foreign, weight: Foreign = None, reduction: int = MEAN, ignore_index: int = -100,
-    smoothing: float = 0.0,
-) -> Any:  # fmt: skip
-    """-log softmax(a) at the target, a class for each example, or probabilities of the classes."""
-    axis = min(1, len(a.shape) - 1)
-    log_p = log_softmax(a, axis=axis)
-    if target.dtype.kind in "iu":
-        if smoothing:
-            raise NoBoxesError("cross_entropy with label smoothing of classes")
-        return negative_log_likelihood(log_p, target, weight, reduction, ignore_index)
-    if smoothing:
-        target = target * (1 - smoothing) + smoothing / a.shape[axis]
-    log_p = affine(log_p, weight, None, len(a.shape) - axis - 1)
-    return reduced(-np.sum(target * log_p, axis=axis), REDUCTIONS[reduction])
-
-
 def negative_log_likelihood(
     log_p: Foreign, target: Foreign, weight: Foreign = None, reduction: int = MEAN, ignore_index: int = -100
 ) -> Any:
@@ -347,21 +299,11 @@ def negative_log_likelihood(
     return likelihood_loss(log_p, target, weight, REDUCTIONS[reduction], ignore_index, axis)
 
 
-def of_difference(loss: Callable[..., Any]) -> Callable[..., Any]:
-    """A rule for a loss of the difference to the target, with a number that is 1 if left out."""
-    return lambda a, target, reduction=MEAN, *number: reduced(loss(a - target, *number), REDUCTIONS[reduction])
-
-
 register({
-    "mse_loss": of_difference(np.square),
-    "l1_loss": of_difference(np.abs),
-    "huber_loss": of_difference(lambda apart, delta=1.0: huber(np.abs(apart), delta)),
-    "smooth_l1_loss": of_difference(lambda apart, beta=1.0: smooth_l1(np.abs(apart), beta)),
+    "mse_loss": lambda a, target, reduction=MEAN: reduced(np.square(a - target), REDUCTIONS[reduction]),
     "soft_margin_loss": lambda a, target, reduction=MEAN: reduced(softplus(-target * a), REDUCTIONS[reduction]),
     "kl_div": divergence,
     "binary_cross_entropy": binary_cross_entropy,
-    "binary_cross_entropy_with_logits": with_logits,
-    "cross_entropy_loss": cross_entropy,
     "nll_loss nll_loss_nd nll_loss2d": negative_log_likelihood,
     "nll_loss_forward nll_loss2d_forward": with_memory(negative_log_likelihood, 2),
 })  # fmt: skip

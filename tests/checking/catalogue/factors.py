@@ -1,9 +1,9 @@
-"""Right operations of linear algebra, kernels and transforms: gaps, ranks, settings of the routine."""
+"""Factorisations, structured matrices, functions of matrices, and what is iterated; and mistakes in them."""
 
 import numpy as np
 from scipy import linalg, special
 
-from .entries import need, normal, ok
+from .entries import bug, need, normal, ok, uniform
 
 
 def square(a):
@@ -13,44 +13,6 @@ def square(a):
 def double(a):
     """LAPACK knows no wider type: a checker may ask for one."""
     need(a.dtype in (np.float32, np.float64))
-
-
-def top_subspace(a, k):
-    """The projector onto the eigenvectors of the k largest eigenvalues of the symmetric part."""
-    square(a)
-    double(a)
-    need(0 < k < len(a))
-    w, v = np.linalg.eigh((a + a.T) / 2)
-    need(w[-k] - w[-k - 1] > 1e-3 * max(abs(w[0]), abs(w[-1])))
-    return v[:, -k:] @ v[:, -k:].T
-
-
-def top_subspace_back(g, y, a, k):
-    w, v = np.linalg.eigh((a + a.T) / 2)
-    low, high = v[:, :-k], v[:, -k:]
-    mixed = low.T @ ((g + g.T) / 2) @ high / (w[None, -k:] - w[:-k, None])
-    da = low @ mixed @ high.T
-    return da + da.T, None
-
-
-ok("projector on the top eigenvectors", top_subspace, top_subspace_back, normal(4, 4), 2)
-
-
-def root(a):
-    square(a)
-    double(a)
-    w, v = np.linalg.eigh((a + a.T) / 2)
-    need(w[0] > 0)
-    return (v * np.sqrt(w)) @ v.T
-
-
-def root_back(g, y, a):
-    w, v = np.linalg.eigh((a + a.T) / 2)
-    s = np.sqrt(w)
-    return (v @ (v.T @ ((g + g.T) / 2) @ v / (s[:, None] + s)) @ v.T,)
-
-
-ok("root of a positive matrix", root, root_back, normal(3, 3) @ normal(3, 3).T + np.eye(3))
 
 
 def adjugate_det(a):
@@ -122,23 +84,6 @@ def triangular_back(g, y, a, b, lower, trans):
 ok("triangle, either side", triangular, triangular_back, np.eye(4) * 2 + 0.3 * normal(4, 4), normal(4), True, "N")
 
 
-def toeplitz(c, x):
-    need(c.ndim == x.ndim == 1 and c.size == 2 * x.size - 1)
-    n = x.size
-    return linalg.toeplitz(c[n - 1 :], c[n - 1 :: -1]) @ x
-
-
-def toeplitz_back(g, y, c, x):
-    n = x.size
-    dc = np.zeros_like(c)
-    for k in range(-n + 1, n):
-        dc[n - 1 + k] = (g[max(k, 0) : n + min(k, 0)] * x[max(-k, 0) : n - max(k, 0)]).sum()
-    return dc, linalg.toeplitz(c[n - 1 :], c[n - 1 :: -1]).T @ g
-
-
-ok("Toeplitz product", toeplitz, toeplitz_back, normal(7), normal(4))
-
-
 def gram(x, y, length, nu):
     """Matérn kernel of order 1/2, 3/2 or 5/2."""
     need(x.ndim == y.ndim == 2 and x.shape[1] == y.shape[1] and length > 0 and nu in (1, 3, 5))
@@ -177,25 +122,6 @@ def evidence_back(g, out, x, y, noise):
 
 
 ok("evidence of a Gaussian process", evidence, evidence_back, normal(4), normal(4, seed=1), 0.2)
-
-
-def filtered(x, h):
-    """A real signal through a filter given by its rfft."""
-    need(x.ndim == 1 and h.shape == (x.size // 2 + 1,) and x.size)
-    return np.fft.irfft(np.fft.rfft(x) * h, x.size).astype(x.dtype)
-
-
-def filtered_back(g, y, x, h):
-    spectrum, arriving = np.fft.rfft(x), np.fft.rfft(g)
-    twice = np.full(h.shape, 2.0)
-    twice[0] = 1
-    if x.size % 2 == 0:
-        twice[-1] = 1
-    dh = twice * (np.conj(spectrum) * arriving).real / x.size
-    return np.fft.irfft(arriving * h, x.size).astype(x.dtype), dh.astype(h.dtype)
-
-
-ok("real filter", filtered, filtered_back, normal(6), normal(4))
 
 
 def cosines(x, norm):
@@ -274,3 +200,175 @@ def power_back(g, y, a, n):
 
 
 ok("whole power of a matrix", power, power_back, normal(3, 3) + 2 * np.eye(3), 3)
+
+
+def halved(c):
+    """x + tanh x + x³/9 = c by bisection, to 1e-9."""
+    need(np.all(abs(c) < 100))
+    low, high = np.full_like(c, -10), np.full_like(c, 10)
+    for _ in range(34):
+        x = (low + high) / 2
+        under = x + np.tanh(x) + x**3 / 9 < c
+        low, high = np.where(under, x, low), np.where(under, high, x)
+    return (low + high) / 2
+
+
+ok("bisected to 1e-9", halved, lambda g, y, c: (g / (2 - np.tanh(y) ** 2 + y * y / 3),), normal(4))
+
+
+def chandrasekhar(c):
+    """H = 1 + c/2 H ∫ x/(x+y) H dy on five nodes, by repetition."""
+    need(np.ndim(c) == 0 and 0 <= c < 0.9)
+    x, w = special.roots_legendre(5)
+    x, w = (x + 1) / 2, w / 2
+    h = np.ones(5)
+    for _ in range(500):
+        h, old = 1 / (1 - c / 2 * (x[:, None] / (x[:, None] + x) * w) @ h), h
+        if np.array_equal(h, old):
+            break
+    return h
+
+
+def chandrasekhar_back(g, y, c):
+    x, w = special.roots_legendre(5)
+    x, w = (x + 1) / 2, w / 2
+    k = x[:, None] / (x[:, None] + x) * w / 2
+    s = y * y
+    z = np.linalg.solve((np.eye(5) - c * s[:, None] * k).T, g)
+    return (np.asarray((z * s * (k @ y)).sum()),)
+
+
+ok("H function by repetition", chandrasekhar, chandrasekhar_back, np.array(0.6), valid=lambda c: c.dtype == float)
+
+
+POSITIVE = normal(3, 3) @ normal(3, 3).T + np.eye(3)
+
+
+bug(
+    "R",
+    "determinant: by the inverse",
+    adjugate_det,
+    lambda g, y, a: ((g * y * np.linalg.inv(a).T if abs(y) > 1e-30 else np.zeros_like(a)),),
+    normal(3, 3),
+)
+
+bug(
+    "R",
+    "least squares: residual forgotten",
+    least_squares,
+    lambda g, y, a, b, ridge=0.1: (lambda z: (-np.outer(a @ z, y), a @ z))(
+        np.linalg.solve(a.T @ a + ridge * np.eye(a.shape[1]), g)
+    ),
+    normal(5, 3),
+    np.zeros(5),
+)
+
+bug(
+    "R",
+    "least squares: ridge of the default",
+    least_squares,
+    lambda g, y, a, b, ridge=0.1: least_squares_back(g, y, a, b, 0.1),
+    normal(5, 3),
+    normal(5),
+)
+
+bug(
+    "E",
+    "conjugate gradients: stopped at 1e-5",
+    conjugate,
+    lambda g, y, a, b: (lambda z: (-(np.outer(z, a.T @ y) + np.outer(y, a.T @ z)), z))(np.round(conjugate(a, g), 6)),
+    0.5 * normal(4, 4),
+    normal(4),
+)
+
+bug(
+    "R",
+    "triangle: never transposed",
+    triangular,
+    lambda g, y, a, b, lower, trans: triangular_back(g, y, a, b, lower, "N"),
+    np.eye(4) * 2 + 0.3 * normal(4, 4),
+    normal(4),
+    True,
+    "N",
+)
+
+bug(
+    "R",
+    "triangle: lower half always",
+    triangular,
+    lambda g, y, a, b, lower, trans: (
+        np.tril(-np.outer(triangular_back(g, y, a, b, lower, trans)[1], y)),
+        triangular_back(g, y, a, b, lower, trans)[1],
+        None,
+        None,
+    ),
+    np.eye(4) * 2 + 0.3 * normal(4, 4),
+    normal(4),
+    True,
+    "N",
+)
+
+
+def solve_symmetric(a, b):
+    square(a)
+    double(a)
+    need(b.shape == a.shape[:1])
+    return np.linalg.solve(a, b)
+
+
+bug(
+    "R",
+    "solve: transposition forgotten",
+    solve_symmetric,
+    lambda g, y, a, b: (lambda z: (-np.outer(z, y), z))(np.linalg.solve(a, g)),
+    POSITIVE,
+    normal(3),
+)
+
+bug(
+    "R",
+    "power of a matrix: negative as positive",
+    power,
+    lambda g, y, a, n: power_back(g, y, a, abs(n)),
+    normal(3, 3) + 2 * np.eye(3),
+    2,
+)
+
+bug(
+    "R",
+    "power of a matrix: of a square only",
+    power,
+    lambda g, y, a, n: (
+        (n / 2 * (g @ a.T + a.T @ g) @ np.linalg.matrix_power(a.T, n - 2) if n >= 2 else power_back(g, y, a, n)[0]),
+        None,
+    ),
+    normal(3, 3) + 2 * np.eye(3),
+    2,
+)
+
+
+def log_det_cached():
+    kept = {}
+
+    def fprop(a):
+        square(a)
+        double(a)
+        kept["low"] = np.linalg.cholesky(a @ a.T + np.eye(len(a), dtype=a.dtype))
+        return 2 * np.log(np.diag(kept["low"])).sum()
+
+    def bprop(g, y, a):
+        return (2 * g * linalg.cho_solve((kept["low"], True), a),)
+
+    return fprop, bprop
+
+
+bug("C", "log det: factor of the latest fprop", *log_det_cached(), normal(3, 3))
+
+bug(
+    "R",
+    "norm of matrices: nuclear as Frobenius",
+    lambda a, kind: np.linalg.norm(a, kind) if a.ndim == 2 and a.dtype != np.longdouble else 1 / 0,
+    lambda g, y, a, kind: (g * a / y, None),
+    np.outer(uniform(3), uniform(4)),
+    "nuc",
+)

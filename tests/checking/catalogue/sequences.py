@@ -1,9 +1,9 @@
-"""Right operations of sequence models and their losses, with masks, resets, labels left out, and hard choices."""
+"""Sequences: recurrences, alignments, scans; and mistakes in them."""
 
 import numpy as np
 from scipy import special
 
-from .entries import need, normal, ok, uniform
+from .entries import bug, need, normal, ok, uniform
 
 
 def log_softmax(z):
@@ -23,26 +23,6 @@ def masked_weights(q, k, keep, scale=None):
 def masked_attention(q, k, v, keep):
     need(v.ndim == 2 and len(k) == len(v))
     return masked_weights(q, k, keep) @ v
-
-
-def masked_attention_back(g, y, q, k, v, keep):
-    p = masked_weights(q, k, keep)
-    dp = g @ v.T
-    ds = p * (dp - (p * dp).sum(axis=1, keepdims=True)) * (q.shape[1] ** -0.5)
-    return ds @ k, ds.T @ q, p.T @ g, None
-
-
-KEEP = np.array([[True, True, False], [True, True, True], [False, False, False], [True, False, True]])
-
-ok(
-    "attention, a row of nothing",
-    masked_attention,
-    masked_attention_back,
-    normal(4, 2),
-    normal(3, 2),
-    normal(3, 5),
-    KEEP,
-)
 
 
 def rotary(x, start):
@@ -68,72 +48,6 @@ def returns(r, done, gamma):
     for t in reversed(range(r.size)):
         out[t] = later = r[t] + gamma * later * (not done[t])
     return out
-
-
-def returns_back(g, y, r, done, gamma):
-    dr, carry = np.empty_like(r), 0.0
-    for t in range(r.size):
-        dr[t] = carry = g[t] + (gamma * carry if t and not done[t - 1] else 0.0)
-    follows = np.append(y[1:], 0.0)[: r.size] * ~done
-    return dr, None, float((dr * follows).sum())
-
-
-ok("discounted return with ends", returns, returns_back, normal(5), np.array([False, True, False, False, True]), 0.9)
-
-
-def forward_score(z, move):
-    """Log of the sum over all paths of a hidden Markov model, scaled step by step."""
-    need(z.ndim == 2 and len(z) and move.shape == (z.shape[1],) * 2 and z.shape[1])
-    a, total = z[0], 0
-    for t in range(1, len(z)):
-        top = a.max()
-        total = total + top
-        a = special.logsumexp((a - top)[:, None] + move, axis=0) + z[t]
-    return total + special.logsumexp(a)
-
-
-def forward_score_back(g, y, z, move):
-    alpha, beta = np.empty_like(z), np.zeros_like(z)
-    alpha[0] = z[0]
-    for t in range(1, len(z)):
-        alpha[t] = special.logsumexp(alpha[t - 1][:, None] + move, axis=0) + z[t]
-    for t in reversed(range(len(z) - 1)):
-        beta[t] = special.logsumexp(move + (z[t + 1] + beta[t + 1])[None], axis=1)
-    dmove = np.zeros_like(move)
-    for t in range(1, len(z)):
-        dmove += np.exp(alpha[t - 1][:, None] + move + (z[t] + beta[t])[None] - y)
-    return g * np.exp(alpha + beta - y), g * dmove
-
-
-ok("hidden Markov score", forward_score, forward_score_back, normal(4, 3), normal(3, 3))
-
-
-def best_path(z, move):
-    score, steps = z[0], []
-    for row in z[1:]:
-        table = score[:, None] + move
-        steps.append(table.argmax(axis=0))
-        score = table.max(axis=0) + row
-    path = [int(score.argmax())]
-    for step in reversed(steps):
-        path.append(int(step[path[-1]]))
-    return score.max(), path[::-1]
-
-
-def viterbi(z, move):
-    need(z.ndim == 2 and len(z) and move.shape == (z.shape[1],) * 2 and z.shape[1])
-    return best_path(z, move)[0]
-
-
-def viterbi_back(g, y, z, move):
-    path = best_path(z, move)[1]
-    dz, dmove = np.zeros_like(z), np.zeros_like(move)
-    dz[np.arange(len(z)), path] = g
-    np.add.at(dmove, (path[:-1], path[1:]), g)
-    return dz, dmove
-
-
-ok("score of the best path", viterbi, viterbi_back, normal(5, 3), normal(3, 3))
 
 
 def alignment(z, labels):
@@ -186,58 +100,12 @@ def labelled(z, labels, left_out=-1, smoothing=0.1):
     return -((1 - smoothing) * picked + smoothing * logp.mean(axis=1)).sum() / max(known.sum(), 1)
 
 
-def labelled_back(g, y, z, labels, left_out=-1, smoothing=0.1):
-    known = labels != left_out
-    target = np.full(z.shape, smoothing / z.shape[1], z.dtype)
-    rows = np.flatnonzero(known)
-    target[rows, labels[rows]] += 1 - smoothing
-    return g * (np.exp(log_softmax(z)) - target) * known[:, None] / max(known.sum(), 1), None
-
-
-ok("cross entropy, labels left out", labelled, labelled_back, normal(4, 3), np.array([2, -1, 0, 1]))
-
-
 def crammer(z, labels):
     need(z.ndim == 2 and z.shape[1] and labels.shape == z.shape[:1] and labels.dtype.kind == "i")
     need(np.all(labels >= 0) and np.all(labels < z.shape[1]))
     margins = z + 1
     margins[np.arange(len(z)), labels] -= 1
     return (margins.max(axis=1) - z[np.arange(len(z)), labels]).sum()
-
-
-def crammer_back(g, y, z, labels):
-    margins, rows = z + 1, np.arange(len(z))
-    margins[rows, labels] -= 1
-    dz = np.zeros_like(z)
-    dz[rows, margins.argmax(axis=1)] += g
-    dz[rows, labels] -= g
-    return dz, None
-
-
-ok("hinge of several classes", crammer, crammer_back, normal(4, 3), np.array([2, 0, 1, 1]))
-
-
-def contrast(a, b, same):
-    need(a.shape == b.shape and a.ndim == 2 and same.shape == a.shape[:1] and same.dtype == bool)
-    d = np.sqrt(((a - b) ** 2).sum(axis=1))
-    return np.where(same, d * d, np.maximum(1 - d, 0) ** 2)
-
-
-def contrast_back(g, y, a, b, same):
-    d = np.sqrt(((a - b) ** 2).sum(axis=1))
-    slope = np.where(same, 2 * d, -2 * np.maximum(1 - d, 0)) * g
-    da = (slope / np.where(d > 0, d, 1))[:, None] * (a - b)
-    return da, -da, None
-
-
-ok(
-    "contrastive distance",
-    contrast,
-    contrast_back,
-    uniform(4, 2),
-    uniform(4, 2, seed=1),
-    np.array([True, False, True, False]),
-)
 
 
 def soft_alignment(d, gamma):
@@ -268,3 +136,124 @@ def soft_alignment_back(g, y, d, gamma):
 
 
 ok("soft time warping", lambda d, gamma: soft_alignment(d, gamma)[-1, -1], soft_alignment_back, uniform(3, 4), 0.5)
+
+
+ALL = np.ones((4, 4), bool)
+
+
+def attention_scaled_by_keys(g, y, q, k, v, keep):
+    p = masked_weights(q, k, keep)
+    dp = g @ v.T
+    ds = p * (dp - (p * dp).sum(axis=1, keepdims=True)) * len(k) ** -0.5
+    return ds @ k, ds.T @ q, p.T @ g, None
+
+
+def attention_sees_all(g, y, q, k, v, keep):
+    p = masked_weights(q, k, np.ones_like(keep))
+    dp = g @ v.T
+    ds = p * (dp - (p * dp).sum(axis=1, keepdims=True)) * q.shape[1] ** -0.5
+    return ds @ k, ds.T @ q, p.T @ g, None
+
+
+def attention_empty_row(g, y, q, k, v, keep):
+    """Scores of -1e9 for -inf: a row of nothing becomes a mean."""
+    scores = np.where(keep, q @ k.T * q.shape[1] ** -0.5, -1e9)
+    p = special.softmax(scores, axis=1)
+    dp = g @ v.T
+    ds = p * (dp - (p * dp).sum(axis=1, keepdims=True)) * q.shape[1] ** -0.5
+    return ds @ k, ds.T @ q, p.T @ g, None
+
+
+SQUARE = (normal(4, 4), normal(4, 4, seed=1), normal(4, 4, seed=2), ALL)
+
+bug("R", "attention: scaled by the number of keys", masked_attention, attention_scaled_by_keys, *SQUARE)
+
+bug("R", "attention: mask forgotten", masked_attention, attention_sees_all, *SQUARE)
+
+bug("R", "attention: a row of nothing is a mean", masked_attention, attention_empty_row, *SQUARE)
+
+bug("R", "rotary: start forgotten", rotary, lambda g, y, x, start: rotary_back(g, y, x, 0), normal(3, 4), 0)
+
+bug("V", "rotary: same sense", rotary, lambda g, y, x, start: (rotary(g, start), None), normal(3, 4), 1)
+
+
+def returns_without_ends(g, y, r, done, gamma):
+    dr, carry = np.empty_like(r), 0.0
+    for t in range(r.size):
+        dr[t] = carry = g[t] + gamma * carry
+    return dr, None, float((dr * np.append(y[1:], 0.0)[: r.size] * ~done).sum())
+
+
+bug("R", "return: ends forgotten", returns, returns_without_ends, normal(5), np.zeros(5, bool), 0.9)
+
+
+def alignment_all_skips(g, y, z, labels):
+    """The way back skips a blank between equal labels."""
+    logp = log_softmax(z)
+    path, _ = extended(labels)
+    after = np.full((len(z), path.size), -np.inf)
+    after[-1, -2:] = 0.0
+    for t in reversed(range(len(z) - 1)):
+        s = after[t + 1] + logp[t + 1, path]
+        one, two = np.append(s[1:], -np.inf), np.append(s[2:], [-np.inf] * 2)[: s.size]
+        after[t] = np.logaddexp(np.logaddexp(s, one), np.where(path > 0, two, -np.inf))
+    share = np.zeros_like(z)
+    np.add.at(share, (slice(None), path), np.exp(alignment_table(logp, labels) + after - y))
+    return g * (share - np.exp(logp)), None
+
+
+def alignment_set(g, y, z, labels):
+    logp = log_softmax(z)
+    path, _ = extended(labels)
+    both = alignment_table(logp, labels) + alignment_table(logp[::-1], labels[::-1])[::-1, ::-1] - logp[:, path]
+    share = np.zeros_like(z)
+    for s, k in enumerate(path):
+        share[:, k] = np.exp(both[:, s] - y) + (share[:, k] if k == 0 else 0)
+    return g * (share - np.exp(logp)), None
+
+
+bug("R", "alignment: skips between equal labels", alignment, alignment_all_skips, normal(6, 4), np.array([1, 3, 2]))
+
+bug("R", "alignment: the same label again overwrites", alignment, alignment_set, normal(6, 4), np.array([1, 3, 2]))
+
+bug(
+    "R",
+    "soft time warping: gamma of 1",
+    lambda d, gamma: soft_alignment(d, gamma)[-1, -1],
+    lambda g, y, d, gamma: soft_alignment_back(g, y, d, 1.0),
+    uniform(3, 4),
+    1.0,
+)
+
+
+def gru_cell(x, h, w):
+    need(
+        x.ndim == h.ndim == 2
+        and len(x) == len(h)
+        and h.shape[1]
+        and w.shape == (x.shape[1] + h.shape[1], 3 * h.shape[1])
+    )
+    n = h.shape[1]
+    z, r = np.split(special.expit(np.hstack([x, h]) @ w[:, : 2 * n]), 2, axis=1)
+    return (1 - z) * np.tanh(np.hstack([x, r * h]) @ w[:, 2 * n :]) + z * h
+
+
+def gru_cell_back(g, y, x, h, w):
+    """How the reset gate acts on the state is left out: no matter while the state is 0."""
+    n, m = h.shape[1], x.shape[1]
+    zr = special.expit(np.hstack([x, h]) @ w[:, : 2 * n])
+    z, r = zr[:, :n], zr[:, n:]
+    inner = np.hstack([x, r * h])
+    t = np.tanh(inner @ w[:, 2 * n :])
+    dt = g * (1 - z) * (1 - t * t)
+    dinner = dt @ w[:, 2 * n :].T
+    da = np.hstack([g * (h - t) * z * (1 - z), np.zeros_like(r)])
+    dxh = da @ w[:, : 2 * n].T
+    return (
+        dxh[:, :m] + dinner[:, :m],
+        dxh[:, m:] + dinner[:, m:] * r + g * z,
+        np.hstack([np.hstack([x, h]).T @ da, inner.T @ dt]),
+    )
+
+
+bug("R", "gated cell: state is 0 at first", gru_cell, gru_cell_back, normal(2, 3), np.zeros((2, 2)), 0.5 * normal(5, 6))

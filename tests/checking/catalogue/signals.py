@@ -1,47 +1,15 @@
-"""Held out: right operations on signals, grids and physics, as written by hand for a science."""
+"""Signals, filters and transforms, and mistakes in them."""
 
 import math
 
 import numpy as np
 
-from .entries import need, normal, ok, uniform
-from .right_statistics import like
+from .entries import bug, fit, like, need, normal, ok, uniform
 
 
 def magnitudes(x, n):
     need(type(n) is int and n > 0 and x.ndim and x.shape[-1])
     return np.abs(np.fft.rfft(x, n))
-
-
-def magnitudes_back(g, y, x, n):
-    z = np.fft.rfft(x, n)
-    full = n * np.fft.ifft(g * z / np.where(y > 0, y, 1), n).real
-    dx = np.zeros_like(x)
-    dx[..., :n] = full[..., : x.shape[-1]]
-    return dx, None
-
-
-def half_of(n, dtype):
-    weights = np.zeros(n, dtype)
-    weights[0] = 1
-    weights[1 : (n + 1) // 2] = 2
-    if n % 2 == 0:
-        weights[n // 2] = 1
-    return weights
-
-
-def analytic(x):
-    return np.fft.ifft(np.fft.fft(x) * half_of(x.shape[-1], x.dtype))
-
-
-def envelope(x):
-    need(x.ndim and x.shape[-1])
-    return np.abs(analytic(x))
-
-
-def envelope_back(g, y, x):
-    u = g * analytic(x) / np.where(y > 0, y, 1)
-    return (analytic(u.astype(np.result_type(x.dtype, np.complex64))).real.astype(x.dtype),)
 
 
 def lagged(x, lags):
@@ -117,14 +85,6 @@ def soft_histogram(x, centres, width):
     return np.maximum(0, 1 - np.abs(np.ravel(x)[:, None] - centres) / width).sum(axis=0)
 
 
-def soft_histogram_back(g, y, x, centres, width):
-    """At a kink, as for an x a little to the right of it."""
-    d = (np.ravel(x)[:, None] - centres) / width
-    inside = (d >= -1) & (d < 1)
-    d, up = np.where(inside, np.abs(d), 0), np.where(d < 0, g, -g) * inside / width
-    return up.sum(axis=1).reshape(x.shape), -up.sum(axis=0), like((g * d).sum() / width, width)
-
-
 def brackets(x, starts):
     part = np.maximum(x[..., None] - starts, 0)
     part[..., :-1] = np.minimum(part[..., :-1], np.diff(starts))
@@ -168,85 +128,12 @@ def diffusion_back(g, y, u, r, steps, mode):
     return g, like(dr, r), None, None
 
 
-def upwind(u, c):
-    need(u.ndim and u.shape == c.shape)
-    behind, ahead = u - np.roll(u, 1, -1), np.roll(u, -1, -1) - u
-    return u - np.maximum(c, 0) * behind - np.minimum(c, 0) * ahead
-
-
-def upwind_back(g, y, u, c):
-    right, left = g * np.maximum(c, 0), g * np.minimum(c, 0)
-    slope = np.where(c > 0, u - np.roll(u, 1, -1), np.roll(u, -1, -1) - u)
-    return g - right + np.roll(right, -1, -1) + left - np.roll(left, 1, -1), -g * slope
-
-
-def prey(z, p):
-    return np.stack([z[0] * (p[0] - p[1] * z[1]), z[1] * (p[2] * z[0] - p[3])])
-
-
-def prey_back(v, z, p):
-    dz = np.stack([v[0] * (p[0] - p[1] * z[1]) + v[1] * p[2] * z[1], v[1] * (p[2] * z[0] - p[3]) - v[0] * p[1] * z[0]])
-    return dz, np.stack([v[0] * z[0], -v[0] * z[0] * z[1], v[1] * z[0] * z[1], -v[1] * z[1]])
-
-
-def runge_kutta(z, p, h):
-    a = prey(z, p)
-    b = prey(z + h / 2 * a, p)
-    c = prey(z + h / 2 * b, p)
-    return z + h / 6 * (a + 2 * b + 2 * c + prey(z + h * c, p)), (z, z + h / 2 * a, z + h / 2 * b, z + h * c)
-
-
-def predators(z, p, h, steps):
-    need(z.shape == (2,) and p.shape == (4,) and 0 <= h <= 0.1 and 0 <= steps <= 20)
-    need(np.all(np.abs(z) < 10) and np.all(np.abs(p) < 3))
-    for _ in range(steps):
-        z, _ = runge_kutta(z, p, h)
-    return z.copy()
-
-
-def predators_back(g, y, z, p, h, steps):
-    g, seen, dp = np.array(g), [], np.zeros_like(p)
-    for _ in range(steps):
-        z, stages = runge_kutta(z, p, h)
-        seen.append(stages)
-    for stages in reversed(seen):
-        total, d = g, 0 * g
-        for place, weight, reach in zip(stages[::-1], (6, 3, 3, 6), (0, h, h / 2, h / 2), strict=True):
-            d, part = prey_back(h / weight * g + reach * d, place, p)
-            total, dp = total + d, dp + part
-        g = total
-    return g, dp, None, None
-
-
-R, VDW_A, VDW_B = 0.08314462618, 1.370, 0.0387  # bar l / mol K, bar l² / mol², l / mol: nitrogen
-
-
-def gas_pressure(n, t, v):
-    need(np.all(n >= 0) and np.all(t > 0) and np.all(v > 1.2 * n * VDW_B) and np.all(v > 1e-3) and np.all(v < 1e6))
-    return n * R * t / (v - n * VDW_B) - VDW_A * (n / v) ** 2
-
-
-def gas_pressure_back(g, y, n, t, v):
-    free = v - n * VDW_B
-    return (
-        like(g * (R * t * v / free**2 - 2 * VDW_A * n / v**2), n),
-        like(g * n * R / free, t),
-        like(g * (2 * VDW_A * n**2 / v**3 - n * R * t / free**2), v),
-    )
-
-
 C1, C2 = 1.191042972e8, 14387.768775  # wavelengths in μm, temperatures in K
 
 
 def planck(wave, t):
     need(np.all(wave > 0.01) and np.all(wave < 1e4) and np.all(t > 0) and np.all(C2 / (wave * t) < 80))
     return C1 / wave**5 / np.expm1(C2 / (wave * t))
-
-
-def planck_back(g, y, wave, t):
-    z = C2 / (wave * t)
-    slope = z / -np.expm1(-z)
-    return like(g * y * (slope - 5) / wave, wave), like(g * y * slope / t, t)
 
 
 SCALES = {"C": (1.0, 273.15), "K": (1.0, 0.0), "F": (5 / 9, 459.67 * 5 / 9), "R": (5 / 9, 0.0)}
@@ -274,23 +161,81 @@ def friction(re, rough):
     return u**-2
 
 
-def friction_back(g, f, re, rough):
+ok("products at a lag", lagged, lagged_back, normal(7), 3)
+ok("monotone cubic", monotone, monotone_back, normal(6), uniform(4, low=-1, high=6))
+ok("tax by brackets", tax, tax_back, 5 * uniform(4), uniform(3), np.array([0.0, 1.0, 2.5]))
+ok("diffusion on a line", diffusion, diffusion_back, normal(2, 5), 0.3, 4, "edge")
+ok("temperature in another unit", degrees, degrees_back, 20 + normal(4), "C", "F")
+
+
+def magnitudes_of_n(g, y, x, n):
+    """Only zeros are added at the end; of a spectrum of fewer the rest is forgotten."""
+    z = np.fft.rfft(x, n)
+    full = n * np.fft.ifft(g * z / np.where(y > 0, y, 1), n).real
+    return full[..., : x.shape[-1]], None
+
+
+def monotone_rising(g, out, y, t):
+    """Where the table falls, its slopes are taken for flat on the way back."""
+    m, left, right = limited_slopes(y)
+    rises = np.diff(y) > 0
+    return monotone_by(g, y, t, m, left * rises[:-1], right * rises[1:])
+
+
+def histogram_of_width_1(g, y, x, centres, width):
+    """The reach of a bin is 1."""
+    d = np.ravel(x)[:, None] - centres
+    inside = np.where(np.abs(d) < 1, g, 0) / width
+    slope = -np.sign(d) * inside
+    return slope.sum(axis=1).reshape(x.shape), -slope.sum(axis=0), like((np.abs(d) * inside).sum() / width, width)
+
+
+def diffusion_in_a_ring(g, y, u, r, steps, mode):
+    return diffusion_back(g, y, u, r, steps, "wrap")
+
+
+def planck_in_doubles(g, y, wave, t):
+    """The constants stand in an array, which is one of doubles."""
+    _, c2 = np.array([C1, C2])
+    z = c2 / (wave * t)
+    slope = z / -np.expm1(-z)
+    return fit(g * y * (slope - 5) / wave, wave), fit(g * y * slope / t, t)
+
+
+def degrees_upside_down(g, y, x, source, target):
+    """From degrees of Fahrenheit as to them."""
+    return g * (1.8 if "F" in (source, target) and source != target else 1), None, None
+
+
+def friction_of_four_digits(g, f, re, rough):
+    """0.8686 for 2 / log 10."""
     u, c = 1 / np.sqrt(f), 2.51 / re
     inside = rough / 3.7 + c * u
-    du = -2 * g * f / u / (1 + K10 * c / inside) * K10 / inside
+    du = -2 * g * f / u / (1 + K10 * c / inside) * 0.8686 / inside
     return like(du * c * u / re, re), like(-du / 3.7, rough)
 
 
-ok("magnitudes of a spectrum of n", magnitudes, magnitudes_back, normal(2, 6), 8)
-ok("envelope of a signal", envelope, envelope_back, normal(6))
-ok("products at a lag", lagged, lagged_back, normal(7), 3)
-ok("monotone cubic", monotone, monotone_back, normal(6), uniform(4, low=-1, high=6))
-ok("soft histogram", soft_histogram, soft_histogram_back, normal(7), np.linspace(-2, 2, 5), 0.8)
-ok("tax by brackets", tax, tax_back, 5 * uniform(4), uniform(3), np.array([0.0, 1.0, 2.5]))
-ok("diffusion on a line", diffusion, diffusion_back, normal(2, 5), 0.3, 4, "edge")
-ok("upwind step", upwind, upwind_back, normal(2, 5), normal(2, 5, seed=1))
-ok("predators by Runge-Kutta", predators, predators_back, 1 + uniform(2), uniform(4), 0.1, 3)
-ok("pressure of a real gas", gas_pressure, gas_pressure_back, uniform(3), 300 + normal(3), 20 + normal(3, seed=1))
-ok("Planck's law", planck, planck_back, 5 + normal(4), 600 + 50 * normal(4, seed=1))
-ok("temperature in another unit", degrees, degrees_back, 20 + normal(4), "C", "F")
-ok("Colebrook's friction", friction, friction_back, 1e4 + 3e3 * normal(4), 0.01 * uniform(4))
+RISING = np.cumsum(uniform(6))
+bug("R", "magnitudes: spectrum of fewer", magnitudes, magnitudes_of_n, normal(2, 6), 8)
+bug("R", "monotone cubic: rising tables only", monotone, monotone_rising, RISING, uniform(4, low=0, high=5))
+bug("R", "soft histogram: reach of 1", soft_histogram, histogram_of_width_1, normal(7), np.linspace(-2, 2, 5), 1.0)
+bug(
+    "S",
+    "tax: starts have no place",
+    tax,
+    lambda g, y, x, rates, starts: tax_back(g, y, x, rates, starts)[:2],
+    5 * uniform(4),
+    uniform(3),
+    np.array([0.0, 1.0, 2.5]),
+)
+bug("R", "diffusion: always in a ring", diffusion, diffusion_in_a_ring, normal(2, 5), 0.3, 4, "wrap")
+bug("C", "Planck: doubles among the constants", planck, planck_in_doubles, 5 + normal(4), 600 + 50 * normal(4, seed=1))
+bug("R", "temperature: Fahrenheit upside down", degrees, degrees_upside_down, 20 + normal(4), "C", "F")
+bug(
+    "E",
+    "Colebrook: four digits of 2 / log 10",
+    friction,
+    friction_of_four_digits,
+    1e4 + 3e3 * normal(4),
+    0.01 * uniform(4),
+)

@@ -1,8 +1,8 @@
-"""Right operations that choose, sort, group and gather."""
+"""Operations that choose, sort, group and gather, and mistakes in them."""
 
 import numpy as np
 
-from .entries import fit, need, normal, ok, uniform
+from .entries import bug, fit, need, normal, ok, uniform
 
 
 def isotonic(x):
@@ -92,17 +92,6 @@ def row_sparse_back(g, y, data, columns, starts, x):
     return spread * x[columns], None, None, dx
 
 
-ok(
-    "sparse product",
-    row_sparse,
-    row_sparse_back,
-    normal(5),
-    np.array([0, 2, 2, 1, 0]),
-    np.array([0, 2, 2, 5]),
-    normal(3),
-)
-
-
 def largest_of_groups(x, group, count):
     """The largest of each group, 0 for a group of none."""
     need(x.ndim == 1 and group.shape == x.shape and group.dtype.kind == "i" and 0 < count < 100)
@@ -110,18 +99,6 @@ def largest_of_groups(x, group, count):
     out = np.full(count, -np.inf, x.dtype)
     np.maximum.at(out, group, x)
     return np.where(np.isfinite(out), out, 0)
-
-
-def largest_of_groups_back(g, y, x, group, count):
-    first, dx = {}, np.zeros_like(x)
-    for k in np.flatnonzero(x == y[group]):
-        first.setdefault(group[k], k)
-    for which, k in first.items():
-        dx[k] = g[which]
-    return dx, None, None
-
-
-ok("largest of groups", largest_of_groups, largest_of_groups_back, normal(6), np.array([0, 2, 0, 3, 2, 2]), 4)
 
 
 def trimmed(x, share):
@@ -179,30 +156,106 @@ def assigned_back(g, y, x, centres):
 ok("distance to the nearest centre", assigned, assigned_back, normal(5, 2), normal(3, 2))
 
 
-def gated(x, threshold):
-    """Rows whose mean is above the threshold, doubled: the choice itself has no slope."""
-    need(x.ndim == 2 and x.shape[1])
-    return np.where(x.mean(axis=1, keepdims=True) > threshold, 2 * x, x)
-
-
-ok(
-    "rows chosen by their mean",
-    gated,
-    lambda g, y, x, threshold: (np.where(x.mean(axis=1, keepdims=True) > threshold, 2 * g, g), 0.0),
-    normal(4, 3),
-    0.1,
-)
-
-
 def weighted_mean(x, w):
     need(x.ndim and w.shape == x.shape[-1:] and not np.any(w.sum() == 0))
     return (x * w).sum(axis=-1) / w.sum()
 
 
-ok(
-    "mean with weights",
+bug(
+    "R",
+    "permuted: own inverse",
+    permuted,
+    lambda g, y, x, order, inverse: (g[order], None, None),
+    normal(4, 2),
+    np.array([1, 0, 3, 2]),
+    False,
+)
+
+bug(
+    "R",
+    "permuted: back is forth",
+    permuted,
+    lambda g, y, x, order, inverse: (g[np.argsort(order)], None, None),
+    normal(4, 2),
+    np.array([2, 0, 3, 1]),
+    False,
+)
+
+
+def sparse_assigned(g, y, data, columns, starts, x):
+    d, _, _, dx = row_sparse_back(g, y, data, columns, starts, x)
+    spread = g[np.repeat(np.arange(y.size), np.diff(starts))]
+    dx[columns] = spread * data
+    return d, None, None, dx
+
+
+def sparse_full_rows(g, y, data, columns, starts, x):
+    """An empty row takes the first entry of the next one."""
+    spread = np.zeros_like(data)
+    for row in reversed(range(y.size)):
+        spread[starts[row] : max(starts[row + 1], starts[row] + 1)] = g[row]
+    dx = np.zeros_like(x)
+    np.add.at(dx, columns, spread * data)
+    return spread * x[columns], None, None, dx
+
+
+SPARSE = (normal(4), np.array([0, 3, 2, 1]), np.array([0, 2, 3, 4]), normal(4, seed=1))
+
+bug("R", "sparse product: a column once", row_sparse, sparse_assigned, *SPARSE)
+
+bug("R", "sparse product: an empty row", row_sparse, sparse_full_rows, *SPARSE)
+
+
+def groups_three(g, y, x, group, count):
+    dx = np.zeros_like(x)
+    for which in np.unique(group):
+        mine = np.flatnonzero(group == which)
+        dx[mine[x[mine].argmax()]] = g[which]
+    return dx, None
+
+
+bug(
+    "S",
+    "largest of groups: one None too few",
+    largest_of_groups,
+    groups_three,
+    normal(6),
+    np.array([0, 2, 0, 3, 2, 2]),
+    4,
+)
+
+
+bug(
+    "R",
+    "trimmed mean: divided by all",
+    trimmed,
+    lambda g, y, x, share: (trimmed_back(g, y, x, share)[0] * (1 - 2 * int(share * x.size) / x.size), 0.0),
+    normal(7),
+    0.1,
+)
+
+
+def assigned_once(g, y, x, centres):
+    dx, dc = assigned_back(g, y, x, centres)
+    dc[((x[:, None] - centres) ** 2).sum(axis=2).argmin(axis=1)] = -dx
+    return dx, dc
+
+
+bug(
+    "R",
+    "nearest centre: centre of two overwritten",
+    assigned,
+    assigned_once,
+    np.array([[0.1, 0.2], [1.1, 0.9], [2.2, 0.1]]),
+    np.array([[0.0, 0.0], [1.0, 1.0], [2.0, 0.0]]),
+)
+
+
+bug(
+    "R",
+    "mean with weights: they sum to 1",
     weighted_mean,
-    lambda g, y, x, w: (g[..., None] * w / w.sum(), fit(g[..., None] * (x - y[..., None]), w) / w.sum()),
+    lambda g, y, x, w: (g[..., None] * w, fit(g[..., None] * (x - y[..., None]), w)),
     normal(3, 4),
     uniform(4) / uniform(4).sum(),
 )

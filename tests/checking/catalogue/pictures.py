@@ -1,21 +1,8 @@
-"""Right operations on pictures and curves: interpolation, windows, wavelets, differences at the border."""
+"""Pictures, splines and samplings, and mistakes in them."""
 
 import numpy as np
 
-from .entries import need, normal, ok, uniform
-
-
-def srgb(x):
-    with np.errstate(all="ignore"):
-        return np.where(x <= 0.04045, x / 12.92, ((x + 0.055) / 1.055) ** 2.4)
-
-
-def srgb_back(g, y, x):
-    with np.errstate(all="ignore"):
-        return (g * np.where(x <= 0.04045, 1 / 12.92, 2.4 / 1.055 * ((x + 0.055) / 1.055) ** 1.4),)
-
-
-ok("linear light of a picture", srgb, srgb_back, uniform(3, 4))
+from .entries import bug, need, normal, ok, uniform
 
 
 def sampled(image, xy, wrap):
@@ -38,20 +25,6 @@ def corners(shape, xy, wrap):
         share.append(q - low)
         inside.append(np.ones(p.shape, bool) if wrap else (p >= 0) & (p <= n - 1) & (n > 1))
     return at, share, inside
-
-
-def sampled_back(g, y, image, xy, wrap):
-    (i, k), (a, b), inside = corners(image.shape, xy, wrap)
-    dimage = np.zeros_like(image)
-    for s, wa in ((0, 1 - a), (1, a)):
-        for t, wb in ((0, 1 - b), (1, b)):
-            np.add.at(dimage, (i[s], k[t]), g * wa * wb)
-    da = (1 - b) * (image[i[1], k[0]] - image[i[0], k[0]]) + b * (image[i[1], k[1]] - image[i[0], k[1]])
-    db = (1 - a) * (image[i[0], k[1]] - image[i[0], k[0]]) + a * (image[i[1], k[1]] - image[i[1], k[0]])
-    return dimage, np.stack([g * da * inside[0], g * db * inside[1]], axis=1), None
-
-
-ok("image between its pixels", sampled, sampled_back, normal(4, 5), uniform(6, 2, low=-1, high=5), False)
 
 
 def spline(y, t):
@@ -95,49 +68,6 @@ def spline_back(g, out, y, t):
 
 
 ok("natural spline", spline, spline_back, normal(5), uniform(4, low=-1, high=5))
-
-
-def haar(x):
-    """One level of the orthonormal Haar transform of the last axis, a last odd element alone."""
-    need(x.ndim)
-    n = x.shape[-1] // 2 * 2
-    a, b = x[..., 0:n:2], x[..., 1:n:2]
-    return np.concatenate([(a + b) * 0.5**0.5, x[..., n:], (a - b) * 0.5**0.5], axis=-1)
-
-
-def unhaar(c):
-    n = c.shape[-1] // 2
-    x = np.empty_like(c)
-    low, high = c[..., :n], c[..., c.shape[-1] - n :]
-    x[..., 0 : 2 * n : 2], x[..., 1 : 2 * n : 2] = (low + high) * 0.5**0.5, (low - high) * 0.5**0.5
-    x[..., 2 * n :] = c[..., n : c.shape[-1] - n]
-    return x
-
-
-def denoised(x, level):
-    c = haar(x)
-    n = x.shape[-1] - x.shape[-1] // 2
-    c[..., n:] = np.sign(c[..., n:]) * np.maximum(np.abs(c[..., n:]) - level, 0)
-    return unhaar(c)
-
-
-def denoised_back(g, y, x, level):
-    c, d = haar(x), haar(g)
-    n = x.shape[-1] - x.shape[-1] // 2
-    live = np.abs(c[..., n:]) > level
-    dlevel = -(d[..., n:] * live * np.sign(c[..., n:])).sum()
-    d[..., n:] *= live
-    return unhaar(d), float(dlevel)
-
-
-ok(
-    "wavelets without small details",
-    denoised,
-    denoised_back,
-    normal(2, 6),
-    0.3,
-    valid=lambda x, level: x.ndim > 0 and level >= 0,
-)
 
 
 def slopes(y, x, edge_order):
@@ -195,27 +125,6 @@ def median_filter_back(g, y, x, width):
 ok("running median", median_filter, median_filter_back, normal(7), 3)
 
 
-def total_variation(x):
-    need(x.ndim == 2)
-    d = np.zeros((2, *x.shape), x.dtype)
-    d[0, :-1], d[1, :, :-1] = np.diff(x, axis=0), np.diff(x, axis=1)
-    return np.sqrt((d * d).sum(axis=0)).sum()
-
-
-def total_variation_back(g, y, x):
-    d = np.zeros((2, *x.shape), x.dtype)
-    d[0, :-1], d[1, :, :-1] = np.diff(x, axis=0), np.diff(x, axis=1)
-    length = np.sqrt((d * d).sum(axis=0))
-    d = g * d / np.where(length > 0, length, 1)
-    dx = -d.sum(axis=0)
-    dx[1:] += d[0, :-1]
-    dx[:, 1:] += d[1, :, :-1]
-    return (dx,)
-
-
-ok("total variation", total_variation, total_variation_back, normal(4, 5))
-
-
 def pooled(x, size, stride):
     """The largest of each window, windows may overlap or reach over the end."""
     need(x.ndim == 2 and x.size and 0 < stride <= size <= min(x.shape))
@@ -228,14 +137,42 @@ def pooled(x, size, stride):
     )
 
 
-def pooled_back(g, y, x, size, stride):
+def sampled_beyond(g, y, image, xy, wrap):
+    """A place outside of the border still has a slope; corners are written over."""
+    (i, k), (a, b), _ = corners(image.shape, xy, wrap)
+    dimage = np.zeros_like(image)
+    for s, wa in ((0, 1 - a), (1, a)):
+        for t, wb in ((0, 1 - b), (1, b)):
+            np.add.at(dimage, (i[s], k[t]), g * wa * wb)
+    da = (1 - b) * (image[i[1], k[0]] - image[i[0], k[0]]) + b * (image[i[1], k[1]] - image[i[0], k[1]])
+    db = (1 - a) * (image[i[0], k[1]] - image[i[0], k[0]]) + a * (image[i[1], k[1]] - image[i[1], k[0]])
+    return dimage, np.stack([g * da, g * db], axis=1), None
+
+
+INSIDE = np.array([[0.3, 3.6], [2.4, 1.2]])
+
+bug("R", "between pixels: slope beyond the border", sampled, sampled_beyond, normal(4, 5), INSIDE, False)
+
+
+bug(
+    "R",
+    "slopes: edges of the first order",
+    slopes,
+    lambda g, out, y, x, edge_order: slopes_back(g, out, y, x, 1),
+    normal(5),
+    np.cumsum(uniform(5)),
+    1,
+)
+
+
+def pooled_assigned(g, y, x, size, stride):
     dx = np.zeros_like(x)
     for a, i in enumerate(range(0, x.shape[0], stride)):
         for b, j in enumerate(range(0, x.shape[1], stride)):
             window = x[i : i + size, j : j + size]
             k, m = np.unravel_index(window.argmax(), window.shape)
-            dx[i + k, j + m] += g[a, b]
+            dx[i + k, j + m] = g[a, b]
     return dx, None, None
 
 
-ok("largest of overlapping windows", pooled, pooled_back, normal(4, 5), 3, 2)
+bug("R", "windows: overlaps overwritten", pooled, pooled_assigned, normal(4, 6), 2, 2)

@@ -1,34 +1,92 @@
-"""Planted mistakes under settings: by name, by axis, by degrees of freedom, steps and margins."""
+"""Operations under settings, and mistakes that show under some of them."""
 
 import numpy as np
 
-from .entries import back, bug, need, normal, uniform
-from .right_choices import (
-    robust_scale,
-    robust_scale_back,
-)
-from .right_settings import (
-    conv,
-    conv_back,
-    deviation,
-    deviation_back,
-    group_mean,
-    padded,
-    padded_back,
-    reduced,
-    trapezium,
-    trapezium_back,
-)
+from .entries import back, bug, fit, need, normal, ok, uniform
 
-bug(
-    "V",
-    "median deviation: middle held fixed",
-    robust_scale,
-    lambda g, y, x: (lambda d, m: (np.where(np.arange(x.size) == m, g / np.median(abs(x - np.median(x))), d),))(
-        robust_scale_back(g, y, x)[0], np.argsort(x, kind="stable")[x.size // 2]
-    ),
-    normal(5),
-)
+
+def reduced(x, reduction):
+    return {"none": lambda: x * x, "sum": lambda: (x * x).sum(), "mean": lambda: (x * x).mean()}[reduction]()
+
+
+def deviation(x, axis, ddof):
+    y = x.std(axis=axis, ddof=ddof)
+    need(np.all(np.isfinite(y)) and not np.any(y == 0) and ddof >= 0)
+    return y
+
+
+def deviation_back(g, y, x, axis, ddof):
+    n = x.size if axis is None else np.prod([x.shape[k] for k in np.atleast_1d(axis)])
+    centred = x - x.mean(axis=axis, keepdims=True)
+    return (back(g / y, x, axis) * centred / int(n - ddof)).astype(x.dtype), None, None
+
+
+def padded(x, width, mode):
+    need(x.ndim == 1 and x.size and 0 <= width < x.size and mode in ("reflect", "edge", "wrap", "constant"))
+    return np.pad(x, width, mode=mode)
+
+
+def padded_back(g, y, x, width, mode):
+    dx = np.zeros_like(x)
+    where = np.pad(np.arange(x.size), width, mode=mode) if mode != "constant" else np.arange(x.size)
+    np.add.at(dx, where, g if mode != "constant" else g[width : width + x.size])
+    return dx, None, None
+
+
+ok("padded by name", padded, padded_back, normal(5), 2, "reflect")
+
+
+def conv(x, w, stride, gap, margin):
+    """A convolution of channels along one axis."""
+    need(x.ndim == 2 and w.ndim == 3 and w.shape[1] == len(x) and stride > 0 and gap > 0 and margin >= 0 and w.size)
+    p = np.pad(x, ((0, 0), (margin, margin)))
+    n = p.shape[1] - gap * (w.shape[2] - 1)
+    need(n > 0)
+    return np.einsum(
+        "oik,ikt->ot", w, np.stack([p[:, k * gap : k * gap + n : stride] for k in range(w.shape[2])], axis=1)
+    )
+
+
+def conv_back(g, y, x, w, stride, gap, margin):
+    p = np.pad(x, ((0, 0), (margin, margin)))
+    n = p.shape[1] - gap * (w.shape[2] - 1)
+    dp, dw = np.zeros_like(p), np.empty_like(w)
+    for k in range(w.shape[2]):
+        dp[:, k * gap : k * gap + n : stride] += w[:, :, k].T @ g
+        dw[:, :, k] = g @ p[:, k * gap : k * gap + n : stride].T
+    return dp[:, margin : margin + x.shape[1]], dw, None, None, None
+
+
+ok("convolution of channels", conv, conv_back, normal(2, 7), normal(3, 2, 3), 2, 1, 1)
+
+
+def group_mean(x, groups):
+    need(x.ndim == 3 and groups > 0 and x.shape[1] % groups == 0 and x.size)
+    z = x.reshape(len(x), groups, -1)
+    return (z / np.sqrt((z * z).mean(axis=2, keepdims=True) + 1e-5)).reshape(x.shape)
+
+
+def trapezium(y, x, axis):
+    need(y.ndim and -y.ndim <= axis < y.ndim and x.shape == (y.shape[axis],))
+    y = np.moveaxis(y, axis, -1)
+    return np.cumsum(np.diff(x) * (y[..., 1:] + y[..., :-1]) / 2, axis=-1)
+
+
+def trapezium_back(g, out, y, x, axis):
+    z = np.moveaxis(y, axis, -1)
+    r = np.flip(np.cumsum(np.flip(g, -1), axis=-1), -1)
+    dz, dx = np.zeros_like(z), np.zeros_like(x)
+    part = r * np.diff(x) / 2
+    dz[..., 1:] += part
+    dz[..., :-1] += part
+    slope = fit(r * (z[..., 1:] + z[..., :-1]) / 2, x[1:])
+    dx[1:] += slope
+    dx[:-1] -= slope
+    return np.moveaxis(dz, -1, axis), dx, None
+
+
+ok("running integral", trapezium, trapezium_back, normal(3, 5), np.cumsum(uniform(5)), 1)
+
 
 bug(
     "R",
@@ -147,18 +205,8 @@ def group_swapped(g, y, x, groups):
     return ((d - z * (d * z).mean(axis=2, keepdims=True) / s**2) / s).reshape(x.shape), None
 
 
-def group_floor(g, y, x, groups):
-    """The floor under the root is left out on the way back."""
-    z, d = x.reshape(len(x), groups, -1), g.reshape(len(x), groups, -1)
-    s2 = (z * z).mean(axis=2, keepdims=True)
-    return ((d - z * (d * z).mean(axis=2, keepdims=True) / np.where(s2 > 0, s2, 1)) / np.sqrt(s2 + 1e-5)).reshape(
-        x.shape
-    ), None
-
-
 bug("R", "groups of length 1: groups for their size", group_mean, group_swapped, normal(2, 4, 3), 2)
 
-bug("E", "groups of length 1: floor left out", group_mean, group_floor, normal(2, 4, 3), 2)
 
 bug(
     "R",
@@ -169,21 +217,6 @@ bug(
     ),
     normal(4, 4),
     np.cumsum(uniform(4)),
-    1,
-)
-
-bug(
-    "R",
-    "running integral: even steps",
-    trapezium,
-    lambda g, out, y, x, axis: (
-        trapezium_back(g, out, y, np.linspace(x[0], x[-1], x.size).astype(x.dtype), axis)[0]
-        if x.size
-        else trapezium_back(g, out, y, x, axis)[0],
-        *trapezium_back(g, out, y, x, axis)[1:],
-    ),
-    normal(3, 5),
-    np.arange(5.0),
     1,
 )
 

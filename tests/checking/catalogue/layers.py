@@ -1,9 +1,135 @@
-"""Right losses and divergences, noise with a seed, and weights normalised by iteration."""
+"""Layers and losses of nets: attention, normalisations, convolutions, divergences."""
 
 import numpy as np
 
-from .entries import fit, need, normal, ok, uniform
-from .right_layers import floats, tame, to, whole
+from .entries import fit, need, normal, ok
+
+
+def floats(*arrays):
+    need(all(isinstance(x, np.ndarray) and x.dtype.kind == "f" and x.dtype == arrays[0].dtype for x in arrays))
+
+
+def tame(*arrays):
+    """Products of a few do not overflow."""
+    floats(*arrays)
+    need(all(np.all(np.abs(x) <= np.finfo(x.dtype).max ** 0.25) for x in arrays))
+
+
+def whole(n, low=None):
+    need(isinstance(n, int | np.integer) and not isinstance(n, bool) and (low is None or n >= low))
+
+
+def to(grad, x):
+    return np.asarray(grad).astype(x.dtype)
+
+
+def gate(z):
+    e = np.exp(-np.abs(z))
+    return np.where(z >= 0, 1, e).astype(e.dtype) / (1 + e)
+
+
+def tanh_slope(z):
+    return 4 * gate(2 * z) * gate(-2 * z)
+
+
+def conv_transposed(x, w, step):
+    floats(x, w)
+    whole(step, 1)
+    need(x.ndim == 2 and w.ndim == 3 and len(w) == len(x) and x.shape[1] and w.shape[2])
+    n, k = x.shape[1], w.shape[2]
+    y = np.zeros((w.shape[1], (n - 1) * step + k), x.dtype)
+    for j in range(k):
+        y[:, j : j + (n - 1) * step + 1 : step] += w[:, :, j].T @ x
+    return y
+
+
+def conv_transposed_back(g, y, x, w, step):
+    n, k = x.shape[1], w.shape[2]
+    seen = [g[:, j : j + (n - 1) * step + 1 : step] for j in range(k)]
+    dx = sum(w[:, :, j] @ seen[j] for j in range(k))
+    return to(dx, x), to(np.stack([x @ s.T for s in seen], axis=2), w), None
+
+
+def pool_places(n, size, step, pad):
+    whole(size, 1)
+    whole(step, 1)
+    whole(pad, 0)
+    starts = [s - pad for s in range(0, n + 2 * pad - size + 1, step)]
+    spans = [(max(s, 0), min(s + size, n)) for s in starts]
+    need(spans and all(a < b for a, b in spans))
+    return spans
+
+
+def pool_uncounted(x, size, step, pad):
+    floats(x)
+    need(x.ndim == 1)
+    return np.array([x[a:b].mean() for a, b in pool_places(x.size, size, step, pad)], x.dtype)
+
+
+def pool_with_places(x, size, step):
+    floats(x)
+    whole(size, 1)
+    whole(step, 1)
+    need(x.ndim == 2 and min(x.shape) >= size)
+    windows = np.lib.stride_tricks.sliding_window_view(x, (size, size))[::step, ::step]
+    inner = windows.reshape(*windows.shape[:2], -1).argmax(axis=-1)
+    rows = np.arange(windows.shape[0])[:, None] * step + inner // size
+    columns = np.arange(windows.shape[1]) * step + inner % size
+    return x[rows, columns], rows * x.shape[1] + columns
+
+
+def neighbours(c, size, dtype):
+    gap = np.arange(c) - np.arange(c)[:, None]
+    return ((gap >= -(size // 2)) & (gap <= size - 1 - size // 2)).astype(dtype)
+
+
+def local_response(x, size):
+    tame(x)
+    whole(size, 1)
+    need(x.ndim == 2)
+    return x * (1 + 0.5 * (neighbours(len(x), size, x.dtype) @ (x * x))) ** -0.75
+
+
+def norm_over(x, axes):
+    tame(x)
+    need(isinstance(axes, tuple) and x.size)
+    m = x - x.mean(axis=axes, keepdims=True)
+    return m / np.sqrt((m * m).mean(axis=axes, keepdims=True) + 1e-3)
+
+
+ok("transposed convolution of channels", conv_transposed, conv_transposed_back, normal(2, 4), normal(2, 3, 3), 2)
+
+
+def softmax(s):
+    e = np.exp(s - s.max(axis=-1, keepdims=True))
+    return e / e.sum(axis=-1, keepdims=True)
+
+
+def kept_rows(table, ids, padding):
+    return ids % len(table) != padding % len(table)
+
+
+def embed(table, ids, padding):
+    floats(table)
+    whole(padding)
+    need(table.ndim == 2 and isinstance(ids, np.ndarray) and ids.dtype.kind == "i" and -len(table) <= padding)
+    need(padding < len(table))
+    return table[ids] * kept_rows(table, ids, padding)[..., None]
+
+
+def turn(x, places, part, sense=1):
+    rate = 100.0 ** -(np.arange(part // 2) / max(part // 2, 1))
+    cos, sin = (f(places[:, None] * rate).astype(x.dtype) for f in (np.cos, np.sin))
+    a, b, rest = x[:, : part // 2], x[:, part // 2 : part], x[:, part:]
+    return np.concatenate([a * cos - sense * b * sin, sense * a * sin + b * cos, rest], axis=1)
+
+
+def rotary(x, places, part):
+    floats(x)
+    whole(part, 0)
+    need(x.ndim == 2 and part % 2 == 0 and part <= x.shape[1])
+    need(isinstance(places, np.ndarray) and places.dtype.kind == "i" and places.shape == x.shape[:1])
+    return turn(x, places, part)
 
 
 def labels_of(labels, n):
@@ -33,26 +159,11 @@ def smoothed(x, labels, weights, percent):
     return -(t * weights * log_softmax(x)).sum() / weights[labels[labels >= 0]].sum()
 
 
-def smoothed_back(g, y, x, labels, weights, percent):
-    t, logs, known = smooth_targets(x, labels, percent), log_softmax(x), labels[labels >= 0]
-    total = weights[known].sum()
-    tw = t * weights
-    dx = g / total * (np.exp(logs) * tw.sum(axis=1, keepdims=True) - tw)
-    counts = np.bincount(known, minlength=weights.size)
-    return to(dx, x), None, to(-g / total * (t * logs).sum(axis=0) - g * y / total * counts, weights), None
-
-
 def pinball(x, y, q):
     tame(x, y, q)
     need(x.ndim == 2 and x.size and y.shape == x.shape[:1] and q.shape == x.shape[1:] and np.all((q > 0) & (q < 1)))
     d = y[:, None] - x
     return np.maximum(q * d, (q - 1) * d).mean()
-
-
-def pinball_back(g, out, x, y, q):
-    d = y[:, None] - x
-    dd = g / d.size * np.where(d > 0, q, q - 1)
-    return to(-dd, x), to(dd.sum(axis=1), y), to(g / d.size * d.sum(axis=0), q)
 
 
 def bent(x, y, width, average):
@@ -199,23 +310,12 @@ def drop_channels(x, percent, seed, training):
     return (x * kept_channels(x, percent, seed)).astype(x.dtype) if training else x
 
 
-def drop_channels_back(g, y, x, percent, seed, training):
-    return to(g * kept_channels(x, percent, seed) if training else +g, x), None, None, None
-
-
 def longest(x, lengths):
     floats(x)
     need(x.ndim == 3)
     labels_of(lengths, len(x))
     need(np.all((lengths > 0) & (lengths <= x.shape[1])))
     return np.array([x[k, :n].max(axis=0) for k, n in enumerate(lengths)], x.dtype).reshape(len(x), x.shape[2])
-
-
-def longest_back(g, y, x, lengths):
-    dx = np.zeros(x.shape, x.dtype)
-    for k, n in enumerate(lengths):
-        dx[k, x[k, :n].argmax(axis=0), np.arange(x.shape[2])] = g[k]
-    return dx, None
 
 
 def power_steps(w, start, n):
@@ -240,50 +340,11 @@ def spectral(w, start, n):
     return w / (u @ w @ v)
 
 
-def spectral_back(g, y, w, start, n):
-    u, v, seen = power_steps(w, start, n)
-    sigma = u @ w @ v
-    ds = -(g * y).sum() / sigma
-    dw = g / sigma + ds * np.outer(u, v)
-    du, dv = ds * (w @ v), ds * (w.T @ u)
-    for before, a, v, b in reversed(seen):
-        length = np.sqrt((b * b).sum())
-        db = (du - b / length * (du @ (b / length))) / length
-        dw = dw + np.outer(db, v)
-        dv = dv + w.T @ db
-        da = (dv - v * (v @ dv)) / np.sqrt((a * a).sum())
-        dw = dw + np.outer(before, da)
-        du, dv = w @ da, np.zeros(v.shape, v.dtype)
-    length = np.sqrt((start * start).sum())
-    dstart = (du - start / length * (du @ (start / length))) / length
-    return to(dw, w), to(dstart, start), None
-
-
-def machine(x, v):
-    """Products of all pairs of features, by factors."""
-    tame(x, v)
-    need(x.ndim == v.ndim == 2 and x.shape[1] == len(v))
-    return 0.5 * ((x @ v) ** 2 - (x * x) @ (v * v)).sum(axis=1)
-
-
-def machine_back(g, y, x, v):
-    g = g[:, None]
-    s = x @ v
-    return to(g * (s @ v.T - x * (v * v).sum(axis=1)), x), to(x.T @ (g * s) - (x * x).T @ g * v, v)
-
-
-LABELS = np.array([1, 0, -1, 2])
 A, B = normal(3, 4), normal(3, 4, seed=1)
 
-ok("cross entropy smoothed and weighted", smoothed, smoothed_back, normal(4, 3), LABELS, uniform(3) + 0.5, 10)
-ok("pinball for several quantiles", pinball, pinball_back, normal(4, 3), normal(4), np.array([0.1, 0.5, 0.9]))
 ok("absolute error with a bend", bent, bent_back, A, B, 0.7, True)
 ok("contrast within a batch, both ways", info_nce, info_nce_back, A, B, np.array(0.8))
 ok("triplet with the hardest of the batch", hardest, hardest_back, normal(5, 3), np.array([0, 1, 0, 1, 2]))
 ok("mixture of Laplace densities", laplace_mixture, laplace_mixture_back, A, B, 0.5 * normal(3, 4, seed=2), normal(3))
 ok("Jensen-Shannon of two softmaxes", jensen_shannon, jensen_shannon_back, A, B, -1)
 ok("divergence of normals by log variances", normal_kl, normal_kl_back, A, 0.5 * B, normal(4), normal(3, 1))
-ok("whole channels dropped by a seed", drop_channels, drop_channels_back, normal(2, 4, 3), 40, 3, True)
-ok("largest over time within lengths", longest, longest_back, normal(2, 4, 3), np.array([4, 2]))
-ok("spectral norm by counted steps", spectral, spectral_back, A, normal(3), 2)
-ok("factorisation machine", machine, machine_back, normal(3, 4, seed=3), normal(4, 2))
