@@ -309,7 +309,7 @@ def page(graph: Graph, run: Any, grads: Any = None, *, theme: str = "auto", **se
 
 def _told(graph: Graph, run: Any, grads: Any, **settings: Any) -> tuple[Picture, list[Step]]:
     subject = Subject(graph, "both", run, grads, stepped=True)
-    picture = compose(subject, stubs=False, **settings)
+    picture = compose(subject, **{**settings, "stubs": False})
     told = steps(subject, {box: picture.owners[name] for box, name in graph.names.items()})
     return replace(picture, tiles=tuple(_with_room(tile, told) for tile in picture.tiles)), told
 

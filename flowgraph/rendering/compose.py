@@ -52,12 +52,14 @@ def compose(
             f"render: found {next(iter(unknown))}=, needs view=, run=, grads=, direction=, detail=, collapse=, wrap=, "
             f"titles=, depth=, inches=, theme=, engine= or timeout="
         )
-    if detail not in DETAILS:
+    if not isinstance(detail, str) or detail not in DETAILS:
         raise UsageError(f"render: found detail={detail!r}, needs one of {', '.join(DETAILS)}")
-    if direction not in DIRECTIONS:
+    if not isinstance(direction, str) or direction not in DIRECTIONS:
         raise UsageError(f"render: found direction={direction!r}, needs one of {', '.join(DIRECTIONS)}")
     if wrap is not None and (isinstance(wrap, bool) or not isinstance(wrap, int) or wrap < 0):
         raise UsageError(f"render: found wrap={wrap!r}, needs a number of columns, 0 for one line, or None")
+    if not isinstance(stubs, bool):
+        raise UsageError(f"render: found stubs={stubs!r}, needs True or False")
     rows = detail == "rows" or (detail == "auto" and len(subject.graph) > SEPARATE_UP_TO)
     known = titles_of(titles)
     composer = _Composer(subject, rows, modules(subject, collapse, known, depth), known)
@@ -245,13 +247,19 @@ class _Composer:
         return tuple(
             Frame(
                 path=path,
-                title=shortened(self.titles.get(of_first_call(path)) or path.rpartition("/")[2]),
+                title=shortened(self._title(path)),
                 note=f"{counts[path]:,} parameters" if counts[path] and direction == "right" else "",
                 parent=path.rpartition("/")[0],
             )
             for path in sorted(counts, key=lambda path: (path.count("/"), list(counts).index(path)))
             if path in held
         )
+
+    def _title(self, path: str) -> str:
+        """What a frame is called; a further call of a module, or part of a scope, has its number in any case."""
+        last = path.rpartition("/")[2]
+        title = self.titles.get(path) or self.titles.get(of_first_call(path))
+        return " @".join([title, *last.split("@")[1:]]) if title else last
 
 
 def _caption(subject: Subject, tiles: Sequence[Tile]) -> tuple[Row, ...]:

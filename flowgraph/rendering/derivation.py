@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from unicodedata import normalize
 
 from flowgraph.box import Box
 from flowgraph.printable import printable
 from flowgraph.rendering import kinds
 from flowgraph.rendering.formula_of_box import backward, forward
-from flowgraph.rendering.formulas import letters, mathml, text_latex
+from flowgraph.rendering.formulas import ascii_latex, letters, mathml, text_latex
 from flowgraph.rendering.kinds import is_number
 from flowgraph.rendering.palette import html_page
 from flowgraph.rendering.subject import Subject
@@ -238,7 +239,7 @@ def _tex(derivation: Derivation) -> str:
         text.append(f"No gradient is needed for ${', '.join(derivation.spared)}$.")
     signs = "\n".join(rf"\item ${sign}$: {meaning}" for sign, meaning in derivation.signs)
     text.append(f"\\begin{{itemize}}\n{signs}\n\\end{{itemize}}{_END}")
-    return re.sub("[^\x00-\x7f]", lambda sign_match: f"U+{ord(sign_match[0]):04X}", "\n\n".join(text))
+    return re.sub("[^\x00-\x7f]", lambda sign: ascii_latex(sign[0]), normalize("NFC", "\n\n".join(text)))
 
 
 def _senders(line: Line) -> str:

@@ -10,6 +10,7 @@ import re
 import warnings
 from dataclasses import replace
 from importlib.util import find_spec
+from numbers import Real
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -32,7 +33,7 @@ from flowgraph.rendering.svg_text import draw_builtin, svg_text
 from flowgraph.rendering.tikz import MARGIN, POINTS, fitted, in_print, inches_of, tikz_text
 from flowgraph.rendering.value_table import HEADINGS, summary
 from flowgraph.rendering.viewer import interactive
-from flowgraph.rendering.wording import shape_text
+from flowgraph.rendering.wording import missing_letters, shape_text
 from flowgraph.saving.replacing import ShownFile, by_suffix, replace_file, replace_text
 
 if TYPE_CHECKING:
@@ -55,12 +56,17 @@ _MOST_PIXELS = 40e6
 """Pixels of a PNG that is drawn so large; what has more in the SVG is smaller by as much."""
 
 _EXTENT = re.compile(r'width="(\d+)" height="(\d+)"')
+_WORDS = re.compile(r"(?<=>)[^<]+(?=</t(?:ext|span)>)|(?<=>)[^<]+(?=<tspan)")
+_LETTER = '<svg xmlns="http://www.w3.org/2000/svg" width="12" height="12" font-family="Arial,sans-serif">{}</svg>'
 
 
 def png_from_svg(svg: str) -> bytes | None:
     """The PNG of an SVG; None where resvg, or every font, is missing."""
     if find_spec("resvg_py") is None or not _draws_letters():
         return None
+    missing = [letter for letter in dict.fromkeys("".join(_WORDS.findall(svg))) if not _has_font(letter)]
+    if missing:
+        warnings.warn(missing_letters("on this machine", missing), RenderWarning, stacklevel=4)
     width, height = map(int, _EXTENT.findall(svg)[0])
     return _png(svg, min(_ZOOM, math.sqrt(_MOST_PIXELS / max(width * height, 1))))
 
@@ -78,8 +84,16 @@ def _png(svg: str, zoom: float) -> bytes:
 @functools.cache
 def _draws_letters() -> bool:
     """Whether resvg finds a font: it leaves out the texts for which there is none, and says nothing."""
-    square = '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9" font-family="Arial,sans-serif">{}</svg>'
-    return _png(square.format('<text y="9">W</text>'), 1) != _png(square.format(""), 1)
+    return _png(_LETTER.format('<text y="9">W</text>'), 1) != _png(_LETTER.format(""), 1)
+
+
+@functools.cache
+def _has_font(letter: str) -> bool:
+    """Whether resvg has a letter; it draws the same box for each that it has not, as for one that is none."""
+    if letter.isascii():
+        return True
+    drawn, box = (_png(_LETTER.format(f'<text y="9">{sign}</text>'), 1) for sign in (letter, "\U0010fffd"))
+    return drawn != box
 
 
 def vector_from_svg(svg: str, title: str, format: str) -> bytes | None:
@@ -154,7 +168,10 @@ def render(
 
 def _for_paper(target: Path, format: str, picture: Picture, theme: str, inches: float | None) -> Path:
     """Write a picture of a width in print, or TikZ to be part of a paper, without the lines under the picture."""
-    if inches is not None and (format not in _ON_PAPER or inches <= 0):
+    known = inches is None or (
+        isinstance(inches, Real) and not isinstance(inches, bool) and 0 < float(inches) < math.inf
+    )
+    if not known or (inches is not None and format not in _ON_PAPER):
         raise UsageError(
             f"render: found inches={inches!r} for {target.name!r}, needs a positive width of an .svg, .pdf, .eps or "
             f".tex"
@@ -177,7 +194,7 @@ def _for_paper(target: Path, format: str, picture: Picture, theme: str, inches: 
 def check_choices(theme: str, engine: str) -> None:
     """Refuse a theme or an engine that does not exist."""
     check_theme(theme)
-    if engine not in ENGINES:
+    if not isinstance(engine, str) or engine not in ENGINES:
         raise UsageError(f"render: found engine={engine!r}, needs one of {', '.join(ENGINES)}")
 
 

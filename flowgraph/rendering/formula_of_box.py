@@ -9,7 +9,7 @@ import numpy as np
 
 from flowgraph.box import Box, Elementwise
 from flowgraph.rendering.formulas import number_latex, text_latex
-from flowgraph.rendering.operations import index_text, shown_settings
+from flowgraph.rendering.operations import index_text, settings_in_words
 from flowgraph.shapes.size import Size, product
 
 ALSO = {"targets": "y", "logits": "a", "labels": "y", "weights": "W", "lmbda": r"\lambda"}
@@ -31,16 +31,17 @@ def forward(box: Box, letter: Mapping[Box, str]) -> str:
     """The right side of the line for the value of a box."""
     declared = type(box).formula
     if not declared:
-        read = [*(letter[child] for child in box.children), *map(text_latex, shown_settings(box))]
+        read = [*(letter[child] for child in box.children), *map(text_latex, settings_in_words(box))]
         return rf"{text_latex(type(box).symbol)}({', '.join(read)})"
     if type(box).role == "regularizer":
         return " + ".join(_filled(declared, box, letter, position) for position in range(len(box.children)))
     right = _filled(declared, box, letter)
+    unsaid = _unsaid(box, declared)
     if _is_relation(declared):
         truth = all(spec.dtype.kind == "b" for spec in box.outputs)
-        return rf"\left({right}\right)" if truth else rf"\text{{such that }} {right}"
+        return (rf"\left({right}\right)" if truth else rf"\text{{such that }} {right}") + unsaid
     indices = _indices(box, type(box).derivative)
-    return rf"\left[{right}\right]_{indices[0]}" if indices else right
+    return (rf"\left[{right}\right]_{indices[0]}" if indices else right) + unsaid
 
 
 def backward(box: Box, position: int, letter: Mapping[Box, str]) -> str:
@@ -50,6 +51,11 @@ def backward(box: Box, position: int, letter: Mapping[Box, str]) -> str:
     if not declared:
         child = letter[box.children[position]]
         return rf"\left(\frac{{\partial {letter[box]}}}{{\partial {child}}}\right)^\top {arriving}"
+    sent = _by_derivative(box, position, letter, arriving, declared)
+    return sent if sent == "0" else sent + _unsaid(box, declared)
+
+
+def _by_derivative(box: Box, position: int, letter: Mapping[Box, str], arriving: str, declared: str) -> str:
     factor = _filled(declared, box, letter, position).strip()
     if r"\nabla" in factor:
         return factor
@@ -64,6 +70,14 @@ def backward(box: Box, position: int, letter: Mapping[Box, str]) -> str:
     sent = _times(arriving, factor, plain)
     sign = "-" if sent.startswith("-") else ""
     return sent if sent == "0" else sign + _summed(box, position) + sent.removeprefix(sign)
+
+
+def _unsaid(box: Box, declared: str) -> str:
+    """The settings of a box that a declaration does not hold, in words, as the axis of a sum."""
+    tokens = set(_TOKEN.findall(declared))
+    said = tokens | {name for sign, name in SETTINGS.items() if sign in tokens}
+    words = settings_in_words(box, said)
+    return rf" \; {text_latex('(' + ', '.join(words) + ')')}" if words else ""
 
 
 def split(declared: str) -> list[str]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import functools
 import re
 from html import escape
+from unicodedata import decomposition, normalize
 from unicodedata import name as unicode_name
-from unicodedata import normalize
 
 from flowgraph.box import Box, Constant
 from flowgraph.errors import RenderError, install_hint
@@ -244,7 +244,7 @@ def _letter(word: str) -> str | None:
         return word
     if word in _GREEK:
         return f"\\{word}"
-    if len(word) == 1 and "GREEK" in (said := unicode_name(word)):
+    if len(word) == 1 and "GREEK" in (said := unicode_name(word, "")):
         greek = said.rpartition(" ")[2].lower().replace("lamda", "lambda")
         large = "CAPITAL" in said
         known = greek.capitalize() in _LARGE_GREEK if large else greek in _GREEK
@@ -256,3 +256,25 @@ def _escaped(character: str) -> str:
     if character in "#$%&_{}":
         return f"\\{character}"
     return _SPECIAL.get(character, character)
+
+
+_ACCENTS = dict(
+    zip("\u0300\u0301\u0302\u0303\u0304\u0306\u0307\u0308\u030a\u030b\u030c\u0327", "`'^~=u.\"rHvc", strict=True)
+)
+_LATIN = {"ß": "ss", "æ": "ae", "Æ": "AE", "œ": "oe", "Œ": "OE", "ø": "o", "Ø": "O", "ł": "l", "Ł": "L", "ı": "i"}
+
+
+def ascii_latex(sign: str) -> str:
+    """A letter in text as every LaTeX reads it: with its accent, Greek, raised or lowered; its number if it is none."""
+    letter, *accents = list(normalize("NFD", sign))
+    if letter.isascii() and _ACCENTS.keys() >= set(accents):
+        for accent in accents:
+            letter = f"\\{_ACCENTS[accent]}{{{letter}}}"
+        return letter
+    if sign in _LATIN:
+        return f"\\{_LATIN[sign]}{{}}"
+    kind, *plain = decomposition(sign).split() or [""]
+    if kind in ("<sub>", "<super>") and len(plain) == 1 and int(plain[0], 16) < 128:
+        return rf"\ensuremath{{{'_' if kind == '<sub>' else '^'}{{{chr(int(plain[0], 16))}}}}}"
+    greek = _letter(sign)
+    return rf"\ensuremath{{{greek}}}" if greek else f"U+{ord(sign):04X}"

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from flowgraph.graph import Graph
 
 
+Node: TypeAlias = int | tuple[str, int]
+"""A box by its place, or a part of a scope as one."""
+
 View: TypeAlias = Literal["forward", "values", "gradients", "backward", "both"]
 """What a picture shows: the boxes, their values, the gradients, the backward graph, or both graphs."""
 
@@ -47,32 +50,40 @@ _AT_LENGTH = 200_000
 """Boxes times scopes that are entered again up to which parts are as large as can be: that takes about a second."""
 
 
-def drawn_scopes(boxes: Sequence[Box], parents: Mapping[Box, Sequence[Box]]) -> dict[Box, str]:
+def drawn_scopes(boxes: Sequence[Box]) -> dict[Box, str]:
     """The scope of each box; one that is left and entered again is drawn in parts, each like a scope: C, C@2.
 
-    As a whole it would read from itself through others, so that neither a frame nor a tile could stand for it. A leaf
-    is in the part that reads it, where only one does.
+    As a whole it would read from itself through others, so that neither a frame nor a tile could stand for it. Inner
+    scopes come first, so that an outer one is cut between them and never through one that can be whole.
     """
-    drawn = {box: scope_path(box) for box in boxes}
-    for depth in range(1, 2 + max(path.count("/") for path in drawn.values())):
-        scopes: dict[str, list[Box]] = {}
-        for box, path in drawn.items():
-            if path.count("/") >= depth - bool(path):
-                scopes.setdefault("/".join(path.split("/")[:depth]), []).append(box)
-        of = {box: path for path, inside in scopes.items() for box in inside}
+    paths = {box: path.split("/") if (path := scope_path(box)) else [] for box in boxes}
+    deepest = max(map(len, paths.values()))
+    node: dict[Box, Node] = {box: place for place, box in enumerate(boxes)}
+    part: dict[tuple[Box, int], int] = {}
+    for depth in range(deepest, 0, -1):
+        of = {box: "/".join(parts[:depth]) for box, parts in paths.items() if len(parts) >= depth}
         split = tangled(boxes, of)
-        coarse = _changes(boxes, of) if len(split) * len(boxes) > _AT_LENGTH else {}
-        whole = {box: path for box, path in of.items() if path not in split}
-        for path in (path for path in scopes if path in split):
-            number = {box: coarse[box] for box in scopes[path]} if coarse else _entries(scopes[path], boxes, whole)
-            for leaf in (box for box in number if not box.children and all(one in number for one in parents[box])):
-                readers = {number[reader] for reader in parents[leaf]}
-                number[leaf] = readers.pop() if len(readers) == 1 else number[leaf]
-            free = (again for at in itertools.count(2) if (again := f"{path}@{at}") not in scopes)
-            parts = dict(zip(sorted(set(number.values())), itertools.chain([path], free), strict=False))
-            for box in number:
-                whole[box] = parts[number[box]]
-                drawn[box] = whole[box] + drawn[box][len(path) :]
+        coarse = _changes(boxes, node, of) if len(split) * len(boxes) > _AT_LENGTH else {}
+        node |= {box: (path, 0) for box, path in of.items() if path not in split}
+        cut: dict[str, list[Box]] = {}
+        for box, path in of.items():
+            if path in split:
+                cut.setdefault(path, []).append(box)
+        for path, inside in cut.items():
+            number = coarse or _entries({node[box] for box in inside}, _reads(boxes, node))
+            part |= {(box, depth): number[node[box]] for box in inside}
+            node |= {box: (path, part[box, depth]) for box in inside}
+    drawn = dict.fromkeys(boxes, "")
+    for depth in range(1, deepest + 1):
+        scopes: dict[str, list[Box]] = {}
+        for box, parts in paths.items():
+            if len(parts) >= depth:
+                scopes.setdefault(f"{drawn[box]}/{parts[depth - 1]}" if depth > 1 else parts[0], []).append(box)
+        for whole, inside in scopes.items():
+            free = (again for at in itertools.count(2) if (again := f"{whole}@{at}") not in scopes)
+            numbers = sorted({part.get((box, depth), 0) for box in inside})
+            names = dict(zip(numbers, itertools.chain([whole], free), strict=False))
+            drawn |= {box: names[part.get((box, depth), 0)] for box in inside}
     return drawn
 
 
@@ -83,30 +94,49 @@ def tangled(boxes: Sequence[Box], of: Mapping[Box, str]) -> set[str]:
     return {tile for tile in on_cycles(node.values(), ties) if isinstance(tile, str)}
 
 
-def _entries(inside: Sequence[Box], boxes: Sequence[Box], whole: Mapping[Box, str]) -> dict[Box, int]:
-    """For the boxes of a scope, how often a way to each comes back into it, where those of `whole` are one node each.
+def _reads(boxes: Iterable[Box], node: Mapping[Box, Node]) -> dict[Node, set[Node]]:
+    """What each node reads, those before it first."""
+    reads: dict[Node, set[Node]] = {}
+    for box in boxes:
+        reads.setdefault(node[box], set()).update({node[child] for child in box.children} - {node[box]})
+    return {here: reads[here] for here in TopologicalSorter(reads).static_order()}
+
+
+def _entries(own: set[Node], reads: Mapping[Node, set[Node]]) -> dict[Node, int]:
+    """For the nodes of a scope, how often a way to each comes back into it.
 
     Ways through others lead from a part to later ones alone, so that each part can be one node.
     """
-    node: dict[Box, int | str] = {box: whole.get(box, place) for place, box in enumerate(boxes)}
-    own = {node[box] for box in inside}
-    reads: dict[int | str, set[int | str]] = {}
-    for box in boxes:
-        reads.setdefault(node[box], set()).update({node[child] for child in box.children} - {node[box]})
-    entries: dict[int | str, int] = {}
-    for here in TopologicalSorter(reads).static_order():
-        ways = [entries[read] + (here in own and read not in own) for read in reads[here] if read in entries]
+    entries: dict[Node, int] = {}
+    for here, read_here in reads.items():
+        ways = [entries[read] + (here in own and read not in own) for read in read_here if read in entries]
         if ways or here in own:
             entries[here] = max(ways, default=0)
-    return {box: entries[node[box]] for box in inside}
+    return _with_readers(entries, dict.fromkeys(own, ""), reads)
 
 
-def _changes(boxes: Iterable[Box], of: Mapping[Box, str]) -> dict[Box, int]:
-    """How often the longest way to each box goes from one scope to another, by which all can be divided at once."""
-    changes: dict[Box, int] = {}
-    for box in boxes:
-        changes[box] = max((changes[child] + (of.get(child) != of.get(box)) for child in box.children), default=0)
-    return changes
+def _changes(boxes: Sequence[Box], node: Mapping[Box, Node], of: Mapping[Box, str]) -> dict[Node, int]:
+    """How often the longest way to each node goes from one scope to another, by which all can be divided at once."""
+    scope = {node[box]: of.get(box) for box in boxes}
+    reads = _reads(boxes, node)
+    changes: dict[Node, int] = {}
+    for here, read_here in reads.items():
+        changes[here] = max((changes[read] + (scope[read] != scope[here]) for read in read_here), default=0)
+    return _with_readers(changes, scope, reads)
+
+
+def _with_readers(
+    number: dict[Node, int], scope: Mapping[Node, str | None], reads: Mapping[Node, set[Node]]
+) -> dict[Node, int]:
+    """The numbers of parts, where what its scope alone reads, as a transposed weight, is in the first to read it."""
+    readers: dict[Node, list[Node]] = {here: [] for here in reads}
+    for one, read_by_one in reads.items():
+        for read in read_by_one:
+            readers[read].append(one)
+    for here in reversed(list(reads)):
+        if here in scope and {scope.get(one) for one in readers[here]} == {scope[here]}:
+            number[here] = min(number[one] for one in readers[here])
+    return number
 
 
 def is_number(box: Box) -> bool:

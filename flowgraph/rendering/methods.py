@@ -65,7 +65,9 @@ class DrawnGraph:
 
         return render(self, path, view=view, run=run, grads=grads, **settings)
 
-    def animate(self: Any, path: str | os.PathLike[str], run: Run, grads: Grads | None = None, **settings: Any) -> Any:
+    def animate(
+        self: Any, path: str | os.PathLike[str], run: Run | None = None, grads: Grads | None = None, **settings: Any
+    ) -> Any:
         """Write the steps of a run and its bprop, one after the other, as an animation.
 
         Parameters
@@ -74,7 +76,7 @@ class DrawnGraph:
             A .html with buttons, a .svg that plays by itself, a film (.gif, or .mp4 by the program ffmpeg), or a .pdf
             with a page for each step.
         run : Run
-            The forward pass.
+            The forward pass, which is needed.
         grads : Grads, optional
             The backward pass.
         **settings

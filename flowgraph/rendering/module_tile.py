@@ -9,10 +9,12 @@ from itertools import pairwise
 from typing import Any
 
 from flowgraph.box import Box
+from flowgraph.boxes.indexing.index import Index
 from flowgraph.printable import printable
 from flowgraph.rendering.kinds import is_number
 from flowgraph.rendering.labels import heat_of_statistics, readable
 from flowgraph.rendering.modules import Module, of_first_call
+from flowgraph.rendering.operations import index_text
 from flowgraph.rendering.palette import LEVELS
 from flowgraph.rendering.picture import Row, Span, Strip, Tile
 from flowgraph.rendering.subject import Statistics, Subject
@@ -154,6 +156,9 @@ def _level(group: Sequence[Statistics], bottom: float, top: float) -> str:
 _MOST = 4
 """Operations that are named on the tile; the tooltip has all boxes."""
 
+_LONGEST = 48
+"""Characters in which a tile says what each step reads; it says nothing that takes more."""
+
 _SUBSCRIPTS = "₀₁₂₃₄₅₆₇₈₉"
 
 
@@ -162,18 +167,21 @@ def module_tile(subject: Subject, module: Module, id: str, titles: Mapping[str, 
 
     `titles` say what modules are, by their paths: "0 · Linear 16→32" in place of the path and its operations.
     """
-    last = module.tail[-1]
+    results = _results(subject, module)
     receives = subject.view not in ("forward", "values") or subject.grads is not None
     gradients = gradient_range(subject, module) if receives else None
-    kind = "box" if subject.marked.isdisjoint(module.boxes) else "output"
+    kinds = {"output" if box in subject.marked else subject.kind[box] for box in results}
+    kind = next((kind for kind in ("output", "loss") if kind in kinds), "box")
     fill = gradients.worst if gradients and gradients.stages and subject.view == "gradients" else f"fill {kind}"
     known = (titles or {}).get(module.title, "") or (titles or {}).get(of_first_call(module.title), "")
     title = [Span(shortened(known or module.title), "ink", bold=True, size=12)]
     if len(module.paths) > 1:
         title.append(Span(f"×{len(module.paths)}", "gradient", bold=True, size=12))
-    shapes = _shapes(subject, last)
+    shapes = ", ".join(_shapes(subject, box) for box in results) if len(results) <= _MOST else f"{len(results)} results"
     rows = [Row(tuple(title)), *([] if known else [Row((Span(_operations(module)),))])]
-    rows += [Row((Span(f"each step reads {_element(subject, module)}"),))] if module.elements else []
+    element = _element(subject, module) if module.elements else ""
+    rows += [Row((Span(f"each step reads {element}"),))] if element and len(element) <= _LONGEST else []
+    rows += [Row((Span(f"each step gives {_called(subject, module.given)}"),))] if module.given else []
     rows.append(Row((Span(f"→ {shapes}"),)))
     if subject.view == "values":
         values = value_range(subject, module)
@@ -192,27 +200,42 @@ def module_tile(subject: Subject, module: Module, id: str, titles: Mapping[str, 
         tooltip=_tooltip(subject, module),
         fill=fill,
         line=f"line {kind}",
+        width=3.0 if kind == "loss" else 1.4,
         square=True,
         stacked=len(module.paths) > 1 or not known,
-        carried=_carried(subject, module),
+        carried=_called(subject, module.carried),
         frame=module.paths[0].rpartition("/")[0],
     )
 
 
+def _results(subject: Subject, module: Module) -> list[Box]:
+    """What a module gives to others, outputs first; of a loop, its last step."""
+    inside, computed = set(module.boxes), set(module.tail)
+    read = [box for box in module.tail if not inside.issuperset(subject.parents[box])]
+    return list(dict.fromkeys([*(box for box in subject.graph.outputs if box in computed), *read]))
+
+
 def _parameters(subject: Subject, module: Module) -> list[Row]:
-    """How many parameters a module reads; those that others hold are shared with them."""
+    """How many parameters a module reads, and of those that others hold, how many several steps, or others, read."""
     inside = set(module.boxes)
     read = {child for box in module.boxes for child in box.children if subject.kind[child] == "parameter"}
     count = sum(box.value.size for box in read | inside if subject.kind[box] == "parameter")
-    words = f"{count:,} parameters" + (", shared" if read - inside else "")
+    step = {box: number for number, boxes in enumerate(module.stages) for box in boxes}
+    readers = {
+        box: {step.get(one, 0) if one in inside else -1 for one in subject.parents[box]} for box in read - inside
+    }
+    shared = sum(box.value.size for box, steps in readers.items() if -1 in steps or len(steps) > 1)
+    words = f"{count:,} parameters" + (f", {shared:,} shared" if 0 < shared < count else ", shared" if shared else "")
+    if shared == count and len(module.stages) > 1 and all(len(steps - {-1}) == 1 for steps in readers.values()):
+        words = f"{len(module.stages)} × {count // len(module.stages):,} parameters, shared"
     return [Row((Span(words, "ink"),), "fill parameter")] if count else []
 
 
-def _carried(subject: Subject, module: Module) -> str:
+def _called(subject: Subject, boxes: Sequence[Box]) -> str:
     """What the steps of a loop hand on: names of variables without their numbers, shapes of what has no name."""
     words = [
         shortened(subject.local_name(box).rstrip(_SUBSCRIPTS)) if subject.is_named(box) else _shapes(subject, box)
-        for box in module.carried
+        for box in boxes
     ]
     return ", ".join(dict.fromkeys(words) if len(words) > _MOST else words)
 
@@ -222,23 +245,53 @@ def _shapes(subject: Subject, box: Box) -> str:
 
 
 def _element(subject: Subject, module: Module) -> str:
-    """What each step takes of a value that all read: x[:, t]."""
-    box = module.elements[-1]
-    index = box.setting_values()["index"]
-    parts = ["t" if isinstance(part, int) else ":" if isinstance(part, slice) else "…" for part in _tuple(index)]
-    return f"{shortened(subject.local_name(box.children[0]))}[{', '.join(parts)}]"
+    """What each step takes of a value that all read, x[:, t]; "" where a few words do not say which of its elements."""
+    steps = [_read(module, stage) for stage in module.stages]
+    columns = set(zip(*steps, strict=False))
+    leaves = {leaf for column in columns for leaf, *_ in column}
+    if len(columns) != 1 or len(leaves) != 1 or len(set(map(len, steps))) != 1:
+        return ""
+    words, turns = [], set()
+    for parts in zip(*(index for _, *index in columns.pop()), strict=False):
+        turns |= {parts} if len(set(parts)) > 1 else set()
+        words.append("t" if len(set(parts)) > 1 else str(parts[0]).replace("-", "−"))
+    if len(turns) > 1 or "·" in words or not all(isinstance(part, int) for parts in turns for part in parts):
+        return ""
+    said = f"{shortened(subject.local_name(leaves.pop()))}[{', '.join(words)}]"
+    return said + "".join(map(_turns, turns))
 
 
-def _tuple(index: Any) -> tuple[Any, ...]:
-    return index if isinstance(index, tuple) else (index,)
+def _read(module: Module, stage: Sequence[Box]) -> list[tuple[Any, ...]]:
+    """The leaves of which a step takes elements, each with its index."""
+    elements, own = set(module.elements), set(stage)
+    taken = [*(box for box in stage if isinstance(box, Index)), *(child for box in stage for child in box.children)]
+    read = dict.fromkeys(box for box in taken if isinstance(box, Index) and box in own | elements)
+    return [
+        (
+            box.children[0],
+            *(part if isinstance(part, int) else index_text(part) for part in box.setting_values()["index"]),
+        )
+        for box in read
+        if not box.children[0].children
+    ]
+
+
+def _turns(places: Sequence[int]) -> str:
+    """Which t are meant, where they are not those from 0."""
+    steps = {later - earlier for earlier, later in pairwise(places)}
+    if places[0] == 0 and steps == {1}:
+        return ""
+    texts = [str(place).replace("-", "−") for place in places]
+    shown = texts if len(texts) <= _MOST or len(steps) > 1 else [*texts[:2], "…", texts[-1]]
+    return f", t = {', '.join(shown)}"
 
 
 def _operations(module: Module) -> str:
-    """The operations of one scope, in order."""
+    """The operations of one scope, in order; a module that holds others has more."""
     scope = module.tail[-1].scope
-    words = [type(box).symbol for box in module.tail if box.scope == scope]
-    unlike = list(dict.fromkeys(words))
-    return printable(" · ".join(unlike[:_MOST]) + (" · …" if len(unlike) > _MOST else ""))
+    shown = list(dict.fromkeys(type(box).symbol for box in module.tail if box.scope == scope))[:_MOST]
+    more = {type(box).symbol for box in module.tail} - set(shown)
+    return printable(" · ".join(shown) + (" · …" if more else ""))
 
 
 def _tooltip(subject: Subject, module: Module) -> str:

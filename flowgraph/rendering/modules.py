@@ -6,6 +6,7 @@ import itertools
 from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
@@ -189,14 +190,17 @@ _Place = tuple[int, int]
 
 @dataclass
 class _Step:
-    """How a module follows the one before: what it carries over, by the place in both, and where it takes others."""
+    """How a module follows the one before: what it carries over, by the place in both, and where it reads others.
+
+    `taken` are those that differ from the ones before, `given` the places of the one before that others read.
+    """
 
     carried: dict[_Place, int] = field(default_factory=dict)
     taken: dict[_Place, Box] = field(default_factory=dict)
-    given: set[int] = field(default_factory=set)
+    given: set[tuple[int, bool]] = field(default_factory=set)
 
     def goes_on(self, before: _Step) -> bool:
-        """Whether the next step is as this one; what is given to others may end with the last."""
+        """Whether the next step is as this one."""
         return (
             self.carried == before.carried and self.taken.keys() == before.taken.keys() and self.given == before.given
         )
@@ -204,12 +208,16 @@ class _Step:
 
 @dataclass(frozen=True)
 class Run:
-    """Modules that are one: the first, one past the last, and, for steps of a loop, what it carries and takes."""
+    """Modules that are one: the first, one past the last, and, for steps of a loop, what it carries and takes.
+
+    `given` is what each step gives to others; of a loop without it, what leaves it is of the last step.
+    """
 
     first: int
     past: int
     carried: tuple[Box, ...] = ()
     taken: tuple[Box, ...] = ()
+    given: tuple[Box, ...] = ()
 
 
 class _Steps:
@@ -237,9 +245,34 @@ class _Steps:
                     continue
                 elif not self._alike(child, before) or number - 1 in self.outside.get(child, ()):
                     return None
-                elif child.children:
+                else:
                     step.taken[place, slot] = child
         return step if step.carried else None
+
+    def loop_from(self, start: int) -> list[_Step]:
+        """How those modules follow each other that are steps of one loop with the one at `start`.
+
+        What differs from the step before differs from all of them, and no step reads one farther before. Either each
+        step gives the same to others, or only the last gives.
+        """
+        found: list[_Step] = []
+        taken: set[tuple[_Place, Box]] = set()
+        for number in range(start + 1, len(self.modules)):
+            new = self.step(number)
+            if new is None or (found and not new.goes_on(found[-1])):
+                break
+            if not found:
+                boxes = self.modules[start]
+                taken |= {((place, slot), boxes[place].children[slot]) for place, slot in new.taken}
+            if not taken.isdisjoint(new.taken.items()) or any(self.of.get(b, -1) >= start for b in new.taken.values()):
+                break
+            taken |= new.taken.items()
+            found.append(new)
+        last = start + len(found)
+        goes_on = last + 1 < len(self.modules) and self.step(last + 1) is not None
+        if found and not found[-1].given <= self._given(last, last + goes_on):
+            found.pop()
+        return found
 
     def _alike(self, child: Box, before: Box) -> bool:
         """Whether two values from outside have the same place in two steps."""
@@ -265,13 +298,14 @@ class _Steps:
     def _is_turn(self, box: Box, setting: str, number: int) -> bool:
         return setting == "index" and not any(self.of.get(child) == number for child in box.children)
 
-    def _given(self, number: int, following: int) -> set[int]:
-        """The places of the boxes of a step that others than the next step read."""
-        return {
-            self.place[box]
+    def _given(self, number: int, following: int) -> set[tuple[int, bool]]:
+        """The places of the boxes of a step that are outputs (True), and of those that not only the next step reads."""
+        outputs, parents = self.subject.graph.outputs, self.subject.parents
+        given = {(self.place[box], True) for box in self.modules[number] if box in outputs}
+        return given | {
+            (self.place[box], False)
             for box in self.modules[number]
-            for reader in self.subject.parents[box]
-            if self.of.get(reader) not in (number, following) and self.subject.kind[reader] != "regularizer"
+            if any(self.of.get(reader) not in (number, following) for reader in parents[box])
         }
 
     def _dependence(self) -> Mapping[Box, set[int]]:
@@ -288,25 +322,19 @@ def folded(subject: Subject, modules: Sequence[tuple[str, Sequence[Box]]]) -> li
     """The modules, with the scopes around them, in runs of steps; one that is no step of a loop is a run of its own."""
     steps = _Steps(subject, modules)
     runs: list[Run] = []
-    start, last, taken = 0, None, []  # type: int, _Step | None, list[Box]
-    for number in range(1, len(modules) + 1):
-        new = steps.step(number) if number < len(modules) else None
-        if new is not None and (last is None or new.goes_on(last)):
-            taken += new.taken.values()
-            last = new
-            continue
-        boxes = steps.modules[number - 1]
-        carried = [boxes[place] for place in dict.fromkeys(last.carried.values())] if last else []
-        runs.append(Run(start, number, tuple(carried), tuple(_with_first(steps, start, taken, last))))
-        start, last, taken = number, None, []
+    start = 0
+    while start < len(modules):
+        loop = steps.loop_from(start)
+        past = start + len(loop) + 1
+        boxes = steps.modules[past - 1]
+        carried = dict.fromkeys(boxes[place] for step in loop[-1:] for place in step.carried.values())
+        given = (boxes[place] for step in loop[-1:] for place in sorted({place for place, _ in step.given}))
+        taken = [steps.modules[start][place].children[slot] for step in loop[:1] for place, slot in step.taken]
+        taken += [box for step in loop for box in step.taken.values()]
+        computed = dict.fromkeys(box for box in taken if box.children)
+        runs.append(Run(start, past, tuple(carried), tuple(computed), tuple(given)))
+        start = past
     return runs
-
-
-def _with_first(steps: _Steps, start: int, taken: Sequence[Box], last: _Step | None) -> list[Box]:
-    """What the steps of a loop take, that of the first too."""
-    boxes = steps.modules[start]
-    first = [boxes[place].children[slot] for place, slot in last.taken] if last else []
-    return list(dict.fromkeys([*first, *taken]))
 
 
 COLLAPSE_BEYOND = 120
@@ -321,8 +349,9 @@ FOLD_BEYOND = 600
 class Module:
     """The boxes of a scope, or of several equal scopes one after the other; `tail` are those of the last that compute.
 
-    Of several, `stages` has the boxes of each, `carried` those of the last that the next one would read, and `elements`
-    what each takes of a value that all read. A module that is no scope, but a step of a repetition, is not `scoped`.
+    Of several, `stages` has the boxes of each, `carried` those of the last that the next one would read, `elements`
+    what each takes of a value that all read, and `given` what each gives to others, as the last does. A module that is
+    no scope, but a step of a repetition, is not `scoped`.
     """
 
     paths: list[str]
@@ -332,6 +361,7 @@ class Module:
     carried: tuple[Box, ...] = ()
     elements: Sequence[Box] = field(default_factory=list)
     scoped: bool = True
+    given: tuple[Box, ...] = ()
 
     @property
     def title(self) -> str:
@@ -361,9 +391,10 @@ def modules(
     scopes = {*subject.scope.values()} - {""}
     if depth is not None:
         return _merged(subject, _held(subject, _in_so_many(scopes, depth, collapse), least=1))
-    if not isinstance(collapse, str | bool):
-        return _merged(subject, _held(subject, _named(subject, collapse), least=1))
-    if collapse not in ("auto", True, False):
+    names: list[Any] = list(collapse) if isinstance(collapse, Iterable) and not isinstance(collapse, str) else [None]
+    if all(isinstance(name, str) for name in names):
+        return _merged(subject, _held(subject, _named(subject, names), least=1))
+    if not isinstance(collapse, str | bool) or collapse not in ("auto", True, False):
         raise UsageError(f"render: found collapse={collapse!r}, needs 'auto', True, False or a list of scopes")
     if not scopes and collapse is not False and titles and set(titles) == {""} and _is_long(subject):
         own = {box: "" for box in subject.graph.boxes if subject.kind[box] not in ("input", "target")}
@@ -502,6 +533,7 @@ def _merged(subject: Subject, unmerged: list[Module]) -> list[Module]:
                 [step.boxes for step in steps],
                 run.carried,
                 elements or own,
+                given=run.given,
             )
         )
     return result

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Container
 
 import numpy as np
 
@@ -53,16 +53,21 @@ def index_text(part: Value) -> str:
 
 def shown_settings(box: Box) -> list[str]:
     """The first two settings that differ from their defaults and that the shape does not tell, where they are short."""
+    return [text for text in settings_in_words(box) if len(text) <= _SHORT][:2]
+
+
+def settings_in_words(box: Box, said: Container[str] = ()) -> list[str]:
+    """The settings that differ from their defaults and that the shape does not tell, but those that are said."""
     texts = []
     for name, field in box.settings.items():
         value = getattr(box, name)
         default = field.default if field.default is not dataclasses.MISSING else None
-        if value is default or _equal(value, default):
+        if name in said or value is default or _equal(value, default):
             continue
         text = _IN_WORDS[name](box, value) if name in _IN_WORDS else _in_words(name, value)
-        if text and len(text) <= _SHORT:
+        if text:
             texts.append(text)
-    return texts[:2]
+    return texts
 
 
 def setting_text(value: Value) -> str:

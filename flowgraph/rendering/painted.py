@@ -24,6 +24,7 @@ from flowgraph.errors import RenderWarning
 from flowgraph.rendering.layering import Point
 from flowgraph.rendering.measure import SPACE, text_width
 from flowgraph.rendering.tikz import inches_of, pieces
+from flowgraph.rendering.wording import missing_letters
 
 _CODES = {"M": [Outline.MOVETO], "L": [Outline.LINETO], "C": [Outline.CURVE4] * 3}
 _CIRCLE = 0.5523
@@ -211,9 +212,8 @@ def _missing_letters_told() -> Iterator[None]:
         yield
     missing = [match[0] for warning in said if (match := re.search(r"Glyph (\d+)", str(warning.message)))]
     if missing:
-        letters = ", ".join(dict.fromkeys(repr(chr(int(glyph.split()[1]))) for glyph in missing[:4]))
-        problem = f"no font that matplotlib finds has {letters}, which the picture shows as a box"
-        warnings.warn(f"render: {problem}; install the Noto fonts, or write an .svg", RenderWarning, stacklevel=4)
+        letters = (chr(int(glyph.split()[1])) for glyph in missing)
+        warnings.warn(missing_letters("that matplotlib finds", letters), RenderWarning, stacklevel=4)
 
 
 def vector_file(svgs: Sequence[str], title: str, format: str = "pdf") -> bytes:

@@ -162,7 +162,7 @@ THEME_NAMES = ("auto", "light", "dark", "print")
 
 def check_theme(theme: str) -> None:
     """Refuse a theme that does not exist."""
-    if theme not in THEME_NAMES:
+    if not isinstance(theme, str) or theme not in THEME_NAMES:
         raise UsageError(f"render: found theme={theme!r}, needs one of {', '.join(THEME_NAMES)}")
 
 

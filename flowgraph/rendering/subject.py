@@ -265,7 +265,7 @@ class Subject:
     _statistics: dict[tuple[str, Box], Statistics | None] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if self.view not in VIEWS:
+        if not isinstance(self.view, str) or self.view not in VIEWS:
             raise UsageError(f"render: found view={self.view!r}, needs one of {', '.join(VIEWS)}")
         for name in ("run", "grads"):
             given = getattr(self, name)
@@ -351,7 +351,7 @@ class Subject:
     @cached_property
     def scope(self) -> dict[Box, str]:
         """The scope of each box as it is drawn."""
-        return kinds.drawn_scopes(self.graph.boxes, self.parents)
+        return kinds.drawn_scopes(self.graph.boxes)
 
     @cached_property
     def dtype(self) -> str:

@@ -121,3 +121,10 @@ def gradient_name(name: str) -> str:
     if match is None:
         return f"∇{shortened(printable(name))}"
     return f"∇{match[1]}" + f"({match[2]})".translate(_RAISED)
+
+
+def missing_letters(finder: str, letters: Iterable[str]) -> str:
+    """What is said of letters for which there is no font."""
+    shown = ", ".join(map(repr, list(dict.fromkeys(letters))[:4]))
+    problem = f"no font {finder} has {shown}, which the picture shows as a box"
+    return f"render: {problem}; install the Noto fonts, or write an .svg"

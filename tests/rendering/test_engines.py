@@ -190,6 +190,22 @@ def test_a_pdf_brings_its_font_and_letters_that_none_has_are_said(
     assert (tmp_path / "net.pdf").read_bytes().startswith(b"%PDF")
 
 
+@pytest.mark.parametrize("name", ["\u0378", "α₁ö→", "a\u0378b\u0379"], ids=ascii)
+def test_letters_of_a_png_that_no_font_has_are_said(no_engine: None, tmp_path: Path, name: str) -> None:
+    pytest.importorskip("resvg_py")
+    missing = [letter for letter in name if letter in "\u0378\u0379"]
+    graph = fg.Graph(np.tanh(fg.Input("x", shape=(3,))))
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        graph.render(tmp_path / "net.png", titles=None)
+        assert not said
+        files.png_from_svg(graph.to_svg().replace(">x<", f">{name}<"))
+    text = ", ".join(map(repr, missing))
+    assert [f"has {text}, which the picture shows as a box" in str(one.message) for one in said] == [True][
+        : len(missing)
+    ]
+
+
 def test_what_is_too_large_for_dot_is_not_given_to_it(
     no_converter: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

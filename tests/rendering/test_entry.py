@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import warnings
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import numpy as np
@@ -326,3 +328,24 @@ def test_a_picture_says_in_words_what_leads_to_what() -> None:
     assert words.startswith("16 boxes; the longest path leads from x, to ")
     assert words.endswith("to objective")
     assert "…" in re.findall("<desc>(.*)</desc>", svg_of(picture_of(random_graph(3, 200), collapse=False), "light"))[0]
+
+
+WRONG = ("3", -3, 0, None, float("nan"), (), 1.5, True, object(), b"x", ["a"], [3], [["a"]], {"a": 1}, np.ones(2))
+SETTINGS = (
+    "view", "run", "grads", "direction", "detail", "collapse", "wrap", "stubs", "theme", "engine", "timeout", "titles",
+    "depth", "inches",
+)  # fmt: skip
+
+
+@pytest.mark.filterwarnings("ignore:render")
+@pytest.mark.parametrize("setting", SETTINGS)
+def test_a_setting_is_taken_or_refused_by_name(setting: str, tmp_path: Path) -> None:
+    graph = fg.Graph(np.tanh(fg.Parameter(np.ones(3), name="w")))
+    refused = []
+    for draw, wrong in itertools.product((graph.render, graph.animate), WRONG):
+        given: dict[str, Any] = {"run": graph.fprop(), setting: wrong} if draw == graph.animate else {setting: wrong}
+        try:
+            draw(tmp_path / "net.svg", **given)
+        except UsageError as error:
+            refused.append(str(error))
+    assert all(setting in text for text in refused)

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import numpy as np
@@ -14,7 +15,7 @@ import flowgraph as fg
 from flowgraph.errors import RenderError, UsageError, install_hint
 from flowgraph.rendering.derivation import Line, derive
 from flowgraph.rendering.formula_of_box import split
-from flowgraph.rendering.formulas import mathml, name_latex, text_latex
+from flowgraph.rendering.formulas import ascii_latex, mathml, name_latex, text_latex
 from flowgraph.rendering.gallery import box_graph
 from tests.registry import boxes_with_examples
 from tests.rendering.graphs import deep, lecture, nasty
@@ -86,7 +87,7 @@ def test_settings_and_counts_are_the_numbers_of_this_graph() -> None:
 
 def test_a_mean_over_rows_is_a_number_times_the_gradient() -> None:
     a = fg.Parameter(np.ones((2, 5)), name="a")
-    assert one_box(np.mean(a, axis=1).named("m")).right == r"\frac{1}{{5}} \, \nabla_{m}"
+    assert one_box(np.mean(a, axis=1).named("m")).right == r"\frac{1}{{5}} \, \nabla_{m} \; \text{(over the last axis)}"
     assert one_box((np.ones((3, 2, 5)) - a).named("m")).right == r"-\textstyle\sum_{\text{axis 0}} \nabla_{m}"
     assert "- {0}" not in derive(fg.Graph(np.var(a))).values[0].right
 
@@ -230,3 +231,31 @@ def test_what_cannot_be_written_is_said(tmp_path: Path, monkeypatch: pytest.Monk
 
 def test_golden_derivation(tmp_path: Path) -> None:
     golden("lecture.md", lecture().explain(tmp_path / "lecture.md").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("letter", "äÖßéñçšžøÆœŁαΩ₁²ő")
+def test_a_letter_of_latin_or_greek_is_itself_in_tex(letter: str, tmp_path: Path) -> None:
+    p, q = fg.Parameter([1.0, 2.0], name=f"a{letter}b"), fg.Parameter([1.0, 2.0], name="ab")
+    tex = fg.Graph(fg.sum(p * q).named("loss")).explain(tmp_path / "net.tex").read_text(encoding="utf-8")
+    assert tex.isascii()
+    assert "U+" not in tex
+    assert ascii_latex(letter) in tex
+    assert "U+640D" in fg.Graph(np.exp(p).named("損")).explain(tmp_path / "net.tex").read_text(encoding="utf-8")
+
+
+REDUCED = (
+    fg.sum, fg.mean, np.max, np.min, np.prod, np.std, np.var, np.median, fg.logsumexp, fg.softmax, np.cumsum,
+    np.cumprod, np.sort, np.flip, lambda a, axis: np.roll(a, 1, axis), lambda a, axis: np.quantile(a, 0.3, axis=axis),
+    lambda a, axis: np.clip(a, 0, axis), lambda a, axis: a ** (axis + 2),
+    lambda a, axis: fg.LeakyReLU(a, slope=0.1 + axis),
+    lambda a, axis: np.linalg.norm(a, axis=axis), lambda a, axis: np.concatenate([a, a], axis=axis),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("function", REDUCED)
+def test_two_settings_of_a_function_have_two_derivations(function: Any) -> None:
+    W = fg.Parameter(np.arange(9.0).reshape(3, 3), name="W")
+    one, other = (derive(fg.Graph(function(W, axis=axis).named("y"))) for axis in (0, 1))
+    assert [line.right for line in one.values] != [line.right for line in other.values]
+    said = [line.right for line in one.gradients], [line.right for line in other.gradients]
+    assert said[0] != said[1] or "partial y" in str(said[0])  # what the line of the value says holds for its Jacobian

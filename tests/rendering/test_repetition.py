@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -171,6 +172,118 @@ def test_a_step_that_differs_stays_apart(steps: int, data: st.DataObject) -> Non
     assert times(picture) == [count for count in (odd, 1, steps - 1 - odd) if count]
 
 
+def seen(picture: Picture) -> tuple[Any, ...]:
+    """What a reader of a picture sees, without the places."""
+    tiles = [(tile.id, tile.kind, tile.rows, tile.carried) for tile in picture.tiles]
+    return tiles, Counter((link.tail, link.head) for link in picture.links)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(2, 6), st.booleans(), st.data())
+def test_which_steps_of_a_loop_are_read_or_are_outputs_is_seen(steps: int, closed: bool, data: st.DataObject) -> None:
+    """Else two programs have one picture: the product with the first state was drawn as that with the second."""
+    some = st.lists(st.integers(0, steps - 1), min_size=3, max_size=3)
+    (read, marked), (other, mark) = (data.draw(st.tuples(some, st.sets(st.integers(0, steps - 2)))) for _ in range(2))
+
+    def drawn(read: list[int], outputs: set[int]) -> tuple[Any, ...]:
+        h: Any = fg.Input("h", shape=("N", 4))
+        states = [h := _step(h, f"step{t}") for t in range(steps)]
+        with fg.scope("head") if closed else contextlib.nullcontext():
+            end = states[-1] + sum(states[t] for t in read)
+        return seen(picture_of(fg.Graph(fg.mean(end), *(states[t] for t in sorted(outputs))), collapse=True))
+
+    same = {*read, steps - 1}, marked
+    assert (drawn(read, marked) == drawn(other, mark)) <= (same == ({*other, steps - 1}, mark))
+
+
+def _step(h: Any, scope: str) -> Any:
+    with fg.scope(scope):
+        return np.tanh(np.sin(h)).named("h")
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.integers(0, 2), min_size=2, max_size=7))
+def test_parameters_of_a_loop_are_shared_by_all_steps_or_each_steps_own(order: list[int]) -> None:
+    weights = [fg.Parameter(np.eye(4), name=f"W{k}") for k in range(3)]
+    h: Any = fg.Input("h", shape=("N", 4))
+    for t, k in enumerate(order):
+        with fg.scope(f"step{t}"):
+            h = np.tanh(h @ weights[k])
+    picture = picture_of(fg.Graph(h), collapse=True)
+    said = [text for tile in picture.tiles if tile.id.endswith("@") for text in words(tile) if "parameters" in text]
+    start = 0
+    for count, text in zip(times(picture), said, strict=True):
+        read, others = order[start : start + count], order[:start] + order[start + count :]
+        assert len(set(read)) in (1, count)
+        own, both = 16 * len(set(read)), 16 * len(set(read) & set(others))
+        if len(set(read)) < count or (count == 1 and both):
+            assert text == "16 parameters, shared"
+        elif count > 1 and both == own:
+            assert text == f"{count} × 16 parameters, shared"
+        else:
+            assert text == f"{own} parameters" + (f", {both} shared" if both else "")
+        start += count
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(3, 8), st.integers(2, 3))
+def test_a_step_that_reads_one_farther_before_is_no_step_of_a_loop(steps: int, back: int) -> None:
+    values: list[Any] = [fg.Input(f"x{k}", shape=("N",)) for k in range(back)]
+    for t in range(steps):
+        with fg.scope(f"step{t}"):
+            values.append(np.tanh(values[-1] + np.sin(values[-back])))
+    assert max(times(picture_of(fg.Graph(values[-1]), collapse=True))) <= back
+
+
+@given(st.lists(st.sampled_from(["inside", "read", "output"]), min_size=1, max_size=6), st.booleans())
+def test_a_closed_scope_says_each_result_and_whether_it_holds_the_output(uses: list[str], inside: bool) -> None:
+    x = fg.Input("x", shape=("N", 7))
+    with fg.scope("part"):
+        made = [np.sin(x[:, : k + 1]) for k in range(len(uses))]
+        end = sum(fg.sum(one) for one in made)
+    read = sum(
+        [fg.mean(one) for one, use in zip(made, uses, strict=True) if use == "read"], 0.0 if inside else np.exp(end)
+    )
+    outputs = [one for one, use in zip(made, uses, strict=True) if use == "output"]
+    graph = fg.Graph(*([end] if inside else []), *([read] if "read" in uses or not inside else []), *outputs)
+    closed, opened = (picture_of(graph, collapse=how) for how in (True, False))
+    (tile,) = [tile for tile in closed.tiles if tile.id.endswith("@")]
+    (said,) = [text.removeprefix("→ ") for text in words(tile) if text.startswith("→ ")]
+    shapes = [f"N×{k + 1}" for k, use in enumerate(uses) if use != "inside"] + ["scalar"]
+    assert sorted(said.split(", ")) == sorted(shapes) if len(shapes) <= 4 else said == f"{len(shapes)} results"
+    assert {tile.kind for tile in closed.tiles} & {"output", "loss"} == {t.kind for t in opened.tiles} & {
+        "output",
+        "loss",
+    }
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(2, 7), st.booleans(), st.data())
+def test_what_each_step_reads_is_said_or_nothing_is(steps: int, inside: bool, data: st.DataObject) -> None:
+    """It stood as x[:, t] on steps that read every second, one after a permutation, or always the same."""
+    places = st.lists(st.integers(0, 9), min_size=steps, max_size=steps)
+    ordered = st.builds(lambda a, b: [a + b * t for t in range(steps)], st.integers(0, 9), st.integers(-2, 2))
+    index = st.one_of(places, ordered.filter(lambda found: min(found) >= 0 and max(found) < 20))
+
+    def said(order: list[int], other: list[int] | None = None, wide: bool = False) -> list[str]:
+        x: Any = fg.Input("x", shape=("N", 24, 4))
+        h: Any = fg.Input("h", shape=("N", 4))
+        for t, at in enumerate(order):
+            before = None if inside else x[:, at]
+            with fg.scope(f"step{t}"):
+                element = fg.sum(x[:, at : at + 3], axis=1) if wide else x[:, at] if before is None else before
+                h = np.tanh(h * element + (0 if other is None else x[:, other[t]]))
+        picture = picture_of(fg.Graph(h), collapse=True)
+        assert sum(times(picture)) == steps
+        return [text for tile in picture.tiles for text in words(tile) if "each step reads" in text]
+
+    one, two = data.draw(index), data.draw(index)
+    assert said(one) != said(two) or one == two or not said(one)
+    assert not said(one, two) or one == two or len(set(one)) < steps
+    assert not said(one, wide=True) or len(set(one)) < steps
+    assert said(list(range(steps))) == ["each step reads x[:, t]"]
+
+
 def test_a_value_from_two_steps_before_is_no_loop() -> None:
     """Drawn as one tile, the steps would read what is computed from them outside."""
     values: list[Any] = [fg.Input("x", shape=("N",)), fg.Input("y", shape=("N",))]
@@ -191,8 +304,11 @@ def test_no_step_of_a_random_graph_is_lost(seed: int) -> None:
     assert len({path for module in found for path in module.paths}) == sum(len(module.paths) for module in found)
     for module in found:
         assert len(module.stages or [module.boxes]) == len(module.paths)
-    said = times(compose(subject, collapse=True))
-    assert sum(said) == sum(len(module.paths) for module in found)
+    picture = compose(subject, collapse=True)
+    assert sum(times(picture)) == sum(len(module.paths) for module in found)
+    operations = [tile.rows[1].items[0].text.split(" · ") for tile in picture.tiles if tile.stacked]  # type: ignore[union-attr]
+    for module, said in zip(found, operations, strict=True):
+        assert ("…" in said) == bool({type(box).symbol for box in module.tail} - set(said))
 
 
 def test_layers_with_weights_of_their_own_fold_too() -> None:

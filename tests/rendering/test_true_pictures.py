@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 from collections import Counter
@@ -18,7 +19,7 @@ import flowgraph as fg
 from flowgraph.rendering.compose import compose
 from flowgraph.rendering.files import picture_of, svg_of
 from flowgraph.rendering.gallery import box_graph
-from flowgraph.rendering.kinds import is_number, scope_path
+from flowgraph.rendering.kinds import is_number, scope_path, tangled
 from flowgraph.rendering.layering import Place
 from flowgraph.rendering.modules import of_first_call
 from flowgraph.rendering.picture import Picture, Span, Tile
@@ -143,6 +144,21 @@ def unframed(graph: fg.Graph, picture: Picture, drawn: Drawing) -> list[str]:
     return elsewhere + [frame.path for frame in picture.frames if frame.path not in drawn.frames]
 
 
+def parted(graph: fg.Graph) -> list[str]:
+    """Scopes in parts that could be whole, and boxes that stand apart from all that read them in their scope."""
+    drawn, parents = Subject(graph).scope, Subject(graph).parents
+    wrong: list[str] = []
+    for depth in range(1, 2 + max(path.count("/") for path in drawn.values())):
+        at = [box for box in graph.boxes if scope_path(box).count("/") >= depth - bool(scope_path(box))]
+        own, parts = ({box: "/".join(of(box).split("/")[:depth]) for box in at} for of in (scope_path, drawn.get))
+        one = set(own.values()) - tangled(graph.boxes, own)
+        wrong += [path for path in one if len({parts[b].split("/")[-1] for b in at if own[b] == path}) > 1]
+        wrong += sorted(tangled(graph.boxes, parts))
+        inner = [b for b in at if {own.get(reader) for reader in parents[b]} == {own[b]} == {scope_path(b)}]
+        wrong += [graph.names[b] for b in inner if parts[b] not in {parts[reader] for reader in parents[b]}]
+    return wrong
+
+
 def words_of(tile: Tile) -> list[str]:
     """The texts of a tile."""
     return [item.text for row in tile.rows for item in row.items if isinstance(item, Span)]
@@ -180,7 +196,7 @@ def test_random_graphs_of_each_commit_are_true(place: int, monkeypatch: pytest.M
     picture = picture_of(graph, **how)
     said = seed, {**how, "run": view, "grads": view}
     drawn = of_layout(picture)
-    assert untrue(drawn) == unframed(graph, picture, drawn) == [], said
+    assert untrue(drawn) == unframed(graph, picture, drawn) == parted(graph) == [], said
     assert ambiguous(picture) == empty(picture) == untold(graph, picture) == [], said
 
 
@@ -312,6 +328,18 @@ def test_a_scope_that_is_entered_again_is_in_parts_with_the_parameters_that_each
     assert [frame[id] for id in ("C/W", "C/V", "D/sin", "C/cos")] == ["C", "C@2", "D", "C@2"]
     closed = picture_of(graph, collapse=["C", "D"]).tiles
     assert {tile.title for tile in closed} == {"x", "C", "D", "C@2"}
+
+
+@given(st.lists(st.sampled_from(["C", "Ca", "Cb", "D", "De", "Def"]), min_size=2, max_size=7))
+def test_a_module_of_a_list_is_whole_wherever_the_list_is_entered(order: list[str]) -> None:
+    """Its transposed weight reads nothing of what came before, and was pulled into the first part of the list."""
+    h: Any = fg.Input("x", shape=("N", 3))
+    for number, names in enumerate(order):
+        with contextlib.ExitStack() as inside:
+            for name in names:
+                inside.enter_context(fg.scope(name if name in "CD" else f"{name}{number}"))
+            h = h @ fg.Parameter(np.eye(3), name=f"W{number}").T
+    assert parted(fg.Graph(h)) == []
 
 
 def test_steps_in_frames_of_their_own_are_no_one_tile() -> None:
