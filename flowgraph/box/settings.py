@@ -449,24 +449,15 @@ def read_bprop(cls: type[Node]) -> None:
         )
 
 
-_METHODS = frozenset(
-    {
-        "axis_labels",
-        "bprop",
-        "check_settings",
-        "flops",
-        "fprop",
-        "from_numpy",
-        "infer",
-        "infer_from_children",
-        "slopes_of",
-    }
-)
-DECLARATIONS = _METHODS | {
-    "aliases", "analytic", "arithmetic", "calls_back", "constant_children", "core", "derivative", "domain", "examples",
-    "formula", "kinks", "not_implemented_children", "numpy", "public", "remedies", "role", "saturates", "signature",
-    "slopes", "symbol",
-}  # fmt: skip
+_METHODS = (
+    "axis_labels", "bprop", "check_settings", "flops", "fprop", "from_numpy", "infer", "infer_from_children",
+    "slopes_of",
+)  # fmt: skip
+DECLARATIONS = (
+    *_METHODS, "aliases", "analytic", "arithmetic", "calls_back", "constant_children", "core", "derivative", "domain",
+    "examples", "formula", "kinks", "not_implemented_children", "numpy", "public", "remedies", "role", "saturates",
+    "signature", "slopes", "symbol",
+)  # fmt: skip
 """What a class of boxes may declare."""
 
 
@@ -502,7 +493,7 @@ def _common_letters(word: str, other: str) -> int:
 
 def check_kinds(cls: type[Node]) -> None:
     """Refuse a declaration of another kind than its annotation says, and methods that cannot be called."""
-    for name in DECLARATIONS & vars(cls).keys():
+    for name in [name for name in DECLARATIONS if name in vars(cls)]:
         value, kind = getattr(cls, name), _kind_of_declaration(name)
         if kind is not None and kind.read(value) is UNFIT:
             raise DeclarationError(f"{cls.__name__}: found {name} = {_short(value)}, needs {kind.needed}")
