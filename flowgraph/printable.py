@@ -27,16 +27,28 @@ def printable_lines(text: str) -> str:
 
 
 def shortened(text: str, most: int = 300) -> str:
-    """The text, where it is longer without a part of its middle: the way out at its end, a third of it, stays.
+    """The text, where it is longer without the middle of long words, such as paths, or else without its own.
+
+    Words are cut from the front on, so that the way out at the end, such as a command to copy, stays as it is.
 
     >>> from flowgraph.printable import shortened
-    >>> shortened("/tmp/" + "a" * 300 + ".csv: not there; see /tmp", most=58)
-    '/tmp/aaaaaaaaaaaaaaaaaaaaaaaaaaaaa ... not there; see /tmp'
+    >>> shortened("/tmp/" + "a" * 300 + ".csv: not there; see /tmp", most=60)
+    '/tmp/aaaaaaaaaaaaaa...aaaaaaaaaaaaa.csv: not there; see /tmp'
     """
+    words = text.split(" ")
+    for place, word in enumerate(words):
+        left = max(len(word) - max(len(text) - most, 0), _LEAST)
+        if len(word) > left:
+            words[place] = f"{word[: left // 2 - 1]}...{word[-(left - left // 2 - 2) :]}"
+            text = " ".join(words)
     if len(text) <= most:
         return text
     end = most // 3
     return f"{text[: most - end - 5]} ... {text[-end:]}"
+
+
+_LEAST = 40
+"""Characters that are left of a long word."""
 
 
 def why_not_a_name(text: object) -> str | None:
