@@ -145,7 +145,7 @@ def _trial(
 def _as_declared(box: Node, signature: Signature | None, arrays: Sequence[Any], parts: list[Any]) -> list[Any]:
     """The parts, if there are as many as a signature says, of the shapes that it says, or one where there is none."""
     shapes, given = tuple([part.shape for part in parts]), [array.shape for array in arrays]
-    if _is_one(given, parts) if signature is None else shapes == signature.result(given, box.names_of_children()):
+    if _is_one(box, given, parts) if signature is None else shapes == signature.result(given, box.names_of_children()):
         return parts
     needed = 1 if signature is None else len(signature.outputs)
     found = f"{', '.join(map(shape_text, shapes))} for children of shape {', '.join(map(shape_text, given))}"
@@ -163,9 +163,11 @@ def _as_declared(box: Node, signature: Signature | None, arrays: Sequence[Any], 
     )
 
 
-def _is_one(given: Sequence[Shape], parts: Sequence[Any]) -> bool:
-    """Whether there is one output, which has one element where each child has one."""
-    return len(parts) == 1 and (any(given) or parts[0].size == 1)
+def _is_one(box: Node, given: Sequence[Shape], parts: Sequence[Any]) -> bool:
+    """Whether there is one output, which has one element where each child has one and no setting is an array."""
+    if len(parts) != 1 or any(given) or parts[0].size == 1:
+        return len(parts) == 1
+    return any(isinstance(getattr(box, name), np.ndarray) for name in box.settings)
 
 
 def refuse_writing(box: Node, method: str, error: Exception) -> None:

@@ -6,14 +6,13 @@ import dataclasses
 import json
 import math
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from flowgraph.box import Array, Box, Constant, registry, registry_name
-from flowgraph.box.copying import children_first
 from flowgraph.box.inference import bounded_trials
 from flowgraph.box.leaves import Input, Parameter, Random
 from flowgraph.box.random_draws import Draw, draws
@@ -338,11 +337,28 @@ def read_graph(
 
 def _with_boxes_of_settings(outputs: Iterable[Box]) -> list[Box]:
     """The boxes, their ancestors and those in settings, in topological order; without recursion."""
-    order: dict[int, Box] = {}
+    order: list[Box] = []
+    seen: set[Box] = set()
     for output in outputs:
-        if id(output) not in order:
-            order |= {id(box): box for box in children_first(output, order)}
-    return list(order.values())
+        stack = [(output, iter((output,)))] if output not in seen else []
+        while stack:
+            box, rest = stack[-1]
+            for needed in rest:
+                if needed not in seen:
+                    seen.add(needed)
+                    stack.append((needed, _needed(needed)))
+                    break
+            else:
+                stack.pop()
+                if stack:
+                    order.append(box)
+    return order
+
+
+def _needed(box: Box) -> Iterator[Box]:
+    yield from box.children
+    if not isinstance(box, Constant):
+        yield from (value for value in box.setting_values().values() if isinstance(value, Box))
 
 
 def _row(box: Box, writer: Writer, name: str) -> dict[str, Any]:
