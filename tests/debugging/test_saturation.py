@@ -63,9 +63,7 @@ def test_a_word_that_nobody_reads_is_refused():
             def fprop(self, a):
                 return a
 
-    with pytest.raises(
-        DeclarationError, match=r"Two: found saturates = 'dead' and the children a, b, needs one child"
-    ):
+    with pytest.raises(DeclarationError, match=r"Two: found saturates = 'dead' and the children a, b, needs one child"):
 
         class Two(fg.Elementwise):
             saturates = "dead"
