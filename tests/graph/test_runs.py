@@ -289,3 +289,10 @@ def test_a_bprop_that_follows_from_fprop_asks_for_no_derivative_of_a_child_that_
     a = fg.Parameter(values)
     grads = fg.Graph(Decaying(a, orders)).fprop().bprop(np.ones(2))
     np.testing.assert_allclose(grads[a], special.expn(orders, values) - values * special.expn(orders - 1, values))
+
+
+def test_a_random_leaf_that_is_fed_is_not_drawn():
+    drawn, fed = (fg.Random(lambda g, s: g.normal(size=s), shape=(3,), name=name) for name in ("drawn", "fed"))
+    run = fg.Graph(drawn + fed).fprop({fed: np.full(3, 100.0)}, seed=0, keep="all")
+    assert run[fed].tolist() == [100.0] * 3
+    assert (run[drawn] < 50.0).all()
