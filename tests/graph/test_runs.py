@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 import flowgraph as fg
-from flowgraph.errors import NotDifferentiableError
+import flowgraph.numpy
+from flowgraph.errors import DtypeError, NotDifferentiableError, UsageError
 from tests.graph.test_graph import X, numeric
 from tests.registry import unregister, unregistered
 
@@ -296,3 +297,21 @@ def test_a_random_leaf_that_is_fed_is_not_drawn():
     run = fg.Graph(drawn + fed).fprop({fed: np.full(3, 100.0)}, seed=0, keep="all")
     assert run[fed].tolist() == [100.0] * 3
     assert (run[drawn] < 50.0).all()
+
+
+def test_refusals_of_the_core_that_no_sample_may_leave_out():
+    """Its branches need a test in each commit: tests of other folders are drawn."""
+    x, small, other = fg.Parameter([1.0, 2.0], name="x"), fg.Input("i", dtype=np.int8), fg.Parameter(1.0, name="other")
+    with np.errstate(over="raise"), pytest.raises(FloatingPointError):
+        fg.Exp.apply(np.array([1e4]))
+    for ask, error in (
+        (lambda: flowgraph.numpy.array([x, [1.0, 2.0], 3.0]), fg.ShapeError),
+        (lambda: flowgraph.numpy.array(np.linalg.slogdet(np.outer(x, x))[0].children[0]), UsageError),
+        (lambda: x + np.array(["a"]), DtypeError),
+        (lambda: small + 300, DtypeError),
+        (lambda: fg.Graph(fg.sum(x)).fprop().bprop(wrt=other), fg.FlowgraphError),
+    ):
+        with pytest.raises(error):
+            ask()
+    assert (small < 300).dtype == bool
+    assert flowgraph.numpy.array([x, x]).shape == (2, 2)
