@@ -72,7 +72,7 @@ class Sharded(Box):
 
     symbol = "in shards"
     public = False
-    examples = None  # it holds a graph; tests/plan/test_shards.py tests it with those of networks
+    examples = None  # it holds a graph; tests/plan/test_pieces.py tests it with those of networks
 
     def fprop(self, *values: Value) -> Value:
         """All results, of the whole batch."""
